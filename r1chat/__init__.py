@@ -1,0 +1,55 @@
+"""Chat with distilled R1 models on your own machine; watch, measure and steer their thinking."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from r1chat.compose import load
+    from r1chat.reasoning.budget import Budget
+    from r1chat.reasoning.control import Control
+    from r1chat.reasoning.splitter import Piece, Splitter, split
+    from r1chat.sanitize import Sanitizer, sanitize
+    from r1chat.session import Session
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Budget": "r1chat.reasoning.budget",
+    "Control": "r1chat.reasoning.control",
+    "Piece": "r1chat.reasoning.splitter",
+    "Sanitizer": "r1chat.sanitize",
+    "Session": "r1chat.session",
+    "Splitter": "r1chat.reasoning.splitter",
+    "load": "r1chat.compose",
+    "sanitize": "r1chat.sanitize",
+    "split": "r1chat.reasoning.splitter",
+}
+
+__all__ = [
+    "Budget",
+    "Control",
+    "Piece",
+    "Sanitizer",
+    "Session",
+    "Splitter",
+    "__version__",
+    "load",
+    "sanitize",
+    "split",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Imports a public name when it is first used, so that `import r1chat` stays cheap."""
+    if name not in _HOMES:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

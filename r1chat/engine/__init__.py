@@ -1,0 +1,1 @@
+"""Engines answer questions: `base` says what one is, `llama` runs GGUF models in process."""

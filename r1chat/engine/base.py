@@ -1,0 +1,111 @@
+"""What an engine is, and what it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from r1chat.events import Event
+from r1chat.reasoning.budget import Budget
+from r1chat.reasoning.control import Control
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a conversation. An assistant's holds its answer, never its thought."""
+
+    role: Literal["system", "user", "assistant"]
+    text: str
+    ids: tuple[int, ...] = field(default=(), compare=False, repr=False)
+    """The text's tokens as the same engine sampled them, or nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the next token is chosen. The defaults are DeepSeek's advice for R1 models."""
+
+    temperature: float = 0.6
+    """0 is greedy."""
+    top_k: int = 40
+    """0 is off."""
+    top_p: float = 0.95
+    min_p: float = 0.0
+    seed: int | None = None
+    """None takes a new one each time; the receipt says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A question with all that the engine needs to answer it."""
+
+    messages: tuple[Message, ...]
+    """The conversation; the last message is the user's."""
+    budget: Budget = field(default_factory=Budget)
+    sampling: Sampling = field(default_factory=Sampling)
+    max_answer: int | None = None
+    """Most tokens of answer; None for as many as fit."""
+    timeout: float | None = None
+    """Seconds for the whole reply, the reading of the prompt included."""
+    raw: bool = False
+    """Plain completion of the last message, without chat framing."""
+    reuse: bool = True
+    """Whether what is already in the cache may be reused. Without it a seeded reply is
+    reproducible to the bit."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """A loaded model, described."""
+
+    ref: str
+    """As the user named it."""
+    path: str
+    arch: str
+    """As in the file's ``general.architecture``, e.g. "qwen2"."""
+    quant: str
+    """E.g. "Q4_K_M"."""
+    name: str
+    context: int
+    """Tokens of context in use."""
+    context_trained: int
+    """Tokens of context the model was made for."""
+    parameters: int
+    size: int
+    """Bytes of weights."""
+    thinks: bool
+    """Whether the model's framing has thoughts."""
+    threads: int
+    gpu_layers: int
+    load_s: float
+
+
+class Engine(Protocol):
+    """Something that answers questions with a model. Used by one conversation at a time."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """The model."""
+
+    def stream(self, request: Request, control: Control) -> Iterator[Event]:
+        """Answers.
+
+        Args:
+            request: The question.
+            control: What may be changed from another thread while it runs.
+
+        Yields:
+            Events; the last is a `Reply`, whatever happens after the first.
+
+        Raises:
+            PromptError: Before the first event, if the question cannot be put to this model.
+        """
+
+    def prepare(self, messages: tuple[Message, ...]) -> None:
+        """Reads a conversation ahead, in the background, so that its next turn starts sooner.
+
+        The next call of `stream` or `close` interrupts it.
+        """
+
+    def close(self) -> None:
+        """Frees the model. Further calls do nothing."""

@@ -1,0 +1,144 @@
+"""What happens while a question is answered, as frozen values.
+
+An engine yields these in order; the app, the writers of `r1chat ask` and the history all read
+the same stream. The texts of `ThoughtText` and `InjectedText` joined in order are the thought,
+those of `AnswerText` the answer. A stream ends with exactly one `Reply`. Texts are as the model
+wrote them: whoever shows them passes them through `r1chat.sanitize` first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias, Union
+
+EndedBy: TypeAlias = Literal[
+    "natural", "budget", "user", "loop", "time", "context", "length", "cancelled", "error"
+]
+"""Why a thought or a reply ended.
+
+natural: the model closed it. budget: the thinking budget. user: "answer now". loop: it repeated
+itself. time: the wall clock (a budget in seconds, or the limit for the whole reply). context: no
+room left in the context. length: the answer reached its limit. cancelled: stopped by the user.
+error: something failed.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """A model is being loaded."""
+
+    fraction: float
+    """0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something the user should know, in one line."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluating:
+    """The prompt is being read."""
+
+    done: int
+    """Prompt tokens in the cache so far."""
+    total: int
+    """Prompt tokens in all."""
+    reused: int
+    """Of them, those that were in the cache already."""
+
+
+@dataclass(frozen=True, slots=True)
+class ThoughtText:
+    """A piece of the thought that the model wrote."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class InjectedText:
+    """A piece of the thought that r1chat wrote into it."""
+
+    text: str
+    at: int
+    """Where it stands in the thought, in characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class ThoughtEnded:
+    """The thought is closed. Comes once per thought, and never where there was none."""
+
+    ended_by: EndedBy
+    tokens: int
+    """Tokens of thought that the model wrote, the injected ones not counted."""
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerText:
+    """A piece of the answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Injection:
+    """Words that r1chat put into a thought."""
+
+    at: int
+    """Where they stand in the thought, in characters."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a reply cost and why it ended. Counts are tokens, times are seconds."""
+
+    ended_by: EndedBy = "natural"
+    """Why the answer ended where something cut it, else why the thought did."""
+    thought_tokens: int = 0
+    answer_tokens: int = 0
+    injected_tokens: int = 0
+    prompt_tokens: int = 0
+    prompt_reused_tokens: int = 0
+    load_s: float = 0.0
+    """Loading the model; 0 where it was loaded before."""
+    first_token_s: float = 0.0
+    """From the question to the first token of the reply."""
+    thought_s: float = 0.0
+    answer_s: float = 0.0
+    tokens_per_s: float = 0.0
+    """Tokens that the model wrote a second, the reading of the prompt not counted."""
+    budget: str = "max"
+    """The budget as `Budget.parse` reads it, at the end of the thought."""
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole reply; the last event of every stream."""
+
+    thought: str
+    answer: str
+    receipt: Receipt
+    final: str | None = None
+    """The final answer by itself: what stands in the last ``\\boxed{}``, if anything does."""
+    injected: tuple[Injection, ...] = ()
+    error: str | None = None
+    """One line, where `receipt.ended_by` is "error"."""
+    answer_ids: tuple[int, ...] = field(default=(), repr=False)
+    """The answer's tokens as they were sampled, so that the next turn need not tokenise it."""
+
+
+Event: TypeAlias = Union[
+    Loading,
+    Notice,
+    Evaluating,
+    ThoughtText,
+    InjectedText,
+    ThoughtEnded,
+    AnswerText,
+    Reply,
+]

@@ -1,0 +1,1 @@
+"""Pure machines that follow a thought: no I/O, no clock, no model."""

@@ -1,0 +1,184 @@
+"""How long a model may think, and the machine that watches over it."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from r1chat.events import EndedBy
+    from r1chat.reasoning.control import Control
+
+LIMIT_TOKENS = 1_000_000
+LIMIT_SECONDS = 7 * 24 * 3600.0
+_FORMS = 'a budget is "off", tokens ("512"), seconds ("30s") or "max"'
+_SENTENCE_ENDS = (".", "!", "?", "…", ":", ";", "。", "！", "？")
+_CLOSERS = "\"')]}*`”’»"
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How long a model may think. Without tokens and seconds it may think as long as it likes.
+
+    Attributes:
+        tokens: Most tokens of thought; 0 is off.
+        seconds: Most seconds of thought.
+        minimum: Tokens of thought that it must spend.
+        grace: How far over the limit, as a fraction of it, a thought may run to reach the end of
+            its sentence.
+
+    Raises:
+        ValueError: If a figure makes no sense; the message is one line.
+    """
+
+    tokens: int | None = None
+    seconds: float | None = None
+    minimum: int = 0
+    grace: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.tokens is not None and not 0 <= self.tokens <= LIMIT_TOKENS:
+            message = f"a budget of {self.tokens} tokens is not between 0 and {LIMIT_TOKENS}"
+            raise ValueError(message)
+        if self.seconds is not None and not 0 < self.seconds <= LIMIT_SECONDS:
+            message = f"a budget of {self.seconds:g} seconds is not between 0 and a week"
+            raise ValueError(message)
+        if not 0 <= self.minimum <= LIMIT_TOKENS:
+            message = f"a minimum of {self.minimum} tokens is not between 0 and {LIMIT_TOKENS}"
+            raise ValueError(message)
+        if self.tokens is not None and self.minimum > self.tokens:
+            message = f"the minimum ({self.minimum}) is more than the budget ({self.tokens})"
+            raise ValueError(message)
+        if not 0 <= self.grace <= 1:
+            message = f"a grace of {self.grace:g} is not between 0 and 1"
+            raise ValueError(message)
+
+    @property
+    def off(self) -> bool:
+        """Whether the model is to answer at once."""
+        return self.tokens == 0
+
+    @classmethod
+    def parse(cls, text: str, *, minimum: int = 0) -> Budget:
+        """Reads a budget as people write it: ``off``, ``512``, ``30s`` or ``max``.
+
+        Raises:
+            ValueError: If it is none of these; the message is one line.
+        """
+        word = text.strip().lower()
+        if word == "off":
+            return cls(tokens=0, minimum=minimum)
+        if word == "max":
+            return cls(minimum=minimum)
+        if re.fullmatch(r"[0-9]{1,9}", word):
+            return cls(tokens=int(word), minimum=minimum)
+        if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,3})?s", word):
+            return cls(seconds=float(word[:-1]), minimum=minimum)
+        message = f"{text!r} is not a budget: {_FORMS}"
+        raise ValueError(message)
+
+    def __str__(self) -> str:
+        """The form that `parse` reads; of two limits the tokens."""
+        if self.off:
+            return "off"
+        if self.tokens is not None:
+            return str(self.tokens)
+        if self.seconds is not None:
+            return f"{self.seconds:g}s"
+        return "max"
+
+
+def ends_sentence(text: str, following: str) -> bool:
+    """Whether a thought can be closed between its text so far and what would follow.
+
+    The full stop of "3.14" or "e.g." in the middle of a word ends nothing: a sentence ends where
+    white space follows its last sign.
+    """
+    if not text or text.endswith("\n"):
+        return True
+    if not following[:1].isspace():
+        return False
+    return text.rstrip(_CLOSERS).endswith(_SENTENCE_ENDS) or following.startswith("\n")
+
+
+class Governor:
+    """Decides at every token whether a thought must close. Knows no clock: it is told the time.
+
+    Args:
+        control: Holds the budget and the wishes of the user; read anew at every token, so that
+            another thread may change them.
+    """
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+        self._limit: int | None = None
+        self._over_at: int | None = None
+
+    def verdict(
+        self,
+        *,
+        tokens: int,
+        seconds: float,
+        room: int,
+        time_left: float,
+        tail: str,
+        following: str,
+    ) -> EndedBy | None:
+        """Says whether to close the thought before the next token, and why.
+
+        Args:
+            tokens: Tokens of thought so far.
+            seconds: Seconds of thought so far.
+            room: Tokens of thought for which the context has room, the answer's reserve taken off.
+            time_left: Seconds left before the answer must begin, or infinity.
+            tail: The end of the thought's text so far; a few characters are enough.
+            following: The text of the token that would come next.
+
+        Returns:
+            The reason, or None to think on.
+        """
+        if self._control.wants_answer:
+            return "user"
+        if room <= 0:
+            return "context"
+        if time_left <= 0:
+            return "time"
+        budget = self._control.budget
+        boundary = ends_sentence(tail, following)
+        if budget.tokens is not None and self._over(budget.tokens, tokens, budget.grace, boundary):
+            return "budget"
+        if budget.seconds is not None and seconds >= budget.seconds:
+            late = seconds >= budget.seconds * (1 + budget.grace)
+            return "time" if boundary or late else None
+        return None
+
+    def _over(self, limit: int, tokens: int, grace: float, boundary: bool) -> bool:  # noqa: FBT001
+        if tokens < limit:
+            self._over_at = None
+            return False
+        if self._over_at is None or limit != self._limit:
+            # A limit moved below what is used already still leaves the grace to land in.
+            self._over_at, self._limit = tokens, limit
+        return boundary or tokens >= self._over_at + math.floor(limit * grace)
+
+    def wants_more(self, *, tokens: int, seconds: float, waits: int) -> bool:
+        """Whether the model's own end of thinking is to be replaced by "Wait".
+
+        Args:
+            tokens: Tokens of thought so far.
+            seconds: Seconds of thought so far.
+            waits: How often it was replaced already for the sake of the minimum.
+        """
+        control = self._control
+        budget = control.budget
+        if control.wants_answer or control.cancelled:
+            return False
+        if control.take_think_more():
+            return True
+        if budget.tokens is not None and tokens >= budget.tokens:
+            return False
+        if budget.seconds is not None and seconds >= budget.seconds:
+            return False
+        return tokens < budget.minimum and waits < control.max_waits

@@ -1,0 +1,57 @@
+"""What a user may change while a model thinks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from r1chat.reasoning.budget import Budget
+
+MAX_WAITS = 16
+
+
+class Control:
+    """Steers one reply from another thread.
+
+    Its fields are single values that are replaced whole, so that no lock is needed: the engine
+    reads them at every token.
+
+    Args:
+        budget: The thinking budget to begin with. Assign another to `budget` at any time.
+    """
+
+    def __init__(self, budget: Budget | None = None) -> None:
+        self.budget = budget or Budget()
+        self.max_waits = MAX_WAITS
+        """Most times that "Wait" replaces the end of thinking for the sake of the minimum."""
+        self.wants_answer = False
+        self.cancelled = False
+        self._more_wanted = 0
+        self._more_given = 0
+        self._on_cancel: Callable[[], None] | None = None
+
+    def answer_now(self) -> None:
+        """Closes the thought at the next token."""
+        self.wants_answer = True
+
+    def think_more(self) -> None:
+        """Replaces the next end of thinking by "Wait"."""
+        self._more_wanted += 1
+
+    def take_think_more(self) -> bool:
+        """Whether one more `think_more` is to be honoured. For the engine's thread alone."""
+        if self._more_given >= self._more_wanted:
+            return False
+        self._more_given += 1
+        return True
+
+    def cancel(self) -> None:
+        """Stops the reply, in the middle of a prompt's evaluation too."""
+        self.cancelled = True
+        if self._on_cancel is not None:
+            self._on_cancel()
+
+    def on_cancel(self, call: Callable[[], None] | None) -> None:
+        """Sets what `cancel` calls. For engines; if it is cancelled already, calls it at once."""
+        self._on_cancel = call
+        if call is not None and self.cancelled:
+            call()

@@ -1,0 +1,17 @@
+"""The words that r1chat writes into a thought. The built-in model is trained on them too."""
+
+from __future__ import annotations
+
+OPEN = "<think>"
+CLOSE = "</think>"
+
+FINISHED = "Okay, I think I have finished thinking."
+"""The whole thought where the budget is off (Ma et al. 2025, "Reasoning models can be effective
+without thinking")."""
+
+LANDING = "I have to stop thinking now and give my answer."
+"""Closes a thought that has used up its budget. A closing sentence costs less accuracy than a
+bare cut."""
+
+WAIT = "\nWait,"
+"""Stands in for the end of thinking where more of it is wanted (Muennighoff et al. 2025, "s1")."""
