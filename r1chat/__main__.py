@@ -1,0 +1,22 @@
+"""Where `r1chat` and `python -m r1chat` begin. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> int:
+    """Runs r1chat with the process's arguments and returns the exit code."""
+    if sys.argv[1:] in (["--version"], ["-V"]):
+        from r1chat import __version__
+
+        # The whole command line, argparse included, would take several times as long to import.
+        print(f"r1chat {__version__}")  # noqa: T201
+        return 0
+    from r1chat.cli import main as run
+
+    return run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+"""Where r1chat keeps its files. Nothing is created before it is asked for with `made`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+HOME_VARIABLE = "R1CHAT_HOME"
+"""Names one folder for everything; for tests and portable installs."""
+
+Kind = Literal["settings", "data", "cache", "logs"]
+
+_PRIVATE = 0o700
+
+
+def folder(kind: Kind) -> Path:
+    """One of the four folders, absolute, whether it exists or not."""
+    home = os.environ.get(HOME_VARIABLE)
+    if home:
+        return Path(home).expanduser().absolute() / kind
+    import platformdirs
+
+    where = {
+        "settings": platformdirs.user_config_path,
+        "data": platformdirs.user_data_path,
+        "cache": platformdirs.user_cache_path,
+        "logs": platformdirs.user_log_path,
+    }[kind]
+    return where("r1chat", appauthor=False)
+
+
+def settings_file() -> Path:
+    """The settings, as JSON."""
+    return folder("settings") / "settings.json"
+
+
+def user_themes() -> Path:
+    """The folder of the user's own themes."""
+    return folder("settings") / "themes"
+
+
+def models() -> Path:
+    """The folder of downloaded models."""
+    return folder("data") / "models"
+
+
+def history_file() -> Path:
+    """The conversations, as an SQLite database."""
+    return folder("data") / "history.db"
+
+
+def log_file() -> Path:
+    """The log of the latest runs."""
+    return folder("logs") / "r1chat.log"
+
+
+def everything() -> dict[str, Path]:
+    """All of them by name, for people to read."""
+    return {
+        "settings": settings_file(),
+        "themes": user_themes(),
+        "models": models(),
+        "history": history_file(),
+        "cache": folder("cache"),
+        "log": log_file(),
+    }
+
+
+def made(path: Path) -> Path:
+    """Creates a folder, with what is missing above it, for this user alone.
+
+    Returns:
+        The same path.
+
+    Raises:
+        OSError: If it cannot be created.
+    """
+    missing = []
+    above = path
+    while not above.exists() and above != above.parent:
+        missing.append(above)
+        above = above.parent
+    for each in reversed(missing):
+        each.mkdir(mode=_PRIVATE, exist_ok=True)
+    if not missing:
+        path.mkdir(exist_ok=True)
+    return path

@@ -1,0 +1,129 @@
+"""What a user has set for good. Everything may be left unset: then the engine decides.
+
+The values live in a plain dataclass, and the file's checker in `r1chat.settings_schema`: it costs
+a tenth of a second to import, which is spent only where there is a file to check.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from r1chat import paths
+
+_PRIVATE = 0o600
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a user has set. None is unset."""
+
+    model: str | None = None
+    """A model reference."""
+    budget: str | None = None
+    """A budget as `Budget.parse` reads it."""
+    min_think: int | None = None
+    """Tokens of thought that a model must spend."""
+    thoughts: Literal["show", "hide"] | None = None
+    theme: str | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    min_p: float | None = None
+    ctx: int | None = None
+    """Tokens of context."""
+    threads: int | None = None
+    gpu_layers: int | None = None
+    """Layers on the GPU; -1 is all of them."""
+    max_answer: int | None = None
+    """Most tokens of answer."""
+
+
+def load(path: Path | None = None) -> tuple[Settings, str | None]:
+    """Reads the settings.
+
+    A bad value counts as unset, and a bad file as empty: a slip in a file must not keep anybody
+    from asking a question.
+
+    Args:
+        path: The file; the user's own without it.
+
+    Returns:
+        The settings, and one line on what is wrong with the file, if anything is.
+    """
+    path = path or paths.settings_file()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Settings(), None
+    except (OSError, UnicodeDecodeError) as error:
+        return Settings(), f"settings ignored: cannot read {path}: {_reason(error)}"
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        return Settings(), f"settings ignored: {path} is not JSON: {_reason(error)}"
+    from r1chat.settings_schema import check
+
+    good, faults = check(values)
+    if not faults:
+        return Settings(**good), None
+    return Settings(**good), f"settings in {path}: {'; '.join(faults)}"
+
+
+def save(settings: Settings, path: Path | None = None) -> Path | None:
+    """Writes the settings, whole or not at all.
+
+    Args:
+        settings: The settings; what is unset is left out.
+        path: The file; the user's own without it.
+
+    Returns:
+        Where the old file was moved to, if it was a bad one. It may hold the work of somebody who
+        made one slip in it, so it is never overwritten.
+
+    Raises:
+        OSError: If it cannot be written.
+        ValueError: If a value makes no sense; the message is one line.
+    """
+    path = path or paths.settings_file()
+    from r1chat.settings_schema import check
+
+    values = {name: value for name, value in asdict(settings).items() if value is not None}
+    _, faults = check(values)
+    if faults:
+        raise ValueError("; ".join(faults))
+    paths.made(path.parent)
+    kept = _set_aside(path) if load(path)[1] is not None else None
+    _replace(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+    return kept
+
+
+def _set_aside(path: Path) -> Path:
+    number = 1
+    while (kept := path.with_name(f"{path.name}.bad-{number}")).exists():
+        number += 1
+    path.rename(kept)
+    return kept
+
+
+def _replace(path: Path, text: str) -> None:
+    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _PRIVATE)
+    try:
+        with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123  (a descriptor)
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error)
