@@ -1,0 +1,193 @@
+# shellcheck shell=sh
+# Makes the virtual environment that scripts/r1chat and scripts/test run in. Sourced by them.
+#
+# Callers set `here` (the folder of scripts, symbolic links resolved) first. Everything is said on
+# stderr, so that a caller's stdout stays its own.
+
+root=$(dirname "${here:?is set by the caller}")
+venv=${R1CHAT_VENV:-$root/.venv}
+case $venv in /*) ;; *) venv=$PWD/$venv ;; esac
+log=$venv.log
+
+say() { printf 'r1chat: %s\n' "$*" >&2; }
+
+fail() {
+    say "$*"
+    exit 1
+}
+
+# What the environment was made from; where it differs from the stamp, it is brought up to date.
+origin() { printf '%s in %s from %s' "$(cksum <"$root/pyproject.toml")" "$venv" "$root"; }
+
+is_ready() { # is_ready KIND
+    [ -x "$venv/bin/python" ] && [ -f "$venv/.r1chat-$1" ] &&
+        [ "$(cat "$venv/.r1chat-$1")" = "$(origin)" ]
+}
+
+suits() { # suits PYTHON: whether it is new enough and can make an environment
+    "$1" -c 'import sys; sys.exit(sys.version_info < (3, 10))' >/dev/null 2>&1 || return 1
+    "$1" -c 'import ensurepip, venv' >/dev/null 2>&1 && return 0
+    crippled=$1
+    return 1
+}
+
+pick_python() {
+    crippled=
+    if [ -n "${PYTHON:-}" ]; then
+        suits "$PYTHON" && python=$PYTHON && return
+        [ -n "$crippled" ] || fail "PYTHON=$PYTHON is not a Python of 3.10 or newer."
+    else
+        for python in python3 python3.13 python3.12 python3.11 python3.10 python; do
+            suits "$python" && return
+        done
+    fi
+    if [ -n "$crippled" ]; then
+        fail "$crippled cannot make virtual environments. On Debian and Ubuntu: sudo apt install python3-venv"
+    fi
+    fail "needs Python 3.10 or newer, and found none. Install one, or name it: PYTHON=/path/to/python3 $0"
+}
+
+# The lock belongs to descriptor 9, which every child inherits: it is free when all of them have
+# ended, however they did. Python takes it, because macOS has no flock command.
+lock() {
+    if ! { mkdir -p "$(dirname "$venv")" && : >>"$venv.lock"; } 2>/dev/null; then
+        fail "cannot write to $(dirname "$venv"); name another place: R1CHAT_VENV=DIR"
+    fi
+    exec 9>>"$venv.lock"
+    flock='import fcntl, sys; fcntl.flock(9, fcntl.LOCK_EX | (fcntl.LOCK_NB if sys.argv[1:] else 0))'
+    "$python" -c "$flock" now 2>/dev/null && return
+    say "waiting for another run that is installing into the same environment ..."
+    "$python" -c "$flock"
+}
+
+unlock() { exec 9>&-; }
+
+elapsed() {
+    seconds=$(($(date +%s) - $1))
+    printf '%d:%02d' $((seconds / 60)) $((seconds % 60))
+}
+
+phase() {
+    if grep -q 'Building wheel for llama.cpp.python.*: started' "$log" &&
+        ! grep -q 'Building wheel for llama.cpp.python.*: finished' "$log"; then
+        printf 'compiling llama.cpp, which takes some minutes'
+    else
+        printf '%s' "$1"
+    fi
+}
+
+stop_child() {
+    kill -TERM "-$child" 2>/dev/null
+    [ -t 2 ] && printf '\n' >&2
+    say "stopped; the next run begins the installation again."
+    trap - "$1"
+    kill "-$1" "$$"
+}
+
+# attempt WHAT COMMAND...: runs a command with its output in the log, and shows that time passes.
+attempt() {
+    what=$1
+    shift
+    begun=$(date +%s)
+    shown=
+    # Its own process group, so that a compiler does not outlive the one who stops us.
+    "$python" -c 'import os, sys; os.setpgrp(); os.execvp(sys.argv[1], sys.argv[1:])' \
+        "$@" >>"$log" 2>&1 </dev/null &
+    child=$!
+    trap 'stop_child INT' INT
+    trap 'stop_child TERM' TERM
+    trap 'stop_child HUP' HUP
+    while kill -0 "$child" 2>/dev/null; do
+        now=$(phase "$what")
+        if [ -t 2 ]; then
+            printf '\r\033[Kr1chat: %s ... %s' "$now" "$(elapsed "$begun")" >&2
+        elif [ "$now" != "$shown" ]; then
+            say "$now ..."
+            shown=$now
+        fi
+        sleep 1
+    done
+    wait "$child"
+    status=$?
+    trap - INT TERM HUP
+    if [ -t 2 ]; then
+        printf '\r\033[K' >&2
+    fi
+    [ "$status" -eq 0 ] || give_up "$what" "$status"
+    say "$what: done in $(elapsed "$begun")"
+}
+
+give_up() {
+    say "$1: failed (exit status $2). The end of $log:"
+    tail -n 25 "$log" | cut -c 1-200 | sed 's/^/    /' >&2
+    if grep -qE 'CMAKE_CXX_COMPILER|CMAKE_C_COMPILER|No CMAKE_.*COMPILER|c\+\+: not found' "$log"; then
+        say "A C++ compiler is missing. Debian, Ubuntu: sudo apt install build-essential;" \
+            "Fedora: sudo dnf install gcc-c++; macOS: xcode-select --install"
+    elif grep -q 'No space left on device' "$log"; then
+        say "The disk is full: free about 2 GB, also where temporary files go (TMPDIR)."
+    elif grep -qE 'Killed|signal 9|out of memory|cannot allocate memory' "$log"; then
+        say "Memory ran out while compiling. Try one job at a time: CMAKE_BUILD_PARALLEL_LEVEL=1 $0"
+    elif grep -qE 'NewConnectionError|NameResolutionError|ConnectTimeout|Max retries|No matching dist' "$log"; then
+        say "A package could not be fetched: the first run needs the network."
+    fi
+    say "Then run the same command again."
+    exit 1
+}
+
+pip() { # pip WHAT ARGUMENTS...
+    doing=$1
+    shift
+    attempt "$doing" "$venv/bin/python" -m pip --no-input "$@"
+}
+
+make_venv() {
+    if [ -f "$venv/.r1chat" ] && { [ ! -x "$venv/bin/python" ] || [ ! -f "$venv/.r1chat-run" ]; }; then
+        say "the environment in $venv is not complete; making it anew"
+        rm -rf "$venv"
+    fi
+    if [ -x "$venv/bin/python" ]; then
+        suits "$venv/bin/python" ||
+            fail "the environment in $venv cannot be used; remove it, or name another: R1CHAT_VENV=DIR"
+        "$venv/bin/python" -c 'import pip' 2>/dev/null ||
+            attempt "adding pip to $venv" "$venv/bin/python" -m ensurepip
+        return
+    fi
+    if [ -e "$venv" ] && [ -n "$(ls -A "$venv" 2>/dev/null || echo file)" ]; then
+        fail "$venv is in the way and is no virtual environment; name another place: R1CHAT_VENV=DIR"
+    fi
+    # The mark comes first: only what bears it is ever removed.
+    if ! { mkdir -p "$venv" && : >"$venv/.r1chat"; } 2>/dev/null; then
+        fail "cannot write to $venv; name another place: R1CHAT_VENV=DIR"
+    fi
+    attempt "making a virtual environment in $venv" "$python" -m venv "$venv"
+}
+
+# prepare KIND: KIND is run, or dev for the tools of scripts/test too.
+prepare() {
+    unset PYTHONHOME
+    is_ready "$1" && return
+    pick_python
+    lock
+    if is_ready "$1"; then # made by the run that we waited for
+        unlock
+        return
+    fi
+    # Inside a virtual environment a user-wide install is always an error.
+    PIP_USER=0
+    export PIP_USER
+    : >"$log"
+    make_venv
+    if ! is_ready run; then
+        say "installing what r1chat needs, once. If llama.cpp has to be compiled, that takes some minutes."
+        rm -f "$venv/.r1chat-run" "$venv/.r1chat-dev"
+        pip "updating pip" install --quiet --upgrade 'pip>=25.1'
+        pip "installing r1chat" install --progress-bar=off --editable "$root"
+        origin >"$venv/.r1chat-run"
+    fi
+    if [ "$1" = dev ]; then
+        cd "$root" || exit 1
+        pip "installing the tools for tests" install --progress-bar=off --group dev
+        origin >"$venv/.r1chat-dev"
+    fi
+    unlock
+}
