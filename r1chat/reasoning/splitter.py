@@ -1,0 +1,232 @@
+"""Tells thoughts from answers in a stream of text.
+
+States and what leads out of them (white space alone leaves START, OPENED and CLOSED as they are)::
+
+    START   nothing yet         <think> → OPENED    </think> → CLOSED    text → PLAIN
+    PLAIN   never thought       for good: everything is answer, tags too
+    OPENED  a thought begins    <think> dropped     </think> → CLOSED    text → THOUGHT
+    THOUGHT                     <think> is text     </think> → CLOSED
+    CLOSED  an answer begins    <think> → OPENED    </think> swallowed   text → ANSWER
+    ANSWER                      <think> → OPENED    </think> swallowed
+
+White space in START waits for what follows and goes with it (dropped before a tag, kept before
+text), that in OPENED too (dropped before a repeated ``<think>``, else kept, less one line break),
+that in CLOSED is dropped at once. Everywhere else a text goes out as it comes in, so that a text
+split over several blocks is simply the blocks put together.
+"""
+
+from __future__ import annotations
+
+import enum
+import itertools
+import operator
+import re
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from r1chat.reasoning.phrases import CLOSE, OPEN
+
+Kind: TypeAlias = Literal["thought", "answer"]
+
+_TAG = re.compile(f"{re.escape(OPEN)}|{re.escape(CLOSE)}")
+_LONGEST_PARTIAL = max(len(OPEN), len(CLOSE)) - 1
+
+
+class _State(enum.Enum):
+    START = enum.auto()
+    PLAIN = enum.auto()
+    OPENED = enum.auto()
+    THOUGHT = enum.auto()
+    CLOSED = enum.auto()
+    ANSWER = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some text of a thought or of an answer; never empty."""
+
+    kind: Kind
+    text: str
+
+
+def split(text: str, *, opened: bool = False) -> tuple[str, str]:
+    """Splits a whole text into its thought and its answer.
+
+    Args:
+        text: What the model wrote.
+        opened: Whether the prompt ended in the opening tag.
+    """
+    splitter = Splitter(opened=opened)
+    pieces = [*splitter.feed(text), *splitter.close()]
+    thought = "".join(piece.text for piece in pieces if piece.kind == "thought")
+    answer = "".join(piece.text for piece in pieces if piece.kind == "answer")
+    return thought, answer
+
+
+class Splitter:
+    """Splits a text that comes in chunks; however it is cut, the pieces add up to the same.
+
+    Each character comes out once, at once, unless it may belong to a tag or is white space whose
+    fate is open. The work is constant a character.
+
+    Args:
+        opened: Whether the prompt ended in the opening tag.
+        scan: Whether tags are looked for in the text. Without it a tag is only what `open_tag`
+            and `close_tag` announce: a model whose tags are tokens of their own, and which spells
+            one out in ordinary characters, has written text.
+    """
+
+    def __init__(self, *, opened: bool = False, scan: bool = True) -> None:
+        self._state = _State.OPENED if opened else _State.START
+        self._scan = scan
+        self._closed_once = False
+        self._spaces: list[str] = []
+        self._partial = ""
+        self._out: list[tuple[Kind, str]] = []
+
+    @property
+    def in_thought(self) -> bool:
+        """Whether what comes next belongs to a thought, unless a tag comes."""
+        return self._state in {_State.OPENED, _State.THOUGHT}
+
+    @property
+    def closed_once(self) -> bool:
+        """Whether a thought, even an empty one, has been closed."""
+        return self._closed_once
+
+    @property
+    def undecided(self) -> bool:
+        """Whether nothing but white space came so far, and no thought is open."""
+        return self._state is _State.START
+
+    @property
+    def holding(self) -> str:
+        """What came in and is neither out nor dropped yet."""
+        return "".join(self._spaces) + self._partial
+
+    def feed(self, text: str) -> list[Piece]:
+        """Takes the next chunk and returns what is certain now."""
+        if self._scan:
+            self._find_tags(text)
+        else:
+            self._text(text)
+        return self._take()
+
+    def open_tag(self) -> list[Piece]:
+        """Takes an opening tag that came as a token of its own."""
+        self._release_partial()
+        self._open()
+        return self._take()
+
+    def close_tag(self) -> list[Piece]:
+        """Takes a closing tag that came as a token of its own."""
+        self._release_partial()
+        self._close()
+        return self._take()
+
+    def close(self) -> list[Piece]:
+        """Returns what was held back, at the end of the text."""
+        self._release_partial()
+        if self._state is _State.OPENED:
+            self._begin_thought("")
+        elif self._state is _State.START:
+            self._emit("answer", self._take_spaces())
+        return self._take()
+
+    def _find_tags(self, text: str) -> None:
+        text = self._partial + text
+        self._partial = ""
+        done = 0
+        for tag in _TAG.finditer(text):
+            self._text(text[done : tag.start()])
+            if tag[0] == OPEN:
+                self._open()
+            else:
+                self._close()
+            done = tag.end()
+        # Both tags have their only "<" in front, so that the last one alone may begin a tag.
+        cut = text.rfind("<", max(done, len(text) - _LONGEST_PARTIAL))
+        if cut < 0:
+            self._text(text[done:])
+            return
+        # In two steps, because the text before it may settle whether a tag can follow.
+        self._text(text[done:cut])
+        if self._may_become_tag(text[cut:]):
+            self._partial = text[cut:]
+        else:
+            self._text(text[cut:])
+
+    def _may_become_tag(self, text: str) -> bool:
+        if self._state is _State.PLAIN:
+            return False
+        if CLOSE.startswith(text):
+            return True
+        return self._state is not _State.THOUGHT and OPEN.startswith(text)
+
+    def _release_partial(self) -> None:
+        text, self._partial = self._partial, ""
+        self._text(text)
+
+    def _text(self, text: str) -> None:
+        state = self._state
+        if not text:
+            return
+        if state is _State.THOUGHT:
+            self._emit("thought", text)
+        elif state is _State.CLOSED:
+            text = text.lstrip()
+            if text:
+                self._state = _State.ANSWER
+                self._emit("answer", text)
+        elif state in {_State.ANSWER, _State.PLAIN}:
+            self._emit("answer", text)
+        elif text.isspace():
+            self._spaces.append(text)
+        elif state is _State.OPENED:
+            self._state = _State.THOUGHT
+            self._begin_thought(text)
+        else:
+            self._state = _State.PLAIN
+            self._emit("answer", self._take_spaces() + text)
+
+    def _open(self) -> None:
+        if self._state is _State.THOUGHT:
+            self._emit("thought", OPEN)
+        elif self._state is _State.PLAIN:
+            self._emit("answer", OPEN)
+        else:
+            self._spaces.clear()
+            self._state = _State.OPENED
+
+    def _close(self) -> None:
+        if self._state is _State.PLAIN:
+            self._emit("answer", CLOSE)
+            return
+        if self._state is _State.ANSWER:
+            return
+        if self._state is _State.OPENED:
+            self._begin_thought("")
+        self._spaces.clear()
+        self._state = _State.CLOSED
+        self._closed_once = True
+
+    def _begin_thought(self, text: str) -> None:
+        text = self._take_spaces() + text
+        line_break = "\r\n" if text.startswith("\r\n") else "\n"
+        self._emit("thought", text.removeprefix(line_break))
+
+    def _take_spaces(self) -> str:
+        spaces = "".join(self._spaces)
+        self._spaces.clear()
+        return spaces
+
+    def _emit(self, kind: Kind, text: str) -> None:
+        if text:
+            self._out.append((kind, text))
+
+    def _take(self) -> list[Piece]:
+        out, self._out = self._out, []
+        return [
+            Piece(kind, "".join(text for _, text in group))
+            for kind, group in itertools.groupby(out, key=operator.itemgetter(0))
+        ]
