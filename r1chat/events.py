@@ -55,6 +55,8 @@ class ThoughtText:
     """A piece of the thought that the model wrote."""
 
     text: str
+    tokens: int = 0
+    """Tokens of thought so far, this piece's included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,8 @@ class AnswerText:
     """A piece of the answer."""
 
     text: str
+    tokens: int = 0
+    """Tokens of answer so far, this piece's included."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,68 @@
+"""Makes a conversation fit into the context."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from r1chat.engine.base import Message
+from r1chat.errors import PromptError
+from r1chat.prompt import Prompt
+
+Messages = tuple[Message, ...]
+
+LEAST_REPLY = 64
+"""Tokens that a reply needs at the very least: a closing sentence and a short answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A prompt that fits.
+
+    Attributes:
+        prompt: The prompt.
+        dropped: Turns that were left out, the oldest first.
+    """
+
+    prompt: Prompt
+    dropped: int
+
+
+def without_oldest_turn(messages: Messages) -> Messages:
+    """Leaves out the first question and what was answered to it; the last question always stays."""
+    questions = [i for i, message in enumerate(messages) if message.role == "user"]
+    if len(questions) < 2:  # noqa: PLR2004  (the one that is left is the one to answer)
+        return messages
+    return messages[: questions[0]] + messages[questions[1] :]
+
+
+def fit(
+    messages: Messages, build: Callable[[Messages], Prompt], *, capacity: int, wanted: int
+) -> Fitted:
+    """Leaves out the oldest turns until there is room for a reply.
+
+    Args:
+        messages: The conversation; the last message is the question.
+        build: Makes a prompt of it.
+        capacity: Tokens of context.
+        wanted: Tokens to keep free for the reply, if leaving out turns can do it.
+
+    Raises:
+        PromptError: If the question alone leaves no room for a reply.
+    """
+    dropped = 0
+    prompt = build(messages)
+    while len(prompt.ids) + wanted > capacity:
+        fewer = without_oldest_turn(messages)
+        if fewer == messages:
+            break
+        messages = fewer
+        dropped += 1
+        prompt = build(messages)
+    if len(prompt.ids) + LEAST_REPLY > capacity:
+        message = (
+            f"the question is too long: {len(prompt.ids)} tokens, and a context of {capacity} has "
+            f"room for {max(0, capacity - LEAST_REPLY)}; shorten it or take a larger --ctx"
+        )
+        raise PromptError(message)
+    return Fitted(prompt, dropped)

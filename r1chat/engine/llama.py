@@ -1,0 +1,326 @@
+"""GGUF models in this process, through llama.cpp.
+
+One thread owns every native handle and takes its work from a queue. Two things alone reach it from
+other threads: the abort byte, and the plain values of a `Control`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+from r1chat import gguf, prompt
+from r1chat.engine import fitting, loading, probe
+from r1chat.engine.base import Message, ModelInfo, Request
+from r1chat.engine.loading import LoadOptions
+from r1chat.engine.loop import ThinkingLoop, answer_reserve
+from r1chat.engine.machine import AHEAD, ContextOptions, TokenMachine
+from r1chat.engine.native import AbortByte, api
+from r1chat.engine.threads import default_threads, usable_cores
+from r1chat.errors import Cancelled, EngineError, ModelError, R1ChatError
+from r1chat.events import Event, Notice, Reply
+from r1chat.reasoning.control import Control
+
+__all__ = ["LlamaEngine", "LoadOptions"]
+
+log = logging.getLogger(__name__)
+
+_SEEDS = 1 << 31
+_CLOSED = "the model is closed"
+
+
+class LlamaEngine:
+    """Answers questions with a GGUF model.
+
+    Args:
+        path: The file; of a split model the first one.
+        ref: As the user named it; the path if there is no other name.
+        options: How to load it.
+
+    Raises:
+        ModelError: If the file cannot be used; the message says why.
+        EngineError: If llama.cpp itself is unusable or has no memory left.
+    """
+
+    def __init__(
+        self, path: Path | str, *, ref: str | None = None, options: LoadOptions | None = None
+    ) -> None:
+        self._path = Path(path)
+        self._ref = ref or str(path)
+        self._options = options or LoadOptions()
+        self._header = gguf.read_header(self._path)
+        gguf.check_chat_model(self._header)
+        if not self._options.trusted:
+            probe.check(self._path)
+        self._abort = AbortByte()
+        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._model: Any = None
+        self._machine: TokenMachine | None = None
+        self._template: str | None = None
+        self._info: ModelInfo | None = None
+        self._notice = ""
+        self._load_s = 0.0
+        self._ahead_allowed = False
+        self._broken_off = False
+        self._closed = False
+        loaded: SimpleQueue[BaseException | None] = SimpleQueue()
+        self._thread = threading.Thread(
+            target=self._own, args=(loaded,), name="r1chat-engine", daemon=True
+        )
+        self._thread.start()
+        try:
+            failure = loaded.get()
+        except BaseException:
+            self._broken_off = True
+            raise
+        if failure is not None:
+            raise failure
+        atexit.register(self.close)
+
+    @property
+    def info(self) -> ModelInfo:
+        """The model."""
+        if self._info is None:
+            raise EngineError(_CLOSED)
+        return self._info
+
+    # -- the thread that owns the native handles --
+
+    def _own(self, loaded: SimpleQueue[BaseException | None]) -> None:
+        try:
+            self._load()
+        except BaseException as failure:  # noqa: BLE001  (handed to the thread that waits)
+            self._free()
+            loaded.put(failure)
+            return
+        loaded.put(None)
+        while (job := self._jobs.get()) is not None:
+            job()
+        self._free()
+
+    def _load(self) -> None:
+        began = time.perf_counter()
+        options = self._options
+        size, self._notice = loading.choose_context(
+            self._header, options.ctx, loading.available_memory()
+        )
+        layers = -1 if options.gpu_layers is None else options.gpu_layers
+        if not api.llama_supports_gpu_offload():
+            layers = 0
+        self._model = loading.open_model(
+            self._path, gpu_layers=layers, on_progress=self._on_progress
+        )
+        threads = options.threads or default_threads()
+        batch_threads = options.threads or usable_cores()
+        try:
+            machine = TokenMachine(
+                self._model, ContextOptions(size, threads, batch_threads), self._abort
+            )
+        except EngineError as error:
+            raise ModelError(str(error)) from None
+        self._machine = machine
+        self._template = loading.chat_template(self._model)
+        self._load_s = time.perf_counter() - began
+        parameters, weights = loading.describe(self._model)
+        self._info = ModelInfo(
+            ref=self._ref,
+            path=str(self._path),
+            arch=self._header.arch,
+            quant=self._header.quant,
+            name=self._header.name,
+            context=machine.capacity,
+            context_trained=self._header.context_trained or machine.capacity,
+            parameters=parameters,
+            size=weights,
+            thinks=self._thinks(machine),
+            threads=threads,
+            gpu_layers=layers,
+            load_s=self._load_s,
+        )
+
+    def _on_progress(self, fraction: float) -> bool:
+        if self._options.on_progress is not None:
+            self._options.on_progress(fraction)
+        return not self._broken_off
+
+    def _thinks(self, machine: TokenMachine) -> bool:
+        question = (Message("user", "?"),)
+        return prompt.build(machine.vocabulary, question, template=self._template).thinks
+
+    def _free(self) -> None:
+        if self._machine is not None:
+            self._machine.close()
+            self._machine = None
+        if self._model is not None:
+            loading.free_model(self._model)
+            self._model = None
+
+    # -- answering --
+
+    def stream(self, request: Request, control: Control) -> Iterator[Event]:
+        """Answers; see `Engine.stream`."""
+        began = time.perf_counter()
+        self._submit_guard()
+        events: SimpleQueue[Event | R1ChatError] = SimpleQueue()
+        self._jobs.put(lambda: self._serve(request, control, events, began))
+        finished = False
+        try:
+            while not finished:
+                event = events.get()
+                if isinstance(event, R1ChatError):
+                    finished = True
+                    raise event
+                finished = isinstance(event, Reply)
+                yield event
+        finally:
+            if not finished:
+                control.cancel()
+                while not isinstance(events.get(), (Reply, R1ChatError)):
+                    pass
+
+    def _submit_guard(self) -> None:
+        if self._closed:
+            raise EngineError(_CLOSED)
+        self._ahead_allowed = False
+        self._abort.set()
+
+    def _serve(
+        self,
+        request: Request,
+        control: Control,
+        events: SimpleQueue[Event | R1ChatError],
+        began: float,
+    ) -> None:
+        self._abort.clear()
+        timer = None
+        try:
+            machine = self._machine
+            if machine is None:
+                raise EngineError(_CLOSED)
+            fitted = self._fit(machine, request, control)
+            if request.reuse:
+                machine.reuse(fitted.prompt.ids)
+            else:
+                machine.clear()
+            sampling = request.sampling
+            seed = secrets.randbelow(_SEEDS) if sampling.seed is None else sampling.seed
+            machine.set_sampler(sampling, seed)
+            loop = ThinkingLoop(
+                machine,
+                machine.vocabulary,
+                fitted.prompt,
+                request,
+                control,
+                events.put,
+                time.perf_counter,
+                began=began,
+            )
+        except R1ChatError as error:
+            events.put(error)
+            return
+        except Exception as error:
+            log.exception("a question could not be put")
+            failure = EngineError(f"the engine failed ({type(error).__name__})")
+            events.put(failure)
+            return
+        for notice in self._notices(fitted):
+            events.put(Notice(notice))
+        if request.timeout is not None:
+            timer = threading.Timer(request.timeout, self._abort.set)
+            timer.daemon = True
+            timer.start()
+        control.on_cancel(self._abort.set)
+        reply = loop.run(seed=seed, load_s=self._load_s)
+        control.on_cancel(None)
+        if timer is not None:
+            timer.cancel()
+        self._load_s = 0.0
+        events.put(reply)
+
+    def _fit(self, machine: TokenMachine, request: Request, control: Control) -> fitting.Fitted:
+        budget = control.budget
+
+        def build(messages: tuple[Message, ...]) -> prompt.Prompt:
+            return prompt.build(
+                machine.vocabulary,
+                messages,
+                template=self._template,
+                think=not budget.off,
+                raw=request.raw,
+            )
+
+        capacity = machine.capacity
+        share = capacity // 4
+        thought = share if budget.tokens is None else min(budget.tokens, share)
+        wanted = thought + answer_reserve(capacity, request.max_answer) + fitting.LEAST_REPLY
+        return fitting.fit(request.messages, build, capacity=capacity, wanted=wanted)
+
+    def _notices(self, fitted: fitting.Fitted) -> Iterator[str]:
+        if self._notice:
+            yield self._notice
+            self._notice = ""
+        yield from fitted.prompt.notices
+        if fitted.dropped:
+            turns = "turn" if fitted.dropped == 1 else f"{fitted.dropped} turns"
+            yield f"the context is full: the oldest {turns} of this conversation were left out"
+
+    # -- reading ahead --
+
+    def prepare(self, messages: tuple[Message, ...]) -> None:
+        """Reads a conversation ahead in the background; see `Engine.prepare`."""
+        if self._closed:
+            return
+        self._ahead_allowed = True
+        self._jobs.put(lambda: self._read_ahead(messages))
+
+    def _read_ahead(self, messages: tuple[Message, ...]) -> None:
+        machine = self._machine
+        if machine is None or not self._ahead_allowed:
+            return
+        self._abort.clear()
+        if not self._ahead_allowed:
+            return
+        try:
+            ids = self._common_beginning(machine, messages)
+            done = machine.begin_ahead(ids)
+            if len(ids) > done and machine.cells_for_ahead(len(ids) - done):
+                machine.evaluate(ids[done:], sequence=AHEAD)
+        except Cancelled:
+            pass
+        except R1ChatError as error:
+            log.warning("reading ahead failed: %s", error)
+            machine.drop_ahead()
+        except Exception:
+            log.exception("reading ahead failed")
+            machine.drop_ahead()
+
+    def _common_beginning(
+        self, machine: TokenMachine, messages: tuple[Message, ...]
+    ) -> tuple[int, ...]:
+        """The tokens that every next turn begins with, whatever its question."""
+        first, second = (
+            prompt.build(
+                machine.vocabulary, (*messages, Message("user", text)), template=self._template
+            ).ids
+            for text in ("A", "1")
+        )
+        length = next((i for i, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), 0)
+        return tuple(first[:length])
+
+    def close(self) -> None:
+        """Frees the model. Further calls do nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        self._ahead_allowed = False
+        self._abort.set()
+        self._jobs.put(None)
+        self._thread.join()
+        atexit.unregister(self.close)

@@ -1,0 +1,327 @@
+"""The thinking loop: asks the pure machines of `r1chat.reasoning` at every token what to do.
+
+A sampled token is not in the cache yet. That is what makes steering cheap: the model's own end of
+thinking, or the beginning of one sentence too many, is dropped and other tokens take its place.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from r1chat.engine.base import Request
+from r1chat.engine.transcript import Transcript
+from r1chat.errors import Cancelled, EngineError
+from r1chat.events import EndedBy, Evaluating, Event, Reply
+from r1chat.prompt import Prompt
+from r1chat.reasoning.budget import Governor
+from r1chat.reasoning.control import Control
+from r1chat.reasoning.loops import LoopGuard
+from r1chat.reasoning.phrases import CLOSE, FINISHED, LANDING, OPEN, WAIT
+from r1chat.reasoning.splitter import Splitter
+
+log = logging.getLogger(__name__)
+
+ANSWER_RESERVE = 1024
+"""Tokens of context kept free for the answer while the model thinks, where there are so many."""
+_RESERVED_SHARE = 4
+_ANSWER_TIME_SHARE = 0.2
+_MOST_THOUGHTS = 3
+_ANSWER_LOOP_TOKENS = 128
+
+
+class Vocabulary(Protocol):
+    """What the loop needs to know of a vocabulary."""
+
+    def tokenize(self, text: str, *, special: bool) -> list[int]:
+        """Text to tokens."""
+
+    def shown(self, token: int) -> bytes:
+        """The bytes of a token that a reader should see."""
+
+    def token_of(self, text: str) -> int | None:
+        """The marker whose text is exactly this."""
+
+    def ends_reply(self, token: int) -> bool:
+        """Whether the model ends its reply with this token."""
+
+
+class Machine(Protocol):
+    """What the loop needs of a token machine."""
+
+    @property
+    def position(self) -> int:
+        """Tokens in the cache."""
+
+    @property
+    def room(self) -> int:
+        """Tokens that still fit."""
+
+    @property
+    def capacity(self) -> int:
+        """Tokens of context."""
+
+    def sample(self) -> int:
+        """Draws the next token."""
+
+    def evaluate(
+        self, tokens: Sequence[int], *, on_progress: Callable[[int], None] | None = None
+    ) -> None:
+        """Appends tokens to the cache."""
+
+    def truncate(self, length: int) -> None:
+        """Cuts the cache to a length."""
+
+
+def answer_reserve(capacity: int, max_answer: int | None) -> int:
+    """Tokens of context to keep free for the answer."""
+    wanted = ANSWER_RESERVE if max_answer is None else min(max_answer, ANSWER_RESERVE)
+    return min(wanted, capacity // _RESERVED_SHARE)
+
+
+class ThinkingLoop:
+    """Writes one reply.
+
+    Args:
+        machine: Evaluates and samples; its sampler is set and its cache cut to what the prompt
+            shares with it.
+        vocabulary: The model's.
+        prompt: What to answer.
+        request: The question it was made from.
+        control: Changed by other threads while the loop runs.
+        emit: Takes the events as they happen, the final reply excepted.
+        clock: Seconds, monotonic.
+        began: When the question was asked, on that clock.
+    """
+
+    def __init__(
+        self,
+        machine: Machine,
+        vocabulary: Vocabulary,
+        prompt: Prompt,
+        request: Request,
+        control: Control,
+        emit: Callable[[Event], None],
+        clock: Callable[[], float],
+        *,
+        began: float,
+    ) -> None:
+        self._machine = machine
+        self._vocabulary = vocabulary
+        self._prompt = prompt
+        self._request = request
+        self._control = control
+        self._emit = emit
+        self._clock = clock
+        self._began = began
+        self._open = vocabulary.token_of(OPEN)
+        self._close = vocabulary.token_of(CLOSE)
+        self._by_token = self._close is not None and not request.raw
+        by_text = self._close is None and not request.raw
+        self._splitter = Splitter(opened=prompt.opened, scan=by_text)
+        self._transcript = Transcript(self._splitter, emit, clock, began)
+        self._governor = Governor(control)
+        self._guard = LoopGuard()
+        self._answer_guard = LoopGuard(minimum=_ANSWER_LOOP_TOKENS)
+        self._waits = 0
+        self._thoughts = 0
+        self._reserve = answer_reserve(machine.capacity, request.max_answer)
+        self._closing = len(self._closing_tokens("\n\n" + LANDING + "\n"))
+        self._tag_began = 0
+        self._reused = machine.position
+
+    def run(self, *, seed: int, load_s: float) -> Reply:
+        """Reads the prompt and writes the reply.
+
+        Args:
+            seed: Goes into the receipt.
+            load_s: Goes into the receipt.
+
+        Returns:
+            The reply, also where it was stopped or something failed.
+        """
+        error = None
+        ended_by: EndedBy
+        try:
+            self._read_prompt()
+            ended_by = self._write()
+        except Cancelled:
+            ended_by = "cancelled" if self._control.cancelled else "time"
+        except EngineError as failure:
+            ended_by, error = "error", str(failure)
+        except Exception as failure:
+            # One reply fails; the model stays loaded and the conversation goes on.
+            log.exception("a reply failed")
+            ended_by, error = "error", f"the engine failed ({type(failure).__name__})"
+        return self._transcript.reply(
+            ended_by,
+            self._request,
+            self._control,
+            seed=seed,
+            prompt_tokens=len(self._prompt.ids),
+            reused=self._reused,
+            load_s=load_s,
+            error=error,
+        )
+
+    def _read_prompt(self) -> None:
+        ids = self._prompt.ids
+        reused = self._reused
+        self._emit(Evaluating(reused, len(ids), reused))
+
+        def report(done: int) -> None:
+            self._emit(Evaluating(reused + done, len(ids), reused))
+
+        self._machine.evaluate(ids[reused:], on_progress=report)
+        if self._prompt.prefilled:
+            self._transcript.prefilled(FINISHED + "\n")
+
+    def _write(self) -> EndedBy:
+        while True:
+            token = self._machine.sample()
+            self._transcript.sampled()
+            if self._control.cancelled:
+                return "cancelled"
+            if self._splitter.in_thought:
+                self._think(token)
+                continue
+            ended_by = self._answer(token)
+            if ended_by is not None:
+                return ended_by
+
+    # -- the thought --
+
+    def _think(self, token: int) -> None:
+        transcript = self._transcript
+        if token == self._close:
+            if not self._think_on():
+                self._machine.evaluate([token])
+                transcript.close_thought("natural")
+            return
+        if self._vocabulary.ends_reply(token):
+            # The model stops without an answer: its thought is closed for it, and it goes on.
+            if not self._think_on():
+                self._inject_close("", "natural")
+            return
+        data = self._vocabulary.shown(token)
+        reason = None if transcript.mid_character else self._verdict(data)
+        if reason is None and self._guard.feed(token) is not None:
+            reason = "loop"
+        if reason is not None:
+            self._inject_close(self._landing(), reason)
+            return
+        if not self._splitter.holding:
+            self._tag_began = self._machine.position
+        if token == self._open:
+            transcript.open_thought()
+        else:
+            transcript.write(token, data)
+        self._machine.evaluate([token])
+        if not self._splitter.in_thought and self._wants_more():
+            self._reopen()
+
+    def _verdict(self, following: bytes) -> EndedBy | None:
+        transcript = self._transcript
+        return self._governor.verdict(
+            tokens=transcript.thought_tokens,
+            seconds=transcript.thought_seconds,
+            room=self._machine.room - self._reserve - self._closing,
+            time_left=self._time_left(_ANSWER_TIME_SHARE),
+            tail=transcript.tail,
+            following=transcript.preview(following),
+        )
+
+    def _time_left(self, kept_share: float) -> float:
+        timeout = self._request.timeout
+        if timeout is None:
+            return math.inf
+        return timeout * (1 - kept_share) - (self._clock() - self._began)
+
+    def _wants_more(self) -> bool:
+        transcript = self._transcript
+        more = self._governor.wants_more(
+            tokens=transcript.thought_tokens,
+            seconds=transcript.thought_seconds,
+            waits=self._waits,
+        )
+        return more and self._machine.room > self._reserve + self._closing + len(WAIT)
+
+    def _think_on(self) -> bool:
+        """Writes "Wait" in place of an end of thinking, where more of it is wanted."""
+        if not self._wants_more():
+            return False
+        self._waits += 1
+        text = WAIT if self._transcript.tail.endswith("\n") else "\n" + WAIT
+        self._inject(text)
+        return True
+
+    def _reopen(self) -> None:
+        """Takes back a closing tag that was spelled in several tokens."""
+        self._machine.truncate(self._tag_began)
+        self._transcript.open_thought()
+        self._waits += 1
+        self._inject("\n" + WAIT)
+
+    def _landing(self) -> str:
+        transcript = self._transcript
+        if not transcript.has_thought:
+            return FINISHED + "\n"
+        tail = transcript.tail
+        gap = "" if tail.endswith("\n\n") else "\n" if tail.endswith("\n") else "\n\n"
+        return gap + LANDING + "\n"
+
+    def _inject(self, text: str) -> None:
+        tokens = self._vocabulary.tokenize(text, special=False)
+        self._machine.evaluate(tokens)
+        self._transcript.inject(text, len(tokens))
+
+    def _closing_tokens(self, words: str) -> list[int]:
+        tokens = self._vocabulary.tokenize(words, special=False) if words else []
+        if self._close is None:
+            return tokens + self._vocabulary.tokenize(CLOSE + "\n\n", special=True)
+        return [*tokens, self._close, *self._vocabulary.tokenize("\n\n", special=False)]
+
+    def _inject_close(self, words: str, reason: EndedBy) -> None:
+        if not words and not self._transcript.tail.endswith("\n"):
+            words = "\n"
+        tokens = self._closing_tokens(words)
+        self._machine.evaluate(tokens)
+        self._transcript.inject(words, len(tokens))
+        self._transcript.close_thought(reason)
+
+    # -- the answer --
+
+    def _answer(self, token: int) -> EndedBy | None:
+        transcript = self._transcript
+        if self._vocabulary.ends_reply(token):
+            return "natural"
+        if self._by_token and token in (self._open, self._close):
+            return self._stray_tag(token)
+        maximum = self._request.max_answer
+        if maximum is not None and transcript.answer_tokens >= maximum:
+            return "length"
+        if self._machine.room <= 0:
+            return "context"
+        if self._time_left(0) <= 0:
+            return "time"
+        if self._answer_guard.feed(token) is not None:
+            return "loop"
+        transcript.write(token, self._vocabulary.shown(token))
+        self._machine.evaluate([token])
+        return None
+
+    def _stray_tag(self, token: int) -> EndedBy | None:
+        if token == self._open:
+            self._thoughts += 1
+            if self._thoughts > _MOST_THOUGHTS:
+                return "loop"
+            self._guard.reset()
+            self._transcript.open_thought()
+        else:
+            self._transcript.close_thought("natural")
+        if self._machine.room <= 0:
+            return "context"
+        self._machine.evaluate([token])
+        return None

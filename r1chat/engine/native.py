@@ -1,0 +1,142 @@
+"""The one door to llama.cpp's C API.
+
+Only `r1chat.engine` passes through it. llama.cpp prints nothing to the terminal: what it says goes
+to our log callback, which hands it to `logging` and keeps the last errors for messages.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import logging
+import os
+import sys
+from collections import deque
+
+from r1chat.errors import EngineError
+
+# Spinning OpenMP threads starve each other on a shared machine: two threads on two cores fell from
+# 60 tokens/s to 5 while another job ran. The limit must be set before the library is loaded.
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+
+try:
+    from llama_cpp import llama_cpp as api
+except Exception as error:
+    message = (
+        f"llama-cpp-python does not load ({error.__class__.__name__}: {error}); "
+        "`r1chat doctor` says what to install"
+    )
+    raise EngineError(message) from error
+
+log = logging.getLogger("r1chat.llama")
+
+_LEVELS = {1: logging.DEBUG, 2: logging.INFO, 3: logging.WARNING, 4: logging.ERROR}
+_CONTINUED = 5
+_last_errors: deque[str] = deque(maxlen=8)
+_ready = False
+
+
+class _Lines:
+    """Joins the fragments that llama.cpp logs into lines."""
+
+    def __init__(self) -> None:
+        self.level = logging.INFO
+        self.text = ""
+
+    def add(self, level: int, text: str) -> None:
+        if level != _CONTINUED:
+            self.level = _LEVELS.get(level, logging.DEBUG)
+        self.text += text
+        *lines, self.text = self.text.split("\n")
+        for line in lines:
+            if not line.strip():
+                continue
+            log.log(self.level, "%s", line)
+            if self.level >= logging.ERROR:
+                _last_errors.append(line.strip())
+
+
+_lines = _Lines()
+
+
+@api.llama_log_callback  # type: ignore[untyped-decorator]
+def _on_log(level: int, text: bytes, _: object) -> None:
+    _lines.add(level, text.decode("utf-8", "replace"))
+
+
+def start() -> None:
+    """Makes llama.cpp ready, once for the process.
+
+    Raises:
+        EngineError: If the library's structs are not those that this version was written for.
+    """
+    global _ready  # noqa: PLW0603  (llama.cpp's own state is global as well)
+    if _ready:
+        return
+    check_layout()
+    api.llama_log_set(_on_log, ctypes.c_void_p(0))
+    api.llama_backend_init()
+    _ready = True
+
+
+def check_layout() -> None:
+    """Compares defaults read through the Python structs with what llama.cpp documents.
+
+    A shared library of another version than its bindings moves fields, and every later call would
+    corrupt memory. Fields at both ends of each struct are looked at.
+
+    Raises:
+        EngineError: If a value is out of place.
+    """
+    context = api.llama_context_default_params()
+    model = api.llama_model_default_params()
+    sane = (
+        0 < context.n_batch <= 1 << 20
+        and 0 < context.n_ubatch <= context.n_batch
+        and 0 < context.n_threads <= 1 << 12
+        and context.flash_attn_type == api.LLAMA_FLASH_ATTN_TYPE_AUTO
+        and context.n_samplers == 0
+        and not model.vocab_only
+        and not model.no_alloc
+    )
+    if not sane:
+        message = (
+            "llama-cpp-python and its llama.cpp library do not belong together; reinstall with "
+            f"`{sys.executable} -m pip install --force-reinstall 'llama-cpp-python>=0.3.36,<0.4'`"
+        )
+        raise EngineError(message)
+
+
+def last_error() -> str:
+    """The last error that llama.cpp logged, or an empty string."""
+    return _last_errors[-1] if _last_errors else ""
+
+
+def forget_errors() -> None:
+    """Forgets the errors logged so far."""
+    _last_errors.clear()
+
+
+class AbortByte:
+    """A flag that llama.cpp reads after every node of its graph.
+
+    The callback is libc's ``strlen`` on a two-byte buffer, so that no Python runs inside a
+    computation, and setting the byte from any thread stops it within milliseconds.
+    """
+
+    def __init__(self) -> None:
+        self._bytes = ctypes.create_string_buffer(2)
+        name = "msvcrt" if sys.platform == "win32" else None
+        self.callback = ctypes.cast(ctypes.CDLL(name).strlen, api.ggml_abort_callback)
+        self.data = ctypes.cast(self._bytes, ctypes.c_void_p)
+
+    def set(self) -> None:
+        """Asks the running computation to stop."""
+        self._bytes[0] = b"\x01"
+
+    def clear(self) -> None:
+        """Lets computations run again."""
+        self._bytes[0] = b"\x00"
+
+    def __bool__(self) -> bool:
+        return self._bytes[0] != b"\x00"

@@ -1,0 +1,237 @@
+"""Keeps account of a reply while it is written, and makes the receipt."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Callable
+
+from r1chat.engine.base import Request
+from r1chat.events import (
+    AnswerText,
+    EndedBy,
+    Event,
+    InjectedText,
+    Injection,
+    Receipt,
+    Reply,
+    ThoughtEnded,
+    ThoughtText,
+)
+from r1chat.reasoning.control import Control
+from r1chat.reasoning.final import final_answer
+from r1chat.reasoning.splitter import Piece, Splitter
+
+_TAIL = 32
+
+
+class Transcript:
+    """Turns the bytes of tokens into events, and counts.
+
+    Args:
+        splitter: Tells thought from answer.
+        emit: Takes the events.
+        clock: Seconds, monotonic.
+        began: When the question was asked, on that clock.
+    """
+
+    def __init__(
+        self,
+        splitter: Splitter,
+        emit: Callable[[Event], None],
+        clock: Callable[[], float],
+        began: float,
+    ) -> None:
+        self.splitter = splitter
+        self.thought_tokens = 0
+        self.answer_tokens = 0
+        self.injected_tokens = 0
+        self.answer_ids: list[int] = []
+        self.tail = ""
+        self._emit = emit
+        self._clock = clock
+        self._began = began
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._thought: list[str] = []
+        self._thought_length = 0
+        self._answer: list[str] = []
+        self._injected: list[Injection] = []
+        self._first_token_s: float | None = None
+        self._phase_began = began
+        self._thought_s = 0.0
+        self._answer_s = 0.0
+        self._thought_ended_by: EndedBy | None = None
+
+    @property
+    def mid_character(self) -> bool:
+        """Whether the last token ended inside a character."""
+        return bool(self._decoder.getstate()[0])
+
+    @property
+    def thought_seconds(self) -> float:
+        """Seconds of thought so far."""
+        return self._thought_s + (self._since_phase() if self.splitter.in_thought else 0.0)
+
+    @property
+    def has_thought(self) -> bool:
+        """Whether any word of thought has been written."""
+        return self._thought_length > 0
+
+    def _since_phase(self) -> float:
+        return self._clock() - self._phase_began
+
+    def sampled(self) -> None:
+        """Notes that a token was drawn; the first one ends the wait for it."""
+        if self._first_token_s is None:
+            now = self._clock()
+            self._first_token_s = now - self._began
+            self._phase_began = now
+
+    def preview(self, data: bytes) -> str:
+        """The text that a token would add, without adding it."""
+        state = self._decoder.getstate()
+        text = self._decoder.decode(data)
+        self._decoder.setstate(state)
+        return text
+
+    def write(self, token: int, data: bytes) -> None:
+        """Adds a token that the model wrote."""
+        in_thought = self.splitter.in_thought
+        if in_thought:
+            self.thought_tokens += 1
+        else:
+            self.answer_tokens += 1
+        text = self._decoder.decode(data)
+        if not in_thought and (self._answer or text.strip()):
+            self.answer_ids.append(token)
+        self._show(self.splitter.feed(text))
+        if in_thought and not self.splitter.in_thought:
+            self.end_thought("natural")
+        elif self.splitter.in_thought and not in_thought:
+            self._begin_thought()
+
+    def open_thought(self) -> None:
+        """Notes the opening tag as a token of its own."""
+        was_in_thought = self.splitter.in_thought
+        self._show(self.splitter.open_tag())
+        if self.splitter.in_thought and not was_in_thought:
+            self._begin_thought()
+
+    def _begin_thought(self) -> None:
+        self._answer_s += self._since_phase()
+        self._phase_began = self._clock()
+        if not self._answer:
+            self.answer_ids.clear()
+
+    def close_thought(self, ended_by: EndedBy) -> None:
+        """Notes the closing tag as a token of its own."""
+        was_in_thought = self.splitter.in_thought
+        self._flush()
+        self._show(self.splitter.close_tag())
+        if was_in_thought:
+            self.end_thought(ended_by)
+
+    def end_thought(self, ended_by: EndedBy) -> None:
+        """Stops the thought's clock and says why it ended."""
+        self._thought_s += self._since_phase()
+        self._phase_began = self._clock()
+        self._thought_ended_by = ended_by
+        self._emit(ThoughtEnded(ended_by, self.thought_tokens, self._thought_s))
+
+    def prefilled(self, text: str) -> None:
+        """Notes a whole thought that stands in the prompt already, in place of the model's own."""
+        self._add_thought(text)
+        self._injected.append(Injection(0, text))
+        self._thought_ended_by = "budget"
+        self._emit(InjectedText(text, 0))
+        self._emit(ThoughtEnded("budget", 0, 0.0))
+
+    def inject(self, text: str, tokens: int) -> None:
+        """Adds words of ours to the thought."""
+        self._flush()
+        self.injected_tokens += tokens
+        at = self._thought_length
+        shown = "".join(piece.text for piece in self.splitter.feed(text))
+        if shown:
+            self._injected.append(Injection(at, shown))
+            self._add_thought(shown)
+            self._emit(InjectedText(shown, at))
+
+    def _flush(self) -> None:
+        rest = self._decoder.decode(b"", final=True)
+        self._decoder.reset()
+        if rest:
+            self._show(self.splitter.feed(rest))
+
+    def _add_thought(self, text: str) -> None:
+        self._thought.append(text)
+        self._thought_length += len(text)
+        self.tail = (self.tail + text)[-_TAIL:]
+
+    def _show(self, pieces: list[Piece]) -> None:
+        for piece in pieces:
+            if piece.kind == "thought":
+                self._add_thought(piece.text)
+                self._emit(ThoughtText(piece.text, self.thought_tokens))
+            else:
+                self._answer.append(piece.text)
+                self._emit(AnswerText(piece.text, self.answer_tokens))
+
+    def reply(
+        self,
+        ended_by: EndedBy,
+        request: Request,
+        control: Control,
+        *,
+        seed: int,
+        prompt_tokens: int,
+        reused: int,
+        load_s: float,
+        error: str | None = None,
+    ) -> Reply:
+        """Closes the account.
+
+        Args:
+            ended_by: Why the reply ended; "natural" gives way to the reason why the thought did.
+            request: The question.
+            control: Holds the budget as it was in the end.
+            seed: The seed that was used.
+            prompt_tokens: Tokens of the prompt.
+            reused: Those of them that were in the cache.
+            load_s: Seconds of loading.
+            error: One line, where something failed.
+        """
+        self._flush()
+        in_thought = self.splitter.in_thought
+        self._show(self.splitter.close())
+        if in_thought:
+            self.end_thought(ended_by)
+        elif self._first_token_s is not None:
+            self._answer_s += self._since_phase()
+        answer = "".join(self._answer)
+        written = self.thought_tokens + self.answer_tokens
+        seconds = self._thought_s + self._answer_s
+        reason = ended_by if ended_by != "natural" else self._thought_ended_by or "natural"
+        receipt = Receipt(
+            ended_by=reason,
+            thought_tokens=self.thought_tokens,
+            answer_tokens=self.answer_tokens,
+            injected_tokens=self.injected_tokens,
+            prompt_tokens=prompt_tokens,
+            prompt_reused_tokens=reused,
+            load_s=load_s,
+            first_token_s=self._first_token_s or 0.0,
+            thought_s=self._thought_s,
+            answer_s=self._answer_s,
+            tokens_per_s=written / seconds if seconds > 0 else 0.0,
+            budget=str(control.budget) if not request.raw else "max",
+            seed=seed,
+        )
+        return Reply(
+            thought="".join(self._thought),
+            answer=answer,
+            receipt=receipt,
+            final=final_answer(answer),
+            injected=tuple(self._injected),
+            error=error,
+            answer_ids=tuple(self.answer_ids),
+        )
