@@ -13,9 +13,11 @@ if TYPE_CHECKING:
 
 LIMIT_TOKENS = 1_000_000
 LIMIT_SECONDS = 7 * 24 * 3600.0
+_LONGEST_SHOWN = 40
 _FORMS = 'a budget is "off", tokens ("512"), seconds ("30s") or "max"'
-_SENTENCE_ENDS = (".", "!", "?", "…", ":", ";", "。", "！", "？")
-_CLOSERS = "\"')]}*`”’»"
+_SENTENCE_ENDS = (".", "!", "?", "…", ":", ";")
+_WIDE_SENTENCE_ENDS = ("。", "！", "？", "：", "；")
+_CLOSERS = "\"')]}*`”’»」』）"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Budget:
             message = f"a budget of {self.tokens} tokens is not between 0 and {LIMIT_TOKENS}"
             raise ValueError(message)
         if self.seconds is not None and not 0 < self.seconds <= LIMIT_SECONDS:
-            message = f"a budget of {self.seconds:g} seconds is not between 0 and a week"
+            message = f"a budget of {self.seconds:g} seconds is not above 0 and at most a week"
             raise ValueError(message)
         if not 0 <= self.minimum <= LIMIT_TOKENS:
             message = f"a minimum of {self.minimum} tokens is not between 0 and {LIMIT_TOKENS}"
@@ -76,7 +78,8 @@ class Budget:
             return cls(tokens=int(word), minimum=minimum)
         if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,3})?s", word):
             return cls(seconds=float(word[:-1]), minimum=minimum)
-        message = f"{text!r} is not a budget: {_FORMS}"
+        shown = text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…"
+        message = f"{shown!r} is not a budget: {_FORMS}"
         raise ValueError(message)
 
     def __str__(self) -> str:
@@ -86,7 +89,9 @@ class Budget:
         if self.tokens is not None:
             return str(self.tokens)
         if self.seconds is not None:
-            return f"{self.seconds:g}s"
+            # Never in the form 1e+05, which `parse` does not read, and never 0.
+            figure = f"{max(self.seconds, 0.001):.3f}"
+            return figure.rstrip("0").rstrip(".") + "s"
         return "max"
 
 
@@ -94,13 +99,40 @@ def ends_sentence(text: str, following: str) -> bool:
     """Whether a thought can be closed between its text so far and what would follow.
 
     The full stop of "3.14" or "e.g." in the middle of a word ends nothing: a sentence ends where
-    white space follows its last sign.
+    white space follows its last sign. Scripts that write without spaces have signs of their own.
     """
-    if not text or text.endswith("\n"):
+    if not text or text.endswith("\n") or following.startswith(("\n", "\r\n")):
         return True
-    if not following[:1].isspace():
-        return False
-    return text.rstrip(_CLOSERS).endswith(_SENTENCE_ENDS) or following.startswith("\n")
+    text = text.rstrip(_CLOSERS)
+    if following[:1].isspace():
+        return text.endswith(_SENTENCE_ENDS + _WIDE_SENTENCE_ENDS)
+    return text.endswith(_WIDE_SENTENCE_ENDS) and following[:1] not in _CLOSERS
+
+
+class _Limit:
+    """A limit and the grace after it, which begins anew whenever the limit is moved.
+
+    A limit moved below what is used up already so still leaves the grace to land in.
+    """
+
+    def __init__(self) -> None:
+        self._limit: float | None = None
+        self._grace_from = 0.0
+
+    def passed(
+        self,
+        limit: float | None,
+        *,
+        used: float,
+        grace: float,
+        boundary: bool,
+    ) -> bool:
+        if limit is None or limit != self._limit:
+            self._limit = limit
+            self._grace_from = max(limit or 0, used)
+        if limit is None or used < limit:
+            return False
+        return boundary or used >= self._grace_from + grace
 
 
 class Governor:
@@ -113,8 +145,8 @@ class Governor:
 
     def __init__(self, control: Control) -> None:
         self._control = control
-        self._limit: int | None = None
-        self._over_at: int | None = None
+        self._tokens = _Limit()
+        self._seconds = _Limit()
 
     def verdict(
         self,
@@ -147,21 +179,13 @@ class Governor:
             return "time"
         budget = self._control.budget
         boundary = ends_sentence(tail, following)
-        if budget.tokens is not None and self._over(budget.tokens, tokens, budget.grace, boundary):
+        spare = math.floor((budget.tokens or 0) * budget.grace)
+        if self._tokens.passed(budget.tokens, used=tokens, grace=spare, boundary=boundary):
             return "budget"
-        if budget.seconds is not None and seconds >= budget.seconds:
-            late = seconds >= budget.seconds * (1 + budget.grace)
-            return "time" if boundary or late else None
+        late = (budget.seconds or 0) * budget.grace
+        if self._seconds.passed(budget.seconds, used=seconds, grace=late, boundary=boundary):
+            return "time"
         return None
-
-    def _over(self, limit: int, tokens: int, grace: float, boundary: bool) -> bool:  # noqa: FBT001
-        if tokens < limit:
-            self._over_at = None
-            return False
-        if self._over_at is None or limit != self._limit:
-            # A limit moved below what is used already still leaves the grace to land in.
-            self._over_at, self._limit = tokens, limit
-        return boundary or tokens >= self._over_at + math.floor(limit * grace)
 
     def wants_more(self, *, tokens: int, seconds: float, waits: int) -> bool:
         """Whether the model's own end of thinking is to be replaced by "Wait".
