@@ -1,0 +1,196 @@
+"""The command line: verbs, options, and what becomes of errors."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+import threading
+from collections.abc import Sequence
+from typing import NoReturn
+
+from r1chat import __version__
+from r1chat.commands.exits import ExitCode, code_of
+from r1chat.console import Console
+from r1chat.errors import R1ChatError
+from r1chat.interrupts import Interrupted
+
+_TO_COME = {
+    "models": "find, download, verify and remove models",
+    "history": "list, search and export conversations",
+    "eval": "measure a model against a file of questions",
+    "serve": "the app in a browser",
+}
+_EPILOG = """\
+exit codes:
+  0 answered · 1 failure · 2 usage · 3 model not found or not loadable
+  4 ended without an answer · 5 network or download · 130 interrupted · 143 terminated
+"""
+
+
+_LEFT_OVER = "unrecognized arguments: "
+
+
+class _Parser(argparse.ArgumentParser):
+    """Reports what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        hint = f"see {self.prog} --help"
+        if message.startswith(_LEFT_OVER) and "-" not in message:
+            hint = "put the question in quotes"
+        Console(sys.stderr).error(f"{message} ({hint})")
+        self.exit(ExitCode.USAGE)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs r1chat.
+
+    Args:
+        argv: The arguments; the process's own by default.
+
+    Returns:
+        The exit code.
+    """
+    console = Console(sys.stderr)
+    try:
+        code = _guarded(argv, console)
+        _flush()
+    except BrokenPipeError:
+        # Nobody reads on: the reader has what it wanted, as with `| head -1`.
+        _abandon_stdout()
+        return ExitCode.ANSWERED
+    except OSError as error:
+        console.error(f"cannot write to stdout: {error.strerror}")
+        _abandon_stdout()
+        return ExitCode.FAILED
+    return code
+
+
+def _guarded(argv: Sequence[str] | None, console: Console) -> int:
+    """Runs a verb and turns whatever it raises into one line and an exit code."""
+    try:
+        return _dispatch(argv, console)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else ExitCode.FAILED
+    except Interrupted as end:
+        _leave(end.code)
+    except KeyboardInterrupt:
+        _leave(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        raise
+    except R1ChatError as error:
+        console.end_progress()
+        console.error(str(error))
+        return code_of(error)
+    except Exception as error:  # noqa: BLE001  (the last border: nobody may see a traceback)
+        console.end_progress()
+        _report(error, console)
+        return ExitCode.FAILED
+
+
+def _dispatch(argv: Sequence[str] | None, console: Console) -> int:
+    args = parser().parse_args(argv)
+    threading.excepthook = lambda failure: _report(failure.exc_value, console)
+    verb: str | None = args.verb
+    if verb == "ask":
+        from r1chat.commands import ask
+
+        return ask.run(args, console)
+    if verb == "settings":
+        from r1chat.commands import settings
+
+        return settings.run(args, console)
+    if verb == "doctor":
+        from r1chat import doctor
+
+        return doctor.main(args)
+    if verb is None:
+        console.error('the app is not built yet; try: r1chat ask "What is 44 + 41 + 25?"')
+    else:
+        console.error(f"`r1chat {verb}` comes with a later release; `r1chat ask` works")
+    return ExitCode.USAGE
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    top = _Parser(
+        prog="r1chat",
+        description="Chat with distilled R1 models on your own machine, and watch, measure and "
+        "steer their thinking.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    top.add_argument("-V", "--version", action="version", version=f"r1chat {__version__}")
+    top.add_argument("--verbose", action="store_true", help="show the log on stderr too")
+    verbs = top.add_subparsers(dest="verb", metavar="VERB", title="verbs", parser_class=_Parser)
+    from r1chat.commands import options
+
+    options.add_ask(_verb(verbs, "ask", "answer one question", epilog=_EPILOG))
+    options.add_doctor(_verb(verbs, "doctor", "say what works on this machine and what does not"))
+    options.add_settings(_verb(verbs, "settings", "show or change what is set for good"))
+    for name, purpose in _TO_COME.items():
+        later = _verb(verbs, name, f"{purpose} (not built yet)")
+        later.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    return top
+
+
+def _verb(
+    verbs: argparse._SubParsersAction[_Parser], name: str, purpose: str, *, epilog: str = ""
+) -> argparse.ArgumentParser:
+    parser = verbs.add_parser(
+        name,
+        help=purpose,
+        description=f"{purpose[0].upper()}{purpose[1:]}.",
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    # After the verb as well as before it; a default here would undo what stood before it.
+    parser.add_argument(
+        "--verbose",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="show the log on stderr too",
+    )
+    return parser
+
+
+def _report(error: BaseException | None, console: Console) -> None:
+    """Says calmly that something broke; the details go to the log, never to the terminal."""
+    if error is None:
+        return
+    from r1chat import logs
+
+    logs.start()
+    path = logs.crash(error)
+    where = f"the log has the details: {path}" if path else "the log could not be written"
+    kind = type(error).__name__
+    console.error(f"something went wrong inside r1chat ({kind}: {error}); {where}")
+
+
+def _flush() -> None:
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+def _abandon_stdout() -> None:
+    """Keeps the interpreter from flushing into a broken pipe, and complaining, as it ends."""
+    if sys.stdout is None:
+        return
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+    except (OSError, ValueError):
+        sys.stdout = None
+
+
+def _leave(code: int) -> NoReturn:
+    """Ends the process at once: a model that is being loaded cannot be waited for."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            if stream is not None:
+                stream.flush()
+    os._exit(code)

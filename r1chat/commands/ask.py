@@ -1,0 +1,236 @@
+"""`r1chat ask`: one question, one answer."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Generator
+from contextlib import closing
+from typing import Any
+
+from r1chat import compose, logs
+from r1chat import settings as user
+from r1chat.attachments import Attachment, read_file
+from r1chat.commands import stdin
+from r1chat.commands.exits import ExitCode
+from r1chat.console import Console
+from r1chat.engine.base import Engine, Sampling
+from r1chat.errors import EngineError, UsageError
+from r1chat.events import EndedBy, Event, Loading, Notice, Reply
+from r1chat.interrupts import Interrupts
+from r1chat.output import JsonLinesWriter, JsonWriter, Out, TextWriter, Thoughts, Writer
+from r1chat.reasoning.budget import Budget
+from r1chat.reasoning.control import Control
+from r1chat.session import Session
+from r1chat.settings import Settings
+
+_DEFAULT_MODEL = (
+    "no model configured: using the built-in tiny model, a toy for arithmetic; "
+    "-m FILE.gguf takes another"
+)
+_NO_ANSWER: dict[EndedBy, str] = {
+    "context": "the context ({context} tokens) was full while it thought; "
+    "use a larger --ctx or a smaller --budget",
+    "time": "the time was up; use a longer --timeout or a smaller --budget",
+    "length": "--max-answer left no room for one",
+    "natural": "the model ended its reply without one; try again, or another --temperature",
+    "loop": "the model went round in circles; try again, or another --temperature",
+}
+_NOTHING_WRITTEN = "the model wrote nothing after its thought; try again"
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Answers the question.
+
+    Args:
+        args: What `options.add_ask` defines.
+        console: Standard error.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        R1ChatError: If it fails.
+        BrokenPipeError: If nobody reads the answer any more.
+        Interrupted: If a signal came before the reply began.
+    """
+    _refuse_what_is_to_come(args)
+    with Interrupts() as interrupts:
+        logs.start(console.log if args.verbose else None)
+        settings, fault = user.load()
+        out = Out(sys.stdout)
+        ask = _Ask(args, settings, console, out)
+        return ask.run(interrupts, fault)
+
+
+def _refuse_what_is_to_come(args: argparse.Namespace) -> None:
+    if args.samples > 1:
+        message = "-n/--samples comes with a later release; ask for one answer for now"
+        raise UsageError(message)
+    if args.go_on or args.conversation is not None:
+        option = "-c/--continue" if args.go_on else "--conversation"
+        message = f"{option} comes with the history, in a later release"
+        raise UsageError(message)
+    if args.raw and args.system is not None:
+        message = "--system has no place in --raw, which has no chat framing; put it in the text"
+        raise UsageError(message)
+
+
+class _Ask:
+    """One run of the verb: options before settings before defaults."""
+
+    def __init__(
+        self, args: argparse.Namespace, settings: Settings, console: Console, out: Out
+    ) -> None:
+        self._args = args
+        self._settings = settings
+        self._console = console
+        self._out = out
+
+    def run(self, interrupts: Interrupts, fault: str | None) -> int:
+        args = self._args
+        budget = self._budget()
+        question, attachments = self._question()
+        writer = self._writer(question)
+        if fault is not None:
+            writer.event(Notice(fault))
+        with closing(self._load(writer)) as engine:
+            session = Session(engine, system=args.system, prepare=False)
+            control = Control(budget)
+            interrupts.control = control
+            try:
+                events = session.ask(
+                    question,
+                    control=control,
+                    sampling=self._sampling(),
+                    max_answer=self._either("max_answer"),
+                    timeout=args.timeout,
+                    attachments=attachments,
+                    raw=args.raw,
+                    reuse=not args.no_reuse,
+                )
+                reply = _write(events, writer, engine)
+            finally:
+                interrupts.control = None
+                if isinstance(writer, TextWriter):
+                    writer.end()
+            return self._verdict(reply, engine, interrupts)
+
+    def _either(self, name: str) -> Any:  # noqa: ANN401  (of whatever type the option is)
+        """An option; where it is not given, the setting."""
+        value = getattr(self._args, name)
+        return getattr(self._settings, name) if value is None else value
+
+    def _budget(self) -> Budget:
+        args, settings = self._args, self._settings
+        # An explicit budget must not fail because of a minimum that was set for good.
+        minimum = args.min_think
+        if minimum is None:
+            minimum = settings.min_think if args.budget is None else 0
+        try:
+            return Budget.parse(args.budget or settings.budget or "max", minimum=minimum or 0)
+        except ValueError as error:
+            message = f"--budget and --min-think: {error}"
+            raise UsageError(message) from None
+
+    def _question(self) -> tuple[str, tuple[Attachment, ...]]:
+        files = tuple(read_file(path) for path in self._args.files)
+        question, extra = stdin.question(self._args.question, self._console)
+        if not question.strip():
+            message = "the question is empty"
+            raise UsageError(message)
+        return question, (*files, *extra)
+
+    def _writer(self, question: str) -> Writer:
+        if self._args.format == "json":
+            return JsonWriter(self._out, self._console, question)
+        if self._args.format == "jsonl":
+            return JsonLinesWriter(self._out, question)
+        return TextWriter(self._out, self._console, self._thoughts())
+
+    def _thoughts(self) -> Thoughts:
+        given: Thoughts | None = self._args.thoughts
+        if given is not None:
+            return given
+        # The setting is a matter of taste at a terminal; a script's stderr stays clean.
+        return "show" if self._console.tty and self._settings.thoughts != "hide" else "hide"
+
+    def _load(self, writer: Writer) -> Engine:
+        ref = self._args.model or self._settings.model
+        if ref is None:
+            ref = compose.TINY
+            writer.event(Notice(_DEFAULT_MODEL))
+        progress = _Progress(writer)
+        try:
+            return compose.load(
+                ref,
+                ctx=self._either("ctx"),
+                threads=self._either("threads"),
+                gpu_layers=self._either("gpu_layers"),
+                on_progress=progress,
+            )
+        finally:
+            self._console.end_progress()
+            progress.check()
+
+    def _sampling(self) -> Sampling:
+        default = Sampling()
+        names = ("temperature", "top_k", "top_p", "min_p")
+        chosen = {name: self._either(name) for name in names}
+        given = {name: value for name, value in chosen.items() if value is not None}
+        return Sampling(
+            **{**{n: getattr(default, n) for n in names}, **given}, seed=self._args.seed
+        )
+
+    def _verdict(self, reply: Reply, engine: Engine, interrupts: Interrupts) -> int:
+        if interrupts.code is not None:
+            return interrupts.code
+        ended_by = reply.receipt.ended_by
+        if ended_by == "error":
+            raise EngineError(reply.error or "the engine failed")
+        if not reply.answer.strip():
+            why = _NO_ANSWER.get(ended_by, _NOTHING_WRITTEN).format(context=engine.info.context)
+            self._console.error(f"no answer: {why}")
+            return ExitCode.NO_ANSWER
+        if ended_by == "length":
+            self._console.note("the answer is cut: it reached its limit (--max-answer)")
+        return ExitCode.ANSWERED
+
+
+class _Progress:
+    """Passes on how much of a model is loaded, from within a native callback.
+
+    An exception must not get into native code, so it is kept until the load is over.
+    """
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self._percent = -1
+        self._failure: Exception | None = None
+
+    def __call__(self, fraction: float) -> None:
+        percent = int(fraction * 100)
+        if percent == self._percent or self._failure is not None:
+            return
+        self._percent = percent
+        try:
+            self._writer.event(Loading(fraction))
+        except Exception as failure:  # noqa: BLE001  (raised by `check`)
+            self._failure = failure
+
+    def check(self) -> None:
+        """Raises what went wrong."""
+        if self._failure is not None:
+            raise self._failure
+
+
+def _write(events: Generator[Event, None, None], writer: Writer, engine: Engine) -> Reply:
+    """Writes all events as they come and returns the reply."""
+    with closing(events):
+        for event in events:
+            if isinstance(event, Reply):
+                writer.reply(event, engine.info)
+                return event
+            writer.event(event)
+    message = "the engine ended without a reply"
+    raise EngineError(message)

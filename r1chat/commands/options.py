@@ -1,0 +1,216 @@
+"""The options of `r1chat ask`, checked at the border."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable
+
+from r1chat.reasoning.budget import LIMIT_TOKENS, Budget
+
+LEAST_CONTEXT = 256
+_MOST = 10_000_000
+_MOST_SECONDS = 7 * 24 * 3600.0
+# llama.cpp takes the largest 32-bit number as "any seed".
+_LARGEST_SEED = 2**32 - 2
+
+
+def whole(least: int, most: int = _MOST) -> Callable[[str], int]:
+    """Reads whole numbers within limits."""
+
+    def read(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            message = f"{text!r} is not a whole number"
+            raise argparse.ArgumentTypeError(message) from None
+        if not least <= value <= most:
+            message = f"{value} is not between {least} and {most}"
+            raise argparse.ArgumentTypeError(message)
+        return value
+
+    return read
+
+
+def real(least: float, most: float, *, above: bool = False) -> Callable[[str], float]:
+    """Reads numbers within limits.
+
+    Args:
+        least: The lower limit.
+        most: The upper limit.
+        above: Whether the lower limit itself is too little.
+    """
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            message = f"{text!r} is not a number"
+            raise argparse.ArgumentTypeError(message) from None
+        enough = value > least if above else value >= least
+        if not math.isfinite(value) or not enough or value > most:
+            low = f"above {least:g}" if above else f"at least {least:g}"
+            message = f"{text} is not {low} and at most {most:g}"
+            raise argparse.ArgumentTypeError(message)
+        return value
+
+    return read
+
+
+def budget(text: str) -> str:
+    """Checks a budget, which is kept as text until the minimum is known too."""
+    try:
+        Budget.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
+def add_ask(parser: argparse.ArgumentParser) -> None:
+    """Adds what `r1chat ask` takes."""
+    parser.add_argument(
+        "question",
+        metavar="QUESTION",
+        nargs="?",
+        help='the question; without it, or with "-", it is read from stdin. With a QUESTION, what '
+        "comes in through a pipe or a redirected file is attached to it",
+    )
+    _add_model(parser)
+    _add_question(parser)
+    _add_thinking(parser)
+    _add_sampling(parser)
+    _add_output(parser)
+    _add_history(parser)
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("model")
+    add = group.add_argument
+    add("-m", "--model", metavar="REF", help='"tiny" (built in) or the path of a .gguf file')
+    add(
+        "--ctx",
+        metavar="N",
+        type=whole(LEAST_CONTEXT),
+        help="tokens of context; default: what the model was made for, as far as memory allows",
+    )
+    add("--threads", metavar="N", type=whole(1, 1024), help="threads; default: measured")
+    add(
+        "--gpu-layers",
+        metavar="N",
+        type=whole(-1, 10_000),
+        help="layers to put on the GPU; -1 is all of them; default: as many as the build can",
+    )
+    add(
+        "--no-reuse",
+        action="store_true",
+        help="read the whole prompt anew, so that a seeded reply is the same to the bit",
+    )
+
+
+def _add_question(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("question")
+    add = group.add_argument
+    add(
+        "-f",
+        "--file",
+        metavar="PATH",
+        dest="files",
+        action="append",
+        default=[],
+        help="attach a text file; may be given several times",
+    )
+    add("-s", "--system", metavar="TEXT", help="instructions, put before the question")
+    add("--raw", action="store_true", help="no chat framing: the model goes on with the text")
+
+
+def _add_thinking(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("thinking")
+    add = group.add_argument
+    add(
+        "-b",
+        "--budget",
+        metavar="B",
+        type=budget,
+        help='how long it may think: "off", tokens ("512"), seconds ("30s") or "max"; default: max',
+    )
+    add(
+        "--min-think",
+        metavar="N",
+        type=whole(0, LIMIT_TOKENS),
+        help="tokens that it must think; default: 0",
+    )
+    add(
+        "-n",
+        "--samples",
+        metavar="K",
+        type=whole(1, 1024),
+        default=1,
+        help="answers to draw, of which the majority counts (not built yet)",
+    )
+
+
+def _add_sampling(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("sampling")
+    add = group.add_argument
+    add("--temperature", metavar="T", type=real(0, 10), help="0 is greedy; default: 0.6")
+    add("--top-p", metavar="P", type=real(0, 1, above=True), help="default: 0.95; 1 is off")
+    add("--top-k", metavar="K", type=whole(0, _MOST), help="default: 40; 0 is off")
+    add("--min-p", metavar="P", type=real(0, 1), help="default: 0, which is off")
+    add(
+        "--seed",
+        metavar="N",
+        type=whole(0, _LARGEST_SEED),
+        help="makes a reply repeatable; default: a new one each time",
+    )
+    add(
+        "--max-answer",
+        metavar="N",
+        type=whole(1),
+        help="most tokens of answer; default: as many as fit",
+    )
+    add(
+        "--timeout",
+        metavar="S",
+        type=real(0, _MOST_SECONDS, above=True),
+        help="seconds for the whole reply, the loading of the model not counted; default: none",
+    )
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("output")
+    add = group.add_argument
+    add(
+        "--format",
+        choices=("text", "json", "jsonl"),
+        default="text",
+        help="text (default), one JSON object, or JSON lines, an event each",
+    )
+    add(
+        "--thoughts",
+        choices=("show", "hide", "only"),
+        help="in text format: show them on stderr, hide them, or print the thought on stdout "
+        "instead of the answer; default: show where stderr is a terminal, else hide",
+    )
+
+
+def _add_history(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("history (not built yet)")
+    add = group.add_argument
+    add("-c", "--continue", dest="go_on", action="store_true", help="go on where one left off")
+    add("--conversation", metavar="ID", help="go on in that conversation")
+    add("--no-save", action="store_true", help="keep nothing of it; so far nothing ever is")
+
+
+def add_doctor(parser: argparse.ArgumentParser) -> None:
+    """Adds what `r1chat doctor` takes."""
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Adds what `r1chat settings` takes."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", title="actions")
+    setter = actions.add_parser("set", help="set a value for good", allow_abbrev=False)
+    setter.add_argument("key", metavar="KEY", help="its name, as `r1chat settings` shows it")
+    setter.add_argument("value", metavar="VALUE", help="its value")
+    unsetter = actions.add_parser("unset", help="leave a value to r1chat", allow_abbrev=False)
+    unsetter.add_argument("key", metavar="KEY", help="its name, as `r1chat settings` shows it")

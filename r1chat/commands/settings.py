@@ -1,0 +1,73 @@
+"""`r1chat settings`: shows and changes what is set for good."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict, fields
+
+from r1chat import paths
+from r1chat import settings as user
+from r1chat.commands.exits import ExitCode
+from r1chat.console import Console
+from r1chat.errors import R1ChatError, UsageError
+from r1chat.sanitize import line
+from r1chat.settings import Settings
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Shows the settings, or changes one.
+
+    Args:
+        args: What `options.add_settings` defines.
+        console: Standard error.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        R1ChatError: If they cannot be changed.
+    """
+    settings, fault = user.load()
+    if fault is not None:
+        console.note(fault)
+    if args.action is None:
+        _show(settings)
+    else:
+        value = _value(args.value) if args.action == "set" else None
+        _change(settings, args.key, value, console)
+    return ExitCode.ANSWERED
+
+
+def _show(settings: Settings) -> None:
+    rows = [f"# {paths.settings_file()}"]
+    for name, value in asdict(settings).items():
+        shown = "(not set)" if value is None else json.dumps(value, ensure_ascii=False)
+        rows.append(f"{name} = {shown}")
+    print("\n".join(line(row, 1000) for row in rows))  # noqa: T201  (it is what was asked for)
+
+
+def _change(settings: Settings, key: str, value: object, console: Console) -> None:
+    names = [field.name for field in fields(Settings)]
+    name = key.replace("-", "_")
+    if name not in names:
+        message = f"{line(key)!r} is not a setting; they are {', '.join(names)}"
+        raise UsageError(message)
+    try:
+        kept = user.save(Settings(**{**asdict(settings), name: value}))
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    except OSError as error:
+        message = f"cannot write {paths.settings_file()}: {error.strerror}"
+        raise R1ChatError(message) from None
+    if kept is not None:
+        console.note(f"the file before it had a fault and was kept as {kept}")
+
+
+def _value(text: str) -> object:
+    """A value as it stands in the file; what is no JSON number is a text."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else text

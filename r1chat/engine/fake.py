@@ -1,0 +1,223 @@
+"""An engine that plays a script, for tests of what stands above the engine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from r1chat.engine.base import Message, ModelInfo, Request
+from r1chat.events import (
+    AnswerText,
+    EndedBy,
+    Evaluating,
+    Event,
+    InjectedText,
+    Injection,
+    Receipt,
+    Reply,
+    ThoughtEnded,
+    ThoughtText,
+)
+from r1chat.reasoning.budget import Governor
+from r1chat.reasoning.control import Control
+from r1chat.reasoning.final import final_answer
+from r1chat.reasoning.phrases import CLOSE, LANDING
+from r1chat.reasoning.splitter import Piece, Splitter
+
+INFO = ModelInfo(
+    ref="fake",
+    path="fake.gguf",
+    arch="fake",
+    quant="F32",
+    name="Fake",
+    context=4096,
+    context_trained=4096,
+    parameters=0,
+    size=0,
+    thinks=True,
+    threads=1,
+    gpu_layers=0,
+    load_s=0.0,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Lets time pass in the middle of a reply."""
+
+    seconds: float
+
+
+Step: TypeAlias = str | Pause | Event | Exception
+"""One step of a script: a token that the model writes, a wait, an event yielded as it is, or an
+exception that is raised there."""
+
+
+class FakeEngine:
+    """Plays one script per question and honours the control as a real engine does.
+
+    A script is what the model writes, a token a string. The thought is open at its start, as R1's
+    framing opens it; ``</think>`` closes it. After the last script the first is played again.
+
+    Args:
+        *scripts: The replies, in order.
+        clock: Tells the time.
+        sleep: Lets time pass.
+    """
+
+    def __init__(
+        self,
+        *scripts: Sequence[Step],
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._scripts = scripts
+        self._clock = clock
+        self._sleep = sleep
+        self.requests: list[Request] = []
+        """What was asked, in order."""
+        self.prepared: list[tuple[Message, ...]] = []
+        """What was to be read ahead, in order."""
+        self.closed = False
+
+    @property
+    def info(self) -> ModelInfo:
+        """A model that is none."""
+        return INFO
+
+    def stream(self, request: Request, control: Control) -> Iterator[Event]:
+        """Plays the next script.
+
+        Yields:
+            Its events, and a `Reply`.
+        """
+        script = self._scripts[len(self.requests) % len(self._scripts)]
+        self.requests.append(request)
+        yield Evaluating(done=1, total=1, reused=0)
+        play = _Play(request, control, self._clock)
+        for step in script:
+            if isinstance(step, Exception):
+                raise step
+            if isinstance(step, Pause):
+                self._sleep(step.seconds)
+            elif isinstance(step, str):
+                yield from play.token(step)
+            else:
+                yield step
+                if isinstance(step, Reply):
+                    return
+            if play.over:
+                break
+        yield from play.end()
+
+    def prepare(self, messages: tuple[Message, ...]) -> None:
+        """Notes what was to be read ahead."""
+        self.prepared.append(messages)
+
+    def close(self) -> None:
+        """Notes that it was closed."""
+        self.closed = True
+
+
+class _Play:
+    """One reply while it is played."""
+
+    def __init__(self, request: Request, control: Control, clock: Callable[[], float]) -> None:
+        self._request = request
+        self._control = control
+        self._clock = clock
+        self._start = clock()
+        self._governor = Governor(control)
+        self._splitter = Splitter(opened=True)
+        self._thought = ""
+        self._answer = ""
+        self._tokens = {"thought": 0, "answer": 0}
+        self._injected: list[Injection] = []
+        self._thinking = True
+        self._skipping = False
+        self._ended_by: EndedBy = "natural"
+        self.over = False
+
+    def token(self, text: str) -> Iterator[Event]:
+        """Lets the model write a token."""
+        if self._control.cancelled:
+            self._ended_by, self.over = "cancelled", True
+            return
+        if self._skipping:
+            # What a model would still have thought, had it not been cut.
+            self._skipping = CLOSE not in text
+            return
+        if self._thinking:
+            verdict = self._governor.verdict(
+                tokens=self._tokens["thought"],
+                seconds=self._clock() - self._start,
+                room=1,
+                time_left=self._time_left(),
+                tail=self._thought[-8:],
+                following=text,
+            )
+            if verdict is not None:
+                yield from self._land(verdict)
+                self._skipping = text != CLOSE
+                return
+        elif self._time_left() <= 0:
+            self._ended_by, self.over = "time", True
+            return
+        elif self._tokens["answer"] == self._request.max_answer:
+            self._ended_by, self.over = "length", True
+            return
+        if text != CLOSE:
+            self._tokens["thought" if self._thinking else "answer"] += 1
+        yield from self._split(text)
+
+    def end(self) -> Iterator[Event]:
+        """Ends the reply."""
+        if self._ended_by == "cancelled":
+            self._thinking = False
+        yield from self._show(self._splitter.close())
+        yield Reply(
+            thought=self._thought,
+            answer=self._answer,
+            receipt=Receipt(
+                ended_by=self._ended_by,
+                thought_tokens=self._tokens["thought"],
+                answer_tokens=self._tokens["answer"],
+                injected_tokens=len(self._injected),
+                budget=str(self._control.budget),
+                seed=self._request.sampling.seed or 0,
+            ),
+            final=final_answer(self._answer),
+            injected=tuple(self._injected),
+        )
+
+    def _time_left(self) -> float:
+        timeout = self._request.timeout
+        return float("inf") if timeout is None else timeout - (self._clock() - self._start)
+
+    def _land(self, reason: EndedBy) -> Iterator[Event]:
+        self._ended_by = reason
+        text = f"\n\n{LANDING}" if self._thought else LANDING
+        at = len(self._thought)
+        self._injected.append(Injection(at, text))
+        self._thought += text
+        yield InjectedText(text, at)
+        yield from self._split(CLOSE)
+
+    def _split(self, text: str) -> Iterator[Event]:
+        closes = self._thinking and text == CLOSE
+        yield from self._show(self._splitter.feed(text))
+        if closes:
+            self._thinking = False
+            seconds = self._clock() - self._start
+            yield ThoughtEnded(self._ended_by, self._tokens["thought"], seconds)
+
+    def _show(self, pieces: Sequence[Piece]) -> Iterator[Event]:
+        for piece in pieces:
+            if piece.kind == "thought":
+                self._thought += piece.text
+                yield ThoughtText(piece.text, self._tokens["thought"])
+            else:
+                self._answer += piece.text
+                yield AnswerText(piece.text, self._tokens["answer"])

@@ -1,0 +1,89 @@
+"""Signals that ask the program to stop.
+
+The first one stops the reply that is being written, so that what there is of it can be printed
+and kept; where none is being written it ends the program. A second one, or half a second without
+an end, forces it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any
+
+from r1chat.reasoning.control import Control
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+GRACE_S = 0.45
+"""From the signal to the forced end: the promise is half a second."""
+ECHO_S = 0.1
+"""Signals that come this soon after the first are the same one: `timeout` signals the process and
+then its whole group."""
+_BASE = 128
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal came while no reply was being written."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(f"signal {signum}")
+        self.code = _BASE + signum
+
+
+class Interrupts:
+    """Catches SIGINT, SIGTERM and SIGHUP inside a `with` block of the main thread.
+
+    A signal that the process was started to ignore (by nohup, or by a shell in the background)
+    stays ignored.
+
+    Args:
+        leave: Ends the process at once with an exit code.
+    """
+
+    def __init__(self, leave: Callable[[int], Any] = os._exit) -> None:
+        self._leave = leave
+        self._before: dict[int, Any] = {}
+        self._first: tuple[int, float] | None = None
+        self.control: Control | None = None
+        """What steers the reply that is being written, if one is."""
+
+    @property
+    def code(self) -> int | None:
+        """The exit code that the first signal asks for; None before any came."""
+        return None if self._first is None else _BASE + self._first[0]
+
+    def __enter__(self) -> Self:
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+                self._before[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _handle(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        now = time.monotonic()
+        if self._first is not None:
+            if now - self._first[1] >= ECHO_S:
+                self._leave(_BASE + self._first[0])
+            return
+        self._first = (signum, now)
+        watchdog = threading.Timer(GRACE_S, self._leave, [_BASE + signum])
+        watchdog.daemon = True
+        watchdog.start()
+        if self.control is None:
+            raise Interrupted(signum)
+        self.control.cancel()

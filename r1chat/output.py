@@ -1,0 +1,305 @@
+"""What `r1chat ask` writes: text, JSON, or JSON lines. stdout is the answer, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable
+from dataclasses import asdict, fields
+from typing import Any, Literal, Protocol, TextIO, TypeAlias
+
+from r1chat.console import Console, is_terminal
+from r1chat.engine.base import ModelInfo
+from r1chat.errors import R1ChatError
+from r1chat.events import (
+    AnswerText,
+    Evaluating,
+    Event,
+    InjectedText,
+    Loading,
+    Notice,
+    Receipt,
+    Reply,
+    ThoughtText,
+)
+from r1chat.sanitize import Sanitizer, sanitize
+
+SCHEMA = 1
+"""Grows when a reader of the old form would be misled by the new one."""
+
+Thoughts: TypeAlias = Literal["show", "hide", "only"]
+_ENDINGS = {
+    "natural": "ended by itself",
+    "budget": "ended by budget",
+    "user": "ended by you",
+    "loop": "ended by going round in circles",
+    "time": "ended by time",
+    "context": "ended by the full context",
+    "length": "answer cut at its limit",
+    "cancelled": "stopped",
+    "error": "failed",
+}
+_DECIMALS = 4
+_MINUTE = 60
+
+
+class Writer(Protocol):
+    """Writes events as they come."""
+
+    def event(self, event: Event) -> None:
+        """Takes any event but the reply."""
+
+    def reply(self, reply: Reply, info: ModelInfo) -> None:
+        """Takes the end."""
+
+
+class Out:
+    """Standard output, with its failures told apart.
+
+    Args:
+        stream: Where to; None where the process has no stdout.
+    """
+
+    def __init__(self, stream: TextIO | None) -> None:
+        if stream is None:
+            message = "stdout is closed, so there is nowhere to put the answer"
+            raise R1ChatError(message)
+        self._stream = stream
+        self.tty = is_terminal(stream)
+        encoding = (getattr(stream, "encoding", None) or "utf-8").lower().replace("_", "-")
+        self.unicode = encoding in ("utf-8", "utf8")
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            # A character that the terminal lacks must not cost the rest of the answer.
+            reconfigure(errors="replace")
+
+    def write(self, text: str) -> None:
+        """Writes at once.
+
+        Raises:
+            BrokenPipeError: If nobody reads any more.
+            R1ChatError: If it cannot be written for another reason.
+        """
+        if not text:
+            return
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except BrokenPipeError:
+            raise
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            message = f"cannot write the answer to stdout: {reason}"
+            raise R1ChatError(message) from error
+
+
+class _Clean:
+    """Sanitises a text as it comes and holds back the white space at its end."""
+
+    def __init__(self) -> None:
+        self._sanitizer = Sanitizer()
+        self._held = ""
+
+    def feed(self, text: str) -> str:
+        text = self._held + self._sanitizer.feed(text)
+        kept = text.rstrip()
+        self._held = text[len(kept) :]
+        return kept
+
+    def close(self) -> str:
+        """The rest, less the white space at its end."""
+        return (self._held + self._sanitizer.close()).rstrip()
+
+
+class TextWriter:
+    """Writes the answer to stdout and, where they are to be shown, the thoughts to stderr.
+
+    Args:
+        out: Standard output.
+        console: Standard error.
+        thoughts: Whether thoughts are shown, or stand on stdout in the answer's place.
+    """
+
+    def __init__(self, out: Out, console: Console, thoughts: Thoughts) -> None:
+        self._out = out
+        self._console = console
+        self._mode = thoughts
+        self._shared = out.tty and console.tty
+        self._thought = _Clean()
+        self._main = _Clean()
+        self._thinking = False
+        self._begun = False
+
+    def event(self, event: Event) -> None:
+        """Shows an event."""
+        if isinstance(event, ThoughtText):
+            self._think(event.text, self._console.thought)
+        elif isinstance(event, InjectedText):
+            self._think(event.text, self._console.injected)
+        elif isinstance(event, AnswerText):
+            if self._mode != "only":
+                self._write(event.text)
+        else:
+            show_aside(self._console, event)
+
+    def reply(self, reply: Reply, info: ModelInfo) -> None:  # noqa: ARG002  (the protocol's)
+        """Ends the last line and shows the receipt."""
+        self.end()
+        if self._mode == "show":
+            self._console.aside(receipt_line(reply.receipt))
+
+    def end(self) -> None:
+        """Ends the line that stands unfinished, on either stream."""
+        self._console.end_progress()
+        if self._begun:
+            self._begun = False
+            self._out.write("\n")
+        self._console.fresh_line()
+
+    def _think(self, text: str, show: Callable[[str], None]) -> None:
+        if self._mode == "only":
+            self._write(text)
+        elif self._mode == "show":
+            self._thinking = True
+            self._console.end_progress()
+            show(self._thought.feed(text))
+
+    def _write(self, text: str) -> None:
+        text = self._main.feed(text)
+        if not text:
+            return
+        self._console.end_progress()
+        if self._thinking:
+            self._thinking = False
+            # On a shared screen the answer stands apart.
+            self._console.fresh_line(blank=self._shared)
+        self._begun = True
+        self._out.write(text)
+
+
+class JsonWriter:
+    """Writes one JSON object at the end.
+
+    Args:
+        out: Standard output.
+        console: Standard error.
+        question: As it was asked.
+    """
+
+    def __init__(self, out: Out, console: Console, question: str) -> None:
+        self._out = out
+        self._console = console
+        self._question = question
+
+    def event(self, event: Event) -> None:
+        """Shows on stderr what one should know."""
+        show_aside(self._console, event)
+
+    def reply(self, reply: Reply, info: ModelInfo) -> None:
+        """Writes the object."""
+        self._console.end_progress()
+        _write_json(self._out, document(reply, info, self._question))
+
+
+class JsonLinesWriter:
+    """Writes every event as a line of JSON, and the whole reply as the last one.
+
+    Args:
+        out: Standard output.
+        question: As it was asked.
+    """
+
+    def __init__(self, out: Out, question: str) -> None:
+        self._out = out
+        self._question = question
+
+    def event(self, event: Event) -> None:
+        """Writes a line."""
+        values = {field.name: _plain(getattr(event, field.name)) for field in fields(event)}
+        _write_json(self._out, {"type": type_of(event), **values})
+
+    def reply(self, reply: Reply, info: ModelInfo) -> None:
+        """Writes the last line."""
+        _write_json(self._out, {"type": "reply", **document(reply, info, self._question)})
+
+
+def type_of(event: Event) -> str:
+    """An event's name in JSON lines, e.g. "thought_text"."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
+
+
+def show_aside(console: Console, event: Event) -> None:
+    """Shows on stderr the events that are not part of the reply."""
+    if isinstance(event, Notice):
+        console.note(event.text)
+    elif isinstance(event, Loading):
+        console.progress(f"loading the model: {event.fraction:.0%}")
+    elif isinstance(event, Evaluating):
+        console.progress(f"reading the prompt: {event.done} of {event.total} tokens")
+
+
+def document(reply: Reply, info: ModelInfo, question: str) -> dict[str, Any]:
+    """A reply as the object that `--format json` prints; docs/json.md describes it."""
+    values: dict[str, Any] = {
+        "schema": SCHEMA,
+        "model": {
+            "ref": info.ref,
+            "path": info.path,
+            "arch": info.arch,
+            "quant": info.quant,
+        },
+        "question": question,
+        "thought": reply.thought,
+        "answer": reply.answer,
+        "final": reply.final,
+        "injected": [asdict(injection) for injection in reply.injected],
+        "receipt": {name: _plain(value) for name, value in asdict(reply.receipt).items()},
+    }
+    if reply.error is not None:
+        values["error"] = reply.error
+    return values
+
+
+def to_json(value: object, *, unicode: bool = True) -> str:
+    """JSON on one line, in which no character can steer a terminal; the data stay the same."""
+    text = json.dumps(value, ensure_ascii=not unicode, allow_nan=False)
+    if sanitize(text) == text:
+        return text
+    # Allowed in JSON as they are, but harmful on a terminal, or not to be encoded at all.
+    return "".join(char if sanitize(char) == char else json.dumps(char)[1:-1] for char in text)
+
+
+def receipt_line(receipt: Receipt) -> str:
+    """A receipt in words, e.g. "Thought for 1.2 s · 312 tokens · ended by budget · 41 tok/s"."""
+    parts = []
+    tokens = receipt.thought_tokens
+    if tokens:
+        unit = "token" if tokens == 1 else "tokens"
+        parts += [f"Thought for {duration(receipt.thought_s)}", f"{tokens} {unit}"]
+    else:
+        parts.append("No thought")
+    parts.append(_ENDINGS[receipt.ended_by])
+    if receipt.tokens_per_s > 0:
+        parts.append(f"{receipt.tokens_per_s:.0f} tok/s")
+    return " · ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them."""
+    if seconds < 10:  # noqa: PLR2004  (below it the tenths tell something)
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < _MINUTE:
+        return f"{whole} s"
+    return f"{whole // _MINUTE} min {whole % _MINUTE} s"
+
+
+def _write_json(out: Out, value: object) -> None:
+    out.write(to_json(value, unicode=out.unicode) + "\n")
+
+
+def _plain(value: object) -> object:
+    if not isinstance(value, float):
+        return value
+    return round(value, _DECIMALS) if math.isfinite(value) else None
