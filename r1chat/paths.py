@@ -40,6 +40,11 @@ def user_themes() -> Path:
     return folder("settings") / "themes"
 
 
+def cache_dir() -> Path:
+    """The folder of what can be made again."""
+    return folder("cache")
+
+
 def models() -> Path:
     """The folder of downloaded models."""
     return folder("data") / "models"
@@ -62,7 +67,7 @@ def everything() -> dict[str, Path]:
         "themes": user_themes(),
         "models": models(),
         "history": history_file(),
-        "cache": folder("cache"),
+        "cache": cache_dir(),
         "log": log_file(),
     }
 

@@ -95,6 +95,8 @@ def save(settings: Settings, path: Path | None = None) -> Path | None:
     _, faults = check(values)
     if faults:
         raise ValueError("; ".join(faults))
+    # A link, as dotfile managers make them, stays a link.
+    path = path.resolve()
     paths.made(path.parent)
     kept = _set_aside(path) if load(path)[1] is not None else None
     _replace(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")

@@ -1,0 +1,79 @@
+"""Every test runs in a home of its own and without a network."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="run the tests that take long, too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--long"):
+        return
+    kept = [item for item in items if "long" not in item.keywords]
+    if len(kept) < len(items):
+        config.hook.pytest_deselected(items=[item for item in items if "long" in item.keywords])
+        items[:] = kept
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where r1chat keeps its files during a test; child processes inherit it."""
+    for name in list(os.environ):
+        if name.startswith("R1CHAT_"):
+            monkeypatch.delenv(name)
+    for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "HF_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    folder = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("R1CHAT_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets sockets of this process reach this machine only."""
+    connect = socket.socket.connect
+    look_up = socket.getaddrinfo
+
+    def is_here(host: object) -> bool:
+        name = host.decode() if isinstance(host, bytes) else host
+        return name in (None, "", "localhost", "::1") or str(name).startswith("127.")
+
+    def guarded_connect(self: socket.socket, address: tuple[object, ...] | str | bytes) -> None:
+        if isinstance(address, tuple) and not is_here(address[0]):
+            message = f"a test tried to reach {address[0]}"
+            raise RuntimeError(message)
+        connect(self, address)
+
+    def guarded_look_up(host: object, *args: object, **options: object) -> object:
+        if not is_here(host):
+            message = f"a test tried to look up {host}"
+            raise RuntimeError(message)
+        return look_up(host, *args, **options)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded_connect)
+    monkeypatch.setattr(socket, "getaddrinfo", guarded_look_up)
+
+
+@pytest.fixture
+def run_python() -> Run:
+    """Runs a fresh interpreter: `run_python("-c", "…")`; returns it with its output as text."""
+
+    def run(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+        settings = {"capture_output": True, "text": True, "timeout": 60} | options
+        return subprocess.run([sys.executable, *arguments], check=False, **settings)
+
+    return run
