@@ -115,19 +115,12 @@ class _Limit:
     A limit moved below what is used up already so still leaves the grace to land in.
     """
 
-    def __init__(self) -> None:
-        self._limit: float | None = None
-        self._grace_from = 0.0
+    def __init__(self, limit: float | None) -> None:
+        self._limit = limit
+        self._grace_from = limit or 0
 
-    def passed(
-        self,
-        limit: float | None,
-        *,
-        used: float,
-        grace: float,
-        boundary: bool,
-    ) -> bool:
-        if limit is None or limit != self._limit:
+    def passed(self, limit: float | None, *, used: float, grace: float, boundary: bool) -> bool:
+        if limit != self._limit:
             self._limit = limit
             self._grace_from = max(limit or 0, used)
         if limit is None or used < limit:
@@ -145,8 +138,8 @@ class Governor:
 
     def __init__(self, control: Control) -> None:
         self._control = control
-        self._tokens = _Limit()
-        self._seconds = _Limit()
+        self._tokens = _Limit(control.budget.tokens)
+        self._seconds = _Limit(control.budget.seconds)
 
     def verdict(
         self,
