@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from r1chat.engine.base import Message, ModelInfo, Request
+from r1chat.errors import PromptError
 from r1chat.events import (
     AnswerText,
     EndedBy,
@@ -92,9 +93,14 @@ class FakeEngine:
 
         Yields:
             Its events, and a `Reply`.
+
+        Raises:
+            PromptError: Before the first event, where the script begins with one.
         """
         script = self._scripts[len(self.requests) % len(self._scripts)]
         self.requests.append(request)
+        if script and isinstance(script[0], PromptError):
+            raise script[0]
         yield Evaluating(done=1, total=1, reused=0)
         play = _Play(request, control, self._clock)
         for step in script:

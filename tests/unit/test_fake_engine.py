@@ -1,0 +1,142 @@
+"""The engine of the tests keeps the promises of `Engine`, so that tests on it mean something."""
+
+from __future__ import annotations
+
+import pytest
+
+from r1chat.engine.base import Message, Request
+from r1chat.engine.fake import FakeEngine, Pause
+from r1chat.events import (
+    AnswerText,
+    InjectedText,
+    Notice,
+    Reply,
+    ThoughtEnded,
+    ThoughtText,
+)
+from r1chat.reasoning.budget import Budget
+from r1chat.reasoning.control import Control
+from r1chat.reasoning.phrases import LANDING
+
+SCRIPT = ("One", " and", " one.", " Two.", "</think>", "\n\n", "It", " is", " 2")
+QUESTION = (Message("user", "What is 1 + 1?"),)
+
+
+class Clock:
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
+def play(*script, control=None, **options):
+    return list(FakeEngine(script).stream(Request(QUESTION, **options), control or Control()))
+
+
+def thought_of(events):
+    return "".join(e.text for e in events if isinstance(e, (ThoughtText, InjectedText)))
+
+
+def answer_of(events):
+    return "".join(e.text for e in events if isinstance(e, AnswerText))
+
+
+def test_a_script_becomes_a_thought_and_an_answer():
+    events = play(*SCRIPT)
+    assert thought_of(events) == "One and one. Two."
+    assert answer_of(events) == "It is 2"
+    assert events[-1].thought == "One and one. Two."
+    assert events[-1].answer == "It is 2"
+
+
+def test_the_reply_comes_once_and_last():
+    events = play(*SCRIPT)
+    assert [i for i, e in enumerate(events) if isinstance(e, Reply)] == [len(events) - 1]
+
+
+def test_a_budget_lands_at_the_end_of_the_sentence():
+    events = play(*SCRIPT, control=Control(Budget(tokens=2, grace=1)))
+    assert thought_of(events) == f"One and one.\n\n{LANDING}"
+    assert answer_of(events) == "It is 2"
+    assert events[-1].receipt.ended_by == "budget"
+    assert events[-1].injected[0].at == len("One and one.")
+
+
+def test_budget_off_thinks_nothing():
+    events = play(*SCRIPT, control=Control(Budget(tokens=0)))
+    assert not any(isinstance(e, ThoughtText) for e in events)
+    assert answer_of(events) == "It is 2"
+
+
+def test_a_thought_that_is_cut_right_at_its_end_still_gets_its_answer():
+    control = Control(Budget(tokens=4, grace=0))
+    events = play(*SCRIPT, control=control)
+    assert answer_of(events) == "It is 2"
+
+
+def test_answer_now_takes_hold_at_the_next_token():
+    control = Control()
+    engine = FakeEngine(SCRIPT)
+    events = []
+    for event in engine.stream(Request(QUESTION), control):
+        events.append(event)
+        if isinstance(event, ThoughtText):
+            control.answer_now()
+    assert [e.text for e in events if isinstance(e, ThoughtText)] == ["One"]
+    assert events[-1].receipt.ended_by == "user"
+    assert answer_of(events) == "It is 2"
+
+
+def test_cancelling_ends_with_what_there_is():
+    control = Control()
+    events = []
+    for event in FakeEngine(SCRIPT).stream(Request(QUESTION), control):
+        events.append(event)
+        if isinstance(event, AnswerText):
+            control.cancel()
+    assert events[-1].answer == "It"
+    assert events[-1].receipt.ended_by == "cancelled"
+
+
+def test_the_answer_stops_at_its_limit():
+    reply = play(*SCRIPT, max_answer=2)[-1]
+    assert reply.receipt.ended_by == "length"
+    assert reply.receipt.answer_tokens == 2
+
+
+def test_time_passes_in_pauses_only():
+    clock = Clock()
+    engine = FakeEngine(("a", Pause(5), "b", "</think>", "c"), clock=clock, sleep=clock.sleep)
+    events = list(engine.stream(Request(QUESTION), Control(Budget(seconds=3))))
+    assert [e.ended_by for e in events if isinstance(e, ThoughtEnded)] == ["time"]
+    assert events[-1].answer == "c"
+
+
+def test_a_timeout_ends_the_answer():
+    clock = Clock()
+    engine = FakeEngine(("</think>", "a", Pause(5), "b"), clock=clock, sleep=clock.sleep)
+    reply = list(engine.stream(Request(QUESTION, timeout=3), Control()))[-1]
+    assert (reply.answer, reply.receipt.ended_by) == ("a", "time")
+
+
+def test_events_of_the_script_come_as_they_are():
+    assert Notice("mind the gap") in play("a", Notice("mind the gap"), "</think>", "b")
+
+
+def test_exceptions_of_the_script_are_raised():
+    with pytest.raises(MemoryError):
+        play("a", MemoryError())
+
+
+def test_scripts_are_played_in_order_and_then_again():
+    engine = FakeEngine(("</think>", "a"), ("</think>", "b"))
+    replies = [list(engine.stream(Request(QUESTION), Control()))[-1] for _ in range(3)]
+    assert [reply.answer for reply in replies] == ["a", "b", "a"]
+
+
+def test_the_final_answer_is_found():
+    assert play("</think>", "\\boxed{2}")[-1].final == "2"
