@@ -26,6 +26,7 @@ BOXED = {
     "no brace, a choice": (r"\boxed C", "C"),
     "dollars inside": (r"\boxed{$5$}", "5"),
     "an amount": (r"\boxed{\$5}", r"\$5"),
+    "a currency at the end": (r"\boxed{5\$}", r"5\$"),
     "punctuation inside": (r"\boxed{ 5. }", "5"),
     "a factorial": (r"\boxed{5!}", "5!"),
     "over several lines": ("\\boxed{\n5\n}", "5"),

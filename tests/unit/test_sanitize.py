@@ -84,7 +84,7 @@ CASES = {
     "CSI broken by a newline": ("\x1b[31\nmore", "[31\nmore"),
     "CSI broken by another": ("\x1b[31\x1b[0ma", "[31a"),
     "CSI without end": ("\x1b[31", "[31"),
-    "title broken by a newline": ("\x1b]0;title\nmore", "]0;title\nmore"),
+    "title broken by a newline": ("\x1b]0;title\nmore\x07", "]0;title\nmore"),
     "title broken by a separator": ("\x1b]0;title\u2028more", "]0;title\nmore"),
     "title broken by a sequence": ("\x1b]0;title\x1b[1mmore", "]0;titlemore"),
     "title broken by an 8-bit sequence": ("\x1b]0;title\x9b1mmore", "]0;titlemore"),
@@ -186,7 +186,7 @@ def test_an_endless_string_swallows_no_more_than_the_longest_honest_one(introduc
 
 
 def test_an_endless_csi_swallows_no_more_than_the_longest_honest_one():
-    text = "\x1b[" + "1;" * LONGEST_CSI
+    text = "\x1b[" + "1;" * LONGEST_CSI + "m"
     assert sanitize(text) == text[1:]
 
 

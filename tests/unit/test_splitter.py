@@ -79,6 +79,11 @@ WHOLE = {
     "opening tag in a thought is text": ("<think>a<think>b</think>c", "a<think>b", "c"),
     "repeated opening tag is dropped": ("<think>\n<think>\nhm</think>c", "hm", "c"),
     "second closing tag is swallowed": ("<think>a</think>b</think>c", "a", "bc"),
+    "second closing tag leaves the answer's white space": (
+        "<think>a</think>b </think>\nc",
+        "a",
+        "b \nc",
+    ),
     "second closing tag at once": ("<think>a</think>\n</think>\n\nb", "a", "b"),
     "second thought": ("<think>a</think>b\n<think>\nc</think>\nd", "ac", "b\nd"),
     "second thought before any answer": ("<think>a</think>\n<think>\nc</think>\nd", "ac", "d"),
