@@ -280,6 +280,12 @@ class LlamaEngine:
         self._ahead_allowed = True
         self._jobs.put(lambda: self._read_ahead(messages))
 
+    def wait_ahead(self) -> None:
+        """Waits until what `prepare` began is done. For measurements and tests."""
+        done = threading.Event()
+        self._jobs.put(done.set)
+        done.wait()
+
     def _read_ahead(self, messages: tuple[Message, ...]) -> None:
         machine = self._machine
         if machine is None or not self._ahead_allowed:

@@ -30,6 +30,7 @@ _RESERVED_SHARE = 4
 _ANSWER_TIME_SHARE = 0.2
 _MOST_THOUGHTS = 3
 _ANSWER_LOOP_TOKENS = 128
+_LONGEST_CHARACTER = 4
 
 
 class Vocabulary(Protocol):
@@ -121,7 +122,9 @@ class ThinkingLoop:
         self._by_token = self._close is not None and not request.raw
         by_text = self._close is None and not request.raw
         self._splitter = Splitter(opened=prompt.opened, scan=by_text)
-        self._transcript = Transcript(self._splitter, emit, clock, began)
+        self._transcript = Transcript(
+            self._splitter, emit, clock, began=began, stops=prompt.stops
+        )
         self._governor = Governor(control)
         self._guard = LoopGuard()
         self._answer_guard = LoopGuard(minimum=_ANSWER_LOOP_TOKENS)
@@ -130,6 +133,7 @@ class ThinkingLoop:
         self._reserve = answer_reserve(machine.capacity, request.max_answer)
         self._closing = len(self._closing_tokens("\n\n" + LANDING + "\n"))
         self._tag_began = 0
+        self._pending = 0
         self._reused = machine.position
 
     def run(self, *, seed: int, load_s: float) -> Reply:
@@ -206,7 +210,7 @@ class ThinkingLoop:
                 self._inject_close("", "natural")
             return
         data = self._vocabulary.shown(token)
-        reason = None if transcript.mid_character else self._verdict(data)
+        reason = None if self._mid_character() else self._verdict(data)
         if reason is None and self._guard.feed(token) is not None:
             reason = "loop"
         if reason is not None:
@@ -221,6 +225,11 @@ class ThinkingLoop:
         self._machine.evaluate([token])
         if not self._splitter.in_thought and self._wants_more():
             self._reopen()
+
+    def _mid_character(self) -> bool:
+        """Whether to wait for the rest of a character; invalid bytes are not waited for."""
+        self._pending = self._pending + 1 if self._transcript.mid_character else 0
+        return 0 < self._pending < _LONGEST_CHARACTER
 
     def _verdict(self, following: bytes) -> EndedBy | None:
         transcript = self._transcript
@@ -262,6 +271,8 @@ class ThinkingLoop:
         self._machine.truncate(self._tag_began)
         self._transcript.open_thought()
         self._waits += 1
+        # The first line break of an opened thought is dropped; this one stands in for it.
+        self._transcript.inject("\n", 0)
         self._inject("\n" + WAIT)
 
     def _landing(self) -> str:
@@ -309,6 +320,8 @@ class ThinkingLoop:
         if self._answer_guard.feed(token) is not None:
             return "loop"
         transcript.write(token, self._vocabulary.shown(token))
+        if transcript.stopped:
+            return "natural"
         self._machine.evaluate([token])
         return None
 

@@ -20,6 +20,7 @@ from r1chat.events import (
 from r1chat.reasoning.control import Control
 from r1chat.reasoning.final import final_answer
 from r1chat.reasoning.splitter import Piece, Splitter
+from r1chat.reasoning.stops import StopPhrases
 
 _TAIL = 32
 
@@ -32,6 +33,7 @@ class Transcript:
         emit: Takes the events.
         clock: Seconds, monotonic.
         began: When the question was asked, on that clock.
+        stops: Phrases that end an answer.
     """
 
     def __init__(
@@ -39,9 +41,12 @@ class Transcript:
         splitter: Splitter,
         emit: Callable[[Event], None],
         clock: Callable[[], float],
+        *,
         began: float,
+        stops: tuple[str, ...] = (),
     ) -> None:
         self.splitter = splitter
+        self._stops = StopPhrases(stops)
         self.thought_tokens = 0
         self.answer_tokens = 0
         self.injected_tokens = 0
@@ -70,6 +75,11 @@ class Transcript:
     def thought_seconds(self) -> float:
         """Seconds of thought so far."""
         return self._thought_s + (self._since_phase() if self.splitter.in_thought else 0.0)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a phrase that ends the answer has come."""
+        return self._stops.found
 
     @property
     def has_thought(self) -> bool:
@@ -103,7 +113,7 @@ class Transcript:
         text = self._decoder.decode(data)
         if not in_thought and (self._answer or text.strip()):
             self.answer_ids.append(token)
-        self._show(self.splitter.feed(text))
+        self._show(self.splitter.feed(text if in_thought else self._stops.feed(text)))
         if in_thought and not self.splitter.in_thought:
             self.end_thought("natural")
         elif self.splitter.in_thought and not in_thought:
@@ -202,7 +212,7 @@ class Transcript:
         """
         self._flush()
         in_thought = self.splitter.in_thought
-        self._show(self.splitter.close())
+        self._show([*self.splitter.feed(self._stops.close()), *self.splitter.close()])
         if in_thought:
             self.end_thought(ended_by)
         elif self._first_token_s is not None:

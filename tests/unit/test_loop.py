@@ -1,0 +1,306 @@
+"""The thinking loop on scripted tokens: every way in which a thought can end."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+
+from r1chat.engine.base import Message, Request
+from r1chat.engine.loop import ThinkingLoop
+from r1chat.errors import EngineError
+from r1chat.events import Event, InjectedText, Reply, ThoughtEnded
+from r1chat.prompt import Prompt
+from r1chat.reasoning.budget import Budget
+from r1chat.reasoning.control import Control
+from r1chat.reasoning.phrases import LANDING
+
+MARKERS = {"<think>": 0x110000, "</think>": 0x110001, "<eos>": 0x110002}
+
+
+class Letters:
+    """A vocabulary whose tokens are code points and, if wanted, the two tags."""
+
+    def __init__(self, *, tags: bool = True) -> None:
+        self._tags = tags
+
+    def tokenize(self, text: str, *, special: bool) -> list[int]:
+        del special
+        return [ord(char) for char in text]
+
+    def shown(self, token: int) -> bytes:
+        if token >= 0x110000:
+            return {v: k for k, v in MARKERS.items()}[token].encode()
+        # Code points 128 to 255 stand for single bytes, so that a character can be cut in two.
+        return bytes([token]) if 0x80 <= token < 0x100 else chr(token).encode()
+
+    def token_of(self, text: str) -> int | None:
+        return MARKERS[text] if self._tags else None
+
+    def ends_reply(self, token: int) -> bool:
+        return token == MARKERS["<eos>"]
+
+
+class Script:
+    """A machine that samples what it is told, then the end for ever."""
+
+    def __init__(self, text: str | Sequence[int], capacity: int = 100_000) -> None:
+        self.capacity = capacity
+        self.cache: list[int] = []
+        self.wanted: list[int] = list(tokens(text)) if isinstance(text, str) else list(text)
+        self.on_sample: Callable[[], None] = lambda: None
+
+    @property
+    def position(self) -> int:
+        return len(self.cache)
+
+    @property
+    def room(self) -> int:
+        return self.capacity - self.position
+
+    def sample(self) -> int:
+        self.on_sample()
+        return self.wanted.pop(0) if self.wanted else MARKERS["<eos>"]
+
+    def evaluate(
+        self, tokens: Sequence[int], *, on_progress: Callable[[int], None] | None = None
+    ) -> None:
+        if len(tokens) > self.room:
+            message = "the context is full"
+            raise EngineError(message)
+        self.cache.extend(tokens)
+        if on_progress is not None:
+            on_progress(len(tokens))
+
+    def truncate(self, length: int) -> None:
+        del self.cache[length:]
+
+
+def tokens(text: str) -> list[int]:
+    """Code points, with the markers as one token each."""
+    result = []
+    while text:
+        marker = next((m for m in MARKERS if text.startswith(m)), None)
+        result.append(MARKERS[marker] if marker else ord(text[0]))
+        text = text[len(marker or text[0]) :]
+    return result
+
+
+def run(  # noqa: PLR0913  (every knob of a reply)
+    script: str | Sequence[int] | Script,
+    budget: str = "max",
+    *,
+    minimum: int = 0,
+    opened: bool = True,
+    tags: bool = True,
+    max_answer: int | None = None,
+    timeout: float | None = None,
+    control: Control | None = None,
+    clock: Callable[[], float] | None = None,
+) -> tuple[Reply, list[Event], Script]:
+    """Runs the loop over a script."""
+    machine = script if isinstance(script, Script) else Script(script)
+    control = control or Control(Budget.parse(budget, minimum=minimum))
+    request = Request(
+        (Message("user", "?"),), budget=control.budget, max_answer=max_answer, timeout=timeout
+    )
+    prompt = Prompt(ids=(1, 2, 3), opened=opened, thinks=True, notices=(), framing="r1")
+    events: list[Event] = []
+    clock = clock or (lambda: 0.0)
+    loop = ThinkingLoop(
+        machine, Letters(tags=tags), prompt, request, control, events.append, clock, began=clock()
+    )
+    return loop.run(seed=1, load_s=0.0), events, machine
+
+
+def prose(sentences: int) -> str:
+    """Sentences of five letters, no two alike."""
+    return "".join(f"{number:03}. " for number in range(sentences))
+
+
+def test_a_thought_that_closes_itself_is_natural() -> None:
+    reply, events, _ = run("so.\n</think>\n\n42<eos>")
+    assert (reply.thought, reply.answer) == ("so.\n", "42")
+    assert reply.receipt.ended_by == "natural"
+    assert reply.receipt.thought_tokens == 4
+    assert [e.ended_by for e in events if isinstance(e, ThoughtEnded)] == ["natural"]
+
+
+def test_a_budget_waits_for_the_end_of_the_sentence_within_its_grace() -> None:
+    reply, _, _ = run("x" * 20 + ". more and more</think>no", "20")
+    assert reply.thought == "x" * 20 + ".\n\n" + LANDING + "\n"
+    assert reply.receipt.ended_by == "budget"
+
+
+def test_a_budget_without_a_sentence_end_is_cut_at_its_grace() -> None:
+    reply, _, _ = run("x" * 500, "20")
+    assert reply.receipt.thought_tokens == 22
+
+
+def test_the_landing_leaves_one_blank_line_whatever_stood_before() -> None:
+    for ending in ("x", "x\n", "x\n\n"):
+        reply, _, _ = run("y" * 20 + ending + "z" * 99, str(20 + len(ending)))
+        head, _, _ = reply.thought.partition(LANDING)
+        assert head.endswith("\n\n")
+        assert not head.endswith("\n\n\n")
+
+
+def test_a_decimal_point_ends_no_sentence() -> None:
+    reply, _, _ = run("x" * 18 + "3.14159. Then", "20")
+    assert reply.thought.startswith("x" * 18 + "3.14")
+
+
+def test_no_character_is_cut_in_two_by_a_budget() -> None:
+    euro = [0xE2, 0x82, 0xAC]
+    for budget in range(10, 16):
+        reply, _, _ = run(euro * 30, str(budget))
+        assert "\ufffd" not in reply.thought
+
+
+def test_an_end_of_reply_inside_a_thought_still_gets_an_answer() -> None:
+    reply, _, _ = run("so<eos>42<eos>")
+    assert (reply.thought, reply.answer) == ("so\n", "42")
+    assert reply.receipt.ended_by == "natural"
+
+
+def test_a_second_closing_tag_is_swallowed() -> None:
+    reply, _, _ = run("so</think>42</think>!<eos>")
+    assert (reply.thought, reply.answer) == ("so", "42!")
+
+
+def test_a_second_thought_in_the_answer_goes_to_the_thought() -> None:
+    reply, _, _ = run("a</think>b<think>c</think>d<eos>")
+    assert (reply.thought, reply.answer) == ("ac", "bd")
+
+
+def test_a_second_thought_after_the_budget_is_closed_at_once() -> None:
+    reply, _, _ = run("a" * 30 + "b<think>cccc<eos>d<eos>", "10")
+    assert reply.receipt.thought_tokens <= 11
+
+
+def test_a_model_that_opens_its_thoughts_for_ever_is_stopped() -> None:
+    reply, _, _ = run("a</think>b<think>" * 50)
+    assert reply.receipt.ended_by == "loop"
+
+
+def test_a_model_that_opens_its_own_thought_is_split() -> None:
+    reply, _, _ = run("<think>\nso</think>\n42<eos>", opened=False)
+    assert (reply.thought, reply.answer) == ("so", "42")
+
+
+def test_a_model_that_writes_no_thought_answers() -> None:
+    reply, events, _ = run("42<eos>", opened=False)
+    assert (reply.thought, reply.answer) == ("", "42")
+    assert not any(isinstance(e, ThoughtEnded) for e in events)
+
+
+def test_tags_spelled_in_letters_are_split_too() -> None:
+    text = [ord(char) for char in "so</think>\n\n42"]
+    reply, _, _ = run(text, tags=False)
+    assert (reply.thought, reply.answer) == ("so", "42")
+
+
+def test_a_closing_tag_in_letters_is_taken_back_for_a_minimum() -> None:
+    text = [ord(char) for char in "so</think> and so it is</think>42"]
+    reply, _, machine = run(text, tags=False, minimum=12)
+    spoken = "".join(chr(token) for token in machine.cache if token < 0x110000)
+    assert "so\n\nWait, and so it is</think>42" in spoken
+    assert (reply.thought, reply.answer) == ("so\n\nWait, and so it is", "42")
+
+
+def test_a_minimum_replaces_the_end_of_thinking_by_wait() -> None:
+    reply, events, _ = run("so\n</think> it goes on</think>42<eos>", minimum=8)
+    assert reply.thought == "so\n\nWait, it goes on"
+    assert [e.text for e in events if isinstance(e, InjectedText)] == ["\nWait,"]
+
+
+def test_waits_are_capped() -> None:
+    reply, _, _ = run("a</think>" * 100, minimum=10_000)
+    assert reply.thought.count("Wait,") == Control().max_waits
+
+
+def test_think_more_is_honoured_once_a_wish() -> None:
+    control = Control()
+    control.think_more()
+    reply, _, _ = run("so</think> on</think>42<eos>", control=control)
+    assert reply.thought == "so\n\nWait, on"
+
+
+def test_answer_now_beats_think_more() -> None:
+    control = Control(Budget(minimum=100))
+    control.think_more()
+    control.answer_now()
+    reply, _, _ = run("so on and on", control=control)
+    assert reply.receipt.ended_by == "user"
+    assert reply.receipt.thought_tokens == 0
+
+
+def test_a_loop_in_a_thought_lands_it() -> None:
+    reply, _, _ = run("round and " * 50)
+    assert reply.receipt.ended_by == "loop"
+    assert LANDING in reply.thought
+
+
+def test_a_loop_in_an_answer_stops_it() -> None:
+    reply, _, _ = run("so</think>" + "round and " * 500)
+    assert reply.receipt.ended_by == "loop"
+    assert len(reply.answer) < 1000
+
+
+def test_room_for_the_answer_is_kept_free() -> None:
+    reply, _, machine = run(Script(prose(900), capacity=400))
+    assert machine.position <= 400
+    assert reply.answer
+    assert reply.receipt.thought_tokens < 300
+    assert reply.receipt.ended_by == "context"
+
+
+def test_an_answer_stops_at_its_limit() -> None:
+    reply, _, _ = run("so</think>" + "abcdefgh", max_answer=3)
+    assert reply.answer == "abc"
+    assert reply.receipt.ended_by == "length"
+
+
+def test_a_budget_in_seconds_lands_the_thought() -> None:
+    ticks = itertools.count()
+    reply, _, _ = run(prose(500), "30s", clock=lambda: float(next(ticks)))
+    assert reply.receipt.ended_by == "time"
+    assert LANDING in reply.thought
+
+
+def test_a_timeout_leaves_time_for_the_answer_and_ends_it() -> None:
+    ticks = itertools.count()
+    reply, _, _ = run(prose(900), timeout=200, clock=lambda: float(next(ticks)))
+    assert reply.receipt.ended_by == "time"
+    assert reply.answer
+
+
+def test_a_cancelled_reply_keeps_what_there_is() -> None:
+    control = Control()
+    script = Script("one two three")
+    samples = itertools.count()
+    script.on_sample = lambda: control.cancel() if next(samples) == 5 else None
+    reply, _, _ = run(script, control=control)
+    assert reply.receipt.ended_by == "cancelled"
+    assert reply.thought == "one t"
+
+
+def test_invalid_bytes_become_replacement_characters_and_nothing_is_lost() -> None:
+    reply, _, _ = run([0xFF, ord("a"), 0xE2, 0x82, ord("b"), MARKERS["</think>"], 0xC3])
+    assert reply.thought == "\ufffda\ufffdb"
+    assert reply.answer == "\ufffd"
+
+
+def test_a_token_limit_moved_while_it_thinks_takes_hold_at_the_next_token() -> None:
+    control = Control()
+    script = Script(prose(100))
+    samples = itertools.count()
+
+    def move() -> None:
+        if next(samples) == 20:
+            control.budget = Budget(tokens=4)
+
+    script.on_sample = move
+    reply, _, _ = run(script, control=control)
+    assert reply.receipt.ended_by == "budget"
+    assert reply.receipt.thought_tokens == 20
+    assert reply.receipt.budget == "4"
