@@ -1,0 +1,50 @@
+"""The exact command that installs llama.cpp anew into the environment that r1chat runs in."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shlex
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+_FALLBACK = "llama-cpp-python>=0.3.36,<0.4"
+
+
+def requirement() -> str:
+    """What r1chat needs of llama-cpp-python, as its own metadata say."""
+    try:
+        wanted = metadata.requires("r1chat") or []
+    except metadata.PackageNotFoundError:
+        wanted = []
+    return next((each for each in wanted if re.match(r"llama[-_]cpp[-_]python", each)), _FALLBACK)
+
+
+def reinstall(flag: str = "") -> str:
+    """The command, to be pasted into a shell.
+
+    Args:
+        flag: An option for the compilation, e.g. ``-DGGML_CUDA=on``.
+    """
+    # A ready-made wheel would know nothing of this processor, nor of the option.
+    compile_here = ["--no-cache-dir", "--no-binary", "llama-cpp-python"]
+    options = ["--force-reinstall", "--no-deps", *compile_here]
+    command = [*_installer(), *options, requirement()]
+    if os.name == "nt":
+        shown = subprocess.list2cmdline(command)
+        return f'$env:CMAKE_ARGS="{flag}"; & {shown}' if flag else f"& {shown}"
+    shown = shlex.join(command)
+    return f'CMAKE_ARGS="{flag}" {shown}' if flag else shown
+
+
+def _installer() -> list[str]:
+    environment = Path(sys.prefix)
+    if (environment / "pipx_metadata.json").is_file():
+        return ["pipx", "runpip", environment.name, "install"]
+    if importlib.util.find_spec("pip") is None:
+        # Environments made by uv have no pip of their own.
+        return ["uv", "pip", "install", "--python", sys.executable]
+    return [sys.executable, "-m", "pip", "install"]

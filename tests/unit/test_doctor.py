@@ -1,0 +1,270 @@
+"""`r1chat doctor` on this machine, and on machines that are broken in earnest."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import sys
+from argparse import Namespace
+
+import pytest
+
+from r1chat import doctor, paths
+from r1chat.doctor import child, examination, gpu, install, machine
+from r1chat.doctor.findings import Finding, Section, as_json, as_text, healthy
+
+posix_only = pytest.mark.skipif(os.name != "posix", reason="provoked with POSIX's means")
+linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+
+
+@pytest.fixture
+def fake_llama(tmp_path, monkeypatch):
+    """Puts another llama_cpp in the way of the child's."""
+
+    def put(code):
+        package = tmp_path / "fake" / "llama_cpp"
+        package.mkdir(parents=True)
+        (package / "__init__.py").write_text(code)
+        monkeypatch.setenv("PYTHONPATH", str(package.parent))
+
+    return put
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch):
+    """Puts a command on the path that prints a text."""
+
+    def put(name, text, code=0):
+        folder = tmp_path / "bin"
+        folder.mkdir(exist_ok=True)
+        (folder / "text").write_text(text)
+        file = folder / name
+        file.write_text(f"#!/bin/sh\ncat {shlex.quote(str(folder))}/{name}.text\nexit {code}\n")
+        (folder / f"{name}.text").write_text(text)
+        file.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{folder}{os.pathsep}/usr/bin{os.pathsep}/bin")
+
+    return put
+
+
+def found(sections, title, name):
+    (section,) = [each for each in sections if each.title == title]
+    return next(each for each in section.findings if each.name == name)
+
+
+def test_this_machine_is_healthy(capsys):
+    assert doctor.main(Namespace(format="text")) == 0
+    text = capsys.readouterr().out
+    assert "44 + 41 + 25 = 110" in text
+    assert str(paths.log_file()) in text
+    assert re.search(r"speed +[0-9]+ tokens/s", text)
+
+
+def test_it_tells_programs_the_same(capsys):
+    assert doctor.main(Namespace(format="json")) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["healthy"] is True
+    assert {"Versions", "Machine", "llama.cpp", "Built-in model", "Files"} == set(told["sections"])
+
+
+def test_it_leaves_no_files_behind(home):
+    examination.examine()
+    assert [path for path in home.rglob("*") if path.is_file()] == []
+
+
+@posix_only
+@pytest.mark.parametrize(
+    ("code", "said", "advised"),
+    [
+        ("import os; os.kill(os.getpid(), 4)", "it crashed: SIGILL", "for another processor"),
+        ("import os; os.kill(os.getpid(), 11)", "it crashed: SIGSEGV", "Install it anew"),
+        (
+            "raise OSError('libgomp.so.1: cannot open shared object file: No such file')",
+            "libgomp.so.1",
+            "Debian's libgomp1",
+        ),
+        ("raise SystemExit(3)", "it ended with 3", "Install it anew"),
+        ("import os; os._exit(0)", "something else", "Install it anew"),
+    ],
+)
+def test_a_broken_build_is_named_and_not_fatal(fake_llama, capsys, code, said, advised):
+    fake_llama(code)
+    assert doctor.main(Namespace(format="text")) == 1
+    text = capsys.readouterr().out
+    assert re.search(rf"^X loads +no: .*{re.escape(said)}", text, re.MULTILINE)
+    assert advised in text
+    assert "-m pip install --force-reinstall" in text
+    assert "Built-in model" not in text
+
+
+@posix_only
+def test_a_build_that_hangs_is_given_up(fake_llama, monkeypatch):
+    fake_llama("import time; time.sleep(60)")
+    monkeypatch.setattr(examination, "_BUILD_TIMEOUT_S", 0.5)
+    assert found(examination.examine(), "llama.cpp", "loads").value == "no: it hung for 0.5 s"
+
+
+def build(features, *, gpu_offload=False):
+    result = {
+        "seconds": 0.1,
+        "features": features,
+        "gpu_offload": gpu_offload,
+        "ggml_version": "1.2.3",
+        "ggml_commit": None,
+        "folder": "/lib",
+    }
+    return child.Outcome(result=result)
+
+
+def processor(*features):
+    return machine.Processor("a processor", frozenset(features), 4, 8, None)
+
+
+def levels(findings):
+    return {finding.name: finding.level for finding in findings}
+
+
+def test_a_build_that_wastes_the_processor_is_odd():
+    findings = examination._build(build("CPU : AVX = 1 | AVX2 = 0 |"), processor("AVX", "AVX2"))
+    (lost,) = [finding for finding in findings if finding.name == "not used"]
+    assert (lost.value, lost.level) == ("AVX2", "odd")
+    assert any("pip install" in advice for advice in lost.advice)
+
+
+def test_a_build_for_more_than_the_processor_is_odd():
+    findings = examination._build(
+        build("CPU : AVX = 1 | AVX512 = 1 | OPENMP = 1"), processor("AVX")
+    )
+    (foreign,) = [finding for finding in findings if finding.name == "not on this machine"]
+    assert (foreign.value, foreign.level) == ("AVX512", "odd")
+
+
+def test_a_fitting_build_is_fine():
+    findings = examination._build(build("CPU : AVX = 1 | OPENMP = 1"), processor("AVX", "SSE3"))
+    assert set(levels(findings).values()) == {"fine"}
+
+
+@posix_only
+def test_a_gpu_that_lies_idle_comes_with_its_command(command):
+    command("nvidia-smi", "NVIDIA H100, 81559 MiB\n")
+    (offload,) = [
+        finding for finding in examination._offload(offloads=False) if finding.name == "GPU offload"
+    ]
+    assert offload.level == "odd"
+    assert offload.advice[1].startswith('CMAKE_ARGS="-DGGML_CUDA=on" ')
+    assert "'llama-cpp-python" in offload.advice[1]
+
+
+@posix_only
+def test_a_driver_that_fails_is_no_gpu(command):
+    command("nvidia-smi", "NVIDIA-SMI has failed", code=9)
+    assert gpu.found() == []
+
+
+@posix_only
+def test_the_other_kinds_are_told_apart(command):
+    command(
+        "rocminfo",
+        "*******\nAgent 1\n  Name: AMD Ryzen\n  Marketing Name: AMD Ryzen\n"
+        "*******\nAgent 2\n  Name: gfx1100\n  Marketing Name: Radeon RX 7900\n",
+    )
+    command("vulkaninfo", "deviceName = llvmpipe (LLVM)\n\tdeviceName   = Radeon RX 7900\n")
+    assert [(each.kind, each.names) for each in gpu.found()] == [
+        ("ROCm", ("Radeon RX 7900",)),
+        ("Vulkan", ("Radeon RX 7900",)),
+    ]
+
+
+def test_the_command_is_for_this_environment(monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    if os.name == "posix":
+        assert shlex.split(install.reinstall())[:4] == [sys.executable, "-m", "pip", "install"]
+    (tmp_path / "pipx_metadata.json").write_text("{}")
+    assert f"pipx runpip {tmp_path.name} install" in install.reinstall()
+
+
+@posix_only
+def test_the_command_survives_spaces(monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/my home/python")
+    assert shlex.split(install.reinstall("-DGGML_CUDA=on"))[:3] == [
+        "CMAKE_ARGS=-DGGML_CUDA=on",
+        "/my home/python",
+        "-m",
+    ]
+
+
+@linux_only
+@pytest.mark.parametrize(
+    ("files", "allowance", "limit"),
+    [
+        ({"fs/cpu.max": "150000 100000\n", "fs/memory.max": "1048576\n"}, 1.5, 1 << 20),
+        ({"fs/cpu.max": "max 100000\n", "fs/memory.max": "max\n"}, None, None),
+        ({"fs/box/cpu.max": "200000 100000\n"}, 2.0, None),
+        (
+            {
+                "fs/cpu/cpu.cfs_quota_us": "50000\n",
+                "fs/cpu/cpu.cfs_period_us": "100000\n",
+                "fs/memory/memory.limit_in_bytes": "2097152\n",
+            },
+            0.5,
+            2 << 20,
+        ),
+        ({"fs/memory/memory.limit_in_bytes": "9223372036854771712\n"}, None, None),
+        ({}, None, None),
+    ],
+)
+def test_a_containers_limits_are_read(monkeypatch, tmp_path, files, allowance, limit):
+    files |= {
+        "proc/self/cgroup": "3:cpu,cpuacct:/\n2:memory:/\n0::/box\n",
+        "proc/meminfo": "MemTotal: 24683656 kB\nMemAvailable: 20000000 kB\nHugePages_Total: 0\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(machine, "_PROC", tmp_path / "proc")
+    monkeypatch.setattr(machine, "_GROUPS", tmp_path / "fs")
+    assert machine.processor().allowance == allowance
+    memory = machine.memory()
+    assert (memory.limit, memory.total) == (limit, 24683656 * 1024)
+
+
+@linux_only
+def test_a_processor_that_tells_nothing_is_unknown(monkeypatch, tmp_path):
+    monkeypatch.setattr(machine, "_PROC", tmp_path)
+    nothing = machine.processor()
+    assert (nothing.features, nothing.physical) == (None, None)
+    assert machine.memory().total is None
+    assert found(examination.examine(), "Machine", "its features").value == "unknown"
+
+
+def test_a_folder_that_cannot_be_written_is_odd(home):
+    (home / "data").write_text("a file, where a folder should be")
+    found_so = levels(examination._folders())
+    assert {name for name, level in found_so.items() if level == "odd"} == {"models", "history"}
+
+
+def test_faults_in_files_are_odd():
+    paths.made(paths.user_themes())
+    (paths.user_themes() / "mine.toml").write_text("name = 7")
+    paths.settings_file().write_text('{"modle": "tiny"}')
+    files = {finding.name: finding for finding in examination._files()}
+    assert files["theme"].level == files["settings"].level == "odd"
+    assert "modle" in files["settings"].value
+
+
+def test_what_is_shown_cannot_steer_the_terminal():
+    sections = [Section("S", [Finding("a", "x\x1b]0;y\x07\nz", "odd", ("\x1b[2Jgo",))])]
+    text = as_text(sections)
+    assert "\x1b" not in text
+    assert "x z" in text
+
+
+def test_only_what_is_broken_is_unhealthy():
+    odd = [Section("S", [Finding("a", "b", "odd")])]
+    broken = [Section("S", [Finding("a", "b", "broken", ("do this",))])]
+    assert healthy(odd)
+    assert not healthy(broken)
+    assert as_json(broken)["sections"]["S"][0]["advice"] == ("do this",)
+    assert "Broken: 1" in as_text(broken)
