@@ -199,39 +199,16 @@ class LlamaEngine:
         began: float,
     ) -> None:
         self._abort.clear()
-        timer = None
         try:
-            machine = self._machine
-            if machine is None:
-                raise EngineError(_CLOSED)
-            fitted = self._fit(machine, request, control)
-            if request.reuse:
-                machine.reuse(fitted.prompt.ids)
-            else:
-                machine.clear()
-            sampling = request.sampling
-            seed = secrets.randbelow(_SEEDS) if sampling.seed is None else sampling.seed
-            machine.set_sampler(sampling, seed)
-            loop = ThinkingLoop(
-                machine,
-                machine.vocabulary,
-                fitted.prompt,
-                request,
-                control,
-                events.put,
-                time.perf_counter,
-                began=began,
-            )
+            loop, seed = self._begin(request, control, events, began)
         except R1ChatError as error:
             events.put(error)
             return
         except Exception as error:
             log.exception("a question could not be put")
-            failure = EngineError(f"the engine failed ({type(error).__name__})")
-            events.put(failure)
+            events.put(EngineError(f"the engine failed ({type(error).__name__})"))
             return
-        for notice in self._notices(fitted):
-            events.put(Notice(notice))
+        timer = None
         if request.timeout is not None:
             timer = threading.Timer(request.timeout, self._abort.set)
             timer.daemon = True
@@ -243,6 +220,42 @@ class LlamaEngine:
             timer.cancel()
         self._load_s = 0.0
         events.put(reply)
+
+    def _begin(
+        self,
+        request: Request,
+        control: Control,
+        events: SimpleQueue[Event | R1ChatError],
+        began: float,
+    ) -> tuple[ThinkingLoop, int]:
+        """Makes prompt, cache and sampler ready; returns the loop and the seed."""
+        machine = self._loaded()
+        fitted = self._fit(machine, request, control)
+        if request.reuse:
+            machine.reuse(fitted.prompt.ids)
+        else:
+            machine.clear()
+        sampling = request.sampling
+        seed = secrets.randbelow(_SEEDS) if sampling.seed is None else sampling.seed
+        machine.set_sampler(sampling, seed)
+        for notice in self._notices(fitted):
+            events.put(Notice(notice))
+        loop = ThinkingLoop(
+            machine,
+            machine.vocabulary,
+            fitted.prompt,
+            request,
+            control,
+            events.put,
+            time.perf_counter,
+            began=began,
+        )
+        return loop, seed
+
+    def _loaded(self) -> TokenMachine:
+        if self._machine is None:
+            raise EngineError(_CLOSED)
+        return self._machine
 
     def _fit(self, machine: TokenMachine, request: Request, control: Control) -> fitting.Fitted:
         budget = control.budget

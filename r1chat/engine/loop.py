@@ -122,9 +122,7 @@ class ThinkingLoop:
         self._by_token = self._close is not None and not request.raw
         by_text = self._close is None and not request.raw
         self._splitter = Splitter(opened=prompt.opened, scan=by_text)
-        self._transcript = Transcript(
-            self._splitter, emit, clock, began=began, stops=prompt.stops
-        )
+        self._transcript = Transcript(self._splitter, emit, clock, began=began, stops=prompt.stops)
         self._governor = Governor(control)
         self._guard = LoopGuard()
         self._answer_guard = LoopGuard(minimum=_ANSWER_LOOP_TOKENS)
@@ -310,8 +308,19 @@ class ThinkingLoop:
             return "natural"
         if self._by_token and token in (self._open, self._close):
             return self._stray_tag(token)
+        limit = self._limit(token)
+        if limit is not None:
+            return limit
+        transcript.write(token, self._vocabulary.shown(token))
+        if transcript.stopped:
+            return "natural"
+        self._machine.evaluate([token])
+        return None
+
+    def _limit(self, token: int) -> EndedBy | None:
+        """What forbids an answer to go on with a token, if anything does."""
         maximum = self._request.max_answer
-        if maximum is not None and transcript.answer_tokens >= maximum:
+        if maximum is not None and self._transcript.answer_tokens >= maximum:
             return "length"
         if self._machine.room <= 0:
             return "context"
@@ -319,10 +328,6 @@ class ThinkingLoop:
             return "time"
         if self._answer_guard.feed(token) is not None:
             return "loop"
-        transcript.write(token, self._vocabulary.shown(token))
-        if transcript.stopped:
-            return "natural"
-        self._machine.evaluate([token])
         return None
 
     def _stray_tag(self, token: int) -> EndedBy | None:

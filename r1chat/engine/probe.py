@@ -40,7 +40,7 @@ def check(path: Path) -> None:
 def _try_in_child(path: Path) -> None:
     command = [sys.executable, "-m", "r1chat.engine.probe", os.fspath(path)]
     try:
-        done = subprocess.run(  # noqa: S603  (our own interpreter and module)
+        done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT_S, check=False
         )
     except subprocess.TimeoutExpired:
@@ -90,10 +90,10 @@ def _remember(keys: list[str]) -> None:
 
 
 def _probe(path: Path) -> None:
-    from r1chat.engine.base import Sampling  # noqa: PLC0415  (only the child loads llama.cpp)
-    from r1chat.engine.loading import free_model, open_model  # noqa: PLC0415
-    from r1chat.engine.machine import ContextOptions, TokenMachine  # noqa: PLC0415
-    from r1chat.engine.native import AbortByte  # noqa: PLC0415
+    from r1chat.engine.base import Sampling
+    from r1chat.engine.loading import free_model, open_model
+    from r1chat.engine.machine import ContextOptions, TokenMachine
+    from r1chat.engine.native import AbortByte
 
     model = open_model(path)
     machine = TokenMachine(model, ContextOptions(64, 1, 1), AbortByte())
@@ -113,7 +113,7 @@ def main() -> int:
     """Tries the file named on the command line; 0 if it is good."""
     if hasattr(os, "setpriority"):
         with contextlib.suppress(OSError):
-            import resource  # noqa: PLC0415  (POSIX only)
+            import resource
 
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:

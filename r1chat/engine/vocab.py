@@ -9,9 +9,7 @@ from r1chat.engine.native import api
 from r1chat.errors import EngineError
 
 _MARKERS = (
-    api.LLAMA_TOKEN_ATTR_CONTROL
-    | api.LLAMA_TOKEN_ATTR_USER_DEFINED
-    | api.LLAMA_TOKEN_ATTR_UNKNOWN
+    api.LLAMA_TOKEN_ATTR_CONTROL | api.LLAMA_TOKEN_ATTR_USER_DEFINED | api.LLAMA_TOKEN_ATTR_UNKNOWN
 )
 
 
@@ -51,7 +49,13 @@ class LlamaVocabulary:
         for _ in range(2):
             tokens = (api.llama_token * room)()
             count = api.llama_tokenize(
-                self._vocab, data, len(data), tokens, room, False, special
+                self._vocab,
+                data,
+                len(data),
+                tokens,
+                room,
+                False,  # noqa: FBT003  (a native signature)
+                special,
             )
             if count >= 0:
                 return list(tokens[:count])

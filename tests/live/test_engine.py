@@ -34,9 +34,11 @@ GREEDY = Sampling(temperature=0)
 def ask(
     engine: LlamaEngine, question: str = QUESTION, *, budget: str = "max", minimum: int = 0
 ) -> Reply:
-    return replies(Session(engine, prepare=False).ask(
-        question, budget=Budget.parse(budget, minimum=minimum), sampling=GREEDY
-    ))
+    return replies(
+        Session(engine, prepare=False).ask(
+            question, budget=Budget.parse(budget, minimum=minimum), sampling=GREEDY
+        )
+    )
 
 
 def replies(events: Iterator[Event]) -> Reply:
@@ -262,9 +264,7 @@ def test_control_tokens_typed_by_a_user_are_read_as_text(tiny: LlamaEngine) -> N
 
 
 @pytest.mark.parametrize("family", ["chatml", "base"])
-def test_models_that_never_think_answer_only(
-    random_models: dict[str, Path], family: str
-) -> None:
+def test_models_that_never_think_answer_only(random_models: dict[str, Path], family: str) -> None:
     engine = LlamaEngine(random_models[family], options=LoadOptions(ctx=256, trusted=True))
     try:
         events = list(Session(engine).ask("Hi", sampling=Sampling(seed=4), max_answer=12))
