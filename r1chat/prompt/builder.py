@@ -1,0 +1,189 @@
+"""Builds the prompt for a conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from r1chat.errors import PromptError
+from r1chat.prompt import framing, templates
+from r1chat.prompt.parts import Content, Item, Message, Vocabulary
+from r1chat.prompt.tokens import assemble
+from r1chat.reasoning.phrases import CLOSE, FINISHED, OPEN
+
+Framing: TypeAlias = Literal["r1", "template", "chatml", "transcript", "plain"]
+"""What stands around the messages: R1's markers; the model's own chat template; where that is
+unusable, ChatML's markers if the model has them, else "User:" and "Assistant:"; nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A conversation as tokens."""
+
+    ids: tuple[int, ...]
+    opened: bool
+    """Whether it ends inside a thought."""
+    thinks: bool
+    """Whether this framing has thoughts at all."""
+    framing: Framing
+    notices: tuple[str, ...] = ()
+    """What the user should know, each in one line."""
+    prefilled: bool = False
+    """Whether it ends with a thought that r1chat has written and closed."""
+    stops: tuple[str, ...] = ()
+    """Texts that end the reply although they are no markers."""
+
+
+def build(
+    vocabulary: Vocabulary,
+    messages: Sequence[Message],
+    *,
+    template: str | None,
+    think: bool = True,
+    raw: bool = False,
+) -> Prompt:
+    """Builds the prompt for a conversation.
+
+    Nothing is remembered between calls: to make room, leave out the oldest question with its
+    answer and build again.
+
+    Args:
+        vocabulary: The model's.
+        messages: The conversation. System texts go where the framing wants them.
+        template: The model's own chat template, if it has one.
+        think: Whether there is to be a thought. If not, one is written that is already finished.
+        raw: The last question alone, with the system text before it, and no framing.
+
+    Raises:
+        PromptError: If the last message is not a question, or it is empty.
+    """
+    if not messages or messages[-1].role != "user":
+        msg = "a conversation must end with a question"
+        raise PromptError(msg)
+    if not messages[-1].text.strip():
+        msg = "the question is empty"
+        raise PromptError(msg)
+    turns = _Turns(messages, vocabulary.eos)
+    if raw:
+        return _plain(vocabulary, turns)
+    if framing.is_r1(vocabulary, template):
+        return _framed(vocabulary, framing.r1(turns.merged()), "r1", think=think, thinks=True)
+    if not template:
+        return _plain(vocabulary, turns, "this model has no chat template: plain completion")
+    return _from_template(vocabulary, turns, template, think=think)
+
+
+class _Turns:
+    """A conversation: perhaps a system text, then question and answer by turns."""
+
+    def __init__(self, messages: Sequence[Message], eos: int | None) -> None:
+        self.system = "\n\n".join(m.text for m in messages if m.role == "system" and m.text.strip())
+        self.turns: list[tuple[str, Content]] = []
+        for message in messages:
+            if message.role == "system":
+                continue
+            # A reply that never came leaves two questions in a row, which templates refuse.
+            if self.turns and self.turns[-1][0] == message.role:
+                before = self.turns.pop()[1].text
+                content = Content(f"{before}\n\n{message.text}")
+            else:
+                ids = message.ids if message.role == "assistant" else ()
+                # The framing ends an answer by itself.
+                content = Content(message.text, ids[:-1] if ids[-1:] == (eos,) else ids)
+            self.turns.append((message.role, content))
+
+    @property
+    def question(self) -> str:
+        return self.turns[-1][1].text
+
+    def with_system(self) -> list[tuple[str, Content]]:
+        return [*([("system", Content(self.system))] if self.system else []), *self.turns]
+
+    def merged(self) -> list[tuple[str, Content]]:
+        """The turns, with the system text put before the first question."""
+        turns = list(self.turns)
+        first = next(i for i, (role, _) in enumerate(turns) if role == "user")
+        if self.system:
+            turns[first] = ("user", Content(f"{self.system}\n\n{turns[first][1].text}"))
+        return turns
+
+
+def _plain(vocabulary: Vocabulary, turns: _Turns, *notices: str) -> Prompt:
+    text = f"{turns.system}\n\n{turns.question}" if turns.system else turns.question
+    ids = _with_bos(vocabulary, assemble(vocabulary, [Content(text)]))
+    return Prompt(ids, opened=False, thinks=False, framing="plain", notices=notices)
+
+
+def _from_template(vocabulary: Vocabulary, turns: _Turns, template: str, *, think: bool) -> Prompt:
+    thinks = OPEN in template or CLOSE in template or vocabulary.token_of(OPEN) is not None
+    messages = turns.with_system()
+    try:
+        rendering = templates.render(
+            template,
+            tuple(role for role, _ in messages),
+            think=think,
+            bos=_text_of(vocabulary, vocabulary.bos),
+            eos=_text_of(vocabulary, vocabulary.eos),
+        )
+    except templates.TemplateError as error:
+        return _fallback(vocabulary, turns, str(error), think=think)
+    contents = [content for _, content in messages]
+    if rendering.merged:
+        contents[1:] = [content for _, content in turns.merged()]
+    items = templates.fill(rendering, contents)
+    return _framed(vocabulary, items, "template", think=think, thinks=thinks)
+
+
+def _fallback(vocabulary: Vocabulary, turns: _Turns, why: str, *, think: bool) -> Prompt:
+    """Frames a conversation whose template is unusable."""
+    notice = f"this model's chat template is not used: {why}"
+    if framing.has_r1_markers(vocabulary):
+        items = framing.r1(turns.merged())
+        return _framed(vocabulary, items, "r1", notice, think=think, thinks=True)
+    thinks = vocabulary.token_of(OPEN) is not None
+    if vocabulary.token_of(framing.CHATML_START) is not None:
+        items = framing.chatml(turns.with_system())
+        return _framed(vocabulary, items, "chatml", notice, think=think, thinks=thinks)
+    items = framing.transcript(turns.merged())
+    return _framed(vocabulary, items, "transcript", notice, think=think, thinks=thinks)
+
+
+def _framed(
+    vocabulary: Vocabulary,
+    items: list[Item],
+    kind: Framing,
+    *notices: str,
+    think: bool,
+    thinks: bool,
+) -> Prompt:
+    prefilled = not think and thinks and not framing.ends_closed(items)
+    if prefilled:
+        opening = "" if framing.ends_opened(items) else f"{OPEN}\n"
+        if not opening and not framing.ending(items).endswith("\n"):
+            opening = "\n"
+        items = [*items, f"{opening}{FINISHED}\n{CLOSE}\n\n"]
+    ids = _with_bos(vocabulary, assemble(vocabulary, items), always=kind == "r1")
+    return Prompt(
+        ids,
+        opened=framing.ends_opened(items),
+        thinks=thinks,
+        framing=kind,
+        notices=notices,
+        prefilled=prefilled,
+        stops=framing.TRANSCRIPT_STOPS if kind == "transcript" else (),
+    )
+
+
+def _with_bos(vocabulary: Vocabulary, ids: list[int], *, always: bool = False) -> tuple[int, ...]:
+    """Makes the tokens begin with exactly one `bos` where one is wanted."""
+    bos = vocabulary.bos
+    if bos is None:
+        return tuple(ids)
+    count = next((i for i, token in enumerate(ids) if token != bos), len(ids))
+    wanted = count > 0 or always or vocabulary.adds_bos
+    return (*([bos] if wanted else []), *ids[count:])
+
+
+def _text_of(vocabulary: Vocabulary, token: int | None) -> str:
+    return "" if token is None else vocabulary.piece(token).decode("utf-8", "replace")

@@ -1,0 +1,166 @@
+"""A model's own chat template, rendered where it can do no harm.
+
+A template is a program by a stranger. Jinja's sandbox keeps it away from Python, but not from
+time and memory (``{{'a'*300000000}}`` took 12 s and 1.1 GB), so that it runs in a child process
+under limits. It never sees what the messages say, only a slot for each, so that one rendering
+serves all conversations of the same shape and no template can misread a message.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from r1chat.prompt.parts import Content, Item
+from r1chat.sanitize import line
+
+MAX_TEMPLATE = 1 << 18
+MAX_OUTPUT = 1 << 20
+CPU_SECONDS = 2
+"""Honest templates take a few milliseconds. Only POSIX has this limit."""
+WALL_SECONDS = 10
+MEMORY = 1 << 27
+"""Bytes, on top of what Python itself takes."""
+_SLOT = re.compile(r"R1slot(\d+)tols1R")
+_CHILD = Path(__file__).with_name("child.py")
+
+
+class TemplateError(Exception):
+    """A template cannot be used; says why in a few words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """A rendered template.
+
+    Attributes:
+        items: Framing and, for each message, its index.
+        merged: Whether the system message had to be merged into the first question, because the
+            template has no place for it.
+    """
+
+    items: tuple[str | int, ...]
+    merged: bool
+
+
+def fill(rendering: Rendering, contents: Sequence[Content]) -> list[Item]:
+    """Puts what messages say into their slots."""
+    return [contents[item] if isinstance(item, int) else item for item in rendering.items]
+
+
+_refused: dict[str, str] = {}
+"""Templates that ran into a limit, and which: they are not tried with another conversation."""
+
+
+def render(template: str, roles: tuple[str, ...], *, think: bool, bos: str, eos: str) -> Rendering:
+    """Renders a template for a conversation of this shape.
+
+    Args:
+        template: Jinja.
+        roles: The messages' roles.
+        think: Passed to the template as ``enable_thinking``.
+        bos: The text of the token that begins a text.
+        eos: The text of the token that ends one.
+
+    Raises:
+        TemplateError: If it fails, takes too long or too much memory, or leaves out the question.
+    """
+    result = _refused.get(template) or _rendered(template, roles, think=think, bos=bos, eos=eos)
+    if isinstance(result, str):
+        raise TemplateError(result)
+    return result
+
+
+@lru_cache(maxsize=512)
+def _rendered(
+    template: str, roles: tuple[str, ...], *, think: bool, bos: str, eos: str
+) -> Rendering | str:
+    """Renders, or says why not: failures are remembered too."""
+    if len(template) > MAX_TEMPLATE:
+        return f"it is longer than {MAX_TEMPLATE >> 10} KiB"
+    if _SLOT.search(template):
+        return "it contains a slot of r1chat's own"
+    variants = [_messages(roles)]
+    has_system = roles[0] == "system"
+    if has_system:
+        variants.append(_messages(roles[1:], first=1))
+    # Templates of models that also see images may insist on a list of parts.
+    variants += [
+        [{**message, "content": [{"type": "text", "text": message["content"]}]} for message in v]
+        for v in variants
+    ]
+    answer = _run(
+        {
+            "template": template,
+            "variants": variants,
+            "required": [[_slot(i) for i in _required(roles, v)] for v in variants],
+            "values": {
+                "bos_token": bos,
+                "eos_token": eos,
+                "enable_thinking": think,
+                "thinking": think,
+            },
+            "max_output": MAX_OUTPUT,
+            "cpu_seconds": CPU_SECONDS,
+            "memory": MEMORY,
+            "path": [_home_of("jinja2"), _home_of("markupsafe")],
+        }
+    )
+    if "error" in answer:
+        error = line(str(answer["error"]))
+        if answer.get("final"):
+            _refused[template] = error
+        return error
+    text = str(answer["text"]).encode("utf-8", "replace").decode()
+    parts = _SLOT.split(text)
+    items = tuple(int(part) if number % 2 else part for number, part in enumerate(parts) if part)
+    if any(isinstance(item, int) and item >= len(roles) for item in items):
+        return "it makes up messages"
+    return Rendering(items, merged=has_system and answer["variant"] in (1, 3))
+
+
+def _slot(index: int) -> str:
+    return f"R1slot{index}tols1R"
+
+
+def _messages(roles: tuple[str, ...], first: int = 0) -> list[dict[str, object]]:
+    return [{"role": role, "content": _slot(i)} for i, role in enumerate(roles, first)]
+
+
+def _required(roles: tuple[str, ...], variant: list[dict[str, object]]) -> list[int]:
+    """The messages that a rendering must have: the question, and a system message if given."""
+    last = len(roles) - 1
+    return [0, last] if variant[0]["role"] == "system" else [last]
+
+
+def _home_of(package: str) -> str:
+    spec = importlib.util.find_spec(package)
+    return str(Path(spec.origin).parent.parent) if spec and spec.origin else ""
+
+
+def _run(job: dict[str, object]) -> dict[str, object]:
+    try:
+        done = subprocess.run(
+            # Without site and the user's environment: it starts in 50 ms, and as we expect.
+            [sys.executable or "python3", "-I", "-S", str(_CHILD)],
+            input=json.dumps(job).encode(),
+            capture_output=True,
+            timeout=WALL_SECONDS,
+            check=False,
+            start_new_session=True,
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+        answer: dict[str, object] = json.loads(done.stdout)
+    except OSError as error:
+        return {"error": f"no process could be started for it ({error.strerror})"}
+    except (subprocess.TimeoutExpired, ValueError):
+        # The system ends a child at its limit of processor time; it leaves no words.
+        return {"error": "it takes too long", "final": True}
+    return answer
