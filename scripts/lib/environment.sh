@@ -24,9 +24,12 @@ is_ready() { # is_ready KIND
         [ "$(cat "$venv/.r1chat-$1")" = "$(origin)" ]
 }
 
-suits() { # suits PYTHON: whether it is new enough and can make an environment
-    "$1" -c 'import sys; sys.exit(sys.version_info < (3, 10))' >/dev/null 2>&1 || return 1
-    "$1" -c 'import ensurepip, venv' >/dev/null 2>&1 && return 0
+# suits COMMAND: whether it is a Python that is new enough and can make an environment. Sets
+# `python` to the program itself: the command may be a wrapper, which does not pass signals on.
+suits() {
+    python=$("$1" -c 'import sys; print(sys.executable); sys.exit(sys.version_info < (3, 10))' \
+        2>/dev/null) || return 1
+    "$python" -c 'import ensurepip, venv' >/dev/null 2>&1 && return 0
     crippled=$1
     return 1
 }
@@ -34,11 +37,11 @@ suits() { # suits PYTHON: whether it is new enough and can make an environment
 pick_python() {
     crippled=
     if [ -n "${PYTHON:-}" ]; then
-        suits "$PYTHON" && python=$PYTHON && return
+        suits "$PYTHON" && return
         [ -n "$crippled" ] || fail "PYTHON=$PYTHON is not a Python of 3.10 or newer."
     else
-        for python in python3 python3.13 python3.12 python3.11 python3.10 python; do
-            suits "$python" && return
+        for command in python3 python3.13 python3.12 python3.11 python3.10 python; do
+            suits "$command" && return
         done
     fi
     if [ -n "$crippled" ]; then
@@ -146,7 +149,7 @@ make_venv() {
         rm -rf "$venv"
     fi
     if [ -x "$venv/bin/python" ]; then
-        suits "$venv/bin/python" ||
+        (suits "$venv/bin/python") ||
             fail "the environment in $venv cannot be used; remove it, or name another: R1CHAT_VENV=DIR"
         "$venv/bin/python" -c 'import pip' 2>/dev/null ||
             attempt "adding pip to $venv" "$venv/bin/python" -m ensurepip
