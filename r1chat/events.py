@@ -9,7 +9,7 @@ wrote them: whoever shows them passes them through `r1chat.sanitize` first.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias, Union
+from typing import Literal, TypeAlias
 
 EndedBy: TypeAlias = Literal[
     "natural", "budget", "user", "loop", "time", "context", "length", "cancelled", "error"
@@ -102,6 +102,8 @@ class Receipt:
 
     ended_by: EndedBy = "natural"
     """Why the answer ended where something cut it, else why the thought did."""
+    thought_ended_by: EndedBy | None = None
+    """Why the (last) thought ended; None where there was none."""
     thought_tokens: int = 0
     answer_tokens: int = 0
     injected_tokens: int = 0
@@ -134,15 +136,10 @@ class Reply:
     """One line, where `receipt.ended_by` is "error"."""
     answer_ids: tuple[int, ...] = field(default=(), repr=False)
     """The answer's tokens as they were sampled, so that the next turn need not tokenise it."""
+    ids: tuple[int, ...] = field(default=(), repr=False)
+    """All tokens after the prompt, tags and injected words among them, to go on from."""
 
 
-Event: TypeAlias = Union[
-    Loading,
-    Notice,
-    Evaluating,
-    ThoughtText,
-    InjectedText,
-    ThoughtEnded,
-    AnswerText,
-    Reply,
-]
+Event: TypeAlias = (
+    Loading | Notice | Evaluating | ThoughtText | InjectedText | ThoughtEnded | AnswerText | Reply
+)

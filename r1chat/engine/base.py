@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from r1chat.events import Event
+from r1chat.events import Event, Reply
 from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control
 
@@ -36,6 +36,24 @@ class Sampling:
 
 
 @dataclass(frozen=True, slots=True)
+class Continuation:
+    """An earlier reply to the same question, to go on from.
+
+    As it is, a reply that was stopped goes on where it stood. With `keep` the thought is cut
+    there and its answer dropped; then come `words`, if any, and then either the model thinks on
+    or, with `close`, it answers.
+    """
+
+    reply: Reply
+    keep: int | None = None
+    """Characters of its thought to keep; None keeps all of the reply, the answer too."""
+    words: str = ""
+    """What to write into the thought before it goes on."""
+    close: bool = False
+    """Whether to close the thought right there."""
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """A question with all that the engine needs to answer it."""
 
@@ -52,6 +70,8 @@ class Request:
     reuse: bool = True
     """Whether what is already in the cache may be reused. Without it a seeded reply is
     reproducible to the bit."""
+    resume: Continuation | None = None
+    """An earlier reply to go on from, in place of a new one."""
 
 
 @dataclass(frozen=True, slots=True)

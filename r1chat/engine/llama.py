@@ -23,6 +23,7 @@ from r1chat.engine.loading import LoadOptions
 from r1chat.engine.loop import ThinkingLoop, answer_reserve
 from r1chat.engine.machine import AHEAD, ContextOptions, TokenMachine
 from r1chat.engine.native import AbortByte, api
+from r1chat.engine.replay import was_prefilled
 from r1chat.engine.threads import default_threads, usable_cores
 from r1chat.errors import Cancelled, EngineError, ModelError, R1ChatError
 from r1chat.events import Event, Notice, Reply
@@ -231,10 +232,6 @@ class LlamaEngine:
         """Makes prompt, cache and sampler ready; returns the loop and the seed."""
         machine = self._loaded()
         fitted = self._fit(machine, request, control)
-        if request.reuse:
-            machine.reuse(fitted.prompt.ids)
-        else:
-            machine.clear()
         sampling = request.sampling
         seed = secrets.randbelow(_SEEDS) if sampling.seed is None else sampling.seed
         machine.set_sampler(sampling, seed)
@@ -258,20 +255,26 @@ class LlamaEngine:
         return self._machine
 
     def _fit(self, machine: TokenMachine, request: Request, control: Control) -> fitting.Fitted:
-        budget = control.budget
+        resume = request.resume
+        think = not control.budget.off
+        if resume is not None:
+            think = think or not was_prefilled(resume.reply)
 
         def build(messages: tuple[Message, ...]) -> prompt.Prompt:
             return prompt.build(
                 machine.vocabulary,
                 messages,
                 template=self._template,
-                think=not budget.off,
+                think=think,
                 raw=request.raw,
             )
 
         capacity = machine.capacity
         share = capacity // 4
-        thought = share if budget.tokens is None else min(budget.tokens, share)
+        tokens = control.budget.tokens
+        thought = share if tokens is None else min(tokens, share)
+        if resume is not None:
+            thought += len(resume.reply.ids)
         wanted = thought + answer_reserve(capacity, request.max_answer) + fitting.LEAST_REPLY
         return fitting.fit(request.messages, build, capacity=capacity, wanted=wanted)
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
+from r1chat import prompt as prompts
 from r1chat.engine.base import Request
+from r1chat.engine.parts import Machine, Vocabulary
+from r1chat.engine.replay import replay
 from r1chat.engine.transcript import Transcript
 from r1chat.errors import Cancelled, EngineError
 from r1chat.events import EndedBy, Evaluating, Event, Reply
@@ -33,49 +35,6 @@ _ANSWER_LOOP_TOKENS = 128
 _LONGEST_CHARACTER = 4
 
 
-class Vocabulary(Protocol):
-    """What the loop needs to know of a vocabulary."""
-
-    def tokenize(self, text: str, *, special: bool) -> list[int]:
-        """Text to tokens."""
-
-    def shown(self, token: int) -> bytes:
-        """The bytes of a token that a reader should see."""
-
-    def token_of(self, text: str) -> int | None:
-        """The marker whose text is exactly this."""
-
-    def ends_reply(self, token: int) -> bool:
-        """Whether the model ends its reply with this token."""
-
-
-class Machine(Protocol):
-    """What the loop needs of a token machine."""
-
-    @property
-    def position(self) -> int:
-        """Tokens in the cache."""
-
-    @property
-    def room(self) -> int:
-        """Tokens that still fit."""
-
-    @property
-    def capacity(self) -> int:
-        """Tokens of context."""
-
-    def sample(self) -> int:
-        """Draws the next token."""
-
-    def evaluate(
-        self, tokens: Sequence[int], *, on_progress: Callable[[int], None] | None = None
-    ) -> None:
-        """Appends tokens to the cache."""
-
-    def truncate(self, length: int) -> None:
-        """Cuts the cache to a length."""
-
-
 def answer_reserve(capacity: int, max_answer: int | None) -> int:
     """Tokens of context to keep free for the answer."""
     wanted = ANSWER_RESERVE if max_answer is None else min(max_answer, ANSWER_RESERVE)
@@ -86,8 +45,7 @@ class ThinkingLoop:
     """Writes one reply.
 
     Args:
-        machine: Evaluates and samples; its sampler is set and its cache cut to what the prompt
-            shares with it.
+        machine: Evaluates and samples; its sampler is set.
         vocabulary: The model's.
         prompt: What to answer.
         request: The question it was made from.
@@ -132,7 +90,8 @@ class ThinkingLoop:
         self._closing = len(self._closing_tokens("\n\n" + LANDING + "\n"))
         self._tag_began = 0
         self._pending = 0
-        self._reused = machine.position
+        self._reused = 0
+        self._ids: list[int] = []
 
     def run(self, *, seed: int, load_s: float) -> Reply:
         """Reads the prompt and writes the reply.
@@ -165,11 +124,21 @@ class ThinkingLoop:
             prompt_tokens=len(self._prompt.ids),
             reused=self._reused,
             load_s=load_s,
+            ids=tuple(self._ids),
             error=error,
         )
 
     def _read_prompt(self) -> None:
-        ids = self._prompt.ids
+        if self._prompt.prefilled:
+            self._transcript.prefilled(FINISHED + "\n")
+        resume = self._request.resume
+        if resume is not None:
+            self._ids += replay(resume, self._transcript, self._vocabulary)
+        ids = (*self._prompt.ids, *self._ids)
+        if self._request.reuse:
+            self._reused = self._machine.reuse(ids)
+        else:
+            self._machine.clear()
         reused = self._reused
         self._emit(Evaluating(reused, len(ids), reused))
 
@@ -177,8 +146,15 @@ class ThinkingLoop:
             self._emit(Evaluating(reused + done, len(ids), reused))
 
         self._machine.evaluate(ids[reused:], on_progress=report)
-        if self._prompt.prefilled:
-            self._transcript.prefilled(FINISHED + "\n")
+        if resume is not None and self._splitter.in_thought:
+            if resume.words:
+                self._inject(resume.words)
+            if resume.close:
+                self._inject_close(self._landing(), "user")
+
+    def _append(self, tokens: Sequence[int]) -> None:
+        self._machine.evaluate(tokens)
+        self._ids += tokens
 
     def _write(self) -> EndedBy:
         while True:
@@ -199,7 +175,7 @@ class ThinkingLoop:
         transcript = self._transcript
         if token == self._close:
             if not self._think_on():
-                self._machine.evaluate([token])
+                self._append([token])
                 transcript.close_thought("natural")
             return
         if self._vocabulary.ends_reply(token):
@@ -220,7 +196,7 @@ class ThinkingLoop:
             transcript.open_thought()
         else:
             transcript.write(token, data)
-        self._machine.evaluate([token])
+        self._append([token])
         if not self._splitter.in_thought and self._wants_more():
             self._reopen()
 
@@ -266,6 +242,7 @@ class ThinkingLoop:
 
     def _reopen(self) -> None:
         """Takes back a closing tag that was spelled in several tokens."""
+        del self._ids[self._tag_began - self._machine.position :]
         self._machine.truncate(self._tag_began)
         self._transcript.open_thought()
         self._waits += 1
@@ -282,8 +259,8 @@ class ThinkingLoop:
         return gap + LANDING + "\n"
 
     def _inject(self, text: str) -> None:
-        tokens = self._vocabulary.tokenize(text, special=False)
-        self._machine.evaluate(tokens)
+        tokens = prompts.plain(self._vocabulary, text)
+        self._append(tokens)
         self._transcript.inject(text, len(tokens))
 
     def _closing_tokens(self, words: str) -> list[int]:
@@ -296,7 +273,7 @@ class ThinkingLoop:
         if not words and not self._transcript.tail.endswith("\n"):
             words = "\n"
         tokens = self._closing_tokens(words)
-        self._machine.evaluate(tokens)
+        self._append(tokens)
         self._transcript.inject(words, len(tokens))
         self._transcript.close_thought(reason)
 
@@ -314,7 +291,7 @@ class ThinkingLoop:
         transcript.write(token, self._vocabulary.shown(token))
         if transcript.stopped:
             return "natural"
-        self._machine.evaluate([token])
+        self._append([token])
         return None
 
     def _limit(self, token: int) -> EndedBy | None:
@@ -341,5 +318,5 @@ class ThinkingLoop:
             self._transcript.close_thought("natural")
         if self._machine.room <= 0:
             return "context"
-        self._machine.evaluate([token])
+        self._append([token])
         return None

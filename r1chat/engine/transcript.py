@@ -67,6 +67,11 @@ class Transcript:
         self._thought_ended_by: EndedBy | None = None
 
     @property
+    def thought_length(self) -> int:
+        """Characters of thought so far."""
+        return self._thought_length
+
+    @property
     def mid_character(self) -> bool:
         """Whether the last token ended inside a character."""
         return bool(self._decoder.getstate()[0])
@@ -88,6 +93,11 @@ class Transcript:
 
     def _since_phase(self) -> float:
         return self._clock() - self._phase_began
+
+    def spent_before(self, thought_s: float, answer_s: float) -> None:
+        """Adds the seconds that a reply took before it is gone on with."""
+        self._thought_s += thought_s
+        self._answer_s += answer_s
 
     def sampled(self) -> None:
         """Notes that a token was drawn; the first one ends the wait for it."""
@@ -196,6 +206,7 @@ class Transcript:
         prompt_tokens: int,
         reused: int,
         load_s: float,
+        ids: tuple[int, ...],
         error: str | None = None,
     ) -> Reply:
         """Closes the account.
@@ -208,6 +219,7 @@ class Transcript:
             prompt_tokens: Tokens of the prompt.
             reused: Those of them that were in the cache.
             load_s: Seconds of loading.
+            ids: All tokens after the prompt.
             error: One line, where something failed.
         """
         self._flush()
@@ -223,6 +235,7 @@ class Transcript:
         reason = ended_by if ended_by != "natural" else self._thought_ended_by or "natural"
         receipt = Receipt(
             ended_by=reason,
+            thought_ended_by=self._thought_ended_by,
             thought_tokens=self.thought_tokens,
             answer_tokens=self.answer_tokens,
             injected_tokens=self.injected_tokens,
@@ -244,4 +257,5 @@ class Transcript:
             injected=tuple(self._injected),
             error=error,
             answer_ids=tuple(self.answer_ids),
+            ids=ids,
         )

@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 
-from r1chat.engine.base import Message, Request
+from r1chat.engine.base import Continuation, Message, Request
 from r1chat.engine.loop import ThinkingLoop
 from r1chat.errors import EngineError
-from r1chat.events import Event, InjectedText, Reply, ThoughtEnded
+from r1chat.events import Event, InjectedText, Receipt, Reply, ThoughtEnded
 from r1chat.prompt import Prompt
 from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control
@@ -20,8 +20,18 @@ MARKERS = {"<think>": 0x110000, "</think>": 0x110001, "<eos>": 0x110002}
 class Letters:
     """A vocabulary whose tokens are code points and, if wanted, the two tags."""
 
+    bos = None
+    eos = None
+    adds_bos = False
+
     def __init__(self, *, tags: bool = True) -> None:
         self._tags = tags
+
+    def is_marker(self, token: int) -> bool:
+        return token >= 0x110000
+
+    def piece(self, token: int) -> bytes:
+        return self.shown(token)
 
     def tokenize(self, text: str, *, special: bool) -> list[int]:
         del special
@@ -74,6 +84,13 @@ class Script:
     def truncate(self, length: int) -> None:
         del self.cache[length:]
 
+    def reuse(self, tokens: Sequence[int]) -> int:
+        del tokens
+        return 0
+
+    def clear(self) -> None:
+        self.cache.clear()
+
 
 def tokens(text: str) -> list[int]:
     """Code points, with the markers as one token each."""
@@ -96,12 +113,17 @@ def run(  # noqa: PLR0913  (every knob of a reply)
     timeout: float | None = None,
     control: Control | None = None,
     clock: Callable[[], float] | None = None,
+    resume: Continuation | None = None,
 ) -> tuple[Reply, list[Event], Script]:
     """Runs the loop over a script."""
     machine = script if isinstance(script, Script) else Script(script)
     control = control or Control(Budget.parse(budget, minimum=minimum))
     request = Request(
-        (Message("user", "?"),), budget=control.budget, max_answer=max_answer, timeout=timeout
+        (Message("user", "?"),),
+        budget=control.budget,
+        max_answer=max_answer,
+        timeout=timeout,
+        resume=resume,
     )
     prompt = Prompt(ids=(1, 2, 3), opened=opened, thinks=True, notices=(), framing="r1")
     events: list[Event] = []
@@ -304,3 +326,57 @@ def test_a_token_limit_moved_while_it_thinks_takes_hold_at_the_next_token() -> N
     assert reply.receipt.ended_by == "budget"
     assert reply.receipt.thought_tokens == 20
     assert reply.receipt.budget == "4"
+
+
+def stopped_reply(after: int) -> Reply:
+    """A reply that was stopped at a token, with words of ours in its thought."""
+    control = Control(Budget(minimum=6))
+    script = Script("one\n</think> two three four</think>answer")
+    samples = itertools.count()
+    script.on_sample = lambda: control.cancel() if next(samples) == after else None
+    return run(script, control=control)[0]
+
+
+def test_a_stopped_thought_goes_on_where_it_stood() -> None:
+    first = stopped_reply(9)
+    assert first.thought == "one\n\nWait, two"
+    second, events, machine = run(" three</think>4<eos>", resume=Continuation(first))
+    assert second.thought == "one\n\nWait, two three"
+    assert second.answer == "4"
+    assert second.injected == first.injected
+    assert [e.text for e in events if isinstance(e, InjectedText)] == ["\nWait,"]
+    assert tuple(machine.cache[3:]) == second.ids
+
+
+def test_a_stopped_answer_goes_on_where_it_stood() -> None:
+    first = stopped_reply(24)
+    assert first.answer == "ans"
+    second, _, _ = run("wer!<eos>", resume=Continuation(first))
+    assert (second.thought, second.answer) == (first.thought, "answer!")
+    assert second.receipt.thought_ended_by == first.receipt.thought_ended_by == "natural"
+
+
+def test_an_answer_from_an_earlier_point_of_the_thought() -> None:
+    first = stopped_reply(99)
+    kept = first.thought.index(" three")
+    second, _, _ = run("42<eos>", resume=Continuation(first, keep=kept, close=True))
+    assert second.thought == first.thought[:kept] + "\n\n" + LANDING + "\n"
+    assert second.answer == "42"
+    assert second.receipt.ended_by == "user"
+
+
+def test_rethinking_from_an_earlier_point_with_words_of_the_user() -> None:
+    first = stopped_reply(99)
+    resume = Continuation(first, keep=4, words="\nBut </think> no:")
+    second, _, machine = run(" else</think>7<eos>", resume=resume)
+    assert second.thought == "one\n\nBut </think> no: else"
+    assert second.answer == "7"
+    assert machine.cache.count(MARKERS["</think>"]) == 1
+
+
+def test_a_budget_that_was_off_can_be_thought_about_after_all() -> None:
+    first = Reply(
+        thought="Okay, I think I have finished thinking.\n", answer="1", receipt=Receipt()
+    )
+    second, _, _ = run("hm</think>2<eos>", resume=Continuation(first, keep=40))
+    assert (second.thought, second.answer) == ("hm", "2")

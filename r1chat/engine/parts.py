@@ -1,0 +1,51 @@
+"""What the thinking loop needs of a machine and of its vocabulary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from r1chat import prompt
+
+
+class Vocabulary(prompt.Vocabulary, Protocol):
+    """A vocabulary that can also be read aloud."""
+
+    def shown(self, token: int) -> bytes:
+        """The bytes of a token that a reader should see."""
+
+    def ends_reply(self, token: int) -> bool:
+        """Whether the model ends its reply with this token."""
+
+
+class Machine(Protocol):
+    """Evaluates and samples."""
+
+    @property
+    def position(self) -> int:
+        """Tokens in the cache."""
+
+    @property
+    def room(self) -> int:
+        """Tokens that still fit."""
+
+    @property
+    def capacity(self) -> int:
+        """Tokens of context."""
+
+    def reuse(self, tokens: Sequence[int]) -> int:
+        """Keeps of the cache what these tokens begin with; returns how many that are."""
+
+    def clear(self) -> None:
+        """Empties the cache."""
+
+    def sample(self) -> int:
+        """Draws the next token."""
+
+    def evaluate(
+        self, tokens: Sequence[int], *, on_progress: Callable[[int], None] | None = None
+    ) -> None:
+        """Appends tokens to the cache."""
+
+    def truncate(self, length: int) -> None:
+        """Cuts the cache to a length."""

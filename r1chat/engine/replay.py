@@ -1,0 +1,79 @@
+"""Goes on from an earlier reply: writes what is kept of it anew, without the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from r1chat import prompt
+from r1chat.engine.base import Continuation
+from r1chat.engine.parts import Vocabulary
+from r1chat.engine.transcript import Transcript
+from r1chat.events import Reply
+from r1chat.reasoning.phrases import CLOSE, FINISHED, OPEN
+
+
+def was_prefilled(reply: Reply) -> bool:
+    """Whether a reply's thought stood finished in its prompt, because the budget was off."""
+    return reply.receipt.thought_tokens == 0 and reply.thought == FINISHED + "\n"
+
+
+def replay(
+    continuation: Continuation, transcript: Transcript, vocabulary: Vocabulary
+) -> tuple[int, ...]:
+    """Writes the kept part of a reply into a transcript.
+
+    Args:
+        continuation: What to keep.
+        transcript: A new one; it emits the events of the kept part again.
+        vocabulary: The model's.
+
+    Returns:
+        The tokens of the kept part, as they belong after the prompt.
+    """
+    reply = continuation.reply
+    keep = continuation.keep
+    if keep is not None and was_prefilled(reply):
+        return ()
+    open_, close = vocabulary.token_of(OPEN), vocabulary.token_of(CLOSE)
+    spans = {injection.at: injection.text for injection in reply.injected}
+    kept: list[int] = []
+    tokens = iter(reply.ids)
+    for token in tokens:
+        at = transcript.thought_length
+        if keep is not None and at >= keep:
+            break
+        data = vocabulary.shown(token)
+        if token == close:
+            transcript.close_thought(reply.receipt.thought_ended_by or "natural")
+        elif token == open_:
+            transcript.open_thought()
+        elif transcript.splitter.in_thought and at in spans and not transcript.mid_character:
+            group = [token, *_rest_of_span(tokens, spans[at], data, vocabulary)]
+            kept += group[:-1]
+            token = group[-1]  # noqa: PLW2901  (the last token of the words stands for them)
+            transcript.inject(spans[at], len(group))
+        elif keep is not None and at + len(transcript.preview(data)) > keep:
+            for part in prompt.plain(vocabulary, reply.thought[at:keep]):
+                transcript.write(part, vocabulary.shown(part))
+                kept.append(part)
+            break
+        else:
+            transcript.write(token, data)
+        kept.append(token)
+    share = min(1.0, (keep if keep is not None else len(reply.thought)) / (len(reply.thought) or 1))
+    answer_s = reply.receipt.answer_s if keep is None else 0.0
+    transcript.spent_before(reply.receipt.thought_s * share, answer_s)
+    return tuple(kept)
+
+
+def _rest_of_span(
+    tokens: Iterator[int], text: str, data: bytes, vocabulary: Vocabulary
+) -> Iterator[int]:
+    """The further tokens of words of ours, of which the first token is taken already."""
+    missing = len(text.encode()) - len(data)
+    while missing > 0:
+        token = next(tokens, None)
+        if token is None:
+            return
+        missing -= len(vocabulary.shown(token))
+        yield token
