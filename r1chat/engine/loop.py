@@ -14,7 +14,7 @@ from r1chat import prompt as prompts
 from r1chat.engine.base import Request
 from r1chat.engine.parts import Machine, Vocabulary
 from r1chat.engine.replay import replay
-from r1chat.engine.transcript import Transcript
+from r1chat.engine.transcript import Circumstances, Transcript
 from r1chat.errors import Cancelled, EngineError
 from r1chat.events import EndedBy, Evaluating, Event, Reply
 from r1chat.prompt import Prompt
@@ -116,17 +116,15 @@ class ThinkingLoop:
             # One reply fails; the model stays loaded and the conversation goes on.
             log.exception("a reply failed")
             ended_by, error = "error", f"the engine failed ({type(failure).__name__})"
-        return self._transcript.reply(
-            ended_by,
-            self._request,
-            self._control,
+        circumstances = Circumstances(
             seed=seed,
+            budget="max" if self._request.raw else str(self._control.budget),
             prompt_tokens=len(self._prompt.ids),
-            reused=self._reused,
+            reused_tokens=min(self._reused, len(self._prompt.ids)),
             load_s=load_s,
             ids=tuple(self._ids),
-            error=error,
         )
+        return self._transcript.reply(ended_by, circumstances, error)
 
     def _read_prompt(self) -> None:
         if self._prompt.prefilled:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from r1chat.engine.base import Request
 from r1chat.events import (
     AnswerText,
     EndedBy,
@@ -17,12 +17,23 @@ from r1chat.events import (
     ThoughtEnded,
     ThoughtText,
 )
-from r1chat.reasoning.control import Control
 from r1chat.reasoning.final import final_answer
 from r1chat.reasoning.splitter import Piece, Splitter
 from r1chat.reasoning.stops import StopPhrases
 
 _TAIL = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What a receipt says beside the reply's own figures; as in `Receipt` and `Reply`."""
+
+    seed: int
+    budget: str
+    prompt_tokens: int
+    reused_tokens: int
+    load_s: float
+    ids: tuple[int, ...]
 
 
 class Transcript:
@@ -197,29 +208,13 @@ class Transcript:
                 self._emit(AnswerText(piece.text, self.answer_tokens))
 
     def reply(
-        self,
-        ended_by: EndedBy,
-        request: Request,
-        control: Control,
-        *,
-        seed: int,
-        prompt_tokens: int,
-        reused: int,
-        load_s: float,
-        ids: tuple[int, ...],
-        error: str | None = None,
+        self, ended_by: EndedBy, circumstances: Circumstances, error: str | None = None
     ) -> Reply:
         """Closes the account.
 
         Args:
             ended_by: Why the reply ended; "natural" gives way to the reason why the thought did.
-            request: The question.
-            control: Holds the budget as it was in the end.
-            seed: The seed that was used.
-            prompt_tokens: Tokens of the prompt.
-            reused: Those of them that were in the cache.
-            load_s: Seconds of loading.
-            ids: All tokens after the prompt.
+            circumstances: What else goes into the receipt.
             error: One line, where something failed.
         """
         self._flush()
@@ -239,15 +234,15 @@ class Transcript:
             thought_tokens=self.thought_tokens,
             answer_tokens=self.answer_tokens,
             injected_tokens=self.injected_tokens,
-            prompt_tokens=prompt_tokens,
-            prompt_reused_tokens=reused,
-            load_s=load_s,
+            prompt_tokens=circumstances.prompt_tokens,
+            prompt_reused_tokens=circumstances.reused_tokens,
+            load_s=circumstances.load_s,
             first_token_s=self._first_token_s or 0.0,
             thought_s=self._thought_s,
             answer_s=self._answer_s,
             tokens_per_s=written / seconds if seconds > 0 else 0.0,
-            budget=str(control.budget) if not request.raw else "max",
-            seed=seed,
+            budget=circumstances.budget,
+            seed=circumstances.seed,
         )
         return Reply(
             thought="".join(self._thought),
@@ -257,5 +252,5 @@ class Transcript:
             injected=tuple(self._injected),
             error=error,
             answer_ids=tuple(self.answer_ids),
-            ids=ids,
+            ids=circumstances.ids,
         )
