@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 
 from r1chat.attachments import Attachment, with_attachments
-from r1chat.engine.base import Engine, Message, Request, Sampling
+from r1chat.conversation import Conversation, Node, Turn
+from r1chat.engine.base import Continuation, Engine, Message, Request, Sampling
 from r1chat.errors import UsageError
 from r1chat.events import (
     AnswerText,
@@ -19,32 +19,6 @@ from r1chat.events import (
 )
 from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One question and its reply."""
-
-    question: str
-    reply: Reply
-    attachments: tuple[Attachment, ...] = ()
-    raw: bool = False
-
-    def messages(self) -> tuple[Message, ...]:
-        """What the turn adds to the conversation as the model reads it.
-
-        Thoughts are left out, as R1 models were trained. A turn without an answer is left out
-        whole: an empty answer would teach the model to give none, two questions in a row are
-        refused by many chat templates, and a question that was too much for the context would
-        be too much for every turn after it.
-        """
-        if not self.reply.answer.strip():
-            return ()
-        question = with_attachments(self.question, self.attachments, raw=self.raw)
-        return (
-            Message("user", question),
-            Message("assistant", self.reply.answer, ids=self.reply.answer_ids),
-        )
 
 
 class Session:
@@ -69,16 +43,21 @@ class Session:
         self._engine = engine
         self._before = (*((Message("system", system),) if system else ()), *messages)
         self._prepare = prepare
-        self._turns: list[Turn] = []
+        self.conversation = Conversation()
+        """All turns, and all versions of them."""
 
     @property
     def turns(self) -> tuple[Turn, ...]:
-        """The turns so far, those that were stopped among them."""
-        return tuple(self._turns)
+        """The turns so far, those that were stopped among them, of each the version chosen."""
+        return tuple(node.turn for node in self.conversation.path() if node.turn is not None)
 
-    def messages(self) -> tuple[Message, ...]:
-        """The conversation so far, as the model will read it with the next question."""
-        return (*self._before, *(message for turn in self._turns for message in turn.messages()))
+    def messages(self, until: Node | None = None) -> tuple[Message, ...]:
+        """The conversation so far, as the model will read it with the next question.
+
+        Args:
+            until: The turn to end with; by default the last.
+        """
+        return (*self._before, *self.conversation.messages(until))
 
     def ask(  # noqa: PLR0913  (each stands for an option of the command line)
         self,
@@ -92,6 +71,8 @@ class Session:
         attachments: Sequence[Attachment] = (),
         raw: bool = False,
         reuse: bool = True,
+        parent: Node | None = None,
+        resume: Continuation | None = None,
     ) -> Generator[Event, None, None]:
         """Puts a question to the model.
 
@@ -108,6 +89,9 @@ class Session:
             attachments: Texts that go along.
             raw: Plain completion: neither chat framing nor earlier turns.
             reuse: Whether what the engine has read before may be reused.
+            parent: The turn to follow; by default the last. The parent of another turn makes the
+                new one a version of that turn.
+            resume: An earlier reply to go on from.
 
         Yields:
             Events; the last is a `Reply`.
@@ -123,15 +107,17 @@ class Session:
         if budget is not None:
             control.budget = budget
         attached = tuple(attachments)
+        parent = parent or self.conversation.last()
         asked = Message("user", with_attachments(question, attached, raw=raw))
         request = Request(
-            messages=(asked,) if raw else (*self.messages(), asked),
+            messages=(asked,) if raw else (*self.messages(parent), asked),
             budget=control.budget,
             sampling=sampling or Sampling(),
             max_answer=max_answer,
             timeout=timeout,
             raw=raw,
             reuse=reuse,
+            resume=resume,
         )
         record = _Record()
         events = self._engine.stream(request, control)
@@ -139,17 +125,18 @@ class Session:
             for event in events:
                 record.take(event)
                 if isinstance(event, Reply):
-                    self._end(Turn(question, event, attached, raw))
+                    self._end(Turn(question, event, attached, raw), parent)
                 yield event
         finally:
             if record.reply is None and record.begun:
                 control.cancel()
                 for event in events:
                     record.take(event)
-                self._turns.append(Turn(question, record.as_reply(), attached, raw))
+                turn = Turn(question, record.as_reply(), attached, raw)
+                self.conversation.add(turn, parent)
 
-    def _end(self, turn: Turn) -> None:
-        self._turns.append(turn)
+    def _end(self, turn: Turn, parent: Node) -> None:
+        self.conversation.add(turn, parent)
         if self._prepare and not turn.raw and turn.reply.receipt.ended_by != "error":
             self._engine.prepare(self.messages())
 

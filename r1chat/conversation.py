@@ -1,0 +1,112 @@
+"""A conversation as a tree: every question, every version of its reply, and what followed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from r1chat.attachments import Attachment, with_attachments
+from r1chat.engine.base import Message
+from r1chat.events import Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One question and its reply."""
+
+    question: str
+    reply: Reply
+    attachments: tuple[Attachment, ...] = ()
+    raw: bool = False
+
+    def messages(self) -> tuple[Message, ...]:
+        """What the turn adds to the conversation as the model reads it.
+
+        Thoughts are left out, as R1 models were trained. A turn without an answer is left out
+        whole: an empty answer would teach the model to give none, two questions in a row are
+        refused by many chat templates, and a question that was too much for the context would
+        be too much for every turn after it.
+        """
+        if not self.reply.answer.strip():
+            return ()
+        question = with_attachments(self.question, self.attachments, raw=self.raw)
+        return (
+            Message("user", question),
+            Message("assistant", self.reply.answer, ids=self.reply.answer_ids),
+        )
+
+
+@dataclass(eq=False, slots=True)
+class Node:
+    """A place in the tree. The root has no turn; the versions of a turn are siblings."""
+
+    turn: Turn | None = None
+    parent: Node | None = None
+    children: list[Node] = field(default_factory=list)
+    chosen: int = 0
+    """Which of the children the conversation goes on with."""
+
+    @property
+    def siblings(self) -> list[Node]:
+        """The versions of this turn, itself among them."""
+        return self.parent.children if self.parent is not None else [self]
+
+    @property
+    def version(self) -> int:
+        """Which version this is, from 1."""
+        return self.siblings.index(self) + 1
+
+
+class Conversation:
+    """The turns on one path through the tree, and the ways to leave it."""
+
+    def __init__(self) -> None:
+        self.root = Node()
+
+    def path(self) -> Iterator[Node]:
+        """The turns of the conversation as it stands, the oldest first."""
+        node = self.root
+        while node.children:
+            node = node.children[node.chosen]
+            yield node
+
+    def last(self) -> Node:
+        """The end of the path; the root where there is no turn yet."""
+        node = self.root
+        for node in self.path():  # noqa: B007  (the last one is wanted)
+            pass
+        return node
+
+    def add(self, turn: Turn, parent: Node | None = None) -> Node:
+        """Adds a turn and chooses it.
+
+        Args:
+            turn: The turn.
+            parent: What it follows; by default the end of the path. The parent of another turn
+                makes it a version of that turn.
+        """
+        parent = parent or self.last()
+        node = Node(turn, parent)
+        parent.children.append(node)
+        parent.chosen = len(parent.children) - 1
+        return node
+
+    def choose(self, node: Node) -> None:
+        """Makes the path go through a turn."""
+        while node.parent is not None:
+            node.parent.chosen = node.parent.children.index(node)
+            node = node.parent
+
+    def messages(self, until: Node | None = None) -> tuple[Message, ...]:
+        """What the model reads of the way to a turn, that turn's own included.
+
+        Args:
+            until: The turn; by default the end of the path.
+        """
+        node: Node | None = until or self.last()
+        found: tuple[Message, ...] = ()
+        while node is not None:
+            if node.turn is not None:
+                found = node.turn.messages() + found
+            node = node.parent
+        return found

@@ -1,0 +1,152 @@
+"""Where the question is written: several lines, a history, pasted files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widgets import TextArea
+
+from r1chat.sanitize import sanitize
+
+_MOST_LINES = 8
+_LONG_PASTE = 20_000
+_HISTORY = 200
+
+
+class Composer(TextArea):
+    """Takes the question. Enter sends it; Shift+Enter, Alt+Enter or Ctrl+J begin a new line."""
+
+    DEFAULT_CSS = f"""
+    Composer {{
+        height: auto;
+        min-height: 3;
+        max-height: {_MOST_LINES + 2};
+        border: round $border-blurred;
+        padding: 0 1;
+        background: $background;
+        &:focus {{ border: round $border; }}
+        .text-area--cursor-line {{ background: transparent; }}
+    }}
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "send", "Send", id="composer.send", priority=True),
+        Binding(
+            "shift+enter,alt+enter,ctrl+j",
+            "new_line",
+            "New line",
+            id="composer.new_line",
+            show=False,
+            priority=True,
+        ),
+        Binding("up", "earlier", "Earlier question", id="composer.earlier", show=False),
+        Binding("down", "later", "Later question", id="composer.later", show=False),
+    ]
+
+    @dataclass
+    class Sent(Message):
+        """A question was sent."""
+
+        composer: Composer
+        text: str
+
+        @property
+        def control(self) -> Composer:
+            """The composer."""
+            return self.composer
+
+    @dataclass
+    class Attach(Message):
+        """Something was pasted that is better attached than written out."""
+
+        composer: Composer
+        path: Path | None
+        """A file whose path was pasted."""
+        text: str
+        """Else a long text."""
+
+        @property
+        def control(self) -> Composer:
+            """The composer."""
+            return self.composer
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  (Textual's own name)
+        super().__init__(
+            id=id,
+            soft_wrap=True,
+            show_line_numbers=False,
+            tab_behavior="focus",
+            placeholder="Ask something…  (Enter sends, Ctrl+J begins a new line)",
+            highlight_cursor_line=False,
+        )
+        self._history: list[str] = []
+        self._at = 0
+        self._draft = ""
+
+    def remember(self, question: str) -> None:
+        """Adds a question to the history."""
+        if not self._history or self._history[-1] != question:
+            self._history = [*self._history, question][-_HISTORY:]
+        self._at = len(self._history)
+
+    def action_send(self) -> None:
+        """Sends what is written, unless it is empty. The app clears it when it is taken."""
+        if self.text.strip():
+            self.post_message(self.Sent(self, self.text))
+
+    def take(self) -> None:
+        """Clears the composer after its question was taken."""
+        self.remember(self.text)
+        self._draft = ""
+        self.clear()
+
+    def action_new_line(self) -> None:
+        """Begins a new line."""
+        self.insert("\n")
+
+    def action_earlier(self) -> None:
+        """Goes up a line, from the first one to the question before."""
+        if self.cursor_at_first_line and self._at > 0:
+            if self._at == len(self._history):
+                self._draft = self.text
+            self._show(self._at - 1)
+        else:
+            self.action_cursor_up()
+
+    def action_later(self) -> None:
+        """Goes down a line, from the last one to the question after."""
+        if self.cursor_at_last_line and self._at < len(self._history):
+            self._show(self._at + 1)
+        else:
+            self.action_cursor_down()
+
+    def _show(self, at: int) -> None:
+        self._at = at
+        self.load_text(self._draft if at == len(self._history) else self._history[at])
+        self.move_cursor(self.document.end)
+
+    async def _on_paste(self, event: events.Paste) -> None:
+        event.prevent_default()
+        event.stop()
+        path = _as_file(event.text)
+        if path is not None or len(event.text) > _LONG_PASTE:
+            self.post_message(self.Attach(self, path, "" if path else event.text))
+            return
+        self.insert(sanitize(event.text))
+
+
+def _as_file(text: str) -> Path | None:
+    """The file that a pasted text names, if it is the path of one and nothing else."""
+    name = text.strip().strip("'\"").removeprefix("file://")
+    if "\n" in name or not name.startswith(("/", "~", "./", "../")):
+        return None
+    try:
+        path = Path(name.replace("\\ ", " ")).expanduser()
+        return path if path.is_file() else None
+    except (OSError, RuntimeError, ValueError):
+        return None
