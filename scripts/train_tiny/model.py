@@ -43,6 +43,30 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
 
 
+def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
+    """Attention with grouped heads, written out.
+
+    On a CPU the backward pass of torch's fused attention takes longer than
+    all matrices of the layer together; this does not.
+
+    Args:
+        query: (batch, heads, time, dim).
+        key: (batch, kv_heads, seen, dim).
+        value: as `key`.
+        mask: added to the scores, broadcast to (batch, kv_heads, groups, time, seen).
+
+    Returns:
+        The heads side by side: (batch, time, heads * dim).
+    """
+    batch, heads, time, dim = query.shape
+    kv_heads, seen = key.shape[1], key.shape[2]
+    grouped = query.reshape(batch, kv_heads, heads // kv_heads * time, dim) * dim**-0.5
+    scores = (grouped @ key.mT).view(batch, kv_heads, -1, time, seen) + mask
+    weights = torch.softmax(scores, dim=-1, dtype=scores.dtype)
+    mixed = weights.view(batch, kv_heads, -1, seen) @ value
+    return mixed.view(batch, heads, time, dim).transpose(1, 2).reshape(batch, time, heads * dim)
+
+
 class Block(nn.Module):
     """One decoder layer: attention with grouped keys, then a SwiGLU."""
 
@@ -65,7 +89,7 @@ class Block(nn.Module):
         self,
         x: Tensor,
         rope: tuple[Tensor, Tensor],
-        mask: Tensor | None,
+        mask: Tensor,
         past: tuple[Tensor, Tensor] | None,
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Return the layer's output and its keys and values (past included)."""
@@ -79,15 +103,8 @@ class Block(nn.Module):
         if past is not None:
             key = torch.cat((past[0], key), dim=2)
             value = torch.cat((past[1], value), dim=2)
-        groups = self.shape.heads // self.shape.kv_heads
-        mixed = functional.scaled_dot_product_attention(
-            query,
-            key.repeat_interleave(groups, dim=1),
-            value.repeat_interleave(groups, dim=1),
-            attn_mask=mask,
-            is_causal=mask is None,
-        )
-        x = x + self.attn_output(mixed.transpose(1, 2).reshape(batch, time, -1))
+        mixed = attend(query, key, value, mask)
+        x = x + self.attn_output(mixed)
         normed = self.ffn_norm(x)
         gated = functional.silu(self.ffn_gate(normed)) * self.ffn_up(normed)
         return x + self.ffn_down(gated), (key, value)
@@ -125,8 +142,11 @@ class TinyModel(nn.Module):
         """Return the final hidden states (batch, time, width) of whole rows."""
         rope = (self.rope_cos[: tokens.shape[1]], self.rope_sin[: tokens.shape[1]])
         x = self.token_embd(tokens)
+        dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
+        time = tokens.shape[1]
+        mask = torch.full((time, time), -1e9, dtype=dtype).triu(1)
         for block in self.blocks:
-            x, _ = block(x, rope, None, None)
+            x, _ = block(x, rope, mask, None)
         return self.output_norm(x)
 
     def logits(self, hidden: Tensor) -> Tensor:
@@ -141,7 +161,7 @@ class TinyModel(nn.Module):
         Args:
             tokens: (batch, time) ids, padded where a row has fewer.
             positions: (batch, time) place of each token in its own row.
-            mask: (batch, 1, time, past + time), True where attention may look.
+            mask: (batch, 1, 1, time, past + time), 0 where attention may look, else very low.
             past: what the last call returned.
 
         Returns:

@@ -1,0 +1,1 @@
+"""The algorithmic teacher: questions with right thoughts and right answers."""
