@@ -8,7 +8,7 @@ from importlib import metadata
 
 from r1chat.errors import ModelError
 from r1chat.gguf.header import Header
-from r1chat.gguf.reader import shown
+from r1chat.gguf.reader import quoted, shown
 from r1chat.gguf.tables import LISTED_FOR, OTHER_ARCHITECTURES, SUPPORTED_ARCHITECTURES
 
 _KINDS = {
@@ -34,7 +34,7 @@ def check_chat_model(header: Header) -> None:
         hint = f" (did you mean {' or '.join(near)}?)" if near else ""
         _fail(
             header,
-            f"has the architecture {shown(header.arch[:64])!r}, which this llama.cpp does not "
+            f"has the architecture {quoted(header.arch)}, which this llama.cpp does not "
             f"support{hint}; supported: {', '.join(SUPPORTED_ARCHITECTURES)}",
         )
     if not header.is_model:

@@ -33,6 +33,11 @@ def shown(path: Path | str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(path))
 
 
+def quoted(text: str) -> str:
+    """A text from a file as it may stand in an error."""
+    return f"'{shown(text[:64])}'"
+
+
 def read_header(path: Path | str) -> Header:
     """Reads the header of a model and checks that the file holds all of its tensors.
 
@@ -120,11 +125,11 @@ class _Reader:
         for _ in range(key_count):
             key = self._text(MAX_KEY, "a key")
             if not key or key in metadata:
-                self._fail(f"is damaged: the key {shown(key)!r} is empty or appears twice")
+                self._fail(f"is damaged: the key {quoted(key)} is empty or appears twice")
             metadata[key] = self._value(key)
         alignment = metadata.get("general.alignment", 32)
         if not isinstance(alignment, int) or alignment <= 0 or alignment & (alignment - 1):
-            self._fail(f"is damaged: its alignment is {alignment!r}")
+            self._fail("is damaged: its alignment is no power of two")
         tensors = self._tensors(tensor_count, alignment)
         return Header(
             path=self._path,
@@ -157,9 +162,9 @@ class _Reader:
         for _ in range(count):
             tensor = self._tensor()
             if tensor.name in tensors:
-                self._fail(f"is damaged: it has two tensors named {shown(tensor.name)!r}")
+                self._fail(f"is damaged: it has two tensors named {quoted(tensor.name)}")
             if tensor.offset != end:
-                self._fail(f"is damaged: the tensor {shown(tensor.name)!r} is not where it belongs")
+                self._fail(f"is damaged: the tensor {quoted(tensor.name)} is not where it belongs")
             end += -(-tensor.size // alignment) * alignment
             tensors[tensor.name] = tensor
         if tensors:
@@ -174,12 +179,12 @@ class _Reader:
         name = self._text(MAX_NAME, "a tensor's name")
         (count,) = struct.unpack("<I", self._take(4))
         if count > MAX_DIMENSIONS:
-            self._fail(f"is damaged: the tensor {shown(name)!r} has {count:,} dimensions")
+            self._fail(f"is damaged: the tensor {quoted(name)} has {count:,} dimensions")
         shape = struct.unpack(f"<{count}Q", self._take(8 * count))
         number, offset = struct.unpack("<IQ", self._take(12))
         if number not in TENSOR_TYPES:
             self._fail(
-                f"has the tensor {shown(name)!r} of type {number}, which r1chat does not know: "
+                f"has the tensor {quoted(name)} of type {number}, which r1chat does not know: "
                 "it is damaged, or newer or older than this llama.cpp"
             )
         kind, block, block_size = TENSOR_TYPES[number]
@@ -188,7 +193,7 @@ class _Reader:
             elements *= length
         row = shape[0] if shape else 1
         if row % block or elements // block * block_size > MAX_ELEMENTS or elements > MAX_ELEMENTS:
-            self._fail(f"is damaged: the tensor {shown(name)!r} of {kind} has an impossible shape")
+            self._fail(f"is damaged: the tensor {quoted(name)} of {kind} has an impossible shape")
         return Tensor(name, shape, kind, elements, elements // block * block_size, offset)
 
     def _value(self, key: str) -> Value:
@@ -202,14 +207,12 @@ class _Reader:
             kind, count = struct.unpack("<IQ", self._take(12))
             array = Array(self._path, kind, count, self._at)
             if kind in NUMBERS:
-                self._skip(
-                    count * struct.calcsize("<" + NUMBERS[kind]), f"the array {shown(key)!r}"
-                )
+                self._skip(count * struct.calcsize("<" + NUMBERS[kind]), f"the array {quoted(key)}")
                 return array
             if kind == TEXT:
                 self._skip_strings(count, key)
                 return array
-        return self._fail(f"is damaged: the key {shown(key)!r} has a value of type {kind}")
+        return self._fail(f"is damaged: the key {quoted(key)} has a value of type {kind}")
 
     def _number(self, kind: int) -> int | float | bool:
         pattern = "<" + NUMBERS[kind]
@@ -224,10 +227,10 @@ class _Reader:
                 self._fail(f"has a text of {length:,} bytes as {key!r}; the most is {MAX_TEXT:,}")
             # Some files carry a whole tokenizer.json as a text. Nothing here needs it.
             array = Array(self._path, 0, length, self._at)
-            self._skip(length, f"the text {shown(key)!r}")
+            self._skip(length, f"the text {quoted(key)}")
             return array
         self._seek(self._at - 8)
-        return self._text(MAX_TEXT, shown(key))
+        return self._text(MAX_TEXT, quoted(key))
 
     def _text(self, most: int, what: str) -> str:
         (length,) = _LENGTH(self._take(8))
@@ -241,7 +244,7 @@ class _Reader:
     def _skip_strings(self, count: int, key: str) -> None:
         self._strings += count
         if self._strings > MAX_STRINGS:
-            self._fail(f"is damaged: the array {shown(key)!r} claims {count:,} texts")
+            self._fail(f"is damaged: the array {quoted(key)} claims {count:,} texts")
         while count:
             chunk = self._file.read(CHUNK)
             last = len(chunk) - 8
@@ -251,7 +254,7 @@ class _Reader:
             while count and at <= last:
                 at += 8 + _LENGTH(chunk, at)[0]
                 count -= 1
-            self._skip(at, f"a text in {shown(key)!r}")
+            self._skip(at, f"a text in {quoted(key)}")
 
     def _take(self, count: int) -> bytes:
         if count > self._size - self._at:

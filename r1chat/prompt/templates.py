@@ -8,10 +8,8 @@ serves all conversations of the same shape and no template can misread a message
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -141,11 +139,16 @@ def _required(roles: tuple[str, ...], variant: list[dict[str, object]]) -> list[
 
 
 def _home_of(package: str) -> str:
-    spec = importlib.util.find_spec(package)
+    from importlib.util import find_spec
+
+    spec = find_spec(package)
     return str(Path(spec.origin).parent.parent) if spec and spec.origin else ""
 
 
 def _run(job: dict[str, object]) -> dict[str, object]:
+    # Most models are R1s and never come here.
+    import subprocess
+
     try:
         done = subprocess.run(
             # Without site and the user's environment: it starts in 50 ms, and as we expect.

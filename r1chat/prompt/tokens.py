@@ -174,7 +174,9 @@ def _begun(vocabulary: Vocabulary, text: str) -> list[int]:
 def _continued(vocabulary: Vocabulary, text: str) -> list[int]:
     """Tokenises a text without the space that SentencePiece vocabularies put in front."""
     ids = vocabulary.tokenize(text, special=False)
-    if not ids or not vocabulary.piece(ids[0]).startswith(b" ") or text.startswith(" "):
+    if _leading_spaces(vocabulary.piece(token) for token in ids) <= _leading_spaces(
+        [text.encode()]
+    ):
         return ids
     for guard in _GUARDS:
         guarded = vocabulary.tokenize(guard + text, special=False)
@@ -184,3 +186,13 @@ def _continued(vocabulary: Vocabulary, text: str) -> list[int]:
                 return guarded[at:]
             read += vocabulary.piece(token)
     return ids
+
+
+def _leading_spaces(pieces: Iterable[bytes]) -> int:
+    count = 0
+    for piece in pieces:
+        rest = piece.lstrip(b" ")
+        count += len(piece) - len(rest)
+        if rest:
+            break
+    return count
