@@ -42,6 +42,13 @@ class _Parser(argparse.ArgumentParser):
         Console(sys.stderr).error(f"{message} ({hint})")
         self.exit(ExitCode.USAGE)
 
+    def _print_message(self, message: str, file: object = None) -> None:
+        """Prints a help or a version. Argparse's own keeps silent where that fails."""
+        from r1chat.output import Out
+
+        del file
+        Out(sys.stdout).write(message)
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs r1chat.
@@ -91,7 +98,7 @@ def _guarded(argv: Sequence[str] | None, console: Console) -> int:
 
 def _dispatch(argv: Sequence[str] | None, console: Console) -> int:
     args = parser().parse_args(argv)
-    threading.excepthook = lambda failure: _report(failure.exc_value, console)
+    threading.excepthook = lambda failure: _die(failure.exc_value, console)
     verb: str | None = args.verb
     if verb == "ask":
         from r1chat.commands import ask
@@ -155,6 +162,12 @@ def _verb(
         help="show the log on stderr too",
     )
     return parser
+
+
+def _die(error: BaseException | None, console: Console) -> NoReturn:
+    """Ends the process after a thread of it has died: others may wait for that thread for ever."""
+    _report(error, console)
+    _leave(ExitCode.FAILED)
 
 
 def _report(error: BaseException | None, console: Console) -> None:

@@ -33,6 +33,9 @@ def resolve(ref: str) -> Path:
             message = f"the built-in model is missing: {path} is not there; install r1chat again"
             raise ModelError(message)
         return path
+    if not ref.strip():
+        message = f"no model named; {_ACCEPTED}"
+        raise ModelError(message)
     try:
         path = Path(ref).expanduser()
         if path.is_dir():

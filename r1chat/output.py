@@ -63,7 +63,7 @@ class Out:
 
     def __init__(self, stream: TextIO | None) -> None:
         if stream is None:
-            message = "stdout is closed, so there is nowhere to put the answer"
+            message = "stdout is closed, so there is nowhere to write to"
             raise R1ChatError(message)
         self._stream = stream
         self.tty = is_terminal(stream)
@@ -90,7 +90,7 @@ class Out:
             raise
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
-            message = f"cannot write the answer to stdout: {reason}"
+            message = f"cannot write to stdout: {reason}"
             raise R1ChatError(message) from error
 
 

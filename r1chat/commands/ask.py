@@ -36,6 +36,12 @@ _NO_ANSWER: dict[EndedBy, str] = {
     "natural": "the model ended its reply without one; try again, or another --temperature",
     "loop": "the model went round in circles; try again, or another --temperature",
 }
+_CUT: dict[EndedBy, str] = {
+    "length": "it reached its limit (--max-answer)",
+    "time": "the time was up (--timeout)",
+    "context": "the context is full (--ctx)",
+    "loop": "the model went round in circles",
+}
 _NOTHING_WRITTEN = "the model wrote nothing after its thought; try again"
 
 
@@ -156,7 +162,7 @@ class _Ask:
         return "show" if self._console.tty and self._settings.thoughts != "hide" else "hide"
 
     def _load(self, writer: Writer) -> Engine:
-        ref = self._args.model or self._settings.model
+        ref = self._either("model")
         if ref is None:
             ref = compose.TINY
             writer.event(Notice(_DEFAULT_MODEL))
@@ -192,8 +198,8 @@ class _Ask:
             why = _NO_ANSWER.get(ended_by, _NOTHING_WRITTEN).format(context=engine.info.context)
             self._console.error(f"no answer: {why}")
             return ExitCode.NO_ANSWER
-        if ended_by == "length":
-            self._console.note("the answer is cut: it reached its limit (--max-answer)")
+        if ended_by in _CUT and ended_by != reply.receipt.thought_ended_by:
+            self._console.note(f"the answer is cut: {_CUT[ended_by]}")
         return ExitCode.ANSWERED
 
 

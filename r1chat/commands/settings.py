@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from dataclasses import asdict, fields
 
 from r1chat import paths
@@ -11,6 +12,7 @@ from r1chat import settings as user
 from r1chat.commands.exits import ExitCode
 from r1chat.console import Console
 from r1chat.errors import R1ChatError, UsageError
+from r1chat.output import Out
 from r1chat.sanitize import line
 from r1chat.settings import Settings
 
@@ -44,7 +46,7 @@ def _show(settings: Settings) -> None:
     for name, value in asdict(settings).items():
         shown = "(not set)" if value is None else json.dumps(value, ensure_ascii=False)
         rows.append(f"{name} = {shown}")
-    print("\n".join(line(row, 1000) for row in rows))  # noqa: T201  (it is what was asked for)
+    Out(sys.stdout).write("".join(line(row, 1000) + "\n" for row in rows))
 
 
 def _change(settings: Settings, key: str, value: object, console: Console) -> None:

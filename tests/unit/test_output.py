@@ -197,6 +197,7 @@ def test_json_is_one_object_with_the_fields_of_the_contract(pipes):
     assert value["injected"] == [{"at": 3, "text": "Enough."}]
     assert list(value["receipt"]) == [
         "ended_by",
+        "thought_ended_by",
         "thought_tokens",
         "answer_tokens",
         "injected_tokens",
