@@ -73,7 +73,9 @@ elapsed() {
 phase() {
     if grep -q 'Building wheel for llama.cpp.python.*: started' "$log" &&
         ! grep -q 'Building wheel for llama.cpp.python.*: finished' "$log"; then
-        printf 'compiling llama.cpp, which takes some minutes'
+        # pip is verbose into the log, where the compilation counts its steps.
+        steps=$(tail -n 200 "$log" | sed -n 's|^ *\[\([0-9]*/[0-9]*\)\] .*|, step \1|p' | tail -n 1)
+        printf 'compiling llama.cpp, which takes some minutes%s' "$steps"
     else
         printf '%s' "$1"
     fi
@@ -104,9 +106,9 @@ attempt() {
         now=$(phase "$what")
         if [ -t 2 ]; then
             printf '\r\033[Kr1chat: %s ... %s' "$now" "$(elapsed "$begun")" >&2
-        elif [ "$now" != "$shown" ]; then
+        elif [ "${now%%,*}" != "$shown" ]; then
             say "$now ..."
-            shown=$now
+            shown=${now%%,*}
         fi
         sleep 1
     done
@@ -184,7 +186,7 @@ prepare() {
         say "installing what r1chat needs, once. If llama.cpp has to be compiled, that takes some minutes."
         rm -f "$venv/.r1chat-run" "$venv/.r1chat-dev"
         pip "updating pip" install --quiet --upgrade 'pip>=25.1'
-        pip "installing r1chat" install --progress-bar=off --editable "$root"
+        pip "installing r1chat" install --verbose --progress-bar=off --editable "$root"
         origin >"$venv/.r1chat-run"
     fi
     if [ "$1" = dev ]; then
