@@ -61,6 +61,10 @@ def open_model(
     native.forget_errors()
     params = api.llama_model_default_params()
     params.n_gpu_layers = gpu_layers
+    if b"AMX_INT8 = 1" in api.llama_print_system_info():
+        # llama.cpp's AMX kernels crash the process in the first decode with quantised weights
+        # (ggml-org/llama.cpp#20824). They can only be avoided together with the repacked layouts.
+        params.use_extra_bufts = False
     if on_progress is not None:
         report = on_progress
         params.progress_callback = api.llama_progress_callback(
