@@ -107,6 +107,8 @@ def _build(build: child.Outcome, processor: machine.Processor) -> list[Finding]:
         Finding("ggml", version or "unknown"),
         Finding("compiled for", " ".join(sorted(compiled)) or "no particular processor"),
     ]
+    if "AMX_INT8" in compiled:
+        findings.append(Finding("AMX", "left alone: llama.cpp's kernels for it crash"))
     if processor.features is not None:
         lost = [name for name in _WORTH_HAVING if name in processor.features - compiled]
         if lost:
