@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+_INTERRUPTED = 130
+
 
 def main() -> int:
     """Runs r1chat with the process's arguments and returns the exit code."""
@@ -13,9 +15,13 @@ def main() -> int:
         # The whole command line, argparse included, would take several times as long to import.
         print(f"r1chat {__version__}")  # noqa: T201
         return 0
-    from r1chat.cli import main as run
+    try:
+        from r1chat.cli import main as run
 
-    return run()
+        return run()
+    except KeyboardInterrupt:
+        # In the middle of an import: there is nothing yet that could be stopped or kept.
+        return _INTERRUPTED
 
 
 if __name__ == "__main__":

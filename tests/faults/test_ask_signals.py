@@ -120,6 +120,31 @@ def test_two_signals_at_once_are_one(ask):
     assert last_object(out)["thought"]
 
 
+def test_the_timeout_command_gets_what_there_is(ask):
+    command = ["timeout", "3", sys.executable, "-m", "r1chat", *map(str, ask), "--format", "jsonl"]
+    done = subprocess.run(
+        command, capture_output=True, timeout=HANGS_S, check=False, stdin=subprocess.DEVNULL
+    )
+    assert done.stderr == b""
+    assert last_object(done.stdout.decode("utf-8"))["receipt"]["ended_by"] == "cancelled"
+
+
+def test_a_thread_that_dies_does_not_leave_others_waiting(run_python):
+    code = """
+import queue, threading
+from r1chat import cli, compose
+def load(*_, **options):
+    threading.Thread(target=lambda: 1 / 0).start()
+    queue.SimpleQueue().get()
+compose.load = load
+cli.main(["ask", "-m", "tiny", "Well?"])
+"""
+    done = run_python("-c", code, stdin=subprocess.DEVNULL)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("r1chat: something went wrong inside r1chat (ZeroDivisionError")
+    assert done.stderr.count("\n") == 1
+
+
 def test_a_signal_that_was_ignored_from_the_start_stays_ignored(ask):
     """As nohup does with SIGHUP, and a shell with SIGINT in the background."""
     script = 'trap "" HUP INT; exec "$@"'

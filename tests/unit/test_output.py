@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
+from dataclasses import fields, replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -34,6 +36,7 @@ from r1chat.output import (
     duration,
     receipt_line,
     to_json,
+    type_of,
 )
 from r1chat.sanitize import sanitize
 
@@ -298,3 +301,12 @@ def test_receipts_are_said_in_words(receipt, words):
 )
 def test_durations_are_said_as_people_say_them(seconds, words):
     assert duration(seconds) == words
+
+
+def test_the_page_on_json_names_every_key_and_event():
+    page = (Path(__file__).parents[2] / "docs" / "json.md").read_text(encoding="utf-8")
+    value = document(replace(REPLY, error="broke"), INFO, "?")
+    keys = {*value, *value["model"], *value["receipt"]}
+    events = {type_of(event): fields(event) for event in EVENTS}
+    named = {*keys, *events, *(field.name for every in events.values() for field in every)}
+    assert {name for name in named if f"`{name}`" not in page and f'"{name}"' not in page} == set()
