@@ -17,10 +17,10 @@ _NO_TOOLS: tuple[dict[str, Any], ...] = ({"tools": None, "documents": None}, {})
 
 
 def _limit(cpu_seconds: int, memory: int) -> None:
-    try:
-        import resource
-    except ImportError:  # Windows: the parent's clock alone ends it.
+    if sys.platform == "win32":  # The parent's clock alone ends it.
         return
+    import resource
+
     in_use = 1 << 28
     with contextlib.suppress(OSError), Path("/proc/self/statm").open() as statm:
         in_use = int(statm.read().split()[0]) * resource.getpagesize()

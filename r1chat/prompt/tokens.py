@@ -11,7 +11,7 @@ _HARMLESS = re.compile(r"[\w\s\u2581]*|.", re.DOTALL)
 """Markers that are let through in plain text: whitespace, words and single characters, which
 vocabularies define as tokens for economy only. U+2581 is how some write a space."""
 
-_MARKER_LIKE = re.compile(r"<[^<>\n]{1,80}>|\[[^\[\]\n]{1,80}\]")
+_MARKER_LIKE = re.compile(r"<[^][<>\n]{1,80}>|\[[^][<>\n]{1,80}\]")
 
 # A byte that no tokenizer joins with what follows, in order of preference.
 _GUARDS = ("\n", "\x02")
