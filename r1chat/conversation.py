@@ -91,6 +91,15 @@ class Conversation:
         parent.chosen = len(parent.children) - 1
         return node
 
+    def remove(self, node: Node) -> None:
+        """Takes a version away, e.g. one that was stopped and then gone on with."""
+        parent = node.parent
+        if parent is None or node not in parent.children:
+            return
+        chosen = parent.children[parent.chosen]
+        parent.children.remove(node)
+        parent.chosen = parent.children.index(chosen) if chosen in parent.children else 0
+
     def choose(self, node: Node) -> None:
         """Makes the path go through a turn."""
         while node.parent is not None:

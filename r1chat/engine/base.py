@@ -41,7 +41,7 @@ class Continuation:
 
     As it is, a reply that was stopped goes on where it stood. With `keep` the thought is cut
     there and its answer dropped; then come `words`, if any, and then either the model thinks on
-    or, with `close`, it answers.
+    or, with `close`, it answers. Events tell of what is new only; the `Reply` is the whole.
     """
 
     reply: Reply

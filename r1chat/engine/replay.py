@@ -24,7 +24,7 @@ def replay(
 
     Args:
         continuation: What to keep.
-        transcript: A new one; it emits the events of the kept part again.
+        transcript: A new one; it is told without any event.
         vocabulary: The model's.
 
     Returns:
@@ -37,6 +37,7 @@ def replay(
     open_, close = vocabulary.token_of(OPEN), vocabulary.token_of(CLOSE)
     spans = {injection.at: injection.text for injection in reply.injected}
     kept: list[int] = []
+    transcript.mute()
     tokens = iter(reply.ids)
     for token in tokens:
         at = transcript.thought_length
@@ -62,6 +63,7 @@ def replay(
         kept.append(token)
     share = min(1.0, (keep if keep is not None else len(reply.thought)) / (len(reply.thought) or 1))
     answer_s = reply.receipt.answer_s if keep is None else 0.0
+    transcript.unmute()
     transcript.spent_before(reply.receipt.thought_s * share, answer_s)
     return tuple(kept)
 

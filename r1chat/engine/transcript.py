@@ -24,6 +24,10 @@ from r1chat.reasoning.stops import StopPhrases
 _TAIL = 32
 
 
+def _nobody(_: Event) -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class Circumstances:
     """What a receipt says beside the reply's own figures; as in `Receipt` and `Reply`."""
@@ -63,7 +67,7 @@ class Transcript:
         self.injected_tokens = 0
         self.answer_ids: list[int] = []
         self.tail = ""
-        self._emit = emit
+        self._tell = self._emit = emit
         self._clock = clock
         self._began = began
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -104,6 +108,14 @@ class Transcript:
 
     def _since_phase(self) -> float:
         return self._clock() - self._phase_began
+
+    def mute(self) -> None:
+        """Keeps account without telling anybody, until `unmute`."""
+        self._emit = _nobody
+
+    def unmute(self) -> None:
+        """Tells of what happens from now on."""
+        self._emit = self._tell
 
     def spent_before(self, thought_s: float, answer_s: float) -> None:
         """Adds the seconds that a reply took before it is gone on with."""
