@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from r1chat.engine.base import Message, ModelInfo, Request
+from r1chat.engine.base import Continuation, Message, ModelInfo, Request
 from r1chat.errors import PromptError
 from r1chat.events import (
     AnswerText,
@@ -103,6 +103,8 @@ class FakeEngine:
             raise script[0]
         yield Evaluating(done=1, total=1, reused=0)
         play = _Play(request, control, self._clock)
+        if request.resume is not None:
+            yield from play.resume(request.resume)
         for step in script:
             if isinstance(step, Exception):
                 raise step
@@ -144,7 +146,28 @@ class _Play:
         self._thinking = True
         self._skipping = False
         self._ended_by: EndedBy = "natural"
+        self._thought_ended_by: EndedBy | None = None
         self.over = False
+
+    def resume(self, continuation: Continuation) -> Iterator[Event]:
+        """Writes the kept part of an earlier reply again; the script goes on from there."""
+        reply, keep = continuation.reply, continuation.keep
+        kept = reply.thought if keep is None else reply.thought[:keep]
+        share = len(kept) / (len(reply.thought) or 1)
+        self._tokens["thought"] = round(reply.receipt.thought_tokens * share)
+        for injection in reply.injected:
+            if injection.at + len(injection.text) <= len(kept):
+                yield from self._split(kept[len(self._thought) : injection.at])
+                yield self._inject(injection.text)
+        yield from self._split(kept[len(self._thought) :])
+        if keep is None and reply.receipt.thought_ended_by is not None:
+            yield from self._split(CLOSE)
+            yield from self._split(reply.answer)
+            return
+        if continuation.words:
+            yield self._inject(continuation.words)
+        if continuation.close:
+            yield from self._split(CLOSE)
 
     def token(self, text: str) -> Iterator[Event]:
         """Lets the model write a token."""
@@ -188,6 +211,7 @@ class _Play:
             answer=self._answer,
             receipt=Receipt(
                 ended_by=self._ended_by,
+                thought_ended_by=self._thought_ended_by,
                 thought_tokens=self._tokens["thought"],
                 answer_tokens=self._tokens["answer"],
                 injected_tokens=len(self._injected),
@@ -204,12 +228,14 @@ class _Play:
 
     def _land(self, reason: EndedBy) -> Iterator[Event]:
         self._ended_by = reason
-        text = f"\n\n{LANDING}" if self._thought else LANDING
+        yield self._inject(f"\n\n{LANDING}" if self._thought else LANDING)
+        yield from self._split(CLOSE)
+
+    def _inject(self, text: str) -> InjectedText:
         at = len(self._thought)
         self._injected.append(Injection(at, text))
         self._thought += text
-        yield InjectedText(text, at)
-        yield from self._split(CLOSE)
+        return InjectedText(text, at)
 
     def _split(self, text: str) -> Iterator[Event]:
         closes = self._thinking and text == CLOSE
@@ -217,6 +243,7 @@ class _Play:
         if closes:
             self._thinking = False
             seconds = self._clock() - self._start
+            self._thought_ended_by = self._ended_by
             yield ThoughtEnded(self._ended_by, self._tokens["thought"], seconds)
 
     def _show(self, pieces: Sequence[Piece]) -> Iterator[Event]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from r1chat.engine.base import Message, Request
+from r1chat.engine.base import Continuation, Message, Request
 from r1chat.engine.fake import FakeEngine, Pause
 from r1chat.events import (
     AnswerText,
@@ -140,3 +140,41 @@ def test_scripts_are_played_in_order_and_then_again():
 
 def test_the_final_answer_is_found():
     assert play("</think>", "\\boxed{2}")[-1].final == "2"
+
+
+def resume(reply, *script, **options):
+    continuation = Continuation(reply, **options)
+    return play(*script, resume=continuation)
+
+
+def test_a_reply_goes_on_from_a_point_of_its_thought():
+    reply = play(*SCRIPT, control=Control(Budget(tokens=2, grace=1)))[-1]
+    events = resume(reply, " More.", "</think>", "It", " is", keep=len("One and one."))
+    assert thought_of(events) == events[-1].thought == "One and one. More."
+    assert answer_of(events) == "It is"
+    assert events[-1].injected == ()
+
+
+def test_words_can_be_written_into_a_thought_that_goes_on():
+    reply = play(*SCRIPT)[-1]
+    events = resume(reply, "</think>", "It", keep=3, words=" Wait,", close=False)
+    assert events[-1].thought == "One Wait,"
+    assert events[-1].injected[0].at == 3
+
+
+def test_a_thought_can_be_closed_right_there():
+    reply = play(*SCRIPT)[-1]
+    events = resume(reply, "It", " is", keep=3, close=True)
+    assert (events[-1].thought, events[-1].answer) == ("One", "It is")
+
+
+def test_a_reply_that_was_stopped_goes_on_where_it_stood():
+    control = Control()
+    for event in FakeEngine(SCRIPT).stream(Request(QUESTION), control):
+        if isinstance(event, AnswerText):
+            control.cancel()
+    stopped = event
+    assert stopped.receipt.thought_ended_by == "natural"
+    events = resume(stopped, " is", " 2")
+    assert answer_of(events) == "It is 2"
+    assert thought_of(events) == stopped.thought
