@@ -1,0 +1,104 @@
+"""What the pane of a thought says, in words. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+
+from r1chat.events import EndedBy, ThoughtEnded
+from r1chat.reasoning.budget import Budget
+
+ENDED_BY: dict[EndedBy, str] = {
+    "natural": "",
+    "budget": "ended by budget",
+    "user": "ended by you",
+    "loop": "ended, it went in circles",
+    "time": "ended by time",
+    "context": "ended, context full",
+    "length": "ended by length",
+    "cancelled": "stopped",
+    "error": "ended by an error",
+}
+"""Why a thought ended. The usual end needs no word."""
+
+_MINUTE = 60
+_NARROW = 4
+"""Cells that a count takes at least, so that what follows stays in place."""
+
+
+def duration(seconds: float) -> str:
+    """Says how long something took: "12 s", "2 min 05 s"."""
+    whole = int(seconds)
+    if whole < _MINUTE:
+        return f"{whole} s"
+    return f"{whole // _MINUTE} min {whole % _MINUTE:02d} s"
+
+
+def tokens(count: int) -> str:
+    """Counts tokens: "1 token", "1,024 tokens"."""
+    return f"{count:,} token{'' if count == 1 else 's'}"
+
+
+def thinking(seconds: float, count: int, budget: Budget, *, paused: bool = False) -> list[str]:
+    """Says how far a thought is.
+
+    The figures stand in fields of a constant width, so that nothing jumps while they grow.
+
+    Args:
+        seconds: How long it has been going on.
+        count: Its tokens so far.
+        budget: How long it may go on.
+        paused: Whether it stands still.
+
+    Returns:
+        The same from long to short.
+    """
+    word = "Paused   " if paused else "Thinking…"
+    time = f"{duration(seconds):>4}"
+    if budget.tokens is not None:
+        most = f"{budget.tokens:,}"
+        spent = f"{count:>{max(len(most), _NARROW)},}"
+        return [
+            f"{word} {time} · {spent} of {most} tokens",
+            f"{word} {time} · {spent} of {most}",
+            f"{time} · {spent}/{most}",
+            spent,
+        ]
+    if budget.seconds is not None:
+        time = f"{int(seconds):>3} of {budget.seconds:g} s"
+    spent = f"{count:>{_NARROW},}"
+    return [f"{word} {time} · {spent} tokens", f"{word} {time}", time]
+
+
+def thought(ended: ThoughtEnded, *, own: bool = True) -> list[str]:
+    """Says what a thought cost and why it ended.
+
+    Args:
+        ended: How it ended.
+        own: Whether the model wrote any of it.
+
+    Returns:
+        The same from long to short.
+    """
+    why = ENDED_BY[ended.ended_by]
+    time = duration(ended.seconds)
+    said = [f"Thought for {time} · {tokens(ended.tokens)}", f"Thought for {time}", time]
+    if not own:
+        said = ["No thought"]
+    return [*(f"{first} · {why}" for first in said), why] if why else said
+
+
+def fraction(seconds: float, count: int, budget: Budget) -> float | None:
+    """How much of a budget is spent, 0 to 1; None where it has no limit."""
+    parts = []
+    if budget.tokens is not None:
+        parts.append(count / budget.tokens if budget.tokens else 1.0)
+    if budget.seconds is not None:
+        parts.append(seconds / budget.seconds)
+    return min(1.0, max(parts)) if parts else None
+
+
+def fit(choices: Sequence[str], cells: int) -> str:
+    """Takes the first of several texts that fits into so many cells, or the last."""
+    return next((text for text in choices if cell_len(text) <= cells), choices[-1])

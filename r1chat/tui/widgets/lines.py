@@ -1,0 +1,227 @@
+"""A text that only grows, as paragraphs and as wrapped lines. Pure: knows no widget."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from r1chat.reasoning.moments import Moments
+from r1chat.sanitize import Sanitizer
+from r1chat.tui.widgets.wrap import line_starts
+
+TAB = 4
+"""Characters from one tab stop to the next."""
+
+# Exactly what the sanitiser lets out as a newline, and at once.
+_NEWLINE = re.compile("[\n\u2028\u2029]")
+
+
+class Place(NamedTuple):
+    """A character of a paragraph."""
+
+    paragraph: int
+    char: int
+
+
+class Line(NamedTuple):
+    """A line as it is shown: a part of a paragraph."""
+
+    paragraph: int
+    start: int
+    end: int
+
+
+@dataclass(slots=True)
+class Paragraph:
+    """What stands between two newlines."""
+
+    offset: int
+    """Where it begins in the text as it was written, in characters."""
+    text: str = ""
+    """As it is shown: clean, without its newline, tabs as spaces."""
+    injected: list[tuple[int, int]] = field(default_factory=list)
+    """The parts of `text` that were injected: begin and end."""
+    moments: list[int] = field(default_factory=list)
+    """Where in `text` the model doubts."""
+    starts: list[int] = field(default_factory=lambda: [0])
+    """Where the lines begin, as far as it is wrapped."""
+
+
+class Lines:
+    """The paragraphs of a thought and their lines.
+
+    Writing only stores; wrapping goes on from the last line that was wrapped. So the cost of both
+    depends on what is new, whatever stands there already, and a text that nobody looks at is
+    never wrapped.
+    """
+
+    def __init__(self) -> None:
+        self.paragraphs: list[Paragraph] = [Paragraph(0)]
+        self.length = 0
+        """Characters written so far, as they came."""
+        self.moments: list[Place] = []
+        """Where the model doubts, in order."""
+        self.width = 0
+        """The width that the lines are wrapped to; 0 before the first wrapping."""
+        self._sanitizer = Sanitizer()
+        self._finder = Moments()
+        self._found_from = 0
+        """Where the last paragraph begins, as the finder counts."""
+        self._found_to = 0
+        self._rows = [0]
+        """The first row of each paragraph that is wrapped."""
+        self._injecting = False
+
+    @property
+    def text(self) -> str:
+        """The clean text as it stands."""
+        return "\n".join(paragraph.text for paragraph in self.paragraphs)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing but white space has been written."""
+        return all(not p.text or p.text.isspace() for p in self.paragraphs)
+
+    @property
+    def count(self) -> int:
+        """Rows, as of the last wrapping. A newline at the very end makes no empty row."""
+        last = self.paragraphs[len(self._rows) - 1]
+        if not last.text:
+            return self._rows[-1]
+        return self._rows[-1] + len(last.starts)
+
+    def write(self, text: str, *, injected: bool = False) -> None:
+        """Adds text at the end; the cost is that of the new text alone.
+
+        Args:
+            text: The text as the model wrote it.
+            injected: Whether it is not the model's.
+        """
+        if injected != self._injecting:
+            # A sequence that began in the model's words must not swallow others.
+            self._store(self._sanitizer.close(), injected=self._injecting)
+            self._injecting = injected
+        start = 0
+        for newline in _NEWLINE.finditer(text):
+            self._add(text[start : newline.end()], injected=injected)
+            start = newline.end()
+        if start < len(text):
+            self._add(text[start:], injected=injected)
+
+    def close(self) -> None:
+        """Gives out what was held back, at the end of the text."""
+        self._store(self._sanitizer.close(), injected=self._injecting)
+        self._find("\n")
+        # Should the thought go on after all, a sentence begins with it.
+        self._finder = Moments()
+        self._found_from = -len(self.paragraphs[-1].text)
+        self._found_to = 0
+
+    def wrap(self, width: int) -> int:
+        """Brings the lines up to date.
+
+        Args:
+            width: Cells of a line.
+
+        Returns:
+            The first row that may have changed.
+        """
+        if width != self.width:
+            self.width = width
+            self._rows = [0]
+            self.paragraphs[0].starts = [0]
+        at = len(self._rows) - 1
+        going_on = self.paragraphs[at]
+        last_start = going_on.starts.pop()
+        changed = self._rows[-1] + len(going_on.starts)
+        going_on.starts += line_starts(going_on.text, width, last_start)
+        row = self._rows[-1] + len(going_on.starts)
+        for paragraph in self.paragraphs[at + 1 :]:
+            self._rows.append(row)
+            paragraph.starts = line_starts(paragraph.text, width)
+            row += len(paragraph.starts)
+        return changed
+
+    def line(self, row: int) -> Line:
+        """Finds what stands in a row."""
+        index = bisect_right(self._rows, row) - 1
+        starts = self.paragraphs[index].starts
+        at = row - self._rows[index]
+        end = starts[at + 1] if at + 1 < len(starts) else len(self.paragraphs[index].text)
+        return Line(index, starts[at], end)
+
+    def row(self, place: Place) -> int:
+        """Finds the row in which a character stands."""
+        index = min(place.paragraph, len(self._rows) - 1)
+        return self._rows[index] + bisect_right(self.paragraphs[index].starts, place.char) - 1
+
+    def rows_of(self, paragraph: int) -> range:
+        """The rows of a paragraph."""
+        first = self._rows[paragraph]
+        return range(first, first + len(self.paragraphs[paragraph].starts))
+
+    def end_of(self, paragraph: int) -> int:
+        """Where a paragraph ends in the text as it was written, its newline included."""
+        if paragraph + 1 < len(self.paragraphs):
+            return self.paragraphs[paragraph + 1].offset
+        return self.length
+
+    def extract(self, start: Place, end: Place | None) -> str:
+        """Takes the text between two characters, or from one on."""
+        last = len(self.paragraphs) - 1
+        end = end or Place(last, len(self.paragraphs[last].text))
+        texts = [p.text for p in self.paragraphs[start.paragraph : end.paragraph + 1]]
+        if texts:
+            if end.paragraph <= last:
+                texts[-1] = texts[-1][: end.char]
+            texts[0] = texts[0][start.char :]
+        return "\n".join(texts)
+
+    def _add(self, text: str, *, injected: bool) -> None:
+        """Takes text with a newline at its end, if anywhere."""
+        self.length += len(text)
+        self._store(self._sanitizer.feed(text), injected=injected)
+
+    def _store(self, text: str, *, injected: bool) -> None:
+        for number, part in enumerate(text.split("\n")):
+            if number:
+                self._find("\n")
+                self._found_from = self._found_to
+                self.paragraphs.append(Paragraph(self.length))
+            if part:
+                self._extend(part, injected=injected)
+
+    def _extend(self, part: str, *, injected: bool) -> None:
+        paragraph = self.paragraphs[-1]
+        start = len(paragraph.text)
+        if "\t" in part:
+            part = _expand(part, start)
+        paragraph.text += part
+        if injected:
+            spans = paragraph.injected
+            if spans and spans[-1][1] == start:
+                start = spans.pop()[0]
+            spans.append((start, len(paragraph.text)))
+        self._find(part)
+
+    def _find(self, text: str) -> None:
+        """Looks for moments in the last paragraph, to which this text was added."""
+        self._found_to += len(text)
+        for at in self._finder.feed(text):
+            char = at - self._found_from
+            self.paragraphs[-1].moments.append(char)
+            self.moments.append(Place(len(self.paragraphs) - 1, char))
+
+
+def _expand(text: str, column: int) -> str:
+    parts = []
+    for number, part in enumerate(text.split("\t")):
+        if number:
+            spaces = TAB - column % TAB
+            parts.append(" " * spaces)
+            column += spaces
+        parts.append(part)
+        column += len(part)
+    return "".join(parts)

@@ -1,0 +1,329 @@
+"""The pane of a thought: a header that tells how it goes, and the thought."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.message import Message
+from textual.reactive import reactive
+from textual.timer import Timer
+from textual.widget import Widget
+
+from r1chat.events import Injection, ThoughtEnded
+from r1chat.reasoning.budget import Budget
+from r1chat.tui import thought_words as words
+from r1chat.tui.widgets.thought import ThoughtView
+
+FLUSHES = 20
+"""How often a second new text is shown, at most."""
+COUNTS = 4
+"""How often a second the header counts."""
+_WIDEST_BAR = 24
+_NARROWEST_BAR = 8
+
+
+class ThinkingHeader(Widget, can_focus=True):
+    """One line about a thought; a click or a key on it opens and closes the thought."""
+
+    DEFAULT_CSS = """
+    ThinkingHeader {
+        height: 1;
+        color: $text-muted;
+        pointer: pointer;
+
+        &:hover {
+            color: $text;
+        }
+        &:focus {
+            color: $text;
+            text-style: bold;
+            background: $boost;
+        }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,space", "flip", "Open or close", id="thinking.toggle"),
+    ]
+    ALLOW_SELECT = False
+
+    @dataclass
+    class Toggled(Message):
+        """The user wants the thought opened or closed."""
+
+        header: ThinkingHeader
+
+        @property
+        def control(self) -> ThinkingHeader:
+            """The header, for `on`."""
+            return self.header
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: list[str] = [""]
+        self._open = True
+        self._spent: float | None = None
+
+    @property
+    def text(self) -> str:
+        """The words as they fit now, without the bar."""
+        sign = "▼" if self._open else "▶"
+        return f"{sign} {words.fit(self._said, max(1, self.size.width - 2))}"
+
+    def show(self, said: list[str], *, is_open: bool, spent: float | None) -> None:
+        """Shows something else.
+
+        Args:
+            said: The words, from long to short.
+            is_open: Whether the thought is open.
+            spent: How much of the budget is spent, 0 to 1; None for no bar.
+        """
+        news = (said, is_open, spent)
+        if news != (self._said, self._open, self._spent):
+            self._said, self._open, self._spent = news
+            self.refresh()
+
+    def render(self) -> Content:
+        """The words, and a bar as far as there is room."""
+        text = Content(self.text)
+        room = min(self.size.width - text.cell_length - 2, _WIDEST_BAR)
+        if self._spent is None or room < _NARROWEST_BAR:
+            return text
+        full = int(self._spent * room)
+        # Two signs, so that it can be read without colours.
+        return Content.assemble(
+            text, "  ", ("━" * full, "$text-accent"), ("┄" * (room - full), "$text-disabled")
+        )
+
+    def on_click(self) -> None:
+        """Opens or closes the thought."""
+        self.action_flip()
+
+    def action_flip(self) -> None:
+        """Opens or closes the thought."""
+        self.post_message(self.Toggled(self))
+
+
+class ThinkingPane(Widget):
+    """Shows a thought from its first word to its receipt.
+
+    Text may come at any rate and from any thread: it waits in a queue that is emptied on a clock.
+
+    Args:
+        budget: How long the model may think.
+        collapsed: Whether it begins closed.
+        clock: Tells the time in seconds.
+    """
+
+    DEFAULT_CSS = """
+    ThinkingPane {
+        height: auto;
+        layout: vertical;
+    }
+    """
+
+    budget: reactive[Budget] = reactive(Budget(), repaint=False, init=False)
+    """How long the model may think; may change while it does."""
+    collapsed: reactive[bool] = reactive(default=False, repaint=False)
+    """Whether only the header is shown."""
+    paused: reactive[bool] = reactive(default=False, repaint=False, init=False)
+    """Whether the thought stands still, and the clock with it."""
+
+    @dataclass
+    class Collapsed(Message):
+        """The thought was opened or closed."""
+
+        pane: ThinkingPane
+        collapsed: bool
+
+        @property
+        def control(self) -> ThinkingPane:
+            """The pane, for `on`."""
+            return self.pane
+
+    def __init__(
+        self,
+        budget: Budget | None = None,
+        *,
+        collapsed: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+        name: str | None = None,
+        id: str | None = None,  # noqa: A002 - every widget of Textual calls it so
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(name=name, id=id, classes=classes)
+        self.header = ThinkingHeader()
+        self.view = ThoughtView()
+        self._clock = clock
+        self._queue: deque[tuple[str, int | None]] = deque()
+        self._timer: Timer | None = None
+        self._ticks = 0
+        self._tokens = 0
+        self._begun = False
+        """Whether there is anything to be seen."""
+        self._own = False
+        """Whether the model wrote any of it."""
+        self._seconds = 0.0
+        """How long it went on before `_since`."""
+        self._since: float | None = None
+        self._running = False
+        self._ended: ThoughtEnded | None = None
+        self.set_reactive(ThinkingPane.budget, budget or Budget())
+        self.set_reactive(ThinkingPane.collapsed, collapsed)
+
+    def compose(self) -> ComposeResult:
+        """The header above the thought."""
+        yield self.header
+        yield self.view
+
+    def on_mount(self) -> None:
+        """Begins to empty the queue."""
+        self._timer = self.set_interval(1 / FLUSHES, self._tick, pause=not self._running)
+        self._show()
+
+    # What comes in
+
+    def start(self, budget: Budget | None = None) -> None:
+        """Gets ready for a thought, or for going on with one that had ended.
+
+        The pane shows itself, and its clock starts, when the first text comes.
+
+        Args:
+            budget: How long the model may think.
+        """
+        if budget is not None:
+            self.budget = budget
+        if self._ended is not None:
+            self._seconds = self._ended.seconds
+        self._ended = None
+        self._running = True
+        self.display = self._begun
+        if self._timer is not None:
+            self._timer.resume()
+        self._show()
+
+    def write(self, text: str, tokens: int | None = None) -> None:
+        """Adds what the model wrote; from any thread.
+
+        Args:
+            text: The text as the model wrote it.
+            tokens: Tokens of the thought so far.
+        """
+        self._queue.append((text, tokens or 0))
+
+    def inject(self, text: str) -> None:
+        """Adds words that are not the model's; from any thread."""
+        self._queue.append((text, None))
+
+    def finish(self, ended: ThoughtEnded) -> None:
+        """Ends the thought: shows all of it, and what it cost."""
+        self.flush()
+        self.view.close()
+        self._since = None
+        self._ended = ended
+        self._tokens = ended.tokens
+        self._running = False
+        if self._timer is not None:
+            self._timer.pause()
+        # A thought of nothing is none.
+        self.display = not self.view.empty
+        self._show()
+
+    def load(self, thought: str, injected: Sequence[Injection], ended: ThoughtEnded) -> None:
+        """Shows a thought that is finished, as the history has it."""
+        done = 0
+        for injection in injected:
+            end = injection.at + len(injection.text)
+            self.write(thought[done : injection.at])
+            self.inject(thought[injection.at : end])
+            done = end
+        self.write(thought[done:])
+        self.finish(ended)
+
+    def flush(self) -> None:
+        """Shows at once what waits in the queue."""
+        if self._queue and self._running and self._since is None and not self.paused:
+            self._since = self._clock()
+        waiting: list[str] = []
+        while self._queue:
+            text, tokens = self._queue.popleft()
+            if tokens is not None:
+                waiting.append(text)
+                self._tokens = tokens or self._tokens
+                self._own = self._own or bool(text)
+            else:
+                self.view.write("".join(waiting))
+                waiting.clear()
+                self.view.inject(text)
+        if waiting:
+            self.view.write("".join(waiting))
+        if not (self._begun or self.view.empty):
+            self._begun = self.display = True
+            self._show()
+
+    # What it knows
+
+    @property
+    def running(self) -> bool:
+        """Whether the thought goes on."""
+        return self._running
+
+    @property
+    def seconds(self) -> float:
+        """How long the thought has been going on, pauses not counted."""
+        return self._seconds + (self._clock() - self._since if self._since is not None else 0)
+
+    # What the user does
+
+    def toggle(self) -> None:
+        """Opens the thought, or closes it."""
+        self.collapsed = not self.collapsed
+
+    def on_thinking_header_toggled(self, event: ThinkingHeader.Toggled) -> None:
+        """Opens the thought, or closes it."""
+        event.stop()
+        self.toggle()
+
+    def watch_budget(self) -> None:
+        """Counts toward another budget."""
+        self._show()
+
+    def watch_paused(self, paused: bool) -> None:  # noqa: FBT001 - Textual calls it
+        """Stops the clock, or lets it run on."""
+        if self._running:
+            self._seconds = self.seconds
+            self._since = None if paused or not self._begun else self._clock()
+        self._show()
+
+    def watch_collapsed(self, old: bool, new: bool) -> None:  # noqa: FBT001 - Textual calls it
+        """Hides the thought or shows it; the conversation stays where it is."""
+        if new and self.view.has_focus:
+            # Else Textual looks for another focus, and scrolls to it.
+            self.header.focus(scroll_visible=False)
+        self.view.display = not new
+        self._show()
+        if old != new:
+            self.post_message(self.Collapsed(self, new))
+
+    # Inside
+
+    def _tick(self) -> None:
+        self.flush()
+        self._ticks += 1
+        if self._ticks % (FLUSHES // COUNTS) == 0:
+            self._show()
+
+    def _show(self) -> None:
+        spent = None
+        if self._ended is not None:
+            said = words.thought(self._ended, own=self._own)
+        else:
+            said = words.thinking(self.seconds, self._tokens, self.budget, paused=self.paused)
+            spent = words.fraction(self.seconds, self._tokens, self.budget)
+        self.header.show(said, is_open=not self.collapsed, spent=spent)

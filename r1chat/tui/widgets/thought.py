@@ -1,0 +1,183 @@
+"""A thought as it grows, and the ways through it: from doubt to doubt, paragraph by paragraph."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.reactive import reactive
+
+from r1chat.tui.widgets.line_view import LineView
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A paragraph of the thought, by where it stands in the text as it was written."""
+
+    offset: int
+    end: int
+    """After its newline."""
+    text: str
+    """As it is shown."""
+
+
+class ThoughtView(LineView):
+    """A view of a thought with a cursor on its paragraphs."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("n", "next_moment", "Next “wait”", id="thought.next_moment"),
+        Binding("p", "previous_moment", "Previous “wait”", id="thought.previous_moment"),
+        Binding("j,ctrl+down", "move_cursor(1)", "Next paragraph", id="thought.next_paragraph"),
+        Binding(
+            "k,ctrl+up", "move_cursor(-1)", "Previous paragraph", id="thought.previous_paragraph"
+        ),
+        Binding("enter", "choose", "Back to here", id="thought.choose"),
+        Binding("escape", "leave", "Leave paragraph", id="thought.leave", show=False),
+    ]
+
+    cursor: reactive[int | None] = reactive[int | None](None, repaint=False)
+    """The number of the paragraph that is chosen, or None."""
+
+    @dataclass
+    class ParagraphChosen(Message):
+        """The user wants to go back to a paragraph of the thought."""
+
+        view: ThoughtView
+        offset: int
+        """Where the paragraph begins in the thought as it was written, in characters."""
+        end: int
+        """Where it ends, its newline included."""
+
+        @property
+        def control(self) -> ThoughtView:
+            """The view, for `on`."""
+            return self.view
+
+    _moment: int | None = None
+    """The moment that was gone to last, as long as the cursor is on it."""
+
+    @property
+    def moments(self) -> int:
+        """How often the model doubted."""
+        return len(self._lines.moments)
+
+    def next_moment(self) -> bool:
+        """Goes to the next moment of doubt below the top; whether there is one."""
+        return self._go_to_moment(1)
+
+    def previous_moment(self) -> bool:
+        """Goes to the last moment of doubt above the top, or of all when it follows the tail.
+
+        Returns:
+            Whether there is one.
+        """
+        return self._go_to_moment(-1)
+
+    @property
+    def paragraph_at_cursor(self) -> Passage | None:
+        """The paragraph that is chosen, if any is."""
+        if self.cursor is None:
+            return None
+        paragraph = self._lines.paragraphs[self.cursor]
+        return Passage(paragraph.offset, self._lines.end_of(self.cursor), paragraph.text)
+
+    def move_cursor(self, by: int) -> None:
+        """Chooses the paragraph so many further down; without one, the last that is in sight."""
+        if self._stale or not self._lines.count:
+            return
+        at = self.cursor
+        if at is None:
+            at = self._lines.line(max(0, min(self._bottom, self._lines.count) - 1)).paragraph + 1
+            by = -1
+        step = 1 if by > 0 else -1
+        chosen = None
+        while by and 0 <= at + step < len(self._lines.paragraphs):
+            at += step
+            if self._lines.paragraphs[at].text.strip():
+                chosen = at
+                by -= step
+        if chosen is not None:
+            self._choose(chosen, self._lines.rows_of(chosen))
+
+    def watch_cursor(self, old: int | None, new: int | None) -> None:
+        """Shows the chosen paragraph."""
+        self._moment = None
+        for paragraph in (old, new):
+            if paragraph is not None and not self._stale:
+                rows = self._lines.rows_of(paragraph)
+                self._repaint(rows.start, rows.stop)
+        if (old is None) != (new is None):
+            self.refresh_bindings()
+
+    def action_scroll_end(self) -> None:
+        """Goes to the end and stays there."""
+        self.cursor = None
+        super().action_scroll_end()
+
+    def action_next_moment(self) -> None:
+        """Goes to the next moment of doubt."""
+        self.next_moment()
+
+    def action_previous_moment(self) -> None:
+        """Goes to the previous moment of doubt."""
+        self.previous_moment()
+
+    def action_move_cursor(self, by: int) -> None:
+        """Chooses another paragraph."""
+        self.move_cursor(by)
+
+    def action_choose(self) -> None:
+        """Tells which paragraph is chosen."""
+        passage = self.paragraph_at_cursor
+        if passage is not None:
+            self.post_message(self.ParagraphChosen(self, passage.offset, passage.end))
+
+    def action_leave(self) -> None:
+        """Chooses no paragraph."""
+        self.cursor = None
+        if self.scroll_y >= self.max_scroll_y:
+            self._top = None
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002  (Textual's signature)
+        """Hides the keys that would do nothing."""
+        if action in {"choose", "leave"}:
+            return self.cursor is not None
+        if action in {"next_moment", "previous_moment"}:
+            return bool(self._lines.moments)
+        return True
+
+    def _grow(self, moments: int) -> None:
+        super()._grow(moments)
+        if not moments and self._lines.moments and self.has_focus:
+            self.refresh_bindings()
+
+    def _is_chosen(self, paragraph: int) -> bool:
+        return paragraph == self.cursor
+
+    def _choose(self, paragraph: int, rows: range) -> None:
+        """Puts the cursor on a paragraph and brings some of its rows into sight."""
+        self.cursor = paragraph
+        height = self.container_size.height
+        top = max(self.scroll_offset.y, rows.stop - height)
+        self._hold(min(top, rows.start))
+        self._settle()
+
+    def _go_to_moment(self, step: int) -> bool:
+        if self._stale or not self._lines.count:
+            return False
+        moments = self._lines.moments
+        at = self._moment
+        if at is None:
+            here = self._lines.count if self.following else self.scroll_offset.y
+            rows = [self._lines.row(moment) for moment in moments]
+            at = bisect_left(rows, here) - (step > 0)
+        at += step
+        if not 0 <= at < len(moments):
+            return False
+        row = self._lines.row(moments[at])
+        self._choose(moments[at].paragraph, range(row, row + 1))
+        self._moment = at
+        return True
