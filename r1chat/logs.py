@@ -63,11 +63,12 @@ def start(show: Callable[[str], None] | None = None) -> None:
     """Sends what r1chat logs to the log file, which is created at the first record.
 
     Args:
-        show: Gets each record as well, as text, those of little weight included.
+        show: Gets each record as well, as text. Then those of little weight are logged too; without
+            it only what went wrong is, so that a question costs no more than it must.
     """
     stop()
     _log.propagate = False
-    _log.setLevel(logging.INFO if show is None else logging.DEBUG)
+    _log.setLevel(logging.WARNING if show is None else logging.DEBUG)
     handlers: list[logging.Handler] = [_File()]
     if show is not None:
         handlers.append(_Call(show))
