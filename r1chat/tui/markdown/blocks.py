@@ -1,0 +1,176 @@
+"""Blocks: tokens as lines, formulas and tables with what stands to their left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from markdown_it.token import Token
+from textual.content import Content
+from textual.highlight import ANSIDarkHighlightTheme, HighlightTheme, highlight
+
+from r1chat.tui.markdown.cuts import Piece
+from r1chat.tui.markdown.inline import content_of
+from r1chat.tui.markdown.parser import parse
+from r1chat.tui.markdown.rows import Block, Display, Line, Margin, Table
+
+BULLETS = "•◦▪"
+_TAB = 4
+_MOST_HIGHLIGHTED = 40_000
+"""Characters of code; more is shown without colours."""
+_ALIGN = {"text-align:center": "center", "text-align:right": "right"}
+
+
+@dataclass(slots=True)
+class _Level:
+    """A list item or a quotation that stands around what is written now."""
+
+    first: Content
+    rest: Content
+    used: bool = False
+
+
+@dataclass(slots=True)
+class _List:
+    ordered: bool
+    number: int
+
+
+def blocks_of(piece: Piece, *, first_code: int = 1, ansi: bool = False) -> tuple[list[Block], int]:
+    """Reads a piece of Markdown.
+
+    Args:
+        piece: The piece.
+        first_code: The number of the first code in it.
+        ansi: Whether to highlight in a terminal's own colours only.
+
+    Returns:
+        Its blocks, none for one that shows nothing; and how many blocks of code begin in it.
+    """
+    writer = _Writer(piece, first_code, ansi=ansi)
+    return writer.write(), writer.code - first_code
+
+
+class _Writer:
+    def __init__(self, piece: Piece, first_code: int, *, ansi: bool) -> None:
+        self._piece = piece
+        self.code = first_code
+        """The number of the next code."""
+        self._theme = ANSIDarkHighlightTheme if ansi else HighlightTheme
+        self._levels: list[_Level] = []
+        self._lists: list[_List] = []
+        self._gap = False
+        self._blocks: list[Block] = []
+
+    def write(self) -> list[Block]:
+        tokens = parse(self._piece.text)
+        at = 0
+        while at < len(tokens):
+            at = self._token(tokens, at)
+        return self._blocks
+
+    def _token(self, tokens: list[Token], at: int) -> int:
+        token = tokens[at]
+        kind = token.type
+        if kind in ("paragraph_open", "heading_open"):
+            content = content_of(tokens[at + 1])
+            if kind == "heading_open":
+                content = content.stylize("answer--title" if token.tag < "h3" else "answer--head")
+            self._put(Line(content, self._margin()), gap=not token.hidden)
+            return at + 3
+        if kind == "table_open":
+            return self._table(tokens, at)
+        if kind in ("fence", "code_block"):
+            self._put_code(token)
+        elif kind == "math_block":
+            self._put(Display(token.content, token.markup, self._margin()))
+        elif kind == "hr":
+            self._put(Line(Content.styled("─" * 3, "answer--rule"), self._margin()))
+        else:
+            self._structure(token)
+        return at + 1
+
+    def _structure(self, token: Token) -> None:
+        kind = token.type
+        if kind in ("bullet_list_open", "ordered_list_open"):
+            self._gap = self._gap or not self._levels
+            start = token.attrGet("start")
+            self._lists.append(
+                _List(kind.startswith("ordered"), int(start if start is not None else 1))
+            )
+        elif kind == "list_item_open":
+            self._open_item()
+        elif kind == "blockquote_open":
+            self._gap = self._gap or not self._levels
+            bar = Content.styled("▌ ", "answer--rule")
+            self._levels.append(_Level(bar, bar))
+        elif kind in ("list_item_close", "blockquote_close"):
+            level = self._levels[-1]
+            if not level.used:
+                self._put(Line(Content(""), self._margin()), gap=False)
+            self._levels.pop()
+        elif kind in ("bullet_list_close", "ordered_list_close"):
+            self._lists.pop()
+
+    def _open_item(self) -> None:
+        around = self._lists[-1]
+        if around.ordered:
+            mark = f"{around.number}. "
+            around.number += 1
+        else:
+            depth = sum(not each.ordered for each in self._lists) - 1
+            mark = BULLETS[depth % len(BULLETS)] + " "
+        self._levels.append(
+            _Level(Content.styled(mark, "answer--bullet"), Content(" " * len(mark)))
+        )
+
+    def _margin(self) -> Margin:
+        """What stands to the left of the next block."""
+        first = Content("").join([each.rest if each.used else each.first for each in self._levels])
+        return Margin(first, Content("").join([each.rest for each in self._levels]))
+
+    def _put(self, block: Block, *, gap: bool = True) -> None:
+        gap = gap or self._gap
+        if gap and self._blocks:
+            outer = Content("").join([each.rest for each in self._levels if each.used])
+            self._blocks.append(Line(Content(""), Margin(outer, outer)))
+        self._gap = False
+        self._blocks.append(block)
+        for level in self._levels:
+            level.used = True
+
+    def _put_code(self, token: Token) -> None:
+        code = token.content.rstrip("\n").expandtabs(_TAB)
+        language = (token.info.split() or [""])[0]
+        margin = self._margin()
+        bar = Content.styled("│ ", "answer--rule")
+        if not (self._piece.joined and not self._blocks):
+            title = f"{language} · {self.code}" if language else f"code · {self.code}"
+            head = Content.styled(title, "answer--code-head")
+            self.code += 1
+            self._put(Line(head, Margin(margin.first + bar, margin.rest + bar), "answer--block"))
+            margin = Margin(margin.rest, margin.rest)
+        beside = Margin(margin.first + bar, margin.rest + bar)
+        for line in self._highlighted(code, language):
+            self._put(Line(line, beside, "answer--block", code=True), gap=False)
+
+    def _highlighted(self, code: str, language: str) -> list[Content]:
+        if len(code) > _MOST_HIGHLIGHTED:
+            return Content(code).split("\n", allow_blank=True)
+        # Without a language it would be guessed from the text, which is slow and mostly wrong.
+        shown = highlight(code, language=language or "text", theme=self._theme)
+        return shown.split("\n", allow_blank=True)
+
+    def _table(self, tokens: list[Token], at: int) -> int:
+        rows: list[list[Content]] = []
+        aligns: list[str] = []
+        while tokens[at].type != "table_close":
+            token = tokens[at]
+            if token.type == "tr_open":
+                rows.append([])
+            elif token.type in ("th_open", "td_open"):
+                if token.type == "th_open":
+                    aligns.append(_ALIGN.get(str(token.attrGet("style") or ""), "left"))
+                rows[-1].append(content_of(tokens[at + 1]))
+            at += 1
+        self._put(Table(rows[0], rows[1:], aligns, self._margin()))
+        return at + 1

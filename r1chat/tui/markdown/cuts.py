@@ -1,0 +1,154 @@
+"""Cuts a growing Markdown text into pieces, so that only its end has to be read again.
+
+A piece is Markdown by itself and never changes once it is given out. Besides the blocks at the
+left edge, long lists are cut between their items and long code between its lines.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+LONG_LIST = 600
+"""Characters from which a list is cut before its next item."""
+LONG_CODE = 40
+"""Lines from which code is cut."""
+
+_FENCE = re.compile(r"( {0,3})(`{3,}|~{3,})([^\n]*)$")
+_ITEM = re.compile(r"( {0,3})([-+*]|\d{1,9}[.)])(?: |$)")
+_INDENT = re.compile(r" *")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece of a text.
+
+    Attributes:
+        text: Markdown.
+        joined: Whether it goes on with the code of the piece before it.
+        tight: Whether no blank line is to be shown before it.
+    """
+
+    text: str
+    joined: bool = False
+    tight: bool = False
+
+
+class Cutter:
+    """Takes a text in chunks and gives out its pieces.
+
+    Args:
+        cuts_code: Whether long code is cut. Its colours can be wrong then, where a text in quotes
+            goes over a cut.
+    """
+
+    def __init__(self, *, cuts_code: bool = True) -> None:
+        self._cuts_code = cuts_code
+        self.closed = False
+        """Whether the text has ended."""
+        self._unread = ""
+        self._lines: list[str] = []
+        self._size = 0
+        self._joined = False
+        self._tight = False
+        self._fence: re.Match[str] | None = None
+        self._in_list = False
+        self._item_indent = 0
+        self._after_blank = False
+
+    def feed(self, text: str) -> list[Piece]:
+        """Takes the next chunk.
+
+        Returns:
+            The pieces that are complete now.
+        """
+        *lines, self._unread = (self._unread + text).split("\n")
+        done: list[Piece] = []
+        for line in lines:
+            self._take(line, done)
+        return done
+
+    def open(self) -> Piece | None:
+        """What is not complete yet, or None."""
+        text = "\n".join([*self._lines, self._unread])
+        if not text.strip():
+            return None
+        return Piece(text, self._joined, self._tight)
+
+    def close(self) -> list[Piece]:
+        """Ends the text and returns the last piece."""
+        rest = self.open()
+        self._unread = ""
+        self.closed = True
+        self._start()
+        return [rest] if rest else []
+
+    def _take(self, line: str, done: list[Piece]) -> None:
+        if self._fence is not None:
+            self._take_code(line, self._fence, done)
+            return
+        fence = _FENCE.match(line)
+        if fence and "`" not in fence[3] and not (self._in_list and fence[1]):
+            self._cut(done)
+            self._fence = fence
+        elif self._is_border(line):
+            tight = self._in_list and not self._after_blank
+            self._cut(done)
+            self._tight = tight
+        self._add(line)
+        if self._fence is None:
+            self._look_at(line)
+
+    def _take_code(self, line: str, fence: re.Match[str], done: list[Piece]) -> None:
+        ticks = line.strip()
+        if ticks.startswith(fence[2]) and not ticks.strip(fence[2][0]) and line[:4].strip():
+            self._add(line)
+            self._cut(done)
+            self._fence = None
+            return
+        if self._cuts_code and len(self._lines) > LONG_CODE:
+            self._add(fence[1] + fence[2])
+            self._cut(done)
+            self._joined = self._tight = True
+            self._add(fence[0])
+        self._add(line)
+
+    def _is_border(self, line: str) -> bool:
+        """Whether a new piece can begin with a line."""
+        if not line.strip():
+            return False
+        indent = _width_of_indent(line)
+        item = _ITEM.match(line)
+        if not self._in_list:
+            return self._after_blank and indent < 4  # noqa: PLR2004 - more is code
+        if item is None:
+            return self._after_blank and indent == 0
+        return indent <= self._item_indent and self._size >= LONG_LIST
+
+    def _look_at(self, line: str) -> None:
+        blank = not line.strip()
+        item = _ITEM.match(line)
+        if item and (not self._in_list or _width_of_indent(line) <= self._item_indent):
+            self._in_list = True
+            self._item_indent = len(item[1])
+        self._after_blank = blank
+
+    def _add(self, line: str) -> None:
+        self._lines.append(line)
+        self._size += len(line) + 1
+
+    def _cut(self, done: list[Piece]) -> None:
+        text = "\n".join(self._lines)
+        if text.strip():
+            done.append(Piece(text, self._joined, self._tight))
+        self._start()
+
+    def _start(self) -> None:
+        self._lines.clear()
+        self._size = 0
+        self._joined = self._tight = self._in_list = self._after_blank = False
+
+
+def _width_of_indent(line: str) -> int:
+    found = _INDENT.match(line)
+    return len(found[0]) if found else 0

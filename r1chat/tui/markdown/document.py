@@ -1,0 +1,98 @@
+"""A Markdown text that grows, as blocks."""
+
+from __future__ import annotations
+
+from textual.content import Content
+
+from r1chat.tui.markdown.blocks import blocks_of
+from r1chat.tui.markdown.cuts import Cutter, Piece
+from r1chat.tui.markdown.rows import Block, Line
+
+
+class Document:
+    """Takes a text in chunks, and tells which blocks are new and which can still change."""
+
+    def __init__(self) -> None:
+        self.ansi = False
+        """Whether code is to have a terminal's own colours."""
+        self._source: list[str] = []
+        self._cutter = Cutter()
+        self._fixed: list[Block] = []
+        self._codes = 0
+        self._joined = False
+        self._given = 0
+        """Blocks, or characters of source, that `news` has told of."""
+
+    def feed(self, text: str) -> None:
+        """Takes the next chunk."""
+        if text:
+            self._source.append(text)
+            self._add(self._cutter.feed(text))
+
+    def close(self) -> None:
+        """Ends the text. Code that was shown in pieces is coloured as a whole now."""
+        self._add(self._cutter.close())
+        if self._joined:
+            self.reread()
+
+    def reread(self) -> None:
+        """Reads all of it again; the next `news` begins at its beginning."""
+        done = self._cutter.closed
+        self._cutter = Cutter(cuts_code=False)
+        self._fixed.clear()
+        self._codes = 0
+        self._joined = False
+        self.rewind()
+        self._add(self._cutter.feed("".join(self._source)))
+        if done:
+            self._add(self._cutter.close())
+
+    def rewind(self) -> None:
+        """Has the next `news` begin at the beginning."""
+        self._given = 0
+
+    @property
+    def begins_anew(self) -> bool:
+        """Whether the next `news` begins at the beginning."""
+        return self._given == 0
+
+    def news(self, *, raw: bool) -> tuple[list[Block], list[Block]]:
+        """Tells what is new since the last call.
+
+        Args:
+            raw: Whether the source itself is wanted. Call `rewind` where that changes.
+
+        Returns:
+            The new blocks that will stay as they are, and those after them that may still change.
+        """
+        return self._source_news() if raw else self._block_news()
+
+    def _block_news(self) -> tuple[list[Block], list[Block]]:
+        fixed = self._fixed[self._given :]
+        self._given = len(self._fixed)
+        piece = self._cutter.open()
+        return fixed, self._read(piece)[0] if piece else []
+
+    def _source_news(self) -> tuple[list[Block], list[Block]]:
+        source = "".join(self._source)
+        end = len(source) if self._cutter.closed else source.rfind("\n") + 1
+        lines = source[self._given : end].removesuffix("\n").split("\n") if end else []
+        fixed = [Line(Content.styled(line, "answer--raw")) for line in lines]
+        if end == self._given:
+            fixed = []
+        self._given = end
+        rest = source[end:]
+        return [*fixed], [Line(Content.styled(rest, "answer--raw"))] if rest else []
+
+    def _add(self, pieces: list[Piece]) -> None:
+        for piece in pieces:
+            blocks, codes = self._read(piece)
+            self._fixed += blocks
+            self._codes += codes
+            self._joined = self._joined or piece.joined
+
+    def _read(self, piece: Piece) -> tuple[list[Block], int]:
+        blocks, codes = blocks_of(piece, first_code=self._codes + 1, ansi=self.ansi)
+        if blocks and self._fixed and not piece.tight:
+            blocks.insert(0, Line(Content("")))
+        return blocks, codes

@@ -1,0 +1,197 @@
+"""The scale of the thinking budget: where a figure stands on it, and how it is written.
+
+Pure: no widget, no clock. A position is a stop's index; what lies between two stops has a
+fraction in between.
+"""
+
+from __future__ import annotations
+
+import bisect
+import math
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+
+from r1chat.reasoning.budget import LIMIT_SECONDS, LIMIT_TOKENS, Budget
+
+Unit: TypeAlias = Literal["tokens", "seconds"]
+
+_MINUTE = 60
+_HOUR = 3600
+_LONG = 10 * _MINUTE
+"""From here on the seconds of a time do not matter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """A logarithmic scale from off (0) to max (None).
+
+    Attributes:
+        stops: The figures between off and max, rising.
+        limit: The largest figure there is; it stands just before max.
+        digits: Decimal places of a figure.
+    """
+
+    stops: tuple[float, ...]
+    limit: float
+    digits: int = 0
+
+    @property
+    def last(self) -> int:
+        """The position of max."""
+        return len(self.stops) + 1
+
+    def position(self, figure: float | None) -> float:
+        """Says where a figure stands: 0 is off, `last` is max.
+
+        The way from off to the first stop is linear, as no logarithm reaches 0.
+        """
+        if figure is None:
+            return float(self.last)
+        first = self.stops[0]
+        if figure <= first:
+            return max(0.0, figure) / first
+        marks = (*self.stops, self.limit)
+        at = min(bisect.bisect_right(marks, figure), len(marks) - 1)
+        low, high = marks[at - 1], marks[at]
+        part = math.log(figure / low) / math.log(high / low)
+        # The limit is a figure still: only None stands at the very end.
+        return at + min(part, 1.0) * (1.0 if at < len(self.stops) else 0.999)
+
+    def figure(self, position: float) -> float | None:
+        """Says what stands at a position, rounded to `digits`; the reverse of `position`."""
+        if position >= self.last:
+            return None
+        first = self.stops[0]
+        if position <= 1:
+            return self._round(max(0.0, position) * first)
+        marks = (*self.stops, self.limit)
+        at = int(position)
+        part = position - at
+        if at == len(self.stops):
+            part = min(1.0, part / 0.999)
+        low, high = marks[at - 1], marks[at]
+        return self._round(low * (high / low) ** part)
+
+    def stop(self, index: int) -> float | None:
+        """The figure of a stop; indexes beyond the ends count as the ends."""
+        if index >= self.last:
+            return None
+        return self.stops[index - 1] if index > 0 else 0
+
+    def step(self, figure: float | None, by: int) -> float | None:
+        """Goes `by` stops up or down. A figure between two stops goes to the nearer end first."""
+        here = self.position(figure)
+        nearest = round(here)
+        if abs(here - nearest) < 1e-9:  # noqa: PLR2004 - what is left of a logarithm
+            return self.stop(nearest + by)
+        return self.stop(math.floor(here) + by if by > 0 else math.ceil(here) + by)
+
+    def column(self, figure: float | None, width: int) -> int:
+        """The column of a figure on a track of so many columns."""
+        return round(self.position(figure) / self.last * max(0, width - 1))
+
+    def at_column(self, column: int, width: int) -> float | None:
+        """The figure of the stop nearest to a column of a track."""
+        return self.stop(round(column / max(1, width - 1) * self.last))
+
+    def _round(self, figure: float) -> float:
+        return min(round(figure, self.digits), self.limit)
+
+
+TOKENS = Scale(
+    # Two stops an octave, which people read as round: 64, 128, 192 … 1k, 1.5k, 2k, 3k … 32k.
+    stops=(64, *(base << power for power in range(6, 14) for base in (2, 3)), 32768),
+    limit=LIMIT_TOKENS,
+)
+SECONDS = Scale(
+    stops=(5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1200, 1800),
+    limit=LIMIT_SECONDS,
+    digits=3,
+)
+SCALES: dict[Unit, Scale] = {"tokens": TOKENS, "seconds": SECONDS}
+
+
+def figure_of(budget: Budget, unit: Unit) -> float | None:
+    """What a budget says in a unit: 0 is off, None is max."""
+    if budget.off:
+        return 0
+    return budget.tokens if unit == "tokens" else budget.seconds
+
+
+def with_figure(budget: Budget, figure: float | None, unit: Unit) -> Budget:
+    """The budget with another limit. Its minimum sinks with it, and the other unit's limit goes."""
+    if figure is None:
+        return replace(budget, tokens=None, seconds=None)
+    if unit == "seconds" and figure > 0:
+        return replace(budget, tokens=None, seconds=min(figure, LIMIT_SECONDS))
+    tokens = min(max(0, round(figure)), LIMIT_TOKENS)
+    return replace(budget, tokens=tokens, seconds=None, minimum=min(budget.minimum, tokens))
+
+
+def with_minimum(budget: Budget, minimum: float | None) -> Budget:
+    """The budget with another minimum, which stops at its limit in tokens."""
+    highest = TOKENS.stops[-1] if budget.tokens is None else budget.tokens
+    tokens = highest if minimum is None else min(minimum, LIMIT_TOKENS)
+    if budget.tokens is not None:
+        tokens = min(tokens, budget.tokens)
+    return replace(budget, minimum=max(0, round(tokens)))
+
+
+def convert(budget: Budget, unit: Unit, tokens_per_s: float | None) -> Budget:
+    """Says a budget in another unit.
+
+    Without a measured speed nobody knows how many tokens a second has: then the stop at about
+    the same place of the other scale is taken.
+    """
+    other: Unit = "seconds" if unit == "tokens" else "tokens"
+    figure = figure_of(budget, other)
+    if not figure:
+        return with_figure(budget, figure, unit)
+    if tokens_per_s:
+        figure = figure / tokens_per_s if unit == "seconds" else round(figure * tokens_per_s)
+        figure = max(round(figure, 3), 0.001)
+    else:
+        share = SCALES[other].position(figure) / SCALES[other].last
+        scale = SCALES[unit]
+        figure = scale.stop(min(max(round(share * scale.last), 1), scale.last - 1))
+    return with_figure(budget, figure, unit)
+
+
+def write_tokens(tokens: float) -> str:
+    """Writes a number of tokens, as in "2,048 tokens"."""
+    return f"{tokens:,.0f} token{'' if tokens == 1 else 's'}"
+
+
+def write_seconds(seconds: float) -> str:
+    """Writes a time as exactly as it matters: "0.4 s", "51 s", "1 min 25 s", "14 min", "2.5 h"."""
+    if seconds < 9.95:  # noqa: PLR2004 - below, whole seconds are too coarse
+        return f"{seconds:.1f}".removesuffix(".0") + " s"
+    whole = round(seconds)
+    if whole < _MINUTE:
+        return f"{whole} s"
+    if whole < _LONG:
+        minutes, rest = divmod(whole, _MINUTE)
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    if round(seconds / _MINUTE) < _MINUTE:
+        return f"{round(seconds / _MINUTE)} min"
+    return f"{seconds / _HOUR:,.1f}".removesuffix(".0") + " h"
+
+
+def describe(budget: Budget, unit: Unit, tokens_per_s: float | None) -> tuple[str, str]:
+    """Writes a budget, and what it means in the other unit.
+
+    Returns:
+        The budget, as in "128–2,048 tokens", and its meaning, as in "≈ 51 s"; the second is
+        empty where it says nothing or no speed was measured.
+    """
+    figure = figure_of(budget, unit)
+    if figure == 0:
+        return "no thinking", ""
+    least = f"{budget.minimum:,}" if budget.minimum else ""
+    if figure is None:
+        return (f"at least {least} tokens" if least else "no limit"), ""
+    if unit == "tokens":
+        text = f"{least}–{write_tokens(figure)}" if least else write_tokens(figure)
+        return text, f"≈ {write_seconds(figure / tokens_per_s)}" if tokens_per_s else ""
+    text = write_seconds(figure) + (f", min {least}" if least else "")
+    return text, f"≈ {write_tokens(figure * tokens_per_s)}" if tokens_per_s else ""

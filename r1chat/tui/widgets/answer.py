@@ -1,0 +1,377 @@
+"""The pane of an answer: Markdown that grows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.selection import Selection
+from textual.strip import Strip
+from textual.style import Style
+from textual.timer import Timer
+from textual.widget import Widget
+
+from r1chat.sanitize import Sanitizer
+from r1chat.tui.markdown.code import CodeBlock, code_blocks
+from r1chat.tui.markdown.document import Document
+from r1chat.tui.markdown.rows import Row
+
+SHORTEST_WAIT = 0.05
+"""Seconds between two flushes at least."""
+COSTS = 4
+"""A flush waits so many times as long as the last one took, which leaves the time to others."""
+
+
+@dataclass(slots=True)
+class _Drawn:
+    """A row, and its strip once it was on the screen."""
+
+    row: Row
+    strip: Strip | None = None
+
+
+class AnswerView(Widget, can_focus=True):
+    """Shows an answer while it is written, and after.
+
+    Feed it with `write`, and call `finish` however the answer ends. It is as high as its text.
+
+    Args:
+        text: What there is of the answer already; it is complete then.
+        clock: Tells the seconds; for tests.
+        name: The name of the widget.
+        id: The id of the widget.
+        classes: The classes of the widget.
+    """
+
+    DEFAULT_CSS = """
+    AnswerView {
+        height: auto;
+        width: 1fr;
+        color: $foreground;
+
+        & > .answer--title { text-style: bold underline; color: $primary; }
+        & > .answer--head { text-style: bold; color: $primary; }
+        & > .answer--strong { text-style: bold; }
+        & > .answer--em { text-style: italic; }
+        & > .answer--struck { text-style: strike; }
+        & > .answer--code { color: $text-warning; background: $warning 10%; }
+        & > .answer--block { background: $boost; }
+        & > .answer--code-head { color: $text-muted; }
+        & > .answer--bullet { color: $text-primary; }
+        & > .answer--rule { color: $foreground 40%; }
+        & > .answer--table-head { text-style: bold; }
+        & > .answer--link { text-style: underline; }
+        & > .answer--address { color: $text-muted; }
+        & > .answer--math { color: $text-accent; }
+        & > .answer--boxed { color: $text-success; text-style: bold; }
+        & > .answer--raw { color: $foreground; }
+    }
+    """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "answer--title",
+        "answer--head",
+        "answer--strong",
+        "answer--em",
+        "answer--struck",
+        "answer--code",
+        "answer--block",
+        "answer--code-head",
+        "answer--bullet",
+        "answer--rule",
+        "answer--table-head",
+        "answer--link",
+        "answer--address",
+        "answer--math",
+        "answer--boxed",
+        "answer--raw",
+    }
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("r", "toggle_raw", "Source", id="answer.raw"),
+        Binding("c", "copy_answer", "Copy", id="answer.copy"),
+        Binding("k", "copy_code", "Copy code", id="answer.copy-code"),
+        *(
+            Binding(
+                f"{number}", f"copy_code({number})", f"Copy code {number}", show=False,
+                id=f"answer.copy-code-{number}",
+            )
+            for number in range(1, 10)
+        ),
+    ]  # fmt: skip
+
+    raw: reactive[bool] = reactive(default=False, init=False)
+    """Whether the source is shown instead: Markdown and LaTeX as the model wrote them."""
+
+    class Copied(Message):
+        """Something went to the clipboard."""
+
+        def __init__(self, view: AnswerView, what: str, text: str) -> None:
+            super().__init__()
+            self.view = view
+            """The pane."""
+            self.what = what
+            """What it is, in words: "answer" or "code 2"."""
+            self.text = text
+            """The text."""
+
+        @property
+        def control(self) -> AnswerView:
+            """The pane, under the name that `on` looks for."""
+            return self.view
+
+    def __init__(
+        self,
+        text: str = "",
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        name: str | None = None,
+        id: str | None = None,  # noqa: A002 - Textual's name for it
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(name=name, id=id, classes=classes)
+        self._clock = clock
+        self._sanitizer = Sanitizer()
+        self._source: list[str] = []
+        self._waiting: list[str] = []
+        self._document = Document()
+        self._streaming = False
+        self._timer: Timer | None = None
+        self._flushed_at = float("-inf")
+        self._cost = 0.0
+        self._drawn: list[_Drawn] = []
+        self._kept = 0
+        self._width = 0
+        self._floor = 0
+        if text:
+            self.write(text)
+            self.finish()
+
+    # The text.
+
+    @property
+    def source(self) -> str:
+        """The answer as it was written, fit for a terminal: what is copied."""
+        return "".join(self._source)
+
+    @property
+    def streaming(self) -> bool:
+        """Whether more is to come."""
+        return self._streaming
+
+    @property
+    def code_blocks(self) -> list[CodeBlock]:
+        """The blocks of code so far, with their languages."""
+        return code_blocks(self.source)
+
+    def write(self, text: str) -> None:
+        """Takes the next piece of the answer; it is shown soon."""
+        self._streaming = True
+        self._take(self._sanitizer.feed(text))
+        if self.is_mounted and self._waiting and self._timer is None:
+            wait = self._flushed_at + max(SHORTEST_WAIT, COSTS * self._cost) - self._clock()
+            self._timer = self.set_timer(max(wait, 0.001), self._flush)
+
+    def finish(self) -> None:
+        """Shows all there is at once: the answer has ended, however it did."""
+        self._take(self._sanitizer.close())
+        self._streaming = False
+        self._floor = 0
+        self._flush()
+
+    def reset(self) -> None:
+        """Forgets everything, for another answer in the same pane."""
+        self._sanitizer = Sanitizer()
+        self._source.clear()
+        self._waiting.clear()
+        self._document = Document()
+        self._streaming = False
+        self._rebuild()
+
+    def _take(self, text: str) -> None:
+        if text:
+            self._source.append(text)
+            self._waiting.append(text)
+
+    # From text to rows.
+
+    def on_mount(self) -> None:
+        """Shows what was written before."""
+        self._flush()
+
+    def _flush(self) -> None:
+        """Shows what was written since the last time."""
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+        if not self.is_mounted:
+            return
+        begun = self._clock()
+        self._document.ansi = self.app.native_ansi_color
+        self._document.feed("".join(self._waiting))
+        self._waiting.clear()
+        if not self._streaming:
+            self._document.close()
+        height = self._height
+        self._build()
+        self.refresh(layout=self._height != height)
+        self._flushed_at = self._clock()
+        self._cost = self._flushed_at - begun
+
+    def _build(self) -> None:
+        """Brings the rows up to date with the document; those that are certain are kept."""
+        if not self._width:
+            return
+        if self._document.begins_anew:
+            self._kept = 0
+        del self._drawn[self._kept :]
+        fixed, rest = self._document.news(raw=self.raw)
+        for block in fixed:
+            self._drawn += map(_Drawn, block.rows(self._width))
+        self._kept = len(self._drawn)
+        for block in rest:
+            self._drawn += map(_Drawn, block.rows(self._width))
+        if self._streaming:
+            # What becomes shorter once it is understood must not make the text below jump.
+            self._floor = max(self._floor, len(self._drawn))
+
+    def _rebuild(self) -> None:
+        self._drawn.clear()
+        self._kept = self._floor = 0
+        self._document.rewind()
+        self._build()
+        self.refresh(layout=True)
+
+    @property
+    def _height(self) -> int:
+        return max(len(self._drawn), self._floor)
+
+    def get_content_width(self, container: Size, viewport: Size) -> int:
+        """As wide as there is room."""
+        del viewport
+        return container.width
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """As high as the text is at a width."""
+        del container, viewport
+        if width != self._width and width > 0:
+            self._width = width
+            self._rebuild()
+        return self._height
+
+    def watch_raw(self) -> None:
+        """Shows the other form."""
+        self._rebuild()
+
+    def notify_style_update(self) -> None:
+        """Draws with the new colours."""
+        super().notify_style_update()
+        ansi = self.app.native_ansi_color
+        if ansi != self._document.ansi:
+            self._document.ansi = ansi
+            self._document.reread()
+            self._rebuild()
+        for drawn in self._drawn:
+            drawn.strip = None
+
+    # From rows to strips.
+
+    def render_line(self, y: int) -> Strip:
+        """Draws a row."""
+        if y >= len(self._drawn):
+            return Strip.blank(self.size.width, self.rich_style)
+        drawn = self._drawn[y]
+        if drawn.strip is None:
+            drawn.strip = self._draw(drawn.row)
+        strip = drawn.strip
+        selection = self.text_selection
+        if selection is not None and (span := selection.get_span(y)) is not None:
+            strip = self._select(strip, drawn.row.content.plain, *span)
+        return strip.apply_offsets(0, y)
+
+    def _draw(self, row: Row) -> Strip:
+        base = self.visual_style
+        if row.fill:
+            base += self._style(row.fill)
+        segments = [
+            Segment(text, style.rich_style)
+            for text, style in row.content.render(base, end="", parse_style=self._style)
+        ]
+        return Strip(segments).adjust_cell_length(self._width, base.rich_style)
+
+    def _select(self, strip: Strip, text: str, start: int, end: int) -> Strip:
+        left = cell_len(text[:start])
+        right = strip.cell_length if end < 0 else cell_len(text[:end])
+        style = self.screen.get_component_rich_style("screen--selection")
+        parts = [
+            strip.crop(0, left),
+            strip.crop(left, right).apply_style(style),
+            strip.crop(right),
+        ]
+        return Strip.join(parts)
+
+    def _style(self, name: str | Style) -> Style:
+        if isinstance(name, Style):
+            return name
+        if name.startswith("answer--"):
+            return self.get_visual_style(name, partial=True)
+        return Style.parse(name)
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        """The selected text, without the wrapping and what stands to its left."""
+        parts: list[str] = []
+        for y, drawn in enumerate(self._drawn):
+            span = selection.get_span(y)
+            if span is None:
+                continue
+            row = drawn.row
+            text = row.content.plain
+            start, end = span
+            text = text[max(start, row.margin if row.soft else 0) : None if end < 0 else end]
+            if parts:
+                parts.append((" " if row.spaced else "") if row.soft else "\n")
+            parts.append(text.rstrip())
+        return "".join(parts), "\n"
+
+    # What the keys do.
+
+    def action_toggle_raw(self) -> None:
+        """Shows the source, or the text again."""
+        self.raw = not self.raw
+
+    def action_copy_answer(self) -> None:
+        """Copies the whole answer as it was written."""
+        self._copy("answer", self.source)
+
+    def action_copy_code(self, number: int = 0) -> None:
+        """Copies a block of code by its number; without one, the last."""
+        self.copy_code(number)
+
+    def copy_code(self, number: int = 0) -> bool:
+        """Copies a block of code.
+
+        Args:
+            number: Its number, from 1; 0 is the last one.
+
+        Returns:
+            Whether there is one.
+        """
+        blocks = self.code_blocks
+        if not 0 <= number <= len(blocks) or not blocks:
+            return False
+        number = number or len(blocks)
+        self._copy(f"code {number}", blocks[number - 1].text)
+        return True
+
+    def _copy(self, what: str, text: str) -> None:
+        if text:
+            self.app.copy_to_clipboard(text)
+            self.post_message(self.Copied(self, what, text))
