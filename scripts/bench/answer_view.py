@@ -1,0 +1,230 @@
+#!/usr/bin/env python3
+"""Measures the answer pane: how soon keys are handled and text is seen while an answer streams.
+
+An app with nothing but the pane runs in a pty. A thread of it writes tokens at a steady rate into
+a queue that the app drains 20 times a second, as the real one does. This process presses a key 20
+times a second and reads the screen: it finds the marks that stand among the tokens, and when they
+came. "idle" is the same app with nothing to show, run back to back: what the machine and Textual
+take by themselves.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import sys
+import tempfile
+import termios
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from queue import SimpleQueue
+
+import report
+
+KEY_BAR_S = 0.05
+LAG_BAR_S = 0.3
+RATE = 40
+DRAIN_S = 0.05
+KEY_EVERY_S = 0.05
+MARK_EVERY = 10
+ROWS, COLUMNS = 30, 100
+_MARK = re.compile(rb"q(\d{5})q")
+_ESCAPE = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
+_WORDS = "the sum of all these numbers is then equal to twice what was asked for".split()
+
+
+def tokens(shape: str, count: int) -> Iterator[str]:
+    """An answer of a shape, about four characters a token, with a mark now and then."""
+    per_line = {"paragraphs": 60, "list": 18, "code": 8}.get(shape, 1)
+    if shape == "code":
+        yield "```python\n"
+    for at in range(count):
+        begins = at % per_line == 0
+        if begins and at:
+            yield "\n\n" if shape == "paragraphs" else "\n"
+        if begins and shape == "list":
+            yield "- **Item:** "
+        word = f"q{at:05}q" if at % MARK_EVERY == 0 else _WORDS[at % len(_WORDS)]
+        if shape == "code":
+            yield f"    x = {word}" if begins else f" + {word}"
+        else:
+            yield f"{word} "
+    yield "\n```\n" if shape == "code" else "\n"
+
+
+def child(shape: str, count: int, kind: str, out: Path) -> None:
+    """Runs the app; writes down when tokens were made and keys were handled."""
+    from textual.app import App, ComposeResult
+    from textual.containers import VerticalScroll
+    from textual.events import Key
+    from textual.widgets import Markdown
+
+    from r1chat.tui.widgets.answer import AnswerView
+
+    queue: SimpleQueue[str | None] = SimpleQueue()
+    made: dict[int, float] = {}
+    handled: list[float] = []
+
+    class Bench(App[None]):
+        ENABLE_COMMAND_PALETTE = False
+
+        def compose(self) -> ComposeResult:
+            with VerticalScroll(can_focus=False):
+                yield Markdown() if kind == "textual" else AnswerView()
+
+        def on_mount(self) -> None:
+            self.query_one(VerticalScroll).anchor()
+            self.stream = None
+            if kind == "textual":
+                self.stream = Markdown.get_stream(self.query_one(Markdown))
+            self.set_interval(DRAIN_S, self.drain)
+            threading.Thread(target=self.produce, daemon=True).start()
+
+        def produce(self) -> None:
+            time.sleep(0.5)
+            began = time.monotonic()
+            if shape == "idle":
+                time.sleep(count / RATE)
+            else:
+                for at, token in enumerate(tokens(shape, count)):
+                    time.sleep(max(0.0, began + at / RATE - time.monotonic()))
+                    if found := _MARK.search(token.encode()):
+                        made[int(found[1])] = time.monotonic()
+                    queue.put(token)
+            queue.put(None)
+
+        async def drain(self) -> None:
+            got: list[str] = []
+            ended = False
+            while not queue.empty():
+                token = queue.get()
+                ended = ended or token is None
+                got.append(token or "")
+            text = "".join(got)
+            if self.stream is not None:
+                await self.stream.write(text)
+                if ended:
+                    await self.stream.stop()
+            elif text:
+                self.query_one(AnswerView).write(text)
+            if ended:
+                if self.stream is None:
+                    self.query_one(AnswerView).finish()
+                self.set_timer(0.5, self.exit)
+
+        def on_key(self, event: Key) -> None:
+            if event.key == "x":
+                handled.append(time.monotonic())
+
+    Bench().run()
+    times = os.times()
+    out.write_text(json.dumps([made, handled, times.user + times.system]), "utf-8")
+
+
+def measure(shape: str, count: int, kind: str) -> list[str]:
+    """Runs the app in a pty, and returns a row of the table."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder, "times.json")
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+            arguments = [__file__, "--child", shape, str(count), kind, str(out)]
+            os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606 - ourselves
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+        seen, pressed = watch(terminal, pid, count)
+        if not out.exists():
+            message = f"the app did not get through: {shape}, {kind}"
+            raise SystemExit(message)
+        made, handled, cpu_s = json.loads(out.read_text("utf-8"))
+    keys = sorted(end - start for start, end in zip(pressed, handled, strict=False))
+    lags = sorted(seen[int(mark)] - at for mark, at in made.items() if int(mark) in seen)
+    lost = len(made) - len(lags)
+    key, lag = at_percent(keys, 99), at_percent(lags, 99) if lags else 0.0
+    return [
+        f"{shape}, {kind}",
+        f"{at_percent(keys, 50) * 1000:.0f} / {key * 1000:.0f} ms",
+        report.verdict(round(key, 3), KEY_BAR_S),
+        f"{at_percent(lags, 50) * 1000:.0f} / {lag * 1000:.0f} ms" if lags else "",
+        report.verdict(round(lag, 3), LAG_BAR_S) if lags else "",
+        f"{lost} of {len(made)}",
+        f"{cpu_s:.1f} s",
+    ]
+
+
+def watch(terminal: int, pid: int, count: int) -> tuple[dict[int, float], list[float]]:
+    """Presses keys and reads the screen until the app ends."""
+    seen: dict[int, float] = {}
+    pressed: list[float] = []
+    tail = b""
+    begun = time.monotonic()
+    ready = 0.0
+    due = begun + 1.5
+    limit = begun + 30 + 3 * count / RATE
+    while time.monotonic() < limit:
+        readable, _, _ = select.select([terminal], [], [], max(0.0, due - time.monotonic()))
+        now = time.monotonic()
+        if readable:
+            try:
+                data = os.read(terminal, 1 << 16)
+            except OSError:
+                break
+            if not data:
+                break
+            ready = ready or now
+            # A mark is at the end of a wrapped line as often as not; never is it split.
+            text = _ESCAPE.sub(b"", tail + data)
+            for mark in _MARK.findall(text):
+                seen.setdefault(int(mark), now)
+            tail = (tail + data)[-64:]
+        if now >= due:
+            due = now + KEY_EVERY_S
+            if ready and now - ready > 1:
+                os.write(terminal, b"x")
+                pressed.append(now)
+    else:
+        os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    os.close(terminal)
+    return seen, pressed
+
+
+def at_percent(values: list[float], percent: int) -> float:
+    """A percentile of sorted values."""
+    return values[min(len(values) - 1, len(values) * percent // 100)] if values else 0.0
+
+
+def main() -> None:
+    """Reads the arguments and prints the table."""
+    if sys.argv[1:2] == ["--child"]:
+        shape, count, kind, out = sys.argv[2:]
+        child(shape, int(count), kind, Path(out))
+        return
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="400 tokens of each shape")
+    parser.add_argument("--tokens", type=int, default=2000, help="of each shape (default: 2000)")
+    parser.add_argument("--textual", action="store_true", help="Textual's own Markdown as well")
+    options = parser.parse_args()
+    count = 400 if options.quick else options.tokens
+    print(report.machine())
+    print(f"{count} tokens at {RATE}/s, {COLUMNS}×{ROWS}; median / p99")
+    rows = [measure("idle", min(count, 400), "pane")]
+    for shape in ("paragraphs", "list", "code"):
+        rows.append(measure(shape, count, "pane"))
+        if options.textual:
+            rows.append(measure(shape, count, "textual"))
+    head = ["answer", "key to handler", "bar", "lag of the text", "bar", "not seen", "CPU"]
+    print(report.table(head, rows))
+    print(f"load afterwards: {os.getloadavg()[0]:.1f}")
+
+
+if __name__ == "__main__":
+    main()
