@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from r1chat import __version__
 from r1chat.commands.exits import ExitCode, code_of
-from r1chat.console import Console
+from r1chat.console import Console, is_terminal
 from r1chat.errors import R1ChatError
 from r1chat.interrupts import Interrupted
 
@@ -113,10 +113,18 @@ def _dispatch(argv: Sequence[str] | None, console: Console) -> int:
 
         return doctor.main(args)
     if verb is None:
-        console.error('the app is not built yet; try: r1chat ask "What is 44 + 41 + 25?"')
-    else:
-        console.error(f"`r1chat {verb}` comes with a later release; `r1chat ask` works")
+        return _open_app(console)
+    console.error(f"`r1chat {verb}` comes with a later release; `r1chat ask` works")
     return ExitCode.USAGE
+
+
+def _open_app(console: Console) -> int:
+    if not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
+        console.error('the app needs a terminal; without one: r1chat ask "QUESTION"')
+        return ExitCode.USAGE
+    from r1chat.tui.app import run
+
+    return run()
 
 
 def parser() -> argparse.ArgumentParser:

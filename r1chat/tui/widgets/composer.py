@@ -16,6 +16,7 @@ from r1chat.sanitize import sanitize
 _MOST_LINES = 8
 _LONG_PASTE = 20_000
 _HISTORY = 200
+_NEW_LINE_KEYS = ("shift+enter", "alt+enter", "ctrl+j")
 
 
 class Composer(TextArea):
@@ -35,14 +36,13 @@ class Composer(TextArea):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "send", "Send", id="composer.send", priority=True),
+        Binding("enter", "send", "Send", id="composer.send"),
         Binding(
-            "shift+enter,alt+enter,ctrl+j",
+            ",".join(_NEW_LINE_KEYS),
             "new_line",
             "New line",
             id="composer.new_line",
             show=False,
-            priority=True,
         ),
         Binding("up", "earlier", "Earlier question", id="composer.earlier", show=False),
         Binding("down", "later", "Later question", id="composer.later", show=False),
@@ -129,6 +129,19 @@ class Composer(TextArea):
         self._at = at
         self.load_text(self._draft if at == len(self._history) else self._history[at])
         self.move_cursor(self.document.end)
+
+    async def _on_key(self, event: events.Key) -> None:
+        # Not as priority bindings: these overtake the letters that were typed just before.
+        if event.key == "enter":
+            event.stop()
+            event.prevent_default()
+            self.action_send()
+        elif event.key in _NEW_LINE_KEYS:
+            event.stop()
+            event.prevent_default()
+            self.action_new_line()
+        else:
+            await super()._on_key(event)
 
     async def _on_paste(self, event: events.Paste) -> None:
         event.prevent_default()

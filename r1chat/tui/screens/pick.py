@@ -1,0 +1,141 @@
+"""A list to pick from, with a filter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from r1chat.sanitize import line
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One entry."""
+
+    value: str
+    label: str
+    about: str = ""
+
+
+class Pick(ModalScreen[str | None]):
+    """Lets the user pick one of several things; Escape picks nothing.
+
+    Args:
+        title: What is being picked.
+        choices: What there is.
+        current: The value that is in use.
+        preview: Called with each value that the cursor is moved to, and with `current` when
+            nothing is picked.
+        free: Whether what is typed can be picked as it is, e.g. a path.
+    """
+
+    DEFAULT_CSS = """
+    Pick {
+        align: center middle;
+        & > Vertical {
+            width: 76;
+            max-width: 96%;
+            height: auto;
+            max-height: 80%;
+            padding: 1 2;
+            background: $surface;
+            border: round $primary;
+        }
+        .pick--title { text-style: bold; margin: 0 0 1 0; height: auto; }
+        OptionList { height: auto; max-height: 16; background: $surface; border: none; }
+        Input { margin: 0 0 1 0; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Close", id="pick.leave", priority=True),
+        Binding("down", "move(1)", "Down", show=False, priority=True, id="pick.down"),
+        Binding("up", "move(-1)", "Up", show=False, priority=True, id="pick.up"),
+    ]
+
+    def __init__(
+        self,
+        title: str,
+        choices: Sequence[Choice],
+        *,
+        current: str | None = None,
+        preview: Callable[[str], None] | None = None,
+        free: bool = False,
+    ) -> None:
+        super().__init__()
+        self._title = title
+        self._choices = choices
+        self._current = current
+        self._preview = preview
+        self._free = free
+
+    def compose(self) -> ComposeResult:
+        """A title, the filter, the list."""
+        with Vertical():
+            yield Static(self._title, classes="pick--title", markup=False)
+            hint = "Filter, or the path of a .gguf file" if self._free else "Filter"
+            yield Input(placeholder=hint, compact=True)
+            yield OptionList(markup=False)
+
+    def on_mount(self) -> None:
+        """Shows all there is, with the cursor on what is in use."""
+        self._fill("")
+        self.query_one(Input).focus()
+
+    def _fill(self, text: str) -> None:
+        options = self.query_one(OptionList)
+        options.clear_options()
+        words = text.lower().split()
+        for choice in self._choices:
+            searched = f"{choice.label} {choice.about} {choice.value}".lower()
+            if all(word in searched for word in words):
+                mark = "●" if choice.value == self._current else " "
+                about = f"  {line(choice.about, 48)}" if choice.about else ""
+                options.add_option(Option(f"{mark} {line(choice.label, 60)}{about}", choice.value))
+        values = [option.id for option in options.options]
+        if values:
+            at = values.index(self._current) if self._current in values and not words else 0
+            options.highlighted = at
+
+    @on(Input.Changed)
+    def _filter(self, event: Input.Changed) -> None:
+        self._fill(event.value)
+
+    @on(OptionList.OptionHighlighted)
+    def _highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        if self._preview is not None and event.option.id is not None:
+            self._preview(event.option.id)
+
+    @on(OptionList.OptionSelected)
+    def _selected(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(event.option.id)
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        options = self.query_one(OptionList)
+        if options.highlighted is not None:
+            self.dismiss(options.get_option_at_index(options.highlighted).id)
+        elif self._free and event.value.strip():
+            self.dismiss(event.value.strip())
+
+    def action_move(self, step: int) -> None:
+        """Moves the cursor of the list, wherever the focus is."""
+        options = self.query_one(OptionList)
+        if step > 0:
+            options.action_cursor_down()
+        else:
+            options.action_cursor_up()
+
+    def action_leave(self) -> None:
+        """Picks nothing."""
+        if self._preview is not None and self._current is not None:
+            self._preview(self._current)
+        self.dismiss(None)

@@ -1,0 +1,108 @@
+"""The turns on the screen, a bounded window on the conversation."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.widgets import Static
+
+from r1chat.conversation import Conversation, Node
+from r1chat.tui.widgets.turn import TurnView
+
+MOUNTED = 20
+"""Turns that are mounted at most; the older ones come back when they are asked for."""
+
+
+class ConversationView(VerticalScroll, can_focus=True):
+    """Shows the last turns, and follows the newest text until the user scrolls away."""
+
+    DEFAULT_CSS = """
+    ConversationView {
+        height: 1fr;
+        padding: 1 1 0 1;
+        scrollbar-size-vertical: 1;
+        .conversation--earlier { color: $text-muted; height: auto; margin: 0 0 1 1; }
+        .conversation--empty { color: $text-muted; height: auto; margin: 1 2; }
+    }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("pageup", "earlier", "Earlier", id="conversation.pageup", show=False),
+        Binding("end", "tail", "End", id="conversation.end", show=False),
+    ]
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  (Textual's own name)
+        super().__init__(id=id)
+        self._hidden: list[Node] = []
+
+    def on_mount(self) -> None:
+        """Follows the tail from the beginning."""
+        self.anchor()
+
+    @property
+    def turns(self) -> list[TurnView]:
+        """The turns that are mounted, the oldest first."""
+        return list(self.query_children(TurnView))
+
+    async def add(self, view: TurnView) -> None:
+        """Mounts a new turn at the end and unmounts what is too far up."""
+        await self.query(".conversation--empty").remove()
+        await self.mount(view)
+        self.anchor()
+        extra = self.turns[:-MOUNTED]
+        for old in extra:
+            if old.node is not None:
+                self._hidden.append(old.node)
+            await old.remove()
+        await self._tell_hidden()
+
+    async def show(self, conversation: Conversation, *, collapsed: bool) -> None:
+        """Shows a conversation as it stands, in place of what was shown."""
+        nodes = [node for node in conversation.path() if node.turn is not None]
+        self._hidden = nodes[:-MOUNTED]
+        async with self.batch():
+            await self.remove_children(TurnView)
+            for node in nodes[-MOUNTED:]:
+                await self._mount_node(node, collapsed=collapsed)
+        await self._tell_hidden()
+        self.anchor()
+
+    async def drop_from(self, view: TurnView) -> None:
+        """Unmounts a turn and all after it."""
+        turns = self.turns
+        for old in turns[turns.index(view) :]:
+            await old.remove()
+
+    async def _mount_node(self, node: Node, *, collapsed: bool, first: bool = False) -> None:
+        turn = node.turn
+        if turn is None:
+            return
+        view = TurnView(turn.question, tuple(item.name for item in turn.attachments))
+        view.collapsed_at_start = collapsed
+        await self.mount(view, before=0 if first else None)
+        view.show_turn(turn)
+        view.place(node)
+
+    async def _tell_hidden(self) -> None:
+        await self.query(".conversation--earlier").remove()
+        if self._hidden:
+            count = len(self._hidden)
+            text = f"↑ {count} earlier {'turn' if count == 1 else 'turns'} (Page Up at the top)"
+            note = Static(text, classes="conversation--earlier")
+            await self.mount(note, before=0)
+
+    async def action_earlier(self) -> None:
+        """Scrolls up; at the top it mounts the turn before."""
+        if self.scroll_y > 0 or not self._hidden:
+            self.action_page_up()
+            return
+        node = self._hidden.pop()
+        await self._mount_node(node, collapsed=True, first=True)
+        await self._tell_hidden()
+
+    def action_tail(self) -> None:
+        """Goes to the end and follows the newest text again."""
+        self.anchor()
+        self.scroll_end(animate=False)

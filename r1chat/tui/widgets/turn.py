@@ -1,0 +1,192 @@
+"""A question and its reply on the screen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widgets import Static
+
+from r1chat.conversation import Node, Turn
+from r1chat.engine.base import Continuation
+from r1chat.events import (
+    AnswerText,
+    Evaluating,
+    Event,
+    InjectedText,
+    Notice,
+    Reply,
+    ThoughtEnded,
+    ThoughtText,
+)
+from r1chat.reasoning.budget import Budget
+from r1chat.sanitize import line, sanitize
+from r1chat.tui import words
+from r1chat.tui.widgets.answer import AnswerView
+from r1chat.tui.widgets.thinking import ThinkingPane
+
+_SLOW_PROMPT = 256
+
+
+class TurnView(Vertical):
+    """One turn: the question, the thought, the answer, and what it cost.
+
+    Args:
+        question: As it was asked.
+        attachments: Names of what went along.
+    """
+
+    DEFAULT_CSS = """
+    TurnView {
+        height: auto;
+        margin: 0 0 1 0;
+        .turn--question {
+            height: auto;
+            padding: 0 1;
+            margin: 0 0 1 0;
+            background: $surface;
+            border-left: thick $primary;
+        }
+        .turn--versions, .turn--status {
+            height: auto;
+            padding: 0 1;
+            color: $text-muted;
+        }
+        AnswerView { margin: 0 1; }
+    }
+    """
+
+    status: reactive[str] = reactive("")
+    """The line below the answer: what is going on, or what the reply cost."""
+
+    @dataclass
+    class VersionWanted(Message):
+        """The user wants to see another version of the reply."""
+
+        view: TurnView
+        step: int
+
+        @property
+        def control(self) -> TurnView:
+            """The turn."""
+            return self.view
+
+    def __init__(self, question: str, attachments: tuple[str, ...] = ()) -> None:
+        super().__init__()
+        self.question = question
+        self.node: Node | None = None
+        """Where the turn stands in the conversation, once its reply has ended."""
+        self.collapsed_at_start = False
+        self._attachments = attachments
+        self._thinks = False
+
+    def compose(self) -> ComposeResult:
+        """The question first; what has no text yet is not displayed."""
+        shown = sanitize(self.question)
+        if self._attachments:
+            shown += "\n" + " ".join(f"[{line(name, 60)}]" for name in self._attachments)
+        yield Static(shown, markup=False, classes="turn--question")
+        yield Static("", markup=False, classes="turn--versions")
+        yield ThinkingPane()
+        yield AnswerView()
+        yield Static("", markup=False, classes="turn--status")
+
+    def on_mount(self) -> None:
+        """Hides what has nothing to show."""
+        self.query_one(".turn--versions").display = False
+        self.thinking.display = False
+        self.query_one(".turn--status").display = bool(self.status)
+
+    @property
+    def thinking(self) -> ThinkingPane:
+        """The thought's pane."""
+        return self.query_one(ThinkingPane)
+
+    @property
+    def answer(self) -> AnswerView:
+        """The answer's pane."""
+        return self.query_one(AnswerView)
+
+    def watch_status(self, status: str) -> None:
+        """Shows the status, or nothing."""
+        if not self.is_mounted:
+            return
+        widget = self.query_one(".turn--status", Static)
+        widget.update(status)
+        widget.display = bool(status)
+
+    def begin(self, budget: Budget) -> None:
+        """Makes ready for a reply."""
+        self.thinking.collapsed = self.collapsed_at_start
+        self.thinking.start(budget)
+        self.status = "…"
+
+    def take(self, event: Event) -> None:
+        """Shows an event."""
+        match event:
+            case Evaluating(done=done, total=total, reused=reused):
+                if total - reused > _SLOW_PROMPT:
+                    self.status = f"Reading {done:,} of {total:,} tokens"
+            case ThoughtText(text=text, tokens=tokens):
+                self._think()
+                self.thinking.write(text, tokens)
+            case InjectedText(text=text):
+                self._think()
+                self.thinking.inject(text)
+            case ThoughtEnded():
+                self.thinking.finish(event)
+            case AnswerText(text=text):
+                self.status = ""
+                self.answer.write(text)
+            case Reply():
+                self._end(event)
+            case Notice(text=text):
+                self.notify(line(text, 300), title="Note", markup=False)
+            case _:
+                pass
+
+    def _think(self) -> None:
+        self.status = ""
+        self.thinking.display = True
+
+    def _end(self, reply: Reply) -> None:
+        self.answer.finish()
+        self.status = words.receipt(reply)
+
+    def fail(self, reason: str) -> None:
+        """Says why there is no reply."""
+        self.answer.finish()
+        self.status = f"✗ {line(reason, 300)}"
+
+    def place(self, node: Node) -> None:
+        """Takes note of where the turn stands, and shows which version it is."""
+        self.node = node
+        versions = self.query_one(".turn--versions", Static)
+        count = len(node.siblings)
+        versions.display = count > 1
+        versions.update(f"‹ {node.version}/{count} ›  alt+←/→")
+
+    def show_thought(self, resume: Continuation) -> None:
+        """Shows what is kept of a thought that is about to go on."""
+        reply = resume.reply
+        kept = reply.thought[: resume.keep]
+        injected = [i for i in reply.injected if i.at + len(i.text) <= len(kept)]
+        self._think()
+        ended = ThoughtEnded("user", reply.receipt.thought_tokens, reply.receipt.thought_s)
+        self.thinking.load(kept, injected, ended)
+
+    def show_turn(self, turn: Turn) -> None:
+        """Shows a reply that has ended before."""
+        self.thinking.collapsed = self.collapsed_at_start
+        reply = turn.reply
+        if reply.thought:
+            self._think()
+            receipt = reply.receipt
+            ended_by = receipt.thought_ended_by or receipt.ended_by
+            ended = ThoughtEnded(ended_by, receipt.thought_tokens, receipt.thought_s)
+            self.thinking.load(reply.thought, reply.injected, ended)
+        self.answer.write(reply.answer)
+        self._end(reply)
