@@ -120,15 +120,6 @@ def test_two_signals_at_once_are_one(ask):
     assert last_object(out)["thought"]
 
 
-def test_the_timeout_command_gets_what_there_is(ask):
-    command = ["timeout", "3", sys.executable, "-m", "r1chat", *map(str, ask), "--format", "jsonl"]
-    done = subprocess.run(
-        command, capture_output=True, timeout=HANGS_S, check=False, stdin=subprocess.DEVNULL
-    )
-    assert done.stderr == b""
-    assert last_object(done.stdout.decode("utf-8"))["receipt"]["ended_by"] == "cancelled"
-
-
 def test_a_thread_that_dies_does_not_leave_others_waiting(run_python):
     code = """
 import queue, threading
