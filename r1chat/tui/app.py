@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import ClassVar
@@ -23,6 +24,7 @@ from r1chat.tui.models import choices as model_choices
 from r1chat.tui.screens.chat import ChatScreen
 from r1chat.tui.screens.help import Help
 from r1chat.tui.screens.pick import Choice, Pick
+from r1chat.tui.terminal import private_screen
 
 log = logging.getLogger(__name__)
 
@@ -180,6 +182,12 @@ class R1ChatApp(App[None]):
         self.title = f"r1chat — {line(ref, 60)}"
         self.chat.call_later(self.chat.loaded)
 
+    def _fatal_error(self) -> None:
+        """Writes a crash into the log: Textual's own way shows variables on the terminal."""
+        if self._exception is not None:
+            logs.crash(self._exception)
+        self._close_messages_no_wait()
+
     def shut_down(self) -> None:
         """Frees the engine; for the end."""
         if self.engine is not None:
@@ -303,13 +311,12 @@ def run(*, model: str | None = None) -> int:
     """Runs the app until the user leaves; returns the exit code."""
     logs.start()
     app = R1ChatApp(model=model)
-    try:
-        app.run()
-    finally:
-        app.shut_down()
+    with private_screen():
+        try:
+            app.run()
+        finally:
+            app.shut_down()
     if app.return_code:
-        message = f"r1chat: something went wrong; the log has the details: {paths.log_file()}\n"
-        import sys
-
-        sys.stderr.write(message)
+        where = paths.log_file()
+        sys.stderr.write(f"r1chat: something went wrong; the log has the details: {where}\n")
     return app.return_code or 0

@@ -12,31 +12,33 @@ from textual.widgets import Static
 
 TEXT = """\
 While it thinks
-  Ctrl+N      answer now: closes the thought
-  Ctrl+T      think more: its next end of thinking becomes “Wait,”
-  Ctrl+S      pause and steer: type words into the thought, Enter goes on
-  Escape      stop, and keep what there is
-  Ctrl+B      to the budget: ← → steps, Shift big steps, Home off, End max,
-              digits a number, s seconds, m minimum; it takes hold at once
+  Ctrl+N     answer now: closes the thought
+  Ctrl+T     think more: its next end becomes “Wait,”
+  Ctrl+S     pause and steer: type words into the thought
+  Escape     stop, and keep what there is
+  Ctrl+B     to the budget, and back; it takes hold at once:
+             ← → steps, Shift big steps, Home off, End max,
+             digits a number, s seconds, m minimum
 
 After a reply
-  Ctrl+G      go on with a stopped reply
-  Ctrl+T      think more: reopens the thought
-  Ctrl+R      again: another version of the reply
-  F2          edit the question
-  Alt+← →     the versions of a reply
-  Ctrl+Y      copy the answer, never the thought
-  Ctrl+L      the answer as the model wrote it, LaTeX and all
+  Ctrl+G     go on with a stopped reply
+  Ctrl+T     think more: reopens the thought
+  Ctrl+R     again: another version of the reply
+  F2         edit the question
+  Alt+← →    the versions of a reply
+  Ctrl+Y     copy the answer, never the thought
+  Ctrl+L     the answer as the model wrote it
 
 In a thought (Tab or a click goes there)
-  n  p        next and previous “Wait”; F8 and F7 from anywhere
-  j  k        choose a paragraph; Enter answers or thinks again from there
-  Enter       on the header: open or close it; Ctrl+O all of them
+  n  p       next and previous “Wait”; F8, F7 from anywhere
+  j  k       choose a paragraph; Enter goes back to it
+  Enter      on its header: open or close; Ctrl+O all
 
 Around it
-  F3  F4      models, themes      Ctrl+P   every command
-  Ctrl+J      a new line in the question      ↑ ↓  earlier questions
-  Ctrl+C      copies a selection, else stops, else quits (twice)
+  F3  F4     models, themes
+  Ctrl+P     every command
+  Ctrl+J     a new line;  ↑ ↓  earlier questions
+  Ctrl+C     copies a selection, else stops, else quits
 """
 
 
@@ -47,7 +49,7 @@ class Help(ModalScreen[None]):
     Help {
         align: center middle;
         & > VerticalScroll {
-            width: 80;
+            width: 68;
             max-width: 98%;
             height: auto;
             max-height: 92%;

@@ -1,0 +1,50 @@
+"""Keeps the screen to ourselves, whatever native code prints."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+
+from r1chat import paths
+
+_STDOUT, _STDERR = 1, 2
+
+
+@contextlib.contextmanager
+def private_screen() -> Iterator[None]:
+    """Gives Textual a copy of the terminal, and the log file to all who print to fd 1 and 2.
+
+    Textual draws on ``sys.__stderr__``; a library that prints a warning to the file descriptor
+    itself would tear the screen. Where this cannot be done, all stays as it was.
+    """
+    try:
+        log = os.open(
+            paths.made(paths.log_file().parent) / paths.log_file().name,
+            os.O_WRONLY | os.O_CREAT | os.O_APPEND,
+            0o600,
+        )
+    except OSError:
+        yield
+        return
+    old_out, old_err = os.dup(_STDOUT), os.dup(_STDERR)
+    before = sys.__stdout__, sys.__stderr__
+    screen = os.fdopen(os.dup(old_err), "w", encoding="utf-8", errors="replace")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.dup2(log, _STDOUT)
+    os.dup2(log, _STDERR)
+    os.close(log)
+    # The size of the terminal is asked of the one, and the other is drawn on.
+    sys.__stdout__ = sys.__stderr__ = screen  # type: ignore[misc]
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError, ValueError):
+            screen.close()
+        sys.__stdout__, sys.__stderr__ = before  # type: ignore[misc]
+        os.dup2(old_out, _STDOUT)
+        os.dup2(old_err, _STDERR)
+        os.close(old_out)
+        os.close(old_err)
