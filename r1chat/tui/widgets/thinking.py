@@ -130,7 +130,7 @@ class ThinkingPane(Widget):
 
     budget: reactive[Budget] = reactive(Budget(), repaint=False, init=False)
     """How long the model may think; may change while it does."""
-    collapsed: reactive[bool] = reactive(default=False, repaint=False)
+    collapsed: reactive[bool] = reactive(default=False, repaint=False, init=False)
     """Whether only the header is shown."""
     paused: reactive[bool] = reactive(default=False, repaint=False, init=False)
     """Whether the thought stands still, and the clock with it."""
@@ -154,7 +154,7 @@ class ThinkingPane(Widget):
         collapsed: bool = False,
         clock: Callable[[], float] = time.monotonic,
         name: str | None = None,
-        id: str | None = None,  # noqa: A002 - every widget of Textual calls it so
+        id: str | None = None,  # noqa: A002  (every widget of Textual calls it so)
         classes: str | None = None,
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
@@ -176,6 +176,7 @@ class ThinkingPane(Widget):
         self._ended: ThoughtEnded | None = None
         self.set_reactive(ThinkingPane.budget, budget or Budget())
         self.set_reactive(ThinkingPane.collapsed, collapsed)
+        self.view.display = not collapsed
 
     def compose(self) -> ComposeResult:
         """The header above the thought."""
@@ -294,22 +295,21 @@ class ThinkingPane(Widget):
         """Counts toward another budget."""
         self._show()
 
-    def watch_paused(self, paused: bool) -> None:  # noqa: FBT001 - Textual calls it
+    def watch_paused(self, paused: bool) -> None:  # noqa: FBT001  (Textual calls it)
         """Stops the clock, or lets it run on."""
         if self._running:
             self._seconds = self.seconds
             self._since = None if paused or not self._begun else self._clock()
         self._show()
 
-    def watch_collapsed(self, old: bool, new: bool) -> None:  # noqa: FBT001 - Textual calls it
+    def watch_collapsed(self, collapsed: bool) -> None:  # noqa: FBT001  (Textual calls it)
         """Hides the thought or shows it; the conversation stays where it is."""
-        if new and self.view.has_focus:
+        if collapsed and self.view.has_focus:
             # Else Textual looks for another focus, and scrolls to it.
             self.header.focus(scroll_visible=False)
-        self.view.display = not new
+        self.view.display = not collapsed
         self._show()
-        if old != new:
-            self.post_message(self.Collapsed(self, new))
+        self.post_message(self.Collapsed(self, collapsed))
 
     # Inside
 
