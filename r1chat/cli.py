@@ -98,11 +98,12 @@ def _guarded(argv: Sequence[str] | None, console: Console) -> int:
 
 def _dispatch(argv: Sequence[str] | None, console: Console) -> int:
     args = parser().parse_args(argv)
-    threading.excepthook = lambda failure: _die(failure.exc_value, console)
     verb: str | None = args.verb
     if verb == "ask":
         from r1chat.commands import ask
 
+        # The app must not end like this: it has a screen to give back.
+        threading.excepthook = lambda failure: _die(failure.exc_value, console)
         return ask.run(args, console)
     if verb == "settings":
         from r1chat.commands import settings
