@@ -18,6 +18,9 @@ HOME = llama_source.CACHE / "home"
 """R1CHAT_HOME of every child, so that nobody's settings and history are touched."""
 
 
+_FOREIGN = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "PYTHONPROFILEIMPORTTIME")
+
+
 @dataclass(frozen=True)
 class Child:
     """A process that has ended."""
@@ -48,14 +51,17 @@ class Run:
 
 def environment() -> dict[str, str]:
     """The same for all who are compared."""
-    return os.environ | {
+    own = {
         "R1CHAT_HOME": str(HOME),
         "PYTHONPATH": os.pathsep.join(
             filter(None, [str(llama_source.ROOT), os.environ.get("PYTHONPATH")])
         ),
         # r1chat sets this itself; without it two threads starve each other on a busy machine.
         "GOMP_SPINCOUNT": os.environ.get("GOMP_SPINCOUNT", "1000"),
+        # Modules are compiled once, as those of an installed package are, but not into the tree.
+        "PYTHONPYCACHEPREFIX": str(llama_source.CACHE / "pycache"),
     }
+    return {name: os.environ[name] for name in os.environ if name not in _FOREIGN} | own
 
 
 def run(command: Sequence[str], *, stdin: str = "", may_fail: bool = False) -> Child:
