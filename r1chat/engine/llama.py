@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import atexit
 import logging
-import secrets
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -33,8 +33,11 @@ __all__ = ["LlamaEngine", "LoadOptions"]
 
 log = logging.getLogger(__name__)
 
-_SEEDS = 1 << 31
 _CLOSED = "the model is closed"
+
+
+def _new_seed() -> int:
+    return int.from_bytes(os.urandom(4), "big") >> 1
 
 
 class LlamaEngine:
@@ -215,12 +218,17 @@ class LlamaEngine:
             timer.daemon = True
             timer.start()
         control.on_cancel(self._abort.set)
-        reply = loop.run(seed=seed, load_s=self._load_s)
+        ending: Reply | EngineError = EngineError("the engine failed; the log has the details")
+        try:
+            ending = loop.run(seed=seed, load_s=self._load_s)
+        except Exception:
+            # Whoever waits for the end of the stream must not wait for ever.
+            log.exception("a reply could not be closed")
         control.on_cancel(None)
         if timer is not None:
             timer.cancel()
         self._load_s = 0.0
-        events.put(reply)
+        events.put(ending)
 
     def _begin(
         self,
@@ -233,7 +241,7 @@ class LlamaEngine:
         machine = self._loaded()
         fitted = self._fit(machine, request, control)
         sampling = request.sampling
-        seed = secrets.randbelow(_SEEDS) if sampling.seed is None else sampling.seed
+        seed = _new_seed() if sampling.seed is None else sampling.seed
         machine.set_sampler(sampling, seed)
         for notice in self._notices(fitted):
             events.put(Notice(notice))

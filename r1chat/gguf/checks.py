@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from difflib import get_close_matches
-from importlib import metadata
 
 from r1chat.errors import ModelError
 from r1chat.gguf.header import Header
@@ -43,6 +42,8 @@ def check_chat_model(header: Header) -> None:
 
 def _newer() -> bool:
     """Whether the installed llama.cpp may know architectures that are not listed here."""
+    from importlib import metadata  # 25 ms, which a model that is listed need not wait for
+
     try:
         found = metadata.version("llama-cpp-python")
     except metadata.PackageNotFoundError:
