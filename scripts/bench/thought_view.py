@@ -36,24 +36,8 @@ RATE = 100
 KEY_EVERY_S = 0.05
 ROWS, COLUMNS = 30, 100
 FEW, MANY = 1_000, 20_000
-_WORDS = [
-    "Wait,",
-    "the",
-    "sum",
-    "of",
-    "all",
-    "these",
-    "numbers",
-    "is",
-    "then",
-    "equal",
-    "to",
-    "twice",
-    "what",
-    "was",
-    "asked",
-    "for.",
-]
+_SENTENCE = "Wait, the sum of all these numbers is then equal to twice what was asked for."
+_WORDS = tuple(_SENTENCE.split())
 
 
 class Case(NamedTuple):

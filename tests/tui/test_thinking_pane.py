@@ -75,6 +75,7 @@ def test_the_header_counts_while_it_thinks_and_then_tells_the_cost():
         app.pane.start(Budget(tokens=1024))
         await pilot.pause()
         assert not app.pane.display
+        assert not any("Thinking" in row for row in screen(app))
         app.pane.write("So 42.", 3)
         app.pane.flush()
         assert app.pane.display
@@ -243,6 +244,50 @@ def test_a_closed_one_wraps_nothing_while_text_comes():
         assert app.pane.view.size.height == 9
 
     run(act, app=PaneApp(collapsed=True))
+
+
+def test_what_is_set_before_it_is_mounted_counts():
+    async def act(pilot, app):
+        pane = ThinkingPane()
+        pane.collapsed = True
+        pane.start(Budget(tokens=64))
+        pane.write(THOUGHT, 60)
+        pane.finish(ThoughtEnded("budget", 64, 2.0))
+        await app.query_one(VerticalScroll).mount(pane)
+        await pilot.pause()
+        assert pane.size.height == 1
+        assert screen(app)[-1] == "▶ Thought for 2 s · 64 tokens · ended by budget"
+
+    run(act)
+
+
+def test_a_doubt_in_a_closed_one_opens_it():
+    async def act(pilot, app):
+        app.pane.load(THOUGHT, (), ThoughtEnded("natural", 60, 2.0))
+        await pilot.pause()
+        app.pane.go_to_moment(-1)
+        await pilot.pause()
+        assert not app.pane.collapsed
+        assert any("↺▏That gives" in row for row in screen(app))
+
+    run(act, app=PaneApp(collapsed=True))
+
+
+def test_one_that_is_cleared_can_be_used_again():
+    async def act(pilot, app):
+        app.pane.load(THOUGHT * 9, (), ThoughtEnded("budget", 60, 2.0))
+        await pilot.pause()
+        app.pane.view.move_cursor(-1)
+        app.pane.clear()
+        await pilot.pause()
+        assert app.pane.size.height == 0
+        app.pane.start(Budget(tokens=64))
+        app.pane.write("Another.", 2)
+        await count(pilot)
+        assert app.pane.header.text == "▼ Thinking…  0 s ·    2 of 64 tokens"
+        assert screen(app)[-2].strip() == "Another."
+
+    run(act)
 
 
 def test_opening_and_closing_leaves_the_conversation_at_its_end():

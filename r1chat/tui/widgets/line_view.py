@@ -45,6 +45,10 @@ class LineView(ScrollView, can_focus=True):
         scrollbar-color: $text-disabled 50%;
         color: $text-muted;
 
+        &:focus {
+            background-tint: $foreground 4%;
+            scrollbar-color: $primary;
+        }
         & > .line-view--injected {
             color: $text-accent;
             text-style: italic;
@@ -97,6 +101,14 @@ class LineView(ScrollView, can_focus=True):
         moments = len(self._lines.moments)
         self._lines.close()
         self._grow(moments)
+
+    def clear(self) -> None:
+        """Forgets everything."""
+        self._lines = Lines()
+        self._top = None
+        self._stale = True
+        self._strips.clear()
+        self.refresh(layout=True)
 
     @property
     def text(self) -> str:

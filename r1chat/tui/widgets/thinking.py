@@ -74,7 +74,8 @@ class ThinkingHeader(Widget, can_focus=True):
     def text(self) -> str:
         """The words as they fit now, without the bar."""
         sign = "▼" if self._open else "▶"
-        return f"{sign} {words.fit(self._said, max(1, self.size.width - 2))}"
+        # Before its first layout it has no width at all.
+        return f"{sign} {words.fit(self._said, (self.size.width or 1000) - 2)}"
 
     def show(self, said: list[str], *, is_open: bool, spent: float | None) -> None:
         """Shows something else.
@@ -137,7 +138,7 @@ class ThinkingPane(Widget):
 
     @dataclass
     class Collapsed(Message):
-        """The thought was opened or closed."""
+        """The user opened or closed the thought."""
 
         pane: ThinkingPane
         collapsed: bool
@@ -177,6 +178,7 @@ class ThinkingPane(Widget):
         self.set_reactive(ThinkingPane.budget, budget or Budget())
         self.set_reactive(ThinkingPane.collapsed, collapsed)
         self.view.display = not collapsed
+        self.display = False
 
     def compose(self) -> ComposeResult:
         """The header above the thought."""
@@ -186,6 +188,8 @@ class ThinkingPane(Widget):
     def on_mount(self) -> None:
         """Begins to empty the queue."""
         self._timer = self.set_interval(1 / FLUSHES, self._tick, pause=not self._running)
+        # Textual watches nothing before.
+        self.view.display = not self.collapsed
         self._show()
 
     # What comes in
@@ -268,6 +272,14 @@ class ThinkingPane(Widget):
             self._begun = self.display = True
             self._show()
 
+    def clear(self) -> None:
+        """Forgets the thought and shows nothing."""
+        self._queue.clear()
+        self.view.clear()
+        self._tokens, self._seconds, self._since = 0, 0.0, None
+        self._begun = self._own = self._running = self.display = False
+        self._ended = None
+
     # What it knows
 
     @property
@@ -285,6 +297,20 @@ class ThinkingPane(Widget):
     def toggle(self) -> None:
         """Opens the thought, or closes it."""
         self.collapsed = not self.collapsed
+        self.post_message(self.Collapsed(self, self.collapsed))
+
+    def go_to_moment(self, step: int) -> None:
+        """Goes to another moment of doubt; opens the thought for it.
+
+        Args:
+            step: 1 for the next one, -1 for the previous one.
+        """
+        go = self.view.next_moment if step > 0 else self.view.previous_moment
+        if self.collapsed:
+            self.collapsed = False
+            self.call_after_refresh(go)
+        else:
+            go()
 
     def on_thinking_header_toggled(self, event: ThinkingHeader.Toggled) -> None:
         """Opens the thought, or closes it."""
@@ -309,7 +335,6 @@ class ThinkingPane(Widget):
             self.header.focus(scroll_visible=False)
         self.view.display = not collapsed
         self._show()
-        self.post_message(self.Collapsed(self, collapsed))
 
     # Inside
 

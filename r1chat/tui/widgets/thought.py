@@ -64,6 +64,12 @@ class ThoughtView(LineView):
         """How often the model doubted."""
         return len(self._lines.moments)
 
+    def clear(self) -> None:
+        """Forgets everything."""
+        self.set_reactive(ThoughtView.cursor, None)
+        self._moment = None
+        super().clear()
+
     def next_moment(self) -> bool:
         """Goes to the next moment of doubt below the top; whether there is one."""
         return self._go_to_moment(1)
