@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import importlib.util
 import logging
 import os
 import sys
 from collections import deque
+from types import ModuleType
+from typing import Any
 
 from r1chat.errors import EngineError
 
@@ -19,8 +22,30 @@ from r1chat.errors import EngineError
 # 60 tokens/s to 5 while another job ran. The limit must be set before the library is loaded.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
+
+def _bindings() -> ModuleType:
+    """The C API's functions, without the rest of llama-cpp-python.
+
+    Its package imports its own engine, with numpy, jinja2 and every chat format it knows: more time
+    than all else that happens before the first token. An empty package in its place for the time
+    of the import keeps that out.
+    """
+    if "llama_cpp" in sys.modules:
+        return importlib.import_module("llama_cpp.llama_cpp")
+    spec = importlib.util.find_spec("llama_cpp")
+    if spec is None:
+        message = "No module named 'llama_cpp'"
+        raise ModuleNotFoundError(message, name="llama_cpp")
+    sys.modules["llama_cpp"] = package = ModuleType("llama_cpp")
+    package.__path__ = list(spec.submodule_search_locations or ())
+    try:
+        return importlib.import_module("llama_cpp.llama_cpp")
+    finally:
+        del sys.modules["llama_cpp"]
+
+
 try:
-    from llama_cpp import llama_cpp as api
+    api: Any = _bindings()
 except Exception as error:
     message = (
         f"llama-cpp-python does not load ({error.__class__.__name__}: {error}); "

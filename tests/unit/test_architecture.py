@@ -12,8 +12,17 @@ import pytest
 import r1chat
 
 PACKAGE = Path(r1chat.__file__).parent
-HEAVY = ("textual", "rich", "llama_cpp", "huggingface_hub", "pydantic", "numpy", "jinja2")
-SCREEN_AND_ENGINE = ("textual", "rich", "llama_cpp", "huggingface_hub")
+HEAVY = (
+    "textual",
+    "rich",
+    "llama_cpp",
+    "llama_cpp.llama_cpp",
+    "huggingface_hub",
+    "pydantic",
+    "numpy",
+    "jinja2",
+)
+SCREEN_AND_ENGINE = ("textual", "rich", "llama_cpp", "llama_cpp.llama_cpp", "huggingface_hub")
 
 
 def imported(run_python, statements, heavy):

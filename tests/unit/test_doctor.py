@@ -26,7 +26,8 @@ def fake_llama(tmp_path, monkeypatch):
     def put(code):
         package = tmp_path / "fake" / "llama_cpp"
         package.mkdir(parents=True)
-        (package / "__init__.py").write_text(code)
+        (package / "__init__.py").touch()
+        (package / "llama_cpp.py").write_text(code)
         monkeypatch.setenv("PYTHONPATH", str(package.parent))
 
     return put
