@@ -108,6 +108,7 @@ class LlamaEngine:
         while (job := self._jobs.get()) is not None:
             job()
         self._free()
+        self._abort.clear()
 
     def _load(self) -> None:
         began = time.perf_counter()

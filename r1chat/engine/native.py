@@ -54,10 +54,13 @@ except Exception as error:
     raise EngineError(message) from error
 
 log = logging.getLogger("r1chat.llama")
+# Whoever uses r1chat as a library and sets up no logging gets nothing on stderr.
+logging.getLogger("r1chat").addHandler(logging.NullHandler())
 
 _LEVELS = {1: logging.DEBUG, 2: logging.INFO, 3: logging.WARNING, 4: logging.ERROR}
 _CONTINUED = 5
 _last_errors: deque[str] = deque(maxlen=8)
+_stopping: set[int] = set()
 _ready = False
 
 
@@ -76,7 +79,8 @@ class _Lines:
         for line in lines:
             if not line.strip():
                 continue
-            log.log(self.level, "%s", line)
+            # A computation that was told to stop fails as it should.
+            log.log(logging.DEBUG if _stopping else self.level, "%s", line)
             if self.level >= logging.ERROR:
                 _last_errors.append(line.strip())
 
@@ -157,11 +161,13 @@ class AbortByte:
 
     def set(self) -> None:
         """Asks the running computation to stop."""
+        _stopping.add(id(self))
         self._bytes[0] = b"\x01"
 
     def clear(self) -> None:
         """Lets computations run again."""
         self._bytes[0] = b"\x00"
+        _stopping.discard(id(self))
 
     def __bool__(self) -> bool:
         return self._bytes[0] != b"\x00"
