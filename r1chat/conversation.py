@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from r1chat.attachments import Attachment, with_attachments
 from r1chat.engine.base import Message
@@ -99,6 +99,21 @@ class Conversation:
         chosen = parent.children[parent.chosen]
         parent.children.remove(node)
         parent.chosen = parent.children.index(chosen) if chosen in parent.children else 0
+
+    def nodes(self) -> Iterator[Node]:
+        """All turns, whether the conversation goes through them or not."""
+        waiting = [*self.root.children]
+        while waiting:
+            node = waiting.pop()
+            waiting += node.children
+            yield node
+
+    def forget_tokens(self) -> None:
+        """Forgets how the replies were cut into tokens: another model is to go on."""
+        for node in self.nodes():
+            if node.turn is not None:
+                reply = replace(node.turn.reply, answer_ids=(), ids=())
+                node.turn = replace(node.turn, reply=reply)
 
     def choose(self, node: Node) -> None:
         """Makes the path go through a turn."""

@@ -40,6 +40,13 @@ def user_themes() -> Path:
     return folder("settings") / "themes"
 
 
+def shipped_themes() -> Path:
+    """The folder of the themes that come along."""
+    # The wheel has them inside the package; in a checkout they lie beside it.
+    inside = Path(__file__).parent / "themes"
+    return inside if inside.is_dir() else inside.parent.parent / "themes"
+
+
 def cache_dir() -> Path:
     """The folder of what can be made again."""
     return folder("cache")

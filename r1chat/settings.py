@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -29,6 +29,10 @@ class Settings:
     """Tokens of thought that a model must spend."""
     thoughts: Literal["show", "hide"] | None = None
     theme: str | None = None
+    pace: float | None = None
+    """Tokens a second that the app shows at most; 0 shows them as they come."""
+    keys: dict[str, str] | None = field(default=None, hash=False)
+    """Other keys for the app: the ids of its bindings with keys as Textual names them."""
     temperature: float | None = None
     top_p: float | None = None
     top_k: int | None = None

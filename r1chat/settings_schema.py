@@ -16,6 +16,7 @@ def _budget(text: str) -> str:
 
 
 Name = Annotated[str, Field(min_length=1, max_length=4096)]
+KeyText = Annotated[str, Field(min_length=1, max_length=80)]
 Tokens = Annotated[int, Field(ge=1, le=10_000_000)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
@@ -30,6 +31,8 @@ class Schema(BaseModel):
     min_think: Annotated[int, Field(ge=0, le=LIMIT_TOKENS)] | None = None
     thoughts: Literal["show", "hide"] | None = None
     theme: Name | None = None
+    pace: Annotated[float, Field(ge=0, le=10_000)] | None = None
+    keys: dict[KeyText, KeyText] | None = None
     temperature: Annotated[float, Field(ge=0, le=10)] | None = None
     top_p: Fraction | None = None
     top_k: Annotated[int, Field(ge=0)] | None = None

@@ -76,7 +76,7 @@ def load(own: Path | None = None) -> tuple[dict[str, Theme], list[str]]:
     """
     themes: dict[str, Theme] = {}
     failures: list[str] = []
-    for folder in (_shipped(), own or paths.user_themes()):
+    for folder in (paths.shipped_themes(), own or paths.user_themes()):
         found: dict[str, str] = {}
         for file in _toml_files(folder, failures):
             theme = _read(file, failures)
@@ -90,12 +90,6 @@ def load(own: Path | None = None) -> tuple[dict[str, Theme], list[str]]:
             found[theme.name] = file.name
             themes[theme.name] = theme
     return dict(sorted(themes.items())), failures
-
-
-def _shipped() -> Path:
-    # The wheel has them inside the package; in a checkout they lie beside it.
-    inside = Path(__file__).parent / "themes"
-    return inside if inside.is_dir() else inside.parent.parent / "themes"
 
 
 def _toml_files(folder: Path, failures: list[str]) -> list[Path]:

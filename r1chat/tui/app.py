@@ -2,38 +2,63 @@
 
 from __future__ import annotations
 
-import logging
+import asyncio
+import contextlib
+import os
+import signal
 import sys
+import threading
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import ClassVar
 
+from textual import events, on
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.dom import DOMNode
 from textual.screen import Screen
-from textual.theme import Theme as TextualTheme
+from textual.timer import Timer
+from textual.widgets import Input, TextArea
 
-from r1chat import logs, paths, settings, themes
+from r1chat import logs, paths
 from r1chat.engine.base import Engine, Sampling
-from r1chat.errors import R1ChatError
 from r1chat.reasoning.budget import Budget
-from r1chat.sanitize import line
+from r1chat.sanitize import line, sanitize
 from r1chat.settings import Settings
-from r1chat.themes import Theme
+from r1chat.tui import keys, terminal
+from r1chat.tui.commands import commands
+from r1chat.tui.loader import Load, Loader, load_model
+from r1chat.tui.memory import Memory, Value
 from r1chat.tui.models import choices as model_choices
+from r1chat.tui.screens.attach import AttachFile
 from r1chat.tui.screens.chat import ChatScreen
 from r1chat.tui.screens.help import Help
 from r1chat.tui.screens.pick import Choice, Pick
-from r1chat.tui.terminal import private_screen
+from r1chat.tui.theming import Themes
+from r1chat.tui.widgets.answer import AnswerView
+from r1chat.tui.widgets.composer import Composer
+from r1chat.tui.widgets.conversation import ConversationView
+from r1chat.tui.widgets.slider import BudgetSlider
+from r1chat.tui.widgets.thinking import ThinkingHeader
+from r1chat.tui.widgets.thought import ThoughtView
 
-log = logging.getLogger(__name__)
-
-DEFAULT_THEME = "midnight"
+TINY = "tiny"
+READING_PACE = 60.0
+"""Tokens a second at which the built-in model is shown: it writes faster than anybody reads."""
 _QUIT_AGAIN_S = 2.0
+_SAVE_S = 0.5
+_CLOSE_S = 0.3
+"""How long the end waits for the engine; what needs longer is left to the system."""
+_SIGNALS = ("SIGTERM", "SIGHUP", "SIGINT")
 
 
 class R1ChatApp(App[None]):
-    """Chat with a reasoning model, and watch it think."""
+    """Chat with a reasoning model, and watch it think.
+
+    Args:
+        model: A model reference; by default what the settings say.
+        given: Settings in place of the user's own.
+        load: Loads a model.
+    """
 
     TITLE = "r1chat"
     CSS_PATH = "app.tcss"
@@ -46,18 +71,38 @@ class R1ChatApp(App[None]):
         Binding("ctrl+q", "quit", "Quit", id="app.quit", show=False, priority=True),
     ]
 
-    def __init__(self, *, model: str | None = None, given: Settings | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        model: str | None = None,
+        given: Settings | None = None,
+        load: Load = load_model,
+    ) -> None:
         super().__init__()
-        loaded, self._fault = settings.load() if given is None else (given, None)
-        self.settings = loaded
+        self.memory = Memory(given)
         self.engine: Engine | None = None
-        self._ref = model or loaded.model or "tiny"
+        self.crashed = False
+        """Whether something happened that nobody expected."""
+        self._ref = model or self.memory.settings.model or TINY
+        self._loader = Loader(self, load)
+        self._themes = Themes(self)
         self._quit_asked = False
-        self._load_number = 0
-        self._themes: dict[str, Theme] = {}
-        self.budget = _budget(loaded)
+        self._saver: Timer | None = None
+        self._titled = ""
+        self._clashes: set[str] = set()
+        self._set_keys()
 
     # -- what is remembered --
+
+    @property
+    def settings(self) -> Settings:
+        """What the user has set."""
+        return self.memory.settings
+
+    @property
+    def sampling(self) -> Sampling:
+        """How tokens are chosen."""
+        return self.memory.sampling
 
     @property
     def thoughts_hidden(self) -> bool:
@@ -69,27 +114,36 @@ class R1ChatApp(App[None]):
         self.remember(thoughts="hide" if hidden else "show")
 
     @property
-    def sampling(self) -> Sampling:
-        """How tokens are chosen, as the settings say."""
-        chosen = self.settings
-        usual = Sampling()
-        return Sampling(
-            temperature=usual.temperature if chosen.temperature is None else chosen.temperature,
-            top_k=usual.top_k if chosen.top_k is None else chosen.top_k,
-            top_p=usual.top_p if chosen.top_p is None else chosen.top_p,
-            min_p=usual.min_p if chosen.min_p is None else chosen.min_p,
-        )
+    def budget(self) -> Budget:
+        """How long a model may think."""
+        return self.memory.budget
 
-    def remember(self, **values: str | int | None) -> None:
+    @budget.setter
+    def budget(self, budget: Budget) -> None:
+        if self.memory.keep_budget(budget):
+            self._save_soon()
+
+    @property
+    def pace(self) -> float | None:
+        """Tokens a second to show at most."""
+        chosen = self.settings.pace
+        if chosen is None:
+            return READING_PACE if self._ref == TINY else None
+        return chosen or None
+
+    def remember(self, **values: Value) -> None:
         """Changes settings for good; if they cannot be saved, for this time."""
-        self.settings = replace(self.settings, **values)  # type: ignore[arg-type]
-        if self._fault is not None:
-            # A file with a slip in it is the user's to mend, not ours to write over.
-            return
-        try:
-            settings.save(self.settings)
-        except OSError as error:
-            log.warning("settings not saved: %s", error)
+        if self.memory.change(**values):
+            self._save_soon()
+
+    def _save_soon(self) -> None:
+        # Not at once: a slider is moved in many steps, and a disk may be slow.
+        if self._saver is None:
+            self._saver = self.set_timer(_SAVE_S, self._save)
+
+    def _save(self) -> None:
+        self._saver = None
+        threading.Thread(target=self.memory.save, name="r1chat-save").start()
 
     # -- life --
 
@@ -102,24 +156,51 @@ class R1ChatApp(App[None]):
         return {"thought": "#909090", "injected": "#b0a0ff", "wait": "#e0a040"}
 
     def on_mount(self) -> None:
-        """Themes before the first frame; the engine after it."""
-        self._load_themes()
-        if self._fault is not None:
-            self.notify(line(self._fault, 300), severity="warning", markup=False, timeout=10)
-        self.call_after_refresh(self.load_model, self._ref)
+        """The theme before the first frame; the engine after it."""
+        self._themes.begin(self.settings.theme)
+        self._listen_to_signals()
+        self._write(terminal.KEEP_TITLE + terminal.title(self.TITLE or ""))
+        if self.memory.fault is not None:
+            self.notify(line(self.memory.fault, 300), severity="warning", markup=False, timeout=10)
+        self.call_after_refresh(self._begin)
 
-    def _load_themes(self) -> None:
-        self._themes, failures = themes.load()
-        for theme in self._themes.values():
-            self.register_theme(_as_textual(theme))
-        wanted = self.settings.theme or DEFAULT_THEME
-        if wanted in self._themes:
-            self.theme = wanted
-        elif self._themes:
-            self.theme = next(iter(self._themes))
-        if failures:
-            text = "\n".join(line(failure, 200) for failure in failures[:5])
-            self.notify(text, title="Themes left out", severity="warning", markup=False)
+    def _begin(self) -> None:
+        self.load_model(self._ref)
+        self._themes.load_all()
+
+    def _set_keys(self) -> None:
+        wanted = self.settings.keys
+        if wanted:
+            known = keys.bindings_of(_NODES)
+            self.set_keymap({name: key for name, key in wanted.items() if name in known})
+            unknown = [name for name in wanted if name not in known]
+            if unknown:
+                names = line(", ".join(unknown), 200)
+                text = f"No such keys to set: {names}"
+                self.call_later(self.notify, text, severity="warning", markup=False, timeout=10)
+
+    def handle_bindings_clash(self, clashed_bindings: set[Binding], node: DOMNode) -> None:
+        """Says once which keys of the settings push out others."""
+        del node
+        names = {binding.id for binding in clashed_bindings if binding.id} - self._clashes
+        if names:
+            self._clashes |= names
+            text = f"The keys in the settings leave none for {', '.join(sorted(names))}"
+            self.call_later(self.notify, text, severity="warning", markup=False, timeout=10)
+
+    def _listen_to_signals(self) -> None:
+        if self.is_headless:
+            return
+        loop = asyncio.get_running_loop()
+        for name in _SIGNALS:
+            number = getattr(signal, name, None)
+            if number is None or signal.getsignal(number) is signal.SIG_IGN:
+                continue
+            with contextlib.suppress(NotImplementedError, ValueError):
+                loop.add_signal_handler(number, self._leave, 128 + number)
+
+    def _leave(self, code: int) -> None:
+        self.exit(return_code=code)
 
     @property
     def chat(self) -> ChatScreen:
@@ -130,104 +211,134 @@ class R1ChatApp(App[None]):
 
     def load_model(self, ref: str) -> None:
         """Loads a model in the background, in place of the one there is."""
-        self._load_number += 1
-        number = self._load_number
-        topbar = self.chat.topbar
-        topbar.label = ref
-        topbar.loading = 0.0
-        topbar.info = None
-        self.chat.session = None
         old, self.engine = self.engine, None
-
-        def progress(fraction: float) -> None:
-            self.call_from_thread(self._progress, number, fraction)
-
-        def work() -> None:
-            from r1chat.compose import load
-
-            if old is not None:
-                old.close()
-            try:
-                engine = load(
-                    ref,
-                    ctx=self.settings.ctx,
-                    threads=self.settings.threads,
-                    gpu_layers=self.settings.gpu_layers,
-                    on_progress=progress,
-                )
-            except R1ChatError as error:
-                self.call_from_thread(self._not_loaded, number, str(error))
-                return
-            self.call_from_thread(self._loaded, number, ref, engine)
-
-        self.run_worker(work, thread=True, name="load", exit_on_error=True)
-
-    def _progress(self, number: int, fraction: float) -> None:
-        if number == self._load_number:
-            self.chat.topbar.loading = fraction
-
-    def _not_loaded(self, number: int, reason: str) -> None:
-        if number != self._load_number:
-            return
-        self.chat.topbar.loading = None
-        self.chat.topbar.label = "no model: F3 picks one"
-        self.notify(line(reason, 400), severity="error", markup=False, timeout=15)
-
-    def _loaded(self, number: int, ref: str, engine: Engine) -> None:
-        if number != self._load_number:
-            engine.close()
-            return
-        self.engine = engine
         self._ref = ref
-        self.title = f"r1chat — {line(ref, 60)}"
-        self.chat.call_later(self.chat.loaded)
+        self.chat.unloaded(ref)
+        chosen = self.settings
+        self._loader.begin(
+            ref, old=old, ctx=chosen.ctx, threads=chosen.threads, gpu_layers=chosen.gpu_layers
+        )
+
+    @on(Loader.Progress)
+    def _progress(self, event: Loader.Progress) -> None:
+        if self.engine is None:
+            self.chat.topbar.loading = event.fraction
+
+    @on(Loader.Failed)
+    def _failed(self, event: Loader.Failed) -> None:
+        self.chat.not_loaded()
+        self.notify(line(event.reason, 400), severity="error", markup=False, timeout=15)
+
+    @on(Loader.Loaded)
+    def _loaded(self, event: Loader.Loaded) -> None:
+        if event.ref != self._ref or self.engine is not None:
+            # Another one was wished for meanwhile.
+            event.engine.close()
+            return
+        self.engine = event.engine
+        self.chat.loaded(event.engine)
 
     def _fatal_error(self) -> None:
         """Writes a crash into the log: Textual's own way shows variables on the terminal."""
+        self.crashed = True
         if self._exception is not None:
             logs.crash(self._exception)
         self._close_messages_no_wait()
 
-    def shut_down(self) -> None:
-        """Frees the engine; for the end."""
-        if self.engine is not None:
-            self.engine.close()
-            self.engine = None
+    def panic(self, *renderables: object) -> None:
+        """Ends the app; what there is to say goes to the log."""
+        del renderables
+        self._fatal_error()
+
+    def shut_down(self) -> bool:
+        """Stops what runs and frees the engine, for the end.
+
+        Returns:
+            Whether all of it ended in time; else only the end of the process ends it.
+        """
+        self.memory.save()
+        engine, self.engine = self.engine, None
+        if engine is None:
+            return not self._loader.busy
+        # What is being written is broken off by the closing.
+        closing = threading.Thread(target=engine.close, daemon=True)
+        closing.start()
+        closing.join(_CLOSE_S)
+        return not closing.is_alive() and not self._loader.busy
+
+    # -- the terminal --
+
+    async def on_event(self, event: events.Event) -> None:
+        """Cleans what is pasted, for all fields there are."""
+        if isinstance(event, events.Paste) and not event.is_forwarded:
+            event.text = sanitize(event.text)
+        await super().on_event(event)
+
+    def _write(self, text: str) -> None:
+        if self._driver is not None and not self.is_headless and not self.is_web:
+            self._driver.write(text)
+
+    @property
+    def titled(self) -> str:
+        """What the terminal's title says of the conversation."""
+        return self._titled
+
+    @titled.setter
+    def titled(self, about: str) -> None:
+        self._titled = about
+        self._write(terminal.title(f"{line(about, 40)} · r1chat" if about else "r1chat"))
+
+    def announce(self, text: str) -> None:
+        """Says something to a user who looks elsewhere."""
+        if not self.app_focus:
+            self.bell()
+            self._write(terminal.note(f"r1chat: {text}"))
 
     # -- actions --
 
     def action_interrupt(self) -> None:
         """Ctrl+C: copies a selection, else stops the reply, else quits when pressed twice."""
-        selected = self.screen.get_selected_text()
-        if selected:
-            self.copy_to_clipboard(selected)
-            self.screen.clear_selection()
+        if self._copy_selection():
             return
         if self.chat.running:
             self.chat.action_stop()
-            return
-        if self._quit_asked:
+        elif self._quit_asked:
             self.exit()
-            return
-        self._quit_asked = True
-        self.notify("Ctrl+C once more quits.", timeout=_QUIT_AGAIN_S)
-        self.set_timer(_QUIT_AGAIN_S, self._forget_quit)
+        else:
+            self._quit_asked = True
+            self.notify("Ctrl+C once more quits.", timeout=_QUIT_AGAIN_S)
+            self.set_timer(_QUIT_AGAIN_S, self._forget_quit)
+
+    def _copy_selection(self) -> bool:
+        field = self.focused
+        selected = self.screen.get_selected_text()
+        if selected:
+            self.screen.clear_selection()
+        elif isinstance(field, (TextArea, Input)):
+            selected = field.selected_text
+        if selected:
+            self.copy_to_clipboard(selected)
+            self.notify("Copied", timeout=1.5)
+        return bool(selected)
 
     def _forget_quit(self) -> None:
         self._quit_asked = False
 
     def action_help(self) -> None:
         """Explains the keys."""
-        self.push_screen(Help())
+        if not isinstance(self.screen, Help):
+            known = keys.bindings_of(_NODES)
+            usual = {name: binding.key for name, binding in known.items()}
+            self.push_screen(Help({**usual, **self._keymap}))
 
     def action_models(self) -> None:
         """Picks a model."""
-        self.run_worker(self._pick_model(), name="pick")
-
-    async def _pick_model(self) -> None:
         if self.chat.running:
             self.notify("Stop the reply first: Escape.", timeout=3)
-            return
+        elif self.screen is self.chat:
+            self.run_worker(self._pick_model(), name="models", group="pick")
+
+    async def _pick_model(self) -> None:
         pick = Pick("Model", model_choices(self._ref), current=self._ref, free=True)
         ref = await self.push_screen_wait(pick)
         if ref is not None and (ref != self._ref or self.engine is None):
@@ -236,21 +347,15 @@ class R1ChatApp(App[None]):
 
     def action_themes(self) -> None:
         """Picks a theme, each shown while the cursor is on it."""
-        self.run_worker(self._pick_theme(), name="pick")
+        if self.screen is self.chat:
+            self.run_worker(self._pick_theme(), name="themes", group="pick")
 
     async def _pick_theme(self) -> None:
-        found = [
-            Choice(name, name, theme.description or ("dark" if theme.dark else "light"))
-            for name, theme in self._themes.items()
-        ]
-        pick = Pick("Theme", found, current=self.theme, preview=self._show_theme)
+        pick = Pick("Theme", self._themes.choices(), current=self.theme, preview=self._themes.show)
         name = await self.push_screen_wait(pick)
         if name is not None:
-            self._show_theme(name)
+            self._themes.show(name)
             self.remember(theme=name)
-
-    def _show_theme(self, name: str) -> None:
-        self.theme = name
 
     async def choose_from_here(self) -> str | None:
         """Asks what to do from a paragraph of the thought; "answer", "rethink" or None."""
@@ -264,59 +369,51 @@ class R1ChatApp(App[None]):
             )
         )
 
+    async def choose_file(self) -> str | None:
+        """Asks for a file to attach."""
+        return await self.push_screen_wait(AttachFile())
+
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Everything that a key does is in the palette too."""
         del screen
-        chat = self.chat
-        named = {
-            "Answer now": ("Close the thought", chat.action_answer_now),
-            "Think more": ("Reopen the thought, or keep it open", chat.action_think_more),
-            "Pause and steer": ("Put words into the thought", chat.action_steer),
-            "Stop": ("Stop the reply and keep what there is", chat.action_stop),
-            "Go on": ("Go on with a stopped reply", chat.action_go_on),
-            "Again": ("Another version of the last reply", chat.action_regenerate),
-            "Edit": ("Edit the last question", chat.action_edit),
-            "Copy answer": ("The last answer, without its thought", chat.action_copy_answer),
-            "Source": ("The last answer as the model wrote it", chat.action_raw),
-            "Thoughts": ("Open or close all thoughts", chat.action_thoughts),
-            "Budget": ("How long it may think", chat.action_slider),
-            "Model": ("Pick a model", self.action_models),
-            "Theme": ("Pick a theme", self.action_themes),
-            "Help": ("The keys, explained", self.action_help),
-            "Quit": ("Leave r1chat", self.action_quit),
-        }
-        for title, (about, call) in named.items():
-            yield SystemCommand(title, about, call)
+        return commands(self)
 
 
-def _budget(chosen: Settings) -> Budget:
-    try:
-        return Budget.parse(chosen.budget or "max", minimum=chosen.min_think or 0)
-    except ValueError:
-        return Budget()
-
-
-def _as_textual(theme: Theme) -> TextualTheme:
-    values = theme.model_dump(exclude={"description", "thinking"})
-    values["variables"] = {
-        **theme.variables,
-        "thought": theme.thinking.text,
-        "injected": theme.thinking.injected,
-        "wait": theme.thinking.wait,
-    }
-    return TextualTheme(**values)
+_NODES = (
+    R1ChatApp,
+    ChatScreen,
+    Composer,
+    BudgetSlider,
+    ConversationView,
+    ThinkingHeader,
+    ThoughtView,
+    AnswerView,
+    Pick,
+    AttachFile,
+    Help,
+)
+"""All that has keys."""
 
 
 def run(*, model: str | None = None) -> int:
     """Runs the app until the user leaves; returns the exit code."""
     logs.start()
     app = R1ChatApp(model=model)
-    with private_screen():
+    with terminal.private_screen():
         try:
             app.run()
+        except Exception as error:  # noqa: BLE001  (the last border: nobody may see a traceback)
+            app.crashed = True
+            logs.crash(error)
         finally:
-            app.shut_down()
-    if app.return_code:
+            sys.__stderr__.write(terminal.OLD_TITLE)  # type: ignore[union-attr]
+            sys.__stderr__.flush()  # type: ignore[union-attr]
+        ended = app.shut_down()
+    if app.crashed:
         where = paths.log_file()
         sys.stderr.write(f"r1chat: something went wrong; the log has the details: {where}\n")
-    return app.return_code or 0
+    code = app.return_code or 0
+    if not ended:
+        sys.stderr.flush()
+        os._exit(code)
+    return code

@@ -1,4 +1,4 @@
-"""Keeps the screen to ourselves, whatever native code prints."""
+"""Keeps the screen to ourselves, whatever native code prints; and the terminal's title."""
 
 from __future__ import annotations
 
@@ -8,8 +8,26 @@ import sys
 from collections.abc import Iterator
 
 from r1chat import paths
+from r1chat.sanitize import line
 
 _STDOUT, _STDERR = 1, 2
+
+KEEP_TITLE = "\x1b[22;2t"
+"""Has the terminal remember its title."""
+OLD_TITLE = "\x1b[23;2t"
+"""Has it take that title again."""
+_LONGEST_TITLE = 60
+_LONGEST_NOTE = 120
+
+
+def title(text: str) -> str:
+    """What sets the terminal's title."""
+    return f"\x1b]2;{line(text, _LONGEST_TITLE)}\x07"
+
+
+def note(text: str) -> str:
+    """What has the desktop show a notification, where the terminal knows how to."""
+    return f"\x1b]9;{line(text, _LONGEST_NOTE)}\x07"
 
 
 @contextlib.contextmanager
@@ -26,8 +44,8 @@ def private_screen() -> Iterator[None]:
             0o600,
         )
     except OSError:
-        yield
-        return
+        # A read-only home: what is printed there is lost, the screen is not.
+        log = os.open(os.devnull, os.O_WRONLY)
     old_out, old_err = os.dup(_STDOUT), os.dup(_STDERR)
     before = sys.__stdout__, sys.__stderr__
     screen = os.fdopen(os.dup(old_err), "w", encoding="utf-8", errors="replace")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -10,52 +11,109 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-TEXT = """\
-While it thinks
-  Ctrl+N     answer now: closes the thought
-  Ctrl+T     think more: its next end becomes “Wait,”
-  Ctrl+S     pause and steer: type words into the thought
-  Escape     stop, and keep what there is
-  Ctrl+B     to the budget, and back; it takes hold at once:
-             ← → steps, Shift big steps, Home off, End max,
-             digits a number, s seconds, m minimum
+from r1chat.tui import keys
 
-After a reply
-  Ctrl+G     go on with a stopped reply
-  Ctrl+T     think more: reopens the thought
-  Ctrl+R     again: another version of the reply
-  F2         edit the question
-  Alt+← →    the versions of a reply
-  Ctrl+Y     copy the answer, never the thought
-  Ctrl+L     the answer as the model wrote it
+_SECTIONS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
+    (
+        "While it thinks",
+        (
+            ("chat.answer_now", "answer now: closes the thought"),
+            ("chat.think_more", "think more: its next end becomes “Wait,”"),
+            ("chat.steer", "pause, and put words into the thought"),
+            ("chat.stop", "stop, and keep what there is"),
+            ("chat.slider", "to the budget and back; it takes hold at once"),
+        ),
+    ),
+    (
+        "On the budget",
+        (
+            ("slider.less slider.more", "less, more; with Shift in big steps"),
+            ("slider.off slider.max", "no thinking, no limit"),
+            ("slider.unit", "tokens or seconds; digits type a figure"),
+            ("slider.minimum", "the least that it must think"),
+        ),
+    ),
+    (
+        "After a reply",
+        (
+            ("chat.go_on", "go on with a stopped reply"),
+            ("chat.think_more", "reopen the thought"),
+            ("chat.regenerate", "again: another version of the reply"),
+            ("chat.version-1 chat.version+1", "the versions of a reply"),
+            ("chat.edit", "edit the question; once more: the one before"),
+            ("chat.copy", "copy the answer, never the thought"),
+            ("chat.raw", "the answer as the model wrote it"),
+            ("chat.new", "a new conversation"),
+        ),
+    ),
+    (
+        "In a thought (Tab or a click goes there)",
+        (
+            ("thought.next_moment thought.previous_moment", "next and previous “Wait”"),
+            ("chat.next_wait chat.previous_wait", "the same from anywhere"),
+            ("thought.next_paragraph thought.previous_paragraph", "choose a paragraph"),
+            ("thought.choose", "answer or think again from there"),
+            ("thinking.toggle", "on its header: open or close"),
+            ("chat.thoughts", "open or close all thoughts"),
+        ),
+    ),
+    (
+        "In an answer",
+        (
+            ("answer.copy", "copy it"),
+            ("answer.copy-code", "copy the last code block; 1 to 9 the others"),
+            ("answer.raw", "its source"),
+        ),
+    ),
+    (
+        "Around it",
+        (
+            ("app.models app.themes", "models, themes"),
+            ("chat.attach", "attach a file; a pasted path does it too"),
+            ("composer.new_line", "a new line;  ↑ ↓ earlier questions"),
+            ("chat.page_up chat.page_down", "scroll the conversation"),
+            ("app.interrupt", "copy a selection, else stop, else quit"),
+        ),
+    ),
+)
+_COLUMN = 19
 
-In a thought (Tab or a click goes there)
-  n  p       next and previous “Wait”; F8, F7 from anywhere
-  j  k       choose a paragraph; Enter goes back to it
-  Enter      on its header: open or close; Ctrl+O all
 
-Around it
-  F3  F4     models, themes
-  Ctrl+P     every command
-  Ctrl+J     a new line;  ↑ ↓  earlier questions
-  Ctrl+C     copies a selection, else stops, else quits
-"""
+def text(of: Mapping[str, str]) -> str:
+    """All keys with what they do.
+
+    Args:
+        of: The keys of the bindings by their ids.
+    """
+    rows = []
+    for title, entries in _SECTIONS:
+        rows += ["", title]
+        for names, about in entries:
+            shown = "  ".join(keys.shown(of[name]) for name in names.split())
+            rows.append(f"  {shown:<{_COLUMN}}{about}")
+    rows += ["", f"  {'Ctrl+P':<{_COLUMN}}every command, by name"]
+    return "\n".join(rows[1:])
 
 
 class Help(ModalScreen[None]):
-    """Explains the keys; any of Escape, F1 and q closes it."""
+    """Explains the keys; any of Escape, F1 and q closes it.
+
+    Args:
+        of: The keys of the bindings by their ids.
+    """
 
     DEFAULT_CSS = """
     Help {
         align: center middle;
         & > VerticalScroll {
-            width: 68;
+            width: 72;
             max-width: 98%;
             height: auto;
             max-height: 92%;
             padding: 1 2;
             background: $surface;
             border: round $primary;
+            scrollbar-size-vertical: 1;
             Static { height: auto; }
         }
     }
@@ -64,7 +122,11 @@ class Help(ModalScreen[None]):
         Binding("escape,f1,q", "dismiss", "Close", id="help.close", priority=True),
     ]
 
+    def __init__(self, of: Mapping[str, str]) -> None:
+        super().__init__()
+        self._of = of
+
     def compose(self) -> ComposeResult:
         """One text that scrolls where the screen is small."""
         with VerticalScroll():
-            yield Static(TEXT, markup=False)
+            yield Static(text(self._of), markup=False)

@@ -9,14 +9,15 @@ from typing import ClassVar
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
+from textual.reactive import reactive
 from textual.widgets import TextArea
 
 from r1chat.sanitize import sanitize
 
+ASK = "Ask something…  (Enter sends, Ctrl+J begins a new line)"
 _MOST_LINES = 8
 _LONG_PASTE = 20_000
 _HISTORY = 200
-_NEW_LINE_KEYS = ("shift+enter", "alt+enter", "ctrl+j")
 
 
 class Composer(TextArea):
@@ -30,6 +31,8 @@ class Composer(TextArea):
         border: round $border-blurred;
         padding: 0 1;
         background: $background;
+        border-title-color: $text-accent;
+        border-title-background: $background;
         &:focus {{ border: round $border; }}
         .text-area--cursor-line {{ background: transparent; }}
     }}
@@ -38,7 +41,7 @@ class Composer(TextArea):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "send", "Send", id="composer.send"),
         Binding(
-            ",".join(_NEW_LINE_KEYS),
+            "shift+enter,alt+enter,ctrl+j",
             "new_line",
             "New line",
             id="composer.new_line",
@@ -48,12 +51,27 @@ class Composer(TextArea):
         Binding("down", "later", "Later question", id="composer.later", show=False),
     ]
 
+    blocked: reactive[str] = reactive("", repaint=False)
+    """Why nothing can be sent now, in one line; empty where it can."""
+
     @dataclass
     class Sent(Message):
-        """A question was sent."""
+        """A question was sent; the composer is empty again."""
 
         composer: Composer
         text: str
+
+        @property
+        def control(self) -> Composer:
+            """The composer."""
+            return self.composer
+
+    @dataclass
+    class Refused(Message):
+        """A question cannot be sent now; it stays where it is."""
+
+        composer: Composer
+        reason: str
 
         @property
         def control(self) -> Composer:
@@ -81,7 +99,7 @@ class Composer(TextArea):
             soft_wrap=True,
             show_line_numbers=False,
             tab_behavior="focus",
-            placeholder="Ask something…  (Enter sends, Ctrl+J begins a new line)",
+            placeholder=ASK,
             highlight_cursor_line=False,
         )
         self._history: list[str] = []
@@ -95,15 +113,23 @@ class Composer(TextArea):
         self._at = len(self._history)
 
     def action_send(self) -> None:
-        """Sends what is written, unless it is empty. The app clears it when it is taken."""
-        if self.text.strip():
-            self.post_message(self.Sent(self, self.text))
-
-    def take(self) -> None:
-        """Clears the composer after its question was taken."""
-        self.remember(self.text)
+        """Sends what is written, unless it is empty."""
+        text = self.text
+        if not text.strip():
+            return
+        if self.blocked:
+            self.post_message(self.Refused(self, self.blocked))
+            return
+        # Cleared here and not by whoever takes it: by then the next question may have been begun.
+        self.remember(text)
         self._draft = ""
         self.clear()
+        self.post_message(self.Sent(self, text))
+
+    def give_back(self, text: str) -> None:
+        """Takes a question back that nobody could take, before what was written since."""
+        self.load_text(f"{text}\n{self.text}" if self.text.strip() else text)
+        self.move_cursor(self.document.end)
 
     def action_new_line(self) -> None:
         """Begins a new line."""
@@ -130,18 +156,19 @@ class Composer(TextArea):
         self.load_text(self._draft if at == len(self._history) else self._history[at])
         self.move_cursor(self.document.end)
 
-    async def _on_key(self, event: events.Key) -> None:
+    def _on_key(self, event: events.Key) -> None:  # type: ignore[override]
         # Not as priority bindings: these overtake the letters that were typed just before.
-        if event.key == "enter":
+        if event.is_printable:
+            return
+        found = self.screen.active_bindings.get(event.key)
+        action = found.binding.action if found is not None and found.node is self else ""
+        if action in {"send", "new_line"}:
             event.stop()
             event.prevent_default()
-            self.action_send()
-        elif event.key in _NEW_LINE_KEYS:
-            event.stop()
-            event.prevent_default()
-            self.action_new_line()
-        else:
-            await super()._on_key(event)
+            if action == "send":
+                self.action_send()
+            else:
+                self.action_new_line()
 
     async def _on_paste(self, event: events.Paste) -> None:
         event.prevent_default()

@@ -46,6 +46,22 @@ class ConversationView(VerticalScroll, can_focus=True):
         """The turns that are mounted, the oldest first."""
         return list(self.query_children(TurnView))
 
+    async def show_hint(self, text: str) -> None:
+        """Says something where there is no turn yet."""
+        await self.mount(Static(text, classes="conversation--empty", markup=False))
+
+    async def clear(self) -> None:
+        """Takes everything off the screen."""
+        self._hidden.clear()
+        await self.remove_children()
+
+    def page(self, step: int) -> None:
+        """Scrolls a page up (-1) or down (1)."""
+        if step > 0:
+            self.action_page_down()
+        else:
+            self.run_worker(self.action_earlier(), group="scroll", exclusive=True)
+
     async def add(self, view: TurnView) -> None:
         """Mounts a new turn at the end and unmounts what is too far up."""
         await self.query(".conversation--empty").remove()
@@ -60,7 +76,14 @@ class ConversationView(VerticalScroll, can_focus=True):
 
     async def show(self, conversation: Conversation, *, collapsed: bool) -> None:
         """Shows a conversation as it stands, in place of what was shown."""
-        nodes = [node for node in conversation.path() if node.turn is not None]
+        await self.show_until(conversation.last(), collapsed=collapsed)
+
+    async def show_until(self, node: Node | None, *, collapsed: bool) -> None:
+        """Shows the way to a turn, in place of what was shown."""
+        nodes: list[Node] = []
+        while node is not None and node.turn is not None:
+            nodes.insert(0, node)
+            node = node.parent
         self._hidden = nodes[:-MOUNTED]
         async with self.batch():
             await self.remove_children(TurnView)
@@ -79,7 +102,7 @@ class ConversationView(VerticalScroll, can_focus=True):
         turn = node.turn
         if turn is None:
             return
-        view = TurnView(turn.question, tuple(item.name for item in turn.attachments))
+        view = TurnView(turn.question, turn.attachments)
         view.collapsed_at_start = collapsed
         await self.mount(view, before=0 if first else None)
         view.show_turn(turn)

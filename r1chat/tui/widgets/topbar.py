@@ -33,6 +33,8 @@ class TopBar(Widget):
     """How much of it is loaded, 0 to 1, while it is being loaded."""
     used: reactive[int] = reactive(0)
     """Tokens of context in use."""
+    prompt: reactive[int] = reactive(0, repaint=False)
+    """Tokens of the prompt that is being answered."""
     speed: reactive[float] = reactive(0.0)
     """Tokens a second, as last measured."""
     label: reactive[str] = reactive("")

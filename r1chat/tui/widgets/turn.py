@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import Static
 
+from r1chat.attachments import Attachment
 from r1chat.conversation import Node, Turn
 from r1chat.engine.base import Continuation
 from r1chat.events import (
@@ -27,6 +30,7 @@ from r1chat.sanitize import line, sanitize
 from r1chat.tui import words
 from r1chat.tui.widgets.answer import AnswerView
 from r1chat.tui.widgets.thinking import ThinkingPane
+from r1chat.tui.widgets.versions import Versions
 
 _SLOW_PROMPT = 256
 
@@ -36,7 +40,7 @@ class TurnView(Vertical):
 
     Args:
         question: As it was asked.
-        attachments: Names of what went along.
+        attachments: What goes along.
     """
 
     DEFAULT_CSS = """
@@ -50,12 +54,12 @@ class TurnView(Vertical):
             background: $surface;
             border-left: thick $primary;
         }
-        .turn--versions, .turn--status {
+        .turn--status {
             height: auto;
             padding: 0 1;
             color: $text-muted;
         }
-        AnswerView { margin: 0 1; }
+        AnswerView { margin: 1 1 0 1; }
     }
     """
 
@@ -74,30 +78,31 @@ class TurnView(Vertical):
             """The turn."""
             return self.view
 
-    def __init__(self, question: str, attachments: tuple[str, ...] = ()) -> None:
+    def __init__(self, question: str, attachments: Sequence[Attachment] = ()) -> None:
         super().__init__()
         self.question = question
+        self.attachments = tuple(attachments)
         self.node: Node | None = None
         """Where the turn stands in the conversation, once its reply has ended."""
         self.collapsed_at_start = False
-        self._attachments = attachments
-        self._thinks = False
+        self._reply: Reply | None = None
 
     def compose(self) -> ComposeResult:
         """The question first; what has no text yet is not displayed."""
         shown = sanitize(self.question)
-        if self._attachments:
-            shown += "\n" + " ".join(f"[{line(name, 60)}]" for name in self._attachments)
+        if self.attachments:
+            shown += "\n" + " ".join(f"[{line(item.name, 60)}]" for item in self.attachments)
         yield Static(shown, markup=False, classes="turn--question")
-        yield Static("", markup=False, classes="turn--versions")
+        yield Versions()
         yield ThinkingPane()
         yield AnswerView()
         yield Static("", markup=False, classes="turn--status")
 
     def on_mount(self) -> None:
         """Hides what has nothing to show."""
-        self.query_one(".turn--versions").display = False
+        self.query_one(Versions).display = False
         self.thinking.display = False
+        self.answer.display = False
         self.query_one(".turn--status").display = bool(self.status)
 
     @property
@@ -140,7 +145,7 @@ class TurnView(Vertical):
                 self.thinking.finish(event)
             case AnswerText(text=text):
                 self.status = ""
-                self.answer.write(text)
+                self._write(text)
             case Reply():
                 self._end(event)
             case Notice(text=text):
@@ -152,22 +157,47 @@ class TurnView(Vertical):
         self.status = ""
         self.thinking.display = True
 
+    def _write(self, text: str) -> None:
+        self.answer.display = True
+        self.answer.write(text)
+
     def _end(self, reply: Reply) -> None:
+        if self.thinking.running:
+            # It was stopped in the middle of the thought, or there was none.
+            receipt = reply.receipt
+            ended_by = receipt.thought_ended_by or receipt.ended_by
+            spent = ThoughtEnded(ended_by, receipt.thought_tokens, receipt.thought_s)
+            self.thinking.finish(spent)
         self.answer.finish()
-        self.status = words.receipt(reply)
+        self._reply = reply
+        self.show_receipt()
+
+    def reopen(self) -> None:
+        """Drops the answer: the thought goes on."""
+        self.answer.reset()
+        self.answer.display = False
+
+    def show_receipt(self) -> None:
+        """Shows what the reply cost."""
+        if self._reply is not None:
+            self.status = words.receipt(self._reply)
 
     def fail(self, reason: str) -> None:
         """Says why there is no reply."""
+        if self.thinking.running:
+            self.thinking.finish(ThoughtEnded("error", 0, self.thinking.seconds))
         self.answer.finish()
         self.status = f"✗ {line(reason, 300)}"
 
     def place(self, node: Node) -> None:
         """Takes note of where the turn stands, and shows which version it is."""
         self.node = node
-        versions = self.query_one(".turn--versions", Static)
-        count = len(node.siblings)
-        versions.display = count > 1
-        versions.update(f"‹ {node.version}/{count} ›  alt+←/→")
+        self.query_one(Versions).show(node.version, len(node.siblings))
+
+    @on(Versions.Wanted)
+    def _version_wanted(self, event: Versions.Wanted) -> None:
+        event.stop()
+        self.post_message(self.VersionWanted(self, event.step))
 
     def show_thought(self, resume: Continuation) -> None:
         """Shows what is kept of a thought that is about to go on."""
@@ -188,5 +218,5 @@ class TurnView(Vertical):
             ended_by = receipt.thought_ended_by or receipt.ended_by
             ended = ThoughtEnded(ended_by, receipt.thought_tokens, receipt.thought_s)
             self.thinking.load(reply.thought, reply.injected, ended)
-        self.answer.write(reply.answer)
+        self._write(reply.answer)
         self._end(reply)

@@ -1,0 +1,129 @@
+"""Loads models on threads of their own; what was wished for last is what counts."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from textual.app import App
+from textual.message import Message
+
+from r1chat.engine.base import Engine
+from r1chat.errors import R1ChatError
+
+log = logging.getLogger(__name__)
+
+
+class Load(Protocol):
+    """What loads a model: `r1chat.compose.load`, or a test's own."""
+
+    def __call__(
+        self,
+        ref: str,
+        *,
+        ctx: int | None = None,
+        threads: int | None = None,
+        gpu_layers: int | None = None,
+        on_progress: Callable[[float], None] | None = None,
+    ) -> Engine:
+        """Loads a model."""
+
+
+def load_model(ref: str, **options: Any) -> Engine:  # noqa: ANN401  (as `compose.load` has them)
+    """Loads a model; llama.cpp is imported here, on the loader's thread, and not before."""
+    from r1chat.compose import load
+
+    return load(ref, **options)
+
+
+class Loader:
+    """Loads models for an app and tells it by messages.
+
+    Args:
+        app: Gets the messages.
+        load: Loads a model.
+    """
+
+    class Progress(Message):
+        """More of a model is loaded."""
+
+        def __init__(self, fraction: float) -> None:
+            super().__init__()
+            self.fraction = fraction
+            """0 to 1."""
+
+    class Loaded(Message):
+        """A model is there."""
+
+        def __init__(self, ref: str, engine: Engine) -> None:
+            super().__init__()
+            self.ref = ref
+            self.engine = engine
+
+    class Failed(Message):
+        """A model could not be loaded."""
+
+        def __init__(self, ref: str, reason: str) -> None:
+            super().__init__()
+            self.ref = ref
+            self.reason = reason
+            """One line."""
+
+    def __init__(self, app: App[Any], load: Load) -> None:
+        self._app = app
+        self._load = load
+        self._lock = threading.Lock()
+        self._number = 0
+        self._threads: list[threading.Thread] = []
+
+    @property
+    def busy(self) -> bool:
+        """Whether a model is being loaded or freed. It cannot be waited for at the end."""
+        return any(thread.is_alive() for thread in self._threads)
+
+    def begin(self, ref: str, *, old: Engine | None, **options: int | None) -> None:
+        """Loads a model in the background; what was being loaded before is dropped.
+
+        Args:
+            ref: The model.
+            old: Is closed first: there may not be room for two.
+            **options: More for the function that loads.
+        """
+        self._number += 1
+        arguments = (self._number, ref, old, options)
+        thread = threading.Thread(
+            target=self._work, args=arguments, name="r1chat-load", daemon=True
+        )
+        self._threads = [each for each in self._threads if each.is_alive()] + [thread]
+        thread.start()
+
+    def _work(
+        self, number: int, ref: str, old: Engine | None, options: dict[str, int | None]
+    ) -> None:
+        def progress(fraction: float) -> None:
+            if number == self._number:
+                self._app.post_message(self.Progress(fraction))
+
+        if old is not None:
+            old.close()
+        # One at a time: a dropped one must be gone before the next takes its memory.
+        with self._lock:
+            if number != self._number:
+                return
+            try:
+                engine = self._load(ref, on_progress=progress, **options)
+            except R1ChatError as error:
+                self._tell(number, self.Failed(ref, str(error)))
+                return
+            except Exception as error:
+                log.exception("a model could not be loaded")
+                reason = f"something went wrong ({type(error).__name__}); the log has the details"
+                self._tell(number, self.Failed(ref, reason))
+                return
+            if not self._tell(number, self.Loaded(ref, engine)):
+                engine.close()
+
+    def _tell(self, number: int, message: Message) -> bool:
+        return number == self._number and self._app.post_message(message)

@@ -1,0 +1,80 @@
+"""What the app remembers from one start to the next."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import replace
+from typing import TypeAlias
+
+from r1chat import settings
+from r1chat.engine.base import Sampling
+from r1chat.reasoning.budget import Budget
+from r1chat.settings import Settings
+
+log = logging.getLogger(__name__)
+
+Value: TypeAlias = str | int | float | None
+
+
+class Memory:
+    """The settings, as they are and as they are to be.
+
+    Args:
+        given: Settings that are not to be read from the file, nor saved.
+    """
+
+    def __init__(self, given: Settings | None = None) -> None:
+        self.settings, self.fault = settings.load() if given is None else (given, None)
+        self._saves = given is None and self.fault is None
+        """A file with a slip in it is the user's to mend, not ours to write over."""
+        self._lock = threading.Lock()
+        self.unsaved = False
+        """Whether something was changed since it was saved."""
+
+    def change(self, **values: Value) -> bool:
+        """Changes settings.
+
+        Returns:
+            Whether that is anything new that has to be saved.
+        """
+        changed = replace(self.settings, **values)  # type: ignore[arg-type]
+        if changed == self.settings:
+            return False
+        self.settings = changed
+        self.unsaved = self._saves
+        return self._saves
+
+    def save(self) -> None:
+        """Writes what was changed; from any thread. What cannot be saved holds for this time."""
+        with self._lock:
+            if not self.unsaved:
+                return
+            self.unsaved = False
+            try:
+                settings.save(self.settings)
+            except (OSError, ValueError) as error:
+                log.warning("settings not saved: %s", error)
+
+    @property
+    def sampling(self) -> Sampling:
+        """How tokens are chosen."""
+        chosen, usual = self.settings, Sampling()
+        return Sampling(
+            temperature=usual.temperature if chosen.temperature is None else chosen.temperature,
+            top_k=usual.top_k if chosen.top_k is None else chosen.top_k,
+            top_p=usual.top_p if chosen.top_p is None else chosen.top_p,
+            min_p=usual.min_p if chosen.min_p is None else chosen.min_p,
+        )
+
+    @property
+    def budget(self) -> Budget:
+        """How long a model may think."""
+        try:
+            return Budget.parse(self.settings.budget or "max", minimum=self.settings.min_think or 0)
+        except ValueError:
+            return Budget()
+
+    def keep_budget(self, budget: Budget) -> bool:
+        """Remembers how long a model may think; whether that is new."""
+        return self.change(budget=str(budget), min_think=budget.minimum or None)

@@ -1,0 +1,406 @@
+"""The way of a question on the screen: from the composer through a run to its turn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from textual import on
+from textual.app import ComposeResult
+from textual.screen import Screen
+from textual.timer import Timer
+from textual.widgets import Footer, Static
+
+from r1chat import attachments
+from r1chat.attachments import Attachment
+from r1chat.conversation import Node
+from r1chat.engine.base import Continuation, Engine
+from r1chat.errors import R1ChatError
+from r1chat.events import AnswerText, Evaluating, Event, Reply, ThoughtText
+from r1chat.reasoning.budget import Budget
+from r1chat.reasoning.control import Control
+from r1chat.sanitize import line
+from r1chat.session import Session
+from r1chat.tui.run import Run
+from r1chat.tui.widgets.composer import Composer
+from r1chat.tui.widgets.conversation import ConversationView
+from r1chat.tui.widgets.slider import BudgetSlider
+from r1chat.tui.widgets.topbar import TopBar
+from r1chat.tui.widgets.turn import TurnView
+
+if TYPE_CHECKING:
+    from r1chat.tui.app import R1ChatApp
+
+DRAINS = 20
+"""How often a second the screen takes what a run has brought."""
+LONG_S = 10.0
+"""A reply that took longer is announced where the terminal is not looked at."""
+MOST_ATTACHED = 16
+_BUSY = "The model is still at it: Escape stops it."
+_LOADING = "The model is still being loaded; the question before is waiting for it."
+_EMPTY = (
+    "Ask the model something and watch it think.\n\n"
+    "The slider below sets how long it may think; it can be moved while it does.\n"
+    "F1 explains the keys, Ctrl+P finds every command."
+)
+
+
+class AskingScreen(Screen[None]):
+    """Asks questions and shows what comes back."""
+
+    DEFAULT_CSS = """
+    AskingScreen {
+        #attached { height: auto; color: $text-muted; }
+        BudgetSlider { margin: 0 1; }
+        /* Where lines are few, they belong to the conversation. */
+        &.-low, &.-lowest {
+            ConversationView { padding: 0 1; }
+            Composer, Composer:focus { border: none; min-height: 1; max-height: 3; }
+        }
+        &.-lowest Footer, &.-lowest BudgetSlider { display: none; }
+    }
+    """
+    VERTICAL_BREAKPOINTS = [  # noqa: RUF012  (Textual declares it)
+        (0, "-lowest"),
+        (7, "-low"),
+        (16, "-high"),
+    ]
+
+    app: R1ChatApp
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.session: Session | None = None
+        self._run: Run | None = None
+        self._view: TurnView | None = None
+        """The turn that the run writes."""
+        self._timer: Timer | None = None
+        self._waiting: tuple[TurnView, tuple[Attachment, ...], Node | None] | None = None
+        """A question that was sent before the model was loaded."""
+        self._attached: list[Attachment] = []
+        self._replaces: Node | None = None
+        """The stopped version that the running reply goes on with."""
+        self._foreign: set[Node] = set()
+        """Turns of a model that is not loaded any more: none can be gone on with."""
+
+    def compose(self) -> ComposeResult:
+        """From the top: model, conversation, slider, composer, keys."""
+        yield TopBar()
+        yield ConversationView(id="conversation")
+        yield BudgetSlider(self.app.budget)
+        yield Static("", id="attached", markup=False)
+        yield Composer(id="composer")
+        yield Footer(show_command_palette=False, compact=True)
+
+    async def on_mount(self) -> None:
+        """The composer takes keys at once, whatever is still being loaded."""
+        self.query_one("#attached").display = False
+        await self.conversation.show_hint(_EMPTY)
+        self.composer.focus()
+        self._timer = self.set_interval(1 / DRAINS, self._drain, pause=True)
+
+    # -- parts --
+
+    @property
+    def conversation(self) -> ConversationView:
+        """The turns."""
+        return self.query_one(ConversationView)
+
+    @property
+    def composer(self) -> Composer:
+        """Where the question is written."""
+        return self.query_one(Composer)
+
+    @property
+    def slider(self) -> BudgetSlider:
+        """The thinking budget."""
+        return self.query_one(BudgetSlider)
+
+    @property
+    def topbar(self) -> TopBar:
+        """The line at the top."""
+        return self.query_one(TopBar)
+
+    @property
+    def running(self) -> bool:
+        """Whether a reply is under way."""
+        return self._run is not None
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is a model."""
+        return self.session is not None and self.app.engine is not None
+
+    @property
+    def thinking(self) -> bool:
+        """Whether the model is in its thought."""
+        view = self._view
+        return self._run is not None and view is not None and view.thinking.running
+
+    @property
+    def last(self) -> TurnView | None:
+        """The last turn on the screen."""
+        turns = self.conversation.turns
+        return turns[-1] if turns else None
+
+    # -- asking --
+
+    @on(Composer.Sent)
+    async def _sent(self, event: Composer.Sent) -> None:
+        if self.running or self._waiting is not None:
+            # Two questions were sent at once.
+            self.composer.give_back(event.text)
+            self.notify(_BUSY if self.running else _LOADING, timeout=3)
+            return
+        await self.take_text(event.text)
+
+    @on(Composer.Refused)
+    def _refused(self, event: Composer.Refused) -> None:
+        self.notify(event.reason, timeout=3)
+
+    async def take_text(self, text: str) -> None:
+        """Does what is to be done with what was written: asks."""
+        await self.ask(text)
+
+    async def ask(self, question: str, parent: Node | None = None) -> None:
+        """Puts a question, once there is a model.
+
+        Args:
+            question: The question.
+            parent: What it follows; by default the end of the conversation.
+        """
+        attached = tuple(self._attached)
+        self._attached.clear()
+        self._show_attached()
+        view = self.new_view(question, attached)
+        await self.conversation.add(view)
+        if not self.app.titled:
+            self.app.titled = question
+        if self.session is None or not self.ready:
+            view.status = "Waiting for the model"
+            self._waiting = (view, attached, parent)
+            self.composer.blocked = _LOADING
+            return
+        self.start(view, parent or self.session.conversation.last())
+
+    def new_view(self, question: str, attached: Sequence[Attachment]) -> TurnView:
+        """A turn to be mounted."""
+        view = TurnView(question, attached)
+        view.collapsed_at_start = self.app.thoughts_hidden
+        return view
+
+    def start(
+        self,
+        view: TurnView,
+        parent: Node,
+        resume: Continuation | None = None,
+        budget: Budget | None = None,
+    ) -> None:
+        """Has a turn's reply written.
+
+        Args:
+            view: The turn.
+            parent: What it follows.
+            resume: An earlier reply to go on from.
+            budget: How long it may think; by default as the slider says.
+        """
+        session = self.session
+        if session is None:
+            return
+        control = Control(budget or self.slider.value)
+        view.begin(control.budget)
+        self._view = view
+        self.composer.blocked = _BUSY
+        self._run = Run(
+            lambda: session.ask(
+                view.question,
+                control=control,
+                sampling=self.app.sampling,
+                max_answer=self.app.settings.max_answer,
+                attachments=view.attachments,
+                parent=parent,
+                resume=resume,
+            ),
+            control,
+            pace=self.app.pace,
+        )
+        if self._timer is not None:
+            self._timer.resume()
+        self.refresh_bindings()
+
+    # -- the model --
+
+    def loaded(self, engine: Engine) -> None:
+        """Goes on with another model, or begins with the first."""
+        before = self.session
+        self.session = Session(engine)
+        if before is not None:
+            before.conversation.forget_tokens()
+            self.session.conversation = before.conversation
+            self._foreign = set(before.conversation.nodes())
+        self.topbar.info = engine.info
+        self.topbar.loading = None
+        self.topbar.used = 0
+        self.topbar.speed = 0.0
+        self.slider.tokens_per_s = None
+        self.refresh_bindings()
+        if self._waiting is not None:
+            (view, _, parent), self._waiting = self._waiting, None
+            self.start(view, parent or self.session.conversation.last())
+
+    async def begin_anew(self) -> None:
+        """Begins another conversation with the same model."""
+        if self.app.engine is not None:
+            self.session = Session(self.app.engine)
+        self._waiting = None
+        self.composer.blocked = ""
+        self._foreign.clear()
+        self.topbar.used = 0
+        await self.conversation.clear()
+        await self.conversation.show_hint(_EMPTY)
+        self.app.titled = ""
+        self.composer.focus()
+
+    def unloaded(self, label: str) -> None:
+        """There is no model now; a question that is asked waits for one."""
+        self.topbar.loading = 0.0
+        self.topbar.label = label
+        self.topbar.info = None
+
+    def not_loaded(self) -> None:
+        """Says where a model can be had."""
+        self.topbar.loading = None
+        self.topbar.label = "No model · F3 picks one"
+        if self._waiting is not None:
+            self._waiting[0].status = "Waiting for a model: F3 picks one"
+
+    # -- while it runs --
+
+    def _drain(self) -> None:
+        run, view = self._run, self._view
+        if run is None or view is None:
+            return
+        was_thinking = self.thinking
+        for event in run.take():
+            view.take(event)
+            self._take_note(event)
+        if run.finished:
+            self._finish(run, view)
+        elif was_thinking != self.thinking:
+            self.refresh_bindings()
+
+    def _take_note(self, event: Event) -> None:
+        """Keeps the slider and the meter up to date."""
+        match event:
+            case Evaluating(total=total):
+                self.topbar.prompt = total
+            case ThoughtText(tokens=tokens):
+                self.slider.used = tokens
+                self.topbar.used = self.topbar.prompt + tokens
+            case AnswerText(tokens=tokens):
+                self.topbar.used = self.topbar.prompt + self.slider.used + tokens
+            case Reply():
+                self._take_receipt(event)
+            case _:
+                pass
+
+    def _take_receipt(self, reply: Reply) -> None:
+        receipt = reply.receipt
+        self.topbar.used = receipt.prompt_tokens + len(reply.ids)
+        if receipt.tokens_per_s > 0:
+            self.topbar.speed = self.slider.tokens_per_s = receipt.tokens_per_s
+        if receipt.thought_s + receipt.answer_s >= LONG_S:
+            self.app.announce("The model has answered.")
+
+    def _finish(self, run: Run, view: TurnView) -> None:
+        if self._timer is not None:
+            self._timer.pause()
+        self._run = None
+        self.composer.blocked = ""
+        self.slider.used = 0
+        session = self.session
+        if run.error is not None:
+            view.fail(run.error)
+        elif session is not None:
+            if self._replaces is not None:
+                session.conversation.remove(self._replaces)
+            view.place(session.conversation.last())
+        self._replaces = None
+        self.refresh_bindings()
+        self.finished(view)
+
+    def finished(self, view: TurnView) -> None:
+        """What is to be done once a reply has ended."""
+
+    @on(BudgetSlider.Changed)
+    def _budget_moved(self, event: BudgetSlider.Changed) -> None:
+        self.app.budget = event.budget
+        if self._run is not None and self._view is not None:
+            self._run.control.budget = event.budget
+            self._view.thinking.budget = event.budget
+
+    # -- attachments --
+
+    @on(Composer.Attach)
+    def _attach_pasted(self, event: Composer.Attach) -> None:
+        if event.path is not None:
+            self.attach_file(str(event.path))
+            return
+        name = f"pasted text {len(self._attached) + 1}"
+        try:
+            attachments.check_size(event.text.encode(errors="replace"), name)
+        except R1ChatError as error:
+            self.notify(str(error), severity="error", markup=False)
+            return
+        self._add(Attachment(name, event.text))
+
+    def attach_file(self, path: str) -> None:
+        """Attaches a text file to the next question, or says why not."""
+        try:
+            found = attachments.read_file(path)
+        except R1ChatError as error:
+            self.notify(line(str(error), 300), severity="error", markup=False)
+            return
+        self._add(found)
+
+    def _add(self, found: Attachment) -> None:
+        if len(self._attached) >= MOST_ATTACHED:
+            self.notify(f"More than {MOST_ATTACHED} attachments are too many.", severity="warning")
+            return
+        self._attached.append(found)
+        self._show_attached()
+        self.refresh_bindings()
+
+    def detach(self) -> None:
+        """Takes the last attachment away again."""
+        if self._attached:
+            self._attached.pop()
+            self._show_attached()
+            self.refresh_bindings()
+
+    def _show_attached(self) -> None:
+        shown = self.query_one("#attached", Static)
+        names = "  ".join(
+            f"[{line(item.name, 40)}, {len(item.text):,} characters]" for item in self._attached
+        )
+        shown.update(f" Attached: {names}  (Escape takes the last away)")
+        shown.display = bool(self._attached)
+
+    def allowance(self, spent_tokens: int, spent_s: float) -> Budget:
+        """The budget of a reply that goes on: what is spent counts, but never all of it.
+
+        Args:
+            spent_tokens: Tokens of the thought so far.
+            spent_s: Its seconds so far.
+        """
+        budget = self.slider.value
+        if budget.tokens is not None and spent_tokens >= budget.tokens:
+            return replace(budget, tokens=spent_tokens + max(budget.tokens, _LEAST_MORE))
+        if budget.seconds is not None and spent_s >= budget.seconds:
+            return replace(budget, seconds=spent_s + budget.seconds)
+        return budget
+
+
+_LEAST_MORE = 256
+"""Tokens that a thought goes on for at least where the user wants more of it."""

@@ -1,0 +1,98 @@
+"""The themes in the app: the first one at once, the others after the first frame."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from textual.app import App
+from textual.theme import Theme
+
+from r1chat import paths
+from r1chat.sanitize import line
+from r1chat.tui.screens.pick import Choice
+
+if TYPE_CHECKING:
+    from r1chat import themes
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+DEFAULT = "midnight"
+_MOST_FAILURES = 5
+
+
+class Themes:
+    """Registers the themes with an app and shows them.
+
+    Args:
+        app: The app.
+    """
+
+    def __init__(self, app: App[Any]) -> None:
+        self._app = app
+        self._themes: dict[str, themes.Theme] = {}
+        self._wanted = DEFAULT
+
+    def begin(self, wanted: str | None) -> None:
+        """Shows a theme before the first frame.
+
+        A shipped one is taken as its file has it: the checker takes longer to import than the
+        first frame takes to draw, and the tests have checked these files.
+        """
+        self._wanted = wanted or DEFAULT
+        path = paths.shipped_themes() / f"{self._wanted}.toml"
+        if self._wanted.replace("-", "").isalnum() and path.is_file() and not _has_own():
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+            self._register(values)
+            self._app.theme = values["name"]
+        else:
+            self.load_all()
+
+    def load_all(self) -> None:
+        """Reads all themes, the user's own among them; names those that failed in one toast."""
+        if self._themes:
+            return
+        from r1chat import themes
+
+        self._themes, failures = themes.load()
+        for theme in self._themes.values():
+            self._register(theme.model_dump())
+        if self._app.theme not in self._themes and self._themes:
+            known = self._wanted in self._themes
+            self.show(self._wanted if known else next(iter(self._themes)))
+        if failures:
+            text = "\n".join(line(failure, 200) for failure in failures[:_MOST_FAILURES])
+            self._app.notify(text, title="Themes left out", severity="warning", markup=False)
+
+    def show(self, name: str) -> None:
+        """Shows a theme."""
+        self._app.theme = name
+
+    def choices(self) -> list[Choice]:
+        """All themes, to pick from."""
+        self.load_all()
+        return [
+            Choice(name, name, theme.description or ("dark" if theme.dark else "light"))
+            for name, theme in self._themes.items()
+        ]
+
+    def _register(self, values: dict[str, Any]) -> None:
+        values = {name: value for name, value in values.items() if name != "description"}
+        thinking = values.pop("thinking")
+        values["variables"] = {
+            **values.get("variables", {}),
+            "thought": thinking["text"],
+            "injected": thinking["injected"],
+            "wait": thinking["wait"],
+        }
+        self._app.register_theme(Theme(**values))
+
+
+def _has_own() -> bool:
+    try:
+        return any(paths.user_themes().glob("*.toml"))
+    except OSError:
+        return False
