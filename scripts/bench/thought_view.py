@@ -3,13 +3,15 @@
 
 An app with nothing but the pane runs in a pty. A thread of it writes tokens at a steady rate; how
 many stand there already differs. The app counts the CPU time of its process meanwhile, and this
-process presses a key 20 times a second and reads the screen. "idle" is the same app, keys and
-all, with no text coming: what Textual takes by itself. The CPU a token is the rest.
+process presses a key 20 times a second and reads the screen. Two references run back to back:
+"idle" is the same app, keys and all, with no text coming: what Textual takes by itself; the CPU a
+token is the rest. "bare" is a process that only reads keys from its pty: what the machine takes.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import fcntl
 import json
 import os
@@ -22,6 +24,7 @@ import tempfile
 import termios
 import threading
 import time
+import tty
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
@@ -71,6 +74,17 @@ def child(case: Case, out: Path) -> None:
 
     handled: list[float] = []
     spent: list[float] = []
+    longest = 0.0
+    run = asyncio.Handle._run  # noqa: SLF001 - there is no other place to time every step
+
+    def timed(handle: asyncio.Handle) -> None:
+        nonlocal longest
+        before = time.thread_time()
+        run(handle)
+        if len(spent) == 1:
+            longest = max(longest, time.thread_time() - before)
+
+    asyncio.Handle._run = timed  # type: ignore[method-assign]  # noqa: SLF001
 
     class Bench(App[None]):
         ENABLE_COMMAND_PALETTE = False
@@ -89,13 +103,13 @@ def child(case: Case, out: Path) -> None:
         def produce(self, pane: ThinkingPane) -> None:
             time.sleep(2)
             began = time.monotonic()
+            spent.append(began)
             cpu = time.process_time()
             for at, token in enumerate(tokens(case.count)):
                 time.sleep(max(0.0, began + at / RATE - time.monotonic()))
                 if case.rate:
                     pane.write(token, case.before + at + 1)
-            spent.append(time.process_time() - cpu)
-            spent.append(time.monotonic() - began)
+            spent.extend((time.monotonic(), time.process_time() - cpu))
             self.call_from_thread(pane.finish, ThoughtEnded("natural", case.count, 1.0))
             self.call_from_thread(self.exit)
 
@@ -104,7 +118,20 @@ def child(case: Case, out: Path) -> None:
                 handled.append(time.monotonic())
 
     Bench().run()
-    out.write_text(json.dumps([spent, handled]), "utf-8")
+    out.write_text(json.dumps([[*spent, longest], handled]), "utf-8")
+
+
+def bare(case: Case, out: Path) -> None:
+    """Reads keys and does nothing else."""
+    tty.setraw(0)
+    os.write(1, b"ready")
+    time.sleep(2)
+    handled: list[float] = []
+    began = time.monotonic()
+    while (left := began + case.count / RATE - time.monotonic()) > 0:
+        if select.select([0], [], [], left)[0]:
+            handled += [time.monotonic()] * len(os.read(0, 64))
+    out.write_text(json.dumps([[began, time.monotonic(), 0.0, 0.0], handled]), "utf-8")
 
 
 class Result(NamedTuple):
@@ -112,6 +139,8 @@ class Result(NamedTuple):
 
     cpu_ms: float
     """A token, the idle app's included."""
+    longest_ms: float
+    """CPU of the longest step of the event loop: what a key may have to wait for."""
     keys_ms: list[float]
     slow: float
     """How much longer than planned the producer took; near 1 on a machine that keeps up."""
@@ -131,9 +160,14 @@ def measure(case: Case) -> Result:
         if not out.exists():
             message = f"the app did not get through: {case.name}"
             raise SystemExit(message)
-        (cpu_s, wall_s), handled = json.loads(out.read_text("utf-8"))
-    keys = sorted((end - start) * 1000 for start, end in zip(pressed, handled, strict=False))
-    return Result(cpu_s / case.count * 1000, keys, wall_s * RATE / case.count)
+        (began, ended, cpu_s, longest_s), handled = json.loads(out.read_text("utf-8"))
+    keys = [
+        (end - start) * 1000
+        for start, end in zip(pressed, handled, strict=False)
+        if began <= start and end <= ended
+    ]
+    late = (ended - began) * RATE / case.count
+    return Result(cpu_s / case.count * 1000, longest_s * 1000, sorted(keys), late)
 
 
 def press(terminal: int, pid: int, limit_s: float) -> list[float]:
@@ -174,7 +208,9 @@ def main() -> None:
     """Reads the arguments and prints the table."""
     if sys.argv[1:2] == ["--child"]:
         name, before, count, rate, is_open, out = sys.argv[2:]
-        child(Case(name, int(before), int(count), int(rate), is_open == "1"), Path(out))
+        case = Case(name, int(before), int(count), int(rate), is_open == "1")
+        run = bare if name == "bare" else child
+        run(case, Path(out))
         return
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one round of 500 tokens a case")
@@ -183,6 +219,7 @@ def main() -> None:
     options = parser.parse_args()
     count, rounds = (500, 1) if options.quick else (1000, options.rounds)
     cases = [
+        Case("bare", 0, count, 0, is_open=True),
         Case("idle", FEW, count, 0, is_open=True),
         Case(f"open, {FEW:,}", FEW - count // 2, count, RATE, is_open=True),
         Case(f"open, {MANY:,}", MANY - count // 2, count, RATE, is_open=True),
@@ -203,18 +240,27 @@ def main() -> None:
     rows = []
     for name, some in results.items():
         keys = sorted(key for result in some for key in result.keys_ms)
-        own = name != "idle"
+        own = name not in {"bare", "idle"}
         rows.append(
             [
                 name,
-                f"{cpu[name]:.2f} ms" if own else f"({idle:.2f} ms)",
+                f"{cpu[name]:.2f} ms" if own else f"({cpu[name] + idle:.2f} ms)",
                 report.verdict(round(cpu[name], 2), CPU_BAR_MS) if own else "",
+                f"{max(result.longest_ms for result in some):.1f} ms",
                 f"{at_percent(keys, 50):.1f} / {at_percent(keys, 99):.1f} ms",
-                report.verdict(round(at_percent(keys, 99), 1), KEY_BAR_MS),
+                report.verdict(round(at_percent(keys, 99), 1), KEY_BAR_MS) if own else "",
                 f"{max(result.slow for result in some):.2f}",
             ]
         )
-    head = ["thought", "CPU a token", "bar", "key to handler: median / p99", "bar", "late"]
+    head = [
+        "thought",
+        "CPU a token",
+        "bar",
+        "longest step",
+        "key to handler: median / p99",
+        "bar",
+        "late",
+    ]
     print(report.table(head, rows))
     growth = cpu[f"open, {MANY:,}"] / cpu[f"open, {FEW:,}"]
     print(

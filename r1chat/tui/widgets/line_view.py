@@ -46,7 +46,7 @@ class LineView(ScrollView, can_focus=True):
         color: $text-muted;
 
         &:focus {
-            background-tint: $foreground 4%;
+            background: $foreground 4%;
             scrollbar-color: $primary;
         }
         & > .line-view--injected {
@@ -59,7 +59,7 @@ class LineView(ScrollView, can_focus=True):
         }
         & > .line-view--cursor {
             color: $text;
-            background: $boost;
+            background: $foreground 10%;
         }
     }
     """
