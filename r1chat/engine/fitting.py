@@ -50,15 +50,21 @@ def fit(
     Raises:
         PromptError: If the question alone leaves no room for a reply.
     """
-    dropped = 0
+    fewer = [messages]
+    while (shorter := without_oldest_turn(fewer[-1])) != fewer[-1]:
+        fewer.append(shorter)
+    # By halves: a template may cost a child process for every number of turns that is tried.
+    dropped, most = 0, len(fewer) - 1
     prompt = build(messages)
-    while len(prompt.ids) + wanted > capacity:
-        fewer = without_oldest_turn(messages)
-        if fewer == messages:
-            break
-        messages = fewer
-        dropped += 1
-        prompt = build(messages)
+    if len(prompt.ids) + wanted > capacity:
+        dropped = min(1, most)
+        while dropped < most:
+            middle = (dropped + most) // 2
+            if len(build(fewer[middle]).ids) + wanted <= capacity:
+                most = middle
+            else:
+                dropped = middle + 1
+        prompt = build(fewer[dropped])
     if len(prompt.ids) + LEAST_REPLY > capacity:
         message = (
             f"the question is too long: {len(prompt.ids)} tokens, and a context of {capacity} has "
