@@ -17,6 +17,10 @@ Unit: TypeAlias = Literal["tokens", "seconds"]
 
 _MINUTE = 60
 _HOUR = 3600
+_ROOM_FOR_FIGURE = 13
+_ROOM_FOR_MEANING = 14
+_SHORTEST_TRACK = 20
+_MARK = _GAP = 2
 _LONG = 10 * _MINUTE
 """From here on the seconds of a time do not matter."""
 
@@ -148,8 +152,11 @@ def convert(budget: Budget, unit: Unit, tokens_per_s: float | None) -> Budget:
     if not figure:
         return with_figure(budget, figure, unit)
     if tokens_per_s:
-        figure = figure / tokens_per_s if unit == "seconds" else round(figure * tokens_per_s)
-        figure = max(round(figure, 3), 0.001)
+        # What was a little must not become off.
+        if unit == "seconds":
+            figure = max(round(figure / tokens_per_s, 3), 0.001)
+        else:
+            figure = max(round(figure * tokens_per_s), 1)
     else:
         share = SCALES[other].position(figure) / SCALES[other].last
         scale = SCALES[unit]
@@ -195,3 +202,45 @@ def describe(budget: Budget, unit: Unit, tokens_per_s: float | None) -> tuple[st
         return text, f"≈ {write_seconds(figure / tokens_per_s)}" if tokens_per_s else ""
     text = write_seconds(figure) + (f", min {least}" if least else "")
     return text, f"≈ {write_tokens(figure * tokens_per_s)}" if tokens_per_s else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What there is room for in the line of a slider.
+
+    Attributes:
+        label: Whether for its label.
+        meaning: Whether for what the figure means.
+        ends: Whether for "off" and "max" at the ends of the track.
+        track: Columns of the track.
+    """
+
+    label: bool
+    meaning: bool
+    ends: bool
+    track: int
+
+
+def share_out(width: int, *, label: int, figure: int, meaning: int) -> Room:
+    """Shares out the columns of a line: the track comes first, then the ends, then the rest.
+
+    Args:
+        width: Columns of the line.
+        label: Columns of the label.
+        figure: Columns of the figure, which always stands there.
+        meaning: Columns of what it means; 0 where nothing is known.
+    """
+    # The usual widths are reserved, so that the track keeps still while the figure changes.
+    meaning = max(meaning, _ROOM_FOR_MEANING) if meaning else 0
+    always = _MARK + _GAP + max(figure, _ROOM_FOR_FIGURE)
+    ends = len("off  max")
+    track = width - always
+    for has_label, has_meaning, has_ends in (
+        (True, True, True),
+        (False, True, True),
+        (False, False, True),
+    ):
+        track = width - always - label * has_label - meaning * has_meaning - ends * has_ends
+        if track >= _SHORTEST_TRACK:
+            return Room(has_label, has_meaning and meaning > 0, has_ends, track)
+    return Room(label=False, meaning=False, ends=False, track=max(1, width - always))

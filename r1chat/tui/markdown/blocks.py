@@ -8,10 +8,23 @@ from markdown_it.token import Token
 from textual.content import Content
 from textual.highlight import ANSIDarkHighlightTheme, HighlightTheme, highlight
 
+from r1chat.tui.markdown.code import language_of
 from r1chat.tui.markdown.cuts import Piece
+from r1chat.tui.markdown.display import Display
 from r1chat.tui.markdown.inline import content_of
 from r1chat.tui.markdown.parser import parse
-from r1chat.tui.markdown.rows import Block, Display, Line, Margin, Table
+from r1chat.tui.markdown.rows import Block, Line, Margin
+from r1chat.tui.markdown.tables import Table
+
+
+class _Theme(HighlightTheme):
+    """Textual's colours for code, without its underlining of every call."""
+
+    STYLES = {  # noqa: RUF012 - declared by Textual, and not as a class's
+        kind: style.replace("underline", "").strip()
+        for kind, style in HighlightTheme.STYLES.items()
+    }
+
 
 BULLETS = "•◦▪"
 _TAB = 4
@@ -55,7 +68,7 @@ class _Writer:
         self._piece = piece
         self.code = first_code
         """The number of the next code."""
-        self._theme = ANSIDarkHighlightTheme if ansi else HighlightTheme
+        self._theme = ANSIDarkHighlightTheme if ansi else _Theme
         self._levels: list[_Level] = []
         self._lists: list[_List] = []
         self._gap = False
@@ -140,7 +153,7 @@ class _Writer:
 
     def _put_code(self, token: Token) -> None:
         code = token.content.rstrip("\n").expandtabs(_TAB)
-        language = (token.info.split() or [""])[0]
+        language = language_of(token)
         margin = self._margin()
         bar = Content.styled("│ ", "answer--rule")
         if not (self._piece.joined and not self._blocks):

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 LONG_LIST = 600
 """Characters from which a list is cut before its next item."""
-LONG_CODE = 40
-"""Lines from which code is cut."""
+LONG_CODE = 12
+"""Lines from which code is cut: to colour it costs far more than to read it."""
 
 _FENCE = re.compile(r"( {0,3})(`{3,}|~{3,})([^\n]*)$")
 _ITEM = re.compile(r"( {0,3})([-+*]|\d{1,9}[.)])(?: |$)")
@@ -62,6 +62,7 @@ class Cutter:
         Returns:
             The pieces that are complete now.
         """
+        self.closed = False
         *lines, self._unread = (self._unread + text).split("\n")
         done: list[Piece] = []
         for line in lines:

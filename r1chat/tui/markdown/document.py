@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from r1chat.tui.markdown.blocks import blocks_of
 from r1chat.tui.markdown.cuts import Cutter, Piece
 from r1chat.tui.markdown.rows import Block, Line
+
+_OVER_LINES = ('"""', "'''", "/*", "`", "<!--", "{-", "(*", "--[[", "=begin")
+"""What begins a text or a comment of several lines in one language or another."""
 
 
 class Document:
@@ -30,9 +32,13 @@ class Document:
             self._add(self._cutter.feed(text))
 
     def close(self) -> None:
-        """Ends the text. Code that was shown in pieces is coloured as a whole now."""
+        """Ends the text.
+
+        Code that was coloured in pieces is coloured as a whole now, where that may matter.
+        """
         self._add(self._cutter.close())
-        if self._joined:
+        source = "".join(self._source)
+        if self._joined and any(sign in source for sign in _OVER_LINES):
             self.reread()
 
     def reread(self) -> None:
@@ -92,6 +98,9 @@ class Document:
             self._joined = self._joined or piece.joined
 
     def _read(self, piece: Piece) -> tuple[list[Block], int]:
+        # The parsers are not needed before the first answer, nor is the time to import them.
+        from r1chat.tui.markdown.blocks import blocks_of
+
         blocks, codes = blocks_of(piece, first_code=self._codes + 1, ansi=self.ansi)
         if blocks and self._fixed and not piece.tight:
             blocks.insert(0, Line(Content("")))

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from markdown_it.token import Token
 from textual.content import Content, Span
 
+from r1chat.sanitize import sanitize
+
 _STYLES = {
     "em_open": "answer--em",
     "strong_open": "answer--strong",
@@ -23,6 +25,8 @@ class _Text:
         self.length = 0
 
     def add(self, text: str, style: str = "") -> None:
+        # Entities such as &#x202e; are signs only now.
+        text = sanitize(text)
         if style and text:
             self.spans.append(Span(self.length, self.length + len(text), style))
         self.parts.append(text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -26,8 +25,10 @@ from r1chat.tui.markdown.rows import Row
 
 SHORTEST_WAIT = 0.05
 """Seconds between two flushes at least."""
+LONGEST_WAIT = 0.2
 COSTS = 4
-"""A flush waits so many times as long as the last one took, which leaves the time to others."""
+"""A flush waits so many times as long as the last one kept the processor, which leaves the rest of
+the time to keys."""
 
 
 @dataclass(slots=True)
@@ -45,7 +46,6 @@ class AnswerView(Widget, can_focus=True):
 
     Args:
         text: What there is of the answer already; it is complete then.
-        clock: Tells the seconds; for tests.
         name: The name of the widget.
         id: The id of the widget.
         classes: The classes of the widget.
@@ -63,13 +63,13 @@ class AnswerView(Widget, can_focus=True):
         & > .answer--em { text-style: italic; }
         & > .answer--struck { text-style: strike; }
         & > .answer--code { color: $text-warning; background: $warning 10%; }
-        & > .answer--block { background: $boost; }
-        & > .answer--code-head { color: $text-muted; }
+        & > .answer--block { background: $foreground 5%; }
+        & > .answer--code-head { color: $foreground 60%; }
         & > .answer--bullet { color: $text-primary; }
         & > .answer--rule { color: $foreground 40%; }
         & > .answer--table-head { text-style: bold; }
         & > .answer--link { text-style: underline; }
-        & > .answer--address { color: $text-muted; }
+        & > .answer--address { color: $foreground 60%; }
         & > .answer--math { color: $text-accent; }
         & > .answer--boxed { color: $text-success; text-style: bold; }
         & > .answer--raw { color: $foreground; }
@@ -132,18 +132,17 @@ class AnswerView(Widget, can_focus=True):
         self,
         text: str = "",
         *,
-        clock: Callable[[], float] = time.monotonic,
         name: str | None = None,
         id: str | None = None,  # noqa: A002 - Textual's name for it
         classes: str | None = None,
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
-        self._clock = clock
         self._sanitizer = Sanitizer()
         self._source: list[str] = []
         self._waiting: list[str] = []
         self._document = Document()
         self._streaming = False
+        self._ready = False
         self._timer: Timer | None = None
         self._flushed_at = float("-inf")
         self._cost = 0.0
@@ -176,8 +175,9 @@ class AnswerView(Widget, can_focus=True):
         """Takes the next piece of the answer; it is shown soon."""
         self._streaming = True
         self._take(self._sanitizer.feed(text))
-        if self.is_mounted and self._waiting and self._timer is None:
-            wait = self._flushed_at + max(SHORTEST_WAIT, COSTS * self._cost) - self._clock()
+        if self._ready and self._waiting and self._timer is None:
+            pause = min(max(SHORTEST_WAIT, COSTS * self._cost), LONGEST_WAIT)
+            wait = self._flushed_at + pause - time.monotonic()
             self._timer = self.set_timer(max(wait, 0.001), self._flush)
 
     def finish(self) -> None:
@@ -205,6 +205,7 @@ class AnswerView(Widget, can_focus=True):
 
     def on_mount(self) -> None:
         """Shows what was written before."""
+        self._ready = True
         self._flush()
 
     def _flush(self) -> None:
@@ -212,19 +213,19 @@ class AnswerView(Widget, can_focus=True):
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
-        if not self.is_mounted:
+        if not self._ready:
             return
-        begun = self._clock()
+        begun = time.thread_time()
         self._document.ansi = self.app.native_ansi_color
         self._document.feed("".join(self._waiting))
         self._waiting.clear()
-        if not self._streaming:
+        if self._source and not self._streaming:
             self._document.close()
         height = self._height
         self._build()
         self.refresh(layout=self._height != height)
-        self._flushed_at = self._clock()
-        self._cost = self._flushed_at - begun
+        self._flushed_at = time.monotonic()
+        self._cost = time.thread_time() - begun
 
     def _build(self) -> None:
         """Brings the rows up to date with the document; those that are certain are kept."""

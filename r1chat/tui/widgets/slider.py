@@ -14,16 +14,12 @@ from textual.widget import Widget
 
 from r1chat.reasoning.budget import Budget
 from r1chat.tui import scale
-from r1chat.tui.scale import Unit
+from r1chat.tui.scale import Room, Unit
 
 LABEL = "Thinking budget"
 LABEL_MINIMUM = "At least"
 BIG_STEP = 4
 _LONGEST_TYPED = 7
-_ROOM_FOR_FIGURE = 13
-_ROOM_FOR_MEANING = 14
-_TRACK = 20
-"""Columns below which the track gives way to nothing more: what stands beside it is left out."""
 
 
 class BudgetSlider(Widget, can_focus=True):
@@ -92,9 +88,9 @@ class BudgetSlider(Widget, can_focus=True):
     """Tokens of thought so far."""
     used_s: reactive[float] = reactive(0.0)
     """Seconds of thought so far."""
-    editing_minimum: reactive[bool] = reactive(default=False)
+    editing_minimum: reactive[bool] = reactive(default=False, bindings=True)
     """Whether the keys move the minimum."""
-    typed: reactive[str] = reactive("")
+    typed: reactive[str] = reactive("", bindings=True)
     """The figure that is being typed."""
 
     class Changed(Message):
@@ -162,14 +158,6 @@ class BudgetSlider(Widget, can_focus=True):
         if action == "drop":
             return bool(self.typed) or self.editing_minimum
         return True
-
-    def watch_typed(self) -> None:
-        """Has the footer show the keys that apply."""
-        self.refresh_bindings()
-
-    def watch_editing_minimum(self) -> None:
-        """Has the footer show the keys that apply."""
-        self.refresh_bindings()
 
     # What the keys do.
 
@@ -330,30 +318,20 @@ class BudgetSlider(Widget, can_focus=True):
             return f"min {scale.write_tokens(self.value.minimum)}", ""
         return scale.describe(self.value, self.unit, self.tokens_per_s)
 
-    def _room(self) -> tuple[bool, bool, bool, int]:
-        """What there is room for: label, meaning, ends; and the track's columns."""
+    def _room(self) -> Room:
         figure, meaning = self._texts()
-        figure_room = max(len(figure), _ROOM_FOR_FIGURE)
-        meaning_room = max(len(meaning) + 1, _ROOM_FOR_MEANING)
-        if not self.tokens_per_s and not meaning:
-            meaning_room = 0
-        label_room = len(LABEL) + 2
-        for label, means, ends in (
-            (True, True, True),
-            (False, True, True),
-            (False, False, True),
-            (False, False, False),
-        ):
-            beside = label_room * label + meaning_room * means + 8 * ends + 2 + 2 + figure_room
-            width = self.content_size.width - beside
-            if width >= _TRACK:
-                return label, means and meaning_room > 0, ends, width
-        return False, False, False, max(1, width)
+        means = bool(self.tokens_per_s or meaning)
+        return scale.share_out(
+            self.content_size.width,
+            label=len(LABEL) + 2,
+            figure=len(figure),
+            meaning=len(meaning) + 1 if means else 0,
+        )
 
     def _track(self) -> tuple[int, int]:
         """The first column of the track, and how many it has."""
-        label, _, ends, width = self._room()
-        return 2 + (len(LABEL) + 2) * label + 4 * ends, width
+        room = self._room()
+        return 2 + (len(LABEL) + 2) * room.label + 4 * room.ends, room.track
 
     def _budget_column(self, width: int) -> int:
         figure = scale.figure_of(self.value, self.unit)
@@ -376,23 +354,23 @@ class BudgetSlider(Widget, can_focus=True):
 
     def render(self) -> Content:
         """Draws the line."""
-        label, means, ends, width = self._room()
+        room = self._room()
         figure, meaning = self._texts()
         part = self.get_visual_style
         parts: list[Content] = [
             Content.styled("▸ " if self.has_focus else "  ", part("slider--thumb"))
         ]
-        if label:
+        if room.label:
             name = LABEL_MINIMUM if self.editing_minimum else LABEL
             parts.append(Content.styled(name.ljust(len(LABEL) + 2), part("slider--label")))
-        if ends:
+        if room.ends:
             parts.append(Content.styled("off ", part("slider--label")))
-        parts.append(self._draw_track(width))
-        if ends:
+        parts.append(self._draw_track(room.track))
+        if room.ends:
             parts.append(Content.styled(" max", part("slider--label")))
         style = part("slider--typed") if self.typed else self.visual_style
         parts += [Content("  "), Content.styled(figure, style)]
-        if means and meaning:
+        if room.meaning and meaning:
             parts += [Content(" "), Content.styled(meaning, part("slider--meaning"))]
         return Content("").join(parts)
 

@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from r1chat.reasoning.budget import LIMIT_SECONDS, LIMIT_TOKENS, Budget
+from r1chat.tui import scale
+from r1chat.tui.scale import SECONDS, TOKENS, Scale
+
+SCALES = st.sampled_from([TOKENS, SECONDS])
+UNITS = st.sampled_from(["tokens", "seconds"])
+
+
+@st.composite
+def scales_and_figures(draw: st.DrawFn) -> tuple[Scale, float]:
+    which = draw(SCALES)
+    if which is TOKENS:
+        return which, draw(st.integers(0, LIMIT_TOKENS))
+    return which, draw(st.integers(0, int(LIMIT_SECONDS * 1000))) / 1000
+
+
+@st.composite
+def budgets(draw: st.DrawFn) -> Budget:
+    kind = draw(st.sampled_from(["tokens", "seconds", "max"]))
+    if kind == "tokens":
+        tokens = draw(st.integers(0, LIMIT_TOKENS))
+        return Budget(tokens=tokens, minimum=draw(st.integers(0, tokens)))
+    minimum = draw(st.integers(0, LIMIT_TOKENS))
+    if kind == "max":
+        return Budget(minimum=minimum)
+    seconds = draw(st.floats(0.001, LIMIT_SECONDS))
+    return Budget(seconds=seconds, minimum=minimum)
+
+
+def test_the_stops_are_figures_that_people_read_as_round():
+    assert TOKENS.stops[:6] == (64, 128, 192, 256, 384, 512)
+    assert TOKENS.stops[-4:] == (12288, 16384, 24576, 32768)
+    assert SECONDS.stops[0] == 5
+    assert SECONDS.stops[-1] == 1800
+
+
+@given(scales_and_figures())
+def test_a_figure_comes_back_from_its_position(case):
+    which, figure = case
+    position = which.position(figure)
+    back = which.figure(position)
+    assert back == pytest.approx(figure, rel=1e-9, abs=0.5 * 10**-which.digits)
+    if which is TOKENS:
+        assert back == figure
+
+
+@given(SCALES, st.floats(0, 30))
+def test_every_position_has_a_figure(which, position):
+    figure = which.figure(position)
+    assert figure is None or 0 <= figure <= which.limit
+    assert (figure is None) == (position >= which.last)
+
+
+@given(scales_and_figures(), scales_and_figures())
+def test_more_never_stands_further_left(first, second):
+    if first[0] is not second[0]:
+        return
+    low, high = sorted([first[1], second[1]])
+    assert first[0].position(low) <= first[0].position(high) < first[0].last
+    for width in (1, 8, 20, 200):
+        assert 0 <= first[0].column(low, width) <= first[0].column(high, width) < max(width, 1)
+
+
+@given(SCALES, st.integers(-3, 25))
+def test_a_stop_stands_at_its_index(which, index):
+    figure = which.stop(index)
+    assert which.position(figure) == pytest.approx(min(max(index, 0), which.last))
+
+
+@given(SCALES)
+def test_steps_go_through_all_stops_and_back(which):
+    up = [0.0]
+    while up[-1] is not None:
+        up.append(which.step(up[-1], 1))
+    assert up == [0, *which.stops, None]
+    down = [None]
+    while down[-1] != 0:
+        down.append(which.step(down[-1], -1))
+    assert down == up[::-1]
+    assert which.step(0, -1) == 0
+    assert which.step(None, 4) is None
+
+
+@given(scales_and_figures(), st.integers(1, 5))
+def test_a_step_from_between_two_stops_goes_the_right_way(case, by):
+    which, figure = case
+    up, down = which.step(figure, by), which.step(figure, -by)
+    assert up is None or up > figure
+    assert down is not None
+    assert down < figure or figure == 0
+    assert up is None or up in which.stops
+
+
+@given(SCALES, st.integers(20, 300))
+def test_every_stop_can_be_hit_on_a_wide_track(which, width):
+    hit = {which.at_column(column, width) for column in range(width)}
+    assert hit == {0, *which.stops, None}
+
+
+@given(budgets(), st.one_of(st.none(), st.floats(0, 2e6)), UNITS)
+def test_any_figure_makes_a_budget(budget, figure, unit):
+    new = scale.with_figure(budget, figure, unit)
+    assert new.grace == budget.grace
+    assert new.tokens is None or new.seconds is None
+    if figure is None:
+        assert (new.tokens, new.seconds, new.minimum) == (None, None, budget.minimum)
+
+
+@given(budgets(), st.one_of(st.none(), st.floats(0, 2e6)))
+def test_any_minimum_makes_a_budget_and_leaves_the_limit_alone(budget, minimum):
+    new = scale.with_minimum(budget, minimum)
+    assert (new.tokens, new.seconds) == (budget.tokens, budget.seconds)
+    assert new.tokens is None or new.minimum <= new.tokens
+
+
+@given(st.integers(0, LIMIT_TOKENS), st.floats(0.5, 500))
+def test_seconds_and_back_means_the_same_tokens(tokens, speed):
+    budget = Budget(tokens=tokens)
+    there = scale.convert(budget, "seconds", speed)
+    back = scale.convert(there, "tokens", speed)
+    if there.seconds == LIMIT_SECONDS:
+        return
+    assert back.tokens == pytest.approx(tokens, abs=1 + speed * 0.001)
+
+
+@given(budgets(), UNITS, st.one_of(st.none(), st.floats(0.1, 1000)))
+def test_a_conversion_keeps_off_and_max(budget, unit, speed):
+    new = scale.convert(budget, unit, speed)
+    assert new.off == budget.off
+    other = "seconds" if unit == "tokens" else "tokens"
+    if scale.figure_of(budget, other) is None:
+        assert scale.figure_of(new, unit) is None
+
+
+def test_without_a_speed_a_conversion_stays_about_where_it_was():
+    assert scale.convert(Budget(tokens=1024), "seconds", None).seconds == 45
+    assert scale.convert(Budget(seconds=45), "tokens", None).tokens == 1024
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.04, "0 s"),
+        (0.4, "0.4 s"),
+        (5, "5 s"),
+        (9.94, "9.9 s"),
+        (9.96, "10 s"),
+        (51.2, "51 s"),
+        (59.6, "1 min"),
+        (85, "1 min 25 s"),
+        (599.7, "10 min"),
+        (840, "14 min"),
+        (3590, "1 h"),
+        (9000, "2.5 h"),
+        (604800, "168 h"),
+    ],
+)
+def test_a_time_is_written_as_exactly_as_it_matters(seconds, text):
+    assert scale.write_seconds(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("budget", "unit", "speed", "text"),
+    [
+        (Budget(tokens=2048), "tokens", 40, ("2,048 tokens", "≈ 51 s")),
+        (Budget(tokens=2048), "tokens", None, ("2,048 tokens", "")),
+        (Budget(tokens=1), "tokens", None, ("1 token", "")),
+        (Budget(tokens=2048, minimum=128), "tokens", 40, ("128–2,048 tokens", "≈ 51 s")),
+        (Budget(tokens=0), "seconds", 40, ("no thinking", "")),
+        (Budget(), "tokens", 40, ("no limit", "")),
+        (Budget(minimum=256), "tokens", 40, ("at least 256 tokens", "")),
+        (Budget(seconds=30), "seconds", 40, ("30 s", "≈ 1,200 tokens")),
+        (Budget(seconds=30, minimum=9), "seconds", None, ("30 s, min 9", "")),
+    ],
+)
+def test_a_budget_is_written_with_what_it_means(budget, unit, speed, text):
+    assert scale.describe(budget, unit, speed) == text
+
+
+@given(budgets(), UNITS, st.one_of(st.none(), st.floats(0.01, 10000)))
+def test_every_budget_can_be_written(budget, unit, speed):
+    figure, _ = scale.describe(budget, unit, speed)
+    assert figure

@@ -1,0 +1,356 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from textual import events
+from textual.app import App, ComposeResult
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from r1chat.reasoning.budget import LIMIT_TOKENS, Budget
+from r1chat.tui.widgets.slider import BudgetSlider
+
+
+class SliderApp(App[None]):
+    def __init__(self, budget: Budget | None = None) -> None:
+        super().__init__()
+        self.slider = BudgetSlider(budget)
+        self.changes: list[Budget] = []
+        self.leaked: list[str] = []
+
+    def compose(self) -> ComposeResult:
+        yield self.slider
+        yield Input()
+
+    def on_budget_slider_changed(self, event: BudgetSlider.Changed) -> None:
+        assert event.control is self.slider
+        self.changes.append(event.budget)
+
+    def on_key(self, event: events.Key) -> None:
+        self.leaked.append(event.key)
+
+
+Act = Callable[[Pilot[None], BudgetSlider], Awaitable[None]]
+
+
+def run(act: Act, budget: Budget | None = None, width: int = 80) -> SliderApp:
+    app = SliderApp(budget)
+
+    async def main() -> None:
+        async with app.run_test(size=(width, 6)) as pilot:
+            app.slider.focus()
+            await pilot.pause()
+            await act(pilot, app.slider)
+            await pilot.pause()
+
+    asyncio.run(main())
+    return app
+
+
+def shown(slider: BudgetSlider) -> str:
+    return slider.render_line(0).text.rstrip()
+
+
+KEYS = [
+    (["right"], Budget(tokens=768)),
+    (["left"], Budget(tokens=384)),
+    (["shift+right"], Budget(tokens=2048)),
+    (["shift+left"], Budget(tokens=128)),
+    (["home"], Budget(tokens=0)),
+    (["home", "left"], Budget(tokens=0)),
+    (["home", "right"], Budget(tokens=64)),
+    (["end"], Budget()),
+    (["end", "right"], Budget()),
+    (["end", "left"], Budget(tokens=32768)),
+    (["7", "0", "0", "enter"], Budget(tokens=700)),
+    (["7", "0", "0", "enter", "right"], Budget(tokens=768)),
+    (["7", "0", "0", "enter", "left"], Budget(tokens=512)),
+    (["7", "0", "backspace", "enter"], Budget(tokens=7)),
+    (["7", "escape"], Budget(tokens=512)),
+    (["7", "right"], Budget(tokens=768)),
+    (["0", "enter"], Budget(tokens=0)),
+    (["9"] * 9 + ["enter"], Budget(tokens=LIMIT_TOKENS)),
+    (["ctrl+right", "ctrl+right"], Budget(tokens=512, minimum=128)),
+    (["ctrl+right", "ctrl+left"], Budget(tokens=512)),
+    (["m", "right"], Budget(tokens=512, minimum=64)),
+    (["m", "end"], Budget(tokens=512, minimum=512)),
+    (["m", "end", "home"], Budget(tokens=512)),
+    (["m", "9", "9", "enter"], Budget(tokens=512, minimum=99)),
+    (["m", "9", "9", "9", "enter"], Budget(tokens=512, minimum=512)),
+    (["m", "right", "m", "right"], Budget(tokens=768, minimum=64)),
+    (["m", "right", "escape", "right"], Budget(tokens=768, minimum=64)),
+    (["m", "end", "m", "left"], Budget(tokens=384, minimum=384)),
+    (["m", "right", "m", "home"], Budget(tokens=0)),
+    (["s"], Budget(seconds=25.6)),
+    (["s", "right"], Budget(seconds=30)),
+    (["s", "s"], Budget(tokens=512)),
+    (["s", "1", ".", "5", "enter"], Budget(seconds=1.5)),
+    (["s", "1", ".", ".", "5", "enter"], Budget(seconds=1.5)),
+    (["s", "home", "right"], Budget(seconds=5)),
+    (["s", "end", "left"], Budget(seconds=1800)),
+    (["s", ".", "enter"], Budget(seconds=25.6)),
+    (["s", "m", "8", "0", "enter"], Budget(seconds=25.6, minimum=80)),
+]
+
+
+def test_keys_set_the_budget():
+    # One app for all of them, as the start of one takes longer than a case.
+    async def act(pilot, slider):
+        slider.tokens_per_s = 20
+        for keys, budget in KEYS:
+            slider.editing_minimum = False
+            slider.unit = "tokens"
+            slider.value = Budget(tokens=512)
+            await pilot.press(*keys)
+            assert slider.value == budget, keys
+            await pilot.pause()
+            assert pilot.app.changes[-1] == budget, keys
+            await pilot.press("escape")
+
+    run(act)
+
+
+def test_enter_escape_and_letters_are_left_to_others_when_nothing_is_typed():
+    async def act(pilot, slider):
+        del slider
+        await pilot.press("enter", "escape", "x", "full_stop", "backspace")
+
+    assert run(act).leaked == ["enter", "escape", "x", "full_stop", "backspace"]
+
+
+def test_typed_digits_stay_with_the_slider():
+    async def act(pilot, slider):
+        await pilot.press("4", "2")
+        assert "42▏tokens" in shown(slider)
+
+    assert run(act).leaked == []
+
+
+def test_leaving_drops_what_was_typed_and_the_minimum():
+    async def act(pilot, slider):
+        await pilot.press("m", "4", "2", "tab")
+        await pilot.pause()
+        assert slider.typed == ""
+        assert not slider.editing_minimum
+        assert slider.value == Budget(tokens=512)
+
+    run(act, Budget(tokens=512))
+
+
+def test_an_assignment_tells_others_and_changes_the_unit():
+    async def act(pilot, slider):
+        slider.value = Budget(seconds=30)
+        await pilot.pause()
+        assert slider.unit == "seconds"
+        slider.value = Budget(tokens=99)
+        await pilot.pause()
+        assert slider.unit == "tokens"
+        with slider.prevent(BudgetSlider.Changed):
+            slider.value = Budget(tokens=100)
+
+    assert run(act).changes == [Budget(seconds=30), Budget(tokens=99)]
+
+
+def test_changes_that_come_at_once_arrive_as_one():
+    async def act(pilot, slider):
+        for tokens in range(100):
+            slider.value = Budget(tokens=tokens)
+        await pilot.pause()
+
+    assert run(act).changes == [Budget(tokens=99)]
+
+
+def test_nothing_is_told_of_the_first_value_or_of_the_same_one():
+    async def act(pilot, slider):
+        slider.value = Budget(tokens=512)
+        await pilot.pause()
+
+    assert run(act, Budget(tokens=512)).changes == []
+
+
+def column_of(slider: BudgetSlider, sign: str) -> int:
+    return shown(slider).index(sign)
+
+
+def test_a_click_on_the_track_goes_there():
+    async def act(pilot, slider):
+        start = column_of(slider, "off") + 4
+        await pilot.click(slider, (start, 0))
+        assert slider.value == Budget(tokens=0)
+        end = column_of(slider, "max") - 2
+        await pilot.click(slider, (end, 0))
+        assert slider.value == Budget()
+        await pilot.click(slider, (1, 0))
+        assert slider.value == Budget()
+
+    run(act, Budget(tokens=512))
+
+
+def test_the_thumb_can_be_dragged_past_the_ends():
+    async def act(pilot, slider):
+        await pilot.mouse_down(slider, (column_of(slider, "●"), 0))
+        assert slider.value == Budget(tokens=700)
+        await pilot.hover(slider, (79, 0))
+        assert slider.value == Budget()
+        await pilot.hover(slider, (0, 3))
+        assert slider.value == Budget(tokens=0)
+        await pilot.mouse_up(slider, (0, 0))
+        await pilot.hover(slider, (40, 0))
+        assert slider.value == Budget(tokens=0)
+
+    run(act, Budget(tokens=700))
+
+
+def test_the_thumb_of_the_minimum_can_be_dragged_up_to_the_budget():
+    async def act(pilot, slider):
+        await pilot.mouse_down(slider, (column_of(slider, "┃"), 0))
+        await pilot.hover(slider, (79, 0))
+        assert slider.value == Budget(tokens=2048, minimum=2048)
+        await pilot.hover(slider, (0, 0))
+        await pilot.mouse_up(slider, (0, 0))
+        assert slider.value == Budget(tokens=2048)
+
+    run(act, Budget(tokens=2048, minimum=128))
+
+
+@pytest.mark.parametrize(
+    ("event", "tokens"), [(events.MouseScrollUp, 768), (events.MouseScrollDown, 384)]
+)
+def test_the_wheel_goes_a_stop(event, tokens):
+    async def act(pilot, slider):
+        slider.post_message(event(slider, 40, 0, 0, 0, 0, shift=False, meta=False, ctrl=False))
+        await pilot.pause()
+
+    assert run(act, Budget(tokens=512)).slider.value == Budget(tokens=tokens)
+
+
+def test_what_is_used_fills_the_track_and_may_pass_the_budget():
+    async def act(pilot, slider):
+        slider.used = 0
+        await pilot.pause()
+        assert "━" not in shown(slider)
+        slider.used = 512
+        await pilot.pause()
+        some = shown(slider).count("━")
+        slider.used = 4096
+        await pilot.pause()
+        more = shown(slider).count("━")
+        assert 0 < some < more
+        slider.value = Budget(tokens=64)
+        await pilot.pause()
+        # The thumb now stands upon what is used.
+        assert shown(slider).count("━") == more - 1 or shown(slider).count("━") == more
+        slider.used = -5
+        assert slider.used == 0
+
+    run(act, Budget(tokens=2048))
+
+
+def test_in_seconds_the_time_that_was_used_fills_the_track():
+    async def act(pilot, slider):
+        slider.used = 100
+        await pilot.pause()
+        assert "━" not in shown(slider)
+        slider.used_s = 20
+        await pilot.pause()
+        by_clock = shown(slider).count("━")
+        slider.used_s = 0
+        slider.tokens_per_s = 5
+        await pilot.pause()
+        assert by_clock > 0
+        assert "━" in shown(slider)
+
+    run(act, Budget(seconds=60))
+
+
+def test_it_says_what_the_budget_means_at_the_measured_speed():
+    async def act(pilot, slider):
+        assert "≈" not in shown(slider)
+        slider.tokens_per_s = 40
+        await pilot.pause()
+        assert shown(slider).endswith("2,048 tokens ≈ 51 s")
+        slider.tokens_per_s = 0
+        assert slider.tokens_per_s is None
+
+    run(act, Budget(tokens=2048))
+
+
+@pytest.mark.parametrize("width", [36, 40, 50, 60, 80, 120, 200, 300])
+def test_it_fits_whatever_the_width(width):
+    async def act(pilot, slider):
+        for budget in (
+            Budget(),
+            Budget(tokens=0),
+            Budget(tokens=2048, minimum=128),
+            Budget(seconds=90, minimum=300),
+        ):
+            slider.value = budget
+            for speed in (None, 40):
+                slider.tokens_per_s = speed
+                for keys in ([], ["m"], ["1", "2", "3"], ["escape", "escape"]):
+                    await pilot.press(*keys)
+                    line = shown(slider)
+                    assert len(line) <= width
+                    assert "●" in line or "◆" in line
+                    assert line.startswith("▸")
+                    assert ("off" in line and "max" in line) or width < 80
+        assert slider.size.height == 1
+
+    run(act, None, width)
+
+
+def test_narrow_it_leaves_out_the_label_first_then_the_seconds():
+    lines = {}
+    for width in (36, 50, 64, 80):
+
+        async def act(pilot, slider):
+            slider.tokens_per_s = 40
+            await pilot.pause()
+            lines[width] = shown(slider)  # noqa: B023 - it runs before the next
+
+        run(act, Budget(tokens=2048), width)
+    assert ["Thinking budget" in line for line in lines.values()] == [False, False, False, True]
+    assert ["≈ 51 s" in line for line in lines.values()] == [False, False, True, True]
+    assert ["off" in line for line in lines.values()] == [False, True, True, True]
+    assert all("2,048 tokens" in line for line in lines.values())
+
+
+def test_focus_and_the_minimum_are_seen_without_colours():
+    async def act(pilot, slider):
+        assert shown(slider).startswith("▸ Thinking budget")
+        await pilot.press("m")
+        assert shown(slider).startswith("▸ At least")
+        assert "◆" in shown(slider)
+        assert "min 0 tokens" in shown(slider)
+        await pilot.press("tab")
+        assert shown(slider).startswith("  Thinking budget")
+
+    run(act, Budget(tokens=512))
+
+
+def test_it_lives_through_any_size():
+    async def act(pilot, slider):
+        for width in (1, 2, 5, 12, 300, 36):
+            await pilot.resize_terminal(width, 2)
+            await pilot.pause()
+            assert slider.size.height <= 1
+
+    run(act, Budget(tokens=2048, minimum=128))
+
+
+def test_every_key_can_be_mapped_anew():
+    assert all(binding.id for binding in BudgetSlider.BINDINGS)
+
+
+def test_snapshot(snap_compare):
+    async def before(pilot):
+        slider = pilot.app.slider
+        slider.tokens_per_s = 40
+        slider.used = 384
+        slider.focus()
+        await pilot.pause()
+
+    app = SliderApp(Budget(tokens=2048, minimum=128))
+    assert snap_compare(app, terminal_size=(80, 6), run_before=before)
