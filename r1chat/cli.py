@@ -10,7 +10,7 @@ import threading
 from collections.abc import Sequence
 from typing import NoReturn
 
-from r1chat import __version__
+from r1chat import __version__, web
 from r1chat.commands.exits import ExitCode, code_of
 from r1chat.console import Console, is_terminal
 from r1chat.errors import R1ChatError
@@ -20,7 +20,6 @@ _TO_COME = {
     "models": "find, download, verify and remove models",
     "history": "list, search and export conversations",
     "eval": "measure a model against a file of questions",
-    "serve": "the app in a browser",
 }
 _EPILOG = """\
 exit codes:
@@ -99,6 +98,9 @@ def _guarded(argv: Sequence[str] | None, console: Console) -> int:
 def _dispatch(argv: Sequence[str] | None, console: Console) -> int:
     args = parser().parse_args(argv)
     verb: str | None = args.verb
+    if verb is not None and args.app_model is not None:
+        console.error(f"-m/--model belongs after the verb: r1chat {verb} -m REF")
+        return ExitCode.USAGE
     if verb == "ask":
         from r1chat.commands import ask
 
@@ -113,19 +115,24 @@ def _dispatch(argv: Sequence[str] | None, console: Console) -> int:
         from r1chat import doctor
 
         return doctor.main(args)
+    if verb == "serve":
+        from r1chat.commands import serve
+
+        return serve.run(args, console)
     if verb is None:
-        return _open_app(console)
+        return _open_app(args.app_model, console)
     console.error(f"`r1chat {verb}` comes with a later release; `r1chat ask` works")
     return ExitCode.USAGE
 
 
-def _open_app(console: Console) -> int:
-    if not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
+def _open_app(model: str | None, console: Console) -> int:
+    has_screen = is_terminal(sys.stdin) and is_terminal(sys.stderr)
+    if not has_screen and not web.is_child():
         console.error('the app needs a terminal; without one: r1chat ask "QUESTION"')
         return ExitCode.USAGE
-    from r1chat.tui.app import run
+    from r1chat.tui.start import run
 
-    return run()
+    return run(model=model)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -143,9 +150,11 @@ def parser() -> argparse.ArgumentParser:
     verbs = top.add_subparsers(dest="verb", metavar="VERB", title="verbs", parser_class=_Parser)
     from r1chat.commands import options
 
+    options.add_app(top)
     options.add_ask(_verb(verbs, "ask", "answer one question", epilog=_EPILOG))
     options.add_doctor(_verb(verbs, "doctor", "say what works on this machine and what does not"))
     options.add_settings(_verb(verbs, "settings", "show or change what is set for good"))
+    options.add_serve(_verb(verbs, "serve", "the app in a browser"))
     for name, purpose in _TO_COME.items():
         later = _verb(verbs, name, f"{purpose} (not built yet)")
         later.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
-import sys
 import threading
 from collections.abc import Iterable
 from typing import ClassVar
@@ -19,7 +17,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Input, TextArea
 
-from r1chat import logs, paths
+from r1chat import logs
 from r1chat.engine.base import Engine, Sampling
 from r1chat.reasoning.budget import Budget
 from r1chat.sanitize import line, sanitize
@@ -32,7 +30,7 @@ from r1chat.tui.models import choices as model_choices
 from r1chat.tui.screens.attach import AttachFile
 from r1chat.tui.screens.chat import ChatScreen
 from r1chat.tui.screens.help import Help
-from r1chat.tui.screens.pick import Choice, Pick
+from r1chat.tui.screens.pick import Pick
 from r1chat.tui.theming import Themes
 from r1chat.tui.widgets.answer import AnswerView
 from r1chat.tui.widgets.composer import Composer
@@ -222,7 +220,7 @@ class R1ChatApp(App[None]):
     @on(Loader.Progress)
     def _progress(self, event: Loader.Progress) -> None:
         if self.engine is None:
-            self.chat.topbar.loading = event.fraction
+            self.chat.topbar.progress = event.fraction
 
     @on(Loader.Failed)
     def _failed(self, event: Loader.Failed) -> None:
@@ -336,11 +334,10 @@ class R1ChatApp(App[None]):
         if self.chat.running:
             self.notify("Stop the reply first: Escape.", timeout=3)
         elif self.screen is self.chat:
-            self.run_worker(self._pick_model(), name="models", group="pick")
+            pick = Pick("Model", model_choices(self._ref), current=self._ref, free=True)
+            self.push_screen(pick, self._model_picked)
 
-    async def _pick_model(self) -> None:
-        pick = Pick("Model", model_choices(self._ref), current=self._ref, free=True)
-        ref = await self.push_screen_wait(pick)
+    def _model_picked(self, ref: str | None) -> None:
         if ref is not None and (ref != self._ref or self.engine is None):
             self.remember(model=ref)
             self.load_model(ref)
@@ -348,30 +345,14 @@ class R1ChatApp(App[None]):
     def action_themes(self) -> None:
         """Picks a theme, each shown while the cursor is on it."""
         if self.screen is self.chat:
-            self.run_worker(self._pick_theme(), name="themes", group="pick")
+            choices, show = self._themes.choices(), self._themes.show
+            pick = Pick("Theme", choices, current=self.theme, preview=show)
+            self.push_screen(pick, self._theme_picked)
 
-    async def _pick_theme(self) -> None:
-        pick = Pick("Theme", self._themes.choices(), current=self.theme, preview=self._themes.show)
-        name = await self.push_screen_wait(pick)
+    def _theme_picked(self, name: str | None) -> None:
         if name is not None:
             self._themes.show(name)
             self.remember(theme=name)
-
-    async def choose_from_here(self) -> str | None:
-        """Asks what to do from a paragraph of the thought; "answer", "rethink" or None."""
-        return await self.push_screen_wait(
-            Pick(
-                "From this paragraph",
-                [
-                    Choice("answer", "Answer from here", "the rest of the thought is dropped"),
-                    Choice("rethink", "Think again from here", "it goes on with “Wait,”"),
-                ],
-            )
-        )
-
-    async def choose_file(self) -> str | None:
-        """Asks for a file to attach."""
-        return await self.push_screen_wait(AttachFile())
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Everything that a key does is in the palette too."""
@@ -393,27 +374,3 @@ _NODES = (
     Help,
 )
 """All that has keys."""
-
-
-def run(*, model: str | None = None) -> int:
-    """Runs the app until the user leaves; returns the exit code."""
-    logs.start()
-    app = R1ChatApp(model=model)
-    with terminal.private_screen():
-        try:
-            app.run()
-        except Exception as error:  # noqa: BLE001  (the last border: nobody may see a traceback)
-            app.crashed = True
-            logs.crash(error)
-        finally:
-            sys.__stderr__.write(terminal.OLD_TITLE)  # type: ignore[union-attr]
-            sys.__stderr__.flush()  # type: ignore[union-attr]
-        ended = app.shut_down()
-    if app.crashed:
-        where = paths.log_file()
-        sys.stderr.write(f"r1chat: something went wrong; the log has the details: {where}\n")
-    code = app.return_code or 0
-    if not ended:
-        sys.stderr.flush()
-        os._exit(code)
-    return code

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from textual import on
@@ -240,7 +239,7 @@ class AskingScreen(Screen[None]):
             self.session.conversation = before.conversation
             self._foreign = set(before.conversation.nodes())
         self.topbar.info = engine.info
-        self.topbar.loading = None
+        self.topbar.progress = None
         self.topbar.used = 0
         self.topbar.speed = 0.0
         self.slider.tokens_per_s = None
@@ -264,13 +263,13 @@ class AskingScreen(Screen[None]):
 
     def unloaded(self, label: str) -> None:
         """There is no model now; a question that is asked waits for one."""
-        self.topbar.loading = 0.0
+        self.topbar.progress = 0.0
         self.topbar.label = label
         self.topbar.info = None
 
     def not_loaded(self) -> None:
         """Says where a model can be had."""
-        self.topbar.loading = None
+        self.topbar.progress = None
         self.topbar.label = "No model · F3 picks one"
         if self._waiting is not None:
             self._waiting[0].status = "Waiting for a model: F3 picks one"
@@ -386,21 +385,3 @@ class AskingScreen(Screen[None]):
         )
         shown.update(f" Attached: {names}  (Escape takes the last away)")
         shown.display = bool(self._attached)
-
-    def allowance(self, spent_tokens: int, spent_s: float) -> Budget:
-        """The budget of a reply that goes on: what is spent counts, but never all of it.
-
-        Args:
-            spent_tokens: Tokens of the thought so far.
-            spent_s: Its seconds so far.
-        """
-        budget = self.slider.value
-        if budget.tokens is not None and spent_tokens >= budget.tokens:
-            return replace(budget, tokens=spent_tokens + max(budget.tokens, _LEAST_MORE))
-        if budget.seconds is not None and spent_s >= budget.seconds:
-            return replace(budget, seconds=spent_s + budget.seconds)
-        return budget
-
-
-_LEAST_MORE = 256
-"""Tokens that a thought goes on for at least where the user wants more of it."""

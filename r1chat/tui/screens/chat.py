@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import ClassVar
 
 from textual import on
@@ -12,20 +14,25 @@ from r1chat.engine.base import Continuation
 from r1chat.events import Reply
 from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.phrases import WAIT
-from r1chat.tui.screens.asking import AskingScreen
-from r1chat.tui.widgets.answer import AnswerView
+from r1chat.tui.screens.looking import LookingScreen
+from r1chat.tui.screens.pick import Choice, Pick
 from r1chat.tui.widgets.composer import ASK
-from r1chat.tui.widgets.thinking import ThinkingPane
 from r1chat.tui.widgets.thought import ThoughtView
 from r1chat.tui.widgets.turn import TurnView
 
 _STEER = "Words for the thought…"
 _STEERING = "Words for the thought · Enter goes on with them · Escape leaves it stopped"
 _EDITING = "Another question in its place · F2 the one before · Escape leaves it"
+_LEAST_MORE = 256
+"""Tokens that a thought goes on for at least where the user wants more of it."""
+_FROM_HERE = (
+    Choice("answer", "Answer from here", "the rest of the thought is dropped"),
+    Choice("rethink", "Think again from here", "it goes on with “Wait,”"),
+)
 _STOP_FIRST = "Stop the reply first: Escape."
 
 
-class ChatScreen(AskingScreen):
+class ChatScreen(LookingScreen):
     """A conversation with a model."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -48,9 +55,7 @@ class ChatScreen(AskingScreen):
             priority=True,
             show=False,
         ),
-        Binding(
-            "f8", "next_moment", "Next “wait”", id="chat.next_wait", priority=True, show=False
-        ),
+        Binding("f8", "next_moment", "Next “wait”", id="chat.next_wait", priority=True, show=False),
         Binding("f9", "begin_anew", "New conversation", id="chat.new", show=False),
         Binding("alt+left", "version(-1)", "Version before", id="chat.version-1", show=False),
         Binding("alt+right", "version(1)", "Version after", id="chat.version+1", show=False),
@@ -233,7 +238,7 @@ class ChatScreen(AskingScreen):
         if view is None or node is None or node.parent is None:
             return
         self._replaces = node
-        self.start(view, node.parent, resume, self._allowance_of(resume))
+        self.start(view, node.parent, resume, self._allowance(resume))
 
     async def _branch(self, resume: Continuation) -> None:
         """Goes on from a place of the last reply's thought, as another version of it."""
@@ -246,15 +251,21 @@ class ChatScreen(AskingScreen):
             view = self.new_view(turn.question, turn.attachments)
             await self.conversation.add(view)
         view.show_thought(resume)
-        self.start(view, node.parent, resume, self._allowance_of(resume))
+        self.start(view, node.parent, resume, self._allowance(resume))
 
-    def _allowance_of(self, resume: Continuation) -> Budget:
-        reply = resume.reply
+    def _allowance(self, resume: Continuation) -> Budget:
+        """The budget of a reply that goes on: what is spent counts, but is never all of it."""
+        budget, reply = self.slider.value, resume.reply
         share = 1.0
         if resume.keep is not None and reply.thought:
             share = resume.keep / len(reply.thought)
-        receipt = reply.receipt
-        return self.allowance(round(receipt.thought_tokens * share), receipt.thought_s * share)
+        tokens = round(reply.receipt.thought_tokens * share)
+        seconds = reply.receipt.thought_s * share
+        if budget.tokens is not None and tokens >= budget.tokens:
+            return replace(budget, tokens=tokens + max(budget.tokens, _LEAST_MORE))
+        if budget.seconds is not None and seconds >= budget.seconds:
+            return replace(budget, seconds=seconds + budget.seconds)
+        return budget
 
     @on(ThoughtView.ParagraphChosen)
     def _paragraph_chosen(self, event: ThoughtView.ParagraphChosen) -> None:
@@ -265,11 +276,10 @@ class ChatScreen(AskingScreen):
         elif view is None or reply is None or event.view not in view.query(ThoughtView):
             self.notify("Only the last thought can be gone back into.", timeout=3)
         else:
-            # A worker: only these may wait for a screen.
-            self.run_worker(self._go_back(reply, event.end), name="go back", group="pick")
+            pick = Pick("From this paragraph", _FROM_HERE)
+            self.app.push_screen(pick, partial(self._go_back, reply, event.end))
 
-    async def _go_back(self, reply: Reply, end: int) -> None:
-        choice = await self.app.choose_from_here()
+    async def _go_back(self, reply: Reply, end: int, choice: str | None) -> None:
         if self.running or reply is not self._last_reply:
             return
         if choice == "answer":
@@ -345,62 +355,3 @@ class ChatScreen(AskingScreen):
         self._steering = False
         self._tell("")
         await self.begin_anew()
-
-    # -- looking --
-
-    def action_slider(self) -> None:
-        """Goes to the slider, or back to the composer."""
-        target = self.composer if self.slider.has_focus else self.slider
-        target.focus()
-
-    def action_to_composer(self) -> None:
-        """Goes back to where questions are written."""
-        self.composer.focus()
-
-    def action_page(self, step: int) -> None:
-        """Scrolls the conversation from where one writes."""
-        self.conversation.page(step)
-
-    def action_attach(self) -> None:
-        """Picks a file to attach."""
-        self.run_worker(self._pick_file(), name="attach", group="pick")
-
-    async def _pick_file(self) -> None:
-        path = await self.app.choose_file()
-        if path is not None:
-            self.attach_file(path)
-
-    def action_thoughts(self) -> None:
-        """Opens or closes all thoughts; the choice is remembered."""
-        hidden = self.app.thoughts_hidden = not self.app.thoughts_hidden
-        for pane in self.query(ThinkingPane):
-            pane.collapsed = hidden
-
-    def action_copy_answer(self) -> None:
-        """Copies the last answer, never the thought."""
-        if self.last is not None:
-            self.last.answer.action_copy_answer()
-
-    def action_copy_code(self) -> None:
-        """Copies the last block of code of the last answer."""
-        if self.last is not None and not self.last.answer.copy_code():
-            self.notify("There is no code in it.", timeout=2)
-
-    def action_raw(self) -> None:
-        """Shows the last answer's source, or its rendering."""
-        if self.last is not None:
-            self.last.answer.action_toggle_raw()
-
-    def action_next_moment(self) -> None:
-        """Goes to the next place of the last thought where the model doubts."""
-        if self.last is not None:
-            self.last.thinking.view.action_next_moment()
-
-    def action_previous_moment(self) -> None:
-        """Goes to the place before."""
-        if self.last is not None:
-            self.last.thinking.view.action_previous_moment()
-
-    @on(AnswerView.Copied)
-    def _copied(self, event: AnswerView.Copied) -> None:
-        self.notify(f"Copied: {event.what}", timeout=2)

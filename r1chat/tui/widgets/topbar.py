@@ -11,7 +11,6 @@ from r1chat.engine.base import ModelInfo
 from r1chat.sanitize import line
 
 _METER = 8
-_NARROW = 60
 
 
 class TopBar(Widget):
@@ -29,7 +28,7 @@ class TopBar(Widget):
 
     info: reactive[ModelInfo | None] = reactive(None)
     """The model, once it is loaded."""
-    loading: reactive[float | None] = reactive(None)  # type: ignore[assignment]
+    progress: reactive[float | None] = reactive(None)
     """How much of it is loaded, 0 to 1, while it is being loaded."""
     used: reactive[int] = reactive(0)
     """Tokens of context in use."""
@@ -41,32 +40,42 @@ class TopBar(Widget):
     """What to show before there is a model."""
 
     def render(self) -> RenderResult:
-        """One line; what does not fit is left out from the right."""
+        """One line; what matters least is left out where there is no room for it."""
         info = self.info
         if info is None:
             return Content(self._waiting())
-        parts = [line(info.ref, 40), info.quant]
-        wide = self.size.width >= _NARROW
-        if wide:
-            where = "CPU" if info.gpu_layers == 0 else "GPU"
-            threads = "thread" if info.threads == 1 else "threads"
-            parts.append(f"{where}, {info.threads} {threads}")
-        if wide and self.speed > 0:
-            parts.append(f"{self.speed:,.0f} tokens/s")
-        left = " · ".join(parts)
-        right = self._meter(info.context, wide=wide)
-        gap = max(1, self.size.width - 2 - len(left) - len(right))
-        return Content(left + " " * gap + right)
+        room = self.size.width
+        right = next((text for text in self._meters(info.context) if len(text) <= room // 2), "")
+        left = ""
+        for parts in self._descriptions(info):
+            left = " · ".join(parts)
+            if len(left) < room - len(right):
+                break
+        left = line(left, max(1, room - len(right) - 1))
+        return Content(left + " " * (room - len(left) - len(right)) + right)
 
     def _waiting(self) -> str:
-        if self.loading is None:
-            return self.label
-        return f"Loading {line(self.label, 40)} … {self.loading:4.0%}"
+        label = line(name_of(self.label), 40)
+        return label if self.progress is None else f"Loading {label} … {self.progress:4.0%}"
 
-    def _meter(self, context: int, *, wide: bool) -> str:
+    def _descriptions(self, info: ModelInfo) -> list[list[str]]:
+        """The model, from long to short."""
+        name = line(name_of(info.ref), 40)
+        where = "CPU" if info.gpu_layers == 0 else "GPU"
+        where += f", {info.threads} thread{'' if info.threads == 1 else 's'}"
+        speed = [f"{self.speed:,.0f} tokens/s"] if self.speed > 0 else []
+        kind = line(info.quant, 12)
+        return [[name, kind, where, *speed], [name, kind, *speed], [name, kind], [name]]
+
+    def _meters(self, context: int) -> list[str]:
+        """How full the context is, from long to short."""
         share = min(1.0, self.used / context) if context else 0.0
-        figures = f"{self.used:,} of {context:,}"
-        if not wide:
-            return f"{share:.0%}"
         full = round(share * _METER)
-        return f"context {'█' * full}{'░' * (_METER - full)} {figures}"
+        bar = "█" * full + "░" * (_METER - full)
+        figures = f"{self.used:,} of {context:,}"
+        return [f"context {bar} {figures}", f"context {figures}", f"{bar} {share:.0%}"]
+
+
+def name_of(ref: str) -> str:
+    """A model reference as it is shown: of a file its name alone."""
+    return ref.rpartition("/")[2] or ref if ref.endswith(".gguf") else ref

@@ -1,0 +1,71 @@
+"""Looking at a conversation: scrolling, opening and closing, copying."""
+
+from __future__ import annotations
+
+from textual import on
+
+from r1chat.tui.screens.asking import AskingScreen
+from r1chat.tui.screens.attach import AttachFile
+from r1chat.tui.widgets.answer import AnswerView
+from r1chat.tui.widgets.thinking import ThinkingPane
+
+
+class LookingScreen(AskingScreen):
+    """What the user can do without the model."""
+
+    def action_slider(self) -> None:
+        """Goes to the slider, or back to the composer."""
+        target = self.composer if self.slider.has_focus else self.slider
+        target.focus()
+
+    def action_to_composer(self) -> None:
+        """Goes back to where questions are written."""
+        self.composer.focus()
+
+    def action_page(self, step: int) -> None:
+        """Scrolls the conversation from where one writes."""
+        self.conversation.page(step)
+
+    def action_attach(self) -> None:
+        """Picks a file to attach."""
+        if self.app.screen is self:
+            self.app.push_screen(AttachFile(), self._file_picked)
+
+    def _file_picked(self, path: str | None) -> None:
+        if path is not None:
+            self.attach_file(path)
+
+    def action_thoughts(self) -> None:
+        """Opens or closes all thoughts; the choice is remembered."""
+        hidden = self.app.thoughts_hidden = not self.app.thoughts_hidden
+        for pane in self.query(ThinkingPane):
+            pane.collapsed = hidden
+
+    def action_copy_answer(self) -> None:
+        """Copies the last answer, never the thought."""
+        if self.last is not None:
+            self.last.answer.action_copy_answer()
+
+    def action_copy_code(self) -> None:
+        """Copies the last block of code of the last answer."""
+        if self.last is not None and not self.last.answer.copy_code():
+            self.notify("There is no code in it.", timeout=2)
+
+    def action_raw(self) -> None:
+        """Shows the last answer's source, or its rendering."""
+        if self.last is not None:
+            self.last.answer.action_toggle_raw()
+
+    def action_next_moment(self) -> None:
+        """Goes to the next place of the last thought where the model doubts."""
+        if self.last is not None:
+            self.last.thinking.view.action_next_moment()
+
+    def action_previous_moment(self) -> None:
+        """Goes to the place before."""
+        if self.last is not None:
+            self.last.thinking.view.action_previous_moment()
+
+    @on(AnswerView.Copied)
+    def _copied(self, event: AnswerView.Copied) -> None:
+        self.notify(f"Copied: {event.what}", timeout=2)
