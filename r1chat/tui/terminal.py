@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 
-from r1chat import paths
+from r1chat import paths, web
 from r1chat.sanitize import line
 
 _STDOUT, _STDERR = 1, 2
@@ -35,7 +35,8 @@ def private_screen() -> Iterator[None]:
     """Gives Textual a copy of the terminal, and the log file to all who print to fd 1 and 2.
 
     Textual draws on ``sys.__stderr__``; a library that prints a warning to the file descriptor
-    itself would tear the screen. Where this cannot be done, all stays as it was.
+    itself would tear the screen. In a browser it draws on stdout, by a protocol that a stray print
+    would break. Where this cannot be done, all stays as it was.
     """
     try:
         log = os.open(
@@ -48,7 +49,8 @@ def private_screen() -> Iterator[None]:
         log = os.open(os.devnull, os.O_WRONLY)
     old_out, old_err = os.dup(_STDOUT), os.dup(_STDERR)
     before = sys.__stdout__, sys.__stderr__
-    screen = os.fdopen(os.dup(old_err), "w", encoding="utf-8", errors="replace")
+    drawn_on = old_out if web.is_child() else old_err
+    screen = os.fdopen(os.dup(drawn_on), "w", encoding="utf-8", errors="replace")
     sys.stdout.flush()
     sys.stderr.flush()
     os.dup2(log, _STDOUT)
