@@ -98,9 +98,15 @@ def _guarded(argv: Sequence[str] | None, console: Console) -> int:
 def _dispatch(argv: Sequence[str] | None, console: Console) -> int:
     args = parser().parse_args(argv)
     verb: str | None = args.verb
-    if verb is not None and args.app_model is not None:
+    if verb is None:
+        return _open_app(args.app_model, console)
+    if args.app_model is not None:
         console.error(f"-m/--model belongs after the verb: r1chat {verb} -m REF")
         return ExitCode.USAGE
+    return _run(verb, args, console)
+
+
+def _run(verb: str, args: argparse.Namespace, console: Console) -> int:
     if verb == "ask":
         from r1chat.commands import ask
 
@@ -119,8 +125,6 @@ def _dispatch(argv: Sequence[str] | None, console: Console) -> int:
         from r1chat.commands import serve
 
         return serve.run(args, console)
-    if verb is None:
-        return _open_app(args.app_model, console)
     console.error(f"`r1chat {verb}` comes with a later release; `r1chat ask` works")
     return ExitCode.USAGE
 

@@ -1,9 +1,10 @@
-"""The options of `r1chat ask`, checked at the border."""
+"""The options of the verbs, checked at the border."""
 
 from __future__ import annotations
 
 import argparse
 import math
+import re
 from collections.abc import Callable
 
 from r1chat.reasoning.budget import LIMIT_TOKENS, Budget
@@ -11,6 +12,7 @@ from r1chat.reasoning.budget import LIMIT_TOKENS, Budget
 LEAST_CONTEXT = 256
 _MOST = 10_000_000
 _MOST_SECONDS = 7 * 24 * 3600.0
+_LAST_PORT = 65535
 # llama.cpp takes the largest 32-bit number as "any seed".
 _LARGEST_SEED = 2**32 - 2
 
@@ -214,3 +216,38 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     setter.add_argument("value", metavar="VALUE", help="its value")
     unsetter = actions.add_parser("unset", help="leave a value to r1chat", allow_abbrev=False)
     unsetter.add_argument("key", metavar="KEY", help="its name, as `r1chat settings` shows it")
+
+
+def add_app(parser: argparse.ArgumentParser) -> None:
+    """Adds what the app takes: `r1chat` without a verb."""
+    # Under a name of its own: a verb's option would be overwritten by it, or overwrite it.
+    parser.add_argument("-m", "--model", metavar="REF", dest="app_model", help="the app's model")
+
+
+def add_serve(parser: argparse.ArgumentParser) -> None:
+    """Adds what `r1chat serve` takes."""
+    parser.add_argument(
+        "--host",
+        metavar="HOST",
+        type=_host,
+        default="127.0.0.1",
+        help="the address to listen on; default: 127.0.0.1, which this machine alone can reach",
+    )
+    parser.add_argument(
+        "--port",
+        metavar="PORT",
+        type=whole(0, _LAST_PORT),
+        default=8000,
+        help="default: 8000; 0 takes any that is free",
+    )
+    parser.add_argument(
+        "-m", "--model", metavar="REF", help='"tiny" (built in) or the path of a .gguf file'
+    )
+
+
+def _host(text: str) -> str:
+    # Without a name it would be all of them.
+    if not re.fullmatch(r"[\w.:%-]+", text):
+        message = f"{text!r} is not a host name or an address"
+        raise argparse.ArgumentTypeError(message)
+    return text

@@ -1,4 +1,4 @@
-"""The exact command that installs llama.cpp anew into the environment that r1chat runs in."""
+"""The exact commands that install something into the environment that r1chat runs in."""
 
 from __future__ import annotations
 
@@ -23,8 +23,17 @@ def requirement() -> str:
     return next((each for each in wanted if re.match(r"llama[-_]cpp[-_]python", each)), _FALLBACK)
 
 
+def add(wanted: str) -> str:
+    """The command that installs a package, to be pasted into a shell.
+
+    Args:
+        wanted: The package, with the versions that will do.
+    """
+    return _shown([*_installer(), wanted])
+
+
 def reinstall(flag: str = "") -> str:
-    """The command, to be pasted into a shell.
+    """The command that installs llama.cpp anew, to be pasted into a shell.
 
     Args:
         flag: An option for the compilation, e.g. ``-DGGML_CUDA=on``.
@@ -33,11 +42,18 @@ def reinstall(flag: str = "") -> str:
     compile_here = ["--no-cache-dir", "--no-binary", "llama-cpp-python"]
     options = ["--force-reinstall", "--no-deps", *compile_here]
     command = [*_installer(), *options, requirement()]
+    shown = _shown(command)
+    if not flag:
+        return shown
+    return (
+        f'$env:CMAKE_ARGS="{flag}"; {shown}' if os.name == "nt" else f'CMAKE_ARGS="{flag}" {shown}'
+    )
+
+
+def _shown(command: list[str]) -> str:
     if os.name == "nt":
-        shown = subprocess.list2cmdline(command)
-        return f'$env:CMAKE_ARGS="{flag}"; & {shown}' if flag else f"& {shown}"
-    shown = shlex.join(command)
-    return f'CMAKE_ARGS="{flag}" {shown}' if flag else shown
+        return f"& {subprocess.list2cmdline(command)}"
+    return shlex.join(command)
 
 
 def _installer() -> list[str]:

@@ -1,0 +1,170 @@
+"""An app in a child process, whose screen is a page."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from textual_serve.app_service import AppService
+from textual_serve.download_manager import DownloadManager
+
+import r1chat
+from r1chat.web import DRIVER, DRIVER_VARIABLE
+
+_START = (
+    "import sys; sys.path = [sys.argv.pop(1), *filter(None, sys.path)]; "
+    "from r1chat.__main__ import main; sys.exit(main())"
+)
+"""Like `-m r1chat`, which would put the working directory first on the path: nobody's own
+textual.py may get in, and the app has to run where the user is."""
+_QUIT_S = 2.0
+"""How long it may take to end when asked to, then when told to."""
+_TERM_S = 2.0
+_LAST_WORDS_S = 1.0
+
+
+def command(model: str | None) -> list[str]:
+    """The arguments that start an app. No shell reads them.
+
+    Args:
+        model: A model reference; by default what the settings say.
+    """
+    start = [sys.executable, "-c", _START, str(Path(r1chat.__file__).parent.parent)]
+    return start if model is None else [*start, f"--model={model}"]
+
+
+class Child(AppService):
+    """One app.
+
+    Args:
+        arguments: What `command` says.
+        write_bytes: Sends to the page.
+        write_str: Sends to the page.
+        close: Tells the page that it is over.
+        downloads: Knows which files the page may fetch.
+    """
+
+    def __init__(
+        self,
+        arguments: list[str],
+        *,
+        write_bytes: Callable[[bytes], Awaitable[None]],
+        write_str: Callable[[str], Awaitable[None]],
+        close: Callable[[], Awaitable[object]],
+        downloads: DownloadManager,
+    ) -> None:
+        async def end() -> None:
+            await close()
+
+        super().__init__(
+            "",
+            write_bytes=_patient(write_bytes),
+            write_str=_patient(write_str),
+            close=end,
+            download_manager=downloads,
+        )
+        self._arguments = arguments
+        self._ending = asyncio.Lock()
+
+    def _build_environment(self, width: int = 80, height: int = 24) -> dict[str, str]:
+        return super()._build_environment(width, height) | {DRIVER_VARIABLE: DRIVER}
+
+    async def _open_app_process(self, width: int = 80, height: int = 24) -> Process:
+        """Starts it; textual-serve's own way is through a shell, which reads quotes and dollars."""
+        self._process = process = await asyncio.create_subprocess_exec(
+            *self._arguments,
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=PIPE,
+            env=self._build_environment(width, height),
+            # A Ctrl+C in the terminal is the server's, which ends the apps in order.
+            start_new_session=True,
+        )
+        self._stdin = process.stdin
+        return process
+
+    async def run(self) -> None:
+        """Passes on what the app draws; when it has ended, however it did, the page is told."""
+        try:
+            await super().run()
+        finally:
+            await self.remote_close()
+
+    async def on_meta(self, data: bytes) -> None:
+        """Takes a message of the app. A link may lead to the web, and to nothing else."""
+        message = json.loads(data)
+        if message["type"] == "open_url" and not _is_web(message["url"]):
+            return
+        await super().on_meta(data)
+
+    async def stop(self) -> None:
+        """Ends the app: asks it to, tells it to, and then kills it with all that it started."""
+        async with self._ending:
+            process, self._process = self._process, None
+            task, self._task = self._task, None
+            if process is None or task is None:
+                return
+            await self._download_manager.cancel_app_downloads(app_service_id=self.app_service_id)
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self.send_meta({"type": "quit"}), _LAST_WORDS_S)
+            if not await _ends(process, _QUIT_S):
+                _terminate(process)
+                if not await _ends(process, _TERM_S):
+                    _kill(process)
+                    await process.wait()
+            with contextlib.suppress(asyncio.TimeoutError, asyncio.CancelledError):
+                await asyncio.wait_for(task, _LAST_WORDS_S)
+
+    def kill(self) -> None:
+        """Ends it at once."""
+        if self._process is not None:
+            _kill(self._process)
+
+
+def _patient(send: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    """Sends, or drops it where nobody is there any more.
+
+    The app's pipe must be read to its end: an app that writes into a full one cannot end.
+    """
+
+    async def sent(data: bytes | str) -> None:
+        with contextlib.suppress(ConnectionError, RuntimeError):
+            await send(data)
+
+    return sent
+
+
+def _is_web(url: object) -> bool:
+    try:
+        return isinstance(url, str) and urlsplit(url).scheme in ("http", "https")
+    except ValueError:
+        return False
+
+
+async def _ends(process: Process, patience: float) -> bool:
+    try:
+        await asyncio.wait_for(process.wait(), patience)
+    except asyncio.TimeoutError:
+        return False
+    return True
+
+
+def _terminate(process: Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+
+
+def _kill(process: Process) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if os.name == "posix":
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
