@@ -43,7 +43,7 @@ class BudgetSlider(Widget, can_focus=True):
 
         & > .slider--label { color: $text-muted; }
         & > .slider--track { color: $foreground 40%; }
-        & > .slider--used { color: $secondary; }
+        & > .slider--used { color: $primary; }
         & > .slider--thumb { color: $primary; text-style: bold; }
         & > .slider--minimum { color: $warning; text-style: bold; }
         & > .slider--meaning { color: $text-muted; }
