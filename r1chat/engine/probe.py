@@ -15,6 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import r1chat
 from r1chat import paths
 from r1chat.errors import ModelError, R1ChatError
 
@@ -38,10 +39,16 @@ def check(path: Path) -> None:
 
 
 def _try_in_child(path: Path) -> None:
-    command = [sys.executable, "-m", "r1chat.engine.probe", os.fspath(path)]
+    command = [sys.executable, "-m", "r1chat.engine.probe", os.fspath(path.resolve())]
     try:
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT_S, check=False
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_TIMEOUT_S,
+            check=False,
+            # `-m` puts the working directory first on the path; nobody's own json.py may get in.
+            cwd=Path(r1chat.__file__).parent.parent,
         )
     except subprocess.TimeoutExpired:
         message = f"{path.name} cannot be loaded: llama.cpp was still at it after {_TIMEOUT_S} s"

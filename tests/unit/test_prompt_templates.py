@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import resource
+import json
 
 import pytest
 
@@ -51,8 +51,25 @@ def test_a_hostile_template_is_refused(name: str) -> None:
     assert message
     assert message.isprintable()
     assert len(message) <= 200
-    used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-    assert used < 2 * MEMORY
+
+
+def test_no_hostile_template_takes_much_memory(run_python) -> None:
+    # In an interpreter of its own, whose only children are those that render.
+    code = (
+        "import json, resource, sys\n"
+        "from r1chat.prompt import templates\n"
+        "for text in json.loads(sys.argv[1]):\n"
+        "    try:\n"
+        "        templates.render(text, ('user',), think=True, bos='', eos='')\n"
+        "        print('rendered')\n"
+        "    except templates.TemplateError:\n"
+        "        pass\n"
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)\n"
+    )
+    greedy = [HOSTILE["a text of 300 MB"], HOSTILE["doubling"], HOSTILE["long output"]]
+    done = run_python("-c", code, json.dumps([text + QUESTION for text in greedy]))
+    (peak,) = done.stdout.split()
+    assert int(peak) * 1024 < 2 * MEMORY
 
 
 def test_an_endless_template_is_not_tried_twice() -> None:
