@@ -18,6 +18,7 @@ from r1chat.web import guard
 from r1chat.web.child import Child
 
 _PAGE = Path(__file__).with_name("page.html")
+_SCRIPT = _PAGE.with_name("page.js")
 _WEBSOCKET = "/ws"
 _STATIC = "/static"
 _PATIENCE_S = 2.0
@@ -48,6 +49,7 @@ class Page(Server):
         """All that is served, behind the guard."""
         application = await self._make_app()
         application.middlewares.append(self._guard)
+        application.router.add_get("/page.js", _script)
         application.on_response_prepare.append(_add_headers)
         return application
 
@@ -112,6 +114,11 @@ class Page(Server):
             await child.stop()
             del self._open[socket]
         return socket
+
+
+async def _script(request: web.Request) -> web.FileResponse:
+    del request
+    return web.FileResponse(_SCRIPT)
 
 
 async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
