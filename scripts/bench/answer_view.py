@@ -5,8 +5,9 @@ An app with nothing but the pane runs in a pty. A thread of it writes tokens at 
 a queue that the app drains 20 times a second, as the real one does. This process presses a key 20
 times a second and reads the screen: it finds the marks that stand among the tokens, and when they
 came. "idle" is the same app with nothing to show, run back to back: what the machine and Textual
-take by themselves. The longest turn of the event loop is in CPU time, which a busy machine does not
-change: a key never waits longer for the app itself.
+take by themselves. The turns of the event loop are in CPU time, which a busy machine changes little:
+a key waits no longer than one for the app itself. The longest are the collector of garbage and the
+import of a parser.
 """
 
 from __future__ import annotations
@@ -161,7 +162,8 @@ def child(shape: str, count: int, kind: str, out: Path) -> None:
     app.run()
     times = os.times()
     # The first second is the start of the app.
-    longest = max(turns[len(turns) // 20 :])
+    settled = sorted(turns[len(turns) // 20 :])
+    longest = [at_percent(settled, 99), settled[-1]]
     cpu_s = times.user + times.system
     out.write_text(json.dumps([app.made, app.handled, longest, cpu_s]), "utf-8")
 
@@ -192,7 +194,7 @@ def measure(shape: str, count: int, kind: str) -> list[str]:
         f"{at_percent(lags, 50) * 1000:.0f} / {lag * 1000:.0f} ms" if lags else "",
         report.verdict(round(lag, 3), LAG_BAR_S) if lags else "",
         f"{lost} of {len(made)}",
-        f"{longest * 1000:.0f} ms",
+        f"{longest[0] * 1000:.0f} / {longest[1] * 1000:.0f} ms",
         f"{cpu_s:.1f} s",
     ]
 

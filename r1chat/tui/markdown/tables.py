@@ -8,7 +8,6 @@ from rich.cells import cell_len
 from textual.content import Content
 
 from r1chat.tui.markdown.rows import EMPTY, Margin, Row
-from r1chat.tui.mathematics.boxes import pad
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ class Table:
 
     def _draw(self, cells: list[Content], widths: list[int], style: str) -> list[Content]:
         wrapped = [
-            cells[at].wrap(width) if at < len(cells) and cells[at] else [EMPTY]
+            _wrapped(cells[at] if at < len(cells) else EMPTY, width)
             for at, width in enumerate(widths)
         ]
         lines = []
@@ -60,9 +59,16 @@ class Table:
             parts = []
             for at, width in enumerate(widths):
                 part = wrapped[at][y] if y < len(wrapped[at]) else EMPTY
-                parts.append(_aligned(part, width, self.aligns[at]).stylize(style))
-            lines.append(bar.join(parts))
+                parts.append(_aligned(part, width, self.aligns[at]))
+            line = bar.join(parts)
+            lines.append(line.stylize(style) if style else line)
         return lines
+
+
+def _wrapped(cell: Content, width: int) -> list[Content]:
+    if "\n" not in cell.plain and cell.cell_length <= width:
+        return [cell]
+    return cell.wrap(width)
 
 
 def _widest(cell: Content) -> int:
@@ -70,9 +76,6 @@ def _widest(cell: Content) -> int:
 
 
 def _aligned(cell: Content, width: int, align: str) -> Content:
-    text = cell.plain
-    padded = pad(text, width, align=align)
-    left = len(padded) - len(padded.lstrip(" ")) - (len(text) - len(text.lstrip(" ")))
-    if not text.strip():
-        left = 0
-    return cell.pad_left(left).pad_right(max(0, width - cell_len(text) - left))
+    room = max(0, width - cell.cell_length)
+    left = {"left": 0, "center": room // 2, "right": room}[align]
+    return cell.pad(left, room - left)
