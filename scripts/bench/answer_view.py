@@ -5,7 +5,7 @@ An app with nothing but the pane runs in a pty. A thread of it writes tokens at 
 a queue that the app drains 20 times a second, as the real one does. This process presses a key 20
 times a second and reads the screen: it finds the marks that stand among the tokens, and when they
 came. "idle" is the same app with nothing to show, run back to back: what the machine and Textual
-take by themselves. The turns of the event loop are in CPU time, which a busy machine changes little:
+take by themselves. Turns of the event loop are in CPU time, which a busy machine hardly changes:
 a key waits no longer than one for the app itself. The longest are the collector of garbage and the
 import of a parser.
 """
@@ -267,7 +267,7 @@ def main() -> None:
         "lag of the text",
         "bar",
         "not seen",
-        "longest turn",
+        "turn: p99 / longest",
         "CPU",
     ]
     print(report.table(head, rows))
