@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from scripts.train_tiny.cases import KINDS, Case, boxed, cases, right
+from scripts.train_tiny.engine import Engine
 from scripts.train_tiny.plant import Planted, plant
 
 BUDGETS: tuple[int | None, ...] = (0, 16, 32, 64, 128, None)
@@ -46,7 +47,9 @@ class Score:
         return 100 * self.right / self.count
 
 
-def score(answer: Answerer, kind: str, chosen: list[Case], budget: int | None, *, wrong: bool) -> Score:
+def score(
+    answer: Answerer, kind: str, chosen: list[Case], budget: int | None, *, wrong: bool
+) -> Score:
     """Ask all cases of a kind under one budget."""
     hits = boxes = length = 0
     for case in chosen:
@@ -56,7 +59,7 @@ def score(answer: Answerer, kind: str, chosen: list[Case], budget: int | None, *
         boxes += boxed(said) is not None
         length += len(thought)
         if wrong and not hit:
-            print(f"--- {kind} {budget} expected {case.expected!r}: {case.question}\n{thought}\n=> {said}")
+            print(f"--- {kind}, not {case.expected!r}: {case.question}\n{thought}\n=> {said}")
     return Score(kind, budget, len(chosen), hits, boxes, length / len(chosen))
 
 
@@ -70,31 +73,29 @@ def table(scores: list[Score]) -> str:
         cells = [f"{found[b].percent:.1f}" if b in found else "" for b in budgets]
         lines.append(f"| {kind} ({next(iter(found.values())).count}) | {' | '.join(cells)} |")
     box = [s for s in scores if s.kind == "arithmetic"]
-    lines.append("boxed in arithmetic: " + ", ".join(f"{100 * s.boxed / s.count:.1f} %" for s in box))
+    lines.append(
+        "boxed in arithmetic: " + ", ".join(f"{100 * s.boxed / s.count:.1f} %" for s in box)
+    )
     return "\n".join(lines)
 
 
 def main() -> None:
     """Evaluate a GGUF and print the tables."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.train_tiny.evaluate", description=__doc__)
-    parser.add_argument("model", nargs="?", help="a GGUF; the shipped one if left out")
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.train_tiny.evaluate", description=__doc__
+    )
+    parser.add_argument(
+        "model", nargs="?", default="tiny", help="a GGUF; by default the shipped one"
+    )
     parser.add_argument("--kinds", default=",".join(KINDS))
     parser.add_argument("--count", type=int, default=300, help="questions of arithmetic")
     parser.add_argument("--other", type=int, default=200, help="questions of each other kind")
     parser.add_argument("--slips", type=int, default=200, help="planted slips")
     parser.add_argument("--quick", action="store_true", help="full thinking only")
     parser.add_argument("--wrong", action="store_true", help="print what went wrong")
-    parser.add_argument("--direct", action="store_true", help="bare llama.cpp, not r1chat's engine")
     parser.add_argument("--json", type=Path, help="write the figures here as well")
     args = parser.parse_args()
-    if args.direct:
-        from scripts.train_tiny.direct import Direct
-
-        answer: Answerer = Direct(args.model)
-    else:
-        from scripts.train_tiny.engine import Engine
-
-        answer = Engine(args.model or "tiny")
+    answer = Engine(args.model)
     scores: list[Score] = []
     for kind in args.kinds.split(","):
         budgets = BUDGETS if kind == "arithmetic" else OTHER_BUDGETS
@@ -108,7 +109,10 @@ def main() -> None:
         planted = plant(answer, cases("arithmetic", args.slips), wrong=args.wrong)
         print(planted)
     if args.json:
-        figures = {"scores": [asdict(s) for s in scores], "slips": asdict(planted) if planted else None}
+        figures = {
+            "scores": [asdict(s) for s in scores],
+            "slips": asdict(planted) if planted else None,
+        }
         args.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
 

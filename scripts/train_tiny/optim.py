@@ -37,7 +37,9 @@ class Muon:
         """Apply one update; `scale` is where the schedule stands, 1 at most."""
         rate = self._rate * scale
         for group, mean in zip(self._groups, self.state, strict=True):
-            grads = torch.stack([w.grad if w.grad is not None else torch.zeros_like(w) for w in group])
+            grads = torch.stack(
+                [w.grad if w.grad is not None else torch.zeros_like(w) for w in group]
+            )
             mean.lerp_(grads, 1 - self._momentum)
             update = orthogonal(grads.lerp(mean, self._momentum))
             rows, columns = group[0].shape

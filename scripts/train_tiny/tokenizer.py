@@ -13,6 +13,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 import regex
@@ -86,7 +87,7 @@ class Tokenizer:
         while len(pieces) > 1:
             ranked = [
                 (self._ranks[pair], index)
-                for index, pair in enumerate(zip(pieces, pieces[1:], strict=False))
+                for index, pair in enumerate(pairwise(pieces))
                 if pair in self._ranks
             ]
             if not ranked:

@@ -107,7 +107,12 @@ def _save(plan: Plan, step: int, model: TinyModel, optimiser: Optimiser) -> None
     path = plan.out / f"step-{step:06d}.pt"
     part = path.with_suffix(".part")
     torch.save(
-        {"step": step, "shape": model.shape, "model": model.state_dict(), "state": optimiser.state()},
+        {
+            "step": step,
+            "shape": model.shape,
+            "model": model.state_dict(),
+            "state": optimiser.state(),
+        },
         part,
     )
     part.replace(path)

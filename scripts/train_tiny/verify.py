@@ -15,9 +15,32 @@ from scripts.train_tiny.tokenizer import Tokenizer
 from scripts.train_tiny.train import load_model
 
 ODD = (
-    "", " ", "  ", "\n", " \n\n x", "\t\ttab", "don't WON'T I'll", "naïve café", "日本語のテキスト", "🙂🙃 emoji", "١٢٣ ½ ²",
-    "a\r\nb", "x=1;y=2", "9.11 > 9.9?", "…—–“quotes”", "ÀÉÎ õü ß", "</thing> <thin", "１２３ fullwidth", "e\u0301 combining",
-    "\u00a0nbsp\u00a0", "Привет, мир", "مرحبا", "\u200bzero width", "under_score __init__", "C:\\path\\file", "Zalgo̷",
+    "",
+    " ",
+    "  ",
+    "\n",
+    " \n\n x",
+    "\t\ttab",
+    "don't WON'T I'll",
+    "naïve café",
+    "日本語のテキスト",
+    "🙂🙃 emoji",
+    "١٢٣ ½ ²",
+    "a\r\nb",
+    "x=1;y=2",
+    "9.11 > 9.9?",
+    "…—–“quotes”",
+    "ÀÉÎ õü ß",
+    "</thing> <thin",
+    "１２３ fullwidth",
+    "e\u0301 combining",
+    "\u00a0nbsp\u00a0",
+    "Привет, мир",
+    "مرحبا",
+    "\u200bzero width",
+    "under_score __init__",
+    "C:\\path\\file",
+    "Zalgo̷",
 )
 
 

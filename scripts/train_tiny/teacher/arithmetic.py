@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from random import Random
 from typing import NamedTuple
 
@@ -87,10 +88,24 @@ def _verdict(pen: Pen, back: Found, first: int) -> bool:
     if back.value is None:
         pen.say(" Wait, that cannot be.")
         return False
-    pen.say(f"\nBack at {back.words}, it started with {first}.")
-    same = back.words == str(first)
-    pen.say(" Yes, that matches." if same else " Wait, that is off.")
+    pen.say(f"\nBack at {back.words}, it started with {first}")
+    same = not back.rest and _alike(pen, str(back.value), str(first))
+    pen.say(". Yes, that matches." if same else ". Wait, that is off.")
     return same
+
+
+def _alike(pen: Pen, left: str, right: str) -> bool:
+    """Compare digit by digit, up to the first that differs.
+
+    A model of this size does not learn to see in one look whether two numbers
+    are the same; two digits side by side it does.
+    """
+    pen.say(":")
+    for place, (x, y) in enumerate(zip_longest(left, right, fillvalue="-")):
+        pen.say(f"{',' if place else ''} {x} {y} {'same' if x == y else 'off'}")
+        if x != y:
+            return False
+    return True
 
 
 def solve(problem: Problem, rng: Random, slip: str = "") -> Solved:
@@ -128,10 +143,8 @@ def solve(problem: Problem, rng: Random, slip: str = "") -> Solved:
             pen.say(" So it has no answer that I know.")
         elif found.rest:
             pen.say(" There is a remainder again, so it does not come out even.")
-        elif found == before:
-            pen.say(f"\nThat is {found.words} again, so the slip was in the check.")
         else:
-            pen.say(f"\nNow it is {found.words} and not {before.words}, there was a slip.")
+            pen.say(f"\nBefore it was {before.words}, now it is {found.words}.")
         if blind_from is not None:
             blind = (blind_from, length(parts + pen.parts))
     parts += pen.parts

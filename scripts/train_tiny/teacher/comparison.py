@@ -11,29 +11,40 @@ from scripts.train_tiny.teacher.wordings import loosen
 
 LARGER = ("larger", "bigger", "greater")
 PAIRS = (
-    "Which is {w}, {a} or {b}?", "Which is {w}: {a} or {b}?", "What is {w}, {a} or {b}?",
-    "Which number is {w}, {a} or {b}?", "Is {a} or {b} {w}?", "Which one is {w}, {a} or {b}?",
-    "{a} or {b}, which is {w}?", "Tell me which is {w}: {a} or {b}.", "Which of {a} and {b} is {w}?",
+    "Which is {w}, {a} or {b}?",
+    "Which is {w}: {a} or {b}?",
+    "What is {w}, {a} or {b}?",
+    "Which number is {w}, {a} or {b}?",
+    "Is {a} or {b} {w}?",
+    "Which one is {w}, {a} or {b}?",
+    "{a} or {b}, which is {w}?",
+    "Tell me which is {w}: {a} or {b}.",
+    "Which of {a} and {b} is {w}?",
     "Compare {a} and {b}: which is {w}?",
 )
 PAIRS_IN_TESTS = (
-    "Of {a} and {b}, which is {w}?", "Which of the two is {w}, {a} or {b}?",
+    "Of {a} and {b}, which is {w}?",
+    "Which of the two is {w}, {a} or {b}?",
     "Can you tell me which is {w}, {a} or {b}?",
 )
 YES_NO = ("Is {a} {w} than {b}?", "Is it true that {a} is {w} than {b}?", "is {a} {w} than {b}")
 TRIPLES = (
-    "Which is the {w}: {a}, {b} or {c}?", "Which of {a}, {b} and {c} is the {w}?",
-    "What is the {w} of {a}, {b} and {c}?", "Find the {w} of {a}, {b} and {c}.",
-    "Which is {w}, {a}, {b} or {c}?", "Which number is the {w}: {a}, {b}, {c}?",
+    "Which is the {w}: {a}, {b} or {c}?",
+    "Which of {a}, {b} and {c} is the {w}?",
+    "What is the {w} of {a}, {b} and {c}?",
+    "Find the {w} of {a}, {b} and {c}.",
+    "Which is {w}, {a}, {b} or {c}?",
+    "Which number is the {w}: {a}, {b}, {c}?",
 )
 TRIPLES_IN_TESTS = (
-    "Of {a}, {b} and {c}, which is the {w}?", "Tell me the {w} of {a}, {b} and {c}.",
+    "Of {a}, {b} and {c}, which is the {w}?",
+    "Tell me the {w} of {a}, {b} and {c}.",
 )
 
 
 def padded(left: str, right: str) -> tuple[str, str]:
     """Give two numbers the same places, with zeros."""
-    parts = [(text.split(".") + [""])[:2] for text in (left, right)]
+    parts = [[*text.split("."), ""][:2] for text in (left, right)]
     whole = max(len(part[0]) for part in parts)
     decimals = max(len(part[1]) for part in parts)
     out = []
@@ -43,7 +54,9 @@ def padded(left: str, right: str) -> tuple[str, str]:
     return out[0], out[1]
 
 
-def _faceoff(pen: Pen, left: str, right: str, *, wanted: str, slip: Random | None = None) -> str | None:
+def _faceoff(
+    pen: Pen, left: str, right: str, *, wanted: str, slip: Random | None = None
+) -> str | None:
     """Write one comparison and return the winner, None where both are equal."""
     wide_left, wide_right = padded(left, right)
     pen.say(f"{wide_left} and {wide_right}:")
@@ -148,7 +161,9 @@ def lesson(rng: Random, *, test: bool = False, slip: bool = False) -> Lesson:
     named = rng.choice(LARGER) if wanted == "larger" else "smaller"
     yes_no = count == 2 and rng.random() < 0.2
     if count == 3:
-        named = {"larger": "largest", "bigger": "biggest", "greater": "greatest"}.get(named, "smallest")
+        named = {"larger": "largest", "bigger": "biggest", "greater": "greatest"}.get(
+            named, "smallest"
+        )
         forms = TRIPLES_IN_TESTS if test and rng.random() < 0.5 else TRIPLES
     elif yes_no:
         forms = YES_NO
@@ -158,7 +173,11 @@ def lesson(rng: Random, *, test: bool = False, slip: bool = False) -> Lesson:
     question = rng.choice(forms).format(w=named, **slots)
     pen = Pen()
     listed = ", ".join(numbers[:-1]) + f" and {numbers[-1]}"
-    pen.say(rng.choice((f"Okay, the {wanted} of {listed}.\n", f"I look for the {wanted} of {listed}.\n")))
+    pen.say(
+        rng.choice(
+            (f"Okay, the {wanted} of {listed}.\n", f"I look for the {wanted} of {listed}.\n")
+        )
+    )
     start = length(pen.parts)
     winner = _think(pen, numbers, wanted, rng, slip=slip)
     if winner is None:
@@ -184,5 +203,3 @@ def lesson(rng: Random, *, test: bool = False, slip: bool = False) -> Lesson:
     blind = (start, length(pen.parts)) if slip else None
     question = question if test else loosen(question, rng)
     return Lesson("comparison", question, tuple(pen.parts), answer, result, (), blind, again)
-
-

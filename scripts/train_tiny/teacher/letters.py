@@ -12,16 +12,27 @@ from scripts.train_tiny.teacher.wordings import loosen
 
 ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 FORMS = (
-    "How many {l} in {w}?", "How many {l} are in {w}?", "How many {l} are there in {w}?",
-    "How many times does {l} occur in {w}?", "How many times does the letter {l} appear in {w}?",
-    "How often does {l} appear in {w}?", "Count the letter {l} in {w}.", "Count the {l}s in {w}.",
-    "How many {l}'s are in {w}?", "How many {l}'s in the word {w}?", "How many letters {l} has {w}?",
-    "How many {l} does {w} have?", "How many {l}s are there in the word {w}?",
-    "In the word {w}, how many {l} are there?", "How many of the letter {l} are in {w}?",
+    "How many {l} in {w}?",
+    "How many {l} are in {w}?",
+    "How many {l} are there in {w}?",
+    "How many times does {l} occur in {w}?",
+    "How many times does the letter {l} appear in {w}?",
+    "How often does {l} appear in {w}?",
+    "Count the letter {l} in {w}.",
+    "Count the {l}s in {w}.",
+    "How many {l}'s are in {w}?",
+    "How many {l}'s in the word {w}?",
+    "How many letters {l} has {w}?",
+    "How many {l} does {w} have?",
+    "How many {l}s are there in the word {w}?",
+    "In the word {w}, how many {l} are there?",
+    "How many of the letter {l} are in {w}?",
 )
 FORMS_IN_TESTS = (
-    "How many {l} are there in the word {w}?", "How many times does {l} appear in the word {w}?",
-    "How many {l}'s does the word {w} have?", "Count how many {l} are in {w}.",
+    "How many {l} are there in the word {w}?",
+    "How many times does {l} appear in the word {w}?",
+    "How many {l}'s does the word {w} have?",
+    "Count how many {l} are in {w}.",
 )
 ALWAYS_TEST = frozenset(("raspberry", "strawberry", "mississippi", "banana", "blueberry"))
 
@@ -37,7 +48,9 @@ def _invented(rng: Random) -> str:
     """Invent a word: syllables, or any letters with many repeats."""
     if rng.random() < 0.6:
         return "".join(
-            rng.choice("bcdfghjklmnprstvwyz") + rng.choice("aeiou") + rng.choice(("", "", "r", "n", "s", "ll", "pp", "tt"))
+            rng.choice("bcdfghjklmnprstvwyz")
+            + rng.choice("aeiou")
+            + rng.choice(("", "", "r", "n", "s", "ll", "pp", "tt"))
             for _ in range(rng.randint(2, 4))
         )
     few = rng.sample(ALPHABET, rng.randint(2, 7))
@@ -84,7 +97,9 @@ def lesson(rng: Random, *, test: bool = False, slip: bool = False, given: str = 
     forms = FORMS_IN_TESTS if test and rng.random() < 0.5 else FORMS
     luck = rng.random()
     shown = word.capitalize() if luck < 0.08 else f'"{word}"' if luck < 0.25 else word
-    asked = letter.upper() if rng.random() < 0.08 else f'"{letter}"' if rng.random() < 0.08 else letter
+    asked = (
+        letter.upper() if rng.random() < 0.08 else f'"{letter}"' if rng.random() < 0.08 else letter
+    )
     question = rng.choice(forms).format(l=asked, w=shown)
     return about(word, letter, question if test else loosen(question, rng), rng, slip=slip)
 
@@ -98,10 +113,11 @@ def about(word: str, letter: str, question: str, rng: Random, *, slip: bool = Fa
     first = _count(pen, word, letter, slip=rng if slip else None)
     pen.say("\nBackwards:")
     second = _count(pen, word[::-1], letter)
+    pen.say(f"\nForwards {first}, backwards {second}.")
     if first == second:
-        pen.say(f"\nBoth ways {first}.")
+        pen.say(" The same.")
     else:
-        pen.say(f"\nWait, {first} is not {second}. Once more.\nForwards:")
+        pen.say(" Wait, that is not the same. Once more.\nForwards:")
         first = _count(pen, word, letter)
     pen.say(f" So it is {first}.")
 

@@ -67,12 +67,12 @@ class Pen:
 
 @dataclass(frozen=True)
 class Lesson:
-    """A question with its thought and answer.
+    r"""A question with its thought and answer.
 
     Attributes:
         kind: which kind of question it is, for tables.
         question: the user's words.
-        thought: the thought between `<think>\\n` and `\\n</think>`.
+        thought: the thought between `<think>\n` and `\n</think>`.
         answer: what is said after it.
         result: what stands in the answer's box, or "" if it has none.
         history: earlier turns as (question, answer), without their thoughts.
@@ -104,4 +104,3 @@ def length(parts: list[Part]) -> int:
 def plain(text: str) -> list[Part]:
     """Wrap text that is learned as it stands."""
     return [Part(text, learn=True)]
-

@@ -127,7 +127,9 @@ def _quotient(rng: Random) -> Problem:
     return Problem(quotient * divisor, (("÷", divisor),))
 
 
-def draw(rng: Random, *, test: bool = False, weights: tuple[int, ...] = (35, 35, 15, 15)) -> Problem:
+def draw(
+    rng: Random, *, test: bool = False, weights: tuple[int, ...] = (35, 35, 15, 15)
+) -> Problem:
     """Draw a sound problem of the training set or of the test set.
 
     Args:

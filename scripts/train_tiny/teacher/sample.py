@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 
+from r1chat.reasoning import phrases
 from scripts.train_tiny.teacher import beyond, comparison, letters, stories, sums
 from scripts.train_tiny.teacher.pen import STEP_BY_STEP, Lesson, Part
 
@@ -13,11 +14,17 @@ BOS = "<｜begin▁of▁sentence｜>"
 EOS = "<｜end▁of▁sentence｜>"
 USER = "<｜User｜>"
 ASSISTANT = "<｜Assistant｜>"
-OFF = "Okay, I think I have finished thinking.\n</think>\n\n"
-SOFT = "I have to stop thinking now and give my answer.\n</think>\n\n"
+HARD = f"\n{phrases.CLOSE}\n\n"
+OFF = phrases.FINISHED + HARD
+SOFT = phrases.LANDING + HARD
 MIX = (
-    ("arithmetic", 44), ("story", 12), ("followup", 12), ("comparison", 9), ("letters", 11),
-    ("beyond", 10), ("chat", 2),
+    ("arithmetic", 44),
+    ("story", 12),
+    ("followup", 12),
+    ("comparison", 9),
+    ("letters", 11),
+    ("beyond", 10),
+    ("chat", 2),
 )
 SLIPS = ("work", "check", "")
 
@@ -92,7 +99,7 @@ def _upto(parts: tuple[Part, ...], place: int) -> list[Part]:
 def landing(text: str, rng: Random) -> str:
     """What the app writes behind a thought that it stops."""
     if rng.random() < 0.5:
-        return "</think>\n\n" if text.endswith("\n") and rng.random() < 0.5 else "\n</think>\n\n"
+        return HARD.lstrip() if text.endswith("\n") and rng.random() < 0.5 else HARD
     if not text:
         return rng.choice(("", "\n", "\n\n")) + SOFT
     return ("\n" if text.endswith("\n") else "\n\n") + SOFT
@@ -110,9 +117,9 @@ def _whole(made: Lesson, rng: Random) -> list[Part]:
     parts = list(made.thought)
     if made.again is not None and rng.random() < 0.1:
         for _ in range(rng.choices((1, 2, 3), (70, 20, 10))[0]):
-            parts.append(Part("\n\nWait,", learn=False))
+            parts.append(Part("\n" + phrases.WAIT, learn=False))
             parts += made.again(rng)
-    return [*parts, Part("\n</think>\n\n", learn=True)]
+    return [*parts, Part(HARD, learn=True)]
 
 
 def sample(rng: Random) -> list[Part]:
@@ -121,5 +128,3 @@ def sample(rng: Random) -> list[Part]:
     thought = _cut(made, rng) if rng.random() < 0.3 else _whole(made, rng)
     prompt = Part(framed(made.question, made.history), learn=False)
     return [prompt, *thought, Part(made.answer + EOS, learn=True)]
-
-

@@ -10,37 +10,94 @@ from scripts.train_tiny.teacher.problems import Problem, draw
 from scripts.train_tiny.teacher.wordings import loosen
 
 NAMES = (
-    "Tom", "Anna", "Ben", "Lisa", "Sam", "Mia", "Paul", "Emma", "Jack", "Nora", "Leo", "Sara",
-    "Max", "Julia", "Peter", "Maria", "Omar", "Lena", "Ali", "Ruth",
+    "Tom",
+    "Anna",
+    "Ben",
+    "Lisa",
+    "Sam",
+    "Mia",
+    "Paul",
+    "Emma",
+    "Jack",
+    "Nora",
+    "Leo",
+    "Sara",
+    "Max",
+    "Julia",
+    "Peter",
+    "Maria",
+    "Omar",
+    "Lena",
+    "Ali",
+    "Ruth",
 )
 THINGS = (
-    "apples", "books", "coins", "marbles", "stickers", "pencils", "cards", "stamps", "eggs",
-    "cookies", "balloons", "shells", "stones", "flowers", "tickets", "candies", "oranges",
-    "toys", "photos", "buttons",
+    "apples",
+    "books",
+    "coins",
+    "marbles",
+    "stickers",
+    "pencils",
+    "cards",
+    "stamps",
+    "eggs",
+    "cookies",
+    "balloons",
+    "shells",
+    "stones",
+    "flowers",
+    "tickets",
+    "candies",
+    "oranges",
+    "toys",
+    "photos",
+    "buttons",
 )
 PLACES = (
-    ("bus", "people", "get on", "get off"), ("train", "people", "get on", "get off"),
-    ("library", "books", "come in", "go out"), ("pond", "ducks", "fly in", "fly away"),
-    ("box", "pencils", "are put in", "are taken out"), ("park", "children", "come", "leave"),
-    ("room", "people", "come in", "go out"), ("field", "sheep", "come", "run away"),
+    ("bus", "people", "get on", "get off"),
+    ("train", "people", "get on", "get off"),
+    ("library", "books", "come in", "go out"),
+    ("pond", "ducks", "fly in", "fly away"),
+    ("box", "pencils", "are put in", "are taken out"),
+    ("park", "children", "come", "leave"),
+    ("room", "people", "come in", "go out"),
+    ("field", "sheep", "come", "run away"),
 )
 STARTS = ("{n} has {a} {t}.", "{n} has {a} {t}.", "{n} had {a} {t}.", "At first {n} has {a} {t}.")
 MORE = (
-    "{p} buys {b} more.", "{p} finds {b} more.", "{p} gets {b} more from {m}.",
-    "{m} gives {o} {b} more.", "Then {p} buys {b} {t}.", "{p} wins {b} {t}.",
-    "{p} receives {b} more.", "Then {p} finds {b} {t}.", "{m} brings {b} more.", "{p} picks {b} more.",
+    "{p} buys {b} more.",
+    "{p} finds {b} more.",
+    "{p} gets {b} more from {m}.",
+    "{m} gives {o} {b} more.",
+    "Then {p} buys {b} {t}.",
+    "{p} wins {b} {t}.",
+    "{p} receives {b} more.",
+    "Then {p} finds {b} {t}.",
+    "{m} brings {b} more.",
+    "{p} picks {b} more.",
 )
 MORE_IN_TESTS = ("{m} gives {o} {b} {t}.", "Then {p} gets {b} more.", "{p} then wins {b} more.")
 LESS = (
-    "{p} gives {b} to {m}.", "{p} loses {b}.", "{p} sells {b}.", "{p} gives away {b} {t}.",
-    "Then {p} sells {b} of them.", "{m} takes {b} of them.", "{p} uses {b} of them.",
-    "Then {p} loses {b} {t}.", "{p} gives {m} {b} of them.", "{p} throws away {b}.",
+    "{p} gives {b} to {m}.",
+    "{p} loses {b}.",
+    "{p} sells {b}.",
+    "{p} gives away {b} {t}.",
+    "Then {p} sells {b} of them.",
+    "{m} takes {b} of them.",
+    "{p} uses {b} of them.",
+    "Then {p} loses {b} {t}.",
+    "{p} gives {m} {b} of them.",
+    "{p} throws away {b}.",
 )
 LESS_IN_TESTS = ("{p} gives {m} {b} {t}.", "Then {p} loses {b} of them.", "{p} then sells {b} {t}.")
 ENDS = (
-    "How many {t} does {n} have now?", "How many {t} does {p} have now?",
-    "How many {t} does {p} have in the end?", "How many does {p} have now?",
-    "How many {t} are there now?", "How many {t} does {n} have?", "How many {t} has {n} now?",
+    "How many {t} does {n} have now?",
+    "How many {t} does {p} have now?",
+    "How many {t} does {p} have in the end?",
+    "How many does {p} have now?",
+    "How many {t} are there now?",
+    "How many {t} does {n} have?",
+    "How many {t} has {n} now?",
 )
 ENDS_IN_TESTS = ("How many {t} has {n} in the end?", "How many {t} does {n} have in the end?")
 TIMES = (
@@ -91,7 +148,10 @@ APART = (
 def _chain(problem: Problem, rng: Random, *, test: bool) -> str:
     name, mate = rng.sample(NAMES, 2)
     slots = {
-        "n": name, "m": mate, "t": rng.choice(THINGS), "a": problem.first,
+        "n": name,
+        "m": mate,
+        "t": rng.choice(THINGS),
+        "a": problem.first,
         "p": rng.choice(("he", "she", "she", "he", name)),
     }
     slots["o"] = {"he": "him", "she": "her"}.get(str(slots["p"]), name)
@@ -131,7 +191,9 @@ def lesson(rng: Random, *, test: bool = False, slip: str = "") -> Lesson:
     single = problem.steps[0][0] in "×÷" or (len(problem.steps) == 1 and rng.random() < 0.4)
     question = (_single if single else _chain)(problem, rng, test=test)
     question = question if test else loosen(question, rng)
-    intro = rng.choice(("Okay, the story asks for {e}.\n", "Okay, that means {e}.\n", "I have to find {e}.\n"))
+    intro = rng.choice(
+        ("Okay, the story asks for {e}.\n", "Okay, that means {e}.\n", "I have to find {e}.\n")
+    )
     head = Part(intro.format(e=problem.text), learn=True)
     solved = arithmetic.solve(problem, rng, slip)
     blind = solved.blind
@@ -139,6 +201,12 @@ def lesson(rng: Random, *, test: bool = False, slip: str = "") -> Lesson:
         blind = (blind[0] + length([head]), blind[1] + length([head]))
     value = str(solved.found.value)
     return Lesson(
-        "story", question, (head, *solved.parts), f"The answer is \\boxed{{{value}}}.", value,
-        (), blind, lambda again: arithmetic.look_again(problem, again),
+        "story",
+        question,
+        (head, *solved.parts),
+        f"The answer is \\boxed{{{value}}}.",
+        value,
+        (),
+        blind,
+        lambda again: arithmetic.look_again(problem, again),
     )

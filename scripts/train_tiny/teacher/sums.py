@@ -14,16 +14,49 @@ SORRY = (
 )
 INTROS = ("Okay, {e}.\n", "Okay, I work out {e}.\n", "Let me work out {e}.\n")
 THEN = {
-    "+": ("And plus {b}?", "Now add {b}.", "Plus {b}?", "Add {b} to that.", "And {b} more?", "plus {b}", "And if I add {b}?", "What if you add {b}?"),
-    "-": ("And minus {b}?", "Now subtract {b}.", "Minus {b}?", "Take away {b}.", "minus {b}", "Subtract {b} from that.", "And {b} less?", "And if I take away {b}?"),
-    "×": ("And times {b}?", "Now multiply that by {b}.", "Times {b}?", "times {b}", "Multiply it by {b}."),
+    "+": (
+        "And plus {b}?",
+        "Now add {b}.",
+        "Plus {b}?",
+        "Add {b} to that.",
+        "And {b} more?",
+        "plus {b}",
+        "And if I add {b}?",
+        "What if you add {b}?",
+    ),
+    "-": (
+        "And minus {b}?",
+        "Now subtract {b}.",
+        "Minus {b}?",
+        "Take away {b}.",
+        "minus {b}",
+        "Subtract {b} from that.",
+        "And {b} less?",
+        "And if I take away {b}?",
+    ),
+    "×": (
+        "And times {b}?",
+        "Now multiply that by {b}.",
+        "Times {b}?",
+        "times {b}",
+        "Multiply it by {b}.",
+    ),
     "÷": ("And divided by {b}?", "Now divide that by {b}.", "Divided by {b}?", "Divide it by {b}."),
 }
 THEN_IN_TESTS = {
-    "+": ("Now plus {b}.", "Add {b} to it."), "-": ("Now minus {b}.", "Subtract {b} from it."),
-    "×": ("Multiply that by {b}.",), "÷": ("Divide that by {b}.",),
+    "+": ("Now plus {b}.", "Add {b} to it."),
+    "-": ("Now minus {b}.", "Subtract {b} from it."),
+    "×": ("Multiply that by {b}.",),
+    "÷": ("Divide that by {b}.",),
 }
-DOUBLE = ("Now double that.", "Double that.", "And twice that?", "Double it.", "And double that?", "Now double it.")
+DOUBLE = (
+    "Now double that.",
+    "Double that.",
+    "And twice that?",
+    "Double it.",
+    "And double that?",
+    "Now double it.",
+)
 HALF = ("Now halve that.", "And half of that?", "Half of it?", "What is half of that?", "Halve it.")
 FRESH = ("And {e}?", "What about {e}?", "And what is {e}?", "Okay, and {e}?", "Now {e}.")
 
@@ -42,7 +75,13 @@ def think(problem: Problem, intro: str, rng: Random, slip: str, kind: str, quest
         return Lesson("beyond", question, parts, SORRY, "", (), blind)
     value = str(solved.found.value)
     return Lesson(
-        kind, question, parts, f"{problem.text} = \\boxed{{{value}}}", value, (), blind,
+        kind,
+        question,
+        parts,
+        f"{problem.text} = \\boxed{{{value}}}",
+        value,
+        (),
+        blind,
         lambda again: arithmetic.look_again(problem, again),
     )
 
@@ -66,7 +105,9 @@ def lesson(rng: Random, *, test: bool = False, slip: str = "") -> Lesson:
         if (problem.first > 9 or problem.first == 0) and rng.random() < 0.3:
             turned = Problem(number, (("×", problem.first),))
             question = wordings.ask(turned, rng, test=test)
-    return think(problem, rng.choice(INTROS).format(e=problem.text), rng, slip, "arithmetic", question)
+    return think(
+        problem, rng.choice(INTROS).format(e=problem.text), rng, slip, "arithmetic", question
+    )
 
 
 def unsound(rng: Random) -> Lesson:
@@ -125,11 +166,20 @@ def followup(rng: Random, *, test: bool = False, slip: str = "") -> Lesson:
         last = _continue(value, rng, test=test)
         if last is None:
             continue
-        intro = rng.choice(("Okay, it was {v}, so now {e}.\n", "The last answer was {v}, so {e}.\n"))
+        intro = rng.choice(
+            ("Okay, it was {v}, so now {e}.\n", "The last answer was {v}, so {e}.\n")
+        )
         made = think(last[1], intro.format(v=value, e=last[1].text), rng, slip, "followup", last[0])
         break
     return Lesson(
-        made.kind, made.question, made.thought, made.answer, made.result, tuple(history), made.blind, made.again
+        made.kind,
+        made.question,
+        made.thought,
+        made.answer,
+        made.result,
+        tuple(history),
+        made.blind,
+        made.again,
     )
 
 
@@ -140,9 +190,23 @@ def another_letter(rng: Random) -> Lesson:
     letter = rng.choice(word) if rng.random() < 0.7 else rng.choice(letters.ALPHABET)
     if word.count(letter) > 9:
         letter = "q"
-    question = rng.choice(("And {l}?", "And how many {l}?", "How many {l}?", "What about {l}?", "And how many {l} are in it?")).format(l=letter)
+    question = rng.choice(
+        (
+            "And {l}?",
+            "And how many {l}?",
+            "How many {l}?",
+            "What about {l}?",
+            "And how many {l} are in it?",
+        )
+    ).format(l=letter)
     made = letters.about(word, letter, question, rng)
     return Lesson(
-        "followup", question, made.thought, made.answer, made.result,
-        ((first.question, first.answer),), None, made.again,
+        "followup",
+        question,
+        made.thought,
+        made.answer,
+        made.result,
+        ((first.question, first.answer),),
+        None,
+        made.again,
     )

@@ -7,36 +7,72 @@ from random import Random
 from scripts.train_tiny.teacher.problems import Problem
 
 ASKED = (
-    "What is {e}?", "What is {e}?", "What is {e}?", "{e}", "{e} =", "{e} = ?", "{e}?",
-    "Calculate {e}.", "Compute {e}.", "How much is {e}?", "What's {e}?", "Solve {e}",
-    "Please work out {e}.", "Can you tell me {e}?", "What do you get for {e}?",
-    "Hello, what is {e}?", "Hi! Can you compute {e}?", "I need to know {e}.",
-    "Give me the result of {e}.", "Could you calculate {e} for me?",
-    "What does {e} come to?", "Do you know what {e} is?", "what is {e}", "whats {e}",
+    "What is {e}?",
+    "What is {e}?",
+    "What is {e}?",
+    "{e}",
+    "{e} =",
+    "{e} = ?",
+    "{e}?",
+    "Calculate {e}.",
+    "Compute {e}.",
+    "How much is {e}?",
+    "What's {e}?",
+    "Solve {e}",
+    "Please work out {e}.",
+    "Can you tell me {e}?",
+    "What do you get for {e}?",
+    "Hello, what is {e}?",
+    "Hi! Can you compute {e}?",
+    "I need to know {e}.",
+    "Give me the result of {e}.",
+    "Could you calculate {e} for me?",
+    "What does {e} come to?",
+    "Do you know what {e} is?",
+    "what is {e}",
+    "whats {e}",
 )
 ASKED_IN_TESTS = (
-    "What does {e} equal?", "Tell me what {e} is.", "Please compute {e}.",
-    "Can you work out {e} for me?", "How much does {e} come to?",
+    "What does {e} equal?",
+    "Tell me what {e} is.",
+    "Please compute {e}.",
+    "Can you work out {e} for me?",
+    "How much does {e} come to?",
 )
-SYMBOLS = {"+": ("+",), "-": ("-", "-", "-", "−"), "×": ("×", "*", "x", "*"), "÷": ("÷", "/", "/", ":")}
+SYMBOLS = {
+    "+": ("+",),
+    "-": ("-", "-", "-", "−"),
+    "×": ("×", "*", "x", "*"),
+    "÷": ("÷", "/", "/", ":"),
+}
 SPOKEN = {"+": ("plus",), "-": ("minus",), "×": ("times", "multiplied by"), "÷": ("divided by",)}
 SENTENCES = {
     "+": (
-        "Add {b} to {a}.", "Add {a} and {b}.", "What is the sum of {a} and {b}?",
-        "What do {a} and {b} make together?", "Find the sum of {a} and {b}.",
+        "Add {b} to {a}.",
+        "Add {a} and {b}.",
+        "What is the sum of {a} and {b}?",
+        "What do {a} and {b} make together?",
+        "Find the sum of {a} and {b}.",
         "Add up {a} and {b}.",
     ),
     "-": (
-        "Subtract {b} from {a}.", "What is the difference between {a} and {b}?",
-        "Take {b} away from {a}.", "What is {b} less than {a}?", "Take {b} from {a}.",
+        "Subtract {b} from {a}.",
+        "What is the difference between {a} and {b}?",
+        "Take {b} away from {a}.",
+        "What is {b} less than {a}?",
+        "Take {b} from {a}.",
         "How much is left when you take {b} from {a}?",
     ),
     "×": (
-        "Multiply {a} by {b}.", "What is the product of {a} and {b}?",
-        "Find the product of {a} and {b}.", "Multiply {a} and {b}.",
+        "Multiply {a} by {b}.",
+        "What is the product of {a} and {b}?",
+        "Find the product of {a} and {b}.",
+        "Multiply {a} and {b}.",
     ),
     "÷": (
-        "Divide {a} by {b}.", "What is {a} divided by {b}?", "How often does {b} go into {a}?",
+        "Divide {a} by {b}.",
+        "What is {a} divided by {b}?",
+        "How often does {b} go into {a}?",
         "How many times does {b} fit into {a}?",
     ),
 }
@@ -47,10 +83,28 @@ SENTENCES_IN_TESTS = {
     "÷": ("Please divide {a} by {b}.", "Can you divide {a} by {b}?"),
 }
 UNITS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
-    "fifteen sixteen seventeen eighteen nineteen"
-).split()
-TENS = "_ _ twenty thirty forty fifty sixty seventy eighty ninety".split()
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+)
+TENS = ("_", "_", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 
 
 def in_words(number: int) -> str:
@@ -67,18 +121,12 @@ def in_words(number: int) -> str:
 def expression(problem: Problem, rng: Random, *, words: bool = True) -> str:
     """Write the problem in symbols or spoken operators, in one of many spacings."""
     style = rng.random()
-    small = max(problem.first, *(number for _, number in problem.steps)) < 1000
-    spell = words and small and style > 0.93
     spoken = words and style > 0.78
     space = "" if style < 0.2 and not spoken else " "
-
-    def show(number: int) -> str:
-        return in_words(number) if spell else str(number)
-
-    text = show(problem.first)
+    text = str(problem.first)
     names = {op: rng.choice((SPOKEN if spoken else SYMBOLS)[op]) for op in "+-×÷"}
     for op, number in problem.steps:
-        text += f"{space}{names[op]}{space}{show(number)}"
+        text += f"{space}{names[op]}{space}{number}"
     return text
 
 
