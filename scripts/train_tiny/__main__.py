@@ -16,7 +16,9 @@ def main() -> None:
         "--out", type=Path, default=Path("build/tiny"), help="checkpoints and the GGUF"
     )
     parser.add_argument("--steps", type=int, default=Plan.steps)
-    parser.add_argument("--decay", type=float, default=Plan.decay, help="share of steps that slow down")
+    parser.add_argument(
+        "--decay", type=float, default=Plan.decay, help="share of steps that slow down"
+    )
     parser.add_argument("--seed", type=int, default=Plan.seed)
     parser.add_argument("--processes", type=int, default=Plan.processes)
     parser.add_argument(

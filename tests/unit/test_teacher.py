@@ -21,7 +21,7 @@ from scripts.train_tiny.teacher.pen import Lesson
 from scripts.train_tiny.teacher.problems import Problem, draw, held_out, keys, trainable
 
 LINE = re.compile(r"^(\d+) ([-+×÷]) (\d+):.* so (\d+)\.", re.MULTILINE)
-SIDES = re.compile(r"(\d)([<=>])(\d)")
+SIDES = re.compile(r" (\d) (\d) (smaller|same|larger)")
 
 
 def value(expression: str) -> int:
@@ -110,8 +110,8 @@ def test_comparisons_are_true() -> None:
     rng = Random("comparison")
     for _ in range(400):
         lesson = comparison.lesson(rng)
-        for left, sign, right in SIDES.findall(lesson.text):
-            assert {"<": left < right, "=": left == right, ">": left > right}[sign]
+        for left, right, word in SIDES.findall(lesson.text):
+            assert {"smaller": left < right, "same": left == right, "larger": left > right}[word]
         numbers = re.findall(r"\d+(?:\.\d+)?", lesson.text.split("\n")[0])
         best = (max if "larger" in lesson.text.split("\n")[0] else min)(map(float, numbers))
         if lesson.result in ("Yes", "No", "equal"):

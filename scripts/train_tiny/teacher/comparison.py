@@ -55,35 +55,45 @@ def padded(left: str, right: str) -> tuple[str, str]:
 
 
 def _faceoff(
-    pen: Pen, left: str, right: str, *, wanted: str, slip: Random | None = None
+    pen: Pen, left: str, right: str, *, wanted: str, asked: str | None, slip: Random | None
 ) -> str | None:
-    """Write one comparison and return the winner, None where both are equal."""
+    """Write one comparison and return the winner, None where both are equal.
+
+    The verdict on two digits stands behind both: put between them, as a sign,
+    it is not learned.
+    """
     wide_left, wide_right = padded(left, right)
     pen.say(f"{wide_left} and {wide_right}:")
     pairs = [(x, y) for x, y in zip(wide_left, wide_right, strict=True) if x != "."]
     stop = slip.randrange(len(pairs)) if slip else -1
-    sign = "="
+    word = "same"
     for index, (x, y) in enumerate(pairs):
-        sign = "=" if x == y else "<" if x < y else ">"
-        pen.say(f"{',' if index else ''} {x}")
+        word = "same" if x == y else "smaller" if x < y else "larger"
+        pen.say(f"{',' if index else ''} {x} {y}")
         if index == stop and slip:
-            sign = slip.choice([s for s in "<>" if s != sign])
-            pen.parts.append(Part(sign, learn=False))
+            word = slip.choice([w for w in ("smaller", "larger") if w != word])
+            pen.parts.append(Part(f" {word}", learn=False))
             pen.slipped = True
         else:
-            pen.say(sign)
-        pen.say(y)
-        if sign != "=":
+            pen.say(f" {word}")
+        if word != "same":
             break
-    if sign == "=":
+    if word == "same":
         pen.say(", so they are equal.")
         return None
-    winner = left if (sign == ">") == (wanted == "larger") else right
-    pen.say(f", so {winner} is {wanted}.")
+    winner = left if word == wanted else right
+    verdict = "" if asked is None else "yes, " if winner == asked else "no, "
+    pen.say(f", so {verdict}{winner} is {wanted}.")
     return winner
 
 
-def _rounds(pen: Pen, numbers: list[str], wanted: str, slip: Random | None = None) -> str | None:
+def _rounds(
+    pen: Pen,
+    numbers: list[str],
+    wanted: str,
+    asked: str | None = None,
+    slip: Random | None = None,
+) -> str | None:
     """Compare numbers in a row, each winner with the next."""
     best: str | None = numbers[0]
     stop = slip.randrange(1, len(numbers)) if slip else -1
@@ -91,22 +101,30 @@ def _rounds(pen: Pen, numbers: list[str], wanted: str, slip: Random | None = Non
         if index > 1:
             pen.say("\n")
         left = best or numbers[index - 1]
-        best = _faceoff(pen, left, number, wanted=wanted, slip=slip if index == stop else None)
+        luck = slip if index == stop else None
+        best = _faceoff(pen, left, number, wanted=wanted, asked=asked, slip=luck)
         if best is None and len(numbers) > 2:
             best = left
     return best
 
 
-def _think(pen: Pen, numbers: list[str], wanted: str, rng: Random, *, slip: bool) -> str | None:
-    first = _rounds(pen, numbers, wanted, rng if slip else None)
+def _think(
+    pen: Pen, numbers: list[str], wanted: str, asked: str | None, slip: Random | None, rng: Random
+) -> str | None:
+    first = _rounds(pen, numbers, wanted, asked, slip)
     pen.say(rng.choice(("\nNow the other way round.\n", "\nThe other way round, to be sure.\n")))
-    second = _rounds(pen, numbers[::-1], wanted)
+    second = _rounds(pen, numbers[::-1], wanted, asked)
     if first == second:
         pen.say("\nThe same again.")
     else:
         pen.say("\nWait, that is not the same. Once more, carefully.\n")
-        first = _rounds(pen, numbers, wanted)
-    pen.say(f" So it is {first}." if first else " So they are equal.")
+        first = _rounds(pen, numbers, wanted, asked)
+    if first is None:
+        pen.say(" So they are equal.")
+    elif asked is None:
+        pen.say(f" So it is {first}.")
+    else:
+        pen.say(f" So {'yes' if first == asked else 'no'}, it is {first}.")
     return first
 
 
@@ -179,7 +197,8 @@ def lesson(rng: Random, *, test: bool = False, slip: bool = False) -> Lesson:
         )
     )
     start = length(pen.parts)
-    winner = _think(pen, numbers, wanted, rng, slip=slip)
+    asked = numbers[0] if yes_no else None
+    winner = _think(pen, numbers, wanted, asked, rng if slip else None, rng)
     if winner is None:
         answer = "\\boxed{No}, they are equal." if yes_no else "They are \\boxed{equal}."
         result = "No" if yes_no else "equal"
@@ -196,7 +215,7 @@ def lesson(rng: Random, *, test: bool = False, slip: bool = False) -> Lesson:
         more = Pen()
         order = numbers if again_rng.random() < 0.5 else numbers[::-1]
         more.say(" let me look once more.\n")
-        best = _rounds(more, order, wanted)
+        best = _rounds(more, order, wanted, asked)
         more.say(f"\nSo it is {best}." if best else "\nSo they are equal.")
         return more.parts
 

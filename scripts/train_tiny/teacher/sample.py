@@ -18,12 +18,12 @@ HARD = f"\n{phrases.CLOSE}\n\n"
 OFF = phrases.FINISHED + HARD
 SOFT = phrases.LANDING + HARD
 MIX = (
-    ("arithmetic", 44),
-    ("story", 12),
+    ("arithmetic", 40),
+    ("story", 15),
     ("followup", 12),
-    ("comparison", 9),
-    ("letters", 11),
-    ("beyond", 10),
+    ("comparison", 15),
+    ("letters", 14),
+    ("beyond", 8),
     ("chat", 2),
 )
 SLIPS = ("work", "check", "")

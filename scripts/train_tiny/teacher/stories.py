@@ -75,6 +75,11 @@ MORE = (
     "Then {p} finds {b} {t}.",
     "{m} brings {b} more.",
     "{p} picks {b} more.",
+    "{m} gives {n} {b} more.",
+    "Then {m} brings {n} {b} {t}.",
+    "{n} gets {b} {t} from {m}.",
+    "{p} then buys {b} more.",
+    "{p} then finds {b} {t}.",
 )
 MORE_IN_TESTS = ("{m} gives {o} {b} {t}.", "Then {p} gets {b} more.", "{p} then wins {b} more.")
 LESS = (
@@ -88,6 +93,11 @@ LESS = (
     "Then {p} loses {b} {t}.",
     "{p} gives {m} {b} of them.",
     "{p} throws away {b}.",
+    "{n} gives {m} {b} of the {t}.",
+    "{n} gives {b} {t} to {m}.",
+    "{m} takes {b} {t} from {n}.",
+    "{p} then gives {b} to {m}.",
+    "{p} then uses {b} {t}.",
 )
 LESS_IN_TESTS = ("{p} gives {m} {b} {t}.", "Then {p} loses {b} of them.", "{p} then sells {b} {t}.")
 ENDS = (
@@ -100,34 +110,46 @@ ENDS = (
     "How many {t} has {n} now?",
 )
 ENDS_IN_TESTS = ("How many {t} has {n} in the end?", "How many {t} does {n} have in the end?")
+HOLDERS = (
+    ("box", "boxes"),
+    ("bag", "bags"),
+    ("basket", "baskets"),
+    ("jar", "jars"),
+    ("pack", "packs"),
+    ("shelf", "shelves"),
+    ("row", "rows"),
+)
 TIMES = (
-    "There are {b} boxes with {a} {t} each. How many {t} are there?",
-    "{n} has {b} bags with {a} {t} in each. How many {t} does {p} have?",
-    "{n} buys {b} packs of {a} {t}. How many {t} does {p} have?",
-    "Each box holds {a} {t}. How many {t} are in {b} boxes?",
+    "There are {b} {h} with {a} {t} each. How many {t} are there?",
+    "{n} has {b} {h} with {a} {t} in each. How many {t} does {p} have?",
+    "{n} buys {b} {h} of {a} {t}. How many {t} does {p} have?",
+    "Each {k} has {a} {t}. How many {t} are in {b} {h}?",
+    "In each {k} there are {a} {t}. How many {t} are in {b} {h}?",
+    "One {k} holds {a} {t}. How many {t} do {b} {h} hold?",
     "One ticket costs {a} dollars. How much do {b} tickets cost?",
-    "A pack has {a} {t}. {n} buys {b} packs. How many {t} is that?",
+    "A {k} has {a} {t}. {n} buys {b} {h}. How many {t} is that?",
     "{n} saves {a} dollars every week. How much is that after {b} weeks?",
     "There are {b} rows of {a} chairs. How many chairs are there?",
     "{n} reads {a} pages a day. How many pages does {p} read in {b} days?",
 )
 TIMES_IN_TESTS = (
-    "{n} has {b} boxes with {a} {t} in each. How many {t} are there?",
-    "Each bag holds {a} {t}. How many {t} are in {b} bags?",
-    "{n} buys {b} boxes of {a} {t}. How many {t} does {n} have?",
+    "{n} has {b} {h} with {a} {t} in each. How many {t} are there?",
+    "Each {k} holds {a} {t}. How many {t} are in {b} {h}?",
+    "{n} buys {b} {h} of {a} {t}. How many {t} does {n} have?",
 )
 SHARED = (
     "{n} shares {a} {t} equally among {b} friends. How many does each get?",
-    "{a} {t} are put into {b} boxes equally. How many {t} are in each box?",
-    "{n} packs {a} {t} into bags of {b}. How many bags does {p} need?",
+    "{a} {t} are put into {b} {h} equally. How many {t} are in each {k}?",
+    "{n} packs {a} {t} into {h} of {b}. How many {h} does {p} need?",
     "{b} children share {a} {t} equally. How many {t} does each child get?",
-    "{n} has {a} {t} and puts {b} in each bag. How many bags are there?",
+    "{n} has {a} {t} and puts {b} in each {k}. How many {h} are there?",
     "{a} {t} are divided equally among {b} people. How many does each get?",
+    "{n} divides {a} {t} equally into {b} {h}. How many {t} are in one {k}?",
     "{b} tickets cost {a} dollars. How much is one ticket?",
 )
 SHARED_IN_TESTS = (
     "{a} {t} are shared equally among {b} children. How many does each get?",
-    "{n} puts {a} {t} into {b} boxes equally. How many are in each box?",
+    "{n} puts {a} {t} into {b} {h} equally. How many are in each {k}?",
 )
 TOGETHER = (
     "{n} has {a} {t} and {m} has {b} {t}. How many {t} do they have together?",
@@ -178,8 +200,16 @@ def _single(problem: Problem, rng: Random, *, test: bool) -> str:
         forms = {"×": TIMES_IN_TESTS, "÷": SHARED_IN_TESTS}[op]
     name, mate = rng.sample(NAMES, 2)
     person = rng.choice(("he", "she"))
+    holder, holders = rng.choice(HOLDERS)
     return rng.choice(forms).format(
-        n=name, m=mate, p=person, t=rng.choice(THINGS), a=problem.first, b=number
+        n=name,
+        m=mate,
+        p=person,
+        t=rng.choice(THINGS),
+        a=problem.first,
+        b=number,
+        k=holder,
+        h=holders,
     )
 
 
