@@ -7,6 +7,7 @@ import contextlib
 import signal
 import threading
 from collections.abc import Iterable
+from pathlib import Path
 from typing import ClassVar
 
 from textual import events, on
@@ -16,6 +17,7 @@ from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Input, TextArea
+from textual.worker import WorkerFailed
 
 from r1chat import logs
 from r1chat.engine.base import Engine, Sampling
@@ -59,7 +61,7 @@ class R1ChatApp(App[None]):
     """
 
     TITLE = "r1chat"
-    CSS_PATH = "app.tcss"
+    CSS_PATH = Path(__file__).with_name("app.tcss")
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1", "help", "Help", id="app.help"),
@@ -239,8 +241,11 @@ class R1ChatApp(App[None]):
     def _fatal_error(self) -> None:
         """Writes a crash into the log: Textual's own way shows variables on the terminal."""
         self.crashed = True
-        if self._exception is not None:
-            logs.crash(self._exception)
+        error: BaseException | None = self._exception
+        if isinstance(error, WorkerFailed):
+            error = error.error
+        if error is not None:
+            logs.crash(error)
         self._close_messages_no_wait()
 
     def panic(self, *renderables: object) -> None:

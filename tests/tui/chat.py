@@ -25,9 +25,11 @@ REPLY: tuple[Step, ...] = (
     "It is ",
     "**4**.",
 )
-ENDLESS: tuple[Step, ...] = tuple(
-    step for i in range(3000) for step in (f"thought {i}.\n", Pause(0.01))
-) + ("</think>", "The end.")
+ENDLESS: tuple[Step, ...] = (
+    *(step for i in range(3000) for step in (f"thought {i}.\n", Pause(0.01))),
+    "</think>",
+    "The end.",
+)
 
 
 class Gate:
@@ -36,7 +38,7 @@ class Gate:
     def __init__(self) -> None:
         self._open = threading.Event()
 
-    def __call__(self, seconds: float) -> None:
+    def __call__(self, seconds: float) -> None:  # noqa: ARG002  (as `time.sleep` has it)
         self._open.wait(HANGS_S)
 
     def open(self) -> None:

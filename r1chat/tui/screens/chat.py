@@ -21,7 +21,7 @@ from r1chat.tui.widgets.thought import ThoughtView
 from r1chat.tui.widgets.turn import TurnView
 
 _STEER = "Words for the thought…"
-_STEERING = "Words for the thought · Enter goes on with them · Escape leaves it stopped"
+_STEERING = "Words for the thought · Enter puts them in · Escape leaves it stopped"
 _EDITING = "Another question in its place · F2 the one before · Escape leaves it"
 _LEAST_MORE = 256
 """Tokens that a thought goes on for at least where the user wants more of it."""
@@ -83,7 +83,7 @@ class ChatScreen(LookingScreen):
             "answer_now": lambda: self.thinking,
             "steer": lambda: self.thinking,
             "think_more": lambda: self.thinking or (self._resting and self._thought_to_reopen),
-            "go_on": lambda: self._resting and self._stopped,
+            "go_on": lambda: self.ready and not self.running and self._stopped,
             "regenerate": lambda: self._resting and self._last_node is not None,
             "edit": lambda: self._resting and self._last_node is not None,
             "page": lambda: self.composer.has_focus or self.slider.has_focus,
@@ -230,6 +230,8 @@ class ChatScreen(LookingScreen):
         """Goes on with a reply that was stopped."""
         reply = self._last_reply
         if reply is not None:
+            self._steering = False
+            self._tell("")
             self._go_on_with(Continuation(reply))
 
     def _go_on_with(self, resume: Continuation) -> None:

@@ -1,0 +1,147 @@
+"""Makes pictures of the app's main states, each from a real run of the built-in model."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from r1chat.settings import Settings
+from r1chat.tui.app import R1ChatApp
+
+ROOT = Path(__file__).parent.parent.parent
+HANGS_S = 120.0
+QUESTION = "What is 44 + 41 + 25?"
+
+Scene = Callable[[R1ChatApp, "Pilot[None]"], Awaitable[None]]
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
+    """Waits until something is so."""
+    end = time.monotonic() + HANGS_S
+    while not condition():
+        assert time.monotonic() < end, "it never came to be"
+        await asyncio.sleep(0.02)
+        await pilot.pause()
+
+
+async def ask(app: R1ChatApp, pilot: Pilot[None], question: str = QUESTION) -> None:
+    """Asks a question."""
+    await until(pilot, lambda: app.chat.ready)
+    app.chat.composer.load_text(question)
+    await pilot.press("enter")
+    await until(pilot, lambda: app.chat.running)
+
+
+async def rest(app: R1ChatApp, pilot: Pilot[None]) -> None:
+    """Waits for the end of a reply."""
+    await until(pilot, lambda: not app.chat.running)
+
+
+async def thinking(app: R1ChatApp, pilot: Pilot[None]) -> None:
+    """In the middle of a thought."""
+    await ask(app, pilot)
+    await until(pilot, lambda: app.chat.slider.used > 60)
+
+
+async def answered(app: R1ChatApp, pilot: Pilot[None]) -> None:
+    """Two questions that were answered."""
+    await ask(app, pilot)
+    await rest(app, pilot)
+    await ask(app, pilot, "What is 12 + 7?")
+    await rest(app, pilot)
+
+
+async def steering(app: R1ChatApp, pilot: Pilot[None]) -> None:
+    """A paused thought, and words for it."""
+    await thinking(app, pilot)
+    await pilot.press("ctrl+s")
+    await until(pilot, lambda: app.chat.composer.border_title)
+    app.chat.composer.insert("Add the tens first.")
+
+
+async def versions(app: R1ChatApp, pilot: Pilot[None]) -> None:
+    """A reply that was made again, with the thought of the first gone back into."""
+    await ask(app, pilot)
+    await rest(app, pilot)
+    await pilot.press("ctrl+t")
+    await until(pilot, lambda: app.chat.running)
+    await rest(app, pilot)
+
+
+async def slider(app: R1ChatApp, pilot: Pilot[None]) -> None:
+    """The budget in seconds, with a minimum."""
+    await answered(app, pilot)
+    await pilot.press("f5", "left", "left", "left", "m", "right", "right", "right")
+
+
+async def themes(app: R1ChatApp, pilot: Pilot[None]) -> None:
+    """The picker of themes."""
+    await answered(app, pilot)
+    await pilot.press("f4", "down", "down")
+
+
+async def keys(app: R1ChatApp, pilot: Pilot[None]) -> None:
+    """The help."""
+    await answered(app, pilot)
+    await pilot.press("f1")
+
+
+SCENES: dict[str, tuple[Scene, tuple[int, int], Settings]] = {
+    "thinking": (thinking, (100, 30), Settings(budget="256")),
+    "answered": (answered, (100, 30), Settings(budget="256")),
+    "steering": (steering, (100, 30), Settings()),
+    "versions": (versions, (100, 30), Settings()),
+    "slider": (slider, (100, 30), Settings(theme="frost")),
+    "themes": (themes, (100, 30), Settings(theme="ember")),
+    "light": (answered, (100, 30), Settings(theme="paper")),
+    "help": (keys, (100, 40), Settings()),
+    "narrow": (answered, (40, 20), Settings(theme="moss")),
+}
+
+
+async def picture(name: str, folder: Path) -> Path:
+    """Plays a scene and takes its picture."""
+    scene, size, settings = SCENES[name]
+    app = R1ChatApp(given=settings)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await scene(app, pilot)
+        await pilot.pause(0.3)
+        path = folder / f"{name}.svg"
+        path.write_text(app.export_screenshot(title="r1chat"), encoding="utf-8")
+        if app.chat.running:
+            app.chat.action_stop()
+            await rest(app, pilot)
+    app.shut_down()
+    return path
+
+
+def main() -> None:
+    """Makes all pictures, or those that are named."""
+    parser = argparse.ArgumentParser(prog="scripts/screenshots", description=__doc__)
+    parser.add_argument("names", nargs="*", help=f"some of {', '.join(SCENES)}")
+    parser.add_argument("--to", type=Path, default=ROOT / "docs" / "pictures", metavar="DIR")
+    parser.add_argument("--png", action="store_true", help="PNG files too, by rsvg-convert")
+    args = parser.parse_args()
+    args.to.mkdir(parents=True, exist_ok=True)
+    converter = shutil.which("rsvg-convert") if args.png else None
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["R1CHAT_HOME"] = home
+        for name in args.names or SCENES:
+            path = asyncio.run(picture(name, args.to))
+            print(path)
+            if converter is not None:
+                png = path.with_suffix(".png")
+                subprocess.run([converter, "-w", "1200", "-o", png, path], check=True)
+
+
+if __name__ == "__main__":
+    main()

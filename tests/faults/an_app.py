@@ -1,0 +1,73 @@
+"""The app as a program of its own, with a fake engine and something that goes wrong."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from dataclasses import replace
+
+from textual.binding import Binding
+
+from r1chat.engine import fake
+from r1chat.engine.fake import FakeEngine, Pause
+from r1chat.tui import start
+from r1chat.tui.app import R1ChatApp
+
+EVIL = "\x1b]52;c;RVZJTA==\x07\x1b]0;EVIL\x07\x9b31mEVIL\x1b[2J\u202eEVIL\x1b]8;;http://evil\x07"
+LONG = [step for i in range(5000) for step in (f"thought {i}.\n", Pause(0.01))]
+
+
+class Broken(R1ChatApp):
+    """Breaks on keys."""
+
+    BINDINGS = [  # noqa: RUF012  (as Textual has it)
+        Binding("f10", "raise", priority=True),
+        Binding("f11", "raise_in_worker", priority=True),
+        Binding("f12", "native", priority=True),
+    ]
+
+    def action_raise(self) -> None:
+        """Raises with a secret in a variable."""
+        secret = "SECRET-of-the-user"
+        message = f"what the user said: {secret}"
+        raise RuntimeError(message)
+
+    def action_raise_in_worker(self) -> None:
+        """Raises in a worker."""
+
+        async def work() -> None:
+            self.action_raise()
+
+        self.run_worker(work())
+
+    def action_native(self) -> None:
+        """Writes as native code does."""
+        os.write(1, b"NATIVE-ONE\n")
+        os.write(2, b"NATIVE-TWO\n")
+        self.notify("written natively")
+
+
+def load(ref: str, **options: object) -> FakeEngine:
+    """A fake engine, or what else the mode asks for."""
+    mode = sys.argv[1]
+    if mode == "loading":
+        time.sleep(600)
+    if mode == "evil":
+        fake.INFO = replace(fake.INFO, ref=EVIL, quant=EVIL)
+        answer = (EVIL, "\n\n```", EVIL, "\n```\n")
+        return FakeEngine([EVIL, "\n", "Wait, ", EVIL, "</think>", *answer])
+    return FakeEngine(LONG)
+
+
+class Chosen(Broken):
+    """Loads the fake engine."""
+
+    def __init__(self, *, model: str | None = None) -> None:
+        super().__init__(model=model, load=load)
+
+
+threading.current_thread().name = "app"
+start.R1ChatApp = Chosen
+sys.exit(start.run())

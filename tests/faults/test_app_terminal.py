@@ -1,0 +1,133 @@
+"""What the terminal sees of the app, whatever goes wrong."""
+
+from __future__ import annotations
+
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.pty_app import Terminal, terminal
+
+APP = str(Path(__file__).parent / "an_app.py")
+LEFT = b"\x1b[?1049l"
+SHOWN_CURSOR = b"\x1b[?25h"
+
+
+def ready(app: Terminal, words: str = "fake") -> None:
+    app.wait_for(words)
+    app.wait_for("Ask something")
+
+
+def is_restored(app: Terminal) -> bool:
+    return app.raw.rfind(LEFT) > app.raw.rfind(b"\x1b[?1049h") and (
+        app.raw.rfind(SHOWN_CURSOR) > app.raw.rfind(b"\x1b[?25l")
+    )
+
+
+@pytest.mark.parametrize("key", ["\x1b[21~", "\x1b[23~"], ids=["handler", "worker"])
+def test_a_crash_is_one_calm_line_and_the_log_has_the_rest(key, home):
+    with terminal(APP, "plain") as app:
+        ready(app)
+        app.send(key)
+        assert app.end() == 1
+        after = app.raw[app.raw.rfind(LEFT) :].decode()
+        assert "r1chat: something went wrong; the log has the details: " in after
+        assert "SECRET" not in app.words
+        assert "Traceback" not in app.words
+        assert is_restored(app)
+    log = (home / "logs" / "r1chat.log").read_text()
+    assert "action_raise" in log
+
+
+def test_what_native_code_prints_goes_to_the_log_and_not_to_the_screen(home):
+    with terminal(APP, "plain") as app:
+        ready(app)
+        app.send("\x1b[24~")
+        app.wait_for("written natively")
+        app.send("\x11")
+        assert app.end() == 0
+        assert "NATIVE" not in app.words
+    assert "NATIVE-ONE\nNATIVE-TWO" in (home / "logs" / "r1chat.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)]
+)
+def test_a_signal_in_the_middle_of_a_thought_ends_it_calmly(number, code):
+    with terminal(APP, "plain") as app:
+        ready(app)
+        app.send("hello\r")
+        app.wait_for("thought 3.")
+        app.signal(number)
+        assert app.end() == code
+        assert is_restored(app)
+        assert "something went wrong" not in app.words
+
+
+def test_leaving_while_a_model_is_being_loaded_does_not_wait_for_it():
+    with terminal(APP, "loading") as app:
+        app.wait_for("Loading")
+        app.send("\x11")
+        assert app.end() == 0
+        assert is_restored(app)
+
+
+def test_ctrl_c_stops_the_reply_and_then_quits_when_pressed_twice():
+    with terminal(APP, "plain") as app:
+        ready(app)
+        app.send("hello\r")
+        app.wait_for("thought 3.")
+        app.send("\x03")
+        app.wait_for("stopped")
+        app.send("\x03")
+        app.wait_for("once more quits")
+        assert app.alive
+        app.send("\x03")
+        assert app.end() == 0
+        assert is_restored(app)
+
+
+def test_a_terminal_of_one_cell_and_back_many_times_breaks_nothing():
+    with terminal(APP, "plain") as app:
+        ready(app)
+        app.send("hello\r")
+        app.wait_for("thought 3.")
+        for round_ in range(60):
+            for size in ((1, 1), (3, 200), (60, 12), (2, 40), (24, 80)):
+                app.resize(*size)
+                app.read(0.005 if round_ else 0.2)
+        app.read(0.5)
+        since = len(app.raw)
+        app.send("\x03")
+        app.wait_for("stopped", since)
+        app.send("\x11")
+        assert app.end() == 0
+
+
+def test_no_escape_sequence_of_others_reaches_the_terminal():
+    evil = "\x1b]52;c;RVZJTA==\x07\x1b]0;EVIL\x07\x1b]8;;http://evil\x07EVIL\u202e\x9b31m"
+    with terminal(APP, "evil", size=(40, 120)) as app:
+        app.wait_for("Ask something")
+        app.wait_for("EVIL")
+        # Into the composer, the filter of the models, the palette, and the path of a file.
+        app.send(f"\x1b[200~{evil}\x1b[201~")
+        app.wait_for("http://evil")
+        app.send("\r")
+        app.wait_for("Thought for")
+        for key in ("\x1bOR", "\x10", "\x1b[17~"):
+            since = len(app.raw)
+            app.send(key)
+            app.read(1.0)
+            app.send(f"\x1b[200~{evil}\x1b[201~")
+            app.wait_for("EVIL", since)
+            app.send("\x1b")
+            app.read(0.7)
+        app.send("\x11")
+        assert app.end() == 0
+        for code in (b"\x1b]52", b"\x1b]0;", b"\x1b]8;", "\u202e".encode(), "\x9b".encode()):
+            assert code not in app.raw
+        titles = re.findall(rb"\x1b\]2;([^\x07]*)\x07", app.raw)
+        assert titles
+        assert not any(b"\x1b" in title for title in titles)
