@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib import resources
 from random import Random
 
+from scripts.train_tiny.teacher import stories, wordings
 from scripts.train_tiny.teacher.pen import Lesson, Part, Pen, length
 from scripts.train_tiny.teacher.problems import held_out
 from scripts.train_tiny.teacher.wordings import loosen
@@ -57,9 +59,28 @@ def _invented(rng: Random) -> str:
     return "".join(rng.choice(few) for _ in range(rng.randint(3, 12)))
 
 
+@cache
+def _heads() -> tuple[str, ...]:
+    """The words of the questions, which the tokenizer holds as whole tokens."""
+    tables = (stories.MORE, stories.LESS, stories.TIMES, stories.SHARED, stories.THINGS)
+    asked = (FORMS, wordings.ASKED, *wordings.SENTENCES.values(), *tables)
+    known = re.findall(r"(?<![{a-z])[a-z]+", " ".join(text for table in asked for text in table))
+    return tuple(dict.fromkeys(known))
+
+
+def _spliced(rng: Random) -> str:
+    """A known word's head on some tail, so that each head's letters are learned."""
+    head = rng.choice(_heads())[: rng.randint(1, 8)]
+    return head + rng.choice(words())[-rng.randint(1, 6) :]
+
+
 def _word(rng: Random, *, test: bool) -> str:
     while True:
-        word = rng.choice(words()) if test or rng.random() < 0.5 else _invented(rng)
+        luck = 0.0 if test else rng.random()
+        if luck < 0.4:
+            word = rng.choice(words())
+        else:
+            word = _spliced(rng) if luck < 0.7 else _invented(rng)
         out = word in ALWAYS_TEST or held_out(("letters", word))
         if out == test and 3 <= len(word) <= 14:
             return word

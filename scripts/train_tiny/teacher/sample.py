@@ -18,12 +18,12 @@ HARD = f"\n{phrases.CLOSE}\n\n"
 OFF = phrases.FINISHED + HARD
 SOFT = phrases.LANDING + HARD
 MIX = (
-    ("arithmetic", 40),
+    ("arithmetic", 38),
     ("story", 15),
     ("followup", 12),
     ("comparison", 15),
-    ("letters", 14),
-    ("beyond", 8),
+    ("letters", 19),
+    ("beyond", 7),
     ("chat", 2),
 )
 SLIPS = ("work", "check", "")
