@@ -108,8 +108,7 @@ class Child(AppService):
     async def stop(self) -> None:
         """Ends the app: asks it to, tells it to, and then kills it with all that it started."""
         async with self._ending:
-            process, self._process = self._process, None
-            task, self._task = self._task, None
+            process, task, self._task = self._process, self._task, None
             if process is None or task is None:
                 return
             await self._download_manager.cancel_app_downloads(app_service_id=self.app_service_id)
@@ -125,7 +124,7 @@ class Child(AppService):
 
     def kill(self) -> None:
         """Ends it at once."""
-        if self._process is not None:
+        if self._process is not None and self._process.returncode is None:
             _kill(self._process)
 
 

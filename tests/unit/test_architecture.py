@@ -21,6 +21,7 @@ HEAVY = (
     "pydantic",
     "numpy",
     "jinja2",
+    "aiohttp",
 )
 SCREEN_AND_ENGINE = ("textual", "rich", "llama_cpp", "llama_cpp.llama_cpp", "huggingface_hub")
 
