@@ -63,6 +63,7 @@ def run(
     *,
     context: int,
     threads: int,
+    batch_threads: int,
     written: tuple[int, int, int],
     seed: int,
 ) -> children.Run:
@@ -72,11 +73,12 @@ def run(
         model: The file.
         prompt: Token ids.
         context: Tokens of context.
-        threads: Threads for prompt and tokens.
+        threads: Threads for single tokens.
+        batch_threads: Threads for the prompt.
         written: Tokens of thought, of closing words, and of answer.
         seed: Of the sampler.
     """
-    numbers = [context, BATCH, threads, threads, *written, seed]
+    numbers = [context, BATCH, threads, batch_threads, *written, seed]
     child = children.run(command(model, prompt, numbers, repack=can_repack(model)))
     figures = json.loads(child.stdout.splitlines()[-1])
     return children.Run(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ import llama_source
 import questions
 import report
 import speed_model
+
+from r1chat.engine.threads import default_threads, usable_cores
 
 SEED = 1
 _SLACK = 512
@@ -48,7 +51,9 @@ def ask(case: Case) -> children.Run:
     command = [*children.r1chat(), "ask", "-", "--model", str(case.model)]
     command += ["--format", case.format, "--budget", str(case.tokens)]
     command += ["--max-answer", str(case.answer), "--ctx", str(case.context)]
-    command += ["--threads", str(case.threads), "--seed", str(SEED), "--no-save"]
+    command += ["--seed", str(SEED), "--no-save"]
+    if case.threads != default_threads():
+        command += ["--threads", str(case.threads)]
     command += ["--temperature", "0.6", "--top-k", "40", "--top-p", "0.95"]
     child = children.run(command, stdin=case.question.text)
     reply = json.loads(child.stdout.splitlines()[-1])
@@ -77,6 +82,8 @@ def loop(case: Case, written: tuple[int, int, int]) -> children.Run:
         case.question.ids,
         context=case.context,
         threads=case.threads,
+        # Left to itself, r1chat spares a core while it writes, and none while it reads.
+        batch_threads=usable_cores() if case.threads == default_threads() else case.threads,
         written=written,
         seed=SEED,
     )
@@ -147,8 +154,9 @@ def inside(model: Path, positions: Sequence[int], tokens: int) -> list[list[str]
     script = Path(__file__).with_name("inside.py")
     command = [sys.executable, str(script), str(model), "--tokens", str(tokens)]
     command += ["--positions", *map(str, positions)]
-    child = children.run(command)
-    return json.loads(child.stdout)
+    # What it says of its progress goes straight to the user.
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=children.environment())
+    return json.loads(done.stdout)
 
 
 def options() -> argparse.Namespace:
@@ -159,7 +167,7 @@ def options() -> argparse.Namespace:
     add = parser.add_argument
     add("--model", type=Path, help="another GGUF file; by default the speed model")
     add("--positions", type=int, nargs="+", default=[100, 8000], help="lengths of the prompt")
-    add("--threads", type=int, nargs="+", default=[1, 2])
+    add("--threads", type=int, nargs="+", default=[1, 2], help="for single tokens")
     add("--tokens", type=int, default=256, help="tokens of thought to write in each run")
     add("--answer", type=int, default=16, help="tokens of answer after it")
     add("--pairs", type=int, default=3, help="how often each of the two runs")

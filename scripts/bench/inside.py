@@ -26,6 +26,7 @@ import report
 from r1chat import Session, load
 from r1chat.engine.base import Sampling
 from r1chat.engine.native import api
+from r1chat.engine.threads import default_threads
 from r1chat.events import Reply
 from r1chat.reasoning.budget import Budget
 
@@ -144,7 +145,8 @@ def measure(model: Path, position: int, tokens: int, calls: Calls) -> list[str]:
     asker = questions.Asker(model)
     context = bench_engine.context_for(position, tokens, _ROOM_TO_READ_AHEAD)
     llama_source.say(f"position {position}: inside the process")
-    engine = load(str(model), ctx=context, threads=1)
+    # One thread for single tokens; where that is the default, the prompt may still have more.
+    engine = load(str(model), ctx=context, threads=None if default_threads() == 1 else 1)
     session = Session(engine)
     calls.clear()
     reply = ask(session, asker.of_length(position).text, tokens)
@@ -159,6 +161,7 @@ def measure(model: Path, position: int, tokens: int, calls: Calls) -> list[str]:
     # Its text and the framing around it; the token that begins every prompt was read before.
     new = len(asker.ids(_SECOND_QUESTION)) - 1
     mean = sum(gaps) / len(gaps)
+    llama_source.say(f"{mean:.3f} ms a token outside, {1e3 * outside / len(gaps):.3f} of processor")
     return [
         str(position),
         f"{mean:.3f}",
