@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 from typing import Literal
 
@@ -12,13 +13,15 @@ HOME_VARIABLE = "R1CHAT_HOME"
 Kind = Literal["settings", "data", "cache", "logs"]
 
 _PRIVATE = 0o700
+_PRIVATE_FILE = 0o600
 
 
 def folder(kind: Kind) -> Path:
     """One of the four folders, absolute, whether it exists or not."""
     home = os.environ.get(HOME_VARIABLE)
     if home:
-        return Path(home).expanduser().absolute() / kind
+        # Unlike pathlib's own it leaves a user whom nobody knows as he stands.
+        return Path(os.path.expanduser(home)).absolute() / kind  # noqa: PTH111
     import platformdirs
 
     where = {
@@ -98,3 +101,24 @@ def made(path: Path) -> Path:
     if not missing:
         path.mkdir(exist_ok=True)
     return path
+
+
+def write_private(path: Path, text: str) -> None:
+    """Writes a file for this user alone, whole or not at all; creates its folder where it must.
+
+    Raises:
+        OSError: If it cannot be written; then the old one is still there.
+    """
+    made(path.parent)
+    # Two processes, or threads, that write at once must not write into each other's.
+    fresh = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _PRIVATE_FILE)
+    try:
+        with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123  (a descriptor)
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise

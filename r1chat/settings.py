@@ -7,14 +7,11 @@ a tenth of a second to import, which is spent only where there is a file to chec
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from r1chat import paths
-
-_PRIVATE = 0o600
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +98,8 @@ def save(settings: Settings, path: Path | None = None) -> Path | None:
         raise ValueError("; ".join(faults))
     # A link, as dotfile managers make them, stays a link.
     path = path.resolve()
-    paths.made(path.parent)
     kept = _set_aside(path) if load(path)[1] is not None else None
-    _replace(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+    paths.write_private(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
     return kept
 
 
@@ -113,20 +109,6 @@ def _set_aside(path: Path) -> Path:
         number += 1
     path.rename(kept)
     return kept
-
-
-def _replace(path: Path, text: str) -> None:
-    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _PRIVATE)
-    try:
-        with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123  (a descriptor)
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
-    except BaseException:
-        fresh.unlink(missing_ok=True)
-        raise
 
 
 def _reason(error: Exception) -> str:

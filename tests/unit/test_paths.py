@@ -33,6 +33,12 @@ def test_a_tilde_in_the_home_is_the_users(monkeypatch, tmp_path):
     assert paths.folder("data") == tmp_path / "r1" / "data"
 
 
+def test_a_home_of_a_user_whom_nobody_knows_is_a_folder_like_any_other(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("R1CHAT_HOME", "~nosuchuser/x")
+    assert paths.folder("logs") == tmp_path / "~nosuchuser" / "x" / "logs"
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="these variables are for Linux")
 @pytest.mark.parametrize("value", [None, ""])
 def test_without_it_the_systems_folders_are_used(monkeypatch, tmp_path, value):
@@ -75,3 +81,32 @@ def test_a_file_in_the_way_is_an_error(tmp_path):
 
 def test_every_path_is_absolute():
     assert all(path.is_absolute() for path in paths.everything().values())
+
+
+@posix_only
+def test_a_private_file_and_all_the_folders_it_needs_are_for_their_owner_alone(tmp_path):
+    file = tmp_path / "home" / "cache" / "known.json"
+    paths.write_private(file, "ä\n")
+    assert file.read_text(encoding="utf-8") == "ä\n"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    for folder in (file.parent, file.parent.parent):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+@posix_only
+def test_a_file_that_others_could_read_becomes_private(tmp_path):
+    file = tmp_path / "known.json"
+    file.write_text("old", encoding="utf-8")
+    file.chmod(0o644)
+    paths.write_private(file, "new")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert [each.name for each in tmp_path.iterdir()] == ["known.json"]
+
+
+def test_a_private_file_that_cannot_be_written_whole_leaves_the_old_one(tmp_path):
+    file = tmp_path / "known.json"
+    file.write_text("old", encoding="utf-8")
+    with pytest.raises(UnicodeEncodeError):
+        paths.write_private(file, "new \ud800")
+    assert file.read_text(encoding="utf-8") == "old"
+    assert [each.name for each in tmp_path.iterdir()] == ["known.json"]
