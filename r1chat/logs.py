@@ -36,7 +36,7 @@ class _File(logging.Handler):
                 self._stream = _open(paths.log_file())
             self._stream.write(self.format(record) + "\n")
             self._stream.flush()
-        except (OSError, ValueError):
+        except Exception:  # noqa: BLE001  (what cannot be logged must not break what logs it)
             self._failed = True
 
     def close(self) -> None:
@@ -91,9 +91,12 @@ def crash(error: BaseException) -> Path | None:
     Returns:
         Where it stands; None if it could not be written.
     """
-    _log.error("nobody expected this", exc_info=error)
-    path = paths.log_file()
-    return path if path.is_file() else None
+    try:
+        _log.error("nobody expected this", exc_info=error)
+        path = paths.log_file()
+        return path if path.is_file() else None
+    except Exception:  # noqa: BLE001  (a second failure must not hide the first)
+        return None
 
 
 def _open(path: Path) -> TextIO:
