@@ -121,7 +121,7 @@ def test_a_question_is_answered_in_a_browser(tmp_path):
             await tab.until(QUESTION)
             await tab.press("Enter", text="\r", code=13)
             await tab.until("Thought for")
-            shown = await tab.until(" tokens/s")
+            shown = await tab.until(" tokens in ")
             (tmp_path / "page.png").write_bytes(await tab.screenshot())
             return shown, tab.requested, tab.complaints
 
