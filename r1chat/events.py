@@ -104,6 +104,8 @@ class Receipt:
     """Why the answer ended where something cut it, else why the thought did."""
     thought_ended_by: EndedBy | None = None
     """Why the (last) thought ended; None where there was none."""
+    answer_ended_by: EndedBy = "natural"
+    """Why the answer ended: "natural" where it is whole, else what cut it or kept it away."""
     thought_tokens: int = 0
     answer_tokens: int = 0
     injected_tokens: int = 0

@@ -37,7 +37,12 @@ def without_oldest_turn(messages: Messages) -> Messages:
 
 
 def fit(
-    messages: Messages, build: Callable[[Messages], Prompt], *, capacity: int, wanted: int
+    messages: Messages,
+    build: Callable[[Messages], Prompt],
+    *,
+    capacity: int,
+    wanted: int,
+    taken: int = 0,
 ) -> Fitted:
     """Leaves out the oldest turns until there is room for a reply.
 
@@ -46,6 +51,7 @@ def fit(
         build: Makes a prompt of it.
         capacity: Tokens of context.
         wanted: Tokens to keep free for the reply, if leaving out turns can do it.
+        taken: Tokens of a reply that is gone on with.
 
     Raises:
         PromptError: If the question alone leaves no room for a reply.
@@ -56,6 +62,7 @@ def fit(
     # By halves: a template may cost a child process for every number of turns that is tried.
     dropped, most = 0, len(fewer) - 1
     prompt = build(messages)
+    wanted += taken
     if len(prompt.ids) + wanted > capacity:
         dropped = min(1, most)
         while dropped < most:
@@ -65,6 +72,9 @@ def fit(
             else:
                 dropped = middle + 1
         prompt = build(fewer[dropped])
+    if taken and len(prompt.ids) + taken + LEAST_REPLY > capacity:
+        message = f"the context of {capacity} tokens has no room to go on; take a larger --ctx"
+        raise PromptError(message)
     if len(prompt.ids) + LEAST_REPLY > capacity:
         message = (
             f"the question is too long: {len(prompt.ids)} tokens, and a context of {capacity} has "

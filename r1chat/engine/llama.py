@@ -23,7 +23,7 @@ from r1chat.engine.loading import LoadOptions
 from r1chat.engine.loop import ThinkingLoop, answer_reserve
 from r1chat.engine.machine import AHEAD, ContextOptions, TokenMachine
 from r1chat.engine.native import AbortByte, api
-from r1chat.engine.replay import was_prefilled
+from r1chat.engine.replay import tokens_kept, was_prefilled
 from r1chat.engine.threads import default_threads, usable_cores
 from r1chat.errors import Cancelled, EngineError, ModelError, R1ChatError
 from r1chat.events import Event, Notice, Reply
@@ -61,6 +61,9 @@ class LlamaEngine:
         self._options = options or LoadOptions()
         self._header = gguf.read_header(self._path)
         gguf.check_chat_model(self._header)
+        self._context_size, self._notice = loading.choose_context(
+            self._header, self._options.ctx, loading.available_memory()
+        )
         if not self._options.trusted:
             probe.check(self._path)
         self._abort = AbortByte()
@@ -69,7 +72,6 @@ class LlamaEngine:
         self._machine: TokenMachine | None = None
         self._template: str | None = None
         self._info: ModelInfo | None = None
-        self._notice = ""
         self._load_s = 0.0
         self._ahead_allowed = False
         self._broken_off = False
@@ -105,6 +107,9 @@ class LlamaEngine:
             loaded.put(failure)
             return
         loaded.put(None)
+        if self._broken_off:
+            self._free()
+            return
         while (job := self._jobs.get()) is not None:
             job()
         self._free()
@@ -113,9 +118,6 @@ class LlamaEngine:
     def _load(self) -> None:
         began = time.perf_counter()
         options = self._options
-        size, self._notice = loading.choose_context(
-            self._header, options.ctx, loading.available_memory()
-        )
         layers = -1 if options.gpu_layers is None else options.gpu_layers
         if not api.llama_supports_gpu_offload():
             layers = 0
@@ -126,7 +128,7 @@ class LlamaEngine:
         batch_threads = options.threads or usable_cores()
         try:
             machine = TokenMachine(
-                self._model, ContextOptions(size, threads, batch_threads), self._abort
+                self._model, ContextOptions(self._context_size, threads, batch_threads), self._abort
             )
         except EngineError as error:
             raise ModelError(str(error)) from None
@@ -204,6 +206,10 @@ class LlamaEngine:
         began: float,
     ) -> None:
         self._abort.clear()
+        if self._closed:
+            # Set just before it was cleared; nobody waits for this reply any more.
+            events.put(EngineError(_CLOSED))
+            return
         try:
             loop, seed = self._begin(request, control, events, began)
         except R1ChatError as error:
@@ -215,7 +221,8 @@ class LlamaEngine:
             return
         timer = None
         if request.timeout is not None:
-            timer = threading.Timer(request.timeout, self._abort.set)
+            left = max(0.0, request.timeout - (time.perf_counter() - began))
+            timer = threading.Timer(left, self._abort.set)
             timer.daemon = True
             timer.start()
         control.on_cancel(self._abort.set)
@@ -267,7 +274,8 @@ class LlamaEngine:
         resume = request.resume
         think = not control.budget.off
         if resume is not None:
-            think = think or not was_prefilled(resume.reply)
+            # What is kept of the reply must stand behind the prompt that it was written to.
+            think = resume.keep is not None or not was_prefilled(resume.reply)
 
         def build(messages: tuple[Message, ...]) -> prompt.Prompt:
             return prompt.build(
@@ -282,10 +290,9 @@ class LlamaEngine:
         share = capacity // 4
         tokens = control.budget.tokens
         thought = share if tokens is None else min(tokens, share)
-        if resume is not None:
-            thought += len(resume.reply.ids)
+        taken = 0 if resume is None else tokens_kept(resume)
         wanted = thought + answer_reserve(capacity, request.max_answer) + fitting.LEAST_REPLY
-        return fitting.fit(request.messages, build, capacity=capacity, wanted=wanted)
+        return fitting.fit(request.messages, build, capacity=capacity, wanted=wanted, taken=taken)
 
     def _notices(self, fitted: fitting.Fitted) -> Iterator[str]:
         if self._notice:

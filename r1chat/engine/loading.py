@@ -12,12 +12,13 @@ from typing import Any
 from r1chat.engine import native
 from r1chat.engine.native import api
 from r1chat.errors import ModelError
-from r1chat.gguf import Header
+from r1chat.gguf import Array, Header
 
 DEFAULT_CONTEXT = 16384
 _SMALLEST_CONTEXT = 2048
+_MIB = 1 << 20
 _GIB = 1 << 30
-_BUFFERS = _GIB // 2
+_BATCH = 512
 _SAFE_SHARE = 0.9
 
 
@@ -105,7 +106,7 @@ def choose_context(header: Header, wanted: int | None, available: int | None) ->
     trained = header.context_trained or DEFAULT_CONTEXT
 
     def needed(tokens: int) -> int:
-        return header.weights_bytes + tokens * header.kv_bytes_per_token + _BUFFERS
+        return header.weights_bytes + tokens * header.kv_bytes_per_token + _buffers(header)
 
     def fits(tokens: int) -> bool:
         return available is None or needed(tokens) <= available * _SAFE_SHARE
@@ -133,12 +134,19 @@ def _sum(header: Header, tokens: int) -> str:
     cache = tokens * header.kv_bytes_per_token
     return (
         f"{_gib(header.weights_bytes)} of weights + {_gib(cache)} for {tokens} tokens of context "
-        f"+ {_gib(_BUFFERS)} of buffers"
+        f"+ {_gib(_buffers(header))} of buffers"
     )
 
 
+def _buffers(header: Header) -> int:
+    """Bytes that llama.cpp needs to compute with: above all the logits of one batch."""
+    tokens = header.metadata.get("tokenizer.ggml.tokens")
+    vocabulary = tokens.count if isinstance(tokens, Array) else 0
+    return 64 * _MIB + 4 * _BATCH * (vocabulary + 16 * (header.embedding_length or 0))
+
+
 def _gib(size: int) -> str:
-    return f"{size / _GIB:.1f} GiB"
+    return f"{size / _GIB:.1f} GiB" if size >= _GIB else f"{size / _MIB:.0f} MiB"
 
 
 def available_memory() -> int | None:

@@ -80,14 +80,22 @@ class ThinkingLoop:
         self._by_token = self._close is not None and not request.raw
         by_text = self._close is None and not request.raw
         self._splitter = Splitter(opened=prompt.opened, scan=by_text)
-        self._transcript = Transcript(self._splitter, emit, clock, began=began, stops=prompt.stops)
+        self._transcript = Transcript(
+            self._splitter,
+            emit,
+            clock,
+            began=began,
+            stops=prompt.stops,
+            keeps_ids=not by_text and not prompt.stops,
+        )
         self._governor = Governor(control)
         self._guard = LoopGuard()
         self._answer_guard = LoopGuard(minimum=_ANSWER_LOOP_TOKENS)
         self._waits = 0
         self._thoughts = 0
         self._reserve = answer_reserve(machine.capacity, request.max_answer)
-        self._closing = len(self._closing_tokens("\n\n" + LANDING + "\n"))
+        # A landing may have to wait for the rest of a character.
+        self._closing = len(self._closing_tokens("\n\n" + LANDING + "\n")) + _LONGEST_CHARACTER - 1
         self._tag_began = 0
         self._pending = 0
         self._reused = 0
@@ -127,9 +135,11 @@ class ThinkingLoop:
         return self._transcript.reply(ended_by, circumstances, error)
 
     def _read_prompt(self) -> None:
-        if self._prompt.prefilled:
-            self._transcript.prefilled(FINISHED + "\n")
         resume = self._request.resume
+        if self._prompt.prefilled:
+            if resume is not None:
+                self._transcript.mute()
+            self._transcript.prefilled(FINISHED + "\n")
         if resume is not None:
             self._ids += replay(resume, self._transcript, self._vocabulary)
         ids = (*self._prompt.ids, *self._ids)
@@ -182,9 +192,10 @@ class ThinkingLoop:
                 self._inject_close("", "natural")
             return
         data = self._vocabulary.shown(token)
-        reason = None if self._mid_character() else self._verdict(data)
-        if reason is None and self._guard.feed(token) is not None:
-            reason = "loop"
+        loops = self._guard.feed(token) is not None
+        reason: EndedBy | None = None
+        if not self._mid_character():
+            reason = self._verdict(data) or ("loop" if loops else None)
         if reason is not None:
             self._inject_close(self._landing(), reason)
             return
@@ -281,11 +292,13 @@ class ThinkingLoop:
         transcript = self._transcript
         if self._vocabulary.ends_reply(token):
             return "natural"
-        if self._by_token and token in (self._open, self._close):
-            return self._stray_tag(token)
         limit = self._limit(token)
         if limit is not None:
             return limit
+        # Behind an answer that began without a thought, a tag is but a word.
+        may_think = self._splitter.undecided or self._splitter.closed_once
+        if self._by_token and may_think and token in (self._open, self._close):
+            return self._stray_tag(token)
         transcript.write(token, self._vocabulary.shown(token))
         if transcript.stopped:
             return "natural"
@@ -314,7 +327,5 @@ class ThinkingLoop:
             self._transcript.open_thought()
         else:
             self._transcript.close_thought("natural")
-        if self._machine.room <= 0:
-            return "context"
         self._append([token])
         return None

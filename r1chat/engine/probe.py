@@ -22,6 +22,7 @@ from r1chat.errors import ModelError, R1ChatError
 _TIMEOUT_S = 900
 _REMEMBERED = 256
 _TOKENS = 4
+_GOOD = b"this file is good"
 
 
 def check(path: Path) -> None:
@@ -53,7 +54,7 @@ def _try_in_child(path: Path) -> None:
     except subprocess.TimeoutExpired:
         message = f"{path.name} cannot be loaded: llama.cpp was still at it after {_TIMEOUT_S} s"
         raise ModelError(message) from None
-    if done.returncode == 0:
+    if done.returncode == 0 and done.stdout.strip() == _GOOD:
         return
     if done.returncode < 0:
         with contextlib.suppress(ValueError):
@@ -89,11 +90,7 @@ def _known() -> list[str]:
 def _remember(keys: list[str]) -> None:
     # Without it the file is merely tried again the next time.
     with contextlib.suppress(OSError):
-        file = _memory_file()
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        new = file.with_suffix(f".{os.getpid()}.new")
-        new.write_text(json.dumps(keys), "utf-8")
-        new.replace(file)
+        paths.write_private(_memory_file(), json.dumps(keys))
 
 
 def _probe(path: Path) -> None:
@@ -128,6 +125,7 @@ def main() -> int:
     except R1ChatError as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    sys.stdout.buffer.write(_GOOD)
     return 0
 
 

@@ -17,6 +17,13 @@ def was_prefilled(reply: Reply) -> bool:
     return reply.receipt.thought_tokens == 0 and reply.thought == FINISHED + "\n"
 
 
+def tokens_kept(continuation: Continuation) -> int:
+    """About how many tokens a continuation begins with, rather too many than too few."""
+    reply, keep = continuation.reply, continuation.keep
+    share = 1.0 if keep is None else min(1.0, keep / (len(reply.thought) or 1))
+    return round(len(reply.ids) * share) + len(continuation.words)
+
+
 def replay(
     continuation: Continuation, transcript: Transcript, vocabulary: Vocabulary
 ) -> tuple[int, ...]:
@@ -36,6 +43,7 @@ def replay(
         return ()
     open_, close = vocabulary.token_of(OPEN), vocabulary.token_of(CLOSE)
     spans = {injection.at: injection.text for injection in reply.injected}
+    forced = reply.receipt.thought_ended_by not in {None, "natural"}
     kept: list[int] = []
     transcript.mute()
     tokens = iter(reply.ids)
@@ -46,6 +54,9 @@ def replay(
         data = vocabulary.shown(token)
         if token == close:
             transcript.close_thought(reply.receipt.thought_ended_by or "natural")
+            transcript.injected_tokens += forced
+        elif forced and _after_closing(transcript, data):
+            transcript.injected_tokens += 1
         elif token == open_:
             transcript.open_thought()
         elif transcript.splitter.in_thought and at in spans and not transcript.mid_character:
@@ -66,6 +77,13 @@ def replay(
     transcript.unmute()
     transcript.spent_before(reply.receipt.thought_s * share, answer_s)
     return tuple(kept)
+
+
+def _after_closing(transcript: Transcript, data: bytes) -> bool:
+    """Whether this is white space between a closed thought and its answer."""
+    splitter = transcript.splitter
+    begun = splitter.in_thought or transcript.has_answer
+    return splitter.closed_once and not begun and not data.strip()
 
 
 def _rest_of_span(

@@ -49,6 +49,8 @@ class Transcript:
         clock: Seconds, monotonic.
         began: When the question was asked, on that clock.
         stops: Phrases that end an answer.
+        keeps_ids: Whether the answer's tokens are its text and nothing more: not where tags or stop
+            phrases are taken out of the text.
     """
 
     def __init__(
@@ -59,8 +61,10 @@ class Transcript:
         *,
         began: float,
         stops: tuple[str, ...] = (),
+        keeps_ids: bool = True,
     ) -> None:
         self.splitter = splitter
+        self._keeps_ids = keeps_ids
         self._stops = StopPhrases(stops)
         self.thought_tokens = 0
         self.answer_tokens = 0
@@ -180,8 +184,16 @@ class Transcript:
         self._thought_ended_by = ended_by
         self._emit(ThoughtEnded(ended_by, self.thought_tokens, self._thought_s))
 
+    @property
+    def has_answer(self) -> bool:
+        """Whether any word of the answer has been written."""
+        return bool(self._answer)
+
     def prefilled(self, text: str) -> None:
-        """Notes a whole thought that stands in the prompt already, in place of the model's own."""
+        """Notes a whole thought that stands in the prompt already, in place of the model's own.
+
+        Its tokens are the prompt's.
+        """
         self._add_thought(text)
         self._injected.append(Injection(0, text))
         self._thought_ended_by = "budget"
@@ -232,7 +244,7 @@ class Transcript:
         self._flush()
         in_thought = self.splitter.in_thought
         self._show([*self.splitter.feed(self._stops.close()), *self.splitter.close()])
-        if in_thought:
+        if in_thought and (self._first_token_s is not None or self.has_thought):
             self.end_thought(ended_by)
         elif self._first_token_s is not None:
             self._answer_s += self._since_phase()
@@ -243,6 +255,7 @@ class Transcript:
         receipt = Receipt(
             ended_by=reason,
             thought_ended_by=self._thought_ended_by,
+            answer_ended_by=ended_by,
             thought_tokens=self.thought_tokens,
             answer_tokens=self.answer_tokens,
             injected_tokens=self.injected_tokens,
@@ -263,6 +276,6 @@ class Transcript:
             final=final_answer(answer),
             injected=tuple(self._injected),
             error=error,
-            answer_ids=tuple(self.answer_ids),
+            answer_ids=tuple(self.answer_ids) if self._keeps_ids else (),
             ids=circumstances.ids,
         )

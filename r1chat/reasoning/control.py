@@ -47,8 +47,10 @@ class Control:
     def cancel(self) -> None:
         """Stops the reply, in the middle of a prompt's evaluation too."""
         self.cancelled = True
-        if self._on_cancel is not None:
-            self._on_cancel()
+        # Read once: the engine's thread may take it away in between.
+        call = self._on_cancel
+        if call is not None:
+            call()
 
     def on_cancel(self, call: Callable[[], None] | None) -> None:
         """Sets what `cancel` calls. For engines; if it is cancelled already, calls it at once."""

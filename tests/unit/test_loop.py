@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 
 from r1chat.engine.base import Continuation, Message, Request
 from r1chat.engine.loop import ThinkingLoop
-from r1chat.errors import EngineError
-from r1chat.events import Event, InjectedText, Receipt, Reply, ThoughtEnded, ThoughtText
+from r1chat.errors import Cancelled, EngineError
+from r1chat.events import Event, InjectedText, Injection, Receipt, Reply, ThoughtEnded, ThoughtText
 from r1chat.prompt import Prompt
 from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control
@@ -114,6 +114,7 @@ def run(  # noqa: PLR0913  (every knob of a reply)
     control: Control | None = None,
     clock: Callable[[], float] | None = None,
     resume: Continuation | None = None,
+    prefilled: bool = False,
 ) -> tuple[Reply, list[Event], Script]:
     """Runs the loop over a script."""
     machine = script if isinstance(script, Script) else Script(script)
@@ -125,7 +126,7 @@ def run(  # noqa: PLR0913  (every knob of a reply)
         timeout=timeout,
         resume=resume,
     )
-    prompt = Prompt(ids=(1, 2, 3), opened=opened, thinks=True, notices=(), framing="r1")
+    prompt = Prompt(ids=(1, 2, 3), opened=opened, thinks=True, framing="r1", prefilled=prefilled)
     events: list[Event] = []
     clock = clock or (lambda: 0.0)
     loop = ThinkingLoop(
@@ -262,6 +263,59 @@ def test_a_loop_in_a_thought_lands_it() -> None:
     assert LANDING in reply.thought
 
 
+def test_a_loop_of_characters_in_several_tokens_is_not_cut_inside_one() -> None:
+    smile = list("🙂".encode())
+    for offset in range(4):
+        reply, _, _ = run([ord("a")] * offset + smile * 100)
+        assert "\ufffd" not in reply.thought
+        assert reply.receipt.thought_ended_by == "loop"
+
+
+def test_a_landing_always_fits() -> None:
+    sizes = [list(char.encode()) for char in "🙂🙃😀😃😄😁😆😅🤣😂"]
+    for capacity in range(200, 260):
+        thought = [byte for n in range(300) for byte in sizes[n * n % 7 + n % 3]]
+        reply, _, _ = run(Script(thought, capacity=capacity), max_answer=1)
+        assert reply.error is None
+        assert reply.receipt.thought_ended_by == "context"
+
+
+def test_stray_tags_cannot_outrun_the_limits_of_an_answer() -> None:
+    reply, _, machine = run("so</think>a" + "</think>" * 5000)
+    assert reply.receipt.answer_ended_by == "loop"
+    assert machine.position < 1000
+
+
+def test_tags_in_an_answer_without_a_thought_are_words() -> None:
+    said = "Use <think> and <think> and <think> and <think> and </think>."
+    reply, _, _ = run(said + "<eos>", opened=False)
+    assert reply.answer == said
+    assert reply.receipt.ended_by == "natural"
+    assert len(reply.answer_ids) == len(tokens(said))
+
+
+def test_a_whole_answer_is_told_from_one_that_was_cut() -> None:
+    whole, _, _ = run("x" * 30 + "42<eos>", "20")
+    assert (whole.receipt.ended_by, whole.receipt.answer_ended_by) == ("budget", "natural")
+    cut, _, _ = run(Script(prose(900), capacity=400))
+    assert (cut.receipt.ended_by, cut.receipt.answer_ended_by) == ("context", "context")
+
+
+def test_a_reply_stopped_while_its_prompt_is_read_has_no_thought() -> None:
+    script = Script("never")
+
+    def stop(*_: object, **__: object) -> None:
+        raise Cancelled
+
+    script.evaluate = stop  # type: ignore[method-assign]
+    control = Control()
+    control.cancel()
+    reply, events, _ = run(script, control=control)
+    assert reply.receipt.ended_by == "cancelled"
+    assert (reply.receipt.thought_s, reply.receipt.thought_ended_by) == (0.0, None)
+    assert not any(isinstance(e, ThoughtEnded) for e in events)
+
+
 def test_a_loop_in_an_answer_stops_it() -> None:
     reply, _, _ = run("so</think>" + "round and " * 500)
     assert reply.receipt.ended_by == "loop"
@@ -372,6 +426,27 @@ def test_rethinking_from_an_earlier_point_with_words_of_the_user() -> None:
     assert second.thought == "one\n\nBut </think> no: else"
     assert second.answer == "7"
     assert machine.cache.count(MARKERS["</think>"]) == 1
+
+
+def test_an_answer_without_a_thought_goes_on_behind_its_own_prompt() -> None:
+    words = "Okay, I think I have finished thinking.\n"
+    first = Reply(
+        thought=words,
+        answer="44 +",
+        receipt=Receipt(thought_ended_by="budget"),
+        injected=(Injection(0, words),),
+        ids=tuple(tokens("44 +")),
+    )
+    second, events, _ = run(" 41<eos>", resume=Continuation(first), opened=False, prefilled=True)
+    assert (second.thought, second.answer) == (words, "44 + 41")
+    assert not any(isinstance(e, (InjectedText, ThoughtEnded)) for e in events)
+
+
+def test_going_on_changes_no_count_of_what_was_there() -> None:
+    first, _, _ = run("x" * 30 + "abcdef", "20", max_answer=4)
+    second, _, _ = run("<eos>", resume=Continuation(first))
+    for name in ("thought_tokens", "answer_tokens", "injected_tokens"):
+        assert getattr(second.receipt, name) == getattr(first.receipt, name), name
 
 
 def test_a_budget_that_was_off_can_be_thought_about_after_all() -> None:
