@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from r1chat.reasoning.budget import LIMIT_TOKENS, Budget
+from r1chat.limits import LIMITS
+from r1chat.reasoning.budget import Budget
 
 _MOST_SHOWN = 3
 
@@ -15,10 +16,15 @@ def _budget(text: str) -> str:
     return str(Budget.parse(text))
 
 
+def _within(name: str) -> Any:  # noqa: ANN401  (what pydantic says it returns)
+    limits = LIMITS[name]
+    if limits.above:
+        return Field(gt=limits.least, le=limits.most)
+    return Field(ge=limits.least, le=limits.most)
+
+
 Name = Annotated[str, Field(min_length=1, max_length=4096)]
 KeyText = Annotated[str, Field(min_length=1, max_length=80)]
-Tokens = Annotated[int, Field(ge=1, le=10_000_000)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 class Schema(BaseModel):
@@ -28,19 +34,19 @@ class Schema(BaseModel):
 
     model: Name | None = None
     budget: Annotated[str, AfterValidator(_budget)] | None = None
-    min_think: Annotated[int, Field(ge=0, le=LIMIT_TOKENS)] | None = None
+    min_think: Annotated[int, _within("min_think")] | None = None
     thoughts: Literal["show", "hide"] | None = None
     theme: Name | None = None
-    pace: Annotated[float, Field(ge=0, le=10_000)] | None = None
+    pace: Annotated[float, _within("pace")] | None = None
     keys: dict[KeyText, KeyText] | None = None
-    temperature: Annotated[float, Field(ge=0, le=10)] | None = None
-    top_p: Fraction | None = None
-    top_k: Annotated[int, Field(ge=0)] | None = None
-    min_p: Fraction | None = None
-    ctx: Tokens | None = None
-    threads: Annotated[int, Field(ge=1, le=1024)] | None = None
-    gpu_layers: Annotated[int, Field(ge=-1, le=10_000)] | None = None
-    max_answer: Tokens | None = None
+    temperature: Annotated[float, _within("temperature")] | None = None
+    top_p: Annotated[float, _within("top_p")] | None = None
+    top_k: Annotated[int, _within("top_k")] | None = None
+    min_p: Annotated[float, _within("min_p")] | None = None
+    ctx: Annotated[int, _within("ctx")] | None = None
+    threads: Annotated[int, _within("threads")] | None = None
+    gpu_layers: Annotated[int, _within("gpu_layers")] | None = None
+    max_answer: Annotated[int, _within("max_answer")] | None = None
 
 
 def check(values: object) -> tuple[dict[str, Any], list[str]]:

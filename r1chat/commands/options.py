@@ -7,17 +7,16 @@ import math
 import re
 from collections.abc import Callable
 
-from r1chat.reasoning.budget import LIMIT_TOKENS, Budget
+from r1chat.limits import LIMITS
+from r1chat.reasoning.budget import Budget
 
-LEAST_CONTEXT = 256
-_MOST = 10_000_000
 _MOST_SECONDS = 7 * 24 * 3600.0
 _LAST_PORT = 65535
 # llama.cpp takes the largest 32-bit number as "any seed".
 _LARGEST_SEED = 2**32 - 2
 
 
-def whole(least: int, most: int = _MOST) -> Callable[[str], int]:
+def whole(least: int, most: int) -> Callable[[str], int]:
     """Reads whole numbers within limits."""
 
     def read(text: str) -> int:
@@ -59,6 +58,18 @@ def real(least: float, most: float, *, above: bool = False) -> Callable[[str], f
     return read
 
 
+def _whole(name: str) -> Callable[[str], int]:
+    """Reads what the setting of that name may be."""
+    limits = LIMITS[name]
+    return whole(int(limits.least), int(limits.most))
+
+
+def _real(name: str) -> Callable[[str], float]:
+    """Reads what the setting of that name may be."""
+    limits = LIMITS[name]
+    return real(limits.least, limits.most, above=limits.above)
+
+
 def budget(text: str) -> str:
     """Checks a budget, which is kept as text until the minimum is known too."""
     try:
@@ -92,14 +103,20 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     add(
         "--ctx",
         metavar="N",
-        type=whole(LEAST_CONTEXT),
+        type=_whole("ctx"),
         help="tokens of context; default: what the model was made for, as far as memory allows",
     )
-    add("--threads", metavar="N", type=whole(1, 1024), help="threads; default: measured")
+    add(
+        "--threads",
+        metavar="N",
+        type=_whole("threads"),
+        help="threads; default: all usable cores but one, and fewer while others use them; all of "
+        "them to read a prompt",
+    )
     add(
         "--gpu-layers",
         metavar="N",
-        type=whole(-1, 10_000),
+        type=_whole("gpu_layers"),
         help="layers to put on the GPU; -1 is all of them; default: as many as the build can",
     )
     add(
@@ -138,7 +155,7 @@ def _add_thinking(parser: argparse.ArgumentParser) -> None:
     add(
         "--min-think",
         metavar="N",
-        type=whole(0, LIMIT_TOKENS),
+        type=_whole("min_think"),
         help="tokens that it must think; default: 0",
     )
     add(
@@ -154,10 +171,10 @@ def _add_thinking(parser: argparse.ArgumentParser) -> None:
 def _add_sampling(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("sampling")
     add = group.add_argument
-    add("--temperature", metavar="T", type=real(0, 10), help="0 is greedy; default: 0.6")
-    add("--top-p", metavar="P", type=real(0, 1, above=True), help="default: 0.95; 1 is off")
-    add("--top-k", metavar="K", type=whole(0, _MOST), help="default: 40; 0 is off")
-    add("--min-p", metavar="P", type=real(0, 1), help="default: 0, which is off")
+    add("--temperature", metavar="T", type=_real("temperature"), help="0 is greedy; default: 0.6")
+    add("--top-p", metavar="P", type=_real("top_p"), help="default: 0.95; 1 is off")
+    add("--top-k", metavar="K", type=_whole("top_k"), help="default: 40; 0 is off")
+    add("--min-p", metavar="P", type=_real("min_p"), help="default: 0, which is off")
     add(
         "--seed",
         metavar="N",
@@ -167,7 +184,7 @@ def _add_sampling(parser: argparse.ArgumentParser) -> None:
     add(
         "--max-answer",
         metavar="N",
-        type=whole(1),
+        type=_whole("max_answer"),
         help="most tokens of answer; default: as many as fit",
     )
     add(

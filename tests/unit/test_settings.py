@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import json
 import os
 import stat
+import typing
 
 import pytest
 
 from r1chat import paths, settings
+from r1chat.commands import options
+from r1chat.limits import LIMITS
 from r1chat.settings import Settings
-from r1chat.settings_schema import Schema
+from r1chat.settings_schema import Schema, check
 
 FULL = Settings(
     model="r1:7b",
@@ -154,3 +158,41 @@ def test_nonsense_is_not_saved(file):
     with pytest.raises(ValueError, match="top_p"):
         settings.save(Settings(top_p=7.0))
     assert not file.exists()
+
+
+OPTIONS = argparse.ArgumentParser(exit_on_error=False)
+options.add_ask(OPTIONS)
+
+
+def edges():
+    """Every limit there is, and the first number beyond each."""
+    for name, limits in LIMITS.items():
+        yield name, limits.most, True
+        yield name, limits.most + 1, False
+        yield name, limits.least, not limits.above
+        yield name, limits.least - 1, False
+
+
+@pytest.mark.parametrize(("name", "value", "good"), edges())
+def test_the_file_and_the_command_line_have_the_same_limits(name, value, good):
+    assert (check({name: value})[1] == []) == good
+    if name == "pace":
+        # The app's alone.
+        return
+    option = f"--{name.replace('_', '-')}={value}"
+    try:
+        OPTIONS.parse_args([option])
+    except argparse.ArgumentError:
+        assert not good
+    else:
+        assert good
+
+
+def test_every_number_among_the_settings_has_its_limits():
+    numbers = {
+        name
+        for name, field in Schema.model_fields.items()
+        if {int, float} & set(typing.get_args(field.annotation))
+    }
+    assert numbers <= LIMITS.keys()
+    assert LIMITS.keys() <= Schema.model_fields.keys()
