@@ -39,26 +39,25 @@ _IDLE_WINDOW_S = 0.5
 
 @dataclass
 class Calls:
-    """When native calls began and ended, and the processor's time that they took."""
+    """When native calls began and ended, by the clock and by their thread's processor time."""
 
     names: list[str] = field(default_factory=list)
     began: list[float] = field(default_factory=list)
     ended: list[float] = field(default_factory=list)
-    busy: list[float] = field(default_factory=list)
-    process: list[float] = field(default_factory=list)
-    """The whole process's time on the processor when they ended."""
+    busy_began: list[float] = field(default_factory=list)
+    busy_ended: list[float] = field(default_factory=list)
 
     def wrap(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         """Times a native function."""
-        clock, busy_clock, process_clock = time.perf_counter, time.thread_time, time.process_time
+        clock, busy_clock = time.perf_counter, time.thread_time
 
         def timed(*args: object) -> object:
             start, busy = clock(), busy_clock()
             result = call(*args)
-            self.busy.append(busy_clock() - busy)
-            self.process.append(process_clock())
+            self.busy_ended.append(busy_clock())
             self.ended.append(clock())
             self.began.append(start)
+            self.busy_began.append(busy)
             self.names.append(name)
             return result
 
@@ -66,7 +65,8 @@ class Calls:
 
     def clear(self) -> None:
         """Forgets them."""
-        for values in (self.names, self.began, self.ended, self.busy, self.process):
+        every = (self.names, self.began, self.ended, self.busy_began, self.busy_ended)
+        for values in every:
             values.clear()
 
     def gaps(self) -> list[float]:
@@ -80,14 +80,11 @@ class Calls:
         return cycles[:-1]
 
     def processor(self) -> tuple[float, float]:
-        """Seconds on the processor outside native calls and in all, while tokens are written.
-
-        Those outside are of all threads, the reader of the events included; they can be told
-        apart from llama.cpp's own because that computes with one thread here.
-        """
+        """Seconds on the processor since the first token, outside native calls and in all."""
         first = self.names.index("llama_sampler_sample")
-        total = self.process[-1] - self.process[first]
-        return total - sum(self.busy[first + 1 :]), total
+        total = self.busy_ended[-1] - self.busy_ended[first]
+        spent = zip(self.busy_began[first + 1 :], self.busy_ended[first + 1 :], strict=True)
+        return total - sum(end - start for start, end in spent), total
 
 
 def instrument() -> Calls:
@@ -99,8 +96,13 @@ def instrument() -> Calls:
     return calls
 
 
-def ask(session: Session, question: str, tokens: int) -> Reply:
-    """Asks and waits for the end."""
+def ask(session: Session, question: str, tokens: int) -> tuple[Reply, float]:
+    """Asks and waits for the end.
+
+    Returns:
+        The reply, and the seconds on the processor that reading its events took.
+    """
+    busy = time.thread_time()
     events = session.ask(
         question,
         budget=Budget(tokens=tokens),
@@ -109,7 +111,7 @@ def ask(session: Session, question: str, tokens: int) -> Reply:
     )
     *_, reply = events
     assert isinstance(reply, Reply)
-    return reply
+    return reply, time.thread_time() - busy
 
 
 def wait_until_idle() -> float:
@@ -149,26 +151,27 @@ def measure(model: Path, position: int, tokens: int, calls: Calls) -> list[str]:
     engine = load(str(model), ctx=context, threads=None if default_threads() == 1 else 1)
     session = Session(engine)
     calls.clear()
-    reply = ask(session, asker.of_length(position).text, tokens)
+    reply, reading = ask(session, asker.of_length(position).text, tokens)
     gaps = [1e3 * gap for gap in calls.gaps()]
     outside, total = calls.processor()
+    own = 1e3 * (outside + reading) / len(gaps)
     written = reply.receipt.thought_tokens + reply.receipt.answer_tokens
     assert written <= len(gaps) <= written + 2, f"{len(gaps)} gaps for {written} tokens"
     wait_until_idle()
-    second = ask(session, _SECOND_QUESTION, 16).receipt
+    second = ask(session, _SECOND_QUESTION, 16)[0].receipt
     engine.close()
     evaluated = second.prompt_tokens - second.prompt_reused_tokens
     # Its text and the framing around it; the token that begins every prompt was read before.
     new = len(asker.ids(_SECOND_QUESTION)) - 1
     mean = sum(gaps) / len(gaps)
-    llama_source.say(f"{mean:.3f} ms a token outside, {1e3 * outside / len(gaps):.3f} of processor")
+    llama_source.say(f"{mean:.3f} ms a token outside, {own:.3f} on the processor")
     return [
         str(position),
         f"{mean:.3f}",
         f"{median(gaps):.3f}",
         f"{sorted(gaps)[int(0.99 * (len(gaps) - 1))]:.3f}",
         report.verdict(mean, 0.5),
-        f"{1e3 * outside / len(gaps):.3f} ({outside / total:.2%})",
+        f"{own:.3f} ({own / (own + 1e3 * (total - outside) / len(gaps)):.2%})",
         f"{evaluated} of {second.prompt_tokens}",
         str(new),
         report.verdict(abs(evaluated - new), 32),
