@@ -58,15 +58,28 @@ def check(values: object) -> tuple[dict[str, Any], list[str]]:
     if not isinstance(values, dict):
         return {}, ["not an object of names and values"]
     try:
-        return Schema.model_validate(values).model_dump(exclude_unset=True), []
+        good = Schema.model_validate(values).model_dump(exclude_unset=True)
     except ValidationError as error:
         problems = error.errors(include_url=False, include_context=False, include_input=False)
+    else:
+        return _agreeing(good)
     bad = {str(problem["loc"][0]): problem for problem in problems}
-    good, _ = check({name: value for name, value in values.items() if str(name) not in bad})
+    good, more = check({name: value for name, value in values.items() if str(name) not in bad})
     faults = [_phrase(name, problem["type"], problem["msg"]) for name, problem in bad.items()]
+    faults += more
     if len(faults) > _MOST_SHOWN:
         faults[_MOST_SHOWN:] = [f"and {len(faults) - _MOST_SHOWN} more"]
     return good, faults
+
+
+def _agreeing(good: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Leaves out the minimum of thought where the budget has no room for it."""
+    try:
+        Budget.parse(good.get("budget") or "max", minimum=good.get("min_think") or 0)
+    except ValueError as error:
+        del good["min_think"]
+        return good, [f"min_think: {error}"]
+    return good, []
 
 
 def _phrase(name: str, kind: str, message: str) -> str:

@@ -12,6 +12,7 @@ from r1chat import settings as user
 from r1chat.commands.exits import ExitCode
 from r1chat.console import Console
 from r1chat.errors import R1ChatError, UsageError
+from r1chat.limits import LIMITS
 from r1chat.output import Out
 from r1chat.sanitize import line
 from r1chat.settings import Settings
@@ -36,8 +37,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     if args.action is None:
         _show(settings)
     else:
-        value = _value(args.value) if args.action == "set" else None
-        _change(settings, args.key, value, console)
+        _change(settings, args, console)
     return ExitCode.ANSWERED
 
 
@@ -49,12 +49,13 @@ def _show(settings: Settings) -> None:
     Out(sys.stdout).write("".join(line(row, 1000) + "\n" for row in rows))
 
 
-def _change(settings: Settings, key: str, value: object, console: Console) -> None:
+def _change(settings: Settings, args: argparse.Namespace, console: Console) -> None:
     names = [field.name for field in fields(Settings)]
-    name = key.replace("-", "_")
+    name = args.key.replace("-", "_")
     if name not in names:
-        message = f"{line(key)!r} is not a setting; they are {', '.join(names)}"
+        message = f"{line(args.key)!r} is not a setting; they are {', '.join(names)}"
         raise UsageError(message)
+    value = _value(name, args.value) if args.action == "set" else None
     try:
         kept = user.save(Settings(**{**asdict(settings), name: value}))
     except ValueError as error:
@@ -66,10 +67,12 @@ def _change(settings: Settings, key: str, value: object, console: Console) -> No
         console.note(f"the file before it had a fault and was kept as {kept}")
 
 
-def _value(text: str) -> object:
-    """A value as it stands in the file; what is no JSON number is a text."""
+def _value(name: str, text: str) -> object:
+    """A value as it stands in the file; what is none is left to the checker to name."""
+    if name not in (*LIMITS, "keys"):
+        return text
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else text
+    return value if isinstance(value, (int, float, dict)) else text

@@ -1,0 +1,80 @@
+"""`r1chat settings set`: values as people write them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from r1chat import cli, compose, paths, settings
+from r1chat.engine.fake import FakeEngine
+from r1chat.settings import Settings
+
+
+@pytest.fixture
+def run(capsys):
+    """Runs the command line: exit code, stdout, stderr."""
+
+    def call(*argv):
+        code = cli.main(argv)
+        return (code, *capsys.readouterr())
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "value"),
+    [
+        ("budget", "512", "512"),
+        ("budget", "30s", "30s"),
+        ("model", "7", "7"),
+        ("model", "true", "true"),
+        ("theme", "1984", "1984"),
+        ("top_k", "40", 40),
+        ("gpu-layers", "-1", -1),
+        ("temperature", "1", 1.0),
+        ("pace", "0.5", 0.5),
+        ("keys", '{"app.help": "f2"}', {"app.help": "f2"}),
+    ],
+)
+def test_a_value_is_read_as_what_its_setting_holds(run, key, text, value):
+    assert run("settings", "set", key, text) == (0, "", "")
+    loaded, fault = settings.load()
+    assert fault is None
+    assert getattr(loaded, key.replace("-", "_")) == value
+
+
+@pytest.mark.parametrize("text", ["many", "null", "true", "[1]", "NaN", "4096.5", "", "[" * 9999])
+def test_what_is_no_number_is_refused_where_one_is_wanted(run, text):
+    code, out, err = run("settings", "set", "ctx", text)
+    assert (code, out) == (2, "")
+    assert err.startswith("r1chat: ctx: ")
+    assert err.count("\n") == 1
+
+
+def test_a_minimum_above_the_budget_is_refused(run):
+    assert run("settings", "set", "budget", "off")[0] == 0
+    code, _, err = run("settings", "set", "min_think", "100")
+    assert code == 2
+    assert err == "r1chat: min_think: the minimum (100) is more than the budget (0)\n"
+    assert settings.load()[0] == Settings(budget="off")
+
+
+def test_a_minimum_above_the_budget_breaks_no_question(run, monkeypatch):
+    engine = FakeEngine(("</think>", "2"))
+    monkeypatch.setattr(compose, "load", lambda *_, **__: engine)
+    paths.write_private(paths.settings_file(), json.dumps({"min_think": 100, "budget": "off"}))
+    code, out, err = run("ask", "-m", "tiny", "1 + 1?")
+    assert (code, out) == (0, "2\n")
+    assert err.startswith("r1chat: note: settings in ")
+    assert "min_think: the minimum (100) is more than the budget (0)" in err
+    assert engine.requests[0].budget.off
+
+
+def test_of_several_faults_the_minimum_above_the_budget_is_one():
+    values = {"min_think": 100, "budget": "64", "modle": "tiny", "ctx": 4096}
+    paths.write_private(paths.settings_file(), json.dumps(values))
+    loaded, fault = settings.load()
+    assert loaded == Settings(budget="64", ctx=4096)
+    assert "modle" in fault
+    assert "min_think: the minimum (100)" in fault
