@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 
 
 def main(args: argparse.Namespace) -> int:
@@ -14,13 +15,18 @@ def main(args: argparse.Namespace) -> int:
 
     Returns:
         0 where r1chat can answer questions, else 1.
-    """
-    from r1chat.doctor import findings
-    from r1chat.doctor.examination import examine
 
-    sections = examine()
+    Raises:
+        R1ChatError: If it cannot be printed.
+        BrokenPipeError: If nobody reads it.
+    """
+    from r1chat.doctor import examination, findings
+    from r1chat.output import Out
+
+    out = Out(sys.stdout)
+    sections = examination.examine()
     if args.format == "json":
-        print(json.dumps(findings.as_json(sections), indent=2))  # noqa: T201  (it was asked for)
+        out.write(json.dumps(findings.as_json(sections), indent=2) + "\n")
     else:
-        print(findings.as_text(sections))  # noqa: T201  (it was asked for)
+        out.write(findings.as_text(sections) + "\n")
     return 0 if findings.healthy(sections) else 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import re
@@ -14,6 +16,7 @@ import pytest
 from r1chat import doctor, paths
 from r1chat.doctor import child, examination, gpu, install, machine
 from r1chat.doctor.findings import Finding, Section, as_json, as_text, healthy
+from r1chat.errors import R1ChatError
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="provoked with POSIX's means")
 linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
@@ -68,6 +71,26 @@ def test_it_tells_programs_the_same(capsys):
     told = json.loads(capsys.readouterr().out)
     assert told["healthy"] is True
     assert {"Versions", "Machine", "llama.cpp", "Built-in model", "Files"} == set(told["sections"])
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_path_that_the_terminal_lacks_letters_for_is_no_failure(monkeypatch, form):
+    sections = [Section("Files", [Finding("log", "/home/jörg/r1chat.log")])]
+    monkeypatch.setattr(examination, "examine", lambda: sections)
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
+    assert doctor.main(Namespace(format=form)) == 0
+    assert b"/home/j" in sys.stdout.buffer.getvalue()
+
+
+def test_a_full_disk_is_named_instead_of_the_findings(monkeypatch):
+    monkeypatch.setattr(examination, "examine", lambda: [Section("S", [Finding("a", "b")])])
+    with open("/dev/full", "w", encoding="utf-8") as full:  # noqa: PTH123
+        monkeypatch.setattr(sys, "stdout", full)
+        with pytest.raises(R1ChatError, match="No space left"):
+            doctor.main(Namespace(format="text"))
+        monkeypatch.undo()
+        with contextlib.suppress(OSError):
+            full.close()
 
 
 def test_it_leaves_no_files_behind(home):
