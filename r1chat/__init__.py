@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING
-
+# As type checkers know it; importing `typing` for it would double the time of `--version`.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from r1chat.compose import load
     from r1chat.reasoning.budget import Budget
@@ -46,6 +45,8 @@ def __getattr__(name: str) -> object:
     if name not in _HOMES:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)
+    import importlib
+
     value = getattr(importlib.import_module(_HOMES[name]), name)
     globals()[name] = value
     return value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +27,7 @@ def resolve(ref: str) -> Path:
     """
     shown = line(ref)
     if ref == TINY:
-        path = Path(str(resources.files("r1chat") / "models" / "tiny.gguf"))
+        path = Path(__file__).parent / "models" / "tiny.gguf"
         if not path.is_file():
             message = f"the built-in model is missing: {path} is not there; install r1chat again"
             raise ModelError(message)
