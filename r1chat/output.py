@@ -108,8 +108,9 @@ class _Clean:
         return kept
 
     def close(self) -> str:
-        """The rest, less the white space at its end."""
-        return (self._held + self._sanitizer.close()).rstrip()
+        """The rest, less the white space at its end; what comes then begins anew."""
+        rest, self._held = (self._held + self._sanitizer.close()).rstrip(), ""
+        return rest
 
 
 class TextWriter:
@@ -139,7 +140,7 @@ class TextWriter:
             self._think(event.text, self._console.injected)
         elif isinstance(event, AnswerText):
             if self._mode != "only":
-                self._write(event.text)
+                self._put(self._main.feed(event.text))
         else:
             show_aside(self._console, event)
 
@@ -152,6 +153,8 @@ class TextWriter:
     def end(self) -> None:
         """Ends the line that stands unfinished, on either stream."""
         self._console.end_progress()
+        self._put(self._main.close())
+        self._end_thought()
         if self._begun:
             self._begun = False
             self._out.write("\n")
@@ -159,19 +162,23 @@ class TextWriter:
 
     def _think(self, text: str, show: Callable[[str], None]) -> None:
         if self._mode == "only":
-            self._write(text)
+            self._put(self._main.feed(text))
         elif self._mode == "show":
             self._thinking = True
             self._console.end_progress()
             show(self._thought.feed(text))
 
-    def _write(self, text: str) -> None:
-        text = self._main.feed(text)
+    def _end_thought(self) -> None:
+        """Shows what was held back, which might have become an escape sequence."""
+        self._console.thought(self._thought.close())
+
+    def _put(self, text: str) -> None:
         if not text:
             return
         self._console.end_progress()
         if self._thinking:
             self._thinking = False
+            self._end_thought()
             # On a shared screen the answer stands apart.
             self._console.fresh_line(blank=self._shared)
         self._begun = True

@@ -145,6 +145,29 @@ def test_escape_sequences_are_dropped_although_they_come_in_pieces(pipes):
     assert err.startswith("xy\n")
 
 
+@pytest.mark.parametrize("unfinished", ["\x1b]0;title", "\x1b[31", "\x9dx y"])
+def test_an_escape_sequence_that_is_never_finished_costs_no_text(pipes, unfinished):
+    events = [
+        ThoughtText(f"x {unfinished}"),
+        ThoughtEnded("natural", 1, 0.1),
+        AnswerText("a "),
+        AnswerText(unfinished),
+    ]
+    out, err = text(events, *pipes)
+    rest = sanitize(unfinished)
+    assert rest
+    assert out == f"a {rest}\n"
+    assert err.startswith(f"x {rest}\nThought for")
+
+
+def test_a_thought_without_an_answer_keeps_its_unfinished_escape_sequence_too(pipes):
+    out, err = text([ThoughtText("x\x1b]0;y")], *pipes)
+    assert out == ""
+    assert err.startswith("x]0;y\nThought for")
+    out, _ = text([ThoughtText("x\x1b]0;y")], io.StringIO(), io.StringIO(), thoughts="only")
+    assert out == "x]0;y\n"
+
+
 def test_notices_go_to_stderr_in_one_line(pipes):
     out, err = text([Notice("mind\nthe \x1b[31mgap")], *pipes, thoughts="hide")
     assert (out, err) == ("", "r1chat: note: mind the gap\n")
@@ -201,6 +224,7 @@ def test_json_is_one_object_with_the_fields_of_the_contract(pipes):
     assert list(value["receipt"]) == [
         "ended_by",
         "thought_ended_by",
+        "answer_ended_by",
         "thought_tokens",
         "answer_tokens",
         "injected_tokens",
