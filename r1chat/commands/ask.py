@@ -33,7 +33,6 @@ _NO_ANSWER: dict[EndedBy, str] = {
     "use a larger --ctx or a smaller --budget",
     "time": "the time was up; use a longer --timeout or a smaller --budget",
     "length": "--max-answer left no room for one",
-    "natural": "the model ended its reply without one; try again, or another --temperature",
     "loop": "the model went round in circles; try again, or another --temperature",
 }
 _CUT: dict[EndedBy, str] = {
@@ -42,7 +41,7 @@ _CUT: dict[EndedBy, str] = {
     "context": "the context is full (--ctx)",
     "loop": "the model went round in circles",
 }
-_NOTHING_WRITTEN = "the model wrote nothing after its thought; try again"
+_NOTHING_WRITTEN = "the model ended its reply without one; try again, or another --temperature"
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
@@ -191,14 +190,15 @@ class _Ask:
     def _verdict(self, reply: Reply, engine: Engine, interrupts: Interrupts) -> int:
         if interrupts.code is not None:
             return interrupts.code
-        ended_by = reply.receipt.ended_by
-        if ended_by == "error":
+        receipt = reply.receipt
+        if receipt.ended_by == "error":
             raise EngineError(reply.error or "the engine failed")
+        ended_by = receipt.answer_ended_by
         if not reply.answer.strip():
             why = _NO_ANSWER.get(ended_by, _NOTHING_WRITTEN).format(context=engine.info.context)
             self._console.error(f"no answer: {why}")
             return ExitCode.NO_ANSWER
-        if ended_by in _CUT and ended_by != reply.receipt.thought_ended_by:
+        if ended_by in _CUT:
             self._console.note(f"the answer is cut: {_CUT[ended_by]}")
         return ExitCode.ANSWERED
 

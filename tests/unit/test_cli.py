@@ -173,16 +173,42 @@ def test_no_answer_is_exit_code_4_and_says_why(run, model):
     [("context", "the context (4096 tokens)"), ("time", "--timeout"), ("loop", "circles")],
 )
 def test_no_answer_says_what_to_do(run, model, ended_by, words):
-    model.plays(Reply(thought="Hm", answer=" \n", receipt=Receipt(ended_by=ended_by)))
+    receipt = Receipt(ended_by=ended_by, answer_ended_by=ended_by)
+    model.plays(Reply(thought="Hm", answer=" \n", receipt=receipt))
     code, _, err = ask(run, "?", "--format", "json")
     assert code == 4
     assert words in err
 
 
-def test_an_answer_that_is_cut_says_so(run):
-    code, out, err = ask(run, "?", "--max-answer", "1")
-    assert (code, out) == (0, "It is\n")
-    assert "--max-answer" in err
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [("length", "--max-answer"), ("context", "--ctx"), ("time", "--timeout"), ("loop", "circles")],
+)
+@pytest.mark.parametrize("thought", ["natural", "budget", "context", "time", "loop", None])
+def test_an_answer_that_is_cut_says_so_whatever_ended_the_thought(
+    run, model, thought, reason, words
+):
+    receipt = Receipt(ended_by=reason, thought_ended_by=thought, answer_ended_by=reason)
+    model.plays(Reply(thought="Hm", answer="It is", receipt=receipt))
+    code, _, err = ask(run, "?", "--format", "json")
+    assert code == 0
+    assert err.startswith("r1chat: note: the answer is cut: ")
+    assert words in err
+
+
+@pytest.mark.parametrize("thought", ["context", "time", "loop", "budget"])
+def test_an_answer_that_is_whole_after_a_thought_that_was_cut_says_nothing(run, model, thought):
+    receipt = Receipt(ended_by=thought, thought_ended_by=thought)
+    model.plays(Reply(thought="Hm", answer="It is 2", receipt=receipt))
+    assert ask(run, "?", "--format", "json")[2] == ""
+
+
+def test_no_answer_after_seconds_of_thought_is_not_blamed_on_the_timeout(run, model):
+    receipt = Receipt(ended_by="time", thought_ended_by="time")
+    model.plays(Reply(thought="Hm", answer="", receipt=receipt))
+    code, _, err = ask(run, "?", "-b", "1s", "--format", "json")
+    assert code == 4
+    assert "--timeout" not in err
 
 
 @pytest.mark.parametrize(
