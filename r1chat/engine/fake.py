@@ -150,24 +150,29 @@ class _Play:
         self.over = False
 
     def resume(self, continuation: Continuation) -> Iterator[Event]:
-        """Writes the kept part of an earlier reply again; the script goes on from there."""
+        """Writes the kept part of an earlier reply again; tells only of what is new."""
         reply, keep = continuation.reply, continuation.keep
         kept = reply.thought if keep is None else reply.thought[:keep]
         share = len(kept) / (len(reply.thought) or 1)
         self._tokens["thought"] = round(reply.receipt.thought_tokens * share)
         for injection in reply.injected:
             if injection.at + len(injection.text) <= len(kept):
-                yield from self._split(kept[len(self._thought) : injection.at])
-                yield self._inject(injection.text)
-        yield from self._split(kept[len(self._thought) :])
+                self._keep(kept[len(self._thought) : injection.at])
+                self._inject(injection.text)
+        self._keep(kept[len(self._thought) :])
         if keep is None and reply.receipt.thought_ended_by is not None:
-            yield from self._split(CLOSE)
-            yield from self._split(reply.answer)
+            self._keep(CLOSE)
+            self._keep(reply.answer)
+            self._thought_ended_by = reply.receipt.thought_ended_by
             return
         if continuation.words:
             yield self._inject(continuation.words)
         if continuation.close:
             yield from self._split(CLOSE)
+
+    def _keep(self, text: str) -> None:
+        for _ in self._split(text):
+            pass
 
     def token(self, text: str) -> Iterator[Event]:
         """Lets the model write a token."""

@@ -17,6 +17,8 @@ ENDINGS = {
     "cancelled": "stopped",
     "error": "failed",
 }
+_SAID_ABOVE = {"budget", "user", "loop", "time", "context"}
+"""The header of the thought says so already."""
 
 
 def receipt(reply: Reply) -> str:
@@ -25,6 +27,8 @@ def receipt(reply: Reply) -> str:
     parts = []
     if reply.error:
         parts.append(f"✗ {line(reply.error, 200)}")
+    elif cost.ended_by in _SAID_ABOVE and cost.ended_by == cost.thought_ended_by:
+        pass
     elif ENDINGS[cost.ended_by]:
         parts.append(ENDINGS[cost.ended_by])
     if not reply.answer.strip() and cost.ended_by not in {"cancelled", "error"}:

@@ -318,3 +318,20 @@ async def test_the_keys_that_apply_are_those_that_are_shown():
         assert applying() == {"think_more", "go_on", "regenerate", "edit"}
         await ask(pilot, "again")
         assert applying() == {"think_more", "regenerate", "edit"}
+
+
+async def test_an_answer_that_was_stopped_goes_on_and_there_is_no_thought_to_steer():
+    gate = Gate()
+    first = ["one\n", "</think>", "It ", Pause(1), "is"]
+    app = an_app(first, ["is", Pause(1), " 4"], sleep=gate)
+    async with app.run_test() as pilot:
+        chat = await begin(pilot)
+        await until(pilot, lambda: chat.last.answer.source.startswith("It"))
+        await pilot.press("escape")
+        gate.open()
+        await rest(pilot)
+        await pilot.press("ctrl+g")
+        assert not chat.thinking
+        await rest(pilot)
+        assert _reply(chat).answer == "It is 4"
+        assert chat.last.answer.source == "It is 4"

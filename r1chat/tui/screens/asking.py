@@ -208,7 +208,9 @@ class AskingScreen(Screen[None]):
         if session is None:
             return
         control = Control(budget or self.slider.value)
-        view.begin(control.budget)
+        # A reply that was stopped in its answer has no thought to come.
+        view.begin(control.budget, answering=resume is not None and self._in_answer(resume))
+        self.conversation.anchor()
         self._view = view
         self.composer.blocked = _BUSY
         self._run = Run(
@@ -227,6 +229,10 @@ class AskingScreen(Screen[None]):
         if self._timer is not None:
             self._timer.resume()
         self.refresh_bindings()
+
+    @staticmethod
+    def _in_answer(resume: Continuation) -> bool:
+        return resume.keep is None and bool(resume.reply.answer)
 
     # -- the model --
 
@@ -284,6 +290,8 @@ class AskingScreen(Screen[None]):
         for event in run.take():
             view.take(event)
             self._take_note(event)
+        if view.thinking.running:
+            self.slider.used_s = view.thinking.seconds
         if run.finished:
             self._finish(run, view)
         elif was_thinking != self.thinking:
@@ -318,6 +326,7 @@ class AskingScreen(Screen[None]):
         self._run = None
         self.composer.blocked = ""
         self.slider.used = 0
+        self.slider.used_s = 0.0
         session = self.session
         if run.error is not None:
             view.fail(run.error)

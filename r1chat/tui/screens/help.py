@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
@@ -21,7 +22,7 @@ _SECTIONS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("chat.think_more", "think more: its next end becomes “Wait,”"),
             ("chat.steer", "pause, and put words into the thought"),
             ("chat.stop", "stop, and keep what there is"),
-            ("chat.slider", "to the budget and back; it takes hold at once"),
+            ("chat.slider", "the budget, and back; it takes hold at once"),
         ),
     ),
     (
@@ -79,20 +80,21 @@ _SECTIONS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
 _COLUMN = 19
 
 
-def text(of: Mapping[str, str]) -> str:
+def text(of: Mapping[str, str]) -> Content:
     """All keys with what they do.
 
     Args:
         of: The keys of the bindings by their ids.
     """
-    rows = []
+    parts: list[str | tuple[str, str]] = []
     for title, entries in _SECTIONS:
-        rows += ["", title]
+        parts.append((f"{title}\n", "bold $text-accent"))
         for names, about in entries:
             shown = "  ".join(keys.shown(of[name]) for name in names.split())
-            rows.append(f"  {shown:<{_COLUMN}}{about}")
-    rows += ["", f"  {'Ctrl+P':<{_COLUMN}}every command, by name"]
-    return "\n".join(rows[1:])
+            parts.append(f"  {shown:<{_COLUMN}}{about}\n")
+        parts.append("\n")
+    parts.append(f"  {'Ctrl+P':<{_COLUMN}}every command, by name")
+    return Content.assemble(*parts)
 
 
 class Help(ModalScreen[None]):

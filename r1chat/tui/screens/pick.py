@@ -16,6 +16,9 @@ from textual.widgets.option_list import Option
 
 from r1chat.sanitize import line
 
+_COLUMN = 30
+"""What is said about a choice begins here at the latest."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -51,7 +54,14 @@ class Pick(ModalScreen[str | None]):
             border: round $primary;
         }
         .pick--title { text-style: bold; margin: 0 0 1 0; height: auto; }
-        OptionList { height: auto; max-height: 16; background: $surface; border: none; }
+        OptionList {
+            height: auto;
+            max-height: 16;
+            background: $surface;
+            border: none;
+            text-wrap: nowrap;
+            text-overflow: ellipsis;
+        }
         Input { margin: 0 0 1 0; }
     }
     """
@@ -76,6 +86,8 @@ class Pick(ModalScreen[str | None]):
         self._current = current
         self._preview = preview
         self._free = free
+        labels = [len(line(choice.label, 60)) for choice in choices]
+        self._widest = min(max(labels, default=0), _COLUMN)
 
     def compose(self) -> ComposeResult:
         """A title, the filter, the list."""
@@ -98,8 +110,9 @@ class Pick(ModalScreen[str | None]):
             searched = f"{choice.label} {choice.about} {choice.value}".lower()
             if all(word in searched for word in words):
                 mark = "●" if choice.value == self._current else " "
-                about = f"  {line(choice.about, 48)}" if choice.about else ""
-                options.add_option(Option(f"{mark} {line(choice.label, 60)}{about}", choice.value))
+                label = line(choice.label, 60).ljust(self._widest)
+                text = f"{mark} {label}  {line(choice.about, 60)}".rstrip()
+                options.add_option(Option(text, choice.value))
         values = [option.id for option in options.options]
         if values:
             at = values.index(self._current) if self._current in values and not words else 0

@@ -23,6 +23,10 @@ class ConversationView(VerticalScroll, can_focus=True):
         height: 1fr;
         padding: 1 1 0 1;
         scrollbar-size-vertical: 1;
+        scrollbar-background: $background;
+        scrollbar-background-hover: $background;
+        scrollbar-background-active: $background;
+        scrollbar-color: $foreground 20%;
         .conversation--earlier { color: $text-muted; height: auto; margin: 0 0 1 1; }
         .conversation--empty { color: $text-muted; height: auto; margin: 1 2; }
     }

@@ -42,7 +42,7 @@ class LineView(ScrollView, can_focus=True):
         scrollbar-background: transparent;
         scrollbar-background-hover: transparent;
         scrollbar-background-active: transparent;
-        scrollbar-color: $text-disabled 50%;
+        scrollbar-color: $foreground 20%;
         color: $text-muted;
 
         &:focus {

@@ -56,10 +56,10 @@ class TurnView(Vertical):
         }
         .turn--status {
             height: auto;
-            padding: 0 1;
+            padding: 0 2;
             color: $text-muted;
         }
-        AnswerView { margin: 1 1 0 1; }
+        AnswerView { margin: 1 1 0 2; }
     }
     """
 
@@ -123,10 +123,16 @@ class TurnView(Vertical):
         widget.update(status)
         widget.display = bool(status)
 
-    def begin(self, budget: Budget) -> None:
-        """Makes ready for a reply."""
-        self.thinking.collapsed = self.collapsed_at_start
-        self.thinking.start(budget)
+    def begin(self, budget: Budget, *, answering: bool = False) -> None:
+        """Makes ready for a reply.
+
+        Args:
+            budget: How long the model may think.
+            answering: Whether its thought is closed already.
+        """
+        if not answering:
+            self.thinking.collapsed = self.collapsed_at_start
+            self.thinking.start(budget)
         self.status = "…"
 
     def take(self, event: Event) -> None:

@@ -17,7 +17,7 @@ class Versions(Widget):
     DEFAULT_CSS = """
     Versions {
         height: 1;
-        padding: 0 1;
+        padding: 0 2;
         color: $text-muted;
         pointer: pointer;
         &:hover { color: $text; }

@@ -1,0 +1,52 @@
+"""The real program with the built-in model in a real terminal."""
+
+from __future__ import annotations
+
+import json
+
+from r1chat import paths
+from tests.factory import write_model
+from tests.pty_app import terminal
+
+
+def test_a_question_is_asked_thought_about_answered_and_what_was_set_is_remembered(home):
+    with terminal("-m", "r1chat") as app:
+        app.wait_for("Ask something")
+        app.wait_for("of 1,024")
+        app.send("What is 3 + 4?\r")
+        app.wait_for("Thought for")
+        app.wait_for("tokens/s")
+        # The budget to off, then the same question once more: there is no thought this time.
+        since = len(app.raw)
+        app.send("\x1b[15~\x1b[H")
+        app.wait_for("no thinking", since)
+        app.send("\x1b[15~")
+        app.read(0.5)
+        since = len(app.raw)
+        app.send("\x12")
+        app.wait_for("2/2", since)
+        app.wait_for("tokens/s", since)
+        app.send("\x11")
+        assert app.end() == 0
+        assert b"\x1b]2;What is 3 + 4? \xc2\xb7 r1chat\x07" in app.raw
+        assert app.raw.rstrip().endswith(b"\x1b[23;2t")
+    assert json.loads(paths.settings_file().read_text())["budget"] == "off"
+
+
+def test_a_thought_that_would_never_end_is_answered_at_once_on_a_key(tmp_path):
+    model = write_model(tmp_path / "r1.gguf", context=32768)
+    with terminal("-m", "r1chat") as app:
+        app.wait_for("Ask something")
+        app.wait_for("of 1,024")
+        app.send("\x1bOR")
+        app.wait_for("path of a .gguf file")
+        app.send(f"{model}\r")
+        app.wait_for("r1.gguf")
+        app.send("hello\r")
+        app.wait_for("Answer now")
+        app.send("\x0e")
+        app.wait_for("ended by you")
+        app.send("\x03")
+        app.wait_for("stopped")
+        app.send("\x11")
+        assert app.end() == 0
