@@ -24,7 +24,8 @@ _TO_COME = {
 _EPILOG = """\
 exit codes:
   0 answered · 1 failure · 2 usage · 3 model not found or not loadable
-  4 ended without an answer · 5 network or download · 130 interrupted · 143 terminated
+  4 ended without an answer · 5 network or download
+  129 hung up · 130 interrupted · 143 terminated
 """
 
 

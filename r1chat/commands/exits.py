@@ -19,6 +19,7 @@ class ExitCode(IntEnum):
     NO_ANSWER = 4
     """The reply ended without an answer."""
     NETWORK = 5
+    HUNG_UP = 129
     INTERRUPTED = 130
     TERMINATED = 143
 
