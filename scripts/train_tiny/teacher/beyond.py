@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from random import Random
 
-from scripts.train_tiny.teacher import foreign, letters, wordings
+from scripts.train_tiny.teacher import foreign, letters, sums, wordings
 from scripts.train_tiny.teacher.pen import Lesson, Part, plain
 from scripts.train_tiny.teacher.problems import Problem
-from scripts.train_tiny.teacher.sums import SORRY
 
 REASONS = {
     "world": "Okay, this asks about the world, and I only know small numbers and letters.",
@@ -67,7 +66,7 @@ CHAT = (
             "what can you do?",
         ),
         "Okay, they want to know what I can do.",
-        "I can add, subtract, multiply and divide small numbers, compare numbers and count letters.",
+        sums.SORRY.removeprefix("That is beyond me. "),
     ),
     (
         (
@@ -200,7 +199,7 @@ def lesson(rng: Random, *, test: bool = False) -> Lesson:
         forms = (unseen if test else known)[group]
         question = wordings.loosen(_fill(rng.choice(forms), rng), rng)
     thought = plain(f"{REASONS[group]} So I should say that it is beyond me.")
-    return Lesson("beyond", question, tuple(thought), SORRY, "", (), None, _still)
+    return Lesson("beyond", question, tuple(thought), sums.SORRY, "", (), None, _still)
 
 
 def _still(_rng: Random) -> list[Part]:
