@@ -78,6 +78,8 @@ class Lesson:
         history: earlier turns as (question, answer), without their thoughts.
         blind: characters of the thought where it holds a slip that it has not
             found yet; a thought cut there could not be followed by the truth.
+        sound: False where only the working shows that there is no answer; such
+            a thought cannot be cut, as what comes after would look like a guess.
         again: writes one more check, for a thought that is told to wait.
     """
 
@@ -89,6 +91,7 @@ class Lesson:
     history: tuple[tuple[str, str], ...] = ()
     blind: tuple[int, int] | None = None
     again: Callable[[Random], list[Part]] | None = field(default=None, compare=False)
+    sound: bool = True
 
     @property
     def text(self) -> str:

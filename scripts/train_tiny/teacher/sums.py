@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 from scripts.train_tiny.teacher import arithmetic, letters, stories, wordings
@@ -72,7 +73,7 @@ def think(problem: Problem, intro: str, rng: Random, slip: str, kind: str, quest
     blind = _shift(solved.blind, length([head]))
     parts = (head, *solved.parts)
     if solved.found.value is None or solved.found.rest:
-        return Lesson("beyond", question, parts, SORRY, "", (), blind)
+        return Lesson("beyond", question, parts, SORRY, "", (), blind, sound=False)
     value = str(solved.found.value)
     return Lesson(
         kind,
@@ -171,16 +172,7 @@ def followup(rng: Random, *, test: bool = False, slip: str = "") -> Lesson:
         )
         made = think(last[1], intro.format(v=value, e=last[1].text), rng, slip, "followup", last[0])
         break
-    return Lesson(
-        made.kind,
-        made.question,
-        made.thought,
-        made.answer,
-        made.result,
-        tuple(history),
-        made.blind,
-        made.again,
-    )
+    return replace(made, history=tuple(history))
 
 
 def another_letter(rng: Random) -> Lesson:

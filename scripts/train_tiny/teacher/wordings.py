@@ -31,6 +31,10 @@ ASKED = (
     "Do you know what {e} is?",
     "what is {e}",
     "whats {e}",
+    "What does {e} make?",
+    "What does {e} give?",
+    "Please solve {e}.",
+    "{e} equals what?",
 )
 ASKED_IN_TESTS = (
     "What does {e} equal?",
@@ -54,6 +58,9 @@ SENTENCES = {
         "What do {a} and {b} make together?",
         "Find the sum of {a} and {b}.",
         "Add up {a} and {b}.",
+        "Can you add {b} to {a}?",
+        "I want to add {a} and {b}.",
+        "Please add {a} and {b}.",
     ),
     "-": (
         "Subtract {b} from {a}.",
@@ -61,6 +68,8 @@ SENTENCES = {
         "Take {b} away from {a}.",
         "What is {b} less than {a}?",
         "Take {b} from {a}.",
+        "Can you subtract {b} from {a}?",
+        "Please take {b} from {a}.",
         "How much is left when you take {b} from {a}?",
     ),
     "×": (
