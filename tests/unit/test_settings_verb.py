@@ -44,7 +44,10 @@ def test_a_value_is_read_as_what_its_setting_holds(run, key, text, value):
     assert getattr(loaded, key.replace("-", "_")) == value
 
 
-@pytest.mark.parametrize("text", ["many", "null", "true", "[1]", "NaN", "4096.5", "", "[" * 9999])
+@pytest.mark.parametrize(
+    "text",
+    ["many", "null", "true", "[1]", "NaN", "4096.5", "", pytest.param("[" * 9999, id="deep")],
+)
 def test_what_is_no_number_is_refused_where_one_is_wanted(run, text):
     code, out, err = run("settings", "set", "ctx", text)
     assert (code, out) == (2, "")
