@@ -102,7 +102,8 @@ class Terminal:
         """Ends it, whatever it does."""
         if self._child.isalive():
             self._child.kill(signal.SIGKILL)
-        self._child.close(force=True)
+            self._child.wait()
+        self._child.close()
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import signal
 import threading
 from collections.abc import Iterable
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on
 from textual.app import App, SystemCommand
@@ -20,26 +20,18 @@ from textual.widgets import Input, TextArea
 from textual.worker import WorkerFailed
 
 from r1chat import logs
-from r1chat.engine.base import Engine, Sampling
-from r1chat.reasoning.budget import Budget
 from r1chat.sanitize import line, sanitize
-from r1chat.settings import Settings
 from r1chat.tui import keys, terminal
 from r1chat.tui.commands import commands
 from r1chat.tui.loader import Load, Loader, load_model
 from r1chat.tui.memory import Memory, Value
-from r1chat.tui.models import choices as model_choices
-from r1chat.tui.screens.attach import AttachFile
 from r1chat.tui.screens.chat import ChatScreen
-from r1chat.tui.screens.help import Help
-from r1chat.tui.screens.pick import Pick
 from r1chat.tui.theming import Themes
-from r1chat.tui.widgets.answer import AnswerView
-from r1chat.tui.widgets.composer import Composer
-from r1chat.tui.widgets.conversation import ConversationView
-from r1chat.tui.widgets.slider import BudgetSlider
-from r1chat.tui.widgets.thinking import ThinkingHeader
-from r1chat.tui.widgets.thought import ThoughtView
+
+if TYPE_CHECKING:
+    from r1chat.engine.base import Engine, Sampling
+    from r1chat.reasoning.budget import Budget
+    from r1chat.settings import Settings
 
 TINY = "tiny"
 READING_PACE = 60.0
@@ -171,7 +163,7 @@ class R1ChatApp(App[None]):
     def _set_keys(self) -> None:
         wanted = self.settings.keys
         if wanted:
-            known = keys.bindings_of(_NODES)
+            known = _known_bindings()
             self.set_keymap({name: key for name, key in wanted.items() if name in known})
             unknown = [name for name in wanted if name not in known]
             if unknown:
@@ -329,17 +321,22 @@ class R1ChatApp(App[None]):
 
     def action_help(self) -> None:
         """Explains the keys."""
+        from r1chat.tui.screens.help import Help
+
         if not isinstance(self.screen, Help):
-            known = keys.bindings_of(_NODES)
+            known = _known_bindings()
             usual = {name: binding.key for name, binding in known.items()}
             self.push_screen(Help({**usual, **self._keymap}))
 
     def action_models(self) -> None:
         """Picks a model."""
+        from r1chat.tui.models import choices
+        from r1chat.tui.screens.pick import Pick
+
         if self.chat.running:
             self.notify("Stop the reply first: Escape.", timeout=3)
         elif self.screen is self.chat:
-            pick = Pick("Model", model_choices(self._ref), current=self._ref, free=True)
+            pick = Pick("Model", choices(self._ref), current=self._ref, free=True)
             self.push_screen(pick, self._model_picked)
 
     def _model_picked(self, ref: str | None) -> None:
@@ -349,6 +346,8 @@ class R1ChatApp(App[None]):
 
     def action_themes(self) -> None:
         """Picks a theme, each shown while the cursor is on it."""
+        from r1chat.tui.screens.pick import Pick
+
         if self.screen is self.chat:
             choices, show = self._themes.choices(), self._themes.show
             pick = Pick("Theme", choices, current=self.theme, preview=show)
@@ -365,17 +364,18 @@ class R1ChatApp(App[None]):
         return commands(self)
 
 
-_NODES = (
-    R1ChatApp,
-    ChatScreen,
-    Composer,
-    BudgetSlider,
-    ConversationView,
-    ThinkingHeader,
-    ThoughtView,
-    AnswerView,
-    Pick,
-    AttachFile,
-    Help,
-)
-"""All that has keys."""
+def _known_bindings() -> dict[str, Binding]:
+    """All keys of the app, by the ids of their bindings."""
+    from r1chat.tui.screens.attach import AttachFile
+    from r1chat.tui.screens.help import Help
+    from r1chat.tui.screens.pick import Pick
+    from r1chat.tui.widgets.answer import AnswerView
+    from r1chat.tui.widgets.composer import Composer
+    from r1chat.tui.widgets.conversation import ConversationView
+    from r1chat.tui.widgets.slider import BudgetSlider
+    from r1chat.tui.widgets.thinking import ThinkingHeader
+    from r1chat.tui.widgets.thought import ThoughtView
+
+    chat = (R1ChatApp, ChatScreen, Composer, BudgetSlider, ConversationView)
+    turn = (ThinkingHeader, ThoughtView, AnswerView)
+    return keys.bindings_of((*chat, *turn, Pick, AttachFile, Help))

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from textual.app import App
 from textual.message import Message
 
-from r1chat.engine.base import Engine
 from r1chat.errors import R1ChatError
+
+if TYPE_CHECKING:
+    from r1chat.engine.base import Engine
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +35,7 @@ class Load(Protocol):
 
 def load_model(ref: str, **options: Any) -> Engine:  # noqa: ANN401  (as `compose.load` has them)
     """Loads a model; llama.cpp is imported here, on the loader's thread, and not before."""
+    import r1chat.tui.widgets.turn  # noqa: F401  (the first question will need it)
     from r1chat.compose import load
 
     return load(ref, **options)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import replace
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from r1chat import settings
-from r1chat.engine.base import Sampling
 from r1chat.reasoning.budget import Budget
 from r1chat.settings import Settings
+
+if TYPE_CHECKING:
+    from r1chat.engine.base import Sampling
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +61,8 @@ class Memory:
     @property
     def sampling(self) -> Sampling:
         """How tokens are chosen."""
+        from r1chat.engine.base import Sampling
+
         chosen, usual = self.settings, Sampling()
         return Sampling(
             temperature=usual.temperature if chosen.temperature is None else chosen.temperature,

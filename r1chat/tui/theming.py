@@ -10,10 +10,10 @@ from textual.theme import Theme
 
 from r1chat import paths
 from r1chat.sanitize import line
-from r1chat.tui.screens.pick import Choice
 
 if TYPE_CHECKING:
     from r1chat import themes
+    from r1chat.tui.screens.pick import Choice
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -73,6 +73,8 @@ class Themes:
 
     def choices(self) -> list[Choice]:
         """All themes, to pick from."""
+        from r1chat.tui.screens.pick import Choice
+
         self.load_all()
         return [
             Choice(name, name, theme.description or ("dark" if theme.dark else "light"))

@@ -11,25 +11,24 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Footer, Static
 
-from r1chat import attachments
-from r1chat.attachments import Attachment
-from r1chat.conversation import Node
-from r1chat.engine.base import Continuation, Engine
 from r1chat.errors import R1ChatError
-from r1chat.events import AnswerText, Evaluating, Event, Reply, ThoughtText
-from r1chat.reasoning.budget import Budget
-from r1chat.reasoning.control import Control
 from r1chat.sanitize import line
-from r1chat.session import Session
-from r1chat.tui.run import Run
 from r1chat.tui.widgets.composer import Composer
 from r1chat.tui.widgets.conversation import ConversationView
 from r1chat.tui.widgets.slider import BudgetSlider
 from r1chat.tui.widgets.topbar import TopBar
-from r1chat.tui.widgets.turn import TurnView
 
 if TYPE_CHECKING:
+    # What a turn needs is imported where it is used: the first frame has none.
+    from r1chat.attachments import Attachment
+    from r1chat.conversation import Node
+    from r1chat.engine.base import Continuation, Engine
+    from r1chat.events import Event, Reply
+    from r1chat.reasoning.budget import Budget
+    from r1chat.session import Session
     from r1chat.tui.app import R1ChatApp
+    from r1chat.tui.run import Run
+    from r1chat.tui.widgets.turn import TurnView
 
 DRAINS = 20
 """How often a second the screen takes what a run has brought."""
@@ -185,6 +184,8 @@ class AskingScreen(Screen[None]):
 
     def new_view(self, question: str, attached: Sequence[Attachment]) -> TurnView:
         """A turn to be mounted."""
+        from r1chat.tui.widgets.turn import TurnView
+
         view = TurnView(question, attached)
         view.collapsed_at_start = self.app.thoughts_hidden
         return view
@@ -207,6 +208,9 @@ class AskingScreen(Screen[None]):
         session = self.session
         if session is None:
             return
+        from r1chat.reasoning.control import Control
+        from r1chat.tui.run import Run
+
         control = Control(budget or self.slider.value)
         # A reply that was stopped in its answer has no thought to come.
         view.begin(control.budget, answering=resume is not None and self._in_answer(resume))
@@ -238,6 +242,8 @@ class AskingScreen(Screen[None]):
 
     def loaded(self, engine: Engine) -> None:
         """Goes on with another model, or begins with the first."""
+        from r1chat.session import Session
+
         before = self.session
         self.session = Session(engine)
         if before is not None:
@@ -256,6 +262,8 @@ class AskingScreen(Screen[None]):
 
     async def begin_anew(self) -> None:
         """Begins another conversation with the same model."""
+        from r1chat.session import Session
+
         if self.app.engine is not None:
             self.session = Session(self.app.engine)
         self._waiting = None
@@ -299,6 +307,8 @@ class AskingScreen(Screen[None]):
 
     def _take_note(self, event: Event) -> None:
         """Keeps the slider and the meter up to date."""
+        from r1chat.events import AnswerText, Evaluating, Reply, ThoughtText
+
         match event:
             case Evaluating(total=total):
                 self.topbar.prompt = total
@@ -355,16 +365,20 @@ class AskingScreen(Screen[None]):
         if event.path is not None:
             self.attach_file(str(event.path))
             return
+        from r1chat import attachments
+
         name = f"pasted text {len(self._attached) + 1}"
         try:
             attachments.check_size(event.text.encode(errors="replace"), name)
         except R1ChatError as error:
             self.notify(str(error), severity="error", markup=False)
             return
-        self._add(Attachment(name, event.text))
+        self._add(attachments.Attachment(name, event.text))
 
     def attach_file(self, path: str) -> None:
         """Attaches a text file to the next question, or says why not."""
+        from r1chat import attachments
+
         try:
             found = attachments.read_file(path)
         except R1ChatError as error:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from textual import on
 from textual.binding import Binding, BindingType
 
-from r1chat.conversation import Node
-from r1chat.engine.base import Continuation
-from r1chat.events import Reply
-from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.phrases import WAIT
 from r1chat.tui.screens.looking import LookingScreen
-from r1chat.tui.screens.pick import Choice, Pick
 from r1chat.tui.widgets.composer import ASK
-from r1chat.tui.widgets.thought import ThoughtView
-from r1chat.tui.widgets.turn import TurnView
+
+if TYPE_CHECKING:
+    from r1chat.conversation import Node
+    from r1chat.engine.base import Continuation
+    from r1chat.events import Reply
+    from r1chat.reasoning.budget import Budget
+    from r1chat.tui.widgets.thought import ThoughtView
+    from r1chat.tui.widgets.turn import TurnView
 
 _STEER = "Words for the thought…"
 _STEERING = "Words for the thought · Enter puts them in · Escape leaves it stopped"
@@ -26,8 +26,8 @@ _EDITING = "Another question in its place · F2 the one before · Escape leaves 
 _LEAST_MORE = 256
 """Tokens that a thought goes on for at least where the user wants more of it."""
 _FROM_HERE = (
-    Choice("answer", "Answer from here", "the rest of the thought is dropped"),
-    Choice("rethink", "Think again from here", "it goes on with “Wait,”"),
+    ("answer", "Answer from here", "the rest of the thought is dropped"),
+    ("rethink", "Think again from here", "it goes on with “Wait,”"),
 )
 _STOP_FIRST = "Stop the reply first: Escape."
 
@@ -207,7 +207,7 @@ class ChatScreen(LookingScreen):
     async def _reopen(self) -> None:
         reply = self._last_reply
         if reply is not None and reply.thought:
-            await self._branch(Continuation(reply, keep=len(reply.thought), words=WAIT))
+            await self._branch(_going_on(reply, keep=len(reply.thought), words=WAIT))
 
     def action_steer(self) -> None:
         """Pauses the thought, so that words can be put into it."""
@@ -224,7 +224,7 @@ class ChatScreen(LookingScreen):
         gap = "" if reply.thought.endswith("\n") or not reply.thought else "\n"
         words = f"{gap}{text}\n"
         view.reopen()
-        self._go_on_with(Continuation(reply, keep=len(reply.thought), words=words))
+        self._go_on_with(_going_on(reply, keep=len(reply.thought), words=words))
 
     def action_go_on(self) -> None:
         """Goes on with a reply that was stopped."""
@@ -232,7 +232,7 @@ class ChatScreen(LookingScreen):
         if reply is not None:
             self._steering = False
             self._tell("")
-            self._go_on_with(Continuation(reply))
+            self._go_on_with(_going_on(reply))
 
     def _go_on_with(self, resume: Continuation) -> None:
         """Goes on with the last reply as the same version of it."""
@@ -269,25 +269,27 @@ class ChatScreen(LookingScreen):
             return replace(budget, seconds=seconds + budget.seconds)
         return budget
 
-    @on(ThoughtView.ParagraphChosen)
-    def _paragraph_chosen(self, event: ThoughtView.ParagraphChosen) -> None:
+    def on_thought_view_paragraph_chosen(self, event: ThoughtView.ParagraphChosen) -> None:
+        """Asks what is to be done from a paragraph of the thought."""
+        from r1chat.tui.screens.pick import Choice, Pick
+
         event.stop()
         view, reply = self.last, self._last_reply
         if self.running:
             self.notify(_STOP_FIRST, timeout=3)
-        elif view is None or reply is None or event.view not in view.query(ThoughtView):
+        elif view is None or reply is None or event.view is not view.thinking.view:
             self.notify("Only the last thought can be gone back into.", timeout=3)
         else:
-            pick = Pick("From this paragraph", _FROM_HERE)
+            pick = Pick("From this paragraph", [Choice(*choice) for choice in _FROM_HERE])
             self.app.push_screen(pick, partial(self._go_back, reply, event.end))
 
     async def _go_back(self, reply: Reply, end: int, choice: str | None) -> None:
         if self.running or reply is not self._last_reply:
             return
         if choice == "answer":
-            await self._branch(Continuation(reply, keep=end, close=True))
+            await self._branch(_going_on(reply, keep=end, close=True))
         elif choice == "rethink":
-            await self._branch(Continuation(reply, keep=end, words=WAIT))
+            await self._branch(_going_on(reply, keep=end, words=WAIT))
 
     # -- versions --
 
@@ -322,8 +324,8 @@ class ChatScreen(LookingScreen):
         if several:
             await self._show_version(several[-1], step)
 
-    @on(TurnView.VersionWanted)
-    async def _version_wanted(self, event: TurnView.VersionWanted) -> None:
+    async def on_turn_view_version_wanted(self, event: TurnView.VersionWanted) -> None:
+        """Shows the version before or after."""
         if event.view.node is not None:
             await self._show_version(event.view.node, event.step)
 
@@ -357,3 +359,11 @@ class ChatScreen(LookingScreen):
         self._steering = False
         self._tell("")
         await self.begin_anew()
+
+
+def _going_on(
+    reply: Reply, *, keep: int | None = None, words: str = "", close: bool = False
+) -> Continuation:
+    from r1chat.engine.base import Continuation
+
+    return Continuation(reply, keep, words, close)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from textual import on
+from typing import TYPE_CHECKING
 
 from r1chat.tui.screens.asking import AskingScreen
-from r1chat.tui.screens.attach import AttachFile
-from r1chat.tui.widgets.answer import AnswerView
-from r1chat.tui.widgets.thinking import ThinkingPane
+
+if TYPE_CHECKING:
+    from r1chat.tui.widgets.answer import AnswerView
 
 
 class LookingScreen(AskingScreen):
@@ -28,6 +28,8 @@ class LookingScreen(AskingScreen):
 
     def action_attach(self) -> None:
         """Picks a file to attach."""
+        from r1chat.tui.screens.attach import AttachFile
+
         if self.app.screen is self:
             self.app.push_screen(AttachFile(), self._file_picked)
 
@@ -38,8 +40,8 @@ class LookingScreen(AskingScreen):
     def action_thoughts(self) -> None:
         """Opens or closes all thoughts; the choice is remembered."""
         hidden = self.app.thoughts_hidden = not self.app.thoughts_hidden
-        for pane in self.query(ThinkingPane):
-            pane.collapsed = hidden
+        for turn in self.conversation.turns:
+            turn.thinking.collapsed = hidden
 
     def action_copy_answer(self) -> None:
         """Copies the last answer, never the thought."""
@@ -66,6 +68,6 @@ class LookingScreen(AskingScreen):
         if self.last is not None:
             self.last.thinking.view.action_previous_moment()
 
-    @on(AnswerView.Copied)
-    def _copied(self, event: AnswerView.Copied) -> None:
+    def on_answer_view_copied(self, event: AnswerView.Copied) -> None:
+        """Says what was copied."""
         self.notify(f"Copied: {event.what}", timeout=2)

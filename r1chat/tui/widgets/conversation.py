@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from r1chat.conversation import Conversation, Node
-from r1chat.tui.widgets.turn import TurnView
+if TYPE_CHECKING:
+    from r1chat.conversation import Conversation, Node
+    from r1chat.tui.widgets.turn import TurnView
 
 MOUNTED = 20
 """Turns that are mounted at most; the older ones come back when they are asked for."""
@@ -48,6 +49,8 @@ class ConversationView(VerticalScroll, can_focus=True):
     @property
     def turns(self) -> list[TurnView]:
         """The turns that are mounted, the oldest first."""
+        from r1chat.tui.widgets.turn import TurnView
+
         return list(self.query_children(TurnView))
 
     async def show_hint(self, text: str) -> None:
@@ -90,7 +93,7 @@ class ConversationView(VerticalScroll, can_focus=True):
             node = node.parent
         self._hidden = nodes[:-MOUNTED]
         async with self.batch():
-            await self.remove_children(TurnView)
+            await self.remove_children("TurnView")
             for node in nodes[-MOUNTED:]:
                 await self._mount_node(node, collapsed=collapsed)
         await self._tell_hidden()
@@ -106,6 +109,8 @@ class ConversationView(VerticalScroll, can_focus=True):
         turn = node.turn
         if turn is None:
             return
+        from r1chat.tui.widgets.turn import TurnView
+
         view = TurnView(turn.question, turn.attachments)
         view.collapsed_at_start = collapsed
         await self.mount(view, before=0 if first else None)

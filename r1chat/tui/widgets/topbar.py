@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual.app import RenderResult
 from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from r1chat.engine.base import ModelInfo
 from r1chat.sanitize import line
+
+if TYPE_CHECKING:
+    from r1chat.engine.base import ModelInfo
 
 _METER = 8
 
