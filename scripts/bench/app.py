@@ -39,12 +39,14 @@ Empty().run()
 """
 TURNS = """
 import sys
+from textual import on
 from r1chat.attachments import Attachment
 from r1chat.conversation import Turn
 from r1chat.engine.fake import FakeEngine
 from r1chat.events import Receipt, Reply
 from r1chat.tui import start
 from r1chat.tui.app import R1ChatApp
+from r1chat.tui.loader import Loader
 LINES = "A line of the thought that is long enough to be read.\\n" * 20
 class Filled(R1ChatApp):
     def __init__(self, *, model=None):
@@ -56,8 +58,8 @@ class Filled(R1ChatApp):
             chat.session.conversation.add(Turn(f"question {number}", reply))
         await chat.conversation.show(chat.session.conversation, collapsed=False)
         self.notify("filled")
-    def _loaded(self, event):
-        super()._loaded(event)
+    @on(Loader.Loaded)
+    def fill_soon(self):
         self.call_later(self.fill)
 start.R1ChatApp = Filled
 sys.exit(start.run())
