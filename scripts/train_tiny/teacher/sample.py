@@ -18,12 +18,12 @@ HARD = f"\n{phrases.CLOSE}\n\n"
 OFF = phrases.FINISHED + HARD
 SOFT = phrases.LANDING + HARD
 MIX = (
-    ("arithmetic", 44),
+    ("arithmetic", 48),
     ("story", 14),
-    ("followup", 12),
-    ("comparison", 12),
-    ("letters", 16),
-    ("beyond", 7),
+    ("followup", 16),
+    ("comparison", 10),
+    ("letters", 13),
+    ("beyond", 5),
     ("chat", 2),
 )
 SLIPS = ("work", "check", "")
@@ -125,6 +125,6 @@ def _whole(made: Lesson, rng: Random) -> list[Part]:
 def sample(rng: Random) -> list[Part]:
     """Draw one whole training text, prompt and all."""
     made = _surround(lesson(rng), rng)
-    thought = _cut(made, rng) if made.sound and rng.random() < 0.3 else _whole(made, rng)
+    thought = _cut(made, rng) if made.sound and rng.random() < 0.36 else _whole(made, rng)
     prompt = Part(framed(made.question, made.history), learn=False)
     return [prompt, *thought, Part(made.answer + EOS, learn=True)]
