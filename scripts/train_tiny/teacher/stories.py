@@ -69,6 +69,8 @@ MORE = (
     "{p} finds {b} more.",
     "{p} gets {b} more from {m}.",
     "{m} gives {o} {b} more.",
+    "{m} gives {o} {b} {t}.",
+    "{m} gives {o} {b}.",
     "Then {p} buys {b} {t}.",
     "{p} wins {b} {t}.",
     "{p} receives {b} more.",
@@ -81,7 +83,11 @@ MORE = (
     "{p} then buys {b} more.",
     "{p} then finds {b} {t}.",
 )
-MORE_IN_TESTS = ("{m} gives {o} {b} {t}.", "Then {p} gets {b} more.", "{p} then wins {b} more.")
+MORE_IN_TESTS = (
+    "{m} then gives {o} {b} {t}.",
+    "Then {p} gets {b} more.",
+    "{p} then wins {b} more.",
+)
 LESS = (
     "{p} gives {b} to {m}.",
     "{p} loses {b}.",

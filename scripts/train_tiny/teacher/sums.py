@@ -17,9 +17,11 @@ INTROS = ("Okay, {e}.\n", "Okay, I work out {e}.\n", "Let me work out {e}.\n")
 THEN = {
     "+": (
         "And plus {b}?",
+        "Now {b} more.",
         "Now add {b}.",
         "Plus {b}?",
         "Add {b} to that.",
+        "Now add {b} to it.",
         "And {b} more?",
         "plus {b}",
         "And if I add {b}?",
@@ -32,6 +34,8 @@ THEN = {
         "Take away {b}.",
         "minus {b}",
         "Subtract {b} from that.",
+        "Take {b} from it.",
+        "Now take {b} away from it.",
         "And {b} less?",
         "And if I take away {b}?",
     ),
