@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import ComposeResult
-from textual.screen import Screen
 from textual.timer import Timer
-from textual.widgets import Footer, Static
+from textual.widgets import Footer
 
-from r1chat.errors import R1ChatError
-from r1chat.sanitize import line
+from r1chat.tui.screens.attaching import AttachingScreen
 from r1chat.tui.widgets.composer import Composer
 from r1chat.tui.widgets.conversation import ConversationView
 from r1chat.tui.widgets.slider import BudgetSlider
@@ -34,7 +32,6 @@ DRAINS = 20
 """How often a second the screen takes what a run has brought."""
 LONG_S = 10.0
 """A reply that took longer is announced where the terminal is not looked at."""
-MOST_ATTACHED = 16
 _BUSY = "The model is still at it: Escape stops it."
 _LOADING = "The model is still being loaded; the question before is waiting for it."
 _EMPTY = (
@@ -44,12 +41,11 @@ _EMPTY = (
 )
 
 
-class AskingScreen(Screen[None]):
+class AskingScreen(AttachingScreen):
     """Asks questions and shows what comes back."""
 
     DEFAULT_CSS = """
     AskingScreen {
-        #attached { height: auto; color: $text-muted; }
         BudgetSlider { margin: 0 1; }
         /* Where lines are few, they belong to the conversation. */
         &.-low, &.-lowest {
@@ -76,7 +72,6 @@ class AskingScreen(Screen[None]):
         self._timer: Timer | None = None
         self._waiting: tuple[TurnView, tuple[Attachment, ...], Node | None] | None = None
         """A question that was sent before the model was loaded."""
-        self._attached: list[Attachment] = []
         self._replaces: Node | None = None
         """The stopped version that the running reply goes on with."""
         self._foreign: set[Node] = set()
@@ -87,13 +82,12 @@ class AskingScreen(Screen[None]):
         yield TopBar()
         yield ConversationView(id="conversation")
         yield BudgetSlider(self.app.budget)
-        yield Static("", id="attached", markup=False)
+        yield self.attachment_line()
         yield Composer(id="composer")
         yield Footer(show_command_palette=False, compact=True)
 
     async def on_mount(self) -> None:
         """The composer takes keys at once, whatever is still being loaded."""
-        self.query_one("#attached").display = False
         await self.conversation.show_hint(_EMPTY)
         self.composer.focus()
         self._timer = self.set_interval(1 / DRAINS, self._drain, pause=True)
@@ -168,9 +162,7 @@ class AskingScreen(Screen[None]):
             question: The question.
             parent: What it follows; by default the end of the conversation.
         """
-        attached = tuple(self._attached)
-        self._attached.clear()
-        self._show_attached()
+        attached = self.take_attached()
         view = self.new_view(question, attached)
         await self.conversation.add(view)
         if not self.app.titled:
@@ -357,54 +349,3 @@ class AskingScreen(Screen[None]):
         if self._run is not None and self._view is not None:
             self._run.control.budget = event.budget
             self._view.thinking.budget = event.budget
-
-    # -- attachments --
-
-    @on(Composer.Attach)
-    def _attach_pasted(self, event: Composer.Attach) -> None:
-        if event.path is not None:
-            self.attach_file(str(event.path))
-            return
-        from r1chat import attachments
-
-        name = f"pasted text {len(self._attached) + 1}"
-        try:
-            attachments.check_size(event.text.encode(errors="replace"), name)
-        except R1ChatError as error:
-            self.notify(str(error), severity="error", markup=False)
-            return
-        self._add(attachments.Attachment(name, event.text))
-
-    def attach_file(self, path: str) -> None:
-        """Attaches a text file to the next question, or says why not."""
-        from r1chat import attachments
-
-        try:
-            found = attachments.read_file(path)
-        except R1ChatError as error:
-            self.notify(line(str(error), 300), severity="error", markup=False)
-            return
-        self._add(found)
-
-    def _add(self, found: Attachment) -> None:
-        if len(self._attached) >= MOST_ATTACHED:
-            self.notify(f"More than {MOST_ATTACHED} attachments are too many.", severity="warning")
-            return
-        self._attached.append(found)
-        self._show_attached()
-        self.refresh_bindings()
-
-    def detach(self) -> None:
-        """Takes the last attachment away again."""
-        if self._attached:
-            self._attached.pop()
-            self._show_attached()
-            self.refresh_bindings()
-
-    def _show_attached(self) -> None:
-        shown = self.query_one("#attached", Static)
-        names = "  ".join(
-            f"[{line(item.name, 40)}, {len(item.text):,} characters]" for item in self._attached
-        )
-        shown.update(f" Attached: {names}  (Escape takes the last away)")
-        shown.display = bool(self._attached)

@@ -1,0 +1,94 @@
+"""What goes along with the next question."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual import on
+from textual.screen import Screen
+from textual.widgets import Static
+
+from r1chat.errors import R1ChatError
+from r1chat.sanitize import line
+from r1chat.tui.widgets.composer import Composer
+
+if TYPE_CHECKING:
+    from r1chat.attachments import Attachment
+
+MOST_ATTACHED = 16
+
+
+class AttachingScreen(Screen[None]):
+    """Gathers attachments, and shows them in a line of its own."""
+
+    DEFAULT_CSS = """
+    AttachingScreen {
+        #attached { height: auto; color: $text-muted; }
+    }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._attached: list[Attachment] = []
+
+    def attachment_line(self) -> Static:
+        """The line that says what is attached, to be composed."""
+        shown = Static("", id="attached", markup=False)
+        shown.display = False
+        return shown
+
+    def take_attached(self) -> tuple[Attachment, ...]:
+        """Gives what is attached to a question; nothing is any more."""
+        attached = tuple(self._attached)
+        self._attached.clear()
+        self._show_attached()
+        return attached
+
+    @on(Composer.Attach)
+    def _attach_pasted(self, event: Composer.Attach) -> None:
+        if event.path is not None:
+            self.attach_file(str(event.path))
+            return
+        from r1chat import attachments
+
+        name = f"pasted text {len(self._attached) + 1}"
+        try:
+            attachments.check_size(event.text.encode(errors="replace"), name)
+        except R1ChatError as error:
+            self.notify(str(error), severity="error", markup=False)
+            return
+        self._add(attachments.Attachment(name, event.text))
+
+    def attach_file(self, path: str) -> None:
+        """Attaches a text file to the next question, or says why not."""
+        from r1chat import attachments
+
+        try:
+            found = attachments.read_file(path)
+        except R1ChatError as error:
+            self.notify(line(str(error), 300), severity="error", markup=False)
+            return
+        self._add(found)
+
+    def _add(self, found: Attachment) -> None:
+        if len(self._attached) >= MOST_ATTACHED:
+            self.notify(f"More than {MOST_ATTACHED} attachments are too many.", severity="warning")
+            return
+        self._attached.append(found)
+        self._show_attached()
+        self.refresh_bindings()
+
+    def detach(self) -> None:
+        """Takes the last attachment away again."""
+        if self._attached:
+            self._attached.pop()
+            self._show_attached()
+            self.refresh_bindings()
+
+    def _show_attached(self) -> None:
+        shown = self.query_one("#attached", Static)
+        names = "  ".join(
+            f"[{line(item.name, 40)}, {len(item.text):,} characters]" for item in self._attached
+        )
+        shown.update(f" Attached: {names}  (Escape takes the last away)")
+        shown.display = bool(self._attached)
