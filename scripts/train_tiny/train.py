@@ -7,6 +7,7 @@ their gradients; that beats one process with two threads.
 from __future__ import annotations
 
 import os
+import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,12 +43,12 @@ class Plan:
     """
 
     out: Path
-    steps: int = 5000
+    steps: int = 5350
     decay: float = 0.4
     seed: int = 1
     processes: int = 2
     tokens: int = 3072
-    save_every: int = 200
+    save_every: int = 100
     muon_rate: float = 0.02
     adam_rate: float = 0.003
 
@@ -129,8 +130,6 @@ def load_model(path: Path) -> TinyModel:
 def _run(rank: int, plan: Plan) -> None:
     torch.set_num_threads(1)
     if plan.processes > 1:
-        os.environ.setdefault("MASTER_ADDR", "127.0.0.1")
-        os.environ.setdefault("MASTER_PORT", "29617")
         dist.init_process_group("gloo", rank=rank, world_size=plan.processes)
     tokenizer = Tokenizer.load(plan.out / "tokenizer.json")
     torch.manual_seed(plan.seed)
@@ -173,6 +172,10 @@ def train(plan: Plan) -> Path:
     if plan.processes == 1:
         _run(0, plan)
     else:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            os.environ["MASTER_PORT"] = str(free.getsockname()[1])
+        os.environ["MASTER_ADDR"] = "127.0.0.1"
         multiprocessing.spawn(_run, args=(plan,), nprocs=plan.processes)
     last = _latest(plan.out)
     assert last is not None
