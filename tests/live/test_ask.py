@@ -156,7 +156,9 @@ def test_a_path_is_a_model(monkeypatch):
 
 
 def test_raw_text_is_gone_on_with():
-    code, out, _ = run("ask", *GREEDY, "--raw", "What is", "--max-answer", "4", "--format", "json")
+    code, out, _ = run(
+        "ask", *GREEDY, "--raw", "44 + 41: ones 4+1", "--max-answer", "4", "--format", "json"
+    )
     value = json.loads(out)
     assert code == 0
     assert value["thought"] == ""
