@@ -94,11 +94,6 @@ class TokenMachine:
         """Tokens that still fit."""
         return self.capacity - self.position
 
-    @property
-    def threads(self) -> int:
-        """Threads in use for single tokens."""
-        return self._pace.threads
-
     def set_sampler(self, sampling: Sampling, seed: int) -> None:
         """Chooses how tokens are drawn from now on.
 

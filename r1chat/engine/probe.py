@@ -115,11 +115,11 @@ def _probe(path: Path) -> None:
 
 def main() -> int:
     """Tries the file named on the command line; 0 if it is good."""
-    if hasattr(os, "setpriority"):
-        with contextlib.suppress(OSError):
-            import resource
+    # Some files make llama.cpp abort; the dump of its memory helps nobody. Windows knows no limits.
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
 
-            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
         _probe(Path(sys.argv[1]))
     except R1ChatError as error:

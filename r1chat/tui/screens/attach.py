@@ -97,8 +97,9 @@ class AttachFile(ModalScreen[str | None]):
     def _fill(self, typed: str) -> None:
         options = self.query_one(OptionList)
         options.clear_options()
-        self._paths = [path for path, _ in entries(typed, self._here)]
-        options.add_options([Option(line(name, 66)) for _, name in entries(typed, self._here)])
+        found = entries(typed, self._here)
+        self._paths = [path for path, _ in found]
+        options.add_options([Option(line(name, 66)) for _, name in found])
         if self._paths:
             options.highlighted = 0
 
