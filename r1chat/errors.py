@@ -5,8 +5,10 @@ Every message is one line that says what happened and what to do::
     R1ChatError
     ├── UsageError        the request makes no sense as it stands
     ├── ModelError        a model cannot be found or loaded
+    │   └── MissingModel  it is not on this machine, but could be fetched
     ├── PromptError       the question cannot be put to this model
     ├── NetworkError      the Hub or a remote server failed
+    │   └── DownloadCancelled
     └── EngineError       the engine failed while it worked
         └── Cancelled     it was asked to stop
 """
@@ -26,12 +28,28 @@ class ModelError(R1ChatError):
     """A model cannot be found or loaded."""
 
 
+class MissingModel(ModelError):  # noqa: N818  (a state that a download ends)
+    """A model is not on this machine, but could be fetched.
+
+    Attributes:
+        ref: The model's reference, as `r1chat models pull` takes it.
+    """
+
+    def __init__(self, message: str, ref: str) -> None:
+        super().__init__(message)
+        self.ref = ref
+
+
 class PromptError(UsageError):
     """The question cannot be put to this model, e.g. because it is too long."""
 
 
 class NetworkError(R1ChatError):
     """The Hub or a remote server failed."""
+
+
+class DownloadCancelled(NetworkError):  # noqa: N818  (a state the caller asked for, not an error)
+    """A download was asked to stop; what it fetched is kept."""
 
 
 class EngineError(R1ChatError):
