@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from textual.app import App
 from textual.message import Message
 
-from r1chat.errors import R1ChatError
+from r1chat.errors import MissingModel, R1ChatError
 
 if TYPE_CHECKING:
     from r1chat.engine.base import Engine
@@ -68,11 +68,13 @@ class Loader:
     class Failed(Message):
         """A model could not be loaded."""
 
-        def __init__(self, ref: str, reason: str) -> None:
+        def __init__(self, ref: str, reason: str, missing: str | None = None) -> None:
             super().__init__()
             self.ref = ref
             self.reason = reason
             """One line."""
+            self.missing = missing
+            """What could be fetched to mend it."""
 
     def __init__(self, app: App[Any], load: Load) -> None:
         self._app = app
@@ -118,7 +120,8 @@ class Loader:
             try:
                 engine = self._load(ref, on_progress=progress, **options)
             except R1ChatError as error:
-                self._tell(number, self.Failed(ref, str(error)))
+                missing = error.ref if isinstance(error, MissingModel) else None
+                self._tell(number, self.Failed(ref, str(error), missing))
                 return
             except Exception as error:
                 log.exception("a model could not be loaded")

@@ -42,16 +42,19 @@ class TopBar(Widget):
     """Tokens a second, as last measured."""
     label: reactive[str] = reactive("")
     """What to show before there is a model."""
+    fetching: reactive[str] = reactive("")
+    """How far a download is: "↓ 42 %"."""
 
     def render(self) -> RenderResult:
         """One line; what matters least is left out where there is no room for it."""
         info = self.info
-        if info is None:
-            return Content(self._waiting())
         room = self.size.width
-        right = next((text for text in self._meters(info.context) if len(text) <= room // 2), "")
+        meters = self._meters(info.context) if info else [""]
+        if self.fetching:
+            meters = [f"{self.fetching}   {text}".rstrip() for text in meters] + [self.fetching]
+        right = next((text for text in meters if len(text) <= room // 2), "")
         left = ""
-        for parts in self._descriptions(info):
+        for parts in self._descriptions(info) if info else [[self._waiting()]]:
             left = " · ".join(parts)
             if len(left) < room - len(right):
                 break
