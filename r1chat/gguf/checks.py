@@ -17,6 +17,11 @@ _KINDS = {
 }
 
 
+def is_part(header: Header) -> bool:
+    """Whether a file is no model by itself, but made for one: an adapter, its eyes."""
+    return header.kind in _KINDS or OTHER_ARCHITECTURES.get(header.arch) == _KINDS["mmproj"]
+
+
 def check_chat_model(header: Header) -> None:
     """Refuses, before any tensor is loaded, what r1chat cannot chat with.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
@@ -29,6 +29,7 @@ NUMBERS = {
 TEXT, ARRAY = 8, 9
 MAX_TEXT = 1 << 20
 MAX_NUMBERS = 1 << 20
+MAX_SEARCHED = 1 << 26
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ class Array:
     """The number of its elements' type."""
     count: int
     offset: int
+    size: int = field(default=0, kw_only=True)
+    """Bytes; 0 if they are out of reach."""
 
     def numbers(self) -> tuple[int | float, ...]:
         """Reads a numeric array.
@@ -76,6 +79,19 @@ class Array:
                     msg = f"{self.path.name!r} has a text of {length:,} bytes in an array"
                     raise ModelError(msg)
                 yield file.read(length).decode("utf-8", "replace")
+
+    def holds(self, *texts: str) -> tuple[bool, ...]:
+        """Whether it has each of some texts among its first 64 MiB, more than any vocabulary has.
+
+        Raises:
+            OSError: If the file cannot be read any more.
+        """
+        with self.path.open("rb") as file:
+            file.seek(self.offset)
+            data = file.read(min(self.size, MAX_SEARCHED) if self.type == TEXT else 0)
+        spelled = [text.encode() for text in texts]
+        # The length in front tells a whole text from a part of a longer one.
+        return tuple(struct.pack("<Q", len(text)) + text in data for text in spelled)
 
 
 Value: TypeAlias = int | float | bool | str | Array

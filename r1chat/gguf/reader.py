@@ -61,6 +61,20 @@ def read_header(path: Path | str) -> Header:
     )
 
 
+def read_header_of(file: BinaryIO, path: Path, size: int) -> Header:
+    """Reads the header of one file that is open already, e.g. of one that is far away.
+
+    Args:
+        file: Its bytes.
+        path: What to call it.
+        size: Bytes of the file as a whole.
+
+    Raises:
+        ModelError: If it is no whole GGUF file. One line.
+    """
+    return _Reader(file, path, size).header()
+
+
 def _shards(path: Path, header: Header) -> tuple[Path, ...]:
     count = header.split_count
     match = re.fullmatch(r"(.*)-(\d{5})-of-(\d{5})\.gguf", path.name, re.DOTALL)
@@ -205,13 +219,13 @@ class _Reader:
             return self._long_text(key)
         if kind == ARRAY:
             kind, count = struct.unpack("<IQ", self._take(12))
-            array = Array(self._path, kind, count, self._at)
+            start = self._at
             if kind in NUMBERS:
                 self._skip(count * struct.calcsize("<" + NUMBERS[kind]), f"the array {quoted(key)}")
-                return array
+                return Array(self._path, kind, count, start, size=self._at - start)
             if kind == TEXT:
                 self._skip_strings(count, key)
-                return array
+                return Array(self._path, kind, count, start, size=self._at - start)
         return self._fail(f"is damaged: the key {quoted(key)} has a value of type {kind}")
 
     def _number(self, kind: int) -> int | float | bool:
@@ -226,7 +240,7 @@ class _Reader:
             if key in {"general.architecture", "general.type", "tokenizer.chat_template"}:
                 self._fail(f"has a text of {length:,} bytes as {key!r}; the most is {MAX_TEXT:,}")
             # Some files carry a whole tokenizer.json as a text. Nothing here needs it.
-            array = Array(self._path, 0, length, self._at)
+            array = Array(self._path, 0, length, self._at, size=length)
             self._skip(length, f"the text {quoted(key)}")
             return array
         self._seek(self._at - 8)
@@ -251,9 +265,14 @@ class _Reader:
             if last < 0:
                 self._cut("it ends inside its header")
             at = 0
-            while count and at <= last:
+            # Most of the time that a header takes goes by in this loop.
+            for done in range(count):
+                if at > last:
+                    count -= done
+                    break
                 at += 8 + _LENGTH(chunk, at)[0]
-                count -= 1
+            else:
+                count = 0
             self._skip(at, f"a text in {quoted(key)}")
 
     def _take(self, count: int) -> bytes:

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 from r1chat.errors import PromptError
 from r1chat.prompt import framing, templates
+from r1chat.prompt.kinds import Framing, Has, Kind, fallback, kind_of
 from r1chat.prompt.parts import Content, Item, Message, Vocabulary
 from r1chat.prompt.tokens import assemble
 from r1chat.reasoning.phrases import CLOSE, FINISHED, OPEN
-
-Framing: TypeAlias = Literal["r1", "template", "chatml", "transcript", "plain"]
-"""What stands around the messages: R1's markers; the model's own chat template; where that is
-unusable, ChatML's markers if the model has them, else "User:" and "Assistant:"; nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +63,12 @@ def build(
     turns = _Turns(messages, vocabulary.eos)
     if raw:
         return _plain(vocabulary, turns)
-    if framing.is_r1(vocabulary, template):
-        return _framed(vocabulary, framing.r1(turns.merged()), "r1", think=think, thinks=True)
+    kind = kind_of(_has(vocabulary), template)
+    if kind.framing == "r1":
+        return _framed(vocabulary, framing.r1(turns.merged()), kind, think=think)
     if not template:
         return _plain(vocabulary, turns, "this model has no chat template: plain completion")
-    return _from_template(vocabulary, turns, template, think=think)
+    return _from_template(vocabulary, turns, template, kind, think=think)
 
 
 class _Turns:
@@ -115,8 +112,13 @@ def _plain(vocabulary: Vocabulary, turns: _Turns, *notices: str) -> Prompt:
     return Prompt(ids, opened=False, thinks=False, framing="plain", notices=notices)
 
 
-def _from_template(vocabulary: Vocabulary, turns: _Turns, template: str, *, think: bool) -> Prompt:
-    thinks = OPEN in template or CLOSE in template or vocabulary.token_of(OPEN) is not None
+def _has(vocabulary: Vocabulary) -> Has:
+    return lambda marker: vocabulary.token_of(marker) is not None
+
+
+def _from_template(
+    vocabulary: Vocabulary, turns: _Turns, template: str, kind: Kind, *, think: bool
+) -> Prompt:
     messages = turns.with_system()
     try:
         rendering = templates.render(
@@ -131,47 +133,44 @@ def _from_template(vocabulary: Vocabulary, turns: _Turns, template: str, *, thin
     contents = [content for _, content in messages]
     if rendering.merged:
         contents[1:] = [content for _, content in turns.merged()]
-    items = templates.fill(rendering, contents)
-    return _framed(vocabulary, items, "template", think=think, thinks=thinks)
+    return _framed(vocabulary, templates.fill(rendering, contents), kind, think=think)
 
 
 def _fallback(vocabulary: Vocabulary, turns: _Turns, why: str, *, think: bool) -> Prompt:
     """Frames a conversation whose template is unusable."""
     notice = f"this model's chat template is not used: {why}"
-    if framing.has_r1_markers(vocabulary):
+    kind = fallback(_has(vocabulary), why)
+    if kind.framing == "r1":
         items = framing.r1(turns.merged())
-        return _framed(vocabulary, items, "r1", notice, think=think, thinks=True)
-    thinks = vocabulary.token_of(OPEN) is not None
-    if vocabulary.token_of(framing.CHATML_START) is not None:
+    elif kind.framing == "chatml":
         items = framing.chatml(turns.with_system())
-        return _framed(vocabulary, items, "chatml", notice, think=think, thinks=thinks)
-    items = framing.transcript(turns.merged())
-    return _framed(vocabulary, items, "transcript", notice, think=think, thinks=thinks)
+    else:
+        items = framing.transcript(turns.merged())
+    return _framed(vocabulary, items, kind, notice, think=think)
 
 
 def _framed(
     vocabulary: Vocabulary,
     items: list[Item],
-    kind: Framing,
+    kind: Kind,
     *notices: str,
     think: bool,
-    thinks: bool,
 ) -> Prompt:
-    prefilled = not think and thinks and not framing.ends_closed(items)
+    prefilled = not think and kind.thinks and not framing.ends_closed(items)
     if prefilled:
         opening = "" if framing.ends_opened(items) else f"{OPEN}\n"
         if not opening and not framing.ending(items).endswith("\n"):
             opening = "\n"
         items = [*items, f"{opening}{FINISHED}\n{CLOSE}\n\n"]
-    ids = _with_bos(vocabulary, assemble(vocabulary, items), always=kind == "r1")
+    ids = _with_bos(vocabulary, assemble(vocabulary, items), always=kind.framing == "r1")
     return Prompt(
         ids,
         opened=framing.ends_opened(items),
-        thinks=thinks,
-        framing=kind,
+        thinks=kind.thinks,
+        framing=kind.framing,
         notices=notices,
         prefilled=prefilled,
-        stops=framing.TRANSCRIPT_STOPS if kind == "transcript" else (),
+        stops=framing.TRANSCRIPT_STOPS if kind.framing == "transcript" else (),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from r1chat.prompt.parts import Content, Item, Vocabulary
+from r1chat.prompt.parts import Content, Item
 from r1chat.reasoning.phrases import CLOSE, OPEN
 
 USER = "<｜User｜>"
@@ -13,20 +13,6 @@ END = "<｜end▁of▁sentence｜>"
 CHATML_START = "<|im_start|>"
 CHATML_END = "<|im_end|>"
 TRANSCRIPT_STOPS = ("\nUser:",)
-
-
-def has_r1_markers(vocabulary: Vocabulary) -> bool:
-    """Whether a vocabulary has the markers that frame R1's turns."""
-    return vocabulary.token_of(USER) is not None and vocabulary.token_of(ASSISTANT) is not None
-
-
-def is_r1(vocabulary: Vocabulary, template: str | None) -> bool:
-    """Whether a model wants R1's framing.
-
-    DeepSeek's models that never think have the same markers; their template never mentions
-    thoughts.
-    """
-    return has_r1_markers(vocabulary) and (not template or CLOSE in template or OPEN in template)
 
 
 def r1(turns: Iterable[tuple[str, Content]]) -> list[Item]:
