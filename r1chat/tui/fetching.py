@@ -1,0 +1,260 @@
+"""The app's downloads: they go on whatever screen is shown, and end in a model that is used."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from typing import TYPE_CHECKING
+
+from textual.message import Message
+
+from r1chat.errors import ModelError, R1ChatError
+from r1chat.sanitize import line
+from r1chat.tui.fetch import Fetch
+from r1chat.tui.hub import Hub, Quant
+from r1chat.tui.shelf import Shelf, gigabytes
+from r1chat.tui.threads import on_thread
+
+if TYPE_CHECKING:
+    from r1chat.hub.fit import Fit
+    from r1chat.hub.queue import Downloads, Job
+    from r1chat.tui.app import R1ChatApp
+
+log = logging.getLogger(__name__)
+
+_TOAST_S = 10.0
+
+
+class Fetching:
+    """What is known of models, and the downloads.
+
+    Args:
+        app: Is told what changes, and uses what is here.
+        hub: Looks things up.
+    """
+
+    class Changed(Message):
+        """A download has got on, or ended."""
+
+    def __init__(self, app: R1ChatApp, hub: Hub) -> None:
+        self.hub = hub
+        self.shelf: Shelf | None = None
+        """What was seen last; None before anybody looked."""
+        self.begins = False
+        """Whether nothing was ever chosen: then the recommended distill is offered."""
+        self.offered = ""
+        """The model that one key fetches; empty where none is offered."""
+        self._app = app
+        self._downloads: Downloads | None = None
+        self._known: dict[str, tuple[str, Fit | None]] = {}
+        """References and fits of downloads, by their keys."""
+        self._chosen = ""
+        """The download whose model is to be used when it is here."""
+        self._ended: set[str] = set()
+
+    # -- looking --
+
+    async def look_around(self) -> Shelf:
+        """Looks what there is on this machine, on a thread.
+
+        Raises:
+            ModelError: If the catalogue is damaged.
+        """
+        self.shelf = await on_thread(self.hub.shelf, "r1chat-look")
+        return self.shelf
+
+    async def greet(self) -> None:
+        """After the start: offers the recommended distill, and what was not fetched to its end."""
+        try:
+            known = await self.look_around()
+        except R1ChatError as error:
+            log.warning("%s", error)
+            return
+        offer = known.recommended
+        if self.begins and offer.ref not in {row.ref for row in known.local}:
+            self.offered = offer.ref
+            self._app.chat.recommend(offer)
+
+    # -- downloads --
+
+    @property
+    def fetches(self) -> list[Fetch]:
+        """The downloads that go on, wait, or failed."""
+        return [self._fetch(job) for job in self._jobs() if not _done(job)]
+
+    @property
+    def current(self) -> Fetch | None:
+        """The one to be shown where there is room for one."""
+        fetches = self.fetches
+        return next((each for each in fetches if each.active and each.progress), None) or next(
+            iter(fetches), None
+        )
+
+    def _jobs(self) -> list[Job]:
+        return [] if self._downloads is None else list(self._downloads.jobs)
+
+    def _fetch(self, job: Job) -> Fetch:
+        variant = job.variant
+        key = _key(job)
+        ref, fit = self._known.get(key, (variant.ref, None))
+        return Fetch(
+            key=key,
+            ref=ref,
+            repo=variant.repo,
+            name=line(ref if ref.startswith("r1:") else variant.name, 96),
+            quant=line(variant.quant, 32),
+            total=variant.size,
+            job=job,
+            progress=job.progress,
+            failure=line(str(job.error), 300) if job.error else "",
+            fit=fit,
+        )
+
+    def begin(self) -> Downloads:
+        """The queue, made when it is first needed."""
+        if self._downloads is None:
+            from r1chat.hub.queue import Downloads
+
+            self._downloads = Downloads(
+                self.hub.remote(), lambda: self._app.post_message(self.Changed())
+            )
+        return self._downloads
+
+    async def fetch(self, ref: str, quant: Quant | None = None) -> bool:
+        """Begins to fetch a model, which is used when it is here.
+
+        Args:
+            ref: What to fetch.
+            quant: The same, where it has been looked up.
+
+        Returns:
+            False where it does not fit and the user leaves it.
+
+        Raises:
+            NetworkError: If the Hub cannot be reached.
+            ModelError: If it has no such model.
+            UsageError: If the reference is malformed.
+        """
+        from r1chat.hub.reference import parse
+
+        known = self.shelf or await self.look_around()
+        if quant is None or quant.variant is None:
+            wanted = parse(ref)
+            if wanted is None:
+                message = f"{line(ref)} is nothing that the Hub has"
+                raise ModelError(message)
+            quant = await on_thread(lambda: self.hub.resolve(wanted, known.machine))
+        variant = quant.variant
+        if variant is None or not await self._wanted(quant):
+            return False
+        job = await on_thread(lambda: self.begin().add(variant))
+        key = _key(job)
+        self._known[key] = (quant.ref, quant.fit)
+        self._ended.discard(key)
+        self._chosen = key
+        self._app.post_message(self.Changed())
+        return True
+
+    async def _wanted(self, quant: Quant) -> bool:
+        """Asks before something is fetched that cannot be used."""
+        from r1chat.tui.screens.question import Question
+
+        fit = quant.fit
+        if fit is None or fit.mark != "no":
+            return True
+        answers = [("no", "Leave it")]
+        shorter = self.hub.shorter(quant, self.shelf.machine) if self.shelf else None
+        if shorter is not None:
+            words = f"Fetch it, and take {shorter:,} tokens of context from now on"
+            answers.append(("shorter", words))
+        answers.append(("yes", f"Fetch the {gigabytes(quant.size)} all the same"))
+        answer = await self._app.push_screen_wait(
+            Question(
+                f"{quant.ref} does not fit this machine",
+                f"{fit.arithmetic}.\nIt would not be loaded here as things are.",
+                answers,
+            )
+        )
+        if answer == "shorter":
+            self._app.remember(ctx=shorter)
+        return answer in {"shorter", "yes"}
+
+    def choose(self, fetch: Fetch) -> None:
+        """Has a download's model used as soon as it is here."""
+        self._chosen = fetch.key
+
+    def forget_choice(self) -> None:
+        """Another model was picked meanwhile: what is being fetched is only kept."""
+        self._chosen = ""
+
+    def pause(self, fetch: Fetch) -> None:
+        """Pauses a download."""
+        self.begin().pause(fetch.job)
+
+    def resume(self, fetch: Fetch) -> None:
+        """Goes on with a download that was paused or failed."""
+        self.begin().resume(fetch.job)
+
+    def cancel(self, fetch: Fetch, *, drop: bool) -> None:
+        """Stops a download.
+
+        Args:
+            fetch: The download.
+            drop: Whether what is here of it is deleted.
+        """
+        self.begin().cancel(fetch.job, drop=drop)
+
+    def close(self) -> None:
+        """Ends all downloads; what is here of them is kept."""
+        if self._downloads is not None:
+            self._downloads.close()
+
+    # -- what changes --
+
+    def look(self) -> None:
+        """Shows how far the downloads are, and uses what has come."""
+        current = self.current
+        self._app.chat.topbar.fetching = current.state if current else ""
+        for job in self._jobs():
+            key = _key(job)
+            if key in self._ended or not (_done(job) or job.error):
+                continue
+            self._ended.add(key)
+            fetch = self._fetch(job)
+            if job.error:
+                self._app.notify(fetch.line, severity="error", markup=False, timeout=_TOAST_S)
+            else:
+                self._came(fetch)
+        self._show()
+
+    def _came(self, fetch: Fetch) -> None:
+        """Uses a model that is here now, if it was chosen and nobody is disturbed by it."""
+        chosen, self._chosen = self._chosen == fetch.key, ""
+        name = f"{fetch.name} {fetch.quant}"
+        if chosen and not self._app.chat.running:
+            self._app.notify(f"{name} is here.", markup=False)
+            self._app.use_model(fetch.ref)
+        else:
+            self._app.notify(f"{name} is here: F3 uses it.", markup=False, timeout=_TOAST_S)
+        self._app.announce(f"{name} is here.")
+        self._app.run_worker(self._look_again(), group="look-again", exclusive=True)
+
+    async def _look_again(self) -> None:
+        with contextlib.suppress(R1ChatError):
+            await self.look_around()
+        self._show()
+
+    def _show(self) -> None:
+        from r1chat.tui.screens.models_list import ModelsListScreen
+
+        for screen in self._app.screen_stack:
+            if isinstance(screen, ModelsListScreen) and screen.is_mounted:
+                screen.show_rows()
+
+
+def _key(job: Job) -> str:
+    return f"{job.variant.repo} {job.variant.files[0].path} {job.variant.commit}"
+
+
+def _done(job: Job) -> bool:
+    return job.progress is not None and job.progress.state == "done"

@@ -1,0 +1,302 @@
+"""What the app asks of the hub. All of it may take long: it is called on threads alone."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from r1chat.errors import ModelError, NetworkError, R1ChatError
+from r1chat.tui.shelf import Offer, Shelf
+
+if TYPE_CHECKING:
+    # huggingface_hub and pydantic come with these: nothing here is imported before it is needed.
+    from r1chat.hub.catalogue import Distill
+    from r1chat.hub.fit import Fit, Shape
+    from r1chat.hub.local import LocalModel
+    from r1chat.hub.machine import Machine
+    from r1chat.hub.reference import HubRef
+    from r1chat.hub.remote import Found, Remote
+    from r1chat.hub.variants import Variant
+    from r1chat.hub.verify import Verified
+
+
+@dataclass(frozen=True, slots=True)
+class Quant:
+    """A model in one quant, to choose from."""
+
+    ref: str
+    quant: str
+    size: int
+    """Bytes."""
+    fit: Fit | None
+    variant: Variant | None = None
+    """None where the Hub could not be asked."""
+    shape: Shape | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Quants:
+    """What there is of a model."""
+
+    title: str
+    best: str
+    """The quant that suits this machine best; empty if none does."""
+    quants: tuple[Quant, ...]
+    note: str = ""
+    """Why the figures are not the Hub's own."""
+
+
+class Hub:
+    """Looks things up.
+
+    Args:
+        context: Tokens of context that the user wants; None leaves it to the engine.
+    """
+
+    def __init__(self, context: Callable[[], int | None] = lambda: None) -> None:
+        self._context = context
+        self._lock = threading.Lock()
+        self._shapes: dict[tuple[Path, int], Shape | None] = {}
+
+    # -- this machine --
+
+    def machine(self) -> Machine:
+        """What this machine has."""
+        from r1chat.hub.machine import this_machine
+
+        return this_machine()
+
+    def distills(self) -> Sequence[Distill]:
+        """The catalogue."""
+        from r1chat.hub import catalogue
+
+        return catalogue.distills()
+
+    def local_models(self) -> Sequence[LocalModel]:
+        """The models on this machine."""
+        from r1chat.hub.local import local_models
+
+        return local_models()
+
+    def shelf(self) -> Shelf:
+        """All that is known without the network.
+
+        Raises:
+            ModelError: If the catalogue is damaged.
+        """
+        from r1chat.hub import fit
+
+        machine, distills = self.machine(), self.distills()
+        local = tuple(self.local_models())
+        context = self._context()
+        offers = tuple(
+            Offer(distill, quant, distill.sizes[quant], fits)
+            for distill in distills
+            for quant, fits in [fit.best_of(distill, machine, context)]
+        )
+        begin, quant = fit.recommended(distills, machine)
+        fits = fit.fit(fit.shape_of(begin), begin.sizes[quant], machine, context)
+        by_repo = {repo: distill for distill in distills for repo in distill.repos}
+        known = {model.ref: by_repo[model.repo] for model in local if model.repo in by_repo}
+        return Shelf(
+            machine=machine,
+            local=local,
+            offers=offers,
+            recommended=Offer(begin, quant, begin.sizes[quant], fits),
+            fits=self._fits(local, known, machine),
+            distills=known,
+        )
+
+    def _fits(
+        self, local: Sequence[LocalModel], known: Mapping[str, Distill], machine: Machine
+    ) -> dict[str, Fit]:
+        from r1chat.hub import fit
+
+        fits = {}
+        for model in local:
+            distill = known.get(model.ref)
+            shape = fit.shape_of(distill) if distill else self._shape(model)
+            if shape is not None:
+                fits[model.ref] = fit.fit(shape, model.size, machine, self._context())
+        return fits
+
+    def _shape(self, model: LocalModel) -> Shape | None:
+        """What a file says of its shape; reading that takes some 30 ms, once."""
+        from r1chat.gguf import read_header
+        from r1chat.hub.fit import shape_of
+
+        key = (model.path, model.size)
+        with self._lock:
+            if key not in self._shapes:
+                try:
+                    found = None if model.problem else shape_of(read_header(model.path))
+                except (R1ChatError, OSError):
+                    found = None
+                self._shapes[key] = found
+            return self._shapes[key]
+
+    def describe(self, model: LocalModel) -> list[tuple[str, str]]:
+        """All that can be said of a model here, in names and values.
+
+        Raises:
+            ModelError: If its file cannot be read.
+        """
+        from r1chat.hub.about import about
+
+        return about(model).lines()
+
+    def verify(
+        self, model: LocalModel, on_progress: Callable[[int, int], None] | None = None
+    ) -> Verified:
+        """Compares a model's files with what was published.
+
+        Raises:
+            ModelError: If they cannot be read.
+        """
+        from r1chat.hub.verify import verify
+
+        return verify(model, on_progress)
+
+    def removable(self, model: LocalModel) -> bool:
+        """Whether it is ours to remove."""
+        from r1chat.hub.removal import removable
+
+        return removable(model)
+
+    def remove(self, model: LocalModel) -> int:
+        """Removes a model's files; returns the bytes that are free now.
+
+        Raises:
+            ModelError: If it is not ours, or cannot be removed.
+        """
+        from r1chat.hub.removal import remove
+
+        return remove(model)
+
+    # -- the Hub --
+
+    def remote(self) -> Remote:
+        """The Hub, as the environment names it now."""
+        from r1chat.hub.remote import Remote
+
+        return Remote()
+
+    def search(self, words: str) -> Sequence[Found]:
+        """Looks for repositories with GGUF files.
+
+        Raises:
+            NetworkError: If the Hub cannot be reached.
+        """
+        return self.remote().search(words)
+
+    def resolve(self, ref: HubRef, machine: Machine) -> Quant:
+        """Finds what a reference means on the Hub; of several quants the best for this machine.
+
+        Raises:
+            NetworkError: If the Hub cannot be reached.
+            ModelError: If it has no such model.
+        """
+        from r1chat.hub import fit, variants
+
+        remote = self.remote()
+
+        def choose(several: list[Variant]) -> Variant:
+            shape = self._remote_shape(remote, ref, several[0])
+            found = fit.best(several, shape, machine) if shape else None
+            return found or several[0]
+
+        variant = variants.find(remote, ref, choose)
+        return self._quant(ref, variant, self._remote_shape(remote, ref, variant), machine)
+
+    def quants(self, ref: HubRef, machine: Machine) -> Quants:
+        """All quants of a model; of a distill the catalogue's where the Hub cannot be asked.
+
+        Raises:
+            NetworkError: If the Hub cannot be reached.
+            ModelError: If it has no such model.
+        """
+        from r1chat.hub import catalogue, fit
+
+        distill = catalogue.get(ref.distill) if ref.distill else None
+        remote = self.remote()
+        try:
+            several = self._variants(remote, ref)
+        except NetworkError as error:
+            if distill is None:
+                raise
+            return self._from_catalogue(distill, machine, str(error))
+        shape = self._remote_shape(remote, ref, several[0])
+        best = fit.best(several, shape, machine) if shape else None
+        return Quants(
+            title=distill.title if distill else ref.repos[0],
+            best=best.quant if best else "",
+            quants=tuple(self._quant(ref, variant, shape, machine) for variant in several),
+        )
+
+    def shorter(self, quant: Quant, machine: Machine) -> int | None:
+        """The context that makes a model fit which does not fit at the one that the user wants."""
+        from r1chat.hub import fit
+
+        if self._context() is None or quant.shape is None:
+            return None
+        found = fit.fit(quant.shape, quant.size, machine)
+        return None if found.mark == "no" else found.context
+
+    def _variants(self, remote: Remote, ref: HubRef) -> list[Variant]:
+        """What the first of a reference's repositories that there is has."""
+        from r1chat.hub import variants
+
+        missing: ModelError | None = None
+        for repo in ref.repos:
+            try:
+                several = variants.variants(remote.listing(repo, ref.revision))
+            except ModelError as error:
+                missing = missing or error
+                continue
+            if several:
+                return several
+            missing = missing or ModelError(f"{repo} has no GGUF file that r1chat can load")
+        raise missing or ModelError("there is no such model on the Hub")
+
+    def _remote_shape(self, remote: Remote, ref: HubRef, variant: Variant) -> Shape | None:
+        """What a model is made of; None where nobody can say."""
+        from r1chat.hub import catalogue, fit
+
+        distill = catalogue.get(ref.distill) if ref.distill else None
+        if distill is None:
+            distill = next((d for d in catalogue.distills() if variant.repo in d.repos), None)
+        if distill is not None:
+            return fit.shape_of(distill)
+        try:
+            return fit.shape_of(remote.header(variant.files[0]))
+        except R1ChatError:
+            # What it weighs is known all the same, and the engine looks again before it loads.
+            return None
+
+    def _quant(self, ref: HubRef, variant: Variant, shape: Shape | None, machine: Machine) -> Quant:
+        from r1chat.hub import fit
+
+        name = variant.ref
+        if ref.distill is not None and variant.quant and not variant.shared:
+            name = f"{ref.distill}-{variant.quant.lower()}"
+        fits = fit.fit(shape, variant.size, machine, self._context()) if shape else None
+        return Quant(name, variant.quant, variant.size, fits, variant, shape)
+
+    def _from_catalogue(self, distill: Distill, machine: Machine, why: str) -> Quants:
+        from r1chat.hub import fit
+
+        shape, context = fit.shape_of(distill), self._context()
+        quants = tuple(
+            Quant(
+                f"{distill.name}-{quant.lower()}",
+                quant,
+                size,
+                fit.fit(shape, size, machine, context),
+            )
+            for quant, size in sorted(distill.sizes.items(), key=lambda each: each[1])
+        )
+        best, _ = fit.best_of(distill, machine, context)
+        return Quants(distill.title, best, quants, note=why)

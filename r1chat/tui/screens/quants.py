@@ -1,0 +1,129 @@
+"""The quants of a model, to choose one from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import ClassVar
+
+from rich.cells import set_cell_size
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from r1chat.errors import R1ChatError
+from r1chat.sanitize import line
+from r1chat.tui.hub import Quant, Quants
+from r1chat.tui.shelf import gigabytes
+from r1chat.tui.threads import on_thread
+from r1chat.tui.widgets.columns import MARKS, middle
+
+_QUANT, _NARROW = 14, 50
+_ASKING = "Asking the Hub …"
+_MOST = 200
+
+
+class PickQuant(ModalScreen[Quant | None]):
+    """Lists the quants of a model; Escape picks none.
+
+    Args:
+        title: The model.
+        look: Asks the Hub; is called on a thread.
+        here: What is on this machine: references by their quants.
+    """
+
+    DEFAULT_CSS = """
+    PickQuant {
+        align: center middle;
+        & > Vertical {
+            width: 64;
+            max-width: 98%;
+            height: auto;
+            max-height: 98%;
+            padding: 0 1;
+            background: $surface;
+            border: round $primary;
+        }
+        Static { height: auto; }
+        .quants--title { text-style: bold; }
+        .quants--sum, .quants--note { color: $text-muted; margin: 1 0 0 0; }
+        OptionList { height: auto; max-height: 18; background: $surface; border: none; padding: 0; }
+        &.-low .quants--sum { display: none; }
+        &.-low OptionList { max-height: 7; }
+    }
+    """
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-high")]  # noqa: RUF012  (Textual declares it)
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Close", id="quants.leave", priority=True),
+    ]
+
+    def __init__(self, title: str, look: Callable[[], Quants], here: Mapping[str, str]) -> None:
+        super().__init__()
+        self._title = title
+        self._look = look
+        self._here = here
+        self._quants: tuple[Quant, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        """The model, its quants, the sum for the one under the cursor, a note."""
+        with Vertical():
+            yield Static(line(self._title, 100), classes="quants--title", markup=False)
+            yield OptionList(markup=False)
+            yield Static(classes="quants--sum", markup=False)
+            yield Static(_ASKING, classes="quants--note", markup=False)
+
+    def on_mount(self) -> None:
+        """Asks the Hub."""
+        self.query_one(OptionList).focus()
+        self.run_worker(self._fill(), group="quants")
+
+    async def _fill(self) -> None:
+        try:
+            found = await on_thread(self._look, "r1chat-quants")
+        except R1ChatError as error:
+            self._note(str(error))
+            return
+        self._quants = found.quants[:_MOST]
+        self._note(f"{found.note} These are the catalogue's figures." if found.note else "")
+        narrow = self.size.width < _NARROW
+        options = self.query_one(OptionList)
+        options.add_options(
+            Option(_row(each, best=found.best, here=each.quant in self._here, narrow=narrow))
+            for each in self._quants
+        )
+        at = [each.quant for each in self._quants]
+        options.highlighted = at.index(found.best) if found.best in at else 0
+
+    def _note(self, text: str) -> None:
+        note = self.query_one(".quants--note", Static)
+        note.update(line(text, 300))
+        note.display = bool(text)
+
+    @on(OptionList.OptionHighlighted)
+    def _moved(self, event: OptionList.OptionHighlighted) -> None:
+        fit = self._quants[event.option_index].fit
+        self.query_one(".quants--sum", Static).update(fit.arithmetic if fit else "")
+
+    @on(OptionList.OptionSelected)
+    def _selected(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(self._quants[event.option_index])
+
+    def action_leave(self) -> None:
+        """Picks none."""
+        self.dismiss(None)
+
+
+def _row(quant: Quant, *, best: str, here: bool, narrow: bool) -> Content:
+    name = quant.quant or quant.ref.rpartition("/")[2]
+    name = set_cell_size(middle(line(name, 60), _QUANT), _QUANT)
+    mark, style = MARKS[quant.fit.mark] if quant.fit else ("·", "$text-muted")
+    speed = quant.fit.tokens_per_s if quant.fit else None
+    pace = "" if speed is None or narrow else f"~{speed:.1f} tok/s"
+    about = "here" if here else "best here" if quant.quant == best else ""
+    return Content.assemble(
+        f"{name} {gigabytes(quant.size):>8}  ", (f"{mark:<9}", style), f" {pace:<11} {about}"
+    )

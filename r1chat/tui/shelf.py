@@ -1,0 +1,261 @@
+"""What the models screen lists: values alone, so that they can be sorted, filtered and tested."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from r1chat.sanitize import line
+
+if TYPE_CHECKING:
+    from r1chat.hub.catalogue import Distill
+    from r1chat.hub.fit import Fit
+    from r1chat.hub.local import LocalModel
+    from r1chat.hub.machine import Machine
+    from r1chat.hub.remote import Found
+    from r1chat.tui.fetching import Fetch
+
+Section: TypeAlias = Literal["fetching", "here", "offered", "found"]
+Order: TypeAlias = Literal["usual", "name", "size", "score", "speed"]
+ORDERS: tuple[Order, ...] = ("usual", "name", "size", "score", "speed")
+TITLES: dict[Section, str] = {
+    "fetching": "Being fetched",
+    "here": "On this machine",
+    "offered": "To fetch",
+    "found": "On the Hub",
+}
+TINY = "tiny"
+SOURCES = {
+    "built in": "built in",
+    "hub": "Hub cache",
+    "lm studio": "LM Studio",
+    "ollama": "Ollama",
+    "folder": "folder",
+}
+_GIGA, _MEGA = 1e9, 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A distill in the quant that is best for this machine."""
+
+    distill: Distill
+    quant: str
+    size: int
+    """Bytes, about."""
+    fit: Fit
+
+    @property
+    def ref(self) -> str:
+        """What to ask for."""
+        return f"{self.distill.name}-{self.quant.lower()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """All that is known of models here and of those worth fetching."""
+
+    machine: Machine
+    local: tuple[LocalModel, ...]
+    offers: tuple[Offer, ...]
+    recommended: Offer
+    """The one to begin with."""
+    fits: Mapping[str, Fit]
+    """How the local models fit, by their references."""
+    distills: Mapping[str, Distill]
+    """The distills that local models are, by the models' references."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the list. Its texts are clean."""
+
+    key: str
+    section: Section
+    ref: str
+    name: str
+    quant: str = ""
+    size: int = 0
+    """Bytes."""
+    fit: Fit | None = None
+    distill: Distill | None = None
+    state: str = ""
+    busy: bool = False
+    """Whether the state matters more than how it fits."""
+    in_use: bool = False
+    local: LocalModel | None = None
+    fetch: Fetch | None = None
+    found: Found | None = None
+
+    @property
+    def score(self) -> float | None:
+        """DeepSeek's figure for AIME 2024, in percent."""
+        return self.distill.scores.aime_pass1 if self.distill else None
+
+    @property
+    def speed(self) -> float | None:
+        """Tokens a second to expect."""
+        return self.fit.tokens_per_s if self.fit else None
+
+    def matches(self, words: Sequence[str]) -> bool:
+        """Whether all of some words, in lower case, stand somewhere in it."""
+        title = self.distill.title if self.distill else ""
+        arch = self.local.arch if self.local else ""
+        mark = self.fit.mark if self.fit else ""
+        texts = (self.name, self.quant, self.ref, self.state, title, arch, mark)
+        searched = " ".join(texts).lower()
+        return all(word in searched for word in words)
+
+
+def rows(shelf: Shelf | None, fetches: Iterable[Fetch], current: str) -> list[Row]:
+    """What there is, in the usual order.
+
+    Args:
+        shelf: What is known; None before anybody has looked.
+        fetches: Downloads that go on, wait or failed.
+        current: The model in use.
+    """
+    if shelf is None:
+        return _unseen(current)
+    fetches = list(fetches)
+    by_repo = {repo: offer.distill for offer in shelf.offers for repo in offer.distill.repos}
+    made = [_of_fetch(fetch, by_repo.get(fetch.repo)) for fetch in fetches]
+    made += [_of_local(model, shelf, current) for model in shelf.local]
+    here = {(row.distill.name, row.quant) for row in made if row.distill is not None}
+    made += [
+        _of_offer(offer, recommended=offer.ref == shelf.recommended.ref)
+        for offer in shelf.offers
+        if (offer.distill.name, offer.quant) not in here
+    ]
+    if not any(row.in_use for row in made):
+        made.append(_in_use(current))
+    return made
+
+
+def _unseen(current: str) -> list[Row]:
+    """What is there in any case."""
+    tiny = Row(key=f"here {TINY}", section="here", ref=TINY, name=TINY, state=SOURCES["built in"])
+    if current == TINY:
+        return [replace(tiny, in_use=True)]
+    return [tiny, _in_use(current)]
+
+
+def _in_use(current: str) -> Row:
+    """The model in use, which lies where nobody looks; or the one that should be in use."""
+    name = current.rpartition("/")[2] if current.endswith(".gguf") else current
+    return Row(f"here {current}", "here", current, line(name, 96), state="chosen", in_use=True)
+
+
+def found_rows(results: Iterable[Found]) -> list[Row]:
+    """What a search has found, as rows."""
+    return [
+        Row(
+            key=f"found {result.repo}",
+            section="found",
+            ref=result.repo,
+            name=line(result.repo, 96),
+            state=_popularity(result),
+            found=result,
+        )
+        for result in results
+    ]
+
+
+def arranged(made: Iterable[Row], order: Order, words: str = "") -> list[Row]:
+    """Sorts and filters rows; sections stay together.
+
+    Args:
+        made: The rows.
+        order: By what; scores and speeds begin with the highest.
+        words: Only rows that have all of these words stay.
+    """
+    wanted = words.lower().split()
+    kept = [row for row in made if row.matches(wanted)]
+    key = _KEYS.get(order)
+    if key is not None:
+        kept.sort(key=key)
+    sections: list[Section] = list(TITLES)
+    return sorted(kept, key=lambda row: sections.index(row.section))
+
+
+_KEYS: dict[Order, Callable[[Row], tuple[float, str]]] = {
+    "name": lambda row: (0.0, row.name.lower()),
+    "size": lambda row: (float(row.size), row.name.lower()),
+    "score": lambda row: (-(row.score or 0.0), row.name.lower()),
+    "speed": lambda row: (-(row.speed or 0.0), row.name.lower()),
+}
+
+
+def _of_fetch(fetch: Fetch, distill: Distill | None) -> Row:
+    return Row(
+        key=f"fetch {fetch.key}",
+        section="fetching",
+        ref=fetch.ref,
+        name=distill.name if distill else line(fetch.name, 96),
+        quant=fetch.quant,
+        size=fetch.total,
+        fit=fetch.fit,
+        distill=distill,
+        state=fetch.state,
+        busy=True,
+        fetch=fetch,
+    )
+
+
+def _of_local(model: LocalModel, shelf: Shelf, current: str) -> Row:
+    distill = shelf.distills.get(model.ref)
+    return Row(
+        key=f"here {model.ref}",
+        section="here",
+        ref=model.ref,
+        name=distill.name if distill else model.name,
+        quant=model.quant,
+        size=model.size,
+        fit=shelf.fits.get(model.ref),
+        distill=distill,
+        state="cannot be used" if model.problem else SOURCES[model.source],
+        busy=bool(model.problem),
+        in_use=current in {model.ref, str(model.path)},
+        local=model,
+    )
+
+
+def _of_offer(offer: Offer, *, recommended: bool) -> Row:
+    return Row(
+        key=f"offer {offer.distill.name}",
+        section="offered",
+        ref=offer.ref,
+        name=offer.distill.name,
+        quant=offer.quant,
+        size=offer.size,
+        fit=offer.fit,
+        distill=offer.distill,
+        state="recommended" if recommended else "",
+    )
+
+
+def _popularity(result: Found) -> str:
+    parts = [f"{short(result.downloads)} downloads"]
+    if result.parameters:
+        parts.insert(0, f"{short(result.parameters)} parameters")
+    if result.gated:
+        parts.append("gated")
+    return " · ".join(parts)
+
+
+def short(count: float) -> str:
+    """A large count for people: "7.6 B", "12 k"."""
+    for value, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if count >= value:
+            figure = count / value
+            return f"{figure:.1f} {letter}" if figure < 10 else f"{figure:.0f} {letter}"  # noqa: PLR2004
+    return f"{count:.0f}"
+
+
+def gigabytes(size: float) -> str:
+    """A file's size as the Hub writes it: "4.68 GB", "19.9 GB", "640 MB"."""
+    if size >= _GIGA:
+        figure = size / _GIGA
+        return f"{figure:.2f} GB" if figure < 10 else f"{figure:.1f} GB"  # noqa: PLR2004
+    return f"{size / _MEGA:.0f} MB" if size >= _MEGA else f"{size / 1000:.0f} kB"

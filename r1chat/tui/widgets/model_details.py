@@ -1,0 +1,117 @@
+"""What is known of the model that the cursor is on."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from r1chat.sanitize import line
+from r1chat.tui.shelf import SOURCES, Row, gigabytes, short
+
+_SAYS = {
+    "fits": ("✓ Fits", "$text-success"),
+    "tight": ("~ Tight", "$text-warning"),
+    "no": ("✗ Does not fit", "$text-error"),
+}
+_LONGEST = 300
+_NARROW = 60
+
+
+class ModelDetails(VerticalScroll, can_focus=False):
+    """A few lines below or beside the list."""
+
+    DEFAULT_CSS = """
+    ModelDetails {
+        height: auto;
+        max-height: 50%;
+        padding: 0 1;
+        background: $surface;
+        scrollbar-size-vertical: 1;
+        Static { height: auto; }
+    }
+    """
+
+    def compose(self) -> ComposeResult:
+        """One text."""
+        yield Static(markup=False)
+
+    def show(self, row: Row | None) -> None:
+        """Says what is known of a row."""
+        self.query_one(Static).update("" if row is None else text(row))
+
+
+def text(row: Row) -> Content:
+    """What is known of a row, in a few lines."""
+    lines = [_heading(row)]
+    if row.fetch is not None and row.fetch.failure:
+        lines.append(Content(row.fetch.failure))
+    if row.local is not None and row.local.problem:
+        lines.append(Content.styled(f"✗ {row.local.problem}", "$text-error"))
+    if row.fit is not None:
+        says, style = _SAYS[row.fit.mark]
+        lines.append(Content.assemble((f"{says}: ", style), row.fit.arithmetic))
+    lines.append(Content(_speed_and_scores(row)))
+    lines.append(Content(_origin(row)))
+    if row.local is not None:
+        path = str(row.local.path)
+        lines.append(Content.styled(line(path, _LONGEST), "$text-muted"))
+    return Content("\n").join(each for each in lines if each)
+
+
+def _heading(row: Row) -> Content:
+    name = row.distill.title if row.distill else row.name
+    parts: list[str | tuple[str, str]] = [(name, "bold")]
+    about = [row.quant, gigabytes(row.size) if row.size else ""]
+    if row.distill is not None:
+        about.append(f"{short(row.distill.parameters)} parameters")
+    elif row.found is not None and row.found.parameters:
+        about.append(f"{short(row.found.parameters)} parameters")
+    if row.local is not None:
+        about += [row.local.arch, "thinks" if row.local.thinks else "does not think"]
+    if row.found is not None:
+        about += [line(row.found.arch, 40), f"{short(row.found.downloads)} downloads"]
+        about += [f"{short(row.found.likes)} likes", f"updated {line(row.found.updated, 10)}"]
+    said = " · ".join(each for each in about if each)
+    return Content.assemble(*parts, f"  {said}" if said else "")
+
+
+def _speed_and_scores(row: Row) -> str:
+    parts = []
+    if row.speed is not None:
+        parts.append(f"about {row.speed:.0f} tokens/s" if row.speed >= 1 else "under 1 token/s")
+    context = row.distill.context if row.distill else row.local.context if row.local else 0
+    if row.found is not None and row.found.context:
+        context = row.found.context
+    if context and row.fit is not None:
+        parts.append(f"{row.fit.context:,} of {context:,} tokens of context")
+    elif context:
+        parts.append(f"{context:,} tokens of context")
+    if row.distill is not None:
+        scores = row.distill.scores
+        if scores.aime_pass1 is not None:
+            votes = f" (of 64 votes {scores.aime_cons64})" if scores.aime_cons64 else ""
+            parts.append(f"AIME 2024 {scores.aime_pass1} %{votes}")
+        if scores.math500 is not None:
+            parts.append(f"MATH-500 {scores.math500} %")
+    return " · ".join(parts)
+
+
+def _origin(row: Row) -> str:
+    parts = []
+    if row.distill is not None:
+        parts.append(f"Licence {' and '.join(row.distill.licences)}")
+        if row.local is None:
+            parts.append(f"from {row.fetch.repo if row.fetch else row.distill.repos[0]}")
+    elif row.fetch is not None:
+        parts.append(f"from {line(row.fetch.repo, 96)}")
+    if row.local is not None:
+        parts.append(SOURCES[row.local.source])
+        if row.local.repo:
+            parts.append(f"from {line(row.local.repo, 96)}")
+        if row.local.commit:
+            parts.append(f"commit {row.local.commit[:8]}")
+    if row.found is not None and row.found.gated:
+        parts.append("gated: its terms have to be accepted on its page first")
+    return " · ".join(parts)
