@@ -1,1 +1,1 @@
-"""Models from the Hugging Face Hub: which there are, which fit, how they get here and stay whole."""
+"""Models from the Hugging Face Hub: which there are, which fit, and how they get here whole."""

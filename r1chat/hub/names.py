@@ -21,6 +21,7 @@ _LONGEST_QUANT = 32
 _LONGEST_PATH = 512
 # What Windows gives a meaning, and line breaks.
 _BAD_IN_PATHS = re.compile(r'[\\<>:"|?*\n\t]')
+_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE | re.ASCII)
 
 
 def good_repo(text: str) -> bool:
@@ -66,5 +67,10 @@ def good_path(text: str) -> bool:
         0 < len(text) <= _LONGEST_PATH
         and not _BAD_IN_PATHS.search(text)
         and sanitize(text) == text
-        and all(part.strip(" .") and part == part.strip() for part in text.split("/"))
+        and all(map(_good_part, text.split("/")))
     )
+
+
+def _good_part(text: str) -> bool:
+    # Windows drops dots and spaces at the end of a name.
+    return bool(text) and text == text.strip().rstrip(".") and not _DEVICE.fullmatch(text)

@@ -22,9 +22,11 @@ MAIN = "main"
 _SHORT = "r1:"
 _HOSTS = frozenset({"huggingface.co", "www.huggingface.co", "hf.co"})
 _FORM = 'write "owner/repo", "owner/repo:QUANT" or "owner/repo/file.gguf"'
+# What stands before a revision in an address.
+_VIEWS = {"tree", "blob", "raw", "resolve"}
 _ADDRESS = re.compile(r"(?:(?:https?|hf)://)(.*)", re.IGNORECASE | re.DOTALL)
 # Revisions that have slashes of their own.
-_REFS = re.compile(r"(refs/(?:pr|convert)/[^/:]+)(.*)", re.DOTALL)
+_REFS = re.compile(r"refs/(?:pr|convert)/[^/]+(?=/)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +86,9 @@ def _distill(text: str) -> HubRef:
     if not named:
         names = [distill.name for distill in catalogue.distills()]
         near = difflib.get_close_matches(wanted, names, n=1, cutoff=0.5)
-        guess = f"; did you mean {near[0]}?" if near else ""
-        msg = f'there is no distill "{line(text, 40)}"{guess} There are: {", ".join(names)}'
-        raise UsageError(msg.replace('" There', '". There'))
+        guess = f" (did you mean {near[0]}?)" if near else ""
+        msg = f'there is no distill "{line(text, 40)}"{guess}; there are {", ".join(names)}'
+        raise UsageError(msg)
     distill = max(named, key=lambda d: len(d.name))
     quant = wanted[len(distill.name) + 1 :].upper()
     if wanted != distill.name and not good_quant(quant):
@@ -102,34 +104,33 @@ def _plain(text: str, *, certain: bool) -> HubRef | None:
         text: All of it.
         certain: Whether it can be nothing else, so that every fault is worth an error.
     """
-    owner, slash, rest = text.partition("/")
-    if not certain and (not slash or not owner or ":" in owner or text[0] in "./~\\"):
-        return None
-    match = re.fullmatch(r"([^/:@]*)(@[^:]*?)?(:[^/]*|/.*)?", rest, re.DOTALL)
-    if match is None:
-        return _refuse(text) if certain else None
-    name, at, after = match[1], match[2] or "", match[3] or ""
-    if at and not after.startswith(":"):
-        at, after = _revision_first(at + after)
-    is_file = after.startswith("/")
-    if not certain and not at and not after.startswith(":"):
-        # A path as well as a reference. Only a file that can be a model's is worth a network.
-        if not good_repo(f"{owner}/{name}") or (is_file and not _is_model_file(after)):
+    owner, _, rest = text.partition("/")
+    name = re.split("[/:@]", rest, maxsplit=1)[0]
+    after = rest[len(name) :]
+    good = good_repo(f"{owner}/{name}")
+    if not certain:
+        if not owner or not rest or ":" in owner or text[0] in "./~\\":
             return None
-        if not is_file and _is_model_file(name):
+        # Without a colon or an @ it may be a path as well. Only what can be a model's file, and
+        # a whole repository, are worth a look on the Hub.
+        is_path = not good or _is_model_file(after or name) != bool(after)
+        if after[:1] in {"", "/"} and is_path:
             return None
-    revision = unquote(at[1:]) if at else MAIN
-    if not good_repo(f"{owner}/{name}"):
+    if not good:
         return _refuse(text)
+    revision = MAIN
+    if after.startswith("@"):
+        revision, after = _revision_first(after[1:])
     return _checked(f"{owner}/{name}", revision, after, text)
 
 
 def _revision_first(text: str) -> tuple[str, str]:
-    """Cuts "@REV/path" into "@REV" and "/path"."""
-    if refs := _REFS.fullmatch(text[1:]):
-        return "@" + refs[1], refs[2]
-    revision, slash, path = text.partition("/")
-    return revision, slash + path
+    """Cuts "REV/file.gguf" and "REV:QUANT" behind the revision."""
+    if "/" in text and _is_model_file(text):
+        cut = len(refs[0]) if (refs := _REFS.match(text)) else text.index("/")
+    else:
+        cut = text.rindex(":") if ":" in text else len(text)
+    return unquote(text[:cut]), text[cut:]
 
 
 def _checked(repo: str, revision: str, after: str, text: str) -> HubRef:
@@ -169,11 +170,9 @@ def _address(text: str) -> HubRef | None:
         return None
     if host.lower() not in _HOSTS and host != own:
         return None
-    path = [part for part in parts.path.split("/") if part]
-    if len(path) < 2:  # noqa: PLR2004  (owner and name)
-        return _refuse(text)
-    owner, rest = path[0], path[2:]
-    name, colon, quant = path[1].partition(":")
+    owner, name, *rest = [*(part for part in parts.path.split("/") if part), "", ""]
+    rest = [part for part in rest if part]
+    name, colon, quant = name.partition(":")
     repo = f"{owner}/{name}"
     if not good_repo(repo):
         return _refuse(text)
@@ -181,11 +180,8 @@ def _address(text: str) -> HubRef | None:
         shown = parse_qs(parts.query).get("show_file_info", [""])[0]
         return _checked(repo, MAIN, f"/{shown}" if shown else colon + quant, text)
     kind, where = rest[0], rest[1:]
-    if kind == "tree" and len(where) == 1:
-        return _checked(repo, unquote(where[0]), "", text)
-    if kind in {"resolve", "blob", "raw"} and not colon:
-        cut = 3 if where[:1] == ["refs"] else 1
-        revision, file = "/".join(where[:cut]), "/".join(where[cut:])
-        if file:
-            return _checked(repo, unquote(revision), "/" + unquote(file), text)
-    return _refuse(text)
+    cut = 3 if where[:1] == ["refs"] else 1
+    revision, file = "/".join(where[:cut]), "/".join(where[cut:])
+    if colon or not revision or bool(file) == (kind == "tree") or kind not in _VIEWS:
+        return _refuse(text)
+    return _checked(repo, unquote(revision), f"/{unquote(file)}" if file else "", text)

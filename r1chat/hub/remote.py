@@ -1,69 +1,161 @@
-"""What the Hub has, as far as it can be believed."""
+"""The Hub: what there is, what a file's header says, and where its bytes are."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import re
+from urllib.parse import quote, urlsplit
 
-from r1chat.hub.client import Busy, FileChanged
+from r1chat.errors import NetworkError, UsageError
+from r1chat.gguf import Header
+from r1chat.hub import answers
+from r1chat.hub.beginning import read_header
+from r1chat.hub.client import Answer, Client, Wait
+from r1chat.hub.environment import Environment
+from r1chat.hub.names import good_commit, good_repo, good_revision, good_sha256
+from r1chat.hub.reference import MAIN
+from r1chat.hub.refusals import Busy, FileChanged, Subject
+from r1chat.hub.values import Found, Listing, Location, RemoteFile
+from r1chat.sanitize import line
 
-__all__ = ["Busy", "FileChanged", "Found", "Listing", "Location", "RemoteFile"]
+__all__ = [
+    "Busy",
+    "FileChanged",
+    "Found",
+    "Listing",
+    "Location",
+    "Remote",
+    "RemoteFile",
+]
 
-
-@dataclass(frozen=True, slots=True)
-class RemoteFile:
-    """A file in a repository, at one commit."""
-
-    repo: str
-    commit: str
-    """40 hex digits."""
-    path: str
-    size: int
-    """Bytes."""
-    sha256: str | None
-    """64 hex digits; None for a small file that lies in git itself."""
-    etag: str
-    """The SHA-256, or git's SHA-1 of the blob where there is none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """A repository's files at one commit, those with impossible names or sizes left out."""
-
-    repo: str
-    revision: str
-    """As it was asked for."""
-    commit: str
-    files: tuple[RemoteFile, ...]
-    licence: str
-    """As the publisher says it, or empty."""
-    gated: bool
-    """Whether its terms have to be accepted before anything is fetched."""
-    base_model: str
-    """What it was made from, or empty."""
+_MOST_FOUND = 1000
+_MOST_PAGES = 20
+_MOST_ON_A_PAGE = 100
+_SHOWN = ("downloads", "likes", "lastModified", "gguf", "gated")
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A repository that a search found."""
+class Remote:
+    """The Hub that the environment names at this moment. Thread-safe, and cheap to make.
 
-    repo: str
-    downloads: int
-    likes: int
-    updated: str
-    """A date, "2025-01-31", or empty."""
-    arch: str
-    """E.g. "qwen2"; empty where the Hub does not say."""
-    parameters: int | None
-    context: int | None
-    """Tokens."""
-    gated: bool
+    Args:
+        wait: Waits so many seconds, and may raise to give up. With it, long waits that the Hub
+            asks for are sat out; without, they are raised as `Busy`.
+
+    Attributes:
+        endpoint: Its address.
+        notice: A warning for the user, or empty.
+
+    Raises:
+        NetworkError: If the environment names no Hub, or a token that cannot be one.
+    """
+
+    def __init__(self, wait: Wait | None = None) -> None:
+        environment = Environment.read()
+        self.endpoint = environment.endpoint
+        self.notice = environment.notice
+        self._client = Client(environment, wait)
+
+    def search(self, text: str, limit: int = 30) -> list[Found]:
+        """Finds repositories of GGUF files by words in their names, the most fetched first.
+
+        Args:
+            text: The words.
+            limit: Most of them.
+
+        Raises:
+            NetworkError: If the Hub does not say.
+        """
+        limit = max(1, min(limit, _MOST_FOUND))
+        url = f"{self.endpoint}/api/models"
+        parameters: dict[str, str | list[str]] = {
+            "search": line(text),
+            "filter": "gguf",
+            "sort": "downloads",
+            "limit": str(min(limit, _MOST_ON_A_PAGE)),
+            "expand": list(_SHOWN),
+        }
+        found: dict[str, Found] = {}
+        for _ in range(_MOST_PAGES):
+            value, answer = self._client.json(url, parameters, Subject())
+            for one in answers.found(value):
+                found.setdefault(one.repo, one)
+            url, parameters = self._next(answer), {}
+            if len(found) >= limit or not url:
+                break
+        return list(found.values())[:limit]
+
+    def listing(self, repo: str, revision: str = MAIN) -> Listing:
+        """The files of a repository.
+
+        Raises:
+            ModelError: If there is no such repository or revision.
+            NetworkError: If the Hub does not say.
+            UsageError: If that can be no repository or revision.
+        """
+        if not good_repo(repo) or not good_revision(revision):
+            msg = f'"{line(repo, 100)}" at "{line(revision, 60)}" can be no repository of the Hub'
+            raise UsageError(msg)
+        url = f"{self.endpoint}/api/models/{repo}/revision/{quote(revision, safe='')}"
+        subject = Subject(repo, revision)
+        value, _ = self._client.json(url, {"blobs": "true"}, subject)
+        return answers.listing(value, repo, revision)
+
+    def header(self, file: RemoteFile) -> Header:
+        """Reads the header of a GGUF file, and of the file no more than that.
+
+        Of a split model it is the first file's, which has the tensors of that file alone. Its
+        long arrays (the vocabulary) have their counts but not their contents.
+
+        Raises:
+            ModelError: If it is no whole GGUF file.
+            NetworkError: If the Hub does not give it.
+        """
+        return read_header(file, self.locate, self._client)
+
+    def locate(self, file: RemoteFile) -> Location:
+        """Asks where a file's bytes are now, in one try.
+
+        Raises:
+            FileChanged: If the Hub has another file there than it said.
+            Busy: If it may work later.
+            ModelError: If the file is no longer there.
+            NetworkError: If the Hub does not give it, e.g. because it is gated.
+        """
+        url = f"{self.endpoint}/{file.repo}/resolve/{file.commit}/{quote(file.path)}"
+        subject = Subject(file.repo, file.commit, file.path)
+        answer = self._client.follow("HEAD", url, {}, subject, most=0)
+        location = answer.headers.get("location", answer.url)
+        if not answer.is_final:
+            msg = f"the Hub does not say where {file.path} is (HTTP {answer.status}): try again"
+            raise Busy(msg)
+        if urlsplit(self.endpoint).scheme == "https" and urlsplit(location).scheme != "https":
+            msg = f"the Hub says that {file.path} is at an unencrypted address: not fetched"
+            raise NetworkError(msg)
+        _compare(file, answer)
+        return Location(location, self._client.headers(location))
+
+    def _next(self, answer: Answer) -> str:
+        """The address of the next page, if it is the Hub's."""
+        match = re.search(r'<([^<>]+)>\s*;\s*rel="?next"?', answer.headers.get("link", ""))
+        try:
+            return match[1] if match and self._client.environment.is_own(match[1]) else ""
+        except ValueError:
+            return ""
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
-    """Where a file's bytes are. The address may be signed and expire: resolve it again."""
+def _compare(file: RemoteFile, answer: Answer) -> None:
+    """Checks that what the Hub would send is the file that it listed."""
+    linked = answer.headers.get("x-linked-etag")
+    etag = _bare(answer.headers.get("etag", "") if linked is None else linked)
+    known = good_sha256(etag) or good_commit(etag)
+    # Where a store sends the file, the etag is the store's own; then the SHA-256 has to do.
+    believed = linked is not None or file.sha256 is None or (known and not answer.leads_away)
+    size = answer.headers.get("x-linked-size")
+    if size is None and not answer.leads_away:
+        size = answer.headers.get("content-length")
+    if (believed and etag != file.etag) or (size is not None and size != str(file.size)):
+        msg = f"{file.path} changed on the Hub since it was listed: start again"
+        raise FileChanged(msg)
 
-    url: str = field(repr=False)
-    headers: Mapping[str, str] = field(repr=False)
-    """What to send there; the token only where that is the Hub itself."""
+
+def _bare(etag: str) -> str:
+    return etag.strip().removeprefix("W/").strip('"')

@@ -1,0 +1,107 @@
+"""Makes values of what the Hub says. Nothing in it is believed: what cannot be is left out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from r1chat.errors import NetworkError
+from r1chat.hub.names import good_commit, good_path, good_repo, good_sha256
+from r1chat.hub.values import Found, Listing, RemoteFile
+from r1chat.sanitize import line
+
+MOST_FILES = 20_000
+_MOST_COUNT = 1 << 62
+_LONGEST_WORD = 60
+
+
+def listing(value: object, repo: str, revision: str) -> Listing:
+    """Reads what the API says of a repository.
+
+    Raises:
+        NetworkError: If it says nothing that can be used.
+    """
+    about = _object(value)
+    commit, siblings = about.get("sha"), about.get("siblings")
+    if not isinstance(commit, str) or not good_commit(commit) or not isinstance(siblings, list):
+        msg = f"the Hub's answer on {repo} cannot be read: try again later, or another HF_ENDPOINT"
+        raise NetworkError(msg)
+    if len(siblings) > MOST_FILES:
+        msg = f"{repo} has {len(siblings):,} files; r1chat reads {MOST_FILES:,} at most"
+        raise NetworkError(msg)
+    files: dict[str, RemoteFile] = {}
+    for entry in siblings:
+        file = _file(_object(entry), repo, commit)
+        if file is not None:
+            files.setdefault(file.path, file)
+    card = _object(about.get("cardData"))
+    return Listing(
+        repo=repo,
+        revision=revision,
+        commit=commit,
+        files=tuple(files.values()),
+        licence=_first_word(card.get("license")),
+        gated=about.get("gated") not in {None, False, "false"},
+        base_model=_first_word(card.get("base_model")),
+    )
+
+
+def found(value: object) -> list[Found]:
+    """Reads a page of what a search found; what is no repository is left out."""
+    entries = value if isinstance(value, list) else []
+    return [one for entry in entries if (one := _found(_object(entry)))]
+
+
+def _found(entry: Mapping[str, Any]) -> Found | None:
+    repo = entry.get("id")
+    if not isinstance(repo, str) or not good_repo(repo):
+        return None
+    gguf = _object(entry.get("gguf"))
+    updated = entry.get("lastModified")
+    date = re.match(r"\d{4}-\d\d-\d\d", updated, re.ASCII) if isinstance(updated, str) else None
+    return Found(
+        repo=repo,
+        downloads=_count(entry.get("downloads")) or 0,
+        likes=_count(entry.get("likes")) or 0,
+        updated=date[0] if date else "",
+        arch=_first_word(gguf.get("architecture")),
+        parameters=_count(gguf.get("total")),
+        context=_count(gguf.get("context_length")),
+        gated=entry.get("gated") not in {None, False, "false"},
+    )
+
+
+def _file(entry: Mapping[str, Any], repo: str, commit: str) -> RemoteFile | None:
+    path, size, etag = entry.get("rfilename"), _count(entry.get("size")), entry.get("blobId")
+    if not isinstance(path, str) or not good_path(path):
+        return None
+    sha256 = None
+    if entry.get("lfs") is not None:
+        lfs = _object(entry["lfs"])
+        large = _count(lfs.get("size"))
+        sha256 = etag = lfs.get("sha256")
+        if not good_sha256(sha256) or (size is not None and size != large):
+            return None
+        size = large
+    elif not good_commit(etag):
+        return None
+    if size is None or not isinstance(etag, str):
+        return None
+    return RemoteFile(repo, commit, path, size, sha256, etag)
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _count(value: object) -> int | None:
+    good = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_COUNT
+    return value if good else None  # type: ignore[return-value]
+
+
+def _first_word(value: object) -> str:
+    """A short text, or the first of several."""
+    if isinstance(value, list) and value:
+        value = value[0]
+    return line(value, _LONGEST_WORD) if isinstance(value, str) else ""

@@ -1,0 +1,161 @@
+"""Says in one line why the Hub did not give what was asked for, and what to do about it."""
+
+from __future__ import annotations
+
+import email.utils
+import json
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from r1chat.errors import ModelError, NetworkError, R1ChatError
+from r1chat.hub.environment import Environment
+from r1chat.sanitize import line
+
+_LONGEST_REASON = 120
+_DAY_S = 86_400.0
+_PASSING = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT}
+# The Hub does not tell what is not there from what this user may not see.
+_MISSING = {HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND}
+
+
+class Busy(NetworkError):  # noqa: N818  (a state that passes)
+    """The Hub cannot be reached or does not keep up; it may later.
+
+    Attributes:
+        wait_s: How long it asked to be left alone, in seconds; None if it did not say.
+    """
+
+    def __init__(self, message: str, wait_s: float | None = None) -> None:
+        super().__init__(message)
+        self.wait_s = wait_s
+
+
+class FileChanged(NetworkError):  # noqa: N818  (what happened, not what went wrong)
+    """The Hub has another file under that name and commit than it said before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What was asked for, in names that are fit to be shown."""
+
+    repo: str = ""
+    revision: str = ""
+    path: str = ""
+
+
+def refusal(  # noqa: PLR0911  (one for each kind of refusal)
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    subject: Subject,
+    environment: Environment,
+) -> R1ChatError:
+    """What an answer with a status of 400 or more means.
+
+    Returns:
+        A ModelError for what does not exist, a `Busy` for what may work later, else a
+        NetworkError.
+    """
+    host, repo, page = environment.host, subject.repo, f"{environment.endpoint}/{subject.repo}"
+    code = headers.get("x-error-code", "")
+    reason = _reason(headers, body)
+    if code == "GatedRepo":
+        account = "with your token's account" if environment.token else "and set HF_TOKEN"
+        return NetworkError(f"{repo} is gated: accept its licence at {page} {account}")
+    if status == HTTPStatus.UNAUTHORIZED and environment.token and "credentials" in reason.lower():
+        return NetworkError(
+            f"{host} does not know your token: run `hf auth login`, or set another HF_TOKEN"
+        )
+    if status in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return _busy(status, headers, reason, host)
+    if code == "RevisionNotFound":
+        return ModelError(f"{repo} has no revision {line(subject.revision, 60)}: see {page}")
+    if code == "EntryNotFound" or (
+        status == HTTPStatus.NOT_FOUND and subject.path and code != "RepoNotFound"
+    ):
+        return ModelError(f"{repo} has no file {line(subject.path, 100)}: see {page}")
+    if repo and (code == "RepoNotFound" or status in _MISSING):
+        seen = "your token may not see it" if environment.token else "it is private: set HF_TOKEN"
+        return ModelError(f"there is no {repo} on {host}, or {seen}. Check the name")
+    detail = f" ({reason})" if reason else ""
+    if status == HTTPStatus.FORBIDDEN and repo:
+        hint = "" if environment.token else ": set HF_TOKEN if you may use it"
+        return NetworkError(f"{host} refuses access to {repo}{detail}{hint}")
+    return NetworkError(f"{host} says HTTP {status}{detail}: check HF_ENDPOINT")
+
+
+def _busy(status: int, headers: Mapping[str, str], reason: str, host: str) -> Busy:
+    wait = wait_asked_for(headers)
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        when = f"in {wait:,.0f} s" if wait is not None else "in some minutes"
+        return Busy(f"{host} has had too many requests from here: try again {when}", wait)
+    detail = f" ({reason})" if reason else ""
+    return Busy(f"{host} fails with HTTP {status}{detail}: try again later", wait)
+
+
+def wait_asked_for(headers: Mapping[str, str]) -> float | None:
+    """The seconds that a server wants to be left alone, if it says so; a day at most.
+
+    Args:
+        headers: By names in lower case, or whatever does not mind the case.
+    """
+    # E.g. `"api";r=0;t=55`: the requests that remain, and the time until there are more.
+    limit = re.search(r";\s*r\s*=\s*0\s*;\s*t\s*=\s*(\d{1,9})\b", headers.get("ratelimit", ""))
+    after = headers.get("retry-after", "").strip()
+    if limit:
+        seconds = float(limit[1])
+    elif re.fullmatch(r"\d{1,9}", after):
+        seconds = float(after)
+    else:
+        try:
+            seconds = email.utils.parsedate_to_datetime(after).timestamp() - time.time()
+        except (ValueError, TypeError, OverflowError):
+            return None
+    return min(max(seconds, 0.0), _DAY_S)
+
+
+def failure(error: Exception, environment: Environment) -> R1ChatError:
+    """What an exception on the way to the Hub means."""
+    import ssl
+
+    import httpx2
+
+    if isinstance(error, R1ChatError):
+        return error
+    host = environment.host
+    text = line(str(error), _LONGEST_REASON)
+    if "CERTIFICATE_VERIFY_FAILED" in str(error) or isinstance(error, ssl.SSLError):
+        return NetworkError(f"{host} cannot prove its name ({text}): check the clock and the proxy")
+    for kinds, what in (
+        (httpx2.TimeoutException, f"{host} does not answer: check the connection, or try later"),
+        (httpx2.ProxyError, f"the proxy does not reach {host} ({text}): check HTTPS_PROXY"),
+        (
+            httpx2.ConnectError,
+            f"{host} cannot be reached ({text}): check the connection and HF_ENDPOINT",
+        ),
+        (
+            (httpx2.NetworkError, httpx2.RemoteProtocolError),
+            f"the connection to {host} was cut: try again",
+        ),
+    ):
+        if isinstance(error, kinds):
+            return Busy(what)
+    if isinstance(error, (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError, RuntimeError)):
+        return NetworkError(f"{host} cannot be asked ({type(error).__name__}): check HF_ENDPOINT")
+    raise error
+
+
+def _reason(headers: Mapping[str, str], body: bytes) -> str:
+    """What the server itself says, made fit to be shown."""
+    said: object = headers.get("x-error-message", "")
+    if not said:
+        text = body.decode("utf-8", "replace")
+        try:
+            values = json.loads(text)
+            said = values.get("error") if isinstance(values, dict) else ""
+        except (ValueError, RecursionError):
+            said = "" if "<" in text else text  # A web page says nothing.
+    return line(said, _LONGEST_REASON) if isinstance(said, str) else ""
