@@ -140,6 +140,13 @@ def test_an_older_commit_and_a_branch_stay_readable(hub: Hub, api: HfApi, repo: 
     assert api.model_info("tester/Model-GGUF", revision="a/b").sha == repo.refs["a/b"]
 
 
+def test_head_is_main_and_raw_is_what_git_holds(hub: Hub, api: HfApi, repo: Repo) -> None:
+    assert api.model_info(repo.name, revision="HEAD").sha == repo.refs["main"]
+    url = f"{hub.url}/{repo.name}/raw/main"
+    assert httpx2.get(f"{url}/README.md").content == README
+    assert f"oid sha256:{LARGE.sha256}" in httpx2.get(f"{url}/Model-Q4_K_M.gguf").text
+
+
 def test_a_search_finds_by_words_author_and_tag(hub: Hub, api: HfApi, repo: Repo) -> None:
     hub.add(Repo("other/Model-7B"))
     names = [found.id for found in api.list_models(search="model gguf")]

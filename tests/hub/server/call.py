@@ -25,6 +25,7 @@ class Call:
         repo: "owner/name", where the address has one.
         revision: Where the address has one, else "main".
         path: In the repository.
+        raw: Whether the address is that of git's own content, the pointer of a large file.
         query: Of the address, and of a form that was sent.
     """
 
@@ -33,6 +34,7 @@ class Call:
     repo: str = ""
     revision: str = "main"
     path: str = ""
+    raw: bool = False
     query: dict[str, list[str]] = field(default_factory=dict)
 
     def one(self, name: str, default: str = "") -> str:
@@ -62,8 +64,9 @@ def on_hub(hub: Hub, method: str, target: str) -> Call:
             call.path = "/".join(parts[6:])
     elif parts == ["api", "whoami-v2"]:
         call.request.route = "whoami"
-    elif len(parts) > 4 and parts[2] == "resolve":
+    elif len(parts) > 4 and parts[2] in {"resolve", "raw"}:
         call.request.route = "file"
+        call.raw = parts[2] == "raw"
         call.repo, call.revision = "/".join(parts[:2]), parts[3]
         call.path = "/".join(parts[4:])
     return call

@@ -28,7 +28,11 @@ def resolve(call: Call) -> Answer:
     file = files.get(call.path)
     if file is None:
         return as_error(404, "Entry not found", "EntryNotFound", X_Repo_Commit=commit)
-    return elsewhere(call, file, commit) if file.lfs else here(call, file, commit)
+    if not file.lfs:
+        return here(call, file, commit)
+    if call.raw:
+        return here(call, File(file.path, file.pointer, lfs=False), commit)
+    return elsewhere(call, file, commit)
 
 
 def gated(repo: Repo, user: str | None) -> Answer:

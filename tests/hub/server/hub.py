@@ -194,6 +194,7 @@ class Handler(BaseHTTPRequestHandler):
         if posted:
             call.query |= read_form(self.headers["Content-Type"] or "", posted)
         answer = self._choose(call)
+        answer.headers["X-Request-Id"] = f"Root={secrets.token_hex(12)}"
         hub.faults.spoil(request, answer)
         request.status = 0 if answer.dropped else answer.status
         hub.requests.append(request)

@@ -31,7 +31,7 @@ class File:
         return self.content.size
 
     @cached_property
-    def _pointer(self) -> Bytes:
+    def pointer(self) -> Bytes:
         """What git holds in the place of a large file."""
         lines = (
             "version https://git-lfs.github.com/spec/v1",
@@ -42,7 +42,7 @@ class File:
 
     @property
     def oid(self) -> str:
-        return self._pointer.git_oid if self.lfs else self.content.git_oid
+        return self.pointer.git_oid if self.lfs else self.content.git_oid
 
     @property
     def etag(self) -> str:
@@ -52,7 +52,7 @@ class File:
         """Its large-file entry; listings call the sum "sha256", trees call it "oid"."""
         if not self.lfs:
             return {}
-        pointer_size = self._pointer.size
+        pointer_size = self.pointer.size
         return {"lfs": {name: self.content.sha256, "size": self.size, "pointerSize": pointer_size}}
 
 
@@ -97,8 +97,8 @@ class Repo:
         return commit
 
     def find(self, revision: str) -> tuple[str, dict[str, File]] | None:
-        """The commit and the files of a branch, a tag or a commit."""
-        commit = self.refs.get(revision, revision)
+        """The commit and the files of a branch, a tag or a commit; HEAD is that of "main"."""
+        commit = self.refs.get("main" if revision == "HEAD" else revision, revision)
         files = self.commits.get(commit)
         return None if files is None else (commit, files)
 
