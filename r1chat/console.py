@@ -53,6 +53,14 @@ class Console:
         """Says something of little weight, in one line."""
         self._line(text, style=_DIM)
 
+    def ask(self, text: str) -> None:
+        """Puts a question; the answer is typed behind it."""
+        with self._lock:
+            self._put("" if self._at_start else "\n")
+            self._put(f"{line(text, LONGEST_LINE)} ")
+            # The user's own Enter ends the line.
+            self._at_start = True
+
     def thought(self, text: str) -> None:
         """Shows a piece of a thought. The text is sanitised already."""
         with self._lock:

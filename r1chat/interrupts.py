@@ -1,7 +1,7 @@
 """Signals that ask the program to stop.
 
-The first one stops the reply that is being written, so that what there is of it can be printed
-and kept; where none is being written it ends the program. A second one, or half a second without
+The first one stops the reply that is being written, or the download, so that what there is of it can
+be kept; where nothing is under way it ends the program. A second one, or half a second without
 an end, forces it.
 """
 
@@ -13,9 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Any
-
-from r1chat.reasoning.control import Control
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -26,6 +24,13 @@ ECHO_S = 0.1
 """Signals that come this soon after the first are the same one: `timeout` signals the process and
 then its whole group."""
 _BASE = 128
+
+
+class Cancellable(Protocol):
+    """What can be asked to stop: a reply, a download."""
+
+    def cancel(self) -> None:
+        """Asks it, from any thread."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -50,8 +55,13 @@ class Interrupts:
         self._leave = leave
         self._before: dict[int, Any] = {}
         self._first: tuple[int, float] | None = None
-        self.control: Control | None = None
-        """What steers the reply that is being written, if one is."""
+        self.control: Cancellable | None = None
+        """What steers the work that is under way, if any is."""
+
+    @property
+    def signum(self) -> int | None:
+        """The first signal; None before any came."""
+        return None if self._first is None else self._first[0]
 
     @property
     def code(self) -> int | None:
