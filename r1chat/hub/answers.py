@@ -24,7 +24,7 @@ def listing(value: object, repo: str, revision: str) -> Listing:
     """
     about = _object(value)
     commit, siblings = about.get("sha"), about.get("siblings")
-    if not isinstance(commit, str) or not good_commit(commit) or not isinstance(siblings, list):
+    if not good_commit(commit) or not isinstance(siblings, list):
         msg = f"the Hub's answer on {repo} cannot be read: try again later, or another HF_ENDPOINT"
         raise NetworkError(msg)
     if len(siblings) > MOST_FILES:
@@ -42,7 +42,7 @@ def listing(value: object, repo: str, revision: str) -> Listing:
         commit=commit,
         files=tuple(files.values()),
         licence=_first_word(card.get("license")),
-        gated=about.get("gated") not in {None, False, "false"},
+        gated=_is_gated(about),
         base_model=_first_word(card.get("base_model")),
     )
 
@@ -68,27 +68,27 @@ def _found(entry: Mapping[str, Any]) -> Found | None:
         arch=_first_word(gguf.get("architecture")),
         parameters=_count(gguf.get("total")),
         context=_count(gguf.get("context_length")),
-        gated=entry.get("gated") not in {None, False, "false"},
+        gated=_is_gated(entry),
     )
 
 
 def _file(entry: Mapping[str, Any], repo: str, commit: str) -> RemoteFile | None:
-    path, size, etag = entry.get("rfilename"), _count(entry.get("size")), entry.get("blobId")
-    if not isinstance(path, str) or not good_path(path):
+    path, size = entry.get("rfilename"), _count(entry.get("size"))
+    if not isinstance(path, str) or not good_path(path) or size is None:
         return None
-    sha256 = None
-    if entry.get("lfs") is not None:
-        lfs = _object(entry["lfs"])
-        large = _count(lfs.get("size"))
-        sha256 = etag = lfs.get("sha256")
-        if not good_sha256(sha256) or (size is not None and size != large):
-            return None
-        size = large
-    elif not good_commit(etag):
+    if entry.get("lfs") is None:
+        blob = entry.get("blobId")
+        return RemoteFile(repo, commit, path, size, None, blob) if good_commit(blob) else None
+    large = _object(entry["lfs"])
+    sha256 = large.get("sha256")
+    if not good_sha256(sha256) or _count(large.get("size")) != size:
         return None
-    if size is None or not isinstance(etag, str):
-        return None
-    return RemoteFile(repo, commit, path, size, sha256, etag)
+    return RemoteFile(repo, commit, path, size, sha256, sha256)
+
+
+def _is_gated(about: Mapping[str, Any]) -> bool:
+    value = about.get("gated")
+    return value is True or (isinstance(value, str) and value != "false")
 
 
 def _object(value: object) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ meaning of its own there.
 from __future__ import annotations
 
 import re
+from typing import TypeGuard
 
 from r1chat.sanitize import sanitize
 
@@ -46,12 +47,12 @@ def good_revision(text: str) -> bool:
     )
 
 
-def good_commit(text: object) -> bool:
+def good_commit(text: object) -> TypeGuard[str]:
     """Whether a value is a whole commit id."""
     return isinstance(text, str) and bool(_COMMIT.fullmatch(text))
 
 
-def good_sha256(text: object) -> bool:
+def good_sha256(text: object) -> TypeGuard[str]:
     """Whether a value is a SHA-256 in hex."""
     return isinstance(text, str) and bool(_SHA256.fullmatch(text))
 
