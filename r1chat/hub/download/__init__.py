@@ -1,0 +1,11 @@
+"""Downloads that go on where they broke off, and give nothing but what was asked for.
+
+From the top: `whole` (a model's files, one after the other; whose turn it is), `transfer` (one
+file: its requests, its checksum, its journal), `fetch` (one request), `part` (what is here).
+"""
+
+from r1chat.hub.download.control import Control
+from r1chat.hub.download.progress import Progress, State
+from r1chat.hub.download.whole import download
+
+__all__ = ["Control", "Progress", "State", "download"]

@@ -1,0 +1,123 @@
+"""What can go wrong with a transfer, by what is to be done about it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from pathlib import Path
+
+from r1chat.errors import NetworkError
+from r1chat.hub.remote import Busy
+from r1chat.sanitize import line
+
+_FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
+_REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+
+
+class Broken(Exception):  # noqa: N818  (always caught here, and no error yet)
+    """The transfer broke off; what is here is good, and the rest may come at the next try.
+
+    Attributes:
+        reason: What happened; fit for a terminal.
+        wait_s: How long the server asked to be left alone, in seconds, if it did.
+    """
+
+    def __init__(self, reason: str, wait_s: float | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.wait_s = wait_s
+
+
+class Worthless(Broken):
+    """The server gave something else than before, so that what is here cannot be trusted."""
+
+
+class Damaged(Exception):  # noqa: N818  (the second one becomes an error)
+    """Everything is here, and its checksum is wrong.
+
+    Attributes:
+        checksum: What it is.
+    """
+
+    def __init__(self, checksum: str) -> None:
+        super().__init__(checksum)
+        self.checksum = checksum
+
+
+def as_broken(error: Exception) -> Exception:
+    """Sees whether an error is worth another try.
+
+    Returns:
+        A `Broken`, or an error that is not.
+    """
+    import httpx2
+
+    if isinstance(error, Busy):
+        return Broken(str(error), error.wait_s)
+    if isinstance(error, httpx2.UnsupportedProtocol):
+        return NetworkError("the Hub sent r1chat to an address that is not http")
+    for kind, reason in (
+        (httpx2.ConnectTimeout, "cannot connect to where the file is"),
+        (httpx2.ConnectError, "cannot connect to where the file is"),
+        (httpx2.ProxyError, "cannot connect to the proxy"),
+        (httpx2.TimeoutException, "nothing came any more"),
+        (httpx2.TransportError, "the connection broke"),
+    ):
+        if isinstance(error, kind):
+            return Broken(reason)
+    if isinstance(error, httpx2.HTTPError | httpx2.InvalidURL):
+        return NetworkError(f"the download cannot go on: {line(str(error), 80)}")
+    return error
+
+
+def disk_error(error: OSError, folder: Path) -> NetworkError:
+    """Says what is wrong with the disk and what to do about it."""
+    where = line(str(folder), 120)
+    if error.errno in _FULL:
+        return NetworkError(
+            f"the disk is full: free some space at {where} and start again; "
+            "what was fetched is kept"
+        )
+    if error.errno in _REFUSED:
+        return NetworkError(
+            f"cannot write to the model cache at {where}: {_reason(error)}; "
+            "set HF_HOME to a folder of yours"
+        )
+    return NetworkError(f"the model cache at {where} failed: {_reason(error)}")
+
+
+def need_space(size: int, folder: Path) -> None:
+    """Makes sure that there is room.
+
+    Args:
+        size: Bytes to come.
+        folder: Where to; it need not exist.
+
+    Raises:
+        NetworkError: If there is not; it says how much to free.
+    """
+    # Room for the journal, the file system's own needs, and for others to go on working.
+    wanted = size + size // 100 + (1 << 20)
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError:
+        return
+    if size and free < wanted:
+        msg = (
+            f"not enough room at {line(str(folder), 120)}: {gigabytes(size)} are to come and "
+            f"{gigabytes(free)} are free; free {gigabytes(wanted - free)}, or set HF_HOME to a "
+            "folder on another disk"
+        )
+        raise NetworkError(msg)
+
+
+def gigabytes(size: int) -> str:
+    """A number of bytes as disks count them: "4.68 GB", "20 MB"."""
+    return f"{size / 1e9:.2f} GB" if size >= 10**9 else f"{max(1, round(size / 1e6))} MB"
+
+
+def _reason(error: OSError) -> str:
+    return line(error.strerror or os.strerror(error.errno or 0), 80)

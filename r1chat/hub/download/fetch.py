@@ -1,0 +1,231 @@
+"""One request: fetches a range of the file into the part."""
+
+from __future__ import annotations
+
+import contextlib
+import email.utils
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
+
+from r1chat.hub.download.faults import Broken, Worthless, as_broken
+from r1chat.hub.download.part import Part, Span
+from r1chat.hub.remote import Location, RemoteFile
+
+if TYPE_CHECKING:
+    import httpx2
+
+CONNECT_S = 10.0
+STALL_S = 30.0
+"""Without a byte for so long, it connects anew."""
+_DISK_S = 0.1
+_BUSY = frozenset({408, 425, 429})
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
+_RATE_LIMIT = re.compile(r"\bt=(\d{1,9})")
+
+
+class Locator(Protocol):
+    """What knows where a file's bytes are: `r1chat.hub.remote.Remote`."""
+
+    def locate(self, file: RemoteFile) -> Location:
+        """Where they are now; raises NetworkError."""
+        ...
+
+
+class Source:
+    """Where a file's bytes are at the moment. For several threads."""
+
+    def __init__(self, remote: Locator, file: RemoteFile) -> None:
+        self._remote = remote
+        self._file = file
+        self._lock = threading.Lock()
+        self._location: Location | None = None
+
+    def locate(self) -> Location:
+        """Asks the Hub, where that was not done since `forget`."""
+        with self._lock:
+            if self._location is None:
+                self._location = self._remote.locate(self._file)
+            return self._location
+
+    def forget(self) -> None:
+        """Takes that the place may be no good any more: its address can expire."""
+        self._location = None
+
+
+def new_client() -> httpx2.Client:
+    """Makes what speaks HTTP; it goes by the same proxies and certificates as the library."""
+    import httpx2
+
+    return httpx2.Client(
+        follow_redirects=True,
+        timeout=httpx2.Timeout(STALL_S, connect=CONNECT_S),
+        # One that was left to itself may hold on to its connection for a while.
+        limits=httpx2.Limits(max_connections=None),
+    )
+
+
+class Fetch(threading.Thread):
+    """Fetches a range of the file into the part, on its own thread.
+
+    Args:
+        client: Speaks HTTP.
+        source: Where the bytes are.
+        part: Where they go.
+        span: Which ones; it is moved on as they come.
+        wake: Called at the end.
+    """
+
+    def __init__(
+        self,
+        client: httpx2.Client,
+        source: Source,
+        part: Part,
+        span: Span,
+        wake: Callable[[], None],
+    ) -> None:
+        super().__init__(name="r1chat-hub-fetch", daemon=True)
+        self.span = span
+        self.ended = False
+        self.whole = False
+        """Whether the server sends the whole file, whatever it was asked for."""
+        self.error: Exception | None = None
+        """Why it ended early; a `Broken` where another try is worth it."""
+        self._client = client
+        self._source = source
+        self._part = part
+        self._wake = wake
+        self._writing = threading.Lock()
+        self._stopped = False
+        self._socket: socket.socket | None = None
+
+    def run(self) -> None:
+        """Fetches it."""
+        try:
+            self._fetch()
+        except Exception as error:  # noqa: BLE001  (the transfer raises it)
+            self.error = as_broken(error)
+        self.ended = True
+        self._wake()
+
+    def stop(self) -> None:
+        """Ends it: after this it writes nothing more, whatever it may still be waiting for."""
+        self._stopped = True
+        # A disk that hangs is not waited for; then it is a write of the right bytes in its place.
+        if self._writing.acquire(timeout=_DISK_S):
+            self._writing.release()
+        # Wakes up who waits for bytes. Who waits for a connection is left to his time-out.
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+    def _fetch(self) -> None:
+        import httpx2
+
+        location = self._source.locate()
+        span = self.span
+        headers = httpx2.Headers(dict(location.headers))
+        headers["Accept-Encoding"] = "identity"
+        headers["Range"] = f"bytes={span.at}-{span.end - 1}"
+        if self._stopped:
+            return
+        with self._client.stream("GET", location.url, headers=headers) as response:
+            self._socket = response.extensions["network_stream"].get_extra_info("socket")
+            self.whole = response.status_code == HTTPStatus.OK
+            check(response.status_code, response.headers, span, self._part.size)
+            with self._part.path.open("r+b", buffering=0) as file:
+                file.seek(span.at)
+                for chunk in response.iter_raw():
+                    if not self._take(cast("BinaryIO", file), chunk):
+                        return
+        if span.at == span.start:
+            reason = "the server sent nothing"
+            raise Broken(reason)
+
+    def _take(self, file: BinaryIO, chunk: bytes) -> bool:
+        """Writes what came; whether more is wanted."""
+        span = self.span
+        # A server that sends more than it was asked for is not listened to any longer.
+        rest = memoryview(chunk)[: max(0, span.end - span.at)]
+        with self._writing:
+            if self._stopped:
+                return False
+            while rest:
+                written = file.write(rest)
+                span.at += written
+                rest = rest[written:]
+        return span.at < span.end
+
+
+def check(status: int, headers: Mapping[str, str], span: Span, size: int) -> None:
+    """Sees whether an answer is the range that was asked for.
+
+    Args:
+        status: The answer's status.
+        headers: Its headers.
+        span: The range.
+        size: Bytes of the whole file.
+
+    Raises:
+        Broken: If it is worth another try.
+        Worthless: If the file is another one than before.
+    """
+    if status in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}:
+        if headers.get("Content-Encoding", "identity").lower() != "identity":
+            reason = "the server packed the file"
+            raise Broken(reason)
+        whole = status == HTTPStatus.OK
+        start, total = (0, _number(headers.get("Content-Length"))) if whole else _range(headers)
+        if total not in {None, size}:
+            reason = "the file's size has changed"
+            raise Worthless(reason)
+        if start != span.at:
+            reason = "the server does not go on in the middle of a file"
+            raise Worthless(reason)
+    elif status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        reason = "the server's file has another size"
+        raise Worthless(reason)
+    elif status in _BUSY or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        reason = f"the server answered {_words(status)}"
+        raise Broken(reason, _asked_s(headers))
+    else:
+        reason = f"the server refused the file: {_words(status)}"
+        raise Broken(reason)
+
+
+def _range(headers: Mapping[str, str]) -> tuple[int, int | None]:
+    match = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", ""))
+    if match is None:
+        reason = "the server does not say what it sends"
+        raise Broken(reason)
+    return int(match[1]), _number(match[3])
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and re.fullmatch(r"[0-9]{1,18}", text) else None
+
+
+def _asked_s(headers: Mapping[str, str]) -> float | None:
+    """How long the server asks to be left alone."""
+    after = headers.get("Retry-After", "")
+    seconds = _number(after.strip())
+    if seconds is not None:
+        return seconds
+    if after:
+        try:
+            return max(0.0, email.utils.parsedate_to_datetime(after).timestamp() - time.time())
+        except (ValueError, OverflowError):
+            pass
+    limit = _RATE_LIMIT.search(headers.get("RateLimit", ""))
+    return int(limit[1]) if limit else None
+
+
+def _words(status: int) -> str:
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)
