@@ -2,12 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import base64
+import secrets
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from r1chat.attachments import Attachment, with_attachments
 from r1chat.engine.base import Message
 from r1chat.events import Reply
+
+_ID_BYTES = 10
+
+
+def new_id() -> str:
+    """A name for a conversation or a node that no other has: 16 small letters and digits."""
+    return base64.b32encode(secrets.token_bytes(_ID_BYTES)).decode().lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Something that the user did while a reply was written."""
+
+    kind: Literal["answer_now", "think_more", "budget", "words", "back", "stop"]
+    """words: put into the thought. back: gone back to a place of an earlier thought."""
+    at: float
+    """Seconds since the question."""
+    value: str = ""
+    """The new budget, the words, or the characters of thought that were kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """How a reply came about, for the history."""
+
+    created: float = 0.0
+    """Seconds since 1970."""
+    model: str = ""
+    """The model's reference."""
+    arch: str = ""
+    quant: str = ""
+    settings: Mapping[str, float] = field(default_factory=dict)
+    """How tokens were chosen, and the limits, by the settings' names."""
+    acts: tuple[Act, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +55,7 @@ class Turn:
     reply: Reply
     attachments: tuple[Attachment, ...] = ()
     raw: bool = False
+    origin: Origin | None = None
 
     def messages(self) -> tuple[Message, ...]:
         """What the turn adds to the conversation as the model reads it.
@@ -45,6 +83,8 @@ class Node:
     children: list[Node] = field(default_factory=list)
     chosen: int = 0
     """Which of the children the conversation goes on with."""
+    id: str = field(default_factory=new_id)
+    """Its name in the history."""
 
     @property
     def siblings(self) -> list[Node]:
@@ -58,9 +98,15 @@ class Node:
 
 
 class Conversation:
-    """The turns on one path through the tree, and the ways to leave it."""
+    """The turns on one path through the tree, and the ways to leave it.
 
-    def __init__(self) -> None:
+    Args:
+        name: Its id in the history; by default a new one.
+    """
+
+    def __init__(self, name: str | None = None) -> None:
+        self.id = name or new_id()
+        """Its name in the history."""
         self.root = Node()
 
     def path(self) -> Iterator[Node]:
@@ -77,16 +123,17 @@ class Conversation:
             pass
         return node
 
-    def add(self, turn: Turn, parent: Node | None = None) -> Node:
+    def add(self, turn: Turn, parent: Node | None = None, name: str | None = None) -> Node:
         """Adds a turn and chooses it.
 
         Args:
             turn: The turn.
             parent: What it follows; by default the end of the path. The parent of another turn
                 makes it a version of that turn.
+            name: Its id in the history; by default a new one.
         """
         parent = parent or self.last()
-        node = Node(turn, parent)
+        node = Node(turn, parent, id=name or new_id())
         parent.children.append(node)
         parent.chosen = len(parent.children) - 1
         return node

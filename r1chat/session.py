@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 
 from r1chat.attachments import Attachment, with_attachments
-from r1chat.conversation import Conversation, Node, Turn
-from r1chat.engine.base import Continuation, Engine, Message, Request, Sampling
+from r1chat.conversation import Act, Conversation, Node, Turn, new_id
+from r1chat.engine.base import Continuation, Engine, Message, ModelInfo, Request, Sampling
 from r1chat.errors import UsageError
 from r1chat.events import (
     AnswerText,
@@ -19,6 +20,7 @@ from r1chat.events import (
 )
 from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control
+from r1chat.recording import Asked, Recorder, Recording, Watch, kept, origin
 
 
 class Session:
@@ -30,6 +32,8 @@ class Session:
         messages: What was said before the first turn.
         prepare: Whether the engine reads a finished turn ahead, in the background, so that the
             next one starts sooner. Pointless where no other question follows.
+        conversation: One to go on with; by default a new one.
+        recorder: Where it is kept; None keeps it nowhere.
     """
 
     def __init__(
@@ -39,11 +43,15 @@ class Session:
         system: str | None = None,
         messages: Sequence[Message] = (),
         prepare: bool = True,
+        conversation: Conversation | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         self._engine = engine
+        self._system = system
+        self._recorder = recorder
         self._before = (*((Message("system", system),) if system else ()), *messages)
         self._prepare = prepare
-        self.conversation = Conversation()
+        self.conversation = conversation or Conversation()
         """All turns, and all versions of them."""
 
     @property
@@ -119,40 +127,75 @@ class Session:
             reuse=reuse,
             resume=resume,
         )
-        record = _Record()
+        record = _Record(question, request, attached, control, self._engine.info)
+        if self._recorder is not None:
+            record.recording = self._recorder.begin(self._asked(record, request, parent))
         events = self._engine.stream(request, control)
         try:
             for event in events:
                 record.take(event)
                 if isinstance(event, Reply):
-                    self._end(Turn(question, event, attached, raw), parent)
+                    self._end(record, parent)
                 yield event
         finally:
             if record.reply is None and record.begun:
                 control.cancel()
                 for event in events:
                     record.take(event)
-                turn = Turn(question, record.as_reply(), attached, raw)
-                self.conversation.add(turn, parent)
+                record.end()
+                self.conversation.add(record.turn, parent, record.node)
+            elif not record.begun and record.recording is not None:
+                record.recording.discard()
 
-    def _end(self, turn: Turn, parent: Node) -> None:
-        self.conversation.add(turn, parent)
+    def _asked(self, record: _Record, request: Request, parent: Node) -> Asked:
+        return Asked(
+            conversation=self.conversation.id,
+            node=record.node,
+            parent=parent.id if parent.parent is not None else None,
+            turn=record.turn,
+            request=request,
+            model=self._engine.info,
+            system=self._system,
+        )
+
+    def _end(self, record: _Record, parent: Node) -> None:
+        turn = record.turn
+        self.conversation.add(turn, parent, record.node)
         if self._prepare and not turn.raw and turn.reply.receipt.ended_by != "error":
             self._engine.prepare(self.messages())
 
 
 class _Record:
-    """Keeps what came of a reply, for the case that its end never comes."""
+    """Keeps what came of a reply, for the case that its end never comes, and for the history."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        question: str,
+        request: Request,
+        attachments: tuple[Attachment, ...],
+        control: Control,
+        model: ModelInfo,
+    ) -> None:
+        so_far = kept(request)
+        self.node = new_id()
         self.begun = False
         self.reply: Reply | None = None
-        self._thought: list[str] = []
-        self._answer: list[str] = []
-        self._injected: list[Injection] = []
+        self.recording: Recording | None = None
+        self._watch = Watch(control)
+        self._acts: list[Act] = []
+        self._thought = [so_far.thought] if so_far else []
+        self._answer = [so_far.answer] if so_far else []
+        self._injected = list(so_far.injected) if so_far else []
+        self._question = question
+        self._attachments = attachments
+        self._raw = request.raw
+        self._origin = origin(request, model)
+        self._note(self._watch.resumed(request))
 
     def take(self, event: Event) -> None:
+        """Takes what the engine says."""
         self.begun = True
+        self._note(self._watch.look())
         if isinstance(event, (ThoughtText, InjectedText)):
             self._thought.append(event.text)
             if isinstance(event, InjectedText):
@@ -161,11 +204,28 @@ class _Record:
             self._answer.append(event.text)
         elif isinstance(event, Reply):
             self.reply = event
+        if self.recording is not None:
+            self.recording.take(event)
 
-    def as_reply(self) -> Reply:
-        return self.reply or Reply(
+    def end(self) -> None:
+        """Ends a reply that the engine did not end."""
+        if self.recording is not None and self.reply is None:
+            self.recording.take(self.turn.reply)
+
+    @property
+    def turn(self) -> Turn:
+        """The turn, as far as it has come."""
+        reply = self.reply or Reply(
             thought="".join(self._thought),
             answer="".join(self._answer),
             receipt=Receipt(ended_by="cancelled"),
             injected=tuple(self._injected),
         )
+        made = replace(self._origin, acts=tuple(self._acts))
+        return Turn(self._question, reply, self._attachments, self._raw, made)
+
+    def _note(self, acts: list[Act]) -> None:
+        self._acts += acts
+        if self.recording is not None:
+            for act in acts:
+                self.recording.act(act)

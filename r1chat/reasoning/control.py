@@ -37,6 +37,11 @@ class Control:
         """Replaces the next end of thinking by "Wait"."""
         self._more_wanted += 1
 
+    @property
+    def more_wanted(self) -> int:
+        """How often `think_more` was called."""
+        return self._more_wanted
+
     def take_think_more(self) -> bool:
         """Whether one more `think_more` is to be honoured. For the engine's thread alone."""
         if self._more_given >= self._more_wanted:

@@ -1,0 +1,176 @@
+"""What is read: lists, and a conversation as a tree."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterator
+
+from r1chat.attachments import Attachment
+from r1chat.conversation import Conversation, Node, Turn
+from r1chat.store import rows
+from r1chat.store.replies import reply_of
+from r1chat.store.values import Figures, Loaded, Summary, TitleSource
+
+_SUMMARY = """
+SELECT *, (SELECT count(*) FROM turns WHERE conversation = conversations.key) AS turns
+FROM conversations
+"""
+_SOURCES: dict[object, TitleSource] = {"question": "question", "model": "model", "user": "user"}
+_LONGEST_TITLE = 200
+
+
+def summaries(
+    connection: sqlite3.Connection, *, limit: int, offset: int, deleted: bool
+) -> list[Summary]:
+    """A page of the list: pinned ones first, then by their last change, the newest first."""
+    which = "IS NOT NULL" if deleted else "IS NULL"
+    found = connection.execute(
+        f"{_SUMMARY} WHERE deleted_at {which} ORDER BY pinned DESC, updated DESC LIMIT ? OFFSET ?",
+        (limit, offset),
+    )
+    return [_summary(row) for row in found]
+
+
+def starting_with(connection: sqlite3.Connection, beginning: str, limit: int) -> list[Summary]:
+    """Conversations whose id begins so, deleted ones left out."""
+    found = connection.execute(
+        f"{_SUMMARY} WHERE substr(id, 1, ?) = ? AND deleted_at IS NULL LIMIT ?",
+        (len(beginning), beginning, limit),
+    )
+    return [_summary(row) for row in found]
+
+
+def newest(connection: sqlite3.Connection) -> str | None:
+    """The id of the conversation that was changed last."""
+    found = connection.execute(
+        "SELECT id FROM conversations WHERE deleted_at IS NULL ORDER BY updated DESC LIMIT 1"
+    ).fetchone()
+    return None if found is None else rows.text(found[0])
+
+
+def known(connection: sqlite3.Connection, name: str) -> bool:
+    """Whether a conversation or a reply has this id."""
+    found = connection.execute(
+        "SELECT 1 FROM conversations WHERE id = ? UNION SELECT 1 FROM replies WHERE id = ?",
+        (name, name),
+    )
+    return found.fetchone() is not None
+
+
+def _summary(row: sqlite3.Row) -> Summary:
+    deleted = row["deleted_at"]
+    return Summary(
+        id=rows.text(row["id"]),
+        title=rows.text(row["title"], _LONGEST_TITLE),
+        created=rows.number(row["created"]),
+        updated=rows.number(row["updated"]),
+        pinned=bool(row["pinned"]),
+        turns=rows.count(row["turns"]),
+        model=rows.text(row["model"]),
+        title_source=_SOURCES.get(row["title_source"], "question"),
+        deleted=None if deleted is None else rows.number(deleted),
+    )
+
+
+def load(connection: sqlite3.Connection, name: str) -> Loaded | None:
+    """A conversation, deleted or not; None where there is none of this id."""
+    # One transaction, so that what another process writes meanwhile is seen whole or not at all.
+    connection.execute("BEGIN")
+    try:
+        row = connection.execute(f"{_SUMMARY} WHERE id = ?", (name,)).fetchone()
+        return None if row is None else _load(connection, row)
+    finally:
+        connection.execute("COMMIT")
+
+
+def _load(connection: sqlite3.Connection, row: sqlite3.Row) -> Loaded:
+    summary = _summary(row)
+    conversation = Conversation(summary.id)
+    _grow(connection, row, conversation)
+    return Loaded(
+        summary=summary,
+        conversation=conversation,
+        system=rows.text_or_none(row["system"]),
+        budget=rows.budget(row["budget"]),
+        settings=rows.settings_in(row["settings"]),
+    )
+
+
+def _grow(connection: sqlite3.Connection, row: sqlite3.Row, conversation: Conversation) -> None:
+    """Adds the turns, the oldest first."""
+    attached = _attachments(connection, row["key"])
+    parts = _parts(connection, row["key"])
+    nodes: dict[int, Node] = {}
+    chosen: dict[Node, object] = {conversation.root: row["chosen"]}
+    found = connection.execute(
+        "SELECT replies.*, question, raw, parent FROM replies JOIN turns ON turns.key = turn "
+        "WHERE conversation = ? ORDER BY replies.key",
+        (row["key"],),
+    )
+    for each in found:
+        key = each["key"]
+        turn = Turn(
+            question=rows.unpack(each["question"]),
+            reply=reply_of(each, parts.get(key, ())),
+            attachments=tuple(attached.get(each["turn"], ())),
+            raw=bool(each["raw"]),
+            origin=rows.origin_in(each),
+        )
+        # Only what came before can be a parent, so that nothing goes round in a circle; what
+        # has lost its parent begins the conversation anew.
+        parent = nodes.get(each["parent"], conversation.root)
+        node = conversation.add(turn, parent, rows.text(each["id"]))
+        nodes[key] = node
+        chosen[node] = each["chosen"]
+    for node, wanted in chosen.items():
+        child = nodes.get(wanted) if isinstance(wanted, int) else None
+        if child is not None and child in node.children:
+            node.chosen = node.children.index(child)
+
+
+def _attachments(connection: sqlite3.Connection, key: int) -> dict[int, list[Attachment]]:
+    found: defaultdict[int, list[Attachment]] = defaultdict(list)
+    texts: dict[int, str] = {}
+    for each in connection.execute(
+        "SELECT attachments.turn, name, texts.key, texts.text FROM attachments "
+        "JOIN texts ON texts.key = attachments.text "
+        "JOIN turns ON turns.key = attachments.turn WHERE conversation = ? "
+        "ORDER BY attachments.turn, position",
+        (key,),
+    ):
+        if each["key"] not in texts:
+            texts[each["key"]] = rows.unpack(each["text"])
+        found[each["turn"]].append(Attachment(rows.text(each["name"]), texts[each["key"]]))
+    return found
+
+
+def _parts(connection: sqlite3.Connection, key: int) -> dict[int, list[sqlite3.Row]]:
+    found: defaultdict[int, list[sqlite3.Row]] = defaultdict(list)
+    for each in connection.execute(
+        "SELECT parts.* FROM turns JOIN replies ON replies.turn = turns.key "
+        "JOIN parts ON parts.reply = replies.key WHERE conversation = ? ORDER BY parts.key",
+        (key,),
+    ):
+        found[each["reply"]].append(each)
+    return found
+
+
+def figures(connection: sqlite3.Connection, since: float = 0.0) -> Iterator[Figures]:
+    """What all finished replies cost, the oldest first; those of deleted conversations left out."""
+    for row in connection.execute(
+        "SELECT conversations.id AS conversation, replies.id, replies.created, replies.model, "
+        "arch, quant, replies.settings, acts, receipt, answer_length "
+        "FROM replies JOIN turns ON turns.key = turn "
+        "JOIN conversations ON conversations.key = turns.conversation "
+        "WHERE status <> 'streaming' AND deleted_at IS NULL AND replies.created >= ? "
+        "ORDER BY replies.key",
+        (since,),
+    ):
+        yield Figures(
+            conversation=rows.text(row["conversation"]),
+            node=rows.text(row["id"]),
+            origin=rows.origin_in(row),
+            receipt=rows.receipt_in(row["receipt"]),
+            answer_length=rows.count(row["answer_length"]),
+        )

@@ -1,0 +1,213 @@
+"""What becomes of a damaged file: it is kept, and what can be read of it goes into a new one."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+from r1chat.conversation import new_id
+from r1chat.sanitize import line
+from r1chat.store import salvage, saving
+from r1chat.store.database import Identity, connect, identity
+
+log = logging.getLogger(__name__)
+
+_NOTE = "recover"
+_BATCH = 200
+_CHECK_S = 0.25
+_STEPS = 1000
+"""Instructions of SQLite's machine between two looks at the clock."""
+
+
+def sound(connection: sqlite3.Connection) -> bool:
+    """Whether a file is whole, as far as can be seen in a moment.
+
+    Raises:
+        sqlite3.DatabaseError: If it is so damaged that it cannot even be looked at.
+    """
+    end = time.monotonic() + _CHECK_S
+    connection.set_progress_handler(lambda: time.monotonic() > end, _STEPS)
+    try:
+        return bool(connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok")
+    except sqlite3.OperationalError as error:
+        # Not done in time: then it is too large to know.
+        if "interrupt" not in str(error):
+            raise
+        return True
+    finally:
+        connection.set_progress_handler(None, 0)
+
+
+def set_aside(path: Path, seen: Identity | None) -> Path | None:
+    """Gives a damaged file another name.
+
+    Args:
+        path: The file.
+        seen: Which file it was that was found to be damaged.
+
+    Returns:
+        The new name; None where another process was quicker.
+
+    Raises:
+        OSError: If it cannot be renamed.
+    """
+    with _alone(path):
+        if identity(path) != seen:
+            return None
+        stamp = time.strftime("%Y%m%d-%H%M%S")
+        kept = path.with_name(f"{path.stem}.damaged-{stamp}{path.suffix}")
+        number = 1
+        while kept.exists():
+            number += 1
+            kept = path.with_name(f"{path.stem}.damaged-{stamp}-{number}{path.suffix}")
+        # The WAL first: beside a new file it would be taken for that one's.
+        with suppress(FileNotFoundError):
+            _beside(path, "-wal").rename(_beside(kept, "-wal"))
+        _beside(path, "-shm").unlink(missing_ok=True)
+        path.rename(kept)
+        return kept
+
+
+def _beside(path: Path, ending: str) -> Path:
+    return path.with_name(path.name + ending)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Keeps other processes from doing the same at once; ends with the process."""
+    lock = _beside(path, ".repair")
+    with closing(sqlite3.connect(lock, timeout=10, isolation_level=None)) as connection:
+        with suppress(sqlite3.OperationalError):
+            connection.execute("BEGIN EXCLUSIVE")
+        yield
+    with suppress(OSError):
+        lock.unlink()
+
+
+def note(connection: sqlite3.Connection, kept: Path) -> None:
+    """Writes into a new file what is to be recovered into it, before anything else."""
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (_NOTE, kept.name))
+    # The old rows keep their keys, so that new ones need others.
+    first = int(time.time()) << 16
+    for table in ("conversations", "turns", "texts", "replies", "parts"):
+        connection.execute("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
+        connection.execute("INSERT INTO sqlite_sequence VALUES (?, ?)", (table, first))
+    connection.execute("COMMIT")
+
+
+def noted(connection: sqlite3.Connection) -> str | None:
+    """The name of the file that is still to be recovered."""
+    found = connection.execute("SELECT value FROM notes WHERE name = ?", (_NOTE,)).fetchone()
+    return None if found is None else str(found[0])
+
+
+class Recovery(threading.Thread):
+    """Brings rows back in the background; where the process ends, the next one goes on.
+
+    Args:
+        path: The new file.
+        kept: The damaged one.
+        tell: Takes what the user should know.
+    """
+
+    def __init__(self, path: Path, kept: Path, tell: Callable[[str], None]) -> None:
+        super().__init__(name="r1chat-recovery", daemon=True)
+        self._path = path
+        self._kept = kept
+        self._tell = tell
+        self._stop = threading.Event()
+
+    def stop(self) -> None:
+        """Has it end soon."""
+        self._stop.set()
+
+    def run(self) -> None:
+        """Brings the rows back."""
+        shown = line(str(self._kept))
+        try:
+            with closing(connect(self._path)) as connection:
+                found = self._recover(connection)
+        except (OSError, sqlite3.Error) as error:
+            log.exception("the recovery failed")
+            self._tell(f"{shown} could not be recovered: {line(str(error))}; it is kept")
+            return
+        if found is not None:
+            what = f"{found} conversation{'' if found == 1 else 's'} recovered from it"
+            self._tell(f"the history was damaged: {what}; the damaged file is kept as {shown}")
+
+    def _recover(self, connection: sqlite3.Connection) -> int | None:
+        connection.execute("PRAGMA foreign_keys = OFF")
+        pages = salvage.Pages(self._kept)
+        batch: list[tuple[str, salvage.Row]] = []
+        try:
+            for each in salvage.rows(pages):
+                batch.append(each)
+                if len(batch) == _BATCH:
+                    _insert(connection, batch)
+                    batch = []
+                    if self._stop.is_set():
+                        return None
+        finally:
+            pages.close()
+        _insert(connection, batch)
+        connection.execute("BEGIN IMMEDIATE")
+        _reunite(connection)
+        saving.settle(connection)
+        connection.execute("DELETE FROM notes WHERE name = ?", (_NOTE,))
+        count = connection.execute("SELECT count(*) FROM conversations").fetchone()[0]
+        connection.execute("COMMIT")
+        return int(count)
+
+
+def _insert(connection: sqlite3.Connection, batch: list[tuple[str, salvage.Row]]) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    for table, (key, values) in batch:
+        # The first column of a table with a key of its own is that key.
+        row = (key, *values[1:]) if values[0] is None else values
+        columns = connection.execute(f"PRAGMA table_info({table})").fetchall()
+        names = [column["name"] for column in columns][: len(row)]
+        if table == "replies":
+            row = tuple(0 if n == "indexed" else v for n, v in zip(names, row, strict=True))
+        with suppress(sqlite3.IntegrityError):
+            connection.execute(
+                f"INSERT OR IGNORE INTO {table} ({', '.join(names)}) "  # noqa: S608  (our own names)
+                f"VALUES ({', '.join('?' * len(row))})",
+                row,
+            )
+    connection.execute("COMMIT")
+
+
+_REUNITE = """
+-- Turns without their conversation get one.
+INSERT INTO conversations (key, id, created, updated, title, title_source)
+SELECT DISTINCT conversation, new_id(), :now, :now, 'Recovered', 'question' FROM turns
+WHERE conversation NOT IN (SELECT key FROM conversations);
+-- Replies without their question, too.
+INSERT INTO conversations (key, id, created, updated, title, title_source)
+SELECT DISTINCT 0 - turn, new_id(), :now, :now, 'Recovered', 'question' FROM replies
+WHERE turn NOT IN (SELECT key FROM turns);
+INSERT INTO turns (key, conversation, question)
+SELECT DISTINCT turn, 0 - turn, '(the question is lost)' FROM replies
+WHERE turn NOT IN (SELECT key FROM turns);
+-- And questions without their reply an empty one.
+INSERT INTO replies (id, turn, created, status)
+SELECT new_id(), key, :now, 'interrupted' FROM turns
+WHERE key NOT IN (SELECT turn FROM replies);
+DELETE FROM parts WHERE reply NOT IN (SELECT key FROM replies);
+DELETE FROM attachments WHERE turn NOT IN (SELECT key FROM turns)
+OR text NOT IN (SELECT key FROM texts);
+"""
+
+
+def _reunite(connection: sqlite3.Connection) -> None:
+    from r1chat.store.schema import statements
+
+    connection.create_function("new_id", 0, new_id)
+    for statement in statements(_REUNITE):
+        connection.execute(statement, {"now": time.time()})

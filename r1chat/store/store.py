@@ -1,0 +1,445 @@
+"""The history as everybody else sees it."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from r1chat import paths
+from r1chat.conversation import Conversation, Node, new_id
+from r1chat.errors import R1ChatError
+from r1chat.recording import Asked
+from r1chat.sanitize import line
+from r1chat.store import index, reading, repair, saving, searching
+from r1chat.store.database import Database, Identity, identity, in_memory
+from r1chat.store.schema import ForeignFileError, NewerHistoryError
+from r1chat.store.streaming import StoredRecording
+from r1chat.store.titles import LONGEST
+from r1chat.store.values import Figures, Hit, Loaded, Summary, TitleSource
+from r1chat.store.writer import Job, Writer, damaged
+
+log = logging.getLogger(__name__)
+
+KEPT_DAYS = 30
+"""How long a deleted conversation can be restored."""
+CLOSING_S = 10.0
+_DAY_S = 24 * 3600.0
+_SETTLED_IN_S = 1.0
+"""How long opening waits for a repair; a large one goes on in the background."""
+_REPAIRS = 3
+_SMALL = 1024 * 1024
+"""Bytes up to which a file is checked whole when it is opened; of a larger one damage is found
+when it is met."""
+_MALFORMED = "malformed"
+_NO_INDEX = "this Python's SQLite has no full-text index (FTS5): searching the history takes longer"
+T = TypeVar("T")
+
+
+class Store:
+    """Conversations that last. Made by `open`; for use from any thread.
+
+    Args:
+        database: Where they are.
+        notices: What the user should know already.
+    """
+
+    def __init__(self, database: Database, notices: tuple[str, ...] = ()) -> None:
+        self._database = database
+        self._notices = deque(notices)
+        self._repairs = 0
+        self._indexing = False
+        self._chores: deque[Callable[[sqlite3.Connection], object]] = deque(
+            [self._make_index, saving.settle, _purge_old]
+        )
+        self._recovery: repair.Recovery | None = None
+        self._writer = Writer(
+            database, idle=self._do_chores, repair=self._mend, tell=self._notices.append
+        )
+
+    @classmethod
+    def open(cls, path: Path | None = None) -> Store:
+        """Opens the history, and makes it where there is none.
+
+        Never fails: what cannot be saved is kept in memory while the program runs, and the
+        notices say so.
+
+        Args:
+            path: The file; the user's own without it.
+        """
+        path = (path or paths.history_file()).absolute()
+        try:
+            return cls._open_file(path)
+        except (NewerHistoryError, OSError, sqlite3.Error) as error:
+            reason = line(getattr(error, "strerror", None) or str(error))
+            notice = f"conversations are not saved: {line(str(path))}: {reason}"
+            return cls(in_memory(path), (notice,))
+
+    @classmethod
+    def in_memory(cls) -> Store:
+        """A history that ends with the program, for those who want none."""
+        return cls(Database(None))
+
+    # -- state --
+
+    @property
+    def path(self) -> Path | None:
+        """The file; None where nothing is saved."""
+        return self._database.path
+
+    @property
+    def saves(self) -> bool:
+        """Whether conversations last."""
+        return self._database.path is not None
+
+    def take_notices(self) -> list[str]:
+        """What the user should know, each line once."""
+        return [self._notices.popleft() for _ in range(len(self._notices))]
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Waits until all that was asked before is safe, at most so many seconds."""
+        return self._put(_nothing).done.wait(timeout) and not self._writer.lost
+
+    def close(self, timeout: float = CLOSING_S) -> bool:
+        """Writes what is left, at most so many seconds.
+
+        Returns:
+            Whether everything is safe.
+        """
+        safe = self._writer.close(timeout)
+        self._database.close()
+        return safe
+
+    # -- writing: returns at once --
+
+    def begin(self, asked: Asked) -> StoredRecording:
+        """Saves a question at once, and begins to save its reply."""
+        return StoredRecording(asked, self._writer.put)
+
+    def rename(self, conversation: str, title: str, source: TitleSource = "user") -> None:
+        """Gives a conversation a title; a model's never takes the place of the user's."""
+        cleaned = line(title, LONGEST * 2) or saving.UNTITLED
+        self._put(partial(saving.rename, name=conversation, title=cleaned, source=source))
+
+    def pin(self, conversation: str, *, pinned: bool = True) -> None:
+        """Pins a conversation to the top of the list, or not."""
+        self._put(partial(saving.pin, name=conversation, pinned=pinned))
+
+    def delete(self, conversation: str) -> None:
+        """Hides a conversation; after `KEPT_DAYS` days it is gone for good."""
+        self._put(partial(saving.delete, name=conversation, when=time.time()))
+
+    def restore(self, conversation: str) -> None:
+        """Takes a deletion back."""
+        self._put(partial(saving.delete, name=conversation, when=None))
+
+    def purge(self, conversation: str) -> None:
+        """Takes a conversation out of the file at once and for good."""
+        self._put(partial(saving.purge_one, name=conversation))
+
+    def choose(self, node: str) -> None:
+        """Makes the conversation go through a node."""
+        self._put(partial(saving.choose, name=node))
+
+    def remove(self, node: str) -> None:
+        """Takes a version away for good, with all that follows it."""
+        self._put(partial(saving.remove, name=node))
+
+    def remember(
+        self, conversation: str, *, model: str | None = None, budget: str | None = None
+    ) -> None:
+        """Notes with which model and budget a conversation is to be gone on; None leaves it."""
+        self._put(partial(saving.remember, name=conversation, model=model, budget=budget))
+
+    def add(self, loaded: Loaded) -> str:
+        """Saves a whole conversation; ids that are taken are replaced by new ones.
+
+        Returns:
+            Its id.
+
+        Raises:
+            R1ChatError: If the history cannot be read.
+        """
+        with self._reading() as connection:
+            taken = {
+                each
+                for each in (loaded.conversation.id, *(n.id for n in loaded.conversation.nodes()))
+                if reading.known(connection, each)
+            }
+        conversation = _copied(loaded.conversation, taken)
+        self._put(partial(saving.insert, loaded=replace(loaded, conversation=conversation)))
+        return conversation.id
+
+    def duplicate(self, conversation: str, node: str | None = None) -> str | None:
+        """Copies a conversation.
+
+        Args:
+            conversation: Its id.
+            node: The id of the node with which the copy ends; None copies the whole tree.
+
+        Returns:
+            The copy's id; None where there is no such conversation or node.
+
+        Raises:
+            R1ChatError: If the history cannot be read.
+        """
+        loaded = self.load(conversation)
+        if loaded is None:
+            return None
+        tree = loaded.conversation
+        if node is not None:
+            end = next((each for each in tree.nodes() if each.id == node), None)
+            if end is None:
+                return None
+            tree = _way_to(end)
+        now = time.time()
+        summary = replace(loaded.summary, created=now, updated=now, pinned=False, deleted=None)
+        copy = _copied(tree, {each.id for each in tree.nodes()})
+        copy.id = new_id()
+        return self.add(replace(loaded, summary=summary, conversation=copy))
+
+    # -- reading: from any thread --
+
+    def conversations(
+        self, limit: int = 50, offset: int = 0, *, deleted: bool = False
+    ) -> list[Summary]:
+        """A page of the list: pinned ones first, then by their last change, the newest first.
+
+        Args:
+            limit: Most of them.
+            offset: How many to leave out at the top.
+            deleted: Those that were deleted in place of the others.
+
+        Raises:
+            R1ChatError: If the history cannot be read.
+        """
+        return self._read(partial(reading.summaries, limit=limit, offset=offset, deleted=deleted))
+
+    def load(self, conversation: str) -> Loaded | None:
+        """A conversation; None where there is none of this id.
+
+        Raises:
+            R1ChatError: If the history cannot be read.
+        """
+        return self._read(partial(reading.load, name=conversation))
+
+    def last(self) -> str | None:
+        """The id of the conversation that was changed last.
+
+        Raises:
+            R1ChatError: If the history cannot be read.
+        """
+        return self._read(reading.newest)
+
+    def find(self, beginning: str, limit: int = 10) -> list[Summary]:
+        """Conversations whose id begins so.
+
+        Raises:
+            R1ChatError: If the history cannot be read.
+        """
+        beginning = beginning.strip().lower()
+        return self._read(partial(reading.starting_with, beginning=beginning, limit=limit))
+
+    def search(
+        self, text: str, *, thoughts: bool = False, limit: int = 20, offset: int = 0
+    ) -> list[Hit]:
+        """Finds replies that have all of the words, the newest first.
+
+        Args:
+            text: What a user typed. The last word may be the beginning of one.
+            thoughts: Whether to look into thoughts too, not just questions and answers.
+            limit: Most of them.
+            offset: How many to leave out at the top.
+
+        Raises:
+            R1ChatError: If the history cannot be read.
+        """
+        return self._read(
+            partial(searching.search, text=text, thoughts=thoughts, limit=limit, offset=offset)
+        )
+
+    def figures(self, since: float = 0.0) -> Iterator[Figures]:
+        """What all replies cost, the oldest first.
+
+        Args:
+            since: Seconds since 1970; older ones are left out.
+
+        Raises:
+            R1ChatError: If the history cannot be read.
+        """
+        with self._reading() as connection:
+            yield from reading.figures(connection, since)
+
+    # -- inside --
+
+    @classmethod
+    def _open_file(cls, path: Path) -> Store:
+        seen = identity(path)
+        try:
+            database = _sound(path)
+        except (ForeignFileError, sqlite3.DatabaseError) as error:
+            if isinstance(error, sqlite3.DatabaseError) and not damaged(error):
+                raise
+            log.warning("the history is damaged: %s", line(str(error)))
+            kept = repair.set_aside(path, seen)
+            database = Database(path)
+            if kept is not None:
+                repair.note(database.writing, kept)
+        store = cls(database)
+        store._resume_recovery()
+        return store
+
+    def _resume_recovery(self) -> None:
+        """Brings back what is still in a damaged file."""
+        path = self._database.path
+        name = repair.noted(self._database.writing)
+        if path is None or name is None or self._recovery is not None:
+            return
+        kept = path.with_name(Path(name).name)
+        if kept.is_file():
+            self._recovery = repair.Recovery(path, kept, self._recovered)
+            self._recovery.start()
+            self._recovery.join(_SETTLED_IN_S)
+
+    def _put(self, do: Callable[[sqlite3.Connection], object]) -> Job:
+        job = Job(do)
+        self._writer.put(job)
+        return job
+
+    def _read(self, what: Callable[[sqlite3.Connection], T]) -> T:
+        seen = self._database.identity
+        try:
+            with self._database.reading() as connection:
+                return what(connection)
+        except sqlite3.Error as error:
+            if damaged(error):
+                self._writer.mend(seen)
+        # What is read from the new file is what could be recovered by now.
+        with self._reading() as connection:
+            return what(connection)
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        seen = self._database.identity
+        try:
+            with self._database.reading() as connection:
+                yield connection
+        except sqlite3.Error as error:
+            if not damaged(error):
+                message = f"the history cannot be read: {line(str(error))}; try again"
+                raise R1ChatError(message) from error
+            self._writer.mend(seen)
+            message = "the history is damaged and is being repaired; try again"
+            raise R1ChatError(message) from error
+
+    def _mend(self, seen: Identity | None) -> None:
+        """Puts a new file in the place of a damaged one. On the writer's thread."""
+        path = self._database.path
+        if path is None or self._database.identity != seen:
+            return
+        self._repairs += 1
+        if self._repairs > _REPAIRS:
+            self._give_up("it was damaged again and again")
+            return
+        try:
+            self._database.disconnect()
+            kept = repair.set_aside(path, seen)
+            self._database.reopen()
+            if kept is not None:
+                repair.note(self._database.writing, kept)
+        except (OSError, sqlite3.Error, R1ChatError) as error:
+            self._give_up(line(str(error)))
+        else:
+            self._recovery = None
+            self._resume_recovery()
+        self._chores.append(self._make_index)
+
+    def _give_up(self, reason: str) -> None:
+        self._database.move_to_memory()
+        self._notices.append(f"conversations are not saved any more: {reason}")
+
+    def _recovered(self, notice: str) -> None:
+        self._notices.append(notice)
+        # So that the search comes to know of it.
+        self._put(_nothing)
+
+    # -- what the writer does when there is nothing to write --
+
+    def _do_chores(self) -> bool:
+        """Does the next of them.
+
+        Returns:
+            Whether there may be more.
+        """
+        database = self._database
+        if self._chores:
+            with database.transaction() as connection:
+                self._chores[0](connection)
+            self._chores.popleft()
+            return True
+        if not self._indexing or not index.behind(database.writing):
+            return False
+        with database.transaction() as connection:
+            return index.catch_up(connection)
+
+    def _make_index(self, connection: sqlite3.Connection) -> None:
+        self._indexing = index.make(connection)
+        if not self._indexing:
+            self._notices.append(_NO_INDEX)
+
+
+def _sound(path: Path) -> Database:
+    """Opens a file that is not known to be damaged."""
+    database = Database(path)
+    if path.stat().st_size <= _SMALL and not repair.sound(database.writing):
+        database.close()
+        raise sqlite3.DatabaseError(_MALFORMED)
+    return database
+
+
+def _purge_old(connection: sqlite3.Connection) -> None:
+    saving.purge_deleted(connection, time.time() - KEPT_DAYS * _DAY_S)
+
+
+def _nothing(_: sqlite3.Connection) -> None:
+    pass
+
+
+def _copied(conversation: Conversation, taken: set[str]) -> Conversation:
+    """The same tree; names that are taken are replaced by new ones."""
+
+    def name(old: str) -> str:
+        return new_id() if old in taken else old
+
+    copy = Conversation(name(conversation.id))
+    waiting = [(conversation.root, copy.root)]
+    while waiting:
+        node, made = waiting.pop()
+        waiting += [
+            (child, copy.add(child.turn, made, name(child.id)))
+            for child in node.children
+            if child.turn is not None
+        ]
+        made.chosen = node.chosen
+    return copy
+
+
+def _way_to(end: Node) -> Conversation:
+    """The conversation that ends with a node, without what branches off."""
+    path: list[Node] = []
+    node: Node | None = end
+    while node is not None:
+        path.append(node)
+        node = node.parent
+    conversation = Conversation()
+    for each in reversed(path):
+        if each.turn is not None:
+            conversation.add(each.turn, name=each.id)
+    return conversation

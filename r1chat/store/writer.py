@@ -1,0 +1,276 @@
+"""The thread that writes. Everybody else hands it jobs and goes on."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from r1chat.errors import R1ChatError
+from r1chat.sanitize import line
+from r1chat.store.database import Database, Identity
+from r1chat.store.replies import ANSWER, THOUGHT
+from r1chat.store.saving import write_part
+
+log = logging.getLogger(__name__)
+
+INTERVAL_S = 0.25
+"""Streamed text waits this long at most before it is written."""
+RETRY_S = 1.0
+"""Between two tries while the file cannot be written to."""
+PATIENCE_S = 15.0
+"""How long another process may keep the file before the user is told."""
+_DAMAGED = ("malformed", "not a database", "no such table", "no such column", "corrupt")
+_PAUSE_S = 0.01
+_TIDYING_S = 0.5
+_JOINED = (THOUGHT, ANSWER)
+"""Kinds of pieces that may be written as one."""
+_LOCKED = ("locked", "busy")
+
+
+def damaged(error: BaseException) -> bool:
+    """Whether an error says that the file is damaged, not just that it cannot be had now."""
+    words = str(error)
+    return isinstance(error, sqlite3.DatabaseError) and any(each in words for each in _DAMAGED)
+
+
+def locked(error: BaseException) -> bool:
+    """Whether an error says that another process has the file."""
+    return isinstance(error, sqlite3.OperationalError) and any(
+        each in str(error) for each in _LOCKED
+    )
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """Something to be written.
+
+    Attributes:
+        do: Writes it, in a transaction of the writer's.
+        urgent: Whether it is to be written at once, with all that waits before it.
+        done: Is set when it is safe, or when it never will be.
+    """
+
+    do: Callable[[sqlite3.Connection], object]
+    urgent: bool = True
+    done: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Streamed text; it can wait for a moment. What these are, `saving.write_part` says."""
+
+    reply: str
+    kind: str
+    text: str
+    tokens: int
+
+
+class Writer:
+    """Does jobs in order, many in a transaction, until each is safe.
+
+    Args:
+        database: Where to.
+        idle: Is called when there is nothing to write; says whether it has more to do.
+        repair: Mends the database, or puts another in its place.
+        tell: Takes what the user should know.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        idle: Callable[[], bool],
+        repair: Callable[[Identity | None], None],
+        tell: Callable[[str], None],
+    ) -> None:
+        self._database = database
+        self._idle = idle
+        self._repair = repair
+        self._tell = tell
+        self._jobs: deque[Job | Piece] = deque()
+        self._patients: deque[tuple[Identity | None, threading.Event]] = deque()
+        self._wake = threading.Event()
+        self._resting = False
+        self._hurry = False
+        self._closing = False
+        self._failing = False
+        self.lost = 0
+        """Jobs that were never done."""
+        self._thread = threading.Thread(target=self._run, name="r1chat-history", daemon=True)
+        self._thread.start()
+
+    def put(self, job: Job | Piece) -> None:
+        """Takes a job. Does not wait."""
+        self._jobs.append(job)
+        urgent = isinstance(job, Job) and job.urgent
+        if urgent:
+            self._hurry = True
+        # Between two batches streamed text must not wake it at every token.
+        if urgent or self._resting:
+            self._wake.set()
+
+    def mend(self, seen: Identity | None) -> None:
+        """Has the database mended, which only the writer may do, and waits for it a while.
+
+        Args:
+            seen: Which file is damaged.
+        """
+        mended = threading.Event()
+        self._patients.append((seen, mended))
+        self._hurry = True
+        self._wake.set()
+        mended.wait(PATIENCE_S)
+
+    def close(self, timeout: float) -> bool:
+        """Does what is left, and ends.
+
+        Returns:
+            Whether everything is safe.
+        """
+        self._closing = self._hurry = True
+        self._wake.set()
+        self._thread.join(timeout)
+        return not self._thread.is_alive() and not self.lost
+
+    # -- on the thread --
+
+    def _run(self) -> None:
+        busy = True
+        while True:
+            self._resting = True
+            if not (self._jobs or self._patients or self._closing or busy):
+                self._wake.wait()
+            self._resting = False
+            self._wake.clear()
+            if self._jobs and not self._hurry:
+                self._wake.wait(INTERVAL_S)
+            self._hurry = self._closing
+            while self._patients:
+                seen, mended = self._patients.popleft()
+                self._repair(seen)
+                mended.set()
+            jobs = [self._jobs.popleft() for _ in range(len(self._jobs))]
+            if jobs:
+                self._finish(jobs)
+            elif self._closing:
+                self._tidy_up()
+                return
+            busy = not self._closing and self._rest()
+
+    def _tidy_up(self) -> None:
+        """Does at the end what can be done in a moment; the rest is for the next start."""
+        end = time.monotonic() + _TIDYING_S
+        while time.monotonic() < end and self._rest():
+            pass
+
+    def _rest(self) -> bool:
+        """Uses the time in which there is nothing to write."""
+        if self._jobs or self._failing:
+            return False
+        try:
+            return self._idle()
+        except sqlite3.DatabaseError as error:
+            self._mend_if_damaged(error)
+        except Exception:
+            log.exception("the history's housekeeping failed")
+        return False
+
+    def _finish(self, jobs: Sequence[Job | Piece]) -> None:
+        """Writes jobs, however often that must be tried."""
+        began = time.monotonic()
+        while not self._attempt(jobs, began):
+            if self._closing and self._failing:
+                self._lose(jobs)
+                return
+            if self._failing:
+                self._wake.wait(RETRY_S)
+                self._wake.clear()
+
+    def _attempt(self, jobs: Sequence[Job | Piece], began: float) -> bool:
+        """Tries once.
+
+        Returns:
+            Whether there is nothing left to be done about these jobs.
+        """
+        try:
+            if self._database.replaced:
+                self._database.reopen()
+            with self._database.transaction() as connection:
+                _do(connection, jobs)
+        except (sqlite3.OperationalError, OSError, R1ChatError) as error:
+            self._cope(error, began)
+            return False
+        except Exception as error:
+            if self._mend_if_damaged(error):
+                return False
+            log.exception("a part of the history could not be written")
+            self._spare_the_others(jobs)
+            return True
+        if self._failing:
+            self._failing = False
+            self._tell("the history can be written again; what had to wait is saved now")
+        _release(jobs)
+        return True
+
+    def _cope(self, error: Exception, began: float) -> None:
+        """Does what can be done before the next try."""
+        if locked(error):
+            if time.monotonic() - began > PATIENCE_S:
+                self._fail("another process keeps it busy")
+            time.sleep(_PAUSE_S)
+        elif not self._mend_if_damaged(error):
+            self._fail(line(str(error)))
+
+    def _spare_the_others(self, jobs: Sequence[Job | Piece]) -> None:
+        """Something is wrong with one of them; the others must not suffer for it."""
+        if len(jobs) == 1:
+            self._lose(jobs)
+        else:
+            for job in jobs:
+                self._finish([job])
+
+    def _mend_if_damaged(self, error: Exception) -> bool:
+        if not damaged(error):
+            return False
+        log.warning("the history is damaged: %s", line(str(error)))
+        self._repair(self._database.identity)
+        return True
+
+    def _fail(self, reason: str) -> None:
+        if not self._failing:
+            self._failing = True
+            self._tell(f"not saved: {reason}; it is tried again until it works")
+
+    def _lose(self, jobs: Sequence[Job | Piece]) -> None:
+        self.lost += len(jobs)
+        self._tell("not saved: the last of the conversation could not be written")
+        _release(jobs)
+
+
+def _do(connection: sqlite3.Connection, jobs: Sequence[Job | Piece]) -> None:
+    run: list[Piece] = []
+    for job in (*jobs, None):
+        if run and not (isinstance(job, Piece) and _continues(job, run[0])):
+            first, last = run[0], run[-1]
+            text = "".join(piece.text for piece in run)
+            write_part(connection, first.reply, first.kind, text, last.tokens)
+            run = []
+        if isinstance(job, Piece):
+            run.append(job)
+        elif job is not None:
+            job.do(connection)
+
+
+def _continues(piece: Piece, first: Piece) -> bool:
+    return (piece.reply, piece.kind) == (first.reply, first.kind) and piece.kind in _JOINED
+
+
+def _release(jobs: Sequence[Job | Piece]) -> None:
+    for job in jobs:
+        if isinstance(job, Job):
+            job.done.set()
