@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urljoin
 
 import r1chat
-from r1chat.errors import NetworkError
+from r1chat.errors import NetworkError, R1ChatError
 from r1chat.hub import refusals
 from r1chat.hub.environment import Environment, origin
 from r1chat.hub.refusals import Busy
@@ -28,8 +28,8 @@ from r1chat.hub.refusals import Busy
 if TYPE_CHECKING:
     import httpx2
 
-MOST_JSON = 32 << 20
-"""Bytes of one answer of the API; the longest honest ones have some 10 MB."""
+MOST_JSON = 8 << 20
+"""Bytes of one answer of the API. As Python's values they can take twenty times as much."""
 _MOST_ERROR = 16 << 10
 _WHOLE_S = 60.0
 """Seconds after which an answer that comes in drops is given up."""
@@ -171,6 +171,8 @@ class Client:
             if not response.is_success:
                 body = _read(response, _MOST_ERROR)
                 self._check(Answer(response.status_code, response.headers, body, ""), subject)
+                msg = f"{subject.path} is not where the Hub says (HTTP {response.status_code})"
+                raise NetworkError(msg)
             skip = start
             if response.status_code == HTTPStatus.PARTIAL_CONTENT:
                 if not response.headers.get("content-range", "").startswith(f"bytes {start}-"):
@@ -228,6 +230,8 @@ class Client:
                 method, url, headers=dict(headers), params=parameters or None
             ) as response:
                 yield response
+        except R1ChatError:
+            raise
         except Exception as error:
             raise refusals.failure(error, self.environment) from error
 

@@ -5,6 +5,7 @@ huggingface_hub reads them once, when it is imported; here they are those of the
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from collections.abc import Mapping
@@ -81,8 +82,7 @@ class Environment:
     def notice(self) -> str:
         """A warning for the user, or empty."""
         parts = urlsplit(self.endpoint)
-        here = parts.hostname == "localhost" or (parts.hostname or "").startswith(("127.", "::1"))
-        if self.token is None or parts.scheme == "https" or here:
+        if self.token is None or parts.scheme == "https" or _is_here(parts.hostname or ""):
             return ""
         return f"your token goes to {self.host} unencrypted: give HF_ENDPOINT an https address"
 
@@ -100,6 +100,14 @@ def origin(url: str) -> tuple[str, str, int | None]:
     parts = urlsplit(url)
     port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
     return parts.scheme, (parts.hostname or "").lower(), port
+
+
+def _is_here(host: str) -> bool:
+    """Whether a host is this machine."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _token() -> str | None:

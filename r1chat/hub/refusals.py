@@ -123,8 +123,6 @@ def failure(error: Exception, environment: Environment) -> R1ChatError:
 
     import httpx2
 
-    if isinstance(error, R1ChatError):
-        return error
     host = environment.host
     text = line(str(error), _LONGEST_REASON)
     if "CERTIFICATE_VERIFY_FAILED" in str(error) or isinstance(error, ssl.SSLError):

@@ -28,8 +28,8 @@ __all__ = [
 ]
 
 _MOST_FOUND = 1000
-_MOST_PAGES = 20
-_MOST_ON_A_PAGE = 100
+_MOST_PAGES = 40
+_MOST_ON_A_PAGE = 50
 _SHOWN = ("downloads", "likes", "lastModified", "gguf", "gated")
 
 

@@ -232,6 +232,12 @@ def test_links_that_expire_are_asked_for_again(hub, remote, file):
     assert remote.header(file).block_count == 28
 
 
+def test_a_store_that_redirects_again_is_refused(hub, remote, file):
+    hub.faults.add(faults.Redirect(hub.url), "cdn", times=None)
+    with pytest.raises(NetworkError, match=r"is not where the Hub says \(HTTP 302\)"):
+        remote.header(file)
+
+
 def test_a_file_that_is_no_model_is_refused(hub, remote):
     hub.add(Repo("owner/bad", [File("bad-Q4_0.gguf", b"<html>no</html>" * 100)]))
     (file,) = remote.listing("owner/bad").files
@@ -335,6 +341,7 @@ def test_what_can_be_no_endpoint_is_refused(monkeypatch, endpoint):
     [
         ("http://hub.example", True),
         ("http://192.168.1.2:8080", True),
+        ("http://127.evil.example", True),
         ("https://hub.example", False),
         ("http://localhost:8080", False),
         ("http://127.0.0.1:1", False),
@@ -368,3 +375,26 @@ def test_nothing_but_what_was_asked_for_is_sent(hub, remote, file):
     remote.listing(NAME)
     remote.locate(file)
     assert [request.route for request in hub.requests] == ["search", "info", "file"]
+
+
+def test_the_hubs_own_library_says_the_same(hub, remote):
+    import huggingface_hub
+
+    api = huggingface_hub.HfApi(endpoint=hub.url, token=False)
+    try:
+        theirs = api.model_info(NAME, files_metadata=True)
+        ours = remote.listing(NAME)
+        assert (ours.commit, ours.licence) == (theirs.sha, theirs.card_data.license)
+        assert len(ours.files) == len(theirs.siblings) == 2
+        for file, sibling in zip(ours.files, theirs.siblings, strict=True):
+            assert (file.path, file.size) == (sibling.rfilename, sibling.size)
+            assert file.sha256 == (sibling.lfs.sha256 if sibling.lfs else None)
+            url = huggingface_hub.hf_hub_url(
+                NAME, file.path, revision=ours.commit, endpoint=hub.url
+            )
+            metadata = huggingface_hub.get_hf_file_metadata(url, token=False)
+            assert (metadata.etag, metadata.size) == (file.etag, file.size)
+            there, here = metadata.location, remote.locate(file).url
+            assert there.partition("?")[0] == here.partition("?")[0]
+    finally:
+        huggingface_hub.close_session()
