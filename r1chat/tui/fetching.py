@@ -10,19 +10,26 @@ from textual.message import Message
 
 from r1chat.errors import ModelError, R1ChatError
 from r1chat.sanitize import line
+from r1chat.tui import keys
 from r1chat.tui.fetch import Fetch
 from r1chat.tui.hub import Hub, Quant
-from r1chat.tui.shelf import Shelf, gigabytes
+from r1chat.tui.shelf import Shelf, gigabytes, speed
 from r1chat.tui.threads import on_thread
 
 if TYPE_CHECKING:
     from r1chat.hub.fit import Fit
+    from r1chat.hub.local import LocalModel
     from r1chat.hub.queue import Downloads, Job
     from r1chat.tui.app import R1ChatApp
 
 log = logging.getLogger(__name__)
 
 _TOAST_S = 10.0
+_TOY = "\n\nThe built-in model is a toy for arithmetic. "
+_OFFER = (
+    _TOY + "{name} ({quant}, {size}) {well}{pace}:\n{key} fetches it, F3 shows what else there is."
+)
+_HERE = _TOY + "{name} ({quant}) is on this machine: F3 uses it."
 
 
 class Fetching:
@@ -40,10 +47,8 @@ class Fetching:
         self.hub = hub
         self.shelf: Shelf | None = None
         """What was seen last; None before anybody looked."""
-        self.begins = False
-        """Whether nothing was ever chosen: then the recommended distill is offered."""
-        self.offered = ""
-        """The model that one key fetches; empty where none is offered."""
+        self.begin_with = ""
+        """The row of the model to begin with, where nobody chose one yet."""
         self._app = app
         self._downloads: Downloads | None = None
         self._known: dict[str, tuple[str, Fit | None]] = {}
@@ -70,10 +75,41 @@ class Fetching:
         except R1ChatError as error:
             log.warning("%s", error)
             return
+        if self._app.unset:
+            self._recommend(known)
+
+    def _recommend(self, known: Shelf) -> None:
+        """Names the model to begin with: the best of those that are here, or one to fetch."""
+        here = [
+            (distill.scores.aime_pass1 or 0.0, model, distill)
+            for model in known.local
+            if (distill := known.distills.get(model.ref)) and self._usable(known, model)
+        ]
+        if here:
+            _, model, distill = max(here, key=lambda each: each[0])
+            self.begin_with = f"here {model.ref}"
+            self._app.chat.recommend(_HERE.format(name=distill.name, quant=model.quant))
+            return
         offer = known.recommended
-        if self.begins and offer.ref not in {row.ref for row in known.local}:
-            self.offered = offer.ref
-            self._app.chat.recommend(offer)
+        pace = offer.fit.tokens_per_s
+        self.begin_with = f"offer {offer.distill.name}"
+        self._app.offered = offer.ref
+        self._app.chat.recommend(
+            _OFFER.format(
+                name=offer.distill.name,
+                quant=offer.quant,
+                size=gigabytes(offer.size),
+                well="would run well here" if offer.fit.mark == "fits" else "is the smallest one",
+                pace=f", at about {speed(pace)} tokens/s" if pace else "",
+                key=keys.shown(self._app.shown_keys()["app.fetch"]),
+            )
+        )
+        self._app.refresh_bindings()
+
+    @staticmethod
+    def _usable(known: Shelf, model: LocalModel) -> bool:
+        fit = known.fits.get(model.ref)
+        return not model.problem and (fit is None or fit.mark != "no")
 
     # -- downloads --
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from r1chat.hub.remote import Found, Remote
     from r1chat.hub.variants import Variant
     from r1chat.hub.verify import Verified
+
+_MOST = 50
+"""Files of the working folder that are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +80,16 @@ class Hub:
         return catalogue.distills()
 
     def local_models(self) -> Sequence[LocalModel]:
-        """The models on this machine."""
-        from r1chat.hub.local import local_models
+        """The models on this machine, those in the working folder at the end."""
+        from r1chat.hub.local import local_models, model_at
 
-        return local_models()
+        found = local_models()
+        seen = {model.path for model in found}
+        for file in sorted(Path.cwd().glob("*.gguf"))[:_MOST]:
+            if file not in seen:
+                with contextlib.suppress(ModelError):
+                    found.append(model_at(file))
+        return found
 
     def shelf(self) -> Shelf:
         """All that is known without the network.

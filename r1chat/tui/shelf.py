@@ -209,12 +209,12 @@ def _of_local(model: LocalModel, shelf: Shelf, current: str) -> Row:
         key=f"here {model.ref}",
         section="here",
         ref=model.ref,
-        name=distill.name if distill else model.name,
-        quant=model.quant,
+        name=distill.name if distill else line(model.name, 96),
+        quant=line(model.quant, 32),
         size=model.size,
         fit=shelf.fits.get(model.ref),
         distill=distill,
-        state="cannot be used" if model.problem else SOURCES[model.source],
+        state="unusable" if model.problem else SOURCES[model.source],
         busy=bool(model.problem),
         in_use=current in {model.ref, str(model.path)},
         local=model,
@@ -251,6 +251,11 @@ def short(count: float) -> str:
             figure = count / value
             return f"{figure:.1f} {letter}" if figure < 10 else f"{figure:.0f} {letter}"  # noqa: PLR2004
     return f"{count:.0f}"
+
+
+def speed(tokens_per_s: float) -> str:
+    """Tokens a second as exactly as they can be foretold: "5.4", "18"."""
+    return f"{tokens_per_s:.1f}" if tokens_per_s < 10 else f"{tokens_per_s:.0f}"  # noqa: PLR2004
 
 
 def gigabytes(size: float) -> str:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import threading
 from collections.abc import Callable
 from typing import TypeVar
+
+from r1chat.errors import R1ChatError
+
+log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
@@ -21,12 +26,15 @@ async def on_thread(work: Callable[[], Result], name: str = "r1chat-work") -> Re
         name: The thread's.
 
     Returns:
-        What it returns; what it raises is raised here.
+        What it returns.
+
+    Raises:
+        R1ChatError: What it raises; in the place of anything unexpected one that says so.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Result] = loop.create_future()
 
-    def tell(result: Result | None, error: BaseException | None) -> None:
+    def tell(result: Result | None, error: R1ChatError | None) -> None:
         if future.done():
             return
         if error is not None:
@@ -36,11 +44,15 @@ async def on_thread(work: Callable[[], Result], name: str = "r1chat-work") -> Re
 
     def run() -> None:
         result: Result | None = None
-        error: BaseException | None = None
+        error: R1ChatError | None = None
         try:
             result = work()
-        except BaseException as raised:  # noqa: BLE001  (it is raised where it is waited for)
+        except R1ChatError as raised:
             error = raised
+        except Exception as raised:
+            log.exception("%s failed", name)
+            kind = type(raised).__name__
+            error = R1ChatError(f"something went wrong ({kind}); the log has the details")
         # The loop is closed where the app has ended meanwhile.
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(tell, result, error)

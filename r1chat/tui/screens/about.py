@@ -56,6 +56,6 @@ class AboutModel(ModalScreen[None]):
         """One text that scrolls where the screen is small."""
         parts: list[Content | str | tuple[str, str]] = [model_details.text(self._row), "\n"]
         for name, value in self._pairs:
-            parts += [("\n" + line(name, 40) + "  ", "$text-muted"), line(value, _LONGEST)]
+            parts += [("\n" + line(name, 40) + "  ", "$foreground 60%"), line(value, _LONGEST)]
         with VerticalScroll():
             yield Static(Content.assemble(*parts), markup=False)

@@ -24,13 +24,23 @@ class ModelsScreen(ModelsListScreen):
     """Gives back the reference of the model to use, or nothing."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "use", "Use", id="models.choose", priority=True),
+        Binding("enter", "fetch", "Fetch", id="models.choose", priority=True),
+        # Letters are keys while the list has the focus: then nothing else takes them.
         Binding("f2,q", "quants", "Quants", id="models.quants"),
+        Binding("f4,s", "sort", "Sort", id="models.sort"),
+        Binding("f5,slash", "search", "Search", id="models.search"),
         Binding("f6,i", "details", "Details", id="models.details"),
         Binding("f7,p", "pause", "Pause", id="models.pause"),
-        Binding("f7,p", "resume", "Resume", id="models.resume"),
-        Binding("f8,d", "cancel", "Stop", id="models.cancel"),
+        Binding("f7,p", "resume", "Resume", id="models.pause"),
+        Binding("f8,d", "cancel", "Stop", id="models.delete"),
         Binding("f8,d", "delete", "Delete", id="models.delete"),
         Binding("f9,v", "verify", "Verify", id="models.verify"),
+        Binding("escape,f3", "leave", "Close", id="models.leave", priority=True),
+        Binding("down", "move('cursor_down')", id="models.down", priority=True, show=False),
+        Binding("up", "move('cursor_up')", id="models.up", priority=True, show=False),
+        Binding("pagedown", "move('page_down')", id="models.page_down", priority=True, show=False),
+        Binding("pageup", "move('page_up')", id="models.page_up", priority=True, show=False),
     ]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -40,7 +50,10 @@ class ModelsScreen(ModelsListScreen):
             return True
         row = self.row
         fetch = row.fetch if row else None
+        here = row is not None and row.section == "here"
         tests = {
+            "use": here,
+            "fetch": not here,
             "quants": row is not None and (row.distill is not None or row.found is not None),
             "details": row is not None,
             "pause": fetch is not None and fetch.active,
@@ -53,9 +66,17 @@ class ModelsScreen(ModelsListScreen):
 
     # -- choosing --
 
+    def action_use(self) -> None:
+        """Uses a model that is here."""
+        self.choose()
+
+    def action_fetch(self) -> None:
+        """Fetches a model that is not, or looks what there is of what was found."""
+        self.choose()
+
     @work(group="choose", exclusive=True)
-    async def action_choose(self) -> None:
-        """Uses a model that is here, fetches one that is not."""
+    async def choose(self) -> None:
+        """Does with the row under the cursor, or with what was typed, what is to be done."""
         row, typed = self.row, self.typed
         if self._results is not None and typed != self._searched_for:
             self.action_search()
@@ -67,7 +88,7 @@ class ModelsScreen(ModelsListScreen):
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """A second click on a row is Enter."""
         event.stop()
-        self.action_choose()
+        self.choose()
 
     async def _choose(self, row: Row) -> None:
         if row.section == "here":

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widgets import Footer, Input, OptionList, Static
 
@@ -44,24 +43,6 @@ class ModelsListScreen(Screen[str | None]):
     }
     """
     VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-high")]  # noqa: RUF012  (Textual declares it)
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "choose", "Use", id="models.choose", priority=True),
-        Binding("escape,f3", "leave", "Close", id="models.leave", priority=True),
-        Binding("down", "move('cursor_down')", "Down", id="models.down", priority=True, show=False),
-        Binding("up", "move('cursor_up')", "Up", id="models.up", priority=True, show=False),
-        Binding(
-            "pagedown",
-            "move('page_down')",
-            "Down",
-            id="models.page_down",
-            priority=True,
-            show=False,
-        ),
-        Binding("pageup", "move('page_up')", "Up", id="models.page_up", priority=True, show=False),
-        Binding("f4,s", "sort", "Sort", id="models.sort"),
-        Binding("f5,slash", "search", "Search", id="models.search"),
-    ]
-
     app: R1ChatApp
 
     def __init__(self) -> None:
@@ -90,14 +71,12 @@ class ModelsListScreen(Screen[str | None]):
         self.run_worker(self._look_around(), group="look")
 
     async def _look_around(self) -> None:
-        first = self.app.fetching.shelf is None
         try:
-            known = await self.app.fetching.look_around()
+            await self.app.fetching.look_around()
         except R1ChatError as error:
             self.note(str(error))
             return
-        begin = f"offer {known.recommended.distill.name}" if self.app.fetching.begins else None
-        self.show_rows(cursor=begin if first or begin else None)
+        self.show_rows(cursor=self.app.fetching.begin_with if self.app.unset else None)
 
     # -- parts --
 

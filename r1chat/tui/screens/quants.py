@@ -18,7 +18,7 @@ from textual.widgets.option_list import Option
 from r1chat.errors import R1ChatError
 from r1chat.sanitize import line
 from r1chat.tui.hub import Quant, Quants
-from r1chat.tui.shelf import gigabytes
+from r1chat.tui.shelf import gigabytes, speed
 from r1chat.tui.threads import on_thread
 from r1chat.tui.widgets.columns import MARKS, middle
 
@@ -120,9 +120,9 @@ class PickQuant(ModalScreen[Quant | None]):
 def _row(quant: Quant, *, best: str, here: bool, narrow: bool) -> Content:
     name = quant.quant or quant.ref.rpartition("/")[2]
     name = set_cell_size(middle(line(name, 60), _QUANT), _QUANT)
-    mark, style = MARKS[quant.fit.mark] if quant.fit else ("·", "$text-muted")
-    speed = quant.fit.tokens_per_s if quant.fit else None
-    pace = "" if speed is None or narrow else f"~{speed:.1f} tok/s"
+    mark, style = MARKS[quant.fit.mark] if quant.fit else ("·", "$foreground 60%")
+    rate = quant.fit.tokens_per_s if quant.fit else None
+    pace = "" if rate is None or narrow else f"~{speed(rate)} tok/s"
     about = "here" if here else "best here" if quant.quant == best else ""
     return Content.assemble(
         f"{name} {gigabytes(quant.size):>8}  ", (f"{mark:<9}", style), f" {pace:<11} {about}"

@@ -9,7 +9,7 @@ from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
 from r1chat.sanitize import line
-from r1chat.tui.shelf import Row, gigabytes
+from r1chat.tui.shelf import Row, gigabytes, speed
 
 WIDE, USUAL = 104, 64
 """Cells from which on there is room for whole words, and for more than the most important."""
@@ -21,6 +21,7 @@ MARKS = {
 """How a model fits, said by a sign, a word and a colour."""
 _GAP = " "
 _MARK = 2
+_WIDEST_NAME = 60
 _UNKNOWN = "·"
 
 
@@ -91,7 +92,8 @@ def row(of: Row, chosen: list[Column], width: int) -> Content:
 
 def _widths(chosen: list[Column], width: int) -> list[int]:
     taken = _MARK + sum(column.width for column in chosen) + len(_GAP) * (len(chosen) - 1)
-    return [column.width or max(6, width - taken) for column in chosen]
+    rest = min(max(6, width - taken), _WIDEST_NAME)
+    return [column.width or rest for column in chosen]
 
 
 def _set(text: str, width: int, *, right: bool) -> str:
@@ -127,7 +129,7 @@ def _size(of: Row) -> tuple[str, str]:
 
 
 def _fit(of: Row) -> tuple[str, str]:
-    return MARKS[of.fit.mark] if of.fit else (_UNKNOWN, "$text-muted")
+    return MARKS[of.fit.mark] if of.fit else (_UNKNOWN, "$foreground 60%")
 
 
 def _fit_or_state(of: Row) -> tuple[str, str]:
@@ -136,8 +138,8 @@ def _fit_or_state(of: Row) -> tuple[str, str]:
 
 def _speed(of: Row) -> tuple[str, str]:
     if of.speed is None:
-        return _UNKNOWN, "$text-muted"
-    return f"~{of.speed:.1f}" if of.speed < 10 else f"~{of.speed:.0f}", ""  # noqa: PLR2004
+        return _UNKNOWN, "$foreground 60%"
+    return f"~{speed(of.speed)}", ""
 
 
 def _aime(of: Row) -> tuple[str, str]:
@@ -149,8 +151,8 @@ def _math(of: Row) -> tuple[str, str]:
 
 
 def _percent(score: float | None) -> tuple[str, str]:
-    return (_UNKNOWN, "$text-muted") if score is None else (f"{score:.1f}", "")
+    return (_UNKNOWN, "$foreground 60%") if score is None else (f"{score:.1f}", "")
 
 
 def _state(of: Row) -> tuple[str, str]:
-    return of.state, "$text-accent" if of.busy or of.section == "offered" else "$text-muted"
+    return of.state, "$text-accent" if of.busy or of.section == "offered" else "$foreground 60%"

@@ -57,6 +57,11 @@ class ConversationView(VerticalScroll, can_focus=True):
         """Says something where there is no turn yet."""
         await self.mount(Static(text, classes="conversation--empty", markup=False))
 
+    def change_hint(self, text: str) -> None:
+        """Says something else there, as long as there is no turn."""
+        for hint in self.query(".conversation--empty").results(Static):
+            hint.update(text)
+
     async def clear(self) -> None:
         """Takes everything off the screen."""
         self._hidden.clear()

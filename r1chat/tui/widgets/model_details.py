@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from r1chat.sanitize import line
-from r1chat.tui.shelf import SOURCES, Row, gigabytes, short
+from r1chat.tui.shelf import SOURCES, Row, gigabytes, short, speed
 
 _SAYS = {
     "fits": ("✓ Fits", "$text-success"),
@@ -16,7 +16,6 @@ _SAYS = {
     "no": ("✗ Does not fit", "$text-error"),
 }
 _LONGEST = 300
-_NARROW = 60
 
 
 class ModelDetails(VerticalScroll, can_focus=False):
@@ -48,7 +47,7 @@ def text(row: Row) -> Content:
     if row.fetch is not None and row.fetch.failure:
         lines.append(Content(row.fetch.failure))
     if row.local is not None and row.local.problem:
-        lines.append(Content.styled(f"✗ {row.local.problem}", "$text-error"))
+        lines.append(Content.styled(f"✗ {line(row.local.problem, _LONGEST)}", "$text-error"))
     if row.fit is not None:
         says, style = _SAYS[row.fit.mark]
         lines.append(Content.assemble((f"{says}: ", style), row.fit.arithmetic))
@@ -56,7 +55,7 @@ def text(row: Row) -> Content:
     lines.append(Content(_origin(row)))
     if row.local is not None:
         path = str(row.local.path)
-        lines.append(Content.styled(line(path, _LONGEST), "$text-muted"))
+        lines.append(Content.styled(line(path, _LONGEST), "$foreground 60%"))
     return Content("\n").join(each for each in lines if each)
 
 
@@ -69,7 +68,7 @@ def _heading(row: Row) -> Content:
     elif row.found is not None and row.found.parameters:
         about.append(f"{short(row.found.parameters)} parameters")
     if row.local is not None:
-        about += [row.local.arch, "thinks" if row.local.thinks else "does not think"]
+        about += [line(row.local.arch, 40), "thinks" if row.local.thinks else "does not think"]
     if row.found is not None:
         about += [line(row.found.arch, 40), f"{short(row.found.downloads)} downloads"]
         about += [f"{short(row.found.likes)} likes", f"updated {line(row.found.updated, 10)}"]
@@ -80,7 +79,7 @@ def _heading(row: Row) -> Content:
 def _speed_and_scores(row: Row) -> str:
     parts = []
     if row.speed is not None:
-        parts.append(f"about {row.speed:.0f} tokens/s" if row.speed >= 1 else "under 1 token/s")
+        parts.append(f"about {speed(row.speed)} tokens/s")
     context = row.distill.context if row.distill else row.local.context if row.local else 0
     if row.found is not None and row.found.context:
         context = row.found.context

@@ -30,8 +30,8 @@ class ModelList(OptionList):
         & > .option-list--option { padding: 0; }
         & > .option-list--option-disabled { color: $text-muted; text-style: bold; }
         & > .option-list--option-highlighted {
-            color: $block-cursor-foreground;
-            background: $block-cursor-background;
+            color: $foreground;
+            background: $primary 30%;
             text-style: none;
         }
     }

@@ -62,7 +62,7 @@ class TopBar(Widget):
         return Content(left + " " * (room - len(left) - len(right)) + right)
 
     def _waiting(self) -> str:
-        label = line(name_of(self.label), 40)
+        label = line(name_of(self.label), 80)
         return label if self.progress is None else f"Loading {label} … {self.progress:4.0%}"
 
     def _descriptions(self, info: ModelInfo) -> list[list[str]]:
