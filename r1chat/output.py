@@ -293,13 +293,15 @@ def receipt_line(receipt: Receipt) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them."""
-    if seconds < 10:  # noqa: PLR2004  (below it the tenths tell something)
+    """Seconds as people say them: "0.02 s", "0.4 s", "12 s", "2 min 05 s"."""
+    if 0 < seconds < 0.095:  # noqa: PLR2004  (no time at all it never takes)
+        return f"{max(seconds, 0.01):.2f} s"
+    if seconds < 9.95:  # noqa: PLR2004  (below it the tenths tell something)
         return f"{seconds:.1f} s"
     whole = round(seconds)
     if whole < _MINUTE:
         return f"{whole} s"
-    return f"{whole // _MINUTE} min {whole % _MINUTE} s"
+    return f"{whole // _MINUTE} min {whole % _MINUTE:02d} s"
 
 
 def _write_json(out: Out, value: object) -> None:

@@ -114,8 +114,12 @@ class Tab:
         for character in text:
             await self.press(character, text=character)
 
-    async def press(self, key: str, *, text: str = "", code: int = 0) -> None:
-        arguments = {"key": key, "windowsVirtualKeyCode": code or ord(key[0].upper())}
+    async def press(self, key: str, *, text: str = "", code: int = 0, alt: bool = False) -> None:
+        arguments = {
+            "key": key,
+            "windowsVirtualKeyCode": code or ord(key[0].upper()),
+            "modifiers": 1 if alt else 0,
+        }
         kind = "keyDown" if text else "rawKeyDown"
         await self.call("Input.dispatchKeyEvent", type=kind, text=text, **arguments)
         await self.call("Input.dispatchKeyEvent", type="keyUp", **arguments)

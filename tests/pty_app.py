@@ -7,7 +7,7 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,16 +21,24 @@ _CODES = re.compile(r"\x1b\[[0-9;?<>=]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(\x07|\x1b\
 class Terminal:
     """A program in a pty."""
 
-    def __init__(self, *arguments: str, size: tuple[int, int] = (24, 80)) -> None:
+    def __init__(
+        self,
+        *arguments: str,
+        size: tuple[int, int] = (24, 80),
+        through: Sequence[str] = (),
+        **variables: str,
+    ) -> None:
         environment = os.environ | {
             "TERM": "xterm-256color",
             "COLORTERM": "truecolor",
             "PYTHONPATH": str(ROOT),
+            **variables,
         }
         environment.pop("NO_COLOR", None)
+        command = [*through, sys.executable, *arguments]
         self._child = pexpect.spawn(
-            sys.executable,
-            list(arguments),
+            command[0],
+            command[1:],
             dimensions=size,
             env=environment,
             timeout=HANGS_S,
@@ -107,9 +115,21 @@ class Terminal:
 
 
 @contextmanager
-def terminal(*arguments: str, size: tuple[int, int] = (24, 80)) -> Iterator[Terminal]:
-    """A program in a pty, ended in the end."""
-    opened = Terminal(*arguments, size=size)
+def terminal(
+    *arguments: str,
+    size: tuple[int, int] = (24, 80),
+    through: Sequence[str] = (),
+    **variables: str,
+) -> Iterator[Terminal]:
+    """A program in a pty, ended in the end.
+
+    Args:
+        *arguments: For Python.
+        size: Rows and columns.
+        through: A command that runs the rest, `env` for one.
+        **variables: More for its environment.
+    """
+    opened = Terminal(*arguments, size=size, through=through, **variables)
     try:
         yield opened
     finally:

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
-from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Input, TextArea
@@ -21,8 +20,9 @@ from textual.worker import WorkerFailed
 
 from r1chat import logs
 from r1chat.sanitize import line, sanitize
-from r1chat.tui import keys, terminal
+from r1chat.tui import terminal
 from r1chat.tui.commands import commands
+from r1chat.tui.keyed import KeyedApp
 from r1chat.tui.loader import Load, Loader, load_model
 from r1chat.tui.memory import Memory, Value
 from r1chat.tui.screens.chat import ChatScreen
@@ -43,7 +43,7 @@ _CLOSE_S = 0.3
 _SIGNALS = ("SIGTERM", "SIGHUP", "SIGINT")
 
 
-class R1ChatApp(App[None]):
+class R1ChatApp(KeyedApp):
     """Chat with a reasoning model, and watch it think.
 
     Args:
@@ -81,8 +81,7 @@ class R1ChatApp(App[None]):
         self._quit_asked = False
         self._saver: Timer | None = None
         self._titled = ""
-        self._clashes: set[str] = set()
-        self._set_keys()
+        self.set_keys(self.settings.keys or {})
 
     # -- what is remembered --
 
@@ -135,7 +134,11 @@ class R1ChatApp(App[None]):
 
     def _save(self) -> None:
         self._saver = None
-        threading.Thread(target=self.memory.save, name="r1chat-save").start()
+        threading.Thread(target=lambda: self._warn(self.memory.save()), name="r1chat-save").start()
+
+    def _warn(self, fault: str | None) -> None:
+        if fault is not None:
+            self.notify(line(fault, 300), severity="warning", markup=False, timeout=10)
 
     # -- life --
 
@@ -152,33 +155,13 @@ class R1ChatApp(App[None]):
         self._themes.begin(self.settings.theme)
         self._listen_to_signals()
         self._write(terminal.KEEP_TITLE + terminal.title(self.TITLE or ""))
-        if self.memory.fault is not None:
-            self.notify(line(self.memory.fault, 300), severity="warning", markup=False, timeout=10)
+        self._warn(self.memory.fault)
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
         self.load_model(self._ref)
         self._themes.load_all()
-
-    def _set_keys(self) -> None:
-        wanted = self.settings.keys
-        if wanted:
-            known = _known_bindings()
-            self.set_keymap({name: key for name, key in wanted.items() if name in known})
-            unknown = [name for name in wanted if name not in known]
-            if unknown:
-                names = line(", ".join(unknown), 200)
-                text = f"No such keys to set: {names}"
-                self.call_later(self.notify, text, severity="warning", markup=False, timeout=10)
-
-    def handle_bindings_clash(self, clashed_bindings: set[Binding], node: DOMNode) -> None:
-        """Says once which keys of the settings push out others."""
-        del node
-        names = {binding.id for binding in clashed_bindings if binding.id} - self._clashes
-        if names:
-            self._clashes |= names
-            text = f"The keys in the settings leave none for {', '.join(sorted(names))}"
-            self.call_later(self.notify, text, severity="warning", markup=False, timeout=10)
+        self._warn(self.memory.obstacle())
 
     def _listen_to_signals(self) -> None:
         if self.is_headless:
@@ -324,9 +307,7 @@ class R1ChatApp(App[None]):
         from r1chat.tui.screens.help import Help
 
         if not isinstance(self.screen, Help):
-            known = _known_bindings()
-            usual = {name: binding.key for name, binding in known.items()}
-            self.push_screen(Help({**usual, **self._keymap}))
+            self.push_screen(Help(self.shown_keys()))
 
     def action_models(self) -> None:
         """Picks a model."""
@@ -362,20 +343,3 @@ class R1ChatApp(App[None]):
         """Everything that a key does is in the palette too."""
         del screen
         return commands(self)
-
-
-def _known_bindings() -> dict[str, Binding]:
-    """All keys of the app, by the ids of their bindings."""
-    from r1chat.tui.screens.attach import AttachFile
-    from r1chat.tui.screens.help import Help
-    from r1chat.tui.screens.pick import Pick
-    from r1chat.tui.widgets.answer import AnswerView
-    from r1chat.tui.widgets.composer import Composer
-    from r1chat.tui.widgets.conversation import ConversationView
-    from r1chat.tui.widgets.slider import BudgetSlider
-    from r1chat.tui.widgets.thinking import ThinkingHeader
-    from r1chat.tui.widgets.thought import ThoughtView
-
-    chat = (R1ChatApp, ChatScreen, Composer, BudgetSlider, ConversationView)
-    turn = (ThinkingHeader, ThoughtView, AnswerView)
-    return keys.bindings_of((*chat, *turn, Pick, AttachFile, Help))

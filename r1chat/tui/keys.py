@@ -24,6 +24,8 @@ _NAMES = {
     "alt": "Alt",
     "shift": "Shift",
 }
+_KEPT_BY_BROWSERS = frozenset({"ctrl+n", "ctrl+t", "ctrl+w"})
+"""New windows, new tabs and closed ones: no page ever sees these keys."""
 
 
 def bindings_of(nodes: Iterable[type[DOMNode]]) -> dict[str, Binding]:
@@ -35,6 +37,11 @@ def _own(node: type[DOMNode]) -> Iterator[Binding]:
     for binding in vars(node).get("BINDINGS", ()):
         if isinstance(binding, Binding):
             yield binding
+
+
+def in_a_browser(key: str) -> str:
+    """The keys of a binding, those that reach a page in front."""
+    return ",".join(sorted(key.split(","), key=lambda each: each.strip() in _KEPT_BY_BROWSERS))
 
 
 def written(key: str) -> str:

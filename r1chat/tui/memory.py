@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from r1chat import settings
+from r1chat import paths, settings
 from r1chat.reasoning.budget import Budget
+from r1chat.sanitize import line
 from r1chat.settings import Settings
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Value: TypeAlias = str | int | float | None
+_FOR_THIS_TIME = "what is set now holds for this time only."
 
 
 class Memory:
@@ -31,6 +34,7 @@ class Memory:
         self._saves = given is None and self.fault is None
         """A file with a slip in it is the user's to mend, not ours to write over."""
         self._lock = threading.Lock()
+        self._told = False
         self.unsaved = False
         """Whether something was changed since it was saved."""
 
@@ -47,16 +51,33 @@ class Memory:
         self.unsaved = self._saves
         return self._saves
 
-    def save(self) -> None:
-        """Writes what was changed; from any thread. What cannot be saved holds for this time."""
+    def obstacle(self) -> str | None:
+        """One line on why nothing can be saved, as far as that shows before it is tried."""
+        folder = paths.settings_file().parent
+        while not os.access(folder, os.F_OK) and folder != folder.parent:
+            folder = folder.parent
+        if not self._saves or os.access(folder, os.W_OK):
+            return None
+        self._told = True
+        return f"{line(str(folder), 120)} cannot be written to: {_FOR_THIS_TIME}"
+
+    def save(self) -> str | None:
+        """Writes what was changed; from any thread. What cannot be saved holds for this time.
+
+        Returns:
+            One line on why it could not be saved, once.
+        """
         with self._lock:
             if not self.unsaved:
-                return
+                return None
             self.unsaved = False
             try:
                 settings.save(self.settings)
             except (OSError, ValueError) as error:
                 log.warning("settings not saved: %s", error)
+                told, self._told = self._told, True
+                return None if told else f"Settings not saved ({error}): {_FOR_THIS_TIME}"
+            return None
 
     @property
     def sampling(self) -> Sampling:

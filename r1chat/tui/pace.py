@@ -21,19 +21,21 @@ class Pace:
 
     def __init__(self, tokens_per_s: float | None = None) -> None:
         self._rate = tokens_per_s
-        self._held: deque[Event] = deque()
+        self._held: deque[tuple[Event, float]] = deque()
         self._counts = {ThoughtText: 0, AnswerText: 0}
         self._credit = 0.0
         self._at: float | None = None
+        self.shown = 0.0
+        """When the last text that was let through had come."""
 
     @property
     def empty(self) -> bool:
         """Whether nothing is held back."""
         return not self._held
 
-    def put(self, event: Event) -> None:
-        """Takes the next event."""
-        self._held.append(event)
+    def put(self, event: Event, at: float = 0.0) -> None:
+        """Takes the next event, which came at a time."""
+        self._held.append((event, at))
 
     def hurry(self) -> None:
         """Holds nothing back any more, of this reply."""
@@ -53,8 +55,9 @@ class Pace:
                 self._credit = 1.0
         self._at = now
         taken: list[Event] = []
-        while self._held and (self._rate is None or self._due(self._held[0])):
-            _append(taken, self._held.popleft())
+        while self._held and (self._rate is None or self._due(self._held[0][0])):
+            event, self.shown = self._held.popleft()
+            _append(taken, event)
         return taken
 
     def _due(self, event: Event) -> bool:

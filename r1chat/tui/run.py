@@ -42,7 +42,7 @@ class Run:
         self._events = events
         self._pace = Pace(pace)
         self._clock = clock
-        self._queue: SimpleQueue[Event | None] = SimpleQueue()
+        self._queue: SimpleQueue[tuple[Event, float] | None] = SimpleQueue()
         self._read_all = False
         self._thread = threading.Thread(target=self._read, name="r1chat-run", daemon=True)
         self._thread.start()
@@ -52,10 +52,14 @@ class Run:
         """Whether the model is done, though not all of it may have been taken."""
         return not self._thread.is_alive()
 
+    def clock(self) -> float:
+        """The time in seconds, as far as the reply is shown: what is held back is yet to come."""
+        return self._clock() if self._pace.empty else self._pace.shown
+
     def _read(self) -> None:
         try:
             for event in self._events():
-                self._queue.put(event)
+                self._queue.put((event, self._clock()))
         except R1ChatError as error:
             self.error = str(error)
         except Exception as error:
@@ -68,13 +72,13 @@ class Run:
         """Takes what is to be shown now; neighbouring texts of a kind come as one."""
         while not self._read_all:
             try:
-                event = self._queue.get_nowait()
+                come = self._queue.get_nowait()
             except Empty:
                 break
-            if event is None:
+            if come is None:
                 self._read_all = True
             else:
-                self._pace.put(event)
+                self._pace.put(*come)
         taken = self._pace.take(self._clock())
         self.finished = self._read_all and self._pace.empty
         return taken

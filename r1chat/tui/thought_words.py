@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 
 from r1chat.events import EndedBy, ThoughtEnded
+from r1chat.output import duration
 from r1chat.reasoning.budget import Budget
 
 ENDED_BY: dict[EndedBy, str] = {
@@ -22,17 +23,8 @@ ENDED_BY: dict[EndedBy, str] = {
 }
 """Why a thought ended. The usual end needs no word."""
 
-_MINUTE = 60
 _NARROW = 4
 """Cells that a count takes at least, so that what follows stays in place."""
-
-
-def duration(seconds: float) -> str:
-    """Says how long something took: "12 s", "2 min 05 s"."""
-    whole = int(seconds)
-    if whole < _MINUTE:
-        return f"{whole} s"
-    return f"{whole // _MINUTE} min {whole % _MINUTE:02d} s"
 
 
 def tokens(count: int) -> str:
@@ -55,7 +47,7 @@ def thinking(seconds: float, count: int, budget: Budget, *, paused: bool = False
         The same from long to short.
     """
     word = "Paused   " if paused else "Thinking…"
-    time = f"{duration(seconds):>4}"
+    time = f"{duration(round(seconds, 1)):>5}"
     if budget.tokens is not None:
         most = f"{budget.tokens:,}"
         spent = f"{count:>{max(len(most), _NARROW)},}"

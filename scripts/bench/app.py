@@ -1,18 +1,21 @@
-"""Measures the app in a real pty against a reference run back to back.
+"""Measures the app in a real pty, against a reference run back to back where there is one.
 
-- first frame: from the start of the process to the first frame, r1chat ÷ an empty Textual app;
+- first-frame: from the start of the process to the first frame, r1chat ÷ an empty Textual app;
 - keys: from a key to its letter on the screen, in an empty conversation and in one of 200 turns;
-- speed: tokens a second in the app ÷ `r1chat ask`, on the same model, as the receipts say.
+- speed: tokens a second in the app ÷ `r1chat ask`, on the same model, as the receipts say;
+- effects: from a key to what it does on the screen, while a model thinks or answers without end;
+- memory: of the process, and its widgets, at 20 turns and at 200;
+- paste: the longest stretch that a megabyte keeps the app from answering keys.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
+import random
 import re
-import shutil
-import signal
 import statistics
 import subprocess
 import sys
@@ -20,11 +23,10 @@ import tempfile
 import time
 from pathlib import Path
 
-import pexpect
 from report import machine, middle, verdict
+from screen import HANGS_S, ROOT, Screen
 
-ROOT = Path(__file__).parent.parent.parent
-HANGS_S = 120.0
+INSIDE = str(Path(__file__).with_name("app_inside.py"))
 EMPTY = """
 from textual.app import App
 from textual.widgets import Footer, Header, Input, Markdown, Static
@@ -37,81 +39,18 @@ class Empty(App):
         yield Footer()
 Empty().run()
 """
-TURNS = """
+WITH_SETTINGS = """
 import sys
-from textual import on
-from r1chat.attachments import Attachment
-from r1chat.conversation import Turn
-from r1chat.engine.fake import FakeEngine
-from r1chat.events import Receipt, Reply
+from r1chat.settings import Settings
 from r1chat.tui import start
 from r1chat.tui.app import R1ChatApp
-from r1chat.tui.loader import Loader
-LINES = "A line of the thought that is long enough to be read.\\n" * 20
-class Filled(R1ChatApp):
-    def __init__(self, *, model=None):
-        super().__init__(load=lambda ref, **options: FakeEngine(["x", "</think>", "y"]))
-    async def fill(self):
-        chat = self.chat
-        for number in range(int(sys.argv[1])):
-            reply = Reply(LINES, "Some **words** of answer.\\n\\n" * 5, Receipt(thought_tokens=300))
-            chat.session.conversation.add(Turn(f"question {number}", reply))
-        await chat.conversation.show(chat.session.conversation, collapsed=False)
-        self.notify("filled")
-    @on(Loader.Loaded)
-    def fill_soon(self):
-        self.call_later(self.fill)
-start.R1ChatApp = Filled
+start.R1ChatApp = lambda model=None: R1ChatApp(given=Settings(**{settings!r}))
 sys.exit(start.run())
 """
-CODES = re.compile(r"\x1b\[[0-9;?<>=]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(\x07|\x1b\\)|\x1b[ -/]*[0-~]")
-
-
-class Screen:
-    """A program in a pty."""
-
-    def __init__(self, *arguments: str) -> None:
-        self._home = tempfile.mkdtemp(prefix="r1chat-bench-")
-        environment = os.environ | {
-            "R1CHAT_HOME": self._home,
-            "TERM": "xterm-256color",
-            "COLORTERM": "truecolor",
-            "PYTHONPATH": str(ROOT),
-        }
-        self.began = time.perf_counter()
-        self._child = pexpect.spawn(
-            sys.executable, list(arguments), dimensions=(30, 100), env=environment, cwd=str(ROOT)
-        )
-        self._child.delaybeforesend = None
-        self.raw = b""
-
-    def wait_for(self, words: str, since: int = 0) -> float:
-        """Waits until words were written; returns when that was."""
-        end = time.perf_counter() + HANGS_S
-        while words not in CODES.sub("", self.raw[since:].decode("utf-8", "replace")):
-            assert time.perf_counter() < end, f"{words!r} never came"
-            try:
-                self.raw += self._child.read_nonblocking(65536, 0.5)
-            except pexpect.TIMEOUT:
-                continue
-        return time.perf_counter()
-
-    def cpu_s(self) -> float:
-        """Seconds of processor time so far, which a busy machine changes less than the clock."""
-        stat = Path(f"/proc/{self._child.pid}/stat").read_text("utf-8").rpartition(")")[2].split()
-        return (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
-
-    def send(self, text: str) -> None:
-        """Types."""
-        self._child.send(text)
-
-    def close(self) -> None:
-        """Ends the program."""
-        if self._child.isalive():
-            self._child.kill(signal.SIGKILL)
-            self._child.wait()
-        self._child.close()
-        shutil.rmtree(self._home, ignore_errors=True)
+ENTER, ESCAPE, HOME, END, LEFT = "\r", "\x1b", "\x1b[H", "\x1b[F", "\x1b[D"
+F5, F10 = "\x1b[15~", "\x1b[21~"
+ANSWER_NOW, AGAIN = "\x0e", "\x12"
+MEGABYTE = 1_000_000
 
 
 def first_frame(runs: int) -> None:
@@ -137,16 +76,13 @@ def first_frame(runs: int) -> None:
 
 def keys(turns: int, presses: int) -> None:
     """From a key to the frame that shows it, p99 in ms."""
-    screen = Screen("-c", TURNS, str(turns))
+    screen = Screen(INSIDE, str(turns))
     screen.wait_for("filled")
-    time.sleep(1.0)
+    screen.look(1.0)
     times = []
     for number in range(presses):
-        since = len(screen.raw)
         letter = "abcdefghij"[number % 10]
-        began = time.perf_counter()
-        screen.send(letter)
-        times.append(1000 * (screen.wait_for(letter, since) - began))
+        times.append(screen.effect_ms(letter, letter))
         time.sleep(0.02)
     screen.close()
     times.sort()
@@ -170,41 +106,147 @@ def speed(model: str, runs: int, tokens: int) -> None:
     print(f"  ratio {ratio:.2f} {verdict(ratio, 0.95, at_least=True)}")
 
 
-def _speed_in_app(model: str, tokens: int) -> float:
-    code = (
-        "import sys\nfrom r1chat.settings import Settings\nfrom r1chat.tui import start\n"
-        "from r1chat.tui.app import R1ChatApp\n"
-        f"given = Settings(model={model!r}, budget='{tokens}', max_answer=16, pace=0)\n"
-        "start.R1ChatApp = lambda model=None: R1ChatApp(given=given)\nsys.exit(start.run())\n"
-    )
-    screen = Screen("-c", code)
+def _with_settings(**settings: object) -> Screen:
+    screen = Screen("-c", WITH_SETTINGS.format(settings=settings))
     screen.wait_for("context")
-    screen.send("tell me\r")
+    return screen
+
+
+def _speed_in_app(model: str, tokens: int) -> float:
+    screen = _with_settings(model=model, budget=str(tokens), max_answer=16, pace=0)
+    screen.send("tell me" + ENTER)
     screen.wait_for("tokens/s")
-    shown = CODES.sub("", screen.raw.decode("utf-8", "replace"))
+    shown = screen.shown
     screen.close()
     return float(re.findall(r"([0-9,]+) tokens/s", shown)[-1].replace(",", ""))
 
 
+def effects(model: str, rounds: int) -> None:
+    """From a key to its effect, in the middle of a thought and of an answer."""
+    with tempfile.TemporaryDirectory() as folder:
+        if model == "tiny":
+            from tests.factory import write_model
+
+            # The built-in one is done with a thought before anybody could press a key.
+            model = str(write_model(Path(folder) / "endless.gguf", context=32768))
+        screen = _with_settings(model=model, pace=0)
+        names = ("answer now", "stop", "slider, shown", "slider to off")
+        times: dict[str, list[float]] = {name: [] for name in names}
+        rng = random.Random(7)
+        screen.send("hello" + ENTER)
+        for number in range(2 * rounds):
+            screen.wait_for("Thinking…")
+            screen.look(rng.uniform(0.2, 0.6))
+            if number < rounds:
+                times["answer now"].append(screen.effect_ms(ANSWER_NOW, "ended by you"))
+            else:
+                times["slider, shown"].append(screen.effect_ms(LEFT, " of 32,768"))
+                times["slider to off"].append(screen.effect_ms(HOME, "ended by budget"))
+            screen.look(rng.uniform(0.2, 0.6))
+            times["stop"].append(screen.effect_ms(ESCAPE, "stopped"))
+            if number >= rounds - 1:
+                screen.effect_ms(F5 if number == rounds - 1 else END, "no limit")
+            screen.look(0.2)
+            screen.raw = b""
+            screen.send(AGAIN)
+        screen.close()
+    for name, found in times.items():
+        worst = max(found)
+        print(
+            f"{name}: p50 {statistics.median(found):.0f} ms, "
+            f"worst of {len(found)} {worst:.0f} ms {verdict(worst, 250)}"
+        )
+
+
+def memory(turns: int) -> None:
+    """What the app takes at 20 turns and at many; each was asked and answered in it."""
+    screen = Screen(INSIDE, str(turns))
+    screen.wait_for("filled")
+    reports = _reports(screen)
+    screen.close()
+    for report in reports:
+        print(
+            f"{report['turns']} turns: {report['mounted']} widgets mounted, {report['alive']} in "
+            f"memory, {report['rss_mib']:.1f} MiB"
+        )
+    first, last = reports[0], reports[-1]
+    more = verdict(last["mounted"] / first["mounted"], 1.05)
+    each = 1024 * (last["rss_mib"] - first["rss_mib"]) / (last["turns"] - first["turns"])
+    print(f"  widgets ÷ those at {first['turns']} turns {more}; {each:.1f} KiB a turn")
+
+
+def paste(runs: int) -> None:
+    """The longest turn of the app's loop while a megabyte is pasted."""
+    text = (
+        ("All work and no play makes 4 ≠ 5. " * 40_000)
+        .encode()[:MEGABYTE]
+        .decode("utf-8", "ignore")
+    )
+    expected = hashlib.sha256(text.encode()).hexdigest()
+    stalls, idle, equal = [], [], 0
+    for _ in range(runs):
+        screen = Screen(INSIDE, "0")
+        screen.wait_for("filled")
+        screen.look(1.0)
+        _report(screen)
+        screen.look(1.0)
+        idle.append(_report(screen)["stall_ms"])
+        screen.look(0.2)
+        screen.send(f"\x1b[200~{text}\x1b[201~")
+        screen.wait_for("[pasted text 1")
+        screen.look(0.2)
+        report = _report(screen)
+        stalls.append(report["stall_ms"])
+        equal += report["attached"] == expected
+        screen.close()
+    print(f"paste of {len(text.encode()):,} bytes: stall {middle(stalls, '.0f')} ms", end=" ")
+    print(f"{verdict(max(stalls), 100)}, at rest {middle(idle, '.0f')} ms; equal {equal} of {runs}")
+
+
+def _reports(screen: Screen) -> list[dict[str, float]]:
+    file = screen.home / "report.jsonl"
+    text = file.read_text("utf-8") if file.exists() else ""
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def _report(screen: Screen) -> dict[str, float]:
+    before = len(_reports(screen))
+    screen.send(F10)
+    end = time.perf_counter() + HANGS_S
+    while len(reports := _reports(screen)) == before:
+        assert time.perf_counter() < end, "no report came"
+        screen.look(0.05)
+    return reports[-1]
+
+
 def main() -> None:
     """Runs the parts that are asked for."""
-    parser = argparse.ArgumentParser(prog="scripts/bench_app", description=__doc__)
-    parser.add_argument("parts", nargs="*", help="first-frame, keys, speed; all without any")
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench_app",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("parts", nargs="*", help="some of the above; all without any")
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--presses", type=int, default=200)
     parser.add_argument("--turns", type=int, default=200)
     parser.add_argument("--tokens", type=int, default=600)
-    parser.add_argument("--model", default="tiny", help="for the speed; one that thinks long")
+    parser.add_argument("--rounds", type=int, default=20, help="of each effect")
+    parser.add_argument("--model", default="tiny", help="for speed and effects")
     args = parser.parse_args()
     print(machine())
-    parts = args.parts or ["first-frame", "keys", "speed"]
-    if "first-frame" in parts:
-        first_frame(args.runs)
-    if "keys" in parts:
-        keys(0, args.presses)
-        keys(args.turns, args.presses)
-    if "speed" in parts:
-        speed(args.model, args.runs, args.tokens)
+    parts = {
+        "first-frame": lambda: first_frame(args.runs),
+        "keys": lambda: [keys(turns, args.presses) for turns in (0, args.turns)],
+        "speed": lambda: speed(args.model, args.runs, args.tokens),
+        "effects": lambda: effects(args.model, args.rounds),
+        "memory": lambda: memory(args.turns),
+        "paste": lambda: paste(args.runs),
+    }
+    for name in args.parts or parts:
+        if name not in parts:
+            parser.error(f"no part {name!r}; there are {', '.join(parts)}")
+        parts[name]()
 
 
 if __name__ == "__main__":

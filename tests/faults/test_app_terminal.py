@@ -12,6 +12,7 @@ from tests.pty_app import Terminal, terminal
 
 APP = str(Path(__file__).parent / "an_app.py")
 LEFT = b"\x1b[?1049l"
+TITLE = b"\x1b]2;hello \xc2\xb7 r1chat\x07"
 SHOWN_CURSOR = b"\x1b[?25h"
 
 
@@ -94,7 +95,7 @@ def test_a_terminal_of_one_cell_and_back_many_times_breaks_nothing():
         ready(app)
         app.send("hello\r")
         app.wait_for("thought 3.")
-        for round_ in range(60):
+        for round_ in range(100):
             for size in ((1, 1), (3, 200), (60, 12), (2, 40), (24, 80)):
                 app.resize(*size)
                 app.read(0.005 if round_ else 0.2)
@@ -102,6 +103,24 @@ def test_a_terminal_of_one_cell_and_back_many_times_breaks_nothing():
         since = len(app.raw)
         app.send("\x03")
         app.wait_for("stopped", since)
+        app.send("\x11")
+        assert app.end() == 0
+
+
+@pytest.mark.parametrize("away", [True, False])
+def test_a_long_reply_is_announced_while_the_terminal_is_not_looked_at_and_only_then(away):
+    with terminal(APP, "slow") as app:
+        ready(app)
+        assert b"\x1b[?1004h" in app.raw, "nobody asked the terminal to tell of its focus"
+        since = len(app.raw)
+        app.send("hello\r")
+        app.wait_for("hm.", since)
+        app.send("\x1b[O" if away else "\x1b[O\x1b[I")
+        app.wait_for("Done.", since)
+        app.read(0.3)
+        note = b"\x1b]9;r1chat: The model has answered.\x07"
+        assert (note in app.raw[since:]) == away
+        assert (b"\x07" in app.raw[since:].replace(note, b"").replace(TITLE, b"")) == away
         app.send("\x11")
         assert app.end() == 0
 

@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 
 from tests import browser, program
+from tests.factory import write_model
 
 QUESTION = "What is 44 + 41 + 25?"
 needs_chromium = pytest.mark.skipif(
@@ -132,3 +133,30 @@ def test_a_question_is_answered_in_a_browser(tmp_path):
     assert QUESTION in shown
     assert {url.split("/")[2] for url in requested} == {address.split("/")[2]}
     assert [each for each in complaints if "WebGL" not in each] == []
+
+
+@pytest.mark.long
+@needs_chromium
+def test_the_answer_is_called_for_in_a_browser_by_the_key_that_the_footer_names(tmp_path):
+    model = write_model(tmp_path / "endless.gguf", context=32768)
+
+    async def steer(address):
+        async with browser.opened(address, tmp_path / "profile") as tab:
+            await tab.until("endless.gguf · ")
+            await tab.type("hello")
+            await tab.press("Enter", text="\r", code=13)
+            # Ctrl+N would open a window.
+            shown = await tab.until("alt+a Answer now")
+            assert "alt+m Think more" in shown
+            await tab.press("a", alt=True)
+            await tab.until("ended by you")
+            await tab.press("Escape", code=27)
+            await tab.until("stopped")
+            await tab.press("m", alt=True)
+            return await tab.until("2/2")
+
+    with serving("-m", str(model)) as (server, address):
+        shown = asyncio.run(steer(address))
+        server.send_signal(signal.SIGINT)
+        assert program.finish(server)[0] == 130
+    assert "Traceback" not in shown

@@ -82,11 +82,11 @@ def test_the_header_counts_while_it_thinks_and_then_tells_the_cost():
         app.now += 12.3
         app.pane.write(" And", 312)
         await count(pilot)
-        line = "▼ Thinking… 12 s ·   312 of 1,024 tokens"
+        line = "▼ Thinking…  12 s ·   312 of 1,024 tokens"
         assert app.pane.header.text == line
         assert any(row.startswith(line + "  ━━━━━━━┄┄┄") for row in screen(app))
         app.pane.finish(ThoughtEnded("budget", 400, 13.9))
-        assert app.pane.header.text == "▼ Thought for 13 s · 400 tokens · ended by budget"
+        assert app.pane.header.text == "▼ Thought for 14 s · 400 tokens · ended by budget"
         app.pane.toggle()
         assert app.pane.header.text.startswith("▶ Thought for")
 
@@ -103,7 +103,7 @@ def test_a_budget_that_moves_is_shown_at_once():
         app.pane.budget = Budget(seconds=30)
         assert app.pane.header.text == "▼ Thinking…   0 of 30 s ·  256 tokens"
         app.pane.budget = Budget()
-        assert app.pane.header.text == "▼ Thinking…  0 s ·  256 tokens"
+        assert app.pane.header.text == "▼ Thinking… 0.0 s ·  256 tokens"
         await pilot.pause()
         assert not any("━" in row or "┄" in row for row in screen(app))
 
@@ -118,7 +118,7 @@ def test_a_pause_stops_the_clock():
         app.now += 5
         app.pane.paused = True
         app.now += 60
-        assert app.pane.header.text.startswith("▼ Paused     5 s")
+        assert app.pane.header.text.startswith("▼ Paused    5.0 s")
         app.pane.paused = False
         app.now += 2
         assert app.pane.seconds == pytest.approx(7)
@@ -131,7 +131,7 @@ def test_a_thought_that_goes_on_counts_on():
         app.pane.start()
         app.pane.write("So 42.", 3)
         app.pane.finish(ThoughtEnded("natural", 3, 5.0))
-        assert app.pane.header.text == "▼ Thought for 5 s · 3 tokens"
+        assert app.pane.header.text == "▼ Thought for 5.0 s · 3 tokens"
         app.now += 100
         app.pane.start(Budget())
         app.pane.inject("\nWait,")
@@ -256,7 +256,7 @@ def test_what_is_set_before_it_is_mounted_counts():
         await app.query_one(VerticalScroll).mount(pane)
         await pilot.pause()
         assert pane.size.height == 1
-        assert screen(app)[-1] == "▶ Thought for 2 s · 64 tokens · ended by budget"
+        assert screen(app)[-1] == "▶ Thought for 2.0 s · 64 tokens · ended by budget"
 
     run(act)
 
@@ -284,7 +284,7 @@ def test_one_that_is_cleared_can_be_used_again():
         app.pane.start(Budget(tokens=64))
         app.pane.write("Another.", 2)
         await count(pilot)
-        assert app.pane.header.text == "▼ Thinking…  0 s ·    2 of 64 tokens"
+        assert app.pane.header.text == "▼ Thinking… 0.0 s ·    2 of 64 tokens"
         assert screen(app)[-2].strip() == "Another."
 
     run(act)
@@ -365,9 +365,9 @@ def test_the_part_of_the_budget_that_is_spent(seconds, count, budget, expected):
 
 def test_every_reason_has_its_words():
     assert words.thought(ThoughtEnded("natural", 1, 0.4)) == [
-        "Thought for 0 s · 1 token",
-        "Thought for 0 s",
-        "0 s",
+        "Thought for 0.4 s · 1 token",
+        "Thought for 0.4 s",
+        "0.4 s",
     ]
     assert words.thought(ThoughtEnded("context", 2000, 75))[0] == (
         "Thought for 1 min 15 s · 2,000 tokens · ended, context full"

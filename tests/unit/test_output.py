@@ -321,7 +321,17 @@ def test_receipts_are_said_in_words(receipt, words):
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(0, "0.0 s"), (9.94, "9.9 s"), (12.3, "12 s"), (59.6, "1 min 0 s"), (3661, "61 min 1 s")],
+    [
+        (0, "0.0 s"),
+        (0.001, "0.01 s"),
+        (0.04, "0.04 s"),
+        (0.1, "0.1 s"),
+        (9.94, "9.9 s"),
+        (12.3, "12 s"),
+        (9.96, "10 s"),
+        (59.6, "1 min 00 s"),
+        (3661, "61 min 01 s"),
+    ],
 )
 def test_durations_are_said_as_people_say_them(seconds, words):
     assert duration(seconds) == words

@@ -204,12 +204,7 @@ class AskingScreen(AttachingScreen):
         from r1chat.tui.run import Run
 
         control = Control(budget or self.slider.value)
-        # A reply that was stopped in its answer has no thought to come.
-        view.begin(control.budget, answering=resume is not None and self._in_answer(resume))
-        self.conversation.anchor()
-        self._view = view
-        self.composer.blocked = _BUSY
-        self._run = Run(
+        self._run = run = Run(
             lambda: session.ask(
                 view.question,
                 control=control,
@@ -222,6 +217,12 @@ class AskingScreen(AttachingScreen):
             control,
             pace=self.app.pace,
         )
+        # A reply that was stopped in its answer has no thought to come.
+        answering = resume is not None and self._in_answer(resume)
+        view.begin(control.budget, clock=run.clock, answering=answering)
+        self.conversation.anchor()
+        self._view = view
+        self.composer.blocked = _BUSY
         if self._timer is not None:
             self._timer.resume()
         self.refresh_bindings()

@@ -37,8 +37,9 @@ class ChatScreen(LookingScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "stop", "Stop", id="chat.stop", priority=True),
-        Binding("ctrl+n", "answer_now", "Answer now", id="chat.answer_now", priority=True),
-        Binding("ctrl+t", "think_more", "Think more", id="chat.think_more", priority=True),
+        # Browsers keep Ctrl+N and Ctrl+T to themselves: there the second keys are shown.
+        Binding("ctrl+n,alt+a", "answer_now", "Answer now", id="chat.answer_now", priority=True),
+        Binding("ctrl+t,alt+m", "think_more", "Think more", id="chat.think_more", priority=True),
         Binding("ctrl+s", "steer", "Pause and steer", id="chat.steer", priority=True),
         Binding("ctrl+g", "go_on", "Go on", id="chat.go_on", priority=True),
         Binding("ctrl+r", "regenerate", "Again", id="chat.regenerate", priority=True),

@@ -15,8 +15,8 @@ class LookingScreen(AskingScreen):
 
     def action_slider(self) -> None:
         """Goes to the slider, or back to the composer."""
-        target = self.composer if self.slider.has_focus else self.slider
-        target.focus()
+        # `focus` and `has_focus` come about later: the key may be pressed twice in a row.
+        self.set_focus(self.composer if self.focused is self.slider else self.slider)
 
     def action_to_composer(self) -> None:
         """Goes back to where questions are written."""
@@ -60,13 +60,15 @@ class LookingScreen(AskingScreen):
 
     def action_next_moment(self) -> None:
         """Goes to the next place of the last thought where the model doubts."""
-        if self.last is not None:
-            self.last.thinking.view.action_next_moment()
+        self._go_to_moment(1)
 
     def action_previous_moment(self) -> None:
         """Goes to the place before."""
-        if self.last is not None:
-            self.last.thinking.view.action_previous_moment()
+        self._go_to_moment(-1)
+
+    def _go_to_moment(self, step: int) -> None:
+        if self.last is not None and self.last.thinking.display:
+            self.last.thinking.go_to_moment(step)
 
     def on_answer_view_copied(self, event: AnswerView.Copied) -> None:
         """Says what was copied."""

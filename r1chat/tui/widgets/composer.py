@@ -39,7 +39,7 @@ class Composer(TextArea):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "send", "Send", id="composer.send"),
+        Binding("enter", "send", "Send", id="composer.send", show=False),
         Binding(
             "shift+enter,alt+enter,ctrl+j",
             "new_line",

@@ -9,6 +9,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.reactive import reactive
+from textual.widget import Widget
 
 from r1chat.tui.widgets.line_view import LineView
 
@@ -170,6 +171,18 @@ class ThoughtView(LineView):
         top = max(self.scroll_offset.y, rows.stop - height)
         self._hold(min(top, rows.start))
         self._settle()
+        self._show_row(rows.start)
+
+    def _show_row(self, row: int) -> None:
+        """Scrolls what the thought stands in, where the row would be out of sight."""
+        y = self.content_region.y + row - self.scroll_offset.y
+        for around in self.ancestors:
+            if isinstance(around, Widget) and around.show_vertical_scrollbar:
+                seen = around.scrollable_content_region
+                by = min(y - seen.y, 0) + max(y + 1 - seen.bottom, 0)
+                if by:
+                    around.scroll_relative(y=by, animate=False)
+                y -= by
 
     def _go_to_moment(self, step: int) -> bool:
         if self._stale or not self._lines.count:

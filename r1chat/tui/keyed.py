@@ -1,0 +1,91 @@
+"""An app whose keys its user can change, and which knows the keys that a browser keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from textual.app import App
+from textual.binding import Binding
+from textual.dom import DOMNode
+
+from r1chat.sanitize import line
+from r1chat.tui import keys
+
+
+class KeyedApp(App[None]):
+    """Sets keys by the ids of their bindings, and says which could not be set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._clashes: set[str] = set()
+
+    def set_keys(self, wanted: Mapping[str, str]) -> None:
+        """Changes keys.
+
+        Args:
+            wanted: Ids of bindings, with keys as Textual names them.
+        """
+        if wanted:
+            known = self._known_bindings()
+            self.set_keymap({name: key for name, key in wanted.items() if name in known})
+            unknown = [name for name in wanted if name not in known]
+            if unknown:
+                self._warn_later(f"No such keys to set: {line(', '.join(unknown), 200)}")
+
+    def shown_keys(self) -> dict[str, str]:
+        """The keys of all bindings by their ids, those that work here in front."""
+        usual = {name: each.key for name, each in self._known_bindings().items()}
+        shown: dict[str, str] = {**usual, **self._keymap}
+        if self.is_web:
+            return {name: keys.in_a_browser(key) for name, key in shown.items()}
+        return shown
+
+    def get_key_display(self, binding: Binding) -> str:
+        """How the footer writes a key; in a browser, one that the browser lets through."""
+        if self.is_web:
+            active = self.screen.active_bindings.values()
+            twins = [each.binding for each in active if each.binding.id == binding.id]
+            first = keys.in_a_browser(",".join(twin.key for twin in twins)).split(",")[0]
+            binding = next((twin for twin in twins if twin.key == first), binding)
+        return super().get_key_display(binding)
+
+    def handle_bindings_clash(self, clashed_bindings: set[Binding], node: DOMNode) -> None:
+        """Says once which keys of the settings push out others."""
+        del node
+        names = {each.id for each in clashed_bindings if each.id and self._is_pushed_out(each)}
+        names -= self._clashes
+        if names:
+            self._clashes |= names
+            self._warn_later(f"The keys in the settings leave none for {', '.join(sorted(names))}")
+
+    def _is_pushed_out(self, binding: Binding) -> bool:
+        """Whether a binding has to leave its key to another; Textual counts its own twins too."""
+        others = (taken for name, taken in self._keymap.items() if name != binding.id)
+        return any(binding.key in taken.split(",") for taken in others)
+
+    def _warn_later(self, text: str) -> None:
+        self.call_later(self.notify, text, severity="warning", markup=False, timeout=10)
+
+    def _known_bindings(self) -> dict[str, Binding]:
+        """All keys of the app, by the ids of their bindings."""
+        from r1chat.tui.screens.about import AboutModel
+        from r1chat.tui.screens.attach import AttachFile
+        from r1chat.tui.screens.chat import ChatScreen
+        from r1chat.tui.screens.help import Help
+        from r1chat.tui.screens.models import ModelsScreen
+        from r1chat.tui.screens.models_list import ModelsListScreen
+        from r1chat.tui.screens.pick import Pick
+        from r1chat.tui.screens.quants import PickQuant
+        from r1chat.tui.screens.question import Question
+        from r1chat.tui.widgets.answer import AnswerView
+        from r1chat.tui.widgets.composer import Composer
+        from r1chat.tui.widgets.conversation import ConversationView
+        from r1chat.tui.widgets.slider import BudgetSlider
+        from r1chat.tui.widgets.thinking import ThinkingHeader
+        from r1chat.tui.widgets.thought import ThoughtView
+
+        app = (each for each in type(self).__mro__ if issubclass(each, KeyedApp))
+        chat = (ChatScreen, Composer, BudgetSlider, ConversationView)
+        turn = (ThinkingHeader, ThoughtView, AnswerView)
+        models = (ModelsListScreen, ModelsScreen, PickQuant, Question, AboutModel)
+        return keys.bindings_of((*app, *chat, *turn, *models, Pick, AttachFile, Help))
