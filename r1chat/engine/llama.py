@@ -28,6 +28,7 @@ from r1chat.engine.threads import default_threads, usable_cores
 from r1chat.errors import Cancelled, EngineError, ModelError, R1ChatError
 from r1chat.events import Event, Notice, Reply
 from r1chat.reasoning.control import Control
+from r1chat.resources import available_memory
 
 __all__ = ["LlamaEngine", "LoadOptions"]
 
@@ -62,7 +63,7 @@ class LlamaEngine:
         self._header = gguf.read_header(self._path)
         gguf.check_chat_model(self._header)
         self._context_size, self._notice = loading.choose_context(
-            self._header, self._options.ctx, loading.available_memory()
+            self._header, self._options.ctx, available_memory()
         )
         if not self._options.trusted:
             probe.check(self._path)

@@ -12,14 +12,8 @@ from typing import Any
 from r1chat.engine import native
 from r1chat.engine.native import api
 from r1chat.errors import ModelError
-from r1chat.gguf import Array, Header
-
-DEFAULT_CONTEXT = 16384
-_SMALLEST_CONTEXT = 2048
-_MIB = 1 << 20
-_GIB = 1 << 30
-_BATCH = 512
-_SAFE_SHARE = 0.9
+from r1chat.gguf import Header
+from r1chat.gguf.needs import DEFAULT_CONTEXT, Needs, Shape, gib, needs, shortened
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,68 +97,24 @@ def choose_context(header: Header, wanted: int | None, available: int | None) ->
     Raises:
         ModelError: If what the user asked for does not fit into the memory.
     """
-    trained = header.context_trained or DEFAULT_CONTEXT
-
-    def needed(tokens: int) -> int:
-        return header.weights_bytes + tokens * header.kv_bytes_per_token + _buffers(header)
-
-    def fits(tokens: int) -> bool:
-        return available is None or needed(tokens) <= available * _SAFE_SHARE
-
-    if wanted is not None:
-        notice = ""
-        if wanted > trained:
-            notice = f"this model was made for {trained} tokens of context, not {wanted}"
-        if not fits(wanted):
-            message = f"not enough memory: {_sum(header, wanted)}, {_gib(available or 0)} free"
-            raise ModelError(message)
-        return wanted, notice
-    size = first = min(trained, DEFAULT_CONTEXT)
-    while not fits(size) and size > _SMALLEST_CONTEXT:
-        size = max(_SMALLEST_CONTEXT, size // 2)
-    if not fits(size):
-        message = f"not enough memory: {_sum(header, size)}, {_gib(available or 0)} free"
+    shape, weights = Shape.of(header), header.weights_bytes
+    if wanted is None:
+        found = shortened(shape, weights, available)
+    else:
+        found = needs(shape, weights, wanted)
+    if available is not None and not found.fits(available):
+        message = f"not enough memory: {found}, {gib(available)} free"
         raise ModelError(message)
-    if size < first:
-        return size, f"memory is short: the context is {size} tokens ({_sum(header, size)})"
-    return size, ""
+    return found.tokens, _notice(shape, found, wanted)
 
 
-def _sum(header: Header, tokens: int) -> str:
-    cache = tokens * header.kv_bytes_per_token
-    return (
-        f"{_gib(header.weights_bytes)} of weights + {_gib(cache)} for {tokens} tokens of context "
-        f"+ {_gib(_buffers(header))} of buffers"
-    )
-
-
-def _buffers(header: Header) -> int:
-    """Bytes that llama.cpp needs to compute with: above all the logits of one batch."""
-    tokens = header.metadata.get("tokenizer.ggml.tokens")
-    vocabulary = tokens.count if isinstance(tokens, Array) else 0
-    return 64 * _MIB + 4 * _BATCH * (vocabulary + 16 * (header.embedding_length or 0))
-
-
-def _gib(size: int) -> str:
-    return f"{size / _GIB:.1f} GiB" if size >= _GIB else f"{size / _MIB:.0f} MiB"
-
-
-def available_memory() -> int | None:
-    """Bytes of memory that can be taken without swapping, or None where nobody knows."""
-    limits = []
-    try:
-        text = Path("/proc/meminfo").read_text("ascii")
-        line = next(line for line in text.splitlines() if line.startswith("MemAvailable:"))
-        limits.append(int(line.split()[1]) * 1024)
-    except (OSError, StopIteration, ValueError, IndexError):
-        return None
-    try:
-        most = int(Path("/sys/fs/cgroup/memory.max").read_text("ascii"))
-        used = int(Path("/sys/fs/cgroup/memory.current").read_text("ascii"))
-        limits.append(most - used)
-    except (OSError, ValueError):
-        pass
-    return min(limits)
+def _notice(shape: Shape, found: Needs, wanted: int | None) -> str:
+    if wanted is None and found.tokens < shape.usual_context:
+        return f"memory is short: the context is {found.tokens} tokens ({found})"
+    trained = shape.context or DEFAULT_CONTEXT
+    if wanted is not None and wanted > trained:
+        return f"this model was made for {trained} tokens of context, not {wanted}"
+    return ""
 
 
 def describe(model: Any) -> tuple[int, int]:  # noqa: ANN401  (an opaque native handle)

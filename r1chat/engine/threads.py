@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from statistics import median
+
+from r1chat.resources import default_threads, usable_cores
+
+__all__ = ["Pace", "default_threads", "usable_cores"]
 
 _WINDOW = 16
 _SLOWER = 2.5
 _RETRY_AFTER = 512
 _MEMORY = 32
-
-
-def usable_cores() -> int:
-    """Processor cores that this process may use."""
-    try:
-        return max(1, len(os.sched_getaffinity(0)))
-    except AttributeError:
-        return max(1, os.cpu_count() or 1)
-
-
-def default_threads() -> int:
-    """Threads for single tokens: one core is left to the screen and the rest of the machine.
-
-    Two threads on two cores fell from 72 tokens/s to 2.6 while any other job ran.
-    """
-    return max(1, usable_cores() - 1)
 
 
 class Pace:

@@ -1,0 +1,146 @@
+"""How much memory a model needs. The one place where that is added up.
+
+The engine refuses or shortens a context by it, and the hub marks by it what fits this machine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from r1chat.gguf.header import Array, Header
+
+DEFAULT_CONTEXT = 16384
+"""Tokens of context, unless somebody asks for more or less."""
+SMALLEST_CONTEXT = 2048
+"""The least that a thought and an answer can do with."""
+SAFE_SHARE = 0.9
+"""How much of the free memory a model may take; with more the machine begins to swap."""
+BATCH = 512
+"""Tokens of a prompt that are evaluated at a time."""
+
+_MIB = 1 << 20
+_GIB = 1 << 30
+_F16 = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a model's need of memory depends on, beside its weights.
+
+    Attributes:
+        layers: Its layers.
+        hidden: Width of a layer.
+        heads: Attention heads of a layer.
+        kv_heads: Those that keys and values have.
+        head_dim: Width of a head.
+        vocabulary: Tokens that it knows.
+        context: Tokens of context that it was made for; 0 if nobody says.
+        cache: Bytes of an F16 cache that a token takes; None where all layers are alike, so that
+            it follows from the others.
+    """
+
+    layers: int
+    hidden: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    vocabulary: int
+    context: int = 0
+    cache: int | None = None
+
+    @classmethod
+    def of(cls, header: Header) -> Shape:
+        """The shape of the model that a header describes."""
+        tokens = header.metadata.get("tokenizer.ggml.tokens")
+        return cls(
+            layers=header.block_count,
+            hidden=header.embedding_length,
+            heads=header.head_count,
+            kv_heads=header.head_count_kv,
+            head_dim=header.key_length,
+            vocabulary=tokens.count if isinstance(tokens, Array) else 0,
+            context=header.context_trained,
+            cache=header.kv_bytes_per_token,
+        )
+
+    @property
+    def cache_per_token(self) -> int:
+        """Bytes of an F16 cache that a token takes."""
+        if self.cache is not None:
+            return self.cache
+        return 2 * self.layers * self.kv_heads * self.head_dim * _F16
+
+    @property
+    def usual_context(self) -> int:
+        """Tokens of context that are made unless somebody asks for more or less."""
+        return min(self.context or DEFAULT_CONTEXT, DEFAULT_CONTEXT)
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """Bytes that a model takes at a context; as text, the sum."""
+
+    weights: int
+    cache: int
+    buffers: int
+    tokens: int
+    """Of context."""
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return self.weights + self.cache + self.buffers
+
+    def fits(self, available: int | None, share: float = SAFE_SHARE) -> bool:
+        """Whether so much free memory is enough, with something left; nobody knows counts as yes.
+
+        Args:
+            available: Bytes of free memory.
+            share: How much of them may be taken.
+        """
+        return available is None or self.total <= available * share
+
+    def __str__(self) -> str:
+        return (
+            f"{gib(self.weights)} file + {gib(self.cache)} for {self.tokens:,} tokens "
+            f"+ {gib(self.buffers)} buffers = {gib(self.total)}"
+        )
+
+
+def needs(shape: Shape, weights: int, tokens: int) -> Needs:
+    """Adds up what a model needs.
+
+    Args:
+        shape: The model's.
+        weights: Bytes of its weights, or of its file.
+        tokens: Tokens of context.
+    """
+    return Needs(weights, tokens * shape.cache_per_token, _buffers(shape, tokens), tokens)
+
+
+def shortened(shape: Shape, weights: int, available: int | None) -> Needs:
+    """What a model needs at the usual context, or at the longest half of it, and so on, that fits.
+
+    Args:
+        shape: The model's.
+        weights: Bytes of its weights, or of its file.
+        available: Bytes of free memory, or None where nobody knows.
+
+    Returns:
+        The need at `SMALLEST_CONTEXT`, or the usual context if that is less, where none fits.
+    """
+    found = needs(shape, weights, shape.usual_context)
+    while not found.fits(available) and found.tokens > SMALLEST_CONTEXT:
+        found = needs(shape, weights, max(SMALLEST_CONTEXT, found.tokens // 2))
+    return found
+
+
+def _buffers(shape: Shape, tokens: int) -> int:
+    """Bytes that llama.cpp needs beside weights and cache."""
+    del tokens
+    return 64 * _MIB + 4 * BATCH * (shape.vocabulary + 16 * shape.hidden)
+
+
+def gib(size: float) -> str:
+    """A size for people: in GiB with one decimal, below a tenth of one in MiB."""
+    return f"{size / _GIB:.1f} GiB" if size >= _GIB / 10 else f"{size / _MIB:.0f} MiB"

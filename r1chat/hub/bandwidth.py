@@ -1,0 +1,153 @@
+"""How fast this machine reads its memory, which is what bounds a large model's tokens a second.
+
+Every token reads all the weights once. What is measured is the same thing: each of the engine's
+threads reads memory of its own, far more than caches hold, by ``memchr`` of the C library, which
+looks for a byte that is not there. Some C libraries do that byte by byte, so that copying
+(``memmove``: as much read as written) is tried too and the faster of the two counts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import math
+import os
+import platform
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from r1chat import paths
+from r1chat.resources import available_memory, default_threads
+
+_MIB = 1 << 20
+_LEAST_ALL = 256 * _MIB
+"""Read in all; the caches of a desktop's processor hold less."""
+_LEAST_EACH = 32 * _MIB
+"""Read by a thread; servers have larger caches, and more cores."""
+_SHARE = 1 / 8
+"""Of the free memory that the measurement may take."""
+_SECONDS = 0.04
+"""Of reading, and of copying, after everything was written once."""
+_FILL = 1
+
+
+def bandwidth(*, measure: bool = True) -> float | None:
+    """Bytes a second that the engine's threads can read together.
+
+    Measured once, in about 0.2 s, and remembered under the machine's name.
+
+    Args:
+        measure: Whether to measure it where nobody has; otherwise it is unknown then.
+
+    Returns:
+        None where it is unknown or cannot be measured.
+    """
+    name = _name()
+    known = _known()
+    if name in known or not measure:
+        return known.get(name)
+    measured = measured_now(default_threads())
+    if measured is not None:
+        # Without it the next start measures again.
+        with contextlib.suppress(OSError):
+            paths.write_private(_file(), json.dumps(known | {name: measured}))
+    return measured
+
+
+def measured_now(threads: int) -> float | None:
+    """Measures it.
+
+    Args:
+        threads: How many read at the same time.
+
+    Returns:
+        Bytes a second; None where there is too little memory or no such function.
+    """
+    free = available_memory()
+    size = max(_LEAST_ALL // threads, _LEAST_EACH)
+    if free is not None:
+        size = min(size, int(free * _SHARE) // threads)
+    size = size // 2 & -4096
+    if size < _MIB:
+        return None
+    try:
+        library = ctypes.CDLL("msvcrt" if os.name == "nt" else None)
+        readers = [_Reader(library, size) for _ in range(threads)]
+    except (OSError, AttributeError, MemoryError):
+        return None
+    start = threading.Barrier(threads)
+    workers = [threading.Thread(target=reader.run, args=(start,)) for reader in readers]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    rates = [sum(rates) for rates in zip(*(reader.rates for reader in readers), strict=True)]
+    return max(rates, default=0.0) or None
+
+
+class _Reader:
+    """A thread's part of the measurement.
+
+    Args:
+        library: The C library.
+        size: Bytes of each of its two pieces of memory.
+    """
+
+    def __init__(self, library: Any, size: int) -> None:  # noqa: ANN401  (made at run time)
+        self._find = library.memchr
+        self._find.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t)
+        self._find.restype = ctypes.c_void_p
+        self._size = size
+        self._memory = ctypes.create_string_buffer(2 * size)
+        self.rates: tuple[float, ...] = ()
+        """Bytes a second, by reading and by copying."""
+
+    def run(self, start: threading.Barrier) -> None:
+        """Reads and copies, both at the same time as the other threads."""
+        whole, half = 2 * self._size, ctypes.addressof(self._memory)
+        # Memory that was never written is one and the same page of zeros.
+        ctypes.memset(half, _FILL, whole)
+        start.wait()
+        read = self._best(lambda: self._find(half, 0, whole))
+        start.wait()
+        copied = self._best(lambda: ctypes.memmove(half, half + self._size, self._size))
+        self.rates = (read, copied)
+
+    def _best(self, pass_over: Any) -> float:  # noqa: ANN401  (a call of either function)
+        """The best rate of several passes: whoever else is busy only makes it slower."""
+        ends = time.perf_counter() + _SECONDS
+        fastest = math.inf
+        while True:
+            began = time.perf_counter()
+            pass_over()
+            now = time.perf_counter()
+            fastest = min(fastest, now - began)
+            if now >= ends:
+                return 2 * self._size / fastest
+
+
+def _name() -> str:
+    """The machine, as far as it decides on the figure."""
+    return f"{platform.node()} {platform.machine()} {default_threads()}"
+
+
+def _file() -> Path:
+    return paths.cache_dir() / "bandwidth.json"
+
+
+def _known() -> dict[str, float]:
+    """What was measured before, by the machine's name."""
+    try:
+        known = json.loads(_file().read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(known, dict):
+        return {}
+    return {
+        str(name): float(rate)
+        for name, rate in known.items()
+        if isinstance(rate, (int, float)) and math.isfinite(rate) and rate > 0
+    }

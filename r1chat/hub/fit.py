@@ -1,0 +1,251 @@
+"""Which models this machine can run, how fast, and which is the best choice.
+
+The arithmetic of memory is `r1chat.gguf.needs`, which the engine loads by too: what is marked "no"
+here the engine would refuse.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
+
+from r1chat.gguf import Header
+from r1chat.gguf.needs import SAFE_SHARE, Needs, Shape, gib, needs, shortened
+from r1chat.hub.machine import Machine
+
+if TYPE_CHECKING:
+    from r1chat.hub.catalogue import Distill
+
+__all__ = ["Fit", "Mark", "Shape", "best", "best_of", "fit", "recommended", "shape_of"]
+
+Mark = Literal["fits", "tight", "no"]
+
+WELL_SHARE = 0.85
+"""How much of the free memory a model that fits well takes at most; the rest is the user's."""
+USABLE = 5.0
+"""Tokens a second below which waiting for a thought is no fun any more."""
+RECOMMENDED = 8.0
+"""Tokens a second that a first model should reach."""
+
+_TYPICAL_TOKENS = 1024
+"""In the cache, in the middle of a thought; every token reads them all."""
+_EFFICIENCY = 0.85
+"""Of the bandwidth, that llama.cpp reaches."""
+_PER_CORE = 7e9
+"""Bytes of weights a second that a core can multiply, whatever the memory could give."""
+
+
+class Quant(Protocol):
+    """A model in one quantisation."""
+
+    @property
+    def quant(self) -> str:
+        """E.g. "Q4_K_M"."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of its files."""
+
+
+AnyQuant = TypeVar("AnyQuant", bound=Quant)
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How a model fits this machine.
+
+    Attributes:
+        mark: "fits": at the usual context, or at the one asked for, with something left for the
+            user. "tight": only with a smaller context, or with little left. "no": the engine
+            would refuse it.
+        needed: Bytes that it takes at `context`.
+        available: Bytes that are free, on the GPUs too; 0 where nobody knows.
+        context: Tokens of context.
+        tokens_per_s: What to expect; None where nobody knows.
+        arithmetic: The sum, in a line for people.
+        gpu_layers: Layers that the GPUs can hold, -1 for all; None without one.
+    """
+
+    mark: Mark
+    needed: int
+    available: int
+    context: int
+    tokens_per_s: float | None
+    arithmetic: str
+    gpu_layers: int | None = None
+
+
+def shape_of(model: Header | Distill) -> Shape:
+    """The shape of a model in the catalogue, or of one whose header was read."""
+    if isinstance(model, Header):
+        return Shape.of(model)
+    return Shape(**model.shape.model_dump(), context=model.context)
+
+
+def fit(
+    shape: Shape,
+    size: int,
+    machine: Machine,
+    context: int | None = None,
+    *,
+    measured: float | None = None,
+) -> Fit:
+    """Says how a model fits a machine.
+
+    Args:
+        shape: The model's.
+        size: Bytes of its files.
+        machine: What there is.
+        context: Tokens of context that are wanted; by default the usual ones, or as many as fit.
+        measured: Tokens a second that this model reached here; better than any estimate.
+    """
+    # Layers can be spread over GPUs and main memory, so that what is free adds up.
+    available = machine.ram_free + machine.gpu_free
+    known = available if machine.ram_total else None
+    found = needs(shape, size, context or shape.usual_context)
+    mark: Mark
+    if known is not None and found.fits(known, WELL_SHARE):
+        mark = "fits"
+    else:
+        if context is None:
+            found = shortened(shape, size, known)
+        mark = "tight" if found.fits(known) else "no"
+    layers = _gpu_layers(shape, found, machine)
+    return Fit(
+        mark=mark,
+        needed=found.total,
+        available=available,
+        context=found.tokens,
+        tokens_per_s=measured or _speed(shape, size, machine, layers),
+        arithmetic=_arithmetic(found, machine),
+        gpu_layers=layers,
+    )
+
+
+def best(
+    variants: Sequence[AnyQuant],
+    shape: Shape,
+    machine: Machine,
+    context: int | None = None,
+    *,
+    usable: float = USABLE,
+) -> AnyQuant | None:
+    """The best quant for a machine.
+
+    First those of 4 to 8 bits, then unquantised ones (twice the memory for nothing one could
+    tell), then those of 3 bits: of the first of these kinds of which one fits, the largest that
+    is fast enough; the smallest if none is. If none fits, the smallest of them that is tight. Only
+    then those of fewer bits or odd names, in the same way.
+
+    Args:
+        variants: To choose from.
+        shape: The model's.
+        machine: What there is.
+        context: Tokens of context that are wanted; see `fit`.
+        usable: Tokens a second that are fast enough; an unknown speed is.
+
+    Returns:
+        None if none can be run here.
+    """
+    kinds = [[v for v in variants if _kind(v.quant) == kind] for kind in range(4)]
+    fits = {id(v): fit(shape, v.size, machine, context) for v in variants}
+
+    def chosen(among: Iterable[AnyQuant]) -> AnyQuant | None:
+        good = sorted((v for v in among if fits[id(v)].mark == "fits"), key=_size)
+        fast = [v for v in good if (fits[id(v)].tokens_per_s or usable) >= usable]
+        return fast[-1] if fast else good[0] if good else None
+
+    def cramped(among: Iterable[AnyQuant]) -> AnyQuant | None:
+        return min((v for v in among if fits[id(v)].mark == "tight"), key=_size, default=None)
+
+    *good, poor = kinds
+    decent = [v for kind in good for v in kind]
+    tries = [*map(chosen, good), cramped(decent), chosen(poor), cramped(poor)]
+    return next((v for v in tries if v is not None), None)
+
+
+def best_of(distill: Distill, machine: Machine, context: int | None = None) -> tuple[str, Fit]:
+    """The best quant of a distill, by the catalogue's sizes, and how it fits.
+
+    Returns:
+        The smallest quant where none can be run.
+    """
+    shape, offered = shape_of(distill), _sizes(distill)
+    chosen = best(offered, shape, machine, context) or min(offered, key=_size)
+    return chosen.quant, fit(shape, chosen.size, machine, context)
+
+
+def recommended(catalogue: Sequence[Distill], machine: Machine) -> tuple[Distill, str]:
+    """The model to begin with.
+
+    Args:
+        catalogue: At least one distill.
+        machine: What there is.
+
+    Returns:
+        The largest distill that fits well with at least 4 bits and should reach `RECOMMENDED`, or
+        the smallest one, and its quant.
+    """
+    for distill in sorted(catalogue, key=lambda d: d.parameters, reverse=True):
+        shape = shape_of(distill)
+        chosen = best(_sizes(distill), shape, machine, usable=RECOMMENDED)
+        if chosen is None or _kind(chosen.quant) > 0:
+            continue
+        found = fit(shape, chosen.size, machine)
+        on_gpu = found.gpu_layers == -1
+        if found.mark == "fits" and (on_gpu or (found.tokens_per_s or 0) >= RECOMMENDED):
+            return distill, chosen.quant
+    smallest = min(catalogue, key=lambda d: d.parameters)
+    return smallest, best_of(smallest, machine)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Size:
+    quant: str
+    size: int
+
+
+def _sizes(distill: Distill) -> list[_Size]:
+    return [_Size(quant, size) for quant, size in distill.sizes.items()]
+
+
+def _size(variant: Quant) -> int:
+    return variant.size
+
+
+def _kind(quant: str) -> int:
+    """0 for 4 to 8 bits, 1 for more, 2 for 3, 3 for fewer and for what nobody knows."""
+    match = re.search(r"(?:^|[-_])(?:I?Q|MXFP|NVFP|B?F)(\d+)", quant.upper())
+    bits = int(match[1]) if match else 0
+    if 4 <= bits <= 8:  # noqa: PLR2004  (said above)
+        return 0
+    return 1 if bits > 8 else 2 if bits == 3 else 3  # noqa: PLR2004
+
+
+def _gpu_layers(shape: Shape, found: Needs, machine: Machine) -> int | None:
+    if not machine.gpus:
+        return None
+    room = machine.gpu_free * SAFE_SHARE
+    return -1 if found.total <= room else int(shape.layers * room / found.total)
+
+
+def _speed(shape: Shape, size: int, machine: Machine, gpu_layers: int | None) -> float | None:
+    """Tokens a second, as far as the main memory and the processor bound them.
+
+    What lies on a GPU costs next to nothing beside what does not. If all does, nobody knows.
+    """
+    if machine.bandwidth is None or gpu_layers == -1:
+        return None
+    here = 1 - (gpu_layers or 0) / shape.layers if shape.layers else 1
+    read = here * (size + _TYPICAL_TOKENS * shape.cache_per_token)
+    rate = min(machine.bandwidth * _EFFICIENCY, machine.threads * _PER_CORE)
+    return rate / read if read else None
+
+
+def _arithmetic(found: Needs, machine: Machine) -> str:
+    if not machine.ram_total:
+        return f"{found}; how much is free is unknown"
+    text = f"{found} of {gib(machine.ram_free + machine.gpu_free)} free"
+    return f"{text}, {gib(machine.gpu_free)} of it on the GPU" if machine.gpus else text

@@ -1,0 +1,189 @@
+"""What this process may take of its machine: memory and cores.
+
+Linux tells by ``/proc`` and the control groups, macOS by two of its programs, Windows by one call.
+Elsewhere, and where reading fails, the memory is unknown.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_PROC = Path("/proc")
+_GROUPS = Path("/sys/fs/cgroup")
+_PATIENCE_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """The machine's memory in bytes, as far as this process may have it.
+
+    Attributes:
+        total: All of it, or what a container is allowed.
+        free: What can be taken without swapping. Files that the system keeps in memory count as
+            free, since it gives them up; so do those that a container has read.
+    """
+
+    total: int
+    free: int
+
+
+def memory() -> Memory | None:
+    """Looks at the memory; None where nobody knows."""
+    if sys.platform == "win32":
+        return _windows()
+    return _mac() if sys.platform == "darwin" else _linux()
+
+
+def available_memory() -> int | None:
+    """Bytes of memory that can be taken without swapping; None where nobody knows."""
+    found = memory()
+    return None if found is None else found.free
+
+
+def usable_cores() -> int:
+    """Processor cores that this process may use."""
+    try:
+        return max(1, len(os.sched_getaffinity(0)))
+    except AttributeError:
+        return max(1, os.cpu_count() or 1)
+
+
+def default_threads() -> int:
+    """Threads for single tokens: one core is left to the screen and the rest of the machine.
+
+    Two threads on two cores fell from 72 tokens/s to 2.6 while any other job ran.
+    """
+    return max(1, usable_cores() - 1)
+
+
+def output(command: str, *arguments: str) -> str:
+    """What a program prints; nothing where it is missing, fails or takes longer than 2 s."""
+    found = shutil.which(command)
+    if found is None:
+        return ""
+    try:
+        done = subprocess.run(
+            [found, *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_PATIENCE_S,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.decode("utf-8", "replace").strip()
+
+
+def number(path: Path) -> int | None:
+    """The whole number that a file of the system holds; None where there is none."""
+    text = _text(path).strip()
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _linux() -> Memory | None:
+    sizes = {}
+    for row in _text(_PROC / "meminfo").splitlines():
+        name, _, size = row.partition(":")
+        fields = size.split()
+        if len(fields) == 2 and fields[0].isdigit():  # noqa: PLR2004  (a number and its unit)
+            sizes[name] = int(fields[0]) * 1024
+    total, free = sizes.get("MemTotal"), sizes.get("MemAvailable")
+    if total is None or free is None:
+        return None
+    for limit, used in _limits():
+        total = min(total, limit)
+        free = min(free, limit - used)
+    room = _address_space()
+    if room is not None:
+        free = min(free, room)
+    return Memory(total, max(0, free))
+
+
+def _limits() -> Iterator[tuple[int, int]]:
+    """Limits of this process's control group and of all above it, each with what is used.
+
+    In a container the path may be the host's: its folders are not there, and the group itself is
+    mounted in the place of the highest.
+    """
+    for row in _text(_PROC / "self" / "cgroup").splitlines():
+        _, _, rest = row.partition(":")
+        controllers, _, path = rest.partition(":")
+        limits: tuple[str, ...]
+        if not controllers:
+            root, limits, used, prefix = _GROUPS, ("memory.max", "memory.high"), "current", ""
+        elif "memory" in controllers.split(","):
+            root, limits = _GROUPS / "memory", ("memory.limit_in_bytes",)
+            used, prefix = "usage_in_bytes", "total_"
+        else:
+            continue
+        group = root / path.lstrip("/")
+        for folder in (group, *group.parents):
+            least = min(filter(None, (number(folder / name) for name in limits)), default=None)
+            taken = number(folder / f"memory.{used}")
+            if least is not None and taken is not None:
+                yield least, max(0, taken - _cached(folder, prefix))
+            if folder == root:
+                break
+
+
+def _cached(folder: Path, prefix: str) -> int:
+    """Bytes of files that a control group has in memory; they are given up when it gets short."""
+    names = {f"{prefix}inactive_file", f"{prefix}active_file"}
+    rows = (row.split() for row in _text(folder / "memory.stat").splitlines())
+    return sum(int(row[1]) for row in rows if len(row) > 1 and row[0] in names)
+
+
+def _address_space() -> int | None:
+    """What is left of the address space where it has a limit (``ulimit -v``)."""
+    import resource
+
+    most, _ = resource.getrlimit(resource.RLIMIT_AS)
+    pages = _text(_PROC / "self" / "statm").split()
+    if most == resource.RLIM_INFINITY or not pages:
+        return None
+    return most - int(pages[0]) * resource.getpagesize()
+
+
+def _mac() -> Memory | None:
+    total, pages = output("sysctl", "-n", "hw.memsize"), output("vm_stat")
+    size = re.search(r"page size of (\d+) bytes", pages)
+    counts = dict(re.findall(r"^Pages ([a-z ]+):\s+(\d+)\.", pages, re.MULTILINE))
+    if not total.isdigit() or size is None or "free" not in counts:
+        return None
+    free = sum(int(counts.get(name, 0)) for name in ("free", "inactive", "speculative"))
+    return Memory(int(total), free * int(size[1]))
+
+
+class _Status(ctypes.Structure):
+    """Windows' ``MEMORYSTATUSEX``."""
+
+    _fields_ = (
+        ("length", ctypes.c_uint32),
+        ("load", ctypes.c_uint32),
+        ("total", ctypes.c_uint64),
+        ("free", ctypes.c_uint64),
+        ("rest", ctypes.c_uint64 * 5),
+    )
+
+
+def _windows() -> Memory | None:
+    status = _Status(length=ctypes.sizeof(_Status))
+    kernel = ctypes.CDLL("kernel32")
+    if not kernel.GlobalMemoryStatusEx(ctypes.byref(status)):
+        return None
+    return Memory(int(status.total), int(status.free))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8", "replace")
+    except OSError:
+        return ""
