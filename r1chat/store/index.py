@@ -6,6 +6,7 @@ made anew at any time.
 
 from __future__ import annotations
 
+import itertools
 import re
 import sqlite3
 import unicodedata
@@ -14,16 +15,23 @@ from r1chat.store.rows import unpack
 
 BATCH = 16
 """Replies that are taken into the index in one transaction."""
+_VERSION = "1"
+"""Another one has the index made anew; it is to be changed with `prepared` and the table."""
 _TABLE = """
-CREATE VIRTUAL TABLE IF NOT EXISTS search USING fts5(
+CREATE VIRTUAL TABLE search USING fts5(
     question, answer, thought,
-    content = '', columnsize = 0, tokenize = 'unicode61 remove_diacritics 2'
+    content = '', columnsize = 0, detail = column, prefix = '2 3',
+    tokenize = 'unicode61 remove_diacritics 2'
 )
 """
-_WORDLESS = re.compile(
-    "([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])"
-)
-"""Signs of scripts without spaces between words: each is a word."""
+_GLUE = "\ue000"
+"""Joins two words to one of the index's: a letter to FTS5 that no text has."""
+_PIECE = re.compile(r"[^\W_]+")
+_JOINED = re.compile(r"[^\W_]+(?:(?:[^\w\s]|_)+[^\W_]+)+")
+_WORDLESS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+"""Scripts without spaces between their words."""
+_RUN = re.compile(f"[{_WORDLESS}]+")
+_SEGMENT = re.compile(f"[{_WORDLESS}]+|[^{_WORDLESS}]+")
 _TEXTS = """
 SELECT replies.key, replies.indexed, question, answer, thought
 FROM replies JOIN turns ON turns.key = replies.turn
@@ -40,15 +48,18 @@ def available(connection: sqlite3.Connection) -> bool:
 
 
 def make(connection: sqlite3.Connection) -> bool:
-    """Makes the index where it is missing.
+    """Makes the index where it is missing, or of an older make.
 
     Returns:
         Whether this SQLite can have one.
     """
+    found = connection.execute("SELECT value FROM notes WHERE name = 'index'").fetchone()
     try:
-        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'search'").fetchone():
+        if found is None or found[0] != _VERSION:
+            connection.execute("DROP TABLE IF EXISTS search")
             connection.execute(_TABLE)
             connection.execute("UPDATE replies SET indexed = 0")
+            connection.execute("INSERT OR REPLACE INTO notes VALUES ('index', ?)", (_VERSION,))
     except sqlite3.OperationalError as error:
         if "no such module" in str(error):
             return False
@@ -56,9 +67,40 @@ def make(connection: sqlite3.Connection) -> bool:
     return available(connection)
 
 
-def spaced(text: str) -> str:
-    """A text with its words apart, as the index is to read it."""
-    return _WORDLESS.sub(r" \1 ", text) if _WORDLESS.search(text) else text
+def prepared(text: str) -> str:
+    """A text as the index is to read it.
+
+    The index knows which words a text has, not their order, which would double its size. What
+    is to be found as one is therefore glued in pairs: the parts of "3.14" or "don't", and the
+    neighbours in scripts that have no spaces.
+    """
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text)
+    pairs = [pair for joined in _JOINED.findall(text) for pair in _glued(_PIECE.findall(joined))]
+    if not text.isascii():
+        text = _RUN.sub(lambda run: f" {' '.join(_signs(run[0]))} ", text)
+    return f"{text} {' '.join(pairs)}" if pairs else text
+
+
+def terms(word: str) -> list[str]:
+    """What the index has of a word that is sought; all of it must be there."""
+    pieces = _PIECE.findall(unicodedata.normalize("NFC", word))
+    if len(pieces) > 1 and not _RUN.search(word):
+        return _glued(pieces)
+    found: list[str] = []
+    for segment in (each for piece in pieces for each in _SEGMENT.findall(piece)):
+        pairs = len(segment) > 1 and _RUN.match(segment)
+        found += _signs(segment)[len(segment) :] if pairs else [segment]
+    return found
+
+
+def _glued(pieces: list[str]) -> list[str]:
+    return [first + _GLUE + second for first, second in itertools.pairwise(pieces)]
+
+
+def _signs(run: str) -> list[str]:
+    """Each sign, then each with its neighbour."""
+    return [*run, *map("".join, itertools.pairwise(run))]
 
 
 def behind(connection: sqlite3.Connection) -> bool:
@@ -103,8 +145,13 @@ def forget(connection: sqlite3.Connection, key: int) -> None:
 
 
 def _texts(row: sqlite3.Row) -> tuple[str, ...]:
-    texts = (spaced(unpack(row[name])) for name in ("question", "answer", "thought"))
+    texts = (prepared(unpack(row[name])) for name in ("question", "answer", "thought"))
     return tuple(text.encode("utf-8", "replace").decode() for text in texts)
+
+
+def wordless(text: str) -> bool:
+    """Whether a text is of a script without spaces between its words."""
+    return _RUN.match(text) is not None
 
 
 def folded(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -45,18 +46,15 @@ class Query:
     @classmethod
     def parse(cls, text: str) -> Query:
         """Reads what a user typed; nothing in it has a meaning of its own."""
-        words = [word for word in text.split() if any(char.isalnum() for char in word)][:_WORDS]
+        words = [word for word in text.split() if re.search(r"[^\W_]", word)][:_WORDS]
         last = words[-1] if words else ""
         long_enough = len(last) >= _SHORTEST_BEGINNING or not last.isascii()
         return cls(tuple(words), open_end=long_enough and not text[-1:].isspace())
 
     def match(self, *, thoughts: bool) -> str:
         """The query as FTS5 reads it."""
-        # In quotes nothing is syntax but the quote itself; several words become a phrase.
-        terms = [
-            '"{}"'.format(index.spaced(word).replace('"', '""').replace("\0", " "))
-            for word in self.words
-        ]
+        # In quotes nothing has a meaning, and what is in them has no quote: letters and figures.
+        terms = [f'"{term}"' for word in self.words for term in index.terms(word)]
         if self.open_end:
             terms[-1] += "*"
         sought = " AND ".join(terms)
@@ -72,11 +70,11 @@ class Query:
 
 
 def _pattern(word: str, *, open_end: bool) -> str:
-    pieces = re.findall(r"[^\W_]+", index.folded(word))
-    pattern = r"[\W_]+".join(re.escape(piece) for piece in pieces)
+    pieces = re.findall(r"[^\W_]+", index.folded(unicodedata.normalize("NFC", word)))
+    pattern = r"(?:[^\w\s]|_)+".join(pieces)
     # Words of a script without spaces stand side by side.
-    start = "" if index.spaced(word[:1]) != word[:1] else r"(?<![^\W_])"
-    end = "" if open_end or index.spaced(word[-1:]) != word[-1:] else r"(?![^\W_])"
+    start = "" if index.wordless(pieces[0][0]) else r"(?<![^\W_])"
+    end = "" if open_end or index.wordless(pieces[-1][-1]) else r"(?![^\W_])"
     return f"{start}{pattern}{end}"
 
 

@@ -99,6 +99,11 @@ class Store:
         """Whether conversations last."""
         return self._database.path is not None
 
+    @property
+    def indexed(self) -> bool:
+        """Whether the search knows of everything; it follows the writing at some distance."""
+        return not self._chores and not (self._indexing and self._read(index.behind))
+
     def take_notices(self) -> list[str]:
         """What the user should know, each line once."""
         return [self._notices.popleft() for _ in range(len(self._notices))]
