@@ -1,0 +1,231 @@
+"""What can be said about a model: `r1chat models show`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol
+
+from r1chat.errors import ModelError
+from r1chat.gguf import Array, Header, read_header
+from r1chat.hub.catalogue import distills
+from r1chat.hub.facts import MOST, facts_of, markers, shown
+from r1chat.hub.local import LocalModel, model_of, refusal
+from r1chat.hub.places import MAX_SHARDS, Source
+from r1chat.prompt import Kind, kind_of, tried
+from r1chat.prompt.framing import CHATML_START
+from r1chat.sanitize import line
+
+_LONGEST_PATH = 4096
+_SOURCES: dict[Source | str, str] = {
+    "built in": "comes with r1chat",
+    "hub": "the Hub's cache",
+    "lm studio": "LM Studio",
+    "ollama": "Ollama",
+    "folder": "a file",
+    "": "on the Hub, not on this machine",
+}
+
+
+class Origin(Protocol):
+    """Where a model comes from: a model on this machine, or one of a repository's variants."""
+
+    @property
+    def ref(self) -> str:
+        """What names it."""
+
+    @property
+    def repo(self) -> str:
+        """Owner and name; empty if nobody knows."""
+
+    @property
+    def commit(self) -> str:
+        """Of the repository; empty if nobody knows."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of all its files."""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """A model, described. All texts are fit to be shown."""
+
+    name: str
+    ref: str
+    arch: str
+    quant: str
+    size: int
+    """Bytes of all its files."""
+    files: int
+    parameters: int | None
+    context: int
+    """Tokens it was made for; 0 if it does not say."""
+    layers: int
+    """0 if unknown."""
+    kv_bytes: int
+    """Bytes of an F16 cache that a token of context takes; 0 if unknown."""
+    tokenizer: str
+    vocabulary: int
+    """Tokens; 0 if unknown."""
+    template: str
+    """How a conversation is framed, in words."""
+    thinks: bool
+    licence: str
+    """As the catalogue knows it, or else as the file or the Hub says it; empty if nobody does."""
+    source: str
+    """Where it lies, in words."""
+    repo: str
+    commit: str
+    path: str
+    """Empty if it is not on this machine."""
+    problem: str
+    """Why it cannot be used."""
+
+    def lines(self) -> list[tuple[str, str]]:
+        """Labels and values for people; what is unknown is left out."""
+        words = f", {self.vocabulary:,} tokens" if self.vocabulary else ""
+        pairs = (
+            ("model", self.name),
+            ("reference", self.ref),
+            ("problem", self.problem),
+            ("architecture", self.arch),
+            ("quant", self.quant),
+            ("parameters", _counted(self.parameters)),
+            ("context", f"{self.context:,} tokens" if self.context else ""),
+            ("layers", str(self.layers or "")),
+            ("KV cache", f"{self.kv_bytes / 1024:,.1f} KiB a token" if self.kv_bytes else ""),
+            ("tokenizer", self.tokenizer + words if self.tokenizer else ""),
+            ("chat template", self.template),
+            ("thinks", "yes" if self.thinks else "no"),
+            ("licence", self.licence),
+            ("size", _bytes(self.size) + f" in {self.files} files" * (self.files > 1)),
+            ("source", self.source),
+            ("repository", self.repo + (f" at {self.commit[:12]}" if self.commit else "")),
+            ("path", self.path),
+        )
+        return [(label, value) for label, value in pairs if value]
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it under the names of its attributes."""
+        return asdict(self)
+
+
+def about(model: Path | LocalModel) -> About:
+    """Describes a model on this machine, which takes up to a tenth of a second.
+
+    Raises:
+        ModelError: If its file cannot be read. One line.
+    """
+    header = read_header(model if isinstance(model, Path) else model.path)
+    if isinstance(model, Path):
+        model = model_of(header)
+    return replace(
+        about_header(header, model),
+        name=model.name,
+        source=_SOURCES[model.source],
+        path=line(str(model.path), _LONGEST_PATH),
+        problem=model.problem,
+    )
+
+
+def about_header(header: Header, origin: Origin | None = None, *, licence: str = "") -> About:
+    """Describes a model by its header alone, e.g. one that is still on the Hub.
+
+    Args:
+        header: The header; the rest of the file may be out of reach.
+        origin: Where it comes from.
+        licence: As the Hub says it.
+    """
+    facts = facts_of(header)
+    kind = _kind(header)
+    repo = origin.repo if origin else ""
+    shape = facts.shape
+    return About(
+        name=facts.name,
+        ref=line(origin.ref, _LONGEST_PATH) if origin else "",
+        arch=facts.arch,
+        quant=facts.quant,
+        size=origin.size if origin else facts.size,
+        files=max(len(header.shards), min(header.split_count, MAX_SHARDS)),
+        parameters=_parameters(header),
+        context=facts.context,
+        layers=shape.layers if shape else 0,
+        kv_bytes=shape.cache_per_token if shape else 0,
+        tokenizer=shown(header.tokenizer_model or "", 40),
+        vocabulary=_vocabulary(header),
+        template=_words(kind, header.chat_template or ""),
+        thinks=kind.thinks,
+        licence=_licence(header, repo, licence),
+        source=_SOURCES[""],
+        repo=line(repo),
+        commit=line(origin.commit) if origin else "",
+        path="",
+        problem=refusal(header),
+    )
+
+
+def _kind(header: Header) -> Kind:
+    has, template = markers(header), header.chat_template
+    kind = kind_of(has, template)
+    if kind.framing != "template":
+        return kind
+    # Only a template needs them, and to find them takes a walk through the vocabulary.
+    bos = _token(header, "tokenizer.ggml.bos_token_id")
+    eos = _token(header, "tokenizer.ggml.eos_token_id")
+    return tried(has, template, bos=bos, eos=eos)
+
+
+def _token(header: Header, key: str) -> str:
+    """The text of the token whose number stands under a key."""
+    tokens, number = header.metadata.get("tokenizer.ggml.tokens"), header.integer(key)
+    if not isinstance(tokens, Array) or number is None or not 0 <= number < tokens.count:
+        return ""
+    try:
+        return next(islice(tokens.strings(), number, None), "")
+    except (ModelError, OSError):
+        return ""
+
+
+def _words(kind: Kind, template: str) -> str:
+    own = "its own, ChatML" if CHATML_START in template else "its own"
+    words = {
+        "r1": "R1's, built in",
+        "template": own,
+        "chatml": "ChatML's, built in",
+        "transcript": '"User:" and "Assistant:"',
+        "plain": "none: it goes on with the text that it is given",
+    }[kind.framing]
+    return line(f"{words}; its own cannot be used: {kind.why}" if kind.why else words)
+
+
+def _parameters(header: Header) -> int | None:
+    if header.split_count > len(header.shards):
+        return None  # the other files have more
+    return header.parameters if 0 < header.parameters < MOST else None
+
+
+def _vocabulary(header: Header) -> int:
+    tokens = header.metadata.get("tokenizer.ggml.tokens")
+    return tokens.count if isinstance(tokens, Array) else 0
+
+
+def _licence(header: Header, repo: str, listed: str) -> str:
+    for distill in distills():
+        if repo in distill.repos:
+            return line(", ".join(distill.licences))
+    return shown(listed or header.license or "", 80)
+
+
+def _bytes(number: int) -> str:
+    return f"{number / 1e9:,.2f} GB" if number >= 1e9 else f"{number / 1e6:,.1f} MB"  # noqa: PLR2004
+
+
+def _counted(number: int | None) -> str:
+    if not number:
+        return ""
+    for size, unit in ((10**9, "B"), (10**6, "M"), (10**3, "K")):
+        if number >= size:
+            return f"{number / size:.2f} {unit}"
+    return str(number)

@@ -1,0 +1,100 @@
+"""Models that Ollama has fetched, used where they lie.
+
+A manifest `manifests/<host>/<namespace>/<model>/<tag>` lists the parts of a model by their
+SHA-256; the part with the weights is a GGUF file, `blobs/sha256-<hex>`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from r1chat.hub.places import Place, files, small_text
+from r1chat.sanitize import line
+
+SERVICE = Path("/usr/share/ollama/.ollama/models")
+"""Where Ollama keeps models if it runs as a service, as its installer for Linux sets it up."""
+_WEIGHTS = "application/vnd.ollama.image.model"
+_ADAPTER = "application/vnd.ollama.image.adapter"
+_DIGEST = re.compile(r"sha256[:-]([0-9a-f]{64})")
+_LONGEST_MANIFEST = 1 << 20
+_PARTS = 4
+"""Of a manifest's path: host, namespace, model, tag."""
+
+
+def stores() -> list[Path]:
+    """Where Ollama may keep models, whether the folders exist or not."""
+    found = []
+    configured = os.environ.get("OLLAMA_MODELS", "").strip().strip("\"'")
+    try:
+        store = Path(configured) if configured else Path.home() / ".ollama" / "models"
+    except RuntimeError:  # nobody knows where home is
+        store = Path()
+    if store.is_absolute():
+        found.append(store)
+    if sys.platform == "linux" and store != SERVICE:
+        found.append(SERVICE)
+    return found
+
+
+def models() -> Iterator[Place]:
+    """The weights of Ollama's models, those that r1chat can use as they are first."""
+    found = [place for store in stores() for place in _in(store)]
+    # The same weights with and without an adapter are the same file, and the first name counts.
+    return iter(sorted(found, key=lambda place: bool(place.problem)))
+
+
+def _in(store: Path) -> Iterator[Place]:
+    manifests = store / "manifests"
+    for path in files(manifests, depth=_PARTS - 1):
+        parts = path.relative_to(manifests).parts
+        if len(parts) == _PARTS:
+            yield from _model(store, _name(*parts), _layers(path))
+
+
+def _name(host: str, namespace: str, model: str, tag: str) -> str:
+    """A model's name as one types it for Ollama."""
+    shown = f"{model}:{tag}"
+    if (host, namespace) != ("registry.ollama.ai", "library"):
+        shown = f"{namespace}/{shown}"
+    return line(shown if host == "registry.ollama.ai" else f"{host}/{shown}", 120)
+
+
+def _layers(manifest: Path) -> dict[str, list[str]]:
+    """The digests in a manifest by the kind of the part, those left out that are none."""
+    found: dict[str, list[str]] = {}
+    try:
+        content = json.loads(small_text(manifest, _LONGEST_MANIFEST) or "{}")
+    except (ValueError, RecursionError):
+        return found
+    layers = content.get("layers") if isinstance(content, dict) else None
+    for layer in layers if isinstance(layers, list) else ():
+        kind, digest = (
+            (layer.get("mediaType"), layer.get("digest")) if isinstance(layer, dict) else (0, 0)
+        )
+        if isinstance(kind, str) and isinstance(digest, str) and _DIGEST.fullmatch(digest):
+            found.setdefault(kind, []).append(digest[-64:])
+    return found
+
+
+def _model(store: Path, name: str, layers: dict[str, list[str]]) -> Iterator[Place]:
+    for digest in layers.get(_WEIGHTS, ()):
+        path = store / "blobs" / f"sha256-{digest}"
+        problem = ""
+        if _ADAPTER in layers:
+            problem = "has a LoRA adapter, which r1chat cannot put on"
+        elif _leads_away(path):
+            problem = "leads out of Ollama's folder"
+        yield Place(path, "ollama", name=name, problem=problem)
+
+
+def _leads_away(blob: Path) -> bool:
+    # The folder of blobs as a whole may well lie on another disk.
+    try:
+        return blob.resolve().parent != blob.parent.resolve()
+    except (OSError, RuntimeError):
+        return True
