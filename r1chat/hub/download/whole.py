@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import httpx2
 
 _FOLLOW_S = 0.25
+_LET_GO_S = 5.0
 _CHANGES = 3
 """Times that the Hub may change its mind about a file."""
 _ORPHAN_S = 7 * 24 * 3600.0
@@ -162,6 +163,28 @@ class _Download:
                 return now
         msg = f"{line(file.path)} is not in {file.repo} any more"
         raise ModelError(msg)
+
+
+def fetched(variant: Variant) -> int:
+    """How many bytes of a model are here, whole files and unfinished ones."""
+    return variant.size - sum(map(_missing, variant.files))
+
+
+def forget(variant: Variant) -> None:
+    """Deletes what is here of a model's unfinished files, unless somebody is fetching them.
+
+    It gives a download that has just been stopped the time to let go.
+    """
+    for file in variant.files:
+        folder = layout.place(file)
+        deadline = time.monotonic() + _LET_GO_S
+        ours = False
+        while not ours and folder.part(file.etag).exists() and time.monotonic() < deadline:
+            with contextlib.suppress(OSError), owned(folder.lock(file.etag)) as ours:
+                if ours:
+                    parts.discard(folder.part(file.etag))
+            if not ours:
+                time.sleep(_FOLLOW_S)
 
 
 def sweep(wanted: tuple[RemoteFile, ...]) -> None:
