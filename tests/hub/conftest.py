@@ -22,6 +22,8 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
         monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hf" / "hub"))
         monkeypatch.setenv("HF_HUB_DISABLE_TELEMETRY", "1")
         monkeypatch.setenv("HF_HUB_DISABLE_XET", "1")
+        # Nothing here is encrypted, and reading the system's certificates takes a while.
+        monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
         yield running
         if "huggingface_hub" in sys.modules:
             # It keeps its connections open for the next request.

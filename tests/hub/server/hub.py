@@ -124,7 +124,7 @@ class Origin(ThreadingHTTPServer):
         self.hub = hub
         self._connections: set[socket.socket] = set()
         self._lock = threading.Lock()
-        self._thread = threading.Thread(target=self.serve_forever, args=(0.05,))
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.02,))
         super().__init__(address, handler)
 
     def server_bind(self) -> None:
@@ -198,12 +198,9 @@ class Handler(BaseHTTPRequestHandler):
         hub.faults.spoil(request, answer)
         request.status = 0 if answer.dropped else answer.status
         hub.requests.append(request)
-        wire = Wire(self.connection, hub.closing)
-        try:
-            wire.send(answer, body=request.method != "HEAD")
-        finally:
-            request.sent = wire.sent
-            self.close_connection = self.close_connection or not wire.keep
+        wire = Wire(self.connection, request, hub.closing)
+        wire.send(answer, body=request.method != "HEAD")
+        self.close_connection = self.close_connection or not wire.keep
 
     def _choose(self, call: Call) -> Answer:
         request = call.request

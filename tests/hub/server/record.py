@@ -22,7 +22,8 @@ class Request:
         authorized: Whether it brought an Authorization header.
         user: Whose token that holds.
         status: The answer's.
-        sent: Bytes of the body that went out, see `wire.Wire`. Set when the answer has ended.
+        sent: Bytes of the body that went out so far; of a connection that broke, only those that
+            the other side's system has acknowledged.
         faults: The names of the faults that met it.
     """
 

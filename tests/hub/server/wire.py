@@ -12,6 +12,7 @@ from threading import Event
 
 from tests.hub.server.answer import Answer
 from tests.hub.server.content import STEP, OnDisk
+from tests.hub.server.record import Request
 
 NO_LINGER = struct.pack("ii", 1, 0)
 DRAIN_S = 5.0
@@ -22,19 +23,18 @@ class Wire:
 
     Args:
         connection: To the client.
+        request: The record of what was asked; `sent` is counted there while it goes out.
         closing: Set when the Hub ends; every wait ends with it.
 
     Attributes:
         keep: Whether the connection can be used for another answer.
-        sent: Bytes of the body that went out; of a connection that broke, only those that the
-            other side's system has acknowledged.
     """
 
-    def __init__(self, connection: socket.socket, closing: Event) -> None:
+    def __init__(self, connection: socket.socket, request: Request, closing: Event) -> None:
         self.connection = connection
+        self.request = request
         self.closing = closing
         self.keep = True
-        self.sent = 0
 
     def send(self, answer: Answer, *, body: bool) -> None:
         """Sends an answer, all of it or its head alone.
@@ -101,7 +101,7 @@ class Wire:
             data = memoryview(answer.body.read(at, min(at + step, stop)))
             while data:
                 count = self.connection.send(data)
-                self.sent += count
+                self.request.sent += count
                 data = data[count:]
             if answer.rate is not None:
                 due = begun + (min(at + step, stop) - start) / answer.rate
@@ -114,7 +114,7 @@ class Wire:
                     self.connection.fileno(), file.fileno(), start, min(stop - start, 1 << 24)
                 )
                 start += count
-                self.sent += count
+                self.request.sent += count
 
     def _reset(self) -> None:
         """Cuts the connection the hard way, once all that was sent before has arrived."""
@@ -128,7 +128,7 @@ class Wire:
         self.keep = False
 
     def _forget_unheard(self) -> None:
-        self.sent -= min(waiting(self.connection), self.sent)
+        self.request.sent -= min(waiting(self.connection), self.request.sent)
 
 
 def waiting(connection: socket.socket) -> int:
