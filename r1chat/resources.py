@@ -19,6 +19,7 @@ from pathlib import Path
 _PROC = Path("/proc")
 _GROUPS = Path("/sys/fs/cgroup")
 _PATIENCE_S = 2.0
+_RESERVED = 512 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +143,17 @@ def _cached(folder: Path, prefix: str) -> int:
 
 
 def _address_space() -> int | None:
-    """What is left of the address space where it has a limit (``ulimit -v``)."""
+    """What may be taken where the address space has a limit (``ulimit -v``), else None.
+
+    Less than what is left: threads and llama.cpp reserve much that they never write to.
+    """
     import resource
 
     most, _ = resource.getrlimit(resource.RLIMIT_AS)
     pages = _text(_PROC / "self" / "statm").split()
     if most == resource.RLIM_INFINITY or not pages:
         return None
-    return most - int(pages[0]) * resource.getpagesize()
+    return most - int(pages[0]) * resource.getpagesize() - _RESERVED
 
 
 def _mac() -> Memory | None:

@@ -97,7 +97,7 @@ def choose_context(header: Header, wanted: int | None, available: int | None) ->
     Raises:
         ModelError: If what the user asked for does not fit into the memory.
     """
-    shape, weights = Shape.of(header), header.weights_bytes
+    shape, weights = Shape.of(header), header.size  # mapped as a whole
     if wanted is None:
         found = shortened(shape, weights, available)
     else:

@@ -20,7 +20,11 @@ BATCH = 512
 
 _MIB = 1 << 20
 _GIB = 1 << 30
-_F16 = 2
+_F16, _F32 = 2, 4
+_PROGRAM = 64 * _MIB
+_PER_WORD = 320
+_WIDTHS = 24
+"""Widths of a layer that are kept of each token of a batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +139,35 @@ def shortened(shape: Shape, weights: int, available: int | None) -> Needs:
     return found
 
 
+def untouched(shape: Shape) -> int:
+    """Bytes of buffers that llama.cpp reserves and never writes to: logits of a whole batch.
+
+    We ask for those of its last token only, so that in the main memory they cost nothing. A GPU
+    gives memory by what is reserved.
+    """
+    return BATCH * shape.vocabulary * _F32
+
+
 def _buffers(shape: Shape, tokens: int) -> int:
-    """Bytes that llama.cpp needs beside weights and cache."""
-    del tokens
-    return 64 * _MIB + 4 * BATCH * (shape.vocabulary + 16 * shape.hidden)
+    """Bytes that a process needs beside weights and cache.
+
+    Found with llama.cpp of 2026-10 as r1chat runs it (batches of 512 tokens, flash attention, F16
+    cache), by what was resident before and after each step; `scripts/bench_fit` checks the sum:
+
+    - the program: 40 MiB with the app's screen, and some to breathe;
+    - the vocabulary: 46 MiB for Qwen's 151,936 tokens and their merges;
+    - the layers' values of one batch, in F32: 72 MiB for 1536 values a token, of which the three
+      matrices of the feed-forward part are most. They are up to six times as wide as the layer;
+    - the mask of the attention: two bytes for each token of the batch and of the context.
+
+    A model without flash attention needs a score for each head instead of the last one. Where
+    llama.cpp repacks weights for the processor (it does for AVX2 and ARM, not for AMX, where r1chat
+    forbids it), the copies are counted and the mapped originals are not: once they are copied,
+    nobody reads them, and the system takes their memory back when it needs it. Until then a
+    process manager shows up to twice the weights.
+    """
+    values = _F32 * _WIDTHS * shape.hidden
+    return _PROGRAM + _PER_WORD * shape.vocabulary + BATCH * (values + _F16 * tokens)
 
 
 def gib(size: float) -> str:

@@ -16,7 +16,9 @@ import os
 import platform
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from r1chat import paths
@@ -27,10 +29,12 @@ _LEAST_ALL = 256 * _MIB
 """Read in all; the caches of a desktop's processor hold less."""
 _LEAST_EACH = 32 * _MIB
 """Read by a thread; servers have larger caches, and more cores."""
+_PIECE = 2 * _MIB
+"""Timed at once, less than a millisecond: few pieces then meet a switch to another process."""
 _SHARE = 1 / 8
 """Of the free memory that the measurement may take."""
-_SECONDS = 0.04
-"""Of reading, and of copying, after everything was written once."""
+_FEWEST = 4
+"""Pieces that a thread must read for its figure to mean anything."""
 _FILL = 1
 
 
@@ -70,12 +74,12 @@ def measured_now(threads: int) -> float | None:
     size = max(_LEAST_ALL // threads, _LEAST_EACH)
     if free is not None:
         size = min(size, int(free * _SHARE) // threads)
-    size = size // 2 & -4096
-    if size < _MIB:
+    pieces = size // _PIECE
+    if pieces < _FEWEST:
         return None
     try:
         library = ctypes.CDLL("msvcrt" if os.name == "nt" else None)
-        readers = [_Reader(library, size) for _ in range(threads)]
+        readers = [_Reader(library, pieces) for _ in range(threads)]
     except (OSError, AttributeError, MemoryError):
         return None
     start = threading.Barrier(threads)
@@ -93,40 +97,37 @@ class _Reader:
 
     Args:
         library: The C library.
-        size: Bytes of each of its two pieces of memory.
+        pieces: How much memory of its own it reads.
     """
 
-    def __init__(self, library: Any, size: int) -> None:  # noqa: ANN401  (made at run time)
+    def __init__(self, library: Any, pieces: int) -> None:  # noqa: ANN401  (made at run time)
         self._find = library.memchr
         self._find.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t)
         self._find.restype = ctypes.c_void_p
-        self._size = size
-        self._memory = ctypes.create_string_buffer(2 * size)
+        self._memory = ctypes.create_string_buffer(pieces * _PIECE)
         self.rates: tuple[float, ...] = ()
         """Bytes a second, by reading and by copying."""
 
     def run(self, start: threading.Barrier) -> None:
         """Reads and copies, both at the same time as the other threads."""
-        whole, half = 2 * self._size, ctypes.addressof(self._memory)
+        begin, size = ctypes.addressof(self._memory), len(self._memory)
         # Memory that was never written is one and the same page of zeros.
-        ctypes.memset(half, _FILL, whole)
+        ctypes.memset(begin, _FILL, size)
+        half = _PIECE // 2
         start.wait()
-        read = self._best(lambda: self._find(half, 0, whole))
+        read = self._rate(lambda at: self._find(begin + at, 0, _PIECE))
         start.wait()
-        copied = self._best(lambda: ctypes.memmove(half, half + self._size, self._size))
+        copied = self._rate(lambda at: ctypes.memmove(begin + at, begin + at + half, half))
         self.rates = (read, copied)
 
-    def _best(self, pass_over: Any) -> float:  # noqa: ANN401  (a call of either function)
-        """The best rate of several passes: whoever else is busy only makes it slower."""
-        ends = time.perf_counter() + _SECONDS
-        fastest = math.inf
-        while True:
+    def _rate(self, pass_over: Callable[[int], object]) -> float:
+        """The typical rate: pieces in which others had the processor do not count."""
+        times = []
+        for at in range(0, len(self._memory), _PIECE):
             began = time.perf_counter()
-            pass_over()
-            now = time.perf_counter()
-            fastest = min(fastest, now - began)
-            if now >= ends:
-                return 2 * self._size / fastest
+            pass_over(at)
+            times.append(time.perf_counter() - began)
+        return _PIECE / median(times)
 
 
 def _name() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import platform
 import shutil
 import sys
 from collections.abc import Collection, Iterator
@@ -36,12 +37,12 @@ class Machine:
 
     Attributes:
         ram_total: Bytes of memory, or what a container is allowed; 0 where nobody knows.
-        ram_free: Bytes that can be taken without swapping. On Apple silicon this is the GPU's
-            memory too.
+        ram_free: Bytes that can be taken without swapping.
         gpus: GPUs that the installed llama.cpp can use.
         disk_free: Bytes free where downloads go; 0 where nobody knows.
         bandwidth: Bytes a second that are read from memory; None if unknown.
         threads: Threads that the engine uses for single tokens.
+        unified: Whether a GPU computes in the main memory, as on Apple silicon.
     """
 
     ram_total: int
@@ -50,6 +51,7 @@ class Machine:
     disk_free: int = 0
     bandwidth: float | None = None
     threads: int = 1
+    unified: bool = False
 
     @property
     def gpu_free(self) -> int:
@@ -81,6 +83,7 @@ def this_machine(
         disk_free=disk_free(folder or hub_cache()),
         bandwidth=bandwidth(measure=measure),
         threads=default_threads(),
+        unified=sys.platform == "darwin" and platform.machine() == "arm64",
     )
 
 

@@ -9,6 +9,7 @@ import argparse
 import json
 import random
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ MIB = 1 << 20
 CONTEXTS = (2048, 8192, 32768)
 BAR = 0.1
 WRITTEN = 48
+FILLED = 0.85
+"""Of the context, by the longest prompt."""
 WORDS_PER_TOKEN = 0.33
 """A number of two digits and a space are about three tokens."""
 
@@ -38,15 +41,13 @@ def resident() -> dict[str, int]:
     """Bytes of this process that are in memory, by kind."""
     rows = Path("/proc/self/status").read_text("ascii").splitlines()
     fields = dict(row.partition(":")[::2] for row in rows)
-    names = ("VmRSS", "RssAnon", "RssFile", "VmHWM")
+    names = ("VmRSS", "RssAnon", "RssFile")
     return {name: int(fields[name].split()[0]) * 1024 for name in names}
 
 
-def inside(model: str, context: int, prompt: int) -> None:
+def inside(model: str, context: int, prompt: int, threads: int | None) -> None:
     """Loads and asks; prints what this process takes as JSON."""
-    before = resident()
-    engine = load(model, ctx=context)
-    loaded = resident()
+    engine = load(model, ctx=context, threads=threads)
     rng = random.Random(7)
     text = " ".join(str(rng.randrange(10, 100)) for _ in range(int(prompt * WORDS_PER_TOKEN)))
     request = Request(
@@ -58,9 +59,7 @@ def inside(model: str, context: int, prompt: int) -> None:
     *_, reply = engine.stream(request, Control())
     assert isinstance(reply, Reply)
     found = {
-        "before": before,
-        "loaded": loaded,
-        "asked": resident(),
+        "resident": resident(),
         "prompt": reply.receipt.prompt_tokens,
         "tokens_per_s": reply.receipt.tokens_per_s,
     }
@@ -68,10 +67,12 @@ def inside(model: str, context: int, prompt: int) -> None:
     print(json.dumps(found))
 
 
-def measured(model: Path, context: int, prompt: int) -> dict[str, Any]:
+def measured(model: Path, context: int, prompt: int, threads: int | None) -> dict[str, Any]:
     """The same in a child process."""
     command = [sys.executable, __file__, "--model", str(model), "--inside", str(context)]
-    done = children.run([*command, "--prompt", str(prompt)])
+    command += ["--prompt", str(prompt)]
+    command += ["--threads", str(threads)] if threads else []
+    done = children.run(command)
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 
@@ -84,21 +85,25 @@ def main() -> None:
     parser.add_argument(
         "--prompt", type=int, default=600, help="tokens to read; 0 fills the context (minutes)"
     )
+    parser.add_argument("--threads", type=int, help="by default as many as r1chat takes")
     parser.add_argument("--inside", type=int, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.inside:
-        inside(args.model, args.inside, args.prompt)
+        inside(args.model, args.inside, args.prompt, args.threads)
         return
     model = Path(args.model or speed_model.ensure(llama_source.CACHE.parent / "speed-1.5b.gguf"))
     header = gguf.read_header(model)
     shape = shape_of(header)
     machine = this_machine(model.parent)
+    if args.threads:
+        machine = replace(machine, threads=args.threads)
     rows, speeds = [], []
     for context in args.ctx:
-        found = measured(model, context, args.prompt or int(context * 0.85) - WRITTEN)
-        sizes = {name: size / MIB for name, size in found["asked"].items()}
+        prompt = args.prompt or int(context * FILLED)
+        found = measured(model, context, prompt, args.threads)
+        sizes = {name: size / MIB for name, size in found["resident"].items()}
         need = needs(shape, header.size, context)
-        ratio = need.total / found["asked"]["VmRSS"]
+        ratio = need.total / found["resident"]["VmRSS"]
         parts = (need.weights, need.cache, need.buffers, need.total)
         rows.append(
             [

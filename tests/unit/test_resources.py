@@ -150,7 +150,7 @@ def test_a_limit_of_the_address_space_counts(run_python):
         "-c",
         "import resource\n"
         "from r1chat import resources\n"
-        "resource.setrlimit(resource.RLIMIT_AS, (1 << 30, -1))\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (3 << 29, -1))\n"
         "print(resources.available_memory())",
     )
     assert done.returncode == 0, done.stderr
