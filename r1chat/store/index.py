@@ -17,6 +17,8 @@ BATCH = 16
 """Replies that are taken into the index in one transaction."""
 _VERSION = "1"
 """Another one has the index made anew; it is to be changed with `prepared` and the table."""
+_QUICKLY_TIDIED = 8192
+"""Pages of a file."""
 _TABLE = """
 CREATE VIRTUAL TABLE search USING fts5(
     question, answer, thought,
@@ -27,6 +29,7 @@ CREATE VIRTUAL TABLE search USING fts5(
 _GLUE = "\ue000"
 """Joins two words to one of the index's: a letter to FTS5 that no text has."""
 _PIECE = re.compile(r"[^\W_]+")
+_GAP = re.compile(r"[\W_]+")
 _JOINED = re.compile(r"[^\W_]+(?:(?:[^\w\s]|_)+[^\W_]+)+")
 _WORDLESS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 """Scripts without spaces between their words."""
@@ -77,9 +80,11 @@ def prepared(text: str) -> str:
     if not text.isascii():
         text = unicodedata.normalize("NFC", text)
     pairs = [pair for joined in _JOINED.findall(text) for pair in _glued(_PIECE.findall(joined))]
+    # What a word is must not depend on the Unicode of this SQLite.
+    words = _GAP.sub(" ", text)
     if not text.isascii():
-        text = _RUN.sub(lambda run: f" {' '.join(_signs(run[0]))} ", text)
-    return f"{text} {' '.join(pairs)}" if pairs else text
+        words = _RUN.sub(lambda run: f" {' '.join(_signs(run[0]))} ", words)
+    return f"{words} {' '.join(pairs)}" if pairs else words
 
 
 def terms(word: str) -> list[str]:
@@ -127,6 +132,16 @@ def catch_up(connection: sqlite3.Connection) -> bool:
         )
         connection.execute("UPDATE replies SET indexed = 1 WHERE key = ?", (row["key"],))
     return len(rows) == BATCH
+
+
+def tidy(connection: sqlite3.Connection) -> None:
+    """Takes the words of what was forgotten out of the file, where that does not take long.
+
+    In a large index they go as it is merged in the course of time.
+    """
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    if pages <= _QUICKLY_TIDIED and available(connection):
+        connection.execute("INSERT INTO search (search) VALUES ('optimize')")
 
 
 def forget(connection: sqlite3.Connection, key: int) -> None:

@@ -73,18 +73,20 @@ def _summary(row: sqlite3.Row) -> Summary:
     )
 
 
-def load(connection: sqlite3.Connection, name: str) -> Loaded | None:
-    """A conversation, deleted or not; None where there is none of this id."""
-    # One transaction, so that what another process writes meanwhile is seen whole or not at all.
+def load_at_once(connection: sqlite3.Connection, name: str) -> Loaded | None:
+    """As `load`; what another process writes meanwhile is seen whole or not at all."""
     connection.execute("BEGIN")
     try:
-        row = connection.execute(f"{_SUMMARY} WHERE id = ?", (name,)).fetchone()
-        return None if row is None else _load(connection, row)
+        return load(connection, name)
     finally:
         connection.execute("COMMIT")
 
 
-def _load(connection: sqlite3.Connection, row: sqlite3.Row) -> Loaded:
+def load(connection: sqlite3.Connection, name: str) -> Loaded | None:
+    """A conversation, deleted or not; None where there is none of this id."""
+    row = connection.execute(f"{_SUMMARY} WHERE id = ?", (name,)).fetchone()
+    if row is None:
+        return None
     summary = _summary(row)
     conversation = Conversation(summary.id)
     _grow(connection, row, conversation)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from r1chat.attachments import Attachment
 from r1chat.conversation import Act, Node, Origin, Turn
@@ -211,8 +211,10 @@ def delete(connection: sqlite3.Connection, name: str, when: float | None) -> Non
     connection.execute("UPDATE conversations SET deleted_at = ? WHERE id = ?", (when, name))
 
 
-def purge(connection: sqlite3.Connection, keys: Iterable[Key]) -> None:
+def purge(connection: sqlite3.Connection, keys: Sequence[Key]) -> None:
     """Takes conversations out of the file."""
+    if not keys:
+        return
     for key in keys:
         replies = connection.execute(
             "SELECT replies.key FROM replies JOIN turns ON turns.key = turn WHERE conversation = ?",
@@ -224,12 +226,16 @@ def purge(connection: sqlite3.Connection, keys: Iterable[Key]) -> None:
     _drop_loose_texts(connection)
 
 
-def purge_deleted(connection: sqlite3.Connection, before: float) -> None:
-    """Takes out what was deleted before a time."""
+def purge_deleted(connection: sqlite3.Connection, before: float) -> bool:
+    """Takes out what was deleted before a time.
+
+    Returns:
+        Whether there was anything.
+    """
     found = connection.execute("SELECT key FROM conversations WHERE deleted_at < ?", (before,))
     keys = [key for (key,) in found.fetchall()]
-    if keys:
-        purge(connection, keys)
+    purge(connection, keys)
+    return bool(keys)
 
 
 def purge_one(connection: sqlite3.Connection, name: str) -> None:

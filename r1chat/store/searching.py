@@ -86,11 +86,16 @@ def search(
     if not query.words:
         return []
     if index.available(connection):
-        found = connection.execute(
-            f"{_INDEXED} LIMIT ? OFFSET ?", (query.match(thoughts=thoughts), limit, offset)
-        )
+        sought = (query.match(thoughts=thoughts), limit, offset)
         patterns = query.patterns()
-        return [_hit(row, patterns, thoughts=thoughts) for row in found]
+        try:
+            found = connection.execute(f"{_INDEXED} LIMIT ? OFFSET ?", sought).fetchall()
+        except sqlite3.OperationalError as error:
+            # A letter that this SQLite does not know parts a word, and the index has no phrases.
+            if "phrase" not in str(error):
+                raise
+        else:
+            return [_hit(row, patterns, thoughts=thoughts) for row in found]
     return list(_look_through(connection, query, thoughts=thoughts, limit=limit, offset=offset))
 
 

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from r1chat import paths
-from r1chat.conversation import Conversation, Node, new_id
+from r1chat.conversation import new_id
 from r1chat.errors import R1ChatError
 from r1chat.recording import Asked
 from r1chat.sanitize import line
-from r1chat.store import index, reading, repair, saving, searching
+from r1chat.store import copying, index, reading, repair, saving, searching
 from r1chat.store.database import Database, Identity, identity, in_memory
 from r1chat.store.schema import ForeignFileError, NewerHistoryError
 from r1chat.store.streaming import StoredRecording
@@ -57,7 +57,7 @@ class Store:
         self._repairs = 0
         self._indexing = False
         self._chores: deque[Callable[[sqlite3.Connection], object]] = deque(
-            [self._make_index, saving.settle, _purge_old]
+            [self._make_index, saving.settle, self._purge_old]
         )
         self._recovery: repair.Recovery | None = None
         self._writer = Writer(
@@ -147,7 +147,7 @@ class Store:
 
     def purge(self, conversation: str) -> None:
         """Takes a conversation out of the file at once and for good."""
-        self._put(partial(saving.purge_one, name=conversation))
+        self._put(partial(self._purge, name=conversation))
 
     def choose(self, node: str) -> None:
         """Makes the conversation go through a node."""
@@ -178,37 +178,23 @@ class Store:
                 for each in (loaded.conversation.id, *(n.id for n in loaded.conversation.nodes()))
                 if reading.known(connection, each)
             }
-        conversation = _copied(loaded.conversation, taken)
+        conversation = copying.copied(loaded.conversation, taken)
         self._put(partial(saving.insert, loaded=replace(loaded, conversation=conversation)))
         return conversation.id
 
-    def duplicate(self, conversation: str, node: str | None = None) -> str | None:
-        """Copies a conversation.
+    def duplicate(self, conversation: str, node: str | None = None) -> str:
+        """Copies a conversation, if it is there.
 
         Args:
             conversation: Its id.
             node: The id of the node with which the copy ends; None copies the whole tree.
 
         Returns:
-            The copy's id; None where there is no such conversation or node.
-
-        Raises:
-            R1ChatError: If the history cannot be read.
+            The copy's id.
         """
-        loaded = self.load(conversation)
-        if loaded is None:
-            return None
-        tree = loaded.conversation
-        if node is not None:
-            end = next((each for each in tree.nodes() if each.id == node), None)
-            if end is None:
-                return None
-            tree = _way_to(end)
-        now = time.time()
-        summary = replace(loaded.summary, created=now, updated=now, pinned=False, deleted=None)
-        copy = _copied(tree, {each.id for each in tree.nodes()})
-        copy.id = new_id()
-        return self.add(replace(loaded, summary=summary, conversation=copy))
+        copy = new_id()
+        self._put(partial(copying.duplicate, name=conversation, end=node, copy=copy))
+        return copy
 
     # -- reading: from any thread --
 
@@ -233,7 +219,7 @@ class Store:
         Raises:
             R1ChatError: If the history cannot be read.
         """
-        return self._read(partial(reading.load, name=conversation))
+        return self._read(partial(reading.load_at_once, name=conversation))
 
     def last(self) -> str | None:
         """The id of the conversation that was changed last.
@@ -394,6 +380,14 @@ class Store:
         with database.transaction() as connection:
             return index.catch_up(connection)
 
+    def _purge(self, connection: sqlite3.Connection, name: str) -> None:
+        saving.purge_one(connection, name)
+        self._chores.append(index.tidy)
+
+    def _purge_old(self, connection: sqlite3.Connection) -> None:
+        if saving.purge_deleted(connection, time.time() - KEPT_DAYS * _DAY_S):
+            self._chores.append(index.tidy)
+
     def _make_index(self, connection: sqlite3.Connection) -> None:
         self._indexing = index.make(connection)
         if not self._indexing:
@@ -409,42 +403,5 @@ def _sound(path: Path) -> Database:
     return database
 
 
-def _purge_old(connection: sqlite3.Connection) -> None:
-    saving.purge_deleted(connection, time.time() - KEPT_DAYS * _DAY_S)
-
-
 def _nothing(_: sqlite3.Connection) -> None:
     pass
-
-
-def _copied(conversation: Conversation, taken: set[str]) -> Conversation:
-    """The same tree; names that are taken are replaced by new ones."""
-
-    def name(old: str) -> str:
-        return new_id() if old in taken else old
-
-    copy = Conversation(name(conversation.id))
-    waiting = [(conversation.root, copy.root)]
-    while waiting:
-        node, made = waiting.pop()
-        waiting += [
-            (child, copy.add(child.turn, made, name(child.id)))
-            for child in node.children
-            if child.turn is not None
-        ]
-        made.chosen = node.chosen
-    return copy
-
-
-def _way_to(end: Node) -> Conversation:
-    """The conversation that ends with a node, without what branches off."""
-    path: list[Node] = []
-    node: Node | None = end
-    while node is not None:
-        path.append(node)
-        node = node.parent
-    conversation = Conversation()
-    for each in reversed(path):
-        if each.turn is not None:
-            conversation.add(each.turn, name=each.id)
-    return conversation

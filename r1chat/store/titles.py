@@ -9,8 +9,10 @@ from r1chat.sanitize import line
 LONGEST = 60
 """Characters of a title."""
 _SHORTEST = 12
-"""A first sentence below this many characters ("Hi!") is no title where more follows."""
-_MARKS = re.compile(r"^(?:[#>*+\-\s]+|\d{1,3}[.)]\s+)|[`*_]{1,3}(?=\S)|(?<=\S)[`*_]{1,3}(?=\s|$)")
+"""A first sentence below this many bytes ("Hi!") is no title where more follows."""
+_MARKS = re.compile(
+    r"^(?:[#>*+\-\s]+|\d{1,3}[.)]\s+)|(?<!\w)[`*_]{1,3}(?=\S)|(?<=\S)[`*_]{1,3}(?!\w)"
+)
 _SENTENCE = re.compile(r"(?<=[.!?…])\s+|(?<=[。！？])")
 _MUCH = 4096
 
@@ -29,7 +31,7 @@ def title_of(question: str) -> str:
     end = 0
     for part in _SENTENCE.split(text):
         end = text.index(part, end) + len(part)
-        if end >= _SHORTEST:
+        if len(text[:end].encode()) >= _SHORTEST:
             break
     return _cut(text[:end])
 
