@@ -17,7 +17,6 @@ from r1chat.errors import R1ChatError
 from r1chat.interrupts import Interrupted
 
 _TO_COME = {
-    "models": "find, download, verify and remove models",
     "history": "list, search and export conversations",
     "eval": "measure a model against a file of questions",
 }
@@ -122,6 +121,10 @@ def _run(verb: str, args: argparse.Namespace, console: Console) -> int:
         from r1chat import doctor
 
         return doctor.main(args)
+    if verb == "models":
+        from r1chat.commands import models
+
+        return models.run(args, console)
     if verb == "serve":
         from r1chat.commands import serve
 
@@ -153,10 +156,13 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("-V", "--version", action="version", version=f"r1chat {__version__}")
     top.add_argument("--verbose", action="store_true", help="show the log on stderr too")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", title="verbs", parser_class=_Parser)
-    from r1chat.commands import options
+    from r1chat.commands import models_options, options
 
     options.add_app(top)
     options.add_ask(_verb(verbs, "ask", "answer one question", epilog=_EPILOG))
+    models_options.add_models(
+        _verb(verbs, "models", "find, fetch, verify and remove models", epilog=_EPILOG)
+    )
     options.add_doctor(_verb(verbs, "doctor", "say what works on this machine and what does not"))
     options.add_settings(_verb(verbs, "settings", "show or change what is set for good"))
     options.add_serve(_verb(verbs, "serve", "the app in a browser"))

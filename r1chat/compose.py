@@ -6,26 +6,30 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from r1chat.errors import EngineError, ModelError
+from r1chat.errors import EngineError, MissingModel, ModelError
 from r1chat.sanitize import line
 
 if TYPE_CHECKING:
     from r1chat.engine.base import Engine
 
 TINY = "tiny"
-_ACCEPTED = 'a model is "tiny" (built in) or the path of a .gguf file'
+_ACCEPTED = (
+    'a model is "tiny" (built in), a distill such as "r1:7b", "owner/repo:QUANT" on the Hub, or '
+    "the path of a .gguf file"
+)
 
 
 def resolve(ref: str) -> Path:
-    """The file that a model reference means.
+    """The file on this machine that a model reference means. Nothing is fetched.
 
     Args:
-        ref: ``tiny``, or the path of a GGUF file.
+        ref: ``tiny``, the path of a GGUF file, a reference to the Hub, or ``ollama:NAME``.
 
     Raises:
+        MissingModel: If it is on the Hub, but not on this machine.
         ModelError: If there is none.
+        UsageError: If it is malformed.
     """
-    shown = line(ref)
     if ref == TINY:
         path = Path(__file__).parent / "models" / "tiny.gguf"
         if not path.is_file():
@@ -35,6 +39,12 @@ def resolve(ref: str) -> Path:
     if not ref.strip():
         message = f"no model named; {_ACCEPTED}"
         raise ModelError(message)
+    return _file(ref) or _from_store(ref)
+
+
+def _file(ref: str) -> Path | None:
+    """The file of that name; None where a reference to the Hub may be meant."""
+    shown = line(ref)
     try:
         path = Path(ref).expanduser()
         if path.is_dir():
@@ -46,17 +56,36 @@ def resolve(ref: str) -> Path:
         # RuntimeError: no home folder for "~". ValueError: a NUL in the name.
         message = f"cannot use the model {shown}: {line(str(error))}"
         raise ModelError(message) from None
-    if ref.startswith(("/", "./", "../", "~", "\\")) or ref.lower().endswith(".gguf"):
+    return None
+
+
+def _from_store(ref: str) -> Path:
+    """The file in one of the stores that several programs share."""
+    from r1chat.hub import cache, ollama, reference
+
+    shown = line(ref)
+    if ref.startswith(ollama.PREFIX):
+        path = ollama.find(ref)
+        if path is None:
+            message = f"Ollama has no such model: {shown}; `r1chat models list` shows what is here"
+            raise ModelError(message)
+        return path
+    wanted = reference.parse(ref)
+    if wanted is None and (_is_path(ref) or ref.lower().endswith(".gguf")):
         message = f"no such model file: {shown}"
         raise ModelError(message)
-    if ref.startswith("r1:") or "/" in ref:
-        message = (
-            f"{shown} would have to be downloaded, which comes with `r1chat models` and is not "
-            "built yet; give the path of a .gguf file"
-        )
+    if wanted is None:
+        message = f"no such model: {shown!r}; {_ACCEPTED}"
         raise ModelError(message)
-    message = f"no such model: {shown!r}; {_ACCEPTED}"
-    raise ModelError(message)
+    path = cache.cached(wanted)
+    if path is None:
+        message = f"{shown} is not on this machine; fetch it with: r1chat models pull {wanted}"
+        raise MissingModel(message, str(wanted))
+    return path
+
+
+def _is_path(ref: str) -> bool:
+    return ref.startswith(("/", ".", "~", "\\"))
 
 
 def load(
@@ -70,7 +99,7 @@ def load(
     """Loads a model.
 
     Args:
-        ref: ``tiny``, or the path of a GGUF file.
+        ref: What `resolve` takes.
         ctx: Tokens of context; by default what the model was made for, as far as it fits.
         threads: Threads to compute with; by default measured.
         gpu_layers: Layers on the GPU; -1 is all of them, and None leaves it to the engine.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -96,6 +97,8 @@ class Console:
             now = self._clock()
             if self._since is None:
                 self._since = now
+            # A line that wraps could not be taken away again.
+            text = line(text, max(1, shutil.get_terminal_size().columns - 1))
             if not self.tty or now - self._since < PATIENCE_S or text == self._progress:
                 return
             self._erase()

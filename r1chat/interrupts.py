@@ -1,7 +1,7 @@
 """Signals that ask the program to stop.
 
-The first one stops the reply that is being written, or the download, so that what there is of it can
-be kept; where nothing is under way it ends the program. A second one, or half a second without
+The first one stops the reply that is being written, or the download, so that what there is of it
+can be kept; where nothing is under way it ends the program. A second one, or half a second without
 an end, forces it.
 """
 

@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Generator
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 from r1chat import compose, logs
@@ -15,7 +16,7 @@ from r1chat.commands import stdin
 from r1chat.commands.exits import ExitCode
 from r1chat.console import Console
 from r1chat.engine.base import Engine, Sampling
-from r1chat.errors import EngineError, UsageError
+from r1chat.errors import EngineError, MissingModel, UsageError
 from r1chat.events import EndedBy, Event, Loading, Notice, Reply
 from r1chat.interrupts import Interrupts
 from r1chat.output import JsonLinesWriter, JsonWriter, Out, TextWriter, Thoughts, Writer
@@ -26,7 +27,7 @@ from r1chat.settings import Settings
 
 _DEFAULT_MODEL = (
     "no model configured: using the built-in tiny model, a toy for arithmetic; "
-    "-m FILE.gguf takes another"
+    "`r1chat models list` shows what this machine can run"
 )
 _NO_ANSWER: dict[EndedBy, str] = {
     "context": "the context ({context} tokens) was full while it thought; "
@@ -99,7 +100,7 @@ class _Ask:
         writer = self._writer(question)
         if fault is not None:
             writer.event(Notice(fault))
-        with closing(self._load(writer)) as engine:
+        with closing(self._load(writer, interrupts)) as engine:
             session = Session(engine, system=args.system, prepare=False)
             control = Control(budget)
             interrupts.control = control
@@ -160,20 +161,27 @@ class _Ask:
         # The setting is a matter of taste at a terminal; a script's stderr stays clean.
         return "show" if self._console.tty and self._settings.thoughts != "hide" else "hide"
 
-    def _load(self, writer: Writer) -> Engine:
+    def _load(self, writer: Writer, interrupts: Interrupts) -> Engine:
         ref = self._either("model")
         if ref is None:
             ref = compose.TINY
             writer.event(Notice(_DEFAULT_MODEL))
         progress = _Progress(writer)
+        load = partial(
+            compose.load,
+            ref,
+            ctx=self._either("ctx"),
+            threads=self._either("threads"),
+            gpu_layers=self._either("gpu_layers"),
+            on_progress=progress,
+        )
         try:
-            return compose.load(
-                ref,
-                ctx=self._either("ctx"),
-                threads=self._either("threads"),
-                gpu_layers=self._either("gpu_layers"),
-                on_progress=progress,
-            )
+            return load()
+        except MissingModel as missing:
+            from r1chat.commands.fetch import offer
+
+            offer(missing, self._console, interrupts)
+            return load()
         finally:
             self._console.end_progress()
             progress.check()

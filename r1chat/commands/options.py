@@ -12,6 +12,10 @@ from r1chat.reasoning.budget import Budget
 
 _MOST_SECONDS = 7 * 24 * 3600.0
 _LAST_PORT = 65535
+_MODEL = (
+    '"tiny" (built in), a distill ("r1:7b"), "owner/repo:QUANT" on the Hub, or the path of a .gguf '
+    "file; `r1chat models` lists and fetches them"
+)
 # llama.cpp takes the largest 32-bit number as "any seed".
 _LARGEST_SEED = 2**32 - 2
 
@@ -99,7 +103,7 @@ def add_ask(parser: argparse.ArgumentParser) -> None:
 def _add_model(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("model")
     add = group.add_argument
-    add("-m", "--model", metavar="REF", help='"tiny" (built in) or the path of a .gguf file')
+    add("-m", "--model", metavar="REF", help=_MODEL)
     add(
         "--ctx",
         metavar="N",
@@ -257,9 +261,7 @@ def add_serve(parser: argparse.ArgumentParser) -> None:
         default=8000,
         help="default: 8000; 0 takes any that is free",
     )
-    parser.add_argument(
-        "-m", "--model", metavar="REF", help='"tiny" (built in) or the path of a .gguf file'
-    )
+    parser.add_argument("-m", "--model", metavar="REF", help=_MODEL)
 
 
 def _host(text: str) -> str:

@@ -14,7 +14,7 @@ from r1chat.hub.layout import RepoFolder, hub_cache
 from r1chat.hub.names import good_commit, good_path, good_repo
 from r1chat.hub.places import files, shards
 from r1chat.hub.reference import MAIN, HubRef
-from r1chat.hub.remote import Listing, RemoteFile
+from r1chat.hub.values import Listing, RemoteFile
 from r1chat.hub.variants import Variant, find
 from r1chat.sanitize import line
 

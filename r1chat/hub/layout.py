@@ -22,7 +22,7 @@ from pathlib import Path
 
 from r1chat.errors import ModelError
 from r1chat.hub.names import good_commit, good_path, good_repo, good_revision
-from r1chat.hub.remote import RemoteFile
+from r1chat.hub.values import RemoteFile
 from r1chat.sanitize import line
 
 PART = ".r1chat.incomplete"

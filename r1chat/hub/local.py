@@ -33,7 +33,8 @@ class LocalModel:
     """A model on this machine. Its texts are fit to be shown; its path is as it is."""
 
     ref: str
-    """What names it: "tiny", "owner/repo:QUANT", "owner/repo/file.gguf", or its path."""
+    """What names it: "tiny", "owner/repo:QUANT", "owner/repo/file.gguf", "ollama:NAME:TAG", or its
+    path."""
     path: Path
     """Absolute; the first of its files where it is split."""
     name: str
@@ -159,6 +160,8 @@ def _named(found: list[tuple[Place, LocalModel]]) -> list[LocalModel]:
     def ref(place: Place, model: LocalModel) -> str:
         if place.source == "built in":
             return TINY
+        if place.source == "ollama":
+            return ollama.PREFIX + place.name
         if place.source != "hub":
             return model.ref
         quant = quant_of(place.file)

@@ -41,6 +41,21 @@ def stores() -> list[Path]:
     return found
 
 
+PREFIX = "ollama:"
+"""Stands before the name of such a model in a reference."""
+
+
+def find(ref: str) -> Path | None:
+    """The weights that a reference such as "ollama:deepseek-r1:7b" means.
+
+    Without a tag it is the one called "latest", as for Ollama itself.
+    """
+    name = ref.removeprefix(PREFIX)
+    if ":" not in name.rpartition("/")[2]:
+        name += ":latest"
+    return next((place.path for place in models() if place.name == name), None)
+
+
 def models() -> Iterator[Place]:
     """The weights of Ollama's models, those that r1chat can use as they are first."""
     found = [place for store in stores() for place in _in(store)]

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from r1chat.compose import resolve
+from r1chat.errors import ModelError
 from r1chat.hub import ollama
 from r1chat.hub.local import local_models
 from tests.hub.layouts import a_model, in_ollama, move_in
@@ -36,11 +38,23 @@ def test_a_model_is_found_by_its_manifest_and_named_as_ollama_names_it(store, we
     blob = in_ollama(store, weights)
     (model,) = found()
     assert model.path == blob
-    assert model.ref == str(blob)
+    assert model.ref == "ollama:deepseek-r1:7b"
+    assert resolve(model.ref) == blob
     assert model.name == "deepseek-r1:7b"
     assert (model.arch, model.quant, model.context) == ("llama", "F32", 512)
     assert model.size == len(weights)
     assert model.problem == ""
+
+
+def test_a_name_without_a_tag_means_the_latest(store, weights):
+    name = ("registry.ollama.ai", "library", "deepseek-r1", "latest")
+    blob = in_ollama(store, weights, name)
+    assert resolve("ollama:deepseek-r1") == blob
+
+
+def test_a_model_that_ollama_has_not_is_named_in_the_error(store):
+    with pytest.raises(ModelError, match="Ollama has no such model: ollama:nothing"):
+        resolve("ollama:nothing")
 
 
 def test_names_leave_out_what_ollama_takes_for_granted(store, tmp_path):

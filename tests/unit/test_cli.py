@@ -279,7 +279,7 @@ def test_what_is_to_come_says_so(run, option):
     assert err.count("\n") == 1
 
 
-@pytest.mark.parametrize("verb", ["models", "history", "eval"])
+@pytest.mark.parametrize("verb", ["history", "eval"])
 def test_verbs_to_come_say_so(run, verb):
     code, out, err = run(verb, "anything", "--at-all")
     assert (code, out) == (2, "")

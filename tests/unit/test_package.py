@@ -31,6 +31,10 @@ def contents(wheel):
         return {entry.filename: entry.file_size for entry in archive.infolist()}
 
 
+def test_the_catalogue_of_models_is_inside(contents):
+    assert contents["r1chat/hub/catalogue.json"] > 0
+
+
 def test_the_built_in_model_and_its_card_are_inside(contents):
     assert 0 < contents["r1chat/models/tiny.gguf"] <= 5 * 1024 * 1024
     cards = [name for name in contents if name.startswith("r1chat/models/tiny") and ".md" in name]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
 from r1chat.hub.download.faults import Broken, Worthless, as_broken
 from r1chat.hub.download.part import Part, Span
-from r1chat.hub.remote import Location, RemoteFile
+from r1chat.hub.values import Location, RemoteFile
 
 if TYPE_CHECKING:
     import httpx2

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from r1chat.hub.download.part import read_journal
 from r1chat.hub.layout import PART, place
-from r1chat.hub.remote import RemoteFile
+from r1chat.hub.values import RemoteFile
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock

@@ -20,7 +20,8 @@ from r1chat.hub.download.part import Part
 from r1chat.hub.download.patience import Patience
 from r1chat.hub.download.progress import Progress, Reporter
 from r1chat.hub.download.transfer import Transfer
-from r1chat.hub.remote import FileChanged, Listing, RemoteFile
+from r1chat.hub.refusals import FileChanged
+from r1chat.hub.values import Listing, RemoteFile
 from r1chat.hub.variants import Variant
 from r1chat.sanitize import line
 

@@ -1,0 +1,230 @@
+"""Fetches a model for the command line: which one, whether it fits, and how far it is."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from r1chat.console import Console, is_terminal
+from r1chat.errors import DownloadCancelled, MissingModel, ModelError
+from r1chat.interrupts import Interrupted, Interrupts
+from r1chat.sanitize import line
+
+if TYPE_CHECKING:
+    from r1chat.hub.download import Progress
+    from r1chat.hub.fit import Fit, Shape
+    from r1chat.hub.machine import Machine
+    from r1chat.hub.reference import HubRef
+    from r1chat.hub.remote import Remote
+    from r1chat.hub.variants import Variant
+
+_GB = 1e9
+_MB = 1e6
+_MINUTE = 60
+_HOUR = 3600
+_STATES = {
+    "starting": "asking the Hub",
+    "following": "another r1chat fetches it",
+    "checking": "checking",
+    "paused": "paused",
+}
+
+
+def offer(missing: MissingModel, console: Console, interrupts: Interrupts) -> Path:
+    """Asks whether a model that is not here is to be fetched, and fetches it.
+
+    Raises:
+        MissingModel: If nobody is there to be asked, or the answer is no.
+        NetworkError: If the Hub cannot be reached.
+        ModelError: If it has no such model.
+    """
+    from r1chat.hub.reference import parse
+
+    ref = parse(missing.ref)
+    if ref is None or not (console.tty and is_terminal(sys.stdin)):
+        raise missing
+    fetcher = Fetcher(console, interrupts)
+    variant, _ = fetcher.choose(ref)
+    if not confirmed(console, f"{_described(variant)} is not on this machine. Fetch it?"):
+        raise missing
+    return fetcher.fetch(variant)
+
+
+def confirmed(console: Console, question: str, *, usually: bool = True) -> bool:
+    """Asks on the terminal. The end of the input means no."""
+    console.ask(f"{question} [{'Y/n' if usually else 'y/N'}] ")
+    answer = sys.stdin.readline()
+    if not answer:
+        console.fresh_line()
+        return False
+    return answer.strip().lower() in ({"", "y", "yes"} if usually else {"y", "yes"})
+
+
+class Fetcher:
+    """Fetches models and shows how far it is.
+
+    Args:
+        console: Standard error.
+        interrupts: The signals; the first one stops a download, which keeps what it has.
+        context: Tokens of context to reckon with; by default what r1chat would take.
+    """
+
+    def __init__(
+        self, console: Console, interrupts: Interrupts, *, context: int | None = None
+    ) -> None:
+        from r1chat.hub.machine import this_machine
+        from r1chat.hub.remote import Remote
+
+        self._console = console
+        self._interrupts = interrupts
+        self._context = context
+        self._shape: Shape | None = None
+        self.remote: Remote = Remote()
+        self.machine: Machine = this_machine()
+        if self.remote.notice:
+            console.note(self.remote.notice)
+
+    def choose(self, ref: HubRef) -> tuple[Variant, Fit]:
+        """Finds what a reference means, of several quants the best that fits.
+
+        Raises:
+            NetworkError: If the Hub cannot be reached.
+            ModelError: If it has no such model.
+        """
+        from r1chat.hub import variants
+        from r1chat.hub.fit import best
+
+        self._console.progress("r1chat: looking at the Hub")
+        try:
+            found = variants.find(
+                self.remote,
+                ref,
+                lambda several: (
+                    best(several, self.shape(several[0], ref), self.machine) or several[0]
+                ),
+            )
+            return found, self.fit(found, ref)
+        finally:
+            self._console.end_progress()
+
+    def fit(self, variant: Variant, ref: HubRef) -> Fit:
+        """How a model fits into this machine.
+
+        Raises:
+            NetworkError: If its header has to be read and the Hub cannot be reached.
+        """
+        from r1chat.hub import fit
+
+        return fit.fit(self.shape(variant, ref), variant.size, self.machine, self._context)
+
+    def shape(self, variant: Variant, ref: HubRef) -> Shape:
+        """What a model is made of: as the catalogue knows it, else read off the file's beginning.
+
+        Raises:
+            NetworkError: If the Hub cannot be reached.
+            ModelError: If the file is no GGUF.
+        """
+        from r1chat.hub import catalogue, fit
+
+        known = catalogue.get(ref.distill) if ref.distill else None
+        if known is not None:
+            return fit.shape_of(known)
+        if self._shape is None:
+            self._shape = fit.shape_of(self.remote.header(variant.files[0]))
+        return self._shape
+
+    def check(self, variant: Variant, fits: Fit, *, sure: bool) -> None:
+        """Warns of a model that is tight, and asks before one that does not fit.
+
+        Args:
+            variant: What is to be fetched.
+            fits: How it fits.
+            sure: Whether the user wants it all the same.
+
+        Raises:
+            ModelError: If it does not fit and nobody wants it all the same.
+        """
+        if fits.mark == "tight":
+            self._console.note(f"{variant.name} is a tight fit: {fits.arithmetic}")
+        if fits.mark != "no" or sure:
+            return
+        text = f"{variant.name} does not fit into this machine: {fits.arithmetic}"
+        if not (self._console.tty and is_terminal(sys.stdin)):
+            message = f"{text}; --yes fetches it all the same, a smaller --ctx needs less"
+            raise ModelError(message)
+        self._console.note(text)
+        if not confirmed(self._console, "Fetch it all the same?", usually=False):
+            message = f"{variant.name} was not fetched"
+            raise ModelError(message)
+
+    def fetch(self, variant: Variant) -> Path:
+        """Downloads and verifies a model.
+
+        Returns:
+            Its file; of a split model the first.
+
+        Raises:
+            NetworkError: If it cannot be fetched; what was fetched is kept.
+            ModelError: If what came is not what the Hub promised.
+            Interrupted: If a signal stopped it.
+        """
+        from r1chat.hub.download import Control, download
+
+        control = Control()
+        self._interrupts.control = control
+        self._console.aside(f"fetching {_described(variant)}")
+        try:
+            path = download(variant, self.remote, control=control, on_progress=self._show(variant))
+        except DownloadCancelled:
+            if self._interrupts.signum is None:
+                raise
+            self._console.end_progress()
+            self._console.aside("stopped; the same command goes on from here")
+            raise Interrupted(self._interrupts.signum) from None
+        finally:
+            self._interrupts.control = None
+            self._console.end_progress()
+        return path
+
+    def _show(self, variant: Variant) -> Callable[[Progress], None]:
+        def show(progress: Progress) -> None:
+            self._console.progress(f"{line(variant.name, 40)}  {described(progress)}")
+
+        return show
+
+
+def _described(variant: Variant) -> str:
+    return f"{line(variant.name, 60)}, {gigabytes(variant.size)} from {line(variant.repo, 100)}"
+
+
+def described(progress: Progress) -> str:
+    """How far a download is, in words."""
+    share = progress.done / progress.total if progress.total else 0.0
+    parts = [f"{int(share * 100)} % of {gigabytes(progress.total)}"]
+    if progress.rate:
+        parts.append(f"{progress.rate / _MB:.1f} MB/s")
+    if progress.left_s is not None:
+        parts.append(f"{span(progress.left_s)} left")
+    if progress.state == "waiting" and progress.wait_s is not None:
+        parts = [parts[0], f"trying again in {progress.wait_s:.0f} s"]
+    elif progress.state in _STATES:
+        parts = [parts[0], _STATES[progress.state]]
+    if progress.note:
+        parts.append(line(progress.note, 60))
+    return " · ".join(parts)
+
+
+def gigabytes(size: int) -> str:
+    """A file's size as the Hub shows it, in powers of ten."""
+    return f"{size / _GB:.2f} GB" if size >= _GB / 10 else f"{size / _MB:.1f} MB"
+
+
+def span(seconds: float) -> str:
+    """A time to come, roughly."""
+    if seconds < _MINUTE:
+        return f"{seconds:.0f} s"
+    if seconds < _HOUR:
+        return f"{int(seconds / _MINUTE)} min {int(seconds % _MINUTE)} s"
+    return f"{int(seconds / _HOUR)} h {int(seconds % _HOUR / _MINUTE)} min"

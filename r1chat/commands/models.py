@@ -1,0 +1,305 @@
+"""`r1chat models`: finds, fetches, verifies and removes models."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from r1chat import compose, logs
+from r1chat.commands.columns import columns, pairs
+from r1chat.commands.exits import ExitCode
+from r1chat.commands.fetch import Fetcher, confirmed, gigabytes
+from r1chat.console import Console, is_terminal
+from r1chat.errors import DownloadCancelled, ModelError, UsageError
+from r1chat.interrupts import Interrupted, Interrupts
+from r1chat.output import Out
+from r1chat.sanitize import line
+
+if TYPE_CHECKING:
+    from r1chat.hub.catalogue import Distill
+    from r1chat.hub.fit import Fit
+    from r1chat.hub.local import LocalModel
+
+_WORDS = {"fits": "fits", "tight": "tight", "no": "does not fit"}
+_LIST_HINT = 'fetch one with: r1chat models pull r1:7b · use it with: r1chat ask -m r1:7b "…"'
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Does what the action says.
+
+    Args:
+        args: What `models_options.add_models` defines.
+        console: Standard error.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        R1ChatError: If it fails.
+        Interrupted: If a signal came.
+    """
+    actions = {
+        "list": _list,
+        "search": _search,
+        "pull": _pull,
+        "show": _show,
+        "verify": _verify,
+        "rm": _remove,
+    }
+    with Interrupts() as interrupts:
+        logs.start(console.log if args.verbose else None)
+        return actions[args.action](args, console, interrupts)
+
+
+def _list(args: argparse.Namespace, console: Console, interrupts: Interrupts) -> int:
+    del console, interrupts
+    from r1chat.hub import local
+
+    here = local.local_models()
+    offers = _offers(here, args.ctx)
+    out = Out(sys.stdout)
+    if args.format == "json":
+        found = [{**asdict(model), "path": str(model.path)} for model in here]
+        could = [_as_json(distill, quant, fits) for distill, quant, fits in offers]
+        _write_json(out, {"schema": 1, "models": found, "distills": could})
+        return ExitCode.ANSWERED
+    rows = [_local_row(model) for model in here]
+    out.write(
+        columns(("model", "quant", "size", "context", "from", ""), rows, right="size context")
+    )
+    if offers:
+        out.write("\nR1 distills to fetch, and what this machine makes of them:\n")
+        head = ("model", "quant", "size", "", "tok/s", "AIME", "MATH")
+        rows = [_offer_row(*each) for each in offers]
+        out.write(columns(head, rows, right="size tok/s AIME MATH"))
+        if out.tty:
+            out.write(f"\n{_LIST_HINT}\n")
+    return ExitCode.ANSWERED
+
+
+def _local_row(model: LocalModel) -> tuple[str, ...]:
+    note = model.problem or ("" if model.thinks else "does not think")
+    context = f"{model.context:,}" if model.context else ""
+    return (model.ref, model.quant, gigabytes(model.size), context, model.source, note)
+
+
+def _offers(here: list[LocalModel], context: int | None) -> list[tuple[Distill, str, Fit]]:
+    """The distills that are not here, each in the quant that suits this machine best."""
+    from r1chat.hub import catalogue, fit
+    from r1chat.hub.machine import this_machine
+
+    machine = this_machine()
+    repos = {model.repo for model in here}
+    offers = []
+    for distill in catalogue.distills():
+        if not repos.intersection(distill.repos):
+            quant, fits = fit.best_of(distill, machine, context)
+            offers.append((distill, quant, fits))
+    return offers
+
+
+def _offer_row(distill: Distill, quant: str, fits: Fit) -> tuple[str, ...]:
+    scores = distill.scores
+    return (
+        distill.name,
+        quant,
+        gigabytes(distill.sizes[quant]),
+        _WORDS[fits.mark],
+        "" if fits.tokens_per_s is None else f"{fits.tokens_per_s:.1f}",
+        "" if scores.aime_pass1 is None else f"{scores.aime_pass1:g}",
+        "" if scores.math500 is None else f"{scores.math500:g}",
+    )
+
+
+def _as_json(distill: Distill, quant: str, fits: Fit) -> dict[str, Any]:
+    return {
+        "ref": distill.name,
+        "title": distill.title,
+        "repos": distill.repos,
+        "licences": distill.licences,
+        "context": distill.context,
+        "scores": distill.scores.model_dump(),
+        "quant": quant,
+        "size": distill.sizes[quant],
+        "fit": asdict(fits),
+    }
+
+
+def _search(args: argparse.Namespace, console: Console, interrupts: Interrupts) -> int:
+    del interrupts
+    from r1chat.hub.remote import Remote
+
+    console.progress("r1chat: searching the Hub")
+    try:
+        found = Remote().search(args.text, limit=args.limit)
+    finally:
+        console.end_progress()
+    out = Out(sys.stdout)
+    if args.format == "json":
+        _write_json(out, {"schema": 1, "found": [asdict(each) for each in found]})
+        return ExitCode.ANSWERED
+    if not found:
+        console.note(f"no GGUF repository on the Hub is called anything like {line(args.text)!r}")
+        return ExitCode.FAILED
+    rows = [
+        (
+            each.repo,
+            each.arch,
+            f"{each.parameters / 1e9:.1f}B" if each.parameters else "",
+            f"{each.downloads:,}",
+            each.updated,
+            "gated" if each.gated else "",
+        )
+        for each in found
+    ]
+    head = ("repository", "architecture", "size", "downloads", "updated", "")
+    out.write(columns(head, rows, right="size downloads"))
+    return ExitCode.ANSWERED
+
+
+def _pull(args: argparse.Namespace, console: Console, interrupts: Interrupts) -> int:
+    from r1chat.hub.reference import parse
+
+    ref = parse(args.ref)
+    if ref is None:
+        message = f"{line(args.ref)!r} is nothing to fetch; {_FETCHABLE}"
+        raise UsageError(message)
+    if args.revision is not None:
+        ref = replace(ref, revision=_revision(args.revision))
+    fetcher = Fetcher(console, interrupts, context=args.ctx)
+    variant, fits = fetcher.choose(ref)
+    fetcher.check(variant, fits, sure=args.yes)
+    path = fetcher.fetch(variant)
+    console.aside(f"verified; use it with: r1chat ask -m {ref}")
+    Out(sys.stdout).write(f"{path}\n")
+    return ExitCode.ANSWERED
+
+
+_FETCHABLE = 'name a distill ("r1:7b") or a repository of the Hub ("owner/repo:Q4_K_M")'
+
+
+def _revision(text: str) -> str:
+    from r1chat.hub.names import good_revision
+
+    if not good_revision(text):
+        message = f"--revision: {line(text)!r} is no branch, tag or commit"
+        raise UsageError(message)
+    return text
+
+
+def _show(args: argparse.Namespace, console: Console, interrupts: Interrupts) -> int:
+    from r1chat.hub.about import about, about_header
+    from r1chat.hub.reference import parse
+
+    ref = parse(args.ref)
+    model = _here(args.ref)
+    if model is not None:
+        shown = about(model)
+        extra: list[tuple[str, str]] = []
+    elif ref is not None:
+        fetcher = Fetcher(console, interrupts, context=args.ctx)
+        variant, fits = fetcher.choose(ref)
+        shown = about_header(fetcher.remote.header(variant.files[0]), variant)
+        extra = [("fit", f"{_WORDS[fits.mark]}: {fits.arithmetic}")]
+        if fits.tokens_per_s is not None:
+            extra.append(("expected", f"{fits.tokens_per_s:.1f} tokens/s"))
+        extra.append(("here", f"no; r1chat models pull {ref}"))
+    else:
+        shown = about(compose.resolve(args.ref))
+        extra = []
+    out = Out(sys.stdout)
+    if args.format == "json":
+        _write_json(out, {"schema": 1, **shown.as_json(), **dict(extra)})
+    else:
+        out.write(pairs([*shown.lines(), *extra]))
+    return ExitCode.ANSWERED
+
+
+def _verify(args: argparse.Namespace, console: Console, interrupts: Interrupts) -> int:
+    from r1chat.hub import local, verify
+    from r1chat.hub.download.control import Control
+
+    models = [_found(ref) for ref in args.refs] or local.local_models()
+    out = Out(sys.stdout)
+    wrong = 0
+    for model in models:
+        control = Control()
+        interrupts.control = control
+        try:
+            result = verify.verify(
+                model,
+                control=control,
+                on_progress=partial(_show_share, console, model.name),
+            )
+        except DownloadCancelled:
+            if interrupts.signum is None:
+                raise
+            raise Interrupted(interrupts.signum) from None
+        finally:
+            interrupts.control = None
+            console.end_progress()
+        wrong += result.ok is False
+        if result.ok is not None or args.refs:
+            out.write(f"{line(model.ref, 500)}: {line(result.verdict, 500)}\n")
+    return ExitCode.MODEL if wrong else ExitCode.ANSWERED
+
+
+def _show_share(console: Console, name: str, done: int, total: int) -> None:
+    console.progress(f"{line(name, 40)}  {int(100 * done / max(1, total))} %")
+
+
+def _remove(args: argparse.Namespace, console: Console, interrupts: Interrupts) -> int:
+    del interrupts
+    from r1chat.hub.removal import obstacle_to, remove
+
+    model = _found(args.ref)
+    if reason := obstacle_to(model):
+        raise ModelError(reason)
+    what = f"{line(model.ref, 200)} ({gigabytes(model.size)}, {line(str(model.path), 300)})"
+    if not args.yes:
+        if not (console.tty and is_terminal(sys.stdin)):
+            message = f"this would remove {what}; --yes removes it without asking"
+            raise UsageError(message)
+        if not confirmed(console, f"Remove {what}?", usually=False):
+            return ExitCode.FAILED
+    console.aside(f"removed; {gigabytes(remove(model))} are free again")
+    return ExitCode.ANSWERED
+
+
+def _here(ref: str) -> LocalModel | None:
+    """The model on this machine that a reference means."""
+    from r1chat.hub import local
+
+    try:
+        path = compose.resolve(ref)
+    except ModelError:
+        return None
+    for model in local.local_models():
+        if model.ref == ref or _same(model.path, path):
+            return model
+    return None
+
+
+def _found(ref: str) -> LocalModel:
+    model = _here(ref)
+    if model is None:
+        compose.resolve(ref)
+        message = f"{line(ref)} is a file of your own, which r1chat does not keep"
+        raise ModelError(message)
+    return model
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
+
+
+def _write_json(out: Out, value: dict[str, Any]) -> None:
+    out.write(json.dumps(value, ensure_ascii=True, indent=2, default=str) + "\n")

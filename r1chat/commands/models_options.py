@@ -1,0 +1,72 @@
+"""The options of `r1chat models`."""
+
+from __future__ import annotations
+
+import argparse
+
+_REF = (
+    'a distill ("r1:7b", "r1:7b-q4_k_m"), any GGUF repository on the Hub ("owner/repo:Q4_K_M", '
+    '"owner/repo/file.gguf") or a path'
+)
+
+
+def add_models(parser: argparse.ArgumentParser) -> None:
+    """Adds what `r1chat models` takes."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", title="actions", required=True)
+
+    def action(name: str, purpose: str) -> argparse.ArgumentParser:
+        return actions.add_parser(
+            name,
+            help=purpose,
+            description=f"{purpose[0].upper()}{purpose[1:]}.",
+            allow_abbrev=False,
+        )
+
+    lister = action("list", "the models on this machine, and the distills that it could run")
+    _add_format(lister)
+    _add_context(lister)
+    searcher = action("search", "find GGUF repositories on the Hugging Face Hub")
+    searcher.add_argument("text", metavar="TEXT", help="words of the repository's name")
+    searcher.add_argument("--limit", metavar="N", type=_count, default=20, help="default: 20")
+    _add_format(searcher)
+    puller = action("pull", "fetch a model; what is there of it already is not fetched again")
+    puller.add_argument("ref", metavar="REF", help=_REF)
+    puller.add_argument("--revision", metavar="REV", help="a branch, tag or commit; default: main")
+    puller.add_argument(
+        "-y", "--yes", action="store_true", help="without asking, even where it does not fit"
+    )
+    _add_context(puller)
+    shower = action("show", "what is known of a model, here or on the Hub")
+    shower.add_argument("ref", metavar="REF", help=_REF)
+    _add_format(shower)
+    _add_context(shower)
+    verifier = action("verify", "hash a model's files again and compare with the Hub's checksums")
+    verifier.add_argument(
+        "refs", metavar="REF", nargs="*", help="default: all that have a checksum"
+    )
+    remover = action("rm", "remove a fetched model; says first what that frees")
+    remover.add_argument("ref", metavar="REF", help=_REF)
+    remover.add_argument("-y", "--yes", action="store_true", help="without asking")
+
+
+def _add_format(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+
+
+def _add_context(parser: argparse.ArgumentParser) -> None:
+    from r1chat.commands.options import whole
+    from r1chat.limits import LIMITS
+
+    limits = LIMITS["ctx"]
+    parser.add_argument(
+        "--ctx",
+        metavar="N",
+        type=whole(int(limits.least), int(limits.most)),
+        help="tokens of context to reckon with; default: what r1chat would take",
+    )
+
+
+def _count(text: str) -> int:
+    from r1chat.commands.options import whole
+
+    return whole(1, 500)(text)

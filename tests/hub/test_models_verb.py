@@ -1,0 +1,199 @@
+"""`r1chat models` and the offer of `r1chat ask`, as processes, against a Hub on this machine."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pexpect
+import pytest
+
+import r1chat
+from tests.hub.server import File, Generated, Hub, Repo, faults
+from tests.program import finish, run, start
+
+TINY = Path(r1chat.__file__).parent / "models" / "tiny.gguf"
+SUM = "What is 44 + 41 + 25?"
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path, monkeypatch):
+    monkeypatch.setenv("R1CHAT_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("OLLAMA_MODELS", raising=False)
+
+
+@pytest.fixture
+def acme(hub: Hub) -> Hub:
+    """A Hub with a model that runs."""
+    hub.add(Repo("acme/Tiny-GGUF", [File("Tiny-F16.gguf", TINY)], tags=("gguf",)))
+    return hub
+
+
+def pulled(*arguments: str) -> Path:
+    code, out, err = run("models", "pull", *arguments)
+    assert code == 0, err
+    return Path(out.rstrip("\n"))
+
+
+def test_a_pulled_model_answers_by_the_name_it_was_pulled_by(acme):
+    path = pulled("acme/Tiny-GGUF:F16")
+    assert path.read_bytes() == TINY.read_bytes()
+    code, out, err = run("ask", "-m", "acme/Tiny-GGUF:F16", "--temperature", "0", SUM)
+    assert (code, "110" in out) == (0, True), err
+
+
+def test_what_is_here_is_not_fetched_again(acme):
+    pulled("acme/Tiny-GGUF:F16")
+    pulled("acme/Tiny-GGUF")
+    # The header is read beforehand, each time.
+    assert acme.requests.sent("cdn") <= TINY.stat().st_size + 2 * (1 << 20)
+
+
+def test_a_model_of_the_hub_that_is_not_here_is_exit_code_3_with_the_command_to_run(acme):
+    code, out, err = run("ask", "-m", "acme/Tiny-GGUF:F16", SUM)
+    assert (code, out) == (3, "")
+    assert err.endswith("fetch it with: r1chat models pull acme/Tiny-GGUF:F16\n")
+
+
+def test_on_a_terminal_ask_offers_to_fetch_the_model_and_then_answers(acme):
+    command = ["-m", "r1chat", "ask", "-m", "acme/Tiny-GGUF", "--temperature", "0", SUM]
+    child = pexpect.spawn(sys.executable, command, encoding="utf-8", timeout=60)
+    child.expect_exact("Fetch it? [Y/n] ")
+    child.send("\r")
+    child.expect_exact(r"\boxed{110}")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+
+
+def test_on_a_terminal_no_means_no(acme):
+    command = ["-m", "r1chat", "ask", "-m", "acme/Tiny-GGUF", SUM]
+    child = pexpect.spawn(sys.executable, command, encoding="utf-8", timeout=60)
+    child.expect_exact("Fetch it? [Y/n] ")
+    child.send("n\r")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 3
+    # The header alone was read, to see whether it fits.
+    assert acme.requests.sent("cdn") <= 1 << 20
+
+
+def test_models_are_listed_with_what_could_be_fetched(acme):
+    pulled("acme/Tiny-GGUF:F16")
+    code, out, _ = run("models", "list", "--format", "json")
+    listed = json.loads(out)
+    assert code == 0
+    assert [model["ref"] for model in listed["models"]] == ["tiny", "acme/Tiny-GGUF:F16"]
+    assert {"r1:1.5b", "r1:70b", "r1:0528-8b"} <= {each["ref"] for each in listed["distills"]}
+    text = run("models", "list")[1]
+    assert "acme/Tiny-GGUF:F16" in text
+    assert "r1:70b" in text
+
+
+def test_show_describes_a_model_before_and_after_it_is_fetched(acme):
+    before = run("models", "show", "acme/Tiny-GGUF:F16")[1]
+    assert "on the Hub, not on this machine" in before
+    assert "fits: " in before
+    pulled("acme/Tiny-GGUF:F16")
+    after = run("models", "show", "acme/Tiny-GGUF:F16")[1]
+    for words in ("qwen2", "1,024 tokens", "R1's, built in", "the Hub's cache"):
+        assert words in after
+
+
+def test_search_finds_repositories(acme):
+    code, out, _ = run("models", "search", "tiny", "--format", "json")
+    assert code == 0
+    assert [each["repo"] for each in json.loads(out)["found"]] == ["acme/Tiny-GGUF"]
+    assert "acme/Tiny-GGUF" in run("models", "search", "tiny")[1]
+
+
+def test_verify_finds_a_flipped_bit(acme):
+    path = pulled("acme/Tiny-GGUF:F16")
+    assert "as published" in run("models", "verify", "acme/Tiny-GGUF:F16")[1]
+    blob = path.resolve()
+    data = bytearray(blob.read_bytes())
+    data[len(data) // 2] ^= 1
+    blob.chmod(0o600)
+    blob.write_bytes(data)
+    code, out, _ = run("models", "verify")
+    assert (code, "damaged" in out) == (3, True)
+
+
+def test_rm_without_a_terminal_wants_to_be_sure(acme):
+    path = pulled("acme/Tiny-GGUF:F16")
+    code, _, err = run("models", "rm", "acme/Tiny-GGUF:F16")
+    assert code == 2
+    assert "--yes" in err
+    assert path.exists()
+    code, _, err = run("models", "rm", "--yes", "acme/Tiny-GGUF:F16")
+    assert (code, err) == (0, "removed; 4.4 MB are free again\n")
+    assert not path.exists()
+
+
+def test_the_built_in_model_is_not_removed():
+    code, _, err = run("models", "rm", "--yes", "tiny")
+    assert code == 3
+    assert "part of r1chat" in err
+
+
+def large(size: int, sha256: str | None = None) -> Generated:
+    """Something that begins as a model does."""
+    return Generated(size, begin=TINY.read_bytes()[: 1 << 20], sha256=sha256)
+
+
+def test_a_model_too_large_for_this_machine_is_refused_without_yes(hub):
+    huge = large(10**13, sha256="a" * 64)
+    hub.add(Repo("acme/Huge-GGUF", [File("Huge-Q4_K_M.gguf", huge)]))
+    code, out, err = run("models", "pull", "acme/Huge-GGUF")
+    assert (code, out) == (3, "")
+    assert "does not fit into this machine" in err
+    assert "--yes" in err
+
+
+@pytest.mark.parametrize(
+    ("ref", "code", "words"),
+    [
+        ("r1:99b", 2, "r1:7b"),
+        ("tiny", 2, "nothing to fetch"),
+        ("acme/None-GGUF", 3, "there is no acme/None-GGUF"),
+        ("acme/Tiny-GGUF:Q4_K_M", 3, "it has F16"),
+        ("acme/Tiny-GGUF@elsewhere:F16", 3, "elsewhere"),
+        ("acme/Closed-GGUF", 5, "accept its licence"),
+    ],
+)
+def test_what_cannot_be_pulled_is_said_in_one_line(acme, ref, code, words):
+    acme.add(Repo("acme/Closed-GGUF", [File("Closed-Q4_K_M.gguf", TINY)], gated="manual"))
+    found, out, err = run("models", "pull", ref)
+    assert (found, out) == (code, "")
+    assert words in err
+    assert err.count("\n") == 1
+
+
+def test_without_a_network_it_is_exit_code_5(monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    code, _, err = run("models", "search", "tiny")
+    assert code == 5
+    assert "HF_HUB_OFFLINE" in err
+
+
+def test_an_interrupted_pull_goes_on_where_it_stopped(hub):
+    size = 60_000_000
+    hub.add(Repo("acme/Large-GGUF", [File("Large-Q4_K_M.gguf", large(size))]))
+    hub.faults.add(faults.Slow(rate=8_000_000), times=None)
+    process = start("models", "pull", "acme/Large-GGUF")
+    while hub.requests.sent("cdn") < 6_000_000:
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    code, out, err = finish(process)
+    assert (code, out) == (130, "")
+    assert "goes on from here" in err
+    hub.faults.clear()
+    pulled("acme/Large-GGUF")
+    # The header is read beforehand, each time.
+    assert hub.requests.sent("cdn") < size + 12_000_000
