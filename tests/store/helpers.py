@@ -56,3 +56,10 @@ def said(turn):
         turn.origin,
         (reply.thought, reply.answer, reply.receipt, reply.final, reply.injected, reply.error),
     )
+
+
+def settle(store):
+    """Waits until all is written and the search knows of it."""
+    assert store.flush(10)
+    while not store.indexed:
+        assert store.flush(10)

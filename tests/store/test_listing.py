@@ -6,7 +6,7 @@ import time
 
 from r1chat.store import SHORT
 from r1chat.store.store import KEPT_DAYS
-from tests.store.helpers import SCRIPT, ask, session, tree
+from tests.store.helpers import SCRIPT, ask, session, settle, tree
 
 
 def talk_about(store, *questions):
@@ -66,16 +66,14 @@ def test_what_was_deleted_long_ago_is_gone_at_the_next_start(store, reopened):
         lambda c: c.execute("UPDATE conversations SET deleted_at = ? WHERE id = ?", (long_ago, old))
     )
     again = reopened()
-    while not again.indexed:
-        again.flush(10)
+    settle(again)
     assert titles(again, deleted=True) == ["newest words"]
 
 
 def test_what_was_purged_is_not_in_the_file_any_more(store, file):
     talk = talk_about(store, "the verysecretword of mine")
     other = talk_about(store, "another question")
-    while not store.indexed:
-        store.flush(10)
+    settle(store)
     assert b"verysecretword" in everything(file)
     store.purge(talk)
     assert [each.id for each in listed(store)] == [other]

@@ -16,7 +16,7 @@ from r1chat.events import ThoughtText as Thought
 from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control
 from r1chat.store import Store
-from tests.store.helpers import SCRIPT, ask, asked, said, session, tree
+from tests.store.helpers import SCRIPT, ask, asked, said, session, settle, tree
 
 
 def test_a_conversation_comes_back_as_it_was(store, reopened):
@@ -131,8 +131,7 @@ def test_a_reply_that_was_never_ended_is_put_together_by_the_next_start(store, r
     recording = store.begin(question)
     recording.take(Thought("unfinishedbusiness", 1))
     again = reopened()
-    while not again.indexed:
-        again.flush(10)
+    settle(again)
     assert again._read(lambda c: c.execute("SELECT status FROM replies").fetchone()[0]) == (
         "interrupted"
     )
@@ -147,16 +146,13 @@ def test_a_reply_whose_writer_still_lives_loses_nothing_to_another_start(store):
     recording.take(Thought("one", 1))
     assert store.flush(10)
     other = Store.open()
-    while not other.indexed:
-        other.flush(10)
+    settle(other)
     recording.take(Thought(" two", 2))
     assert store.flush(10)
     (node,) = other.load(question.conversation).conversation.nodes()
     assert node.turn.reply.thought == "one two"
     recording.take(Reply("one two three", "done", Receipt()))
-    assert store.flush(10)
-    while not store.indexed:
-        store.flush(10)
+    settle(store)
     (node,) = other.load(question.conversation).conversation.nodes()
     assert said(node.turn)[4][:3] == ("one two three", "done", Receipt())
     assert [hit.node for hit in other.search("three", thoughts=True)] == [question.node]
@@ -287,8 +283,7 @@ def test_a_history_in_memory_works_without_a_file(file):
     ask(talk)
     assert store.flush(10)
     assert tree(store.load(talk.conversation.id).conversation.root) == tree(talk.conversation.root)
-    while not store.indexed:
-        store.flush(10)
+    settle(store)
     assert len(store.search("42")) == 1
     assert not store.saves
     store.close()

@@ -8,19 +8,13 @@ from hypothesis import strategies as st
 
 from r1chat.events import Receipt, Reply
 from r1chat.store import Store, index
-from tests.store.helpers import asked
+from tests.store.helpers import asked, settle
 
 
 def save(store, question, answer="", thought=""):
     made = asked(question)
     store.begin(made).take(Reply(thought, answer, Receipt()))
     return made.node
-
-
-def settle(store):
-    store.flush(10)
-    while not store.indexed:
-        store.flush(10)
 
 
 def found(store, text, **options):
