@@ -11,6 +11,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from r1chat import settings
+from r1chat.settings import Settings
 from tests import browser, program
 from tests.factory import write_model
 
@@ -139,6 +141,7 @@ def test_a_question_is_answered_in_a_browser(tmp_path):
 @needs_chromium
 def test_the_answer_is_called_for_in_a_browser_by_the_key_that_the_footer_names(tmp_path):
     model = write_model(tmp_path / "endless.gguf", context=32768)
+    settings.save(Settings(max_answer=40))
 
     async def steer(address):
         async with browser.opened(address, tmp_path / "profile") as tab:
@@ -150,8 +153,7 @@ def test_the_answer_is_called_for_in_a_browser_by_the_key_that_the_footer_names(
             assert "alt+m Think more" in shown
             await tab.press("a", alt=True)
             await tab.until("ended by you")
-            await tab.press("Escape", code=27)
-            await tab.until("stopped")
+            await tab.until("answer cut at its limit")
             await tab.press("m", alt=True)
             return await tab.until("2/2")
 
