@@ -153,9 +153,10 @@ def test_the_answer_is_called_for_in_a_browser_by_the_key_that_the_footer_names(
             assert "alt+m Think more" in shown
             await tab.press("a", alt=True)
             await tab.until("ended by you")
-            await tab.until("answer cut at its limit")
+            shown = await tab.until("answer cut at its limit")
+            assert "Thinking…" not in shown
             await tab.press("m", alt=True)
-            return await tab.until("2/2")
+            return await tab.until("Thinking…")
 
     with serving("-m", str(model)) as (server, address):
         shown = asyncio.run(steer(address))
