@@ -6,7 +6,7 @@ import logging
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from r1chat import paths
-from r1chat.conversation import new_id
+from r1chat.conversation import Conversation, new_id
 from r1chat.errors import R1ChatError
 from r1chat.recording import Asked
 from r1chat.sanitize import line
@@ -172,15 +172,29 @@ class Store:
         Raises:
             R1ChatError: If the history cannot be read.
         """
+        return self.add_all([loaded])[0]
+
+    def add_all(self, conversations: Iterable[Loaded]) -> list[str]:
+        """Saves whole conversations, all of them or none, as `add` does.
+
+        Returns:
+            Their ids.
+
+        Raises:
+            R1ChatError: If the history cannot be read.
+        """
+        made: list[Loaded] = []
+        taken: set[str] = set()
         with self._reading() as connection:
-            taken = {
-                each
-                for each in (loaded.conversation.id, *(n.id for n in loaded.conversation.nodes()))
-                if reading.known(connection, each)
-            }
-        conversation = copying.copied(loaded.conversation, taken)
-        self._put(partial(saving.insert, loaded=replace(loaded, conversation=conversation)))
-        return conversation.id
+            for loaded in conversations:
+                taken.update(
+                    name for name in _names(loaded.conversation) if reading.known(connection, name)
+                )
+                conversation = copying.copied(loaded.conversation, taken)
+                taken.update(_names(conversation))
+                made.append(replace(loaded, conversation=conversation))
+        self._put(partial(_insert_all, made=made))
+        return [loaded.conversation.id for loaded in made]
 
     def duplicate(self, conversation: str, node: str | None = None) -> str:
         """Copies a conversation, if it is there.
@@ -401,6 +415,15 @@ def _sound(path: Path) -> Database:
         database.close()
         raise sqlite3.DatabaseError(_MALFORMED)
     return database
+
+
+def _names(conversation: Conversation) -> list[str]:
+    return [conversation.id, *(node.id for node in conversation.nodes())]
+
+
+def _insert_all(connection: sqlite3.Connection, made: Iterable[Loaded]) -> None:
+    for loaded in made:
+        saving.insert(connection, loaded)
 
 
 def _nothing(_: sqlite3.Connection) -> None:
