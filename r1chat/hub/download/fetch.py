@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
+from r1chat.hub.download.body import pieces, wire
 from r1chat.hub.download.faults import Broken, Worthless, as_broken
 from r1chat.hub.download.part import Part, Span
 from r1chat.hub.values import Location, RemoteFile
@@ -78,6 +79,7 @@ class Fetch(threading.Thread):
         part: Where they go.
         span: Which ones; it is moved on as they come.
         wake: Called at the end.
+        alone: Whether there is one connection only, which is used up by this.
     """
 
     def __init__(
@@ -87,6 +89,8 @@ class Fetch(threading.Thread):
         part: Part,
         span: Span,
         wake: Callable[[], None],
+        *,
+        alone: bool,
     ) -> None:
         super().__init__(name="r1chat-hub-fetch", daemon=True)
         self.span = span
@@ -99,6 +103,7 @@ class Fetch(threading.Thread):
         self._source = source
         self._part = part
         self._wake = wake
+        self._alone = alone
         self._writing = threading.Lock()
         self._stopped = False
         self._socket: socket.socket | None = None
@@ -134,19 +139,20 @@ class Fetch(threading.Thread):
         if self._stopped:
             return
         with self._client.stream("GET", location.url, headers=headers) as response:
-            self._socket = response.extensions["network_stream"].get_extra_info("socket")
+            self._socket = wire(response)
             self.whole = response.status_code == HTTPStatus.OK
             check(response.status_code, response.headers, span, self._part.size)
             with self._part.path.open("r+b", buffering=0) as file:
                 file.seek(span.at)
-                for chunk in response.iter_raw():
+                chunks = pieces(response, STALL_S) if self._alone else response.iter_raw()
+                for chunk in chunks:
                     if not self._take(cast("BinaryIO", file), chunk):
                         return
         if span.at == span.start:
             reason = "the server sent nothing"
             raise Broken(reason)
 
-    def _take(self, file: BinaryIO, chunk: bytes) -> bool:
+    def _take(self, file: BinaryIO, chunk: bytes | memoryview) -> bool:
         """Writes what came; whether more is wanted."""
         span = self.span
         # A server that sends more than it was asked for is not listened to any longer.

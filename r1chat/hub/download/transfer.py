@@ -136,7 +136,9 @@ class Transfer:
             span = self._part.claim(SEGMENT if wanted > 1 else None)
             if span is None:
                 return
-            fetch = Fetch(self._client, self._source, self._part, span, self._control.wake)
+            fetch = Fetch(
+                self._client, self._source, self._part, span, self._control.wake, alone=wanted == 1
+            )
             self._fetches.append(fetch)
             fetch.start()
 
