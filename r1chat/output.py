@@ -40,6 +40,7 @@ _ENDINGS = {
     "cancelled": "stopped",
     "error": "failed",
 }
+_UNUSUAL = re.compile(r"[^ -~]")
 _DECIMALS = 4
 _MINUTE = 60
 
@@ -274,7 +275,12 @@ def to_json(value: object, *, unicode: bool = True) -> str:
     if sanitize(text) == text:
         return text
     # Allowed in JSON as they are, but harmful on a terminal, or not to be encoded at all.
-    return "".join(char if sanitize(char) == char else json.dumps(char)[1:-1] for char in text)
+    return _UNUSUAL.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    char = found[0]
+    return char if sanitize(char) == char else json.dumps(char)[1:-1]
 
 
 def receipt_line(receipt: Receipt) -> str:

@@ -1,0 +1,155 @@
+"""Markdown, for people: thoughts in `<details>`.
+
+What others wrote is Markdown too, and must not become more than that: each text keeps to its
+place, whatever it opens and does not close, and brings neither HTML nor pictures from elsewhere.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache
+
+from markdown_it import MarkdownIt
+
+from r1chat.conversation import Node, Turn
+from r1chat.exchange import words
+from r1chat.sanitize import line, sanitize
+from r1chat.store import Loaded
+
+_CODE = re.compile(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)", re.DOTALL)
+_TAG = re.compile(r"(?<!\\)((?:\\\\)*)<(?=[A-Za-z/!?])")
+_IMAGE = re.compile(r"(?<!\\)((?:\\\\)*)!\[")
+_SPECIAL = re.compile(r"([\\`*_\[\]<>#|~$])")
+_LONGEST = 256 * 1024
+"""Characters that are read as Markdown; what is longer is no prose."""
+_MARK = "e3b0c44298fc1c14"
+"""Stands behind a text on trial: where it is still a paragraph of its own, nothing leaks."""
+
+
+def write(conversations: Iterable[Loaded], *, thoughts: bool = True) -> Iterator[str]:
+    """Writes conversations as they stand, one after another.
+
+    Args:
+        conversations: The conversations.
+        thoughts: Whether thoughts are written too.
+    """
+    separator = ""
+    for loaded in conversations:
+        yield separator + "\n\n".join(_blocks(loaded, thoughts=thoughts)) + "\n"
+        separator = "\n---\n\n"
+
+
+def _blocks(loaded: Loaded, *, thoughts: bool) -> Iterator[str]:
+    yield f"# {_escaped(words.title(loaded.summary))}"
+    yield f"*{_escaped(words.about(loaded.summary))}*"
+    if loaded.system:
+        yield f"Instructions:\n\n{_quoted(loaded.system)}"
+    for node in loaded.conversation.path():
+        if node.turn is not None:
+            yield from _turn(node, node.turn, thoughts=thoughts)
+
+
+def _turn(node: Node, turn: Turn, *, thoughts: bool) -> Iterator[str]:
+    yield "## Question"
+    for attachment in turn.attachments:
+        yield f"Attached: {_escaped(line(attachment.name) or 'unnamed')}"
+        yield fenced(attachment.text)
+    yield _quoted(turn.question)
+    yield "## Answer"
+    reply = turn.reply
+    if thoughts and reply.thought.strip():
+        summary = f"<summary>{words.thought(turn)}</summary>"
+        yield f"<details>\n{summary}\n\n{_quoted(reply.thought.strip())}\n\n</details>"
+    if reply.answer.strip():
+        yield contained(reply.answer.strip())
+    failure = words.failure(turn)
+    if failure:
+        yield f"*({_escaped(failure)})*"
+    yield f"*{_escaped(words.cost(node, turn))}*"
+
+
+def _escaped(text: str) -> str:
+    return _SPECIAL.sub(r"\\\1", text)
+
+
+def _quoted(text: str) -> str:
+    return "\n".join(f"> {each}".rstrip() for each in contained(text).split("\n"))
+
+
+def contained(text: str) -> str:
+    """A text as Markdown that ends where it ends and has no HTML and no pictures."""
+    text = sanitize(text)
+    if len(text) > _LONGEST:
+        return fenced(text)
+    harmless = _harmless(text)
+    for closed in (harmless, *_with_fences_closed(harmless)):
+        if _stays(closed):
+            return closed
+    return fenced(text)
+
+
+def fenced(text: str) -> str:
+    """A text as it is, in a block of code."""
+    text = sanitize(text)
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}text\n{text}{'' if text.endswith(chr(10)) else chr(10)}{fence}"
+
+
+@cache
+def _parser() -> MarkdownIt:
+    # As strangers' programs read it: with HTML.
+    return MarkdownIt("commonmark", {"html": True}).enable("table")
+
+
+def _harmless(text: str) -> str:
+    """The text with what begins a tag or a picture escaped, outside of code."""
+    lines = text.split("\n")
+    code: set[int] = set()
+    for token in _parser().parse(text):
+        if token.type in ("fence", "code_block") and token.map:
+            code.update(range(*token.map))
+    done, prose = [], []
+    for number, each in enumerate([*lines, None]):
+        if each is not None and number not in code:
+            prose.append(each)
+            continue
+        if prose:
+            done.append(_without_tags("\n".join(prose)))
+            prose = []
+        if each is not None:
+            done.append(each)
+    return "\n".join(done)
+
+
+def _without_tags(prose: str) -> str:
+    done, at = [], 0
+    for span in _CODE.finditer(prose):
+        done += [_disarmed(prose[at : span.start()]), span[0]]
+        at = span.end()
+    return "".join([*done, _disarmed(prose[at:])])
+
+
+def _disarmed(prose: str) -> str:
+    return _IMAGE.sub(r"\1\\![", _TAG.sub(r"\1\\<", prose))
+
+
+def _with_fences_closed(text: str) -> Iterator[str]:
+    for token in reversed(_parser().parse(text)):
+        if token.type == "fence":
+            yield f"{text}\n{token.markup}"
+            return
+
+
+def _stays(text: str) -> bool:
+    """Whether what comes after a text is read as if the text were not there."""
+    tokens = _parser().parse(f"{text}\n\n{_MARK}\n")
+    end = tokens[-3:]
+    apart = [token.type for token in end] == ["paragraph_open", "inline", "paragraph_close"]
+    if not apart or end[0].level or end[1].content != _MARK:
+        return False
+    inside = [child for token in tokens for child in token.children or ()]
+    return not any(
+        token.type in ("html_block", "html_inline", "image") for token in [*tokens, *inside]
+    )

@@ -1,0 +1,97 @@
+"""One HTML page that needs nothing else: no script, no network, thoughts to be opened.
+
+Everything in it was written by others. What is not Markdown is escaped; Markdown is rendered
+without HTML, without pictures and with links to the web and to mail only. Should something get
+through all the same, the page's own policy lets it load and run nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable, Iterator
+from html import escape
+from pathlib import Path
+
+from r1chat.conversation import Node, Turn
+from r1chat.events import Injection
+from r1chat.exchange import words
+from r1chat.exchange.rendering import rendered
+from r1chat.sanitize import line, sanitize
+from r1chat.store import Loaded
+
+_STYLE = Path(__file__).with_name("page.css")
+
+
+def write(conversations: Iterable[Loaded], *, thoughts: bool = True) -> Iterator[str]:
+    """Writes conversations as they stand, one after another.
+
+    Args:
+        conversations: The conversations.
+        thoughts: Whether thoughts are written too.
+    """
+    yield _head()
+    for loaded in conversations:
+        yield "".join(_conversation(loaded, thoughts=thoughts))
+    yield "</main>\n</body>\n</html>\n"
+
+
+def _head() -> str:
+    style = _STYLE.read_text("utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        '<meta name="referrer" content="no-referrer">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        "<title>r1chat: conversations</title>\n"
+        f"<style>{style}</style>\n</head>\n<body>\n<main>\n"
+    )
+
+
+def _conversation(loaded: Loaded, *, thoughts: bool) -> Iterator[str]:
+    summary = loaded.summary
+    yield f'<article>\n<h1 dir="auto">{_text(words.title(summary))}</h1>\n'
+    yield f'<p class="note">{_text(words.about(summary))}</p>\n'
+    if loaded.system:
+        yield f'<div class="system" dir="auto">{_text(loaded.system)}</div>\n'
+    for node in loaded.conversation.path():
+        if node.turn is not None:
+            yield "".join(_turn(node, node.turn, thoughts=thoughts))
+    yield "</article>\n"
+
+
+def _turn(node: Node, turn: Turn, *, thoughts: bool) -> Iterator[str]:
+    yield "<section>\n"
+    for attachment in turn.attachments:
+        name = _text(line(attachment.name) or "unnamed")
+        yield f"<details><summary>Attached: {name}</summary>"
+        yield f"<pre>{_text(attachment.text)}</pre></details>\n"
+    yield f'<div class="question" dir="auto">{_text(turn.question)}</div>\n'
+    reply = turn.reply
+    if thoughts and reply.thought.strip():
+        yield f'<details class="thought"><summary>{_text(words.thought(turn))}</summary>'
+        yield f'<div dir="auto">{"".join(_thought(reply.thought, reply.injected))}</div>'
+        yield "</details>\n"
+    if reply.answer.strip():
+        yield f'<div class="answer" dir="auto">\n{rendered(reply.answer)}</div>\n'
+    failure = words.failure(turn)
+    if failure:
+        yield f'<p class="failure">{_text(failure)}</p>\n'
+    yield f'<p class="note">{_text(words.cost(node, turn))}</p>\n</section>\n'
+
+
+def _thought(thought: str, injected: Iterable[Injection]) -> Iterator[str]:
+    """The thought, the words marked that r1chat put into it."""
+    at = 0
+    for each in sorted(injected, key=lambda each: each.at):
+        if each.at >= at:
+            yield _text(thought[at : each.at])
+            at = each.at + len(each.text)
+            yield f'<mark title="written by r1chat">{_text(each.text)}</mark>'
+    yield _text(thought[at:])
+
+
+def _text(text: str) -> str:
+    return escape(sanitize(text))

@@ -1,0 +1,61 @@
+"""What the forms for people, Markdown and HTML, say alike."""
+
+from __future__ import annotations
+
+import time
+
+from r1chat.conversation import Node, Turn
+from r1chat.output import duration, receipt_line
+from r1chat.sanitize import line
+from r1chat.store import Summary
+
+LONGEST_TITLE = 200
+
+
+def title(summary: Summary) -> str:
+    """A conversation's title."""
+    return line(summary.title, LONGEST_TITLE) or "Untitled"
+
+
+def about(summary: Summary) -> str:
+    """When it was, and with which model."""
+    parts = [moment(summary.created), line(summary.model), f"r1chat {summary.short}"]
+    return " · ".join(part for part in parts if part)
+
+
+def moment(when: float) -> str:
+    """A time, in this machine's zone."""
+    try:
+        return time.strftime("%Y-%m-%d %H:%M", time.localtime(when))
+    except (OverflowError, ValueError, OSError):
+        return ""
+
+
+def cost(node: Node, turn: Turn) -> str:
+    """What a reply cost, and which version it is."""
+    parts = [receipt_line(turn.reply.receipt)]
+    if turn.origin is not None and turn.origin.model:
+        parts.append(line(turn.origin.model))
+    if len(node.siblings) > 1:
+        parts.append(f"version {node.version} of {len(node.siblings)}")
+    return " · ".join(parts)
+
+
+def failure(turn: Turn) -> str:
+    """What one should know of a reply that is not whole; nothing where it is."""
+    reply = turn.reply
+    if reply.error is not None:
+        return f"failed: {line(reply.error, 500)}"
+    return "" if reply.answer.strip() else "no answer"
+
+
+def thought(turn: Turn) -> str:
+    """The head of a thought."""
+    receipt = turn.reply.receipt
+    parts = ["Thought"]
+    if receipt.thought_s > 0:
+        parts = [f"Thought for {duration(receipt.thought_s)}"]
+    if receipt.thought_tokens > 0:
+        unit = "token" if receipt.thought_tokens == 1 else "tokens"
+        parts.append(f"{receipt.thought_tokens:,} {unit}")
+    return " · ".join(parts)
