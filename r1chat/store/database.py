@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from r1chat import paths
-from r1chat.store import schema
+from r1chat.store import index, schema
 from r1chat.store.salvage import PAGE
 
 BUSY_S = 5.0
@@ -40,6 +40,7 @@ def connect(path: Path) -> sqlite3.Connection:
     """Opens a file of this user's own, and makes it where it must.
 
     Raises:
+        NewerHistoryError, ForeignFileError: If it is not ours to change.
         OSError: If it cannot be made.
         sqlite3.Error: If it cannot be opened.
     """
@@ -51,7 +52,14 @@ def connect(path: Path) -> sqlite3.Connection:
     elif hasattr(os, "getuid") and path.stat().st_mode & _OTHERS:
         with suppress(OSError):
             path.chmod(_PRIVATE)
-    return _configured(_opened(str(path)))
+    connection = _opened(str(path))
+    try:
+        # Before anything is changed.
+        schema.check(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return _configured(connection)
 
 
 def _opened(name: str, *, uri: bool = False) -> sqlite3.Connection:
@@ -100,6 +108,8 @@ class Database:
         self._closed = False
         self.identity: Identity | None = None
         """Which file is open."""
+        self.searchable = False
+        """Whether this SQLite can have a full-text index."""
         self.writing = self._open()
 
     def _open(self) -> sqlite3.Connection:
@@ -107,6 +117,7 @@ class Database:
         connection = connect(path) if path is not None else _configured(_opened(":memory:"))
         try:
             schema.migrate(connection)
+            self.searchable = index.make(connection)
         except BaseException:
             connection.close()
             raise

@@ -56,18 +56,28 @@ def make(connection: sqlite3.Connection) -> bool:
     Returns:
         Whether this SQLite can have one.
     """
-    found = connection.execute("SELECT value FROM notes WHERE name = 'index'").fetchone()
     try:
-        if found is None or found[0] != _VERSION:
-            connection.execute("DROP TABLE IF EXISTS search")
-            connection.execute(_TABLE)
-            connection.execute("UPDATE replies SET indexed = 0")
-            connection.execute("INSERT OR REPLACE INTO notes VALUES ('index', ?)", (_VERSION,))
+        if _version(connection) != _VERSION:
+            connection.execute("BEGIN IMMEDIATE")
+            # Another process may have been quicker.
+            if _version(connection) != _VERSION:
+                connection.execute("DROP TABLE IF EXISTS search")
+                connection.execute(_TABLE)
+                connection.execute("UPDATE replies SET indexed = 0")
+                connection.execute("INSERT OR REPLACE INTO notes VALUES ('index', ?)", (_VERSION,))
+            connection.execute("COMMIT")
     except sqlite3.OperationalError as error:
+        if connection.in_transaction:
+            connection.rollback()
         if "no such module" in str(error):
             return False
         raise
     return available(connection)
+
+
+def _version(connection: sqlite3.Connection) -> str | None:
+    found = connection.execute("SELECT value FROM notes WHERE name = 'index'").fetchone()
+    return None if found is None else str(found[0])
 
 
 def prepared(text: str) -> str:

@@ -121,11 +121,11 @@ class Recovery(threading.Thread):
         self._path = path
         self._kept = kept
         self._tell = tell
-        self._stop = threading.Event()
+        self._ended = threading.Event()
 
     def stop(self) -> None:
         """Has it end soon."""
-        self._stop.set()
+        self._ended.set()
 
     def run(self) -> None:
         """Brings the rows back."""
@@ -151,7 +151,7 @@ class Recovery(threading.Thread):
                 if len(batch) == _BATCH:
                     _insert(connection, batch)
                     batch = []
-                    if self._stop.is_set():
+                    if self._ended.is_set():
                         return None
         finally:
             pages.close()

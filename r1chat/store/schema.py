@@ -138,13 +138,13 @@ def migrate(connection: sqlite3.Connection) -> None:
         ForeignFileError: If it is the database of something else.
         sqlite3.Error: If the file cannot be read or written.
     """
-    _check(connection)
+    check(connection)
     if version(connection) == len(MIGRATIONS):
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
         # Another process may have been quicker.
-        _check(connection)
+        check(connection)
         for number, migration in enumerate(MIGRATIONS[version(connection) :], version(connection)):
             migration(connection)
             connection.execute(f"PRAGMA user_version = {number + 1}")
@@ -155,7 +155,14 @@ def migrate(connection: sqlite3.Connection) -> None:
         raise
 
 
-def _check(connection: sqlite3.Connection) -> None:
+def check(connection: sqlite3.Connection) -> None:
+    """Looks whether a file is ours, and of a version that we know; an empty one is.
+
+    Raises:
+        NewerHistoryError: If a newer r1chat was here.
+        ForeignFileError: If it is the database of something else.
+        sqlite3.Error: If it cannot be read.
+    """
     found = version(connection)
     owner = int(connection.execute("PRAGMA application_id").fetchone()[0])
     tables = {

@@ -39,6 +39,7 @@ _SMALL = 1024 * 1024
 """Bytes up to which a file is checked whole when it is opened; of a larger one damage is found
 when it is met."""
 _MALFORMED = "malformed"
+_MAGIC = b"SQLite format 3\0"
 _NO_INDEX = "this Python's SQLite has no full-text index (FTS5): searching the history takes longer"
 T = TypeVar("T")
 
@@ -55,9 +56,10 @@ class Store:
         self._database = database
         self._notices = deque(notices)
         self._repairs = 0
-        self._indexing = False
+        if not database.searchable:
+            self._notices.append(_NO_INDEX)
         self._chores: deque[Callable[[sqlite3.Connection], object]] = deque(
-            [self._make_index, saving.settle, self._purge_old]
+            [saving.settle, self._purge_old]
         )
         self._recovery: repair.Recovery | None = None
         self._writer = Writer(
@@ -102,7 +104,7 @@ class Store:
     @property
     def indexed(self) -> bool:
         """Whether the search knows of everything; it follows the writing at some distance."""
-        return not self._chores and not (self._indexing and self._read(index.behind))
+        return not self._chores and not (self._database.searchable and self._read(index.behind))
 
     def take_notices(self) -> list[str]:
         """What the user should know, each line once."""
@@ -118,6 +120,8 @@ class Store:
         Returns:
             Whether everything is safe.
         """
+        if self._recovery is not None:
+            self._recovery.stop()
         safe = self._writer.close(timeout)
         self._database.close()
         return safe
@@ -364,7 +368,6 @@ class Store:
         else:
             self._recovery = None
             self._resume_recovery()
-        self._chores.append(self._make_index)
 
     def _give_up(self, reason: str) -> None:
         self._database.move_to_memory()
@@ -389,7 +392,7 @@ class Store:
                 self._chores[0](connection)
             self._chores.popleft()
             return True
-        if not self._indexing or not index.behind(database.writing):
+        if not (database.searchable and index.behind(database.writing)):
             return False
         with database.transaction() as connection:
             return index.catch_up(connection)
@@ -402,14 +405,14 @@ class Store:
         if saving.purge_deleted(connection, time.time() - KEPT_DAYS * _DAY_S):
             self._chores.append(index.tidy)
 
-    def _make_index(self, connection: sqlite3.Connection) -> None:
-        self._indexing = index.make(connection)
-        if not self._indexing:
-            self._notices.append(_NO_INDEX)
-
 
 def _sound(path: Path) -> Database:
     """Opens a file that is not known to be damaged."""
+    if path.exists():
+        with path.open("rb") as file:
+            # What is shorter than a header SQLite would take for nothing, and write over.
+            if file.read(len(_MAGIC)) not in (b"", _MAGIC):
+                raise sqlite3.DatabaseError(_MALFORMED)
     database = Database(path)
     if path.stat().st_size <= _SMALL and not repair.sound(database.writing):
         database.close()
