@@ -11,6 +11,9 @@ from r1chat.engine.transcript import Transcript
 from r1chat.events import Reply
 from r1chat.reasoning.phrases import CLOSE, FINISHED, OPEN
 
+_STOPPED_IN_IT = frozenset({None, "cancelled", "error"})
+"""How a thought is said to have ended that was never closed."""
+
 
 def was_prefilled(reply: Reply) -> bool:
     """Whether a reply's thought stood finished in its prompt, because the budget was off."""
@@ -21,7 +24,11 @@ def tokens_kept(continuation: Continuation) -> int:
     """About how many tokens a continuation begins with, rather too many than too few."""
     reply, keep = continuation.reply, continuation.keep
     share = 1.0 if keep is None else min(1.0, keep / (len(reply.thought) or 1))
-    return round(len(reply.ids) * share) + len(continuation.words)
+    written = len(reply.ids)
+    if not reply.ids:
+        # It comes out of the history; what is in a token can be told only by tokenising it.
+        written = len(reply.thought.encode()) + len(reply.answer.encode())
+    return round(written * share) + len(continuation.words)
 
 
 def replay(
@@ -46,7 +53,7 @@ def replay(
     forced = reply.receipt.thought_ended_by not in {None, "natural"}
     kept: list[int] = []
     transcript.mute()
-    tokens = iter(reply.ids)
+    tokens = iter(reply.ids or _cut_anew(reply, transcript, vocabulary))
     for token in tokens:
         at = transcript.thought_length
         if keep is not None and at >= keep:
@@ -65,7 +72,7 @@ def replay(
             token = group[-1]  # noqa: PLW2901  (the last token of the words stands for them)
             transcript.inject(spans[at], len(group))
         elif keep is not None and at + len(transcript.preview(data)) > keep:
-            for part in prompt.plain(vocabulary, reply.thought[at:keep]):
+            for part in prompt.plain(vocabulary, reply.thought[at:keep], continues=True):
                 transcript.write(part, vocabulary.shown(part))
                 kept.append(part)
             break
@@ -77,6 +84,27 @@ def replay(
     transcript.unmute()
     transcript.spent_before(reply.receipt.thought_s * share, answer_s)
     return tuple(kept)
+
+
+def _cut_anew(reply: Reply, transcript: Transcript, vocabulary: Vocabulary) -> Iterator[int]:
+    """The tokens of a reply of which only the text is known: it comes out of the history."""
+    open_, close = vocabulary.token_of(OPEN), vocabulary.token_of(CLOSE)
+    thought = "" if was_prefilled(reply) else reply.thought
+    words: list[str | int] = []
+    if thought and not transcript.splitter.in_thought:
+        words += [OPEN if open_ is None else open_, "\n"]
+    at = 0
+    for injection in reply.injected if thought else ():
+        words += [thought[at : injection.at], injection.text]
+        at = injection.at + len(injection.text)
+    words.append(thought[at:])
+    if thought and (reply.answer or reply.receipt.thought_ended_by not in _STOPPED_IN_IT):
+        words += [CLOSE if close is None else close, "\n\n"]
+    for each in (*words, reply.answer):
+        if isinstance(each, int):
+            yield each
+        else:
+            yield from prompt.plain(vocabulary, each, continues=True)
 
 
 def _after_closing(transcript: Transcript, data: bytes) -> bool:

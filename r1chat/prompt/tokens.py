@@ -17,16 +17,21 @@ _MARKER_LIKE = re.compile(r"<[^][<>\n]{1,80}>|\[[^][<>\n]{1,80}\]")
 _GUARDS = ("\n", "\x02")
 
 
-def plain(vocabulary: Vocabulary, text: str) -> list[int]:
+def plain(vocabulary: Vocabulary, text: str, *, continues: bool = False) -> list[int]:
     """Text to tokens, none of which is a marker, whatever the text says.
 
     A marker that the text spells out is cut in two and its halves are tokenised apart: they read
     as the same text, and are no marker. (User-defined tokens such as ``<think>`` are parsed by
     llama.cpp even where control tokens are not.) The tokens' pieces joined are the text, after
     the one space that SentencePiece vocabularies put in front.
+
+    Args:
+        vocabulary: The model's.
+        text: The text.
+        continues: Whether other text stands before it, so that it must not get that space.
     """
     text = text.encode("utf-8", "replace").decode()
-    return _plain(vocabulary, text, continues=False)
+    return _plain(vocabulary, text, continues=continues)
 
 
 def assemble(vocabulary: Vocabulary, items: Iterable[Item]) -> list[int]:

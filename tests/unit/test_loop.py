@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import pytest
 
 from r1chat.engine.base import Continuation, Message, Request
 from r1chat.engine.loop import ThinkingLoop
@@ -455,3 +458,34 @@ def test_a_budget_that_was_off_can_be_thought_about_after_all() -> None:
     )
     second, _, _ = run("hm</think>2<eos>", resume=Continuation(first, keep=40))
     assert (second.thought, second.answer) == ("hm", "2")
+
+
+@pytest.mark.parametrize("after", [0, 2, 5, 9, 18, 24, 99])
+@pytest.mark.parametrize("tags", [True, False])
+def test_a_reply_of_which_only_the_text_is_known_goes_on_as_well(after: int, tags: bool) -> None:
+    first = stopped_reply(after)
+    end = "" if after == 99 else " more</think>more" if after < 19 else "more"
+    known = run(f"{end}<eos>", resume=Continuation(first), tags=tags)[0]
+    bare = replace(first, ids=(), answer_ids=())
+    second, events, machine = run(f"{end}<eos>", resume=Continuation(bare), tags=tags)
+    for name in ("thought", "answer", "injected"):
+        assert getattr(second, name) == getattr(known, name), name
+    assert second.receipt.thought_ended_by == known.receipt.thought_ended_by
+    assert "".join(e.text for e in events if isinstance(e, ThoughtText)) in {"", " more"}
+    assert tuple(machine.cache[3:]) == second.ids
+
+
+def test_a_reply_of_which_only_the_text_is_known_can_be_cut_and_answered() -> None:
+    first = replace(stopped_reply(99), ids=(), answer_ids=())
+    kept = first.thought.index(" three")
+    second, _, _ = run("42<eos>", resume=Continuation(first, keep=kept, close=True))
+    assert second.thought == first.thought[:kept] + "\n\n" + LANDING + "\n"
+    assert (second.answer, second.injected[0]) == ("42", first.injected[0])
+
+
+def test_a_text_alone_goes_on_without_a_thought_behind_its_own_prompt() -> None:
+    words = "Okay, I think I have finished thinking.\n"
+    receipt = Receipt(thought_ended_by="budget")
+    first = Reply(words, "44 +", receipt, injected=(Injection(0, words),))
+    second, _, _ = run(" 41<eos>", resume=Continuation(first), opened=False, prefilled=True)
+    assert (second.thought, second.answer) == (words, "44 + 41")
