@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import signal
 import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import events, on
+from textual import events, on, work
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
+from textual.command import CommandPalette
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Input, TextArea
 from textual.worker import WorkerFailed
 
 from r1chat import logs
+from r1chat.errors import R1ChatError
 from r1chat.sanitize import line, sanitize
 from r1chat.tui import terminal
 from r1chat.tui.commands import commands
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
     from r1chat.engine.base import Engine, Sampling
     from r1chat.reasoning.budget import Budget
     from r1chat.settings import Settings
+    from r1chat.tui.fetching import Fetching
+    from r1chat.tui.hub import Hub
 
 TINY = "tiny"
 READING_PACE = 60.0
@@ -50,6 +55,7 @@ class R1ChatApp(KeyedApp):
         model: A model reference; by default what the settings say.
         given: Settings in place of the user's own.
         load: Loads a model.
+        hub: Looks models up.
     """
 
     TITLE = "r1chat"
@@ -58,6 +64,7 @@ class R1ChatApp(KeyedApp):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1", "help", "Help", id="app.help"),
         Binding("f3", "models", "Model", id="app.models"),
+        Binding("ctrl+f", "fetch", "Fetch", id="app.fetch", show=False, priority=True),
         Binding("f4", "themes", "Theme", id="app.themes", show=False),
         Binding("ctrl+c", "interrupt", "Quit", id="app.interrupt", show=False, priority=True),
         Binding("ctrl+q", "quit", "Quit", id="app.quit", show=False, priority=True),
@@ -69,6 +76,7 @@ class R1ChatApp(KeyedApp):
         model: str | None = None,
         given: Settings | None = None,
         load: Load = load_model,
+        hub: Hub | None = None,
     ) -> None:
         super().__init__()
         self.memory = Memory(given)
@@ -76,6 +84,11 @@ class R1ChatApp(KeyedApp):
         self.crashed = False
         """Whether something happened that nobody expected."""
         self._ref = model or self.memory.settings.model or TINY
+        self.offered = ""
+        """The model that one key fetches; empty where none is offered."""
+        self._hub = hub
+        self._unset = model is None and self.memory.settings.model is None
+        self._greeted = False
         self._loader = Loader(self, load)
         self._themes = Themes(self)
         self._quit_asked = False
@@ -201,8 +214,10 @@ class R1ChatApp(KeyedApp):
 
     @on(Loader.Failed)
     def _failed(self, event: Loader.Failed) -> None:
-        self.chat.not_loaded()
+        self.offered = event.missing or ""
+        self.chat.not_loaded(self.offered)
         self.notify(line(event.reason, 400), severity="error", markup=False, timeout=15)
+        self._greet()
 
     @on(Loader.Loaded)
     def _loaded(self, event: Loader.Loaded) -> None:
@@ -212,6 +227,64 @@ class R1ChatApp(KeyedApp):
             return
         self.engine = event.engine
         self.chat.loaded(event.engine)
+        self._greet()
+
+    # -- models to fetch --
+
+    @functools.cached_property
+    def fetching(self) -> Fetching:
+        """The downloads, and what is known of models; nothing of it is needed for a first frame."""
+        from r1chat.tui.fetching import Fetching
+        from r1chat.tui.hub import Hub
+
+        return Fetching(self, self._hub or Hub(lambda: self.settings.ctx))
+
+    @property
+    def model_ref(self) -> str:
+        """The model that is in use, or wished for."""
+        return self._ref
+
+    @property
+    def unset(self) -> bool:
+        """Whether the built-in model is there because nobody ever chose one."""
+        return self._unset and self._ref == TINY
+
+    def use_model(self, ref: str) -> None:
+        """Takes a model from now on."""
+        self.offered = ""
+        if ref != self._ref or self.engine is None:
+            self.remember(model=ref)
+            self.load_model(ref)
+
+    def _greet(self) -> None:
+        if not self._greeted:
+            self._greeted = True
+            self.run_worker(self.fetching.greet(), group="greet", exit_on_error=False)
+
+    def on_fetching_changed(self) -> None:
+        """A download has got on, or ended."""
+        self.fetching.look()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Shows what can be fetched by one key only while it can."""
+        if action == "fetch":
+            on_chat = self.screen is self.chat or isinstance(self.screen, CommandPalette)
+            return bool(self.offered) and on_chat
+        return super().check_action(action, parameters)
+
+    @work(group="fetch", exclusive=True)
+    async def action_fetch(self) -> None:
+        """Fetches what is offered."""
+        ref, self.offered = self.offered, ""
+        self.refresh_bindings()
+        try:
+            fetched = await self.fetching.fetch(ref)
+        except R1ChatError as error:
+            self.notify(line(str(error), 400), severity="error", markup=False, timeout=15)
+            fetched = False
+        if not fetched:
+            self.offered = ref
+            self.refresh_bindings()
 
     def _fatal_error(self) -> None:
         """Writes a crash into the log: Textual's own way shows variables on the terminal."""
@@ -235,6 +308,8 @@ class R1ChatApp(KeyedApp):
             Whether all of it ended in time; else only the end of the process ends it.
         """
         self.memory.save()
+        if "fetching" in vars(self):
+            self.fetching.close()
         engine, self.engine = self.engine, None
         if engine is None:
             return not self._loader.busy
@@ -310,20 +385,18 @@ class R1ChatApp(KeyedApp):
             self.push_screen(Help(self.shown_keys()))
 
     def action_models(self) -> None:
-        """Picks a model."""
-        from r1chat.tui.models import choices
-        from r1chat.tui.screens.pick import Pick
+        """Uses, finds and fetches models."""
+        from r1chat.tui.screens.models import ModelsScreen
 
         if self.chat.running:
             self.notify("Stop the reply first: Escape.", timeout=3)
         elif self.screen is self.chat:
-            pick = Pick("Model", choices(self._ref), current=self._ref, free=True)
-            self.push_screen(pick, self._model_picked)
+            self.push_screen(ModelsScreen(), self._model_picked)
 
     def _model_picked(self, ref: str | None) -> None:
-        if ref is not None and (ref != self._ref or self.engine is None):
-            self.remember(model=ref)
-            self.load_model(ref)
+        if ref is not None:
+            self.fetching.forget_choice()
+            self.use_model(ref)
 
     def action_themes(self) -> None:
         """Picks a theme, each shown while the cursor is on it."""
@@ -341,5 +414,4 @@ class R1ChatApp(KeyedApp):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Everything that a key does is in the palette too."""
-        del screen
-        return commands(self)
+        return commands(self, screen)

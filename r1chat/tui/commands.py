@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual.app import SystemCommand
+from textual.screen import Screen
 
 if TYPE_CHECKING:
     from r1chat.tui.app import R1ChatApp
@@ -30,21 +31,44 @@ _OF_THE_CHAT = (
     ("Budget", "How long it may think", "slider"),
     ("New conversation", "Begin anew with the same model", "begin_anew"),
 )
+_OF_THE_MODELS = (
+    ("Use", "Use the model under the cursor", "use"),
+    ("Fetch", "Fetch the model under the cursor", "fetch"),
+    ("Other quants", "Choose another quant of it", "quants"),
+    ("Details", "All that is known of it", "details"),
+    ("Pause", "Pause its download", "pause"),
+    ("Resume", "Go on with its download", "resume"),
+    ("Stop the download", "Keep or delete what is here of it", "cancel"),
+    ("Delete", "Says first what that frees", "delete"),
+    ("Verify", "Compare its files with what was published", "verify"),
+    ("Sort", "By name, size, score, speed", "sort"),
+    ("Search the Hub", "For what stands in the filter", "search"),
+    ("Close", "Back to the conversation", "leave"),
+)
 _OF_THE_APP = (
-    ("Model", "Pick a model", "models"),
+    ("Fetch what is offered", "The model that the conversation names", "fetch"),
+    ("Model", "Use, find and fetch models", "models"),
     ("Theme", "Pick a theme", "themes"),
     ("Help", "The keys, explained", "help"),
     ("Quit", "Leave r1chat", "quit"),
 )
 
 
-def commands(app: R1ChatApp) -> Iterable[SystemCommand]:
-    """What applies now."""
-    for title, about, action in _OF_THE_CHAT:
-        if app.chat.check_action(action.partition("(")[0], ()):
+def commands(app: R1ChatApp, screen: Screen[Any]) -> Iterable[SystemCommand]:
+    """What applies now.
+
+    Args:
+        app: The app.
+        screen: The screen that it is asked for on.
+    """
+    of_the_screen = _OF_THE_CHAT if screen is app.chat else _OF_THE_MODELS
+    for title, about, action in of_the_screen:
+        name = action.partition("(")[0]
+        if hasattr(screen, f"action_{name}") and screen.check_action(name, ()):
             yield SystemCommand(title, about, _runner(app, f"screen.{action}"))
     for title, about, action in _OF_THE_APP:
-        yield SystemCommand(title, about, _runner(app, f"app.{action}"))
+        if app.check_action(action, ()):
+            yield SystemCommand(title, about, _runner(app, f"app.{action}"))
 
 
 def _runner(app: R1ChatApp, action: str) -> _Runner:

@@ -49,12 +49,12 @@ class Fetch:
     @property
     def paused(self) -> bool:
         """Whether it stands still because somebody wants that."""
-        return self.progress is not None and self.progress.state == "paused"
+        return self.job.phase == "paused"
 
     @property
     def active(self) -> bool:
         """Whether it goes on by itself."""
-        return not self.failure and not self.paused
+        return self.job.phase in {"queued", "running"}
 
     @property
     def state(self) -> str:

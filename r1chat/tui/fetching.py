@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from r1chat.hub.fit import Fit
     from r1chat.hub.local import LocalModel
     from r1chat.hub.queue import Downloads, Job
+    from r1chat.hub.variants import Variant
     from r1chat.tui.app import R1ChatApp
 
 log = logging.getLogger(__name__)
@@ -56,6 +57,7 @@ class Fetching:
         self._chosen = ""
         """The download whose model is to be used when it is here."""
         self._ended: set[str] = set()
+        self._told = False
 
     # -- looking --
 
@@ -72,11 +74,15 @@ class Fetching:
         """After the start: offers the recommended distill, and what was not fetched to its end."""
         try:
             known = await self.look_around()
+            await on_thread(self.begin)
         except R1ChatError as error:
             log.warning("%s", error)
             return
         if self._app.unset:
             self._recommend(known)
+        for fetch in self.fetches:
+            text = f"{fetch.name} was not fetched to its end ({fetch.percent}): F3 goes on with it."
+            self._app.notify(text, markup=False, timeout=_TOAST_S)
 
     def _recommend(self, known: Shelf) -> None:
         """Names the model to begin with: the best of those that are here, or one to fetch."""
@@ -116,7 +122,7 @@ class Fetching:
     @property
     def fetches(self) -> list[Fetch]:
         """The downloads that go on, wait, or failed."""
-        return [self._fetch(job) for job in self._jobs() if not _done(job)]
+        return [self._fetch(job) for job in self._jobs() if job.phase != "done"]
 
     @property
     def current(self) -> Fetch | None:
@@ -132,7 +138,7 @@ class Fetching:
     def _fetch(self, job: Job) -> Fetch:
         variant = job.variant
         key = _key(job)
-        ref, fit = self._known.get(key, (variant.ref, None))
+        ref, fit = self._known.get(key) or (self._ref(variant), None)
         return Fetch(
             key=key,
             ref=ref,
@@ -142,19 +148,30 @@ class Fetching:
             total=variant.size,
             job=job,
             progress=job.progress,
-            failure=line(str(job.error), 300) if job.error else "",
+            failure=line(str(job.error), 300) if job.phase == "failed" else "",
             fit=fit,
         )
+
+    def _ref(self, variant: Variant) -> str:
+        """The name of what an earlier run began to fetch."""
+        for offer in self.shelf.offers if self.shelf else ():
+            if variant.repo in offer.distill.repos and variant.quant and not variant.shared:
+                return f"{offer.distill.name}-{variant.quant.lower()}"
+        return variant.ref
 
     def begin(self) -> Downloads:
         """The queue, made when it is first needed."""
         if self._downloads is None:
             from r1chat.hub.queue import Downloads
 
-            self._downloads = Downloads(
-                self.hub.remote(), lambda: self._app.post_message(self.Changed())
-            )
+            self._downloads = Downloads(self.hub.remote(), self._tell)
         return self._downloads
+
+    def _tell(self) -> None:
+        """Called from the downloads' threads."""
+        if not self._told:
+            self._told = True
+            self._app.post_message(self.Changed())
 
     async def fetch(self, ref: str, quant: Quant | None = None) -> bool:
         """Begins to fetch a model, which is used when it is here.
@@ -186,9 +203,8 @@ class Fetching:
         job = await on_thread(lambda: self.begin().add(variant))
         key = _key(job)
         self._known[key] = (quant.ref, quant.fit)
-        self._ended.discard(key)
         self._chosen = key
-        self._app.post_message(self.Changed())
+        self._tell()
         return True
 
     async def _wanted(self, quant: Quant) -> bool:
@@ -249,15 +265,19 @@ class Fetching:
 
     def look(self) -> None:
         """Shows how far the downloads are, and uses what has come."""
+        self._told = False
         current = self.current
         self._app.chat.topbar.fetching = current.state if current else ""
         for job in self._jobs():
             key = _key(job)
-            if key in self._ended or not (_done(job) or job.error):
+            if job.phase not in {"done", "failed"}:
+                self._ended.discard(key)
+                continue
+            if key in self._ended:
                 continue
             self._ended.add(key)
             fetch = self._fetch(job)
-            if job.error:
+            if fetch.failure:
                 self._app.notify(fetch.line, severity="error", markup=False, timeout=_TOAST_S)
             else:
                 self._came(fetch)
@@ -290,7 +310,3 @@ class Fetching:
 
 def _key(job: Job) -> str:
     return f"{job.variant.repo} {job.variant.files[0].path} {job.variant.commit}"
-
-
-def _done(job: Job) -> bool:
-    return job.progress is not None and job.progress.state == "done"

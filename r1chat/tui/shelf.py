@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from r1chat.sanitize import line
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from r1chat.hub.local import LocalModel
     from r1chat.hub.machine import Machine
     from r1chat.hub.remote import Found
-    from r1chat.tui.fetching import Fetch
+    from r1chat.tui.fetch import Fetch
 
 Section: TypeAlias = Literal["fetching", "here", "offered", "found"]
 Order: TypeAlias = Literal["usual", "name", "size", "score", "speed"]
@@ -108,20 +110,28 @@ class Row:
         return all(word in searched for word in words)
 
 
-def rows(shelf: Shelf | None, fetches: Iterable[Fetch], current: str) -> list[Row]:
+def rows(
+    shelf: Shelf | None, fetches: Iterable[Fetch], current: str, path: Path | None = None
+) -> list[Row]:
     """What there is, in the usual order.
 
     Args:
         shelf: What is known; None before anybody has looked.
         fetches: Downloads that go on, wait or failed.
         current: The model in use.
+        path: Its file.
     """
     if shelf is None:
         return _unseen(current)
     fetches = list(fetches)
     by_repo = {repo: offer.distill for offer in shelf.offers for repo in offer.distill.repos}
     made = [_of_fetch(fetch, by_repo.get(fetch.repo)) for fetch in fetches]
-    made += [_of_local(model, shelf, current) for model in shelf.local]
+    refs = Counter(_short_ref(model, shelf) for model in shelf.local)
+    for model in shelf.local:
+        ref = _short_ref(model, shelf)
+        row = _of_local(model, shelf.distills.get(model.ref), ref if refs[ref] == 1 else model.ref)
+        in_use = model.path == path or current in {row.ref, model.ref, str(model.path)}
+        made.append(replace(row, fit=shelf.fits.get(model.ref), in_use=in_use))
     here = {(row.distill.name, row.quant) for row in made if row.distill is not None}
     made += [
         _of_offer(offer, recommended=offer.ref == shelf.recommended.ref)
@@ -203,20 +213,26 @@ def _of_fetch(fetch: Fetch, distill: Distill | None) -> Row:
     )
 
 
-def _of_local(model: LocalModel, shelf: Shelf, current: str) -> Row:
+def _short_ref(model: LocalModel, shelf: Shelf) -> str:
+    """A distill of the Hub's cache as it was fetched by: r1chat looks there for all publishers."""
     distill = shelf.distills.get(model.ref)
+    if distill is None or model.source != "hub" or not model.quant:
+        return model.ref
+    return f"{distill.name}-{model.quant.lower()}"
+
+
+def _of_local(model: LocalModel, distill: Distill | None, ref: str) -> Row:
+    name = TINY if model.ref == TINY else distill.name if distill else line(model.name, 96)
     return Row(
         key=f"here {model.ref}",
         section="here",
-        ref=model.ref,
-        name=distill.name if distill else line(model.name, 96),
+        ref=ref,
+        name=name,
         quant=line(model.quant, 32),
         size=model.size,
-        fit=shelf.fits.get(model.ref),
         distill=distill,
         state="unusable" if model.problem else SOURCES[model.source],
         busy=bool(model.problem),
-        in_use=current in {model.ref, str(model.path)},
         local=model,
     )
 

@@ -34,28 +34,28 @@ async def on_thread(work: Callable[[], Result], name: str = "r1chat-work") -> Re
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Result] = loop.create_future()
 
-    def tell(result: Result | None, error: R1ChatError | None) -> None:
-        if future.done():
-            return
-        if error is not None:
+    def give(result: Result) -> None:
+        if not future.done():
+            future.set_result(result)
+
+    def fail(error: R1ChatError) -> None:
+        if not future.done():
             future.set_exception(error)
-        else:
-            future.set_result(result)  # type: ignore[arg-type]  (None where it returns None)
 
     def run() -> None:
-        result: Result | None = None
-        error: R1ChatError | None = None
-        try:
-            result = work()
-        except R1ChatError as raised:
-            error = raised
-        except Exception as raised:
-            log.exception("%s failed", name)
-            kind = type(raised).__name__
-            error = R1ChatError(f"something went wrong ({kind}); the log has the details")
         # The loop is closed where the app has ended meanwhile.
         with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(tell, result, error)
+            try:
+                result = work()
+            except R1ChatError as error:
+                loop.call_soon_threadsafe(fail, error)
+            except Exception as error:
+                log.exception("%s failed", name)
+                kind = type(error).__name__
+                reason = f"something went wrong ({kind}); the log has the details"
+                loop.call_soon_threadsafe(fail, R1ChatError(reason))
+            else:
+                loop.call_soon_threadsafe(give, result)
 
     threading.Thread(target=run, name=name, daemon=True).start()
     return await future

@@ -13,7 +13,9 @@ from r1chat.engine.base import Engine
 from r1chat.engine.fake import FakeEngine, Pause, Step
 from r1chat.settings import Settings
 from r1chat.tui.app import R1ChatApp
+from r1chat.tui.hub import Hub
 from r1chat.tui.screens.chat import ChatScreen
+from tests.tui.shelves import StillHub
 
 HANGS_S = 30.0
 REPLY: tuple[Step, ...] = (
@@ -60,11 +62,12 @@ def an_app(
     settings: Settings | None = None,
     load: Callable[..., Engine] | None = None,
     sleep: Callable[[float], None] = time.sleep,
+    hub: Hub | None = None,
 ) -> R1ChatApp:
     """The app as it starts, with a fake engine; nothing of it is saved."""
     engine = FakeEngine(*(scripts or (REPLY,)), sleep=sleep)
     chosen = settings or Settings(pace=0)
-    return R1ChatApp(given=chosen, load=load or loading(engine))
+    return R1ChatApp(given=chosen, load=load or loading(engine), hub=hub or StillHub())
 
 
 def engine_of(app: R1ChatApp) -> FakeEngine:

@@ -13,7 +13,7 @@ from r1chat.settings import Settings
 from r1chat.tui.app import R1ChatApp
 from r1chat.tui.screens.attach import AttachFile
 from r1chat.tui.screens.help import Help
-from r1chat.tui.screens.pick import Pick
+from r1chat.tui.screens.models import ModelsScreen
 from r1chat.tui.widgets.thinking import ThinkingPane
 from tests.tui.chat import (
     ENDLESS,
@@ -240,7 +240,7 @@ async def test_a_paste_into_a_filter_is_clean():
     async with app.run_test() as pilot:
         await ready(pilot)
         await pilot.press("f3")
-        assert isinstance(app.screen, Pick)
+        assert isinstance(app.screen, ModelsScreen)
         app.post_message(Paste("a\x1b]52;c;aGk=\x07b"))
         await until(pilot, lambda: app.screen.query_one("Input").value)
         assert app.screen.query_one("Input").value == "ab"

@@ -41,7 +41,7 @@ def test_a_conversation_looks_as_it_did(snap_compare, theme, size):
 
 
 def test_the_theme_picker_looks_as_it_did(snap_compare):
-    app = an_app(SCRIPT, settings=Settings(pace=0))
+    app = an_app(SCRIPT, settings=Settings(model="tiny", pace=0))
 
     async def play(pilot):
         await ready(pilot)

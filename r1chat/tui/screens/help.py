@@ -67,9 +67,20 @@ _SECTIONS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         ),
     ),
     (
+        "Among the models",
+        (
+            ("models.choose", "use a model, or fetch it; typing filters"),
+            ("models.quants models.details", "other quants; all that is known"),
+            ("models.sort models.search", "sort; search the Hub for what is typed"),
+            ("models.pause models.delete", "pause or resume a download; stop it"),
+            ("models.delete models.verify", "delete a model; check its files"),
+        ),
+    ),
+    (
         "Around it",
         (
             ("app.models app.themes", "models, themes"),
+            ("app.fetch", "fetch the model that is offered"),
             ("chat.attach", "attach a file; a pasted path does it too"),
             ("composer.new_line", "a new line;  ↑ ↓ earlier questions"),
             ("chat.page_up chat.page_down", "scroll the conversation"),

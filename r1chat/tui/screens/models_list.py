@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual import on
@@ -113,7 +114,9 @@ class ModelsListScreen(Screen[str | None]):
         if self._results is not None:
             rows: Sequence[Row] = self._results
         else:
-            known = shelf.rows(fetching.shelf, fetching.fetches, self.app.model_ref)
+            engine = self.app.engine
+            path = Path(engine.info.path) if engine else None
+            known = shelf.rows(fetching.shelf, fetching.fetches, self.app.model_ref, path)
             rows = shelf.arranged(known, self._order, self.typed)
         self.list.show(rows, cursor=cursor)
         self.query_one("#head", Static).update(self.list.head)

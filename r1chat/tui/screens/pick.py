@@ -38,7 +38,6 @@ class Pick(ModalScreen[str | None]):
         current: The value that is in use.
         preview: Called with each value that the cursor is moved to, and with `current` when
             nothing is picked.
-        free: Whether what is typed can be picked as it is, e.g. a path.
     """
 
     DEFAULT_CSS = """
@@ -78,14 +77,12 @@ class Pick(ModalScreen[str | None]):
         *,
         current: str | None = None,
         preview: Callable[[str], None] | None = None,
-        free: bool = False,
     ) -> None:
         super().__init__()
         self._title = title
         self._choices = choices
         self._current = current
         self._preview = preview
-        self._free = free
         labels = [len(line(choice.label, 60)) for choice in choices]
         self._widest = min(max(labels, default=0), _COLUMN)
 
@@ -93,8 +90,7 @@ class Pick(ModalScreen[str | None]):
         """A title, the filter, the list."""
         with Vertical():
             yield Static(self._title, classes="pick--title", markup=False)
-            hint = "Filter, or the path of a .gguf file" if self._free else "Filter"
-            yield Input(placeholder=hint, compact=True)
+            yield Input(placeholder="Filter", compact=True)
             yield OptionList(markup=False)
 
     def on_mount(self) -> None:
@@ -132,12 +128,10 @@ class Pick(ModalScreen[str | None]):
         self.dismiss(event.option.id)
 
     @on(Input.Submitted)
-    def _submitted(self, event: Input.Submitted) -> None:
+    def _submitted(self) -> None:
         options = self.query_one(OptionList)
         if options.highlighted is not None:
             self.dismiss(options.get_option_at_index(options.highlighted).id)
-        elif self._free and event.value.strip():
-            self.dismiss(event.value.strip())
 
     def action_move(self, step: int) -> None:
         """Moves the cursor of the list, wherever the focus is."""

@@ -100,9 +100,9 @@ class ModelList(OptionList):
         self._drawn = drawn
         keys = list(drawn)
         same = [row.key for row in rows if row.ref == ref]
-        for key in (cursor, before, *same, *self._rows):
-            if key is not None and key in self._rows:
-                self.highlighted = keys.index(key)
+        for wish in (cursor, before, *same, *self._rows):
+            if wish is not None and wish in self._rows:
+                self.highlighted = keys.index(wish)
                 break
 
     def go_to_first(self) -> None:

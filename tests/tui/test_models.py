@@ -1,0 +1,381 @@
+"""The models screen with a machine and models that are always the same, and without a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from r1chat.errors import MissingModel, ModelError
+from r1chat.hub.machine import Machine
+from r1chat.settings import Settings
+from r1chat.tui.screens.models import ModelsScreen
+from r1chat.tui.screens.question import Question
+from r1chat.tui.widgets.model_details import ModelDetails
+from tests.tui.chat import (
+    ENDLESS,
+    REPLY,
+    FakeEngine,
+    an_app,
+    begin,
+    ready,
+    rest,
+    thought,
+    toasts,
+    until,
+    write,
+)
+from tests.tui.shelves import DAMAGED, DISTILL, GIB, TINY, StillHub
+
+pytestmark = pytest.mark.asyncio
+
+
+def remembering(tried):
+    """A loader that writes down what it loads."""
+
+    def load(ref, **options):
+        tried.append(ref)
+        return FakeEngine(REPLY)
+
+    return load
+
+
+async def models(pilot):
+    """Opens the models screen and waits until it knows what there is."""
+    app = pilot.app
+    await ready(pilot)
+    await pilot.press("f3")
+    await until(pilot, lambda: isinstance(app.screen, ModelsScreen) and app.screen.list.rows)
+    await until(pilot, lambda: app.fetching.shelf and len(app.screen.list.rows) > 2)
+    return app.screen
+
+
+def names(screen):
+    return [row.name for row in screen.list.rows]
+
+
+def details(screen):
+    return str(screen.query_one(ModelDetails).query_one("Static").content)
+
+
+async def test_a_model_that_is_here_is_used_on_enter_and_remembered():
+    tried = []
+    app = an_app(load=remembering(tried), hub=StillHub([TINY, DISTILL]))
+    async with app.run_test() as pilot:
+        screen = await models(pilot)
+        await write(pilot, "lm studio")
+        assert names(screen) == ["r1:1.5b"]
+        await pilot.press("enter")
+        await until(pilot, lambda: tried == ["tiny", DISTILL.ref])
+        assert app.settings.model == DISTILL.ref
+        assert app.screen is app.chat
+
+
+async def test_what_is_here_what_fits_and_what_it_scores_stands_in_the_list():
+    app = an_app(hub=StillHub([TINY, DISTILL]))
+    async with app.run_test(size=(100, 30)) as pilot:
+        screen = await models(pilot)
+        text = "\n".join(str(option.prompt) for option in screen.list.options)
+        assert text.index("On this machine") < text.index("tiny") < text.index("To fetch")
+        for words in ("✓ fits", "~ tight", "✗ too big", "55.5", "92.8", "r1:0528-8b", "~5.4"):
+            assert words in text
+
+
+async def test_typing_filters_and_the_cursor_stays_on_what_is_left():
+    app = an_app(hub=StillHub())
+    async with app.run_test() as pilot:
+        screen = await models(pilot)
+        await write(pilot, "llama")
+        assert names(screen) == ["tiny", "r1:8b", "r1:70b"]
+        await pilot.press("down", "down")
+        assert screen.row.name == "r1:70b"
+        await write(pilot, " no")
+        assert names(screen) == ["r1:70b"]
+        assert "Does not fit" in details(screen)
+
+
+@pytest.mark.parametrize(
+    ("presses", "first"),
+    [(1, "r1:0528-8b"), (2, "r1:1.5b"), (3, "r1:32b"), (4, "r1:1.5b"), (5, "r1:1.5b")],
+)
+async def test_a_key_sorts_by_name_size_score_and_speed(presses, first):
+    app = an_app(hub=StillHub())
+    async with app.run_test() as pilot:
+        screen = await models(pilot)
+        await pilot.press(*["f4"] * presses)
+        assert names(screen)[:2] == ["tiny", first]
+
+
+async def test_letters_are_keys_while_the_list_has_the_focus():
+    app = an_app(hub=StillHub())
+    async with app.run_test() as pilot:
+        screen = await models(pilot)
+        await pilot.press("tab", "s")
+        assert screen._order == "name"
+        await pilot.press("shift+tab", "s")
+        assert screen.typed == "s"
+
+
+async def test_the_path_of_a_file_is_opened(tmp_path):
+    file = tmp_path / "my model.gguf"
+    file.write_bytes(b"GGUF")
+    tried = []
+    app = an_app(load=remembering(tried), hub=StillHub())
+    async with app.run_test() as pilot:
+        screen = await models(pilot)
+        screen.query_one("Input").value = str(file)
+        await pilot.pause()
+        await pilot.press("enter")
+        await until(pilot, lambda: tried == ["tiny", str(file)])
+
+
+async def test_a_path_that_is_not_there_is_left_to_the_loader_to_name():
+    tried = []
+    app = an_app(load=remembering(tried), hub=StillHub())
+    async with app.run_test() as pilot:
+        await models(pilot)
+        await write(pilot, "./gone.gguf", "enter")
+        await until(pilot, lambda: tried == ["tiny", "./gone.gguf"])
+
+
+async def test_a_distill_that_does_not_exist_is_named_in_one_line():
+    app = an_app(hub=StillHub())
+    async with app.run_test() as pilot:
+        screen = await models(pilot)
+        await write(pilot, "r1:7bb", "enter")
+        await until(pilot, lambda: "did you mean r1:7b" in str(screen.query_one("#note").content))
+        assert app.screen is screen
+
+
+async def test_a_damaged_model_is_not_used_and_says_why():
+    tried = []
+    app = an_app(load=remembering(tried), hub=StillHub([TINY, DAMAGED]))
+    async with app.run_test() as pilot:
+        screen = await models(pilot)
+        await write(pilot, "finetune")
+        assert "is cut off" in details(screen)
+        await pilot.press("enter")
+        await until(pilot, lambda: "cannot be used" in str(screen.query_one("#note").content))
+        assert tried == ["tiny"]
+
+
+async def test_a_click_moves_the_cursor_and_a_second_one_uses_the_model():
+    tried = []
+    app = an_app(load=remembering(tried), hub=StillHub([TINY, DISTILL]))
+    async with app.run_test() as pilot:
+        screen = await models(pilot)
+        await pilot.press("up", "up", "up")
+        row = screen.list.options.index(screen.list.get_option(f"here {DISTILL.ref}"))
+        await pilot.click(screen.list, offset=(5, row))
+        assert screen.row.ref == DISTILL.ref
+        assert app.screen is screen
+        await pilot.click(screen.list, offset=(5, row))
+        await until(pilot, lambda: tried == ["tiny", DISTILL.ref])
+
+
+async def test_a_model_of_another_program_is_not_deleted():
+    app = an_app(hub=StillHub([TINY, DISTILL]))
+    async with app.run_test() as pilot:
+        screen = await models(pilot)
+        await write(pilot, "lm studio")
+        await pilot.press("f8")
+        await until(pilot, lambda: "LM Studio" in str(screen.query_one("#note").content))
+        assert not isinstance(app.screen, Question)
+
+
+async def test_the_keys_of_the_footer_follow_the_cursor():
+    app = an_app(hub=StillHub([TINY, DISTILL]))
+    async with app.run_test(size=(120, 30)) as pilot:
+        screen = await models(pilot)
+
+        def shown():
+            active = screen.active_bindings.values()
+            return {each.binding.description for each in active if each.enabled}
+
+        await write(pilot, "r1:7b")
+        assert {"Fetch", "Quants", "Sort", "Search", "Details", "Close"} <= shown()
+        assert not {"Use", "Delete", "Verify", "Pause", "Resume", "Stop"} & shown()
+        screen.query_one("Input").value = "lm studio"
+        await until(pilot, lambda: {"Use", "Delete", "Verify"} <= shown())
+        assert "Fetch" not in shown()
+
+
+async def test_the_details_of_a_model_are_shown_on_a_key():
+    app = an_app(hub=StillHub())
+    async with app.run_test(size=(40, 12)) as pilot:
+        await models(pilot)
+        await write(pilot, "r1:7b")
+        await pilot.press("f6")
+        await until(pilot, lambda: "AboutModel" in type(app.screen).__name__)
+        text = str(app.screen.query_one("Static").content)
+        for words in ("DeepSeek-R1-Distill-Qwen-7B", "Licence MIT and Apache-2.0", "GiB file +"):
+            assert words in text
+        await pilot.press("escape")
+        assert isinstance(app.screen, ModelsScreen)
+
+
+async def test_the_palette_has_what_can_be_done_with_models():
+    app = an_app(hub=StillHub())
+    async with app.run_test() as pilot:
+        screen = await models(pilot)
+        titles = {command.title for command in app.get_system_commands(screen)}
+        assert {"Sort", "Search the Hub", "Details", "Close", "Help"} <= titles
+        assert "Answer now" not in titles
+        assert {"Fetch", "Other quants"} <= titles
+        assert "Verify" not in titles
+        await write(pilot, "tiny")
+        titles = {command.title for command in app.get_system_commands(screen)}
+        assert {"Use", "Verify"} <= titles
+        assert "Other quants" not in titles
+
+
+async def test_keys_of_the_models_screen_can_be_set():
+    settings = Settings(keys={"models.sort": "f12"}, pace=0)
+    app = an_app(settings=settings, hub=StillHub())
+    async with app.run_test() as pilot:
+        screen = await models(pilot)
+        await pilot.press("f4")
+        assert screen._order == "usual"
+        await pilot.press("f12")
+        assert screen._order == "name"
+        assert toasts(app) == ""
+
+
+@pytest.mark.parametrize("size", [(40, 12), (160, 48), (300, 100), (20, 5), (1, 1)])
+async def test_the_models_screen_works_at_any_size(size):
+    tried = []
+    app = an_app(load=remembering(tried), hub=StillHub([TINY, DISTILL, DAMAGED]))
+    async with app.run_test(size=size) as pilot:
+        await models(pilot)
+        await pilot.resize_terminal(60, 20)
+        await pilot.resize_terminal(*size)
+        await write(pilot, "lm studio", "enter")
+        await until(pilot, lambda: tried == ["tiny", DISTILL.ref])
+
+
+async def test_no_model_is_picked_while_a_reply_is_written():
+    app = an_app(ENDLESS, hub=StillHub())
+    async with app.run_test() as pilot:
+        await begin(pilot)
+        await thought(pilot)
+        await pilot.press("f3")
+        assert app.screen is app.chat
+        assert "Escape" in toasts(app)
+        await pilot.press("escape")
+        await rest(pilot)
+
+
+async def test_a_fresh_start_names_the_distill_that_suits_the_machine():
+    app = an_app(hub=StillHub())
+    async with app.run_test() as pilot:
+        chat = await ready(pilot)
+        await until(pilot, lambda: app.offered)
+        hint = str(chat.query_one(".conversation--empty").content)
+        assert "r1:1.5b (Q8_0, 1.89 GB)" in hint
+        assert "Ctrl+F" in hint
+        await pilot.press("f3")
+        await until(pilot, lambda: app.screen is not chat and app.screen.row)
+        assert app.screen.row.name == "r1:1.5b"
+
+
+async def test_a_larger_machine_is_offered_a_larger_distill():
+    large = Machine(256 * GIB, 240 * GIB, (), 10**13, 400e9, 31)
+    app = an_app(hub=StillHub(machine=large))
+    async with app.run_test() as pilot:
+        await ready(pilot)
+        await until(pilot, lambda: app.offered)
+        assert app.offered.startswith("r1:32b")
+
+
+async def test_whoever_chose_a_model_is_offered_none():
+    app = an_app(settings=Settings(model="other.gguf", pace=0), hub=StillHub())
+    async with app.run_test() as pilot:
+        chat = await ready(pilot)
+        await until(pilot, lambda: app.fetching.shelf)
+        await pilot.pause()
+        assert app.offered == ""
+        assert "Ctrl+F" not in str(chat.query_one(".conversation--empty").content)
+        assert not app.check_action("fetch", ())
+
+
+async def test_a_distill_that_is_here_already_is_what_a_fresh_start_points_to():
+    app = an_app(hub=StillHub([TINY, DISTILL]))
+    async with app.run_test() as pilot:
+        chat = await ready(pilot)
+        hint = chat.query_one(".conversation--empty")
+        await until(pilot, lambda: "r1:1.5b (Q4_K_M) is on this machine" in str(hint.content))
+        assert app.offered == ""
+        screen = await models(pilot)
+        assert screen.row.ref == DISTILL.ref
+
+
+async def test_a_configured_model_that_is_gone_is_offered_and_tiny_can_be_used_meanwhile():
+    def load(ref, **options):
+        if ref == "r1:7b":
+            message = "r1:7b is not on this machine"
+            raise MissingModel(message, "r1:7b")
+        return FakeEngine(REPLY)
+
+    app = an_app(settings=Settings(model="r1:7b", pace=0), load=load, hub=StillHub())
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: app.is_running and app.offered == "r1:7b")
+        assert app.chat.topbar.label == "r1:7b is not here · Ctrl+F fetches it · F3 picks one"
+        assert app.check_action("fetch", ())
+        await until(pilot, lambda: app.fetching.shelf)
+        await pilot.press("f3")
+        await until(pilot, lambda: isinstance(app.screen, ModelsScreen) and app.screen.list.rows)
+        await write(pilot, "tiny", "enter")
+        await until(pilot, lambda: app.engine is not None)
+        assert app.offered == ""
+
+
+async def test_a_damaged_catalogue_is_one_line_and_the_app_lives():
+    class Broken(StillHub):
+        def distills(self):
+            message = "the catalogue of models is damaged. Install r1chat anew"
+            raise ModelError(message)
+
+    app = an_app(hub=Broken())
+    async with app.run_test() as pilot:
+        await ready(pilot)
+        await pilot.press("f3")
+        await until(
+            pilot,
+            lambda: (
+                isinstance(app.screen, ModelsScreen)
+                and "damaged" in str(app.screen.query_one("#note").content)
+            ),
+        )
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen is app.chat)
+
+
+async def test_something_unexpected_is_one_line_and_the_app_lives():
+    class Broken(StillHub):
+        def local_models(self):
+            raise ZeroDivisionError
+
+    app = an_app(hub=Broken())
+    async with app.run_test() as pilot:
+        await ready(pilot)
+        await pilot.press("f3")
+        await until(
+            pilot,
+            lambda: (
+                isinstance(app.screen, ModelsScreen)
+                and "ZeroDivisionError" in str(app.screen.query_one("#note").content)
+            ),
+        )
+
+
+async def test_names_from_outside_are_clean_on_the_screen():
+    from dataclasses import replace
+
+    evil = replace(DISTILL, quant="Q\x1b]52;c;aGk=\x07", repo="", path=Path("/m/\x1b[31mx.gguf"))
+    app = an_app(hub=StillHub([TINY, evil]))
+    async with app.run_test() as pilot:
+        screen = await models(pilot)
+        await write(pilot, "lm studio")
+        shown = "".join(str(option.prompt) for option in screen.list.options) + details(screen)
+        assert "\x1b" not in shown
+        assert "\x07" not in shown
