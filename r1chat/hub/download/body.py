@@ -55,9 +55,9 @@ def pieces(response: httpx2.Response, stall_s: float) -> Iterator[bytes | memory
         return
     left = int(length) - len(first)
     block = memoryview(bytearray(_BLOCK))
-    connection.settimeout(stall_s)
     while left > 0:
         try:
+            connection.settimeout(stall_s)
             read = connection.recv_into(block[: min(left, _BLOCK)])
         except TimeoutError:
             reason = "nothing came any more"
