@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-import os
+import math
 import shutil
 from pathlib import Path
 
@@ -71,20 +71,28 @@ def as_broken(error: Exception) -> Exception:
     return error
 
 
-def disk_error(error: OSError, folder: Path) -> NetworkError:
-    """Says what is wrong with the disk and what to do about it."""
+def disk_error(error: OSError, folder: Path, left: int) -> NetworkError:
+    """Says what is wrong with the disk and what to do about it.
+
+    Args:
+        error: What the system said.
+        folder: Where.
+        left: Bytes that are still to come.
+    """
     where = line(str(folder), 120)
+    reason = line(error.strerror or "it gave no reason", 80)
     if error.errno in _FULL:
+        short = max(_room_for(left) - (_free(folder) or 0), 1)
         return NetworkError(
-            f"the disk is full: free some space at {where} and start again; "
+            f"the disk is full: free {gigabytes(short)} at {where} and start again; "
             "what was fetched is kept"
         )
     if error.errno in _REFUSED:
         return NetworkError(
-            f"cannot write to the model cache at {where}: {_reason(error)}; "
+            f"cannot write to the model cache at {where}: {reason}; "
             "set HF_HOME to a folder of yours"
         )
-    return NetworkError(f"the model cache at {where} failed: {_reason(error)}")
+    return NetworkError(f"the model cache at {where} failed: {reason}")
 
 
 def need_space(size: int, folder: Path) -> None:
@@ -97,27 +105,31 @@ def need_space(size: int, folder: Path) -> None:
     Raises:
         NetworkError: If there is not; it says how much to free.
     """
-    # Room for the journal, the file system's own needs, and for others to go on working.
-    wanted = size + size // 100 + (1 << 20)
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    try:
-        free = shutil.disk_usage(folder).free
-    except OSError:
-        return
-    if size and free < wanted:
+    free = _free(folder)
+    if size and free is not None and free < _room_for(size):
         msg = (
             f"not enough room at {line(str(folder), 120)}: {gigabytes(size)} are to come and "
-            f"{gigabytes(free)} are free; free {gigabytes(wanted - free)}, or set HF_HOME to a "
-            "folder on another disk"
+            f"{gigabytes(free)} are free; free {gigabytes(_room_for(size) - free)}, or set HF_HOME "
+            "to a folder on another disk"
         )
         raise NetworkError(msg)
 
 
+def _room_for(size: int) -> int:
+    # The journal and the file system need some, and others have to go on working.
+    return size + size // 100 + (1 << 20)
+
+
+def _free(folder: Path) -> int | None:
+    """Bytes on the disk of a folder; None if the system does not say."""
+    try:
+        while not folder.exists() and folder != folder.parent:
+            folder = folder.parent
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return None
+
+
 def gigabytes(size: int) -> str:
     """A number of bytes as disks count them: "4.68 GB", "20 MB"."""
-    return f"{size / 1e9:.2f} GB" if size >= 10**9 else f"{max(1, round(size / 1e6))} MB"
-
-
-def _reason(error: OSError) -> str:
-    return line(error.strerror or os.strerror(error.errno or 0), 80)
+    return f"{size / 1e9:.2f} GB" if size >= 10**9 else f"{math.ceil(size / 1e6)} MB"

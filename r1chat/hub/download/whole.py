@@ -69,7 +69,8 @@ def download(
     try:
         return _Download(variant, remote, control or Control(), on_progress).run()
     except OSError as error:
-        raise disk_error(error, layout.hub_cache()) from error
+        left = variant.size - fetched(variant)
+        raise disk_error(error, layout.hub_cache(), left) from error
 
 
 class _Download:
@@ -90,7 +91,7 @@ class _Download:
         paths = [path for file in files if (path := layout.here(file))]
         if len(paths) < len(files):
             self._report("starting")
-            need_space(sum(map(_missing, files)), layout.hub_cache())
+            need_space(self._variant.size - fetched(self._variant), layout.hub_cache())
             sweep(files)
             with new_client() as client:
                 paths = [self._bring(file, client) for file in files]
