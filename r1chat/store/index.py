@@ -17,6 +17,7 @@ BATCH = 16
 """Replies that are taken into the index in one transaction."""
 _VERSION = "1"
 """Another one has the index made anew; it is to be changed with `prepared` and the table."""
+_MISSING = ("no such module", "no such table: search")
 _QUICKLY_TIDIED = 8192
 """Pages of a file."""
 _TABLE = """
@@ -45,8 +46,10 @@ def available(connection: sqlite3.Connection) -> bool:
     """Whether there is an index and this SQLite can read it."""
     try:
         connection.execute("SELECT rowid FROM search LIMIT 0")
-    except sqlite3.OperationalError:
-        return False
+    except sqlite3.OperationalError as error:
+        if any(words in str(error) for words in _MISSING):
+            return False
+        raise
     return True
 
 
@@ -69,7 +72,7 @@ def make(connection: sqlite3.Connection) -> bool:
     except sqlite3.OperationalError as error:
         if connection.in_transaction:
             connection.rollback()
-        if "no such module" in str(error):
+        if any(words in str(error) for words in _MISSING):
             return False
         raise
     return available(connection)

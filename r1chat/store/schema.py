@@ -163,12 +163,18 @@ def check(connection: sqlite3.Connection) -> None:
         ForeignFileError: If it is the database of something else.
         sqlite3.Error: If it cannot be read.
     """
-    found = version(connection)
-    owner = int(connection.execute("PRAGMA application_id").fetchone()[0])
-    tables = {
-        str(name)
-        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-    }
+    # All of it at one moment: another process may be making the tables.
+    alone = not connection.in_transaction
+    if alone:
+        connection.execute("BEGIN")
+    try:
+        found = version(connection)
+        owner = int(connection.execute("PRAGMA application_id").fetchone()[0])
+        names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        tables = {str(name) for (name,) in names}
+    finally:
+        if alone:
+            connection.rollback()
     if owner != APPLICATION_ID:
         if owner or found or tables:
             message = "it is the database of another program"

@@ -24,7 +24,7 @@ RETRY_S = 1.0
 """Between two tries while the file cannot be written to."""
 PATIENCE_S = 15.0
 """How long another process may keep the file before the user is told."""
-_DAMAGED = ("malformed", "not a database", "no such table", "no such column", "corrupt")
+_DAMAGED = ("malformed", "not a database", "no such table", "no such column", "corrupt", "vtable")
 _PAUSE_S = 0.01
 _TIDYING_S = 0.5
 _JOINED = (THOUGHT, ANSWER)
