@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 from textual import on
 from textual.app import ComposeResult
 from textual.timer import Timer
-from textual.widgets import Footer
 
+from r1chat.sanitize import line
+from r1chat.tui import keys
 from r1chat.tui.screens.attaching import AttachingScreen
 from r1chat.tui.widgets.composer import Composer
 from r1chat.tui.widgets.conversation import ConversationView
+from r1chat.tui.widgets.key_bar import KeyBar
 from r1chat.tui.widgets.slider import BudgetSlider
 from r1chat.tui.widgets.topbar import TopBar
 
@@ -52,7 +54,7 @@ class AskingScreen(AttachingScreen):
             ConversationView { padding: 0 1; }
             Composer, Composer:focus { border: none; min-height: 1; max-height: 3; }
         }
-        &.-lowest Footer, &.-lowest BudgetSlider { display: none; }
+        &.-lowest KeyBar, &.-lowest BudgetSlider { display: none; }
     }
     """
     VERTICAL_BREAKPOINTS = [  # noqa: RUF012  (Textual declares it)
@@ -76,6 +78,8 @@ class AskingScreen(AttachingScreen):
         """The stopped version that the running reply goes on with."""
         self._foreign: set[Node] = set()
         """Turns of a model that is not loaded any more: none can be gone on with."""
+        self._recommended = ""
+        """What the hint says of the model to begin with."""
 
     def compose(self) -> ComposeResult:
         """From the top: model, conversation, slider, composer, keys."""
@@ -84,7 +88,7 @@ class AskingScreen(AttachingScreen):
         yield BudgetSlider(self.app.budget)
         yield self.attachment_line()
         yield Composer(id="composer")
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyBar()
 
     async def on_mount(self) -> None:
         """The composer takes keys at once, whatever is still being loaded."""
@@ -264,7 +268,7 @@ class AskingScreen(AttachingScreen):
         self._foreign.clear()
         self.topbar.used = 0
         await self.conversation.clear()
-        await self.conversation.show_hint(_EMPTY)
+        await self.conversation.show_hint(_EMPTY + (self._recommended if self.app.unset else ""))
         self.app.titled = ""
         self.composer.focus()
 
@@ -274,10 +278,23 @@ class AskingScreen(AttachingScreen):
         self.topbar.label = label
         self.topbar.info = None
 
-    def not_loaded(self) -> None:
-        """Says where a model can be had."""
+    def recommend(self, text: str) -> None:
+        """Adds to the hint which model to begin with."""
+        self._recommended = text
+        self.conversation.change_hint(_EMPTY + text)
+
+    def not_loaded(self, missing: str = "") -> None:
+        """Says where a model can be had.
+
+        Args:
+            missing: The model, where it could be fetched.
+        """
         self.topbar.progress = None
-        self.topbar.label = "No model · F3 picks one"
+        start = "No model"
+        if missing:
+            key = keys.shown(self.app.shown_keys()["app.fetch"])
+            start = f"{line(missing, 60)} is not here · {key} fetches it"
+        self.topbar.label = f"{start} · F3 picks one"
         if self._waiting is not None:
             self._waiting[0].status = "Waiting for a model: F3 picks one"
 
