@@ -10,6 +10,7 @@ import itertools
 import re
 import sqlite3
 import unicodedata
+from collections.abc import Iterator
 
 from r1chat.store.rows import unpack
 
@@ -30,6 +31,9 @@ CREATE VIRTUAL TABLE search USING fts5(
 _GLUE = "\ue000"
 """Joins two words to one of the index's: a letter to FTS5 that no text has."""
 _PIECE = re.compile(r"[^\W_]+")
+_SPACE = re.compile(r"\s")
+_SLICE = 16 * 1024
+"""Characters."""
 _GAP = re.compile(r"[\W_]+")
 _JOINED = re.compile(r"[^\W_]+(?:(?:[^\w\s]|_)+[^\W_]+)+")
 _WORDLESS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
@@ -90,6 +94,22 @@ def prepared(text: str) -> str:
     is to be found as one is therefore glued in pairs: the parts of "3.14" or "don't", and the
     neighbours in scripts that have no spaces.
     """
+    if len(text) <= _SLICE:
+        return _prepared(text)
+    # The app's thread must not have to wait for one long search of a pattern.
+    return " ".join(_prepared(text[start:end]) for start, end in _slices(text))
+
+
+def _slices(text: str) -> Iterator[tuple[int, int]]:
+    start = 0
+    while start < len(text):
+        gap = _SPACE.search(text, start + _SLICE)
+        end = gap.start() if gap else len(text)
+        yield start, end
+        start = end
+
+
+def _prepared(text: str) -> str:
     if not text.isascii():
         text = unicodedata.normalize("NFC", text)
     pairs = [pair for joined in _JOINED.findall(text) for pair in _glued(_PIECE.findall(joined))]

@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,13 +16,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from history_texts import RARE, Texts, size_of
+from history_writers import a_long_reply, kills, two_writers
 from report import machine, middle, table, verdict
 
-from r1chat.conversation import Conversation, Turn, new_id
-from r1chat.engine.base import ModelInfo, Request
-from r1chat.engine.fake import INFO
-from r1chat.events import AnswerText, Receipt, Reply, ThoughtText
-from r1chat.recording import Asked
 from r1chat.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -139,6 +136,29 @@ def reads(path: Path, rounds: int) -> list[list[str]]:
     return rows
 
 
+def damaged(path: Path) -> list[list[str]]:
+    """The start with a large file whose first page is gone, and what comes back."""
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        copy = Path(shutil.copy(path, folder))
+        with copy.open("r+b") as file:
+            file.write(bytes(4096))
+        start = in_fresh_process(_START, copy)[0]
+        began = time.perf_counter()
+        store = Store.open(copy)
+        while not (notices := store.take_notices()):
+            time.sleep(0.1)
+        took = time.perf_counter() - began
+        store.close()
+    return [
+        ["start without the file's first page", f"{start:.0f} ms", verdict(start, 2000)],
+        [
+            f"all rows are back ({notices[0].split(':')[1].split(' rec')[0].strip()})",
+            f"{took:.0f} s",
+            "",
+        ],
+    ]
+
+
 _SEARCH = """
 import json, sys, time
 from pathlib import Path
@@ -152,79 +172,6 @@ store.close()
 """
 
 
-def asked(conversation: Conversation, question: str) -> Asked:
-    """A question of a conversation's beginning."""
-    reply = Reply("", "", Receipt(ended_by="cancelled"))
-    info: ModelInfo = INFO
-    return Asked(conversation.id, new_id(), None, Turn(question, reply), Request(()), info)
-
-
-def write(path: Path, count: int) -> None:
-    """What each of the writing processes does; prints how long it had to wait at most."""
-    store = Store.open(path)
-    waits = []
-    for number in range(count):
-        began = time.perf_counter()
-        recording = store.begin(asked(Conversation(), f"Question {number} of {os.getpid()}?"))
-        recording.take(ThoughtText("Let me see.", 3))
-        recording.take(AnswerText("So it is.", 3))
-        recording.take(Reply("Let me see.", "So it is.", Receipt()))
-        waits.append(time.perf_counter() - began)
-        # A write is a write of its own, not one of a thousand in a transaction.
-        assert recording.acknowledged(60)
-    safe = store.close(60)
-    print(json.dumps({"wait": 1000 * max(waits), "safe": safe, "notices": store.take_notices()}))
-
-
-def two_writers(count: int) -> list[list[str]]:
-    """Two processes that write at once."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "history.db"
-        command = [sys.executable, __file__, "--write", str(path), "--count", str(count)]
-        env = os.environ | {"PYTHONPATH": str(ROOT)}
-        began = time.perf_counter()
-        both = [subprocess.Popen(command, stdout=subprocess.PIPE, env=env) for _ in range(2)]
-        said = [json.loads(each.communicate()[0]) for each in both]
-        took = time.perf_counter() - began
-        store = Store.open(path)
-        kept = len(list(store.figures()))
-        store.close()
-    notices = sum(len(each["notices"]) for each in said)
-    longest = max(each["wait"] for each in said)
-    return [
-        [f"two processes, {count} writes each", f"{took:.1f} s", ""],
-        ["notices of a locked file", str(notices), verdict(notices, 0)],
-        ["replies lost", str(2 * count - kept), verdict(2 * count - kept, 0)],
-        ["longest wait of who writes", f"{longest:.2f} ms", verdict(longest, 50)],
-    ]
-
-
-def a_long_reply(tokens: int) -> list[list[str]]:
-    """What a token costs at the beginning and at the end of a long reply."""
-    with tempfile.TemporaryDirectory() as folder:
-        store = Store.open(Path(folder) / "history.db")
-        recording = store.begin(asked(Conversation(), "Well?"))
-        waits, batches = [], []
-        for number in range(tokens):
-            began = time.perf_counter()
-            recording.take(ThoughtText(" token", number))
-            waits.append(1e6 * (time.perf_counter() - began))
-            if number % 100 == 99:
-                # A batch, as a second of a fast model makes it.
-                batches.append(timed(store.flush))
-        recording.take(Reply(" token" * tokens, "", Receipt()))
-        end = timed(store.flush)
-        store.close()
-    tenth = len(batches) // 10
-    first, last = batches[1 : tenth + 1], batches[-tenth:]
-    return [
-        ["a token, for who hands it over", f"{middle(waits, '.1f')} µs", ""],
-        ["saving 100 tokens, at the start", f"{middle(first, '.2f')} ms", ""],
-        [f"the same after {tokens - 100 * tenth}", f"{middle(last, '.2f')} ms", ""],
-        ["the end of the reply", f"{end:.1f} ms", ""],
-    ]
-
-
 def main() -> None:
     """Prints tables."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -232,12 +179,9 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=10, help="of each")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--place", type=Path, default=PLACE, help="where the history is kept")
-    parser.add_argument("--write", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--count", type=int, default=1000, help="writes of each process")
+    parser.add_argument("--writes", type=int, default=1000, help="of each of two processes")
+    parser.add_argument("--kills", type=int, default=100, help="of a process that streams")
     args = parser.parse_args()
-    if args.write is not None:
-        write(args.write, args.count)
-        return
     print(machine())
     path = build(args.place, args.conversations, args.turns)
     text = json.loads(path.with_suffix(".json").read_text("utf-8"))["text"]
@@ -255,7 +199,9 @@ def main() -> None:
     rows.append(
         ["the first search of a process", f"{middle(cold, '.1f')} ms", verdict(max(cold), 200)]
     )
-    rows += two_writers(args.count)
+    rows += damaged(path)
+    rows += two_writers(args.writes)
+    rows += kills(args.kills)
     rows += a_long_reply(20_000)
     replies = args.conversations * args.turns
     print(f"\n{args.conversations} conversations, {replies} replies of some 2,000 tokens\n")

@@ -179,3 +179,14 @@ def test_an_index_of_another_make_is_made_anew(monkeypatch):
     later.remove(node)
     assert found(later, "late") == []
     later.close()
+
+
+def test_a_word_anywhere_in_a_long_text_is_found(store):
+    words = [f"word{number}.part{number}" for number in range(5000)]
+    node = save(store, " ".join(words), "\n".join(words))
+    settle(store)
+    for word in words[::97]:
+        assert [hit.node for hit in store.search(word + " ")] == [node]
+    store.remove(node)
+    settle(store)
+    assert store.search(words[0]) == []
