@@ -518,6 +518,46 @@ def test_who_follows_a_process_that_dies_takes_over(
     assert hub.requests.of("cdn")[-1].first > 0
 
 
+def test_hf_waits_for_us_and_takes_what_we_fetched(
+    hub: Hub, repo: Repo, watch: Callable[..., Watch]
+) -> None:
+    hub.faults.add(faults.Slow(1.5e6))
+    running = watch()
+    running.until(lambda seen: seen.done > 100_000)
+    cache = os.environ["HF_HUB_CACHE"]
+    theirs = hf_hub_download(NAME, PATH, cache_dir=cache, endpoint=hub.url, token=False)
+    running.join()
+    assert theirs == str(running.path)
+    assert hub.requests.sent() == SIZE
+
+
+HF = """
+import os, sys
+from huggingface_hub import hf_hub_download
+cache = os.environ["HF_HUB_CACHE"]
+print(hf_hub_download(sys.argv[1], sys.argv[2], cache_dir=cache, token=False))
+"""
+
+
+def test_we_follow_hf_and_take_what_it_fetched(
+    hub: Hub, repo: Repo, watch: Callable[..., Watch]
+) -> None:
+    hub.faults.add(faults.Slow(1e6))
+    command = [sys.executable, "-c", HF, NAME, PATH]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        for _ in range(400):
+            if hub.requests.of("cdn"):
+                break
+            time.sleep(0.05)
+        running = watch()
+        running.until(lambda seen: seen.state == "following")
+        running.join()
+        assert running.path is not None
+        assert process.communicate()[0].decode().strip() == str(running.path)
+    assert sha256(running.path) == LARGE.sha256
+    assert hub.requests.sent() == SIZE
+
+
 def test_several_connections_bring_one_file(
     hub: Hub, repo: Repo, pull: Pull, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -602,6 +642,15 @@ def test_what_older_downloads_left_goes_when_nobody_wants_it(repo: Repo, pull: P
         pull()
     kept = [names[1], names[2], names[3]]
     assert left_over() == sorted(kept + [f"{name}.json" for name in kept])
+
+
+def test_what_a_kill_left_at_the_very_end_goes_too(repo: Repo, pull: Pull) -> None:
+    path = pull()
+    part = folder().part(LARGE.sha256)
+    journal(part).write_text("{}")
+    path.unlink()
+    assert pull() == path
+    assert left_over() == []
 
 
 def test_a_gated_repository_says_what_to_do_and_asks_once(hub: Hub, pull: Pull) -> None:

@@ -135,8 +135,10 @@ class _Download:
             self._control.check()
             with owned(layout.place(file).lock(file.etag)) as ours:
                 if ours:
-                    if not layout.has_blob(file):
+                    if not layout.has_blob(file) and not layout.here(file):
                         self._fetch(file, client, patience)
+                    # Before the file has its name: who is killed here comes by again.
+                    parts.discard(layout.place(file).part(file.etag))
                     return layout.install(file, self._variant.revision)
             note = "another process is fetching this file"
             self._report("following", done_by_others(file), note=note)
@@ -154,7 +156,6 @@ class _Download:
             raise
         os.truncate(part.path, file.size)
         part.path.replace(folder.blob(file.etag))
-        part.discard()
 
     def _look_again(self, file: RemoteFile) -> RemoteFile:
         """Asks the Hub what a file is now."""
