@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,8 +61,6 @@ class Hub:
 
     def __init__(self, context: Callable[[], int | None] = lambda: None) -> None:
         self._context = context
-        self._lock = threading.Lock()
-        self._shapes: dict[tuple[Path, int], Shape | None] = {}
 
     # -- this machine --
 
@@ -116,37 +113,13 @@ class Hub:
             local=local,
             offers=offers,
             recommended=Offer(begin, quant, begin.sizes[quant], fits),
-            fits=self._fits(local, known, machine),
+            fits={
+                model.ref: fit.fit(model.shape, model.size, machine, context)
+                for model in local
+                if model.shape is not None and not model.problem
+            },
             distills=known,
         )
-
-    def _fits(
-        self, local: Sequence[LocalModel], known: Mapping[str, Distill], machine: Machine
-    ) -> dict[str, Fit]:
-        from r1chat.hub import fit
-
-        fits = {}
-        for model in local:
-            distill = known.get(model.ref)
-            shape = fit.shape_of(distill) if distill else self._shape(model)
-            if shape is not None:
-                fits[model.ref] = fit.fit(shape, model.size, machine, self._context())
-        return fits
-
-    def _shape(self, model: LocalModel) -> Shape | None:
-        """What a file says of its shape; reading that takes some 30 ms, once."""
-        from r1chat.gguf import read_header
-        from r1chat.hub.fit import shape_of
-
-        key = (model.path, model.size)
-        with self._lock:
-            if key not in self._shapes:
-                try:
-                    found = None if model.problem else shape_of(read_header(model.path))
-                except (R1ChatError, OSError):
-                    found = None
-                self._shapes[key] = found
-            return self._shapes[key]
 
     def describe(self, model: LocalModel) -> list[tuple[str, str]]:
         """All that can be said of a model here, in names and values.

@@ -213,12 +213,18 @@ def _of_fetch(fetch: Fetch, distill: Distill | None) -> Row:
     )
 
 
+def published_quant(model: LocalModel) -> str:
+    """The quant as its publisher calls it: files of "UD-Q4_K_XL" call themselves Q4_K_M."""
+    repo, _, quant = model.ref.partition(":")
+    return quant if quant and repo == model.repo else model.quant
+
+
 def _short_ref(model: LocalModel, shelf: Shelf) -> str:
     """A distill of the Hub's cache as it was fetched by: r1chat looks there for all publishers."""
     distill = shelf.distills.get(model.ref)
-    if distill is None or model.source != "hub" or not model.quant:
+    if distill is None or model.ref != f"{model.repo}:{published_quant(model)}":
         return model.ref
-    return f"{distill.name}-{model.quant.lower()}"
+    return f"{distill.name}-{published_quant(model).lower()}"
 
 
 def _of_local(model: LocalModel, distill: Distill | None, ref: str) -> Row:
@@ -228,7 +234,7 @@ def _of_local(model: LocalModel, distill: Distill | None, ref: str) -> Row:
         section="here",
         ref=ref,
         name=name,
-        quant=line(model.quant, 32),
+        quant=line(published_quant(model), 32),
         size=model.size,
         distill=distill,
         state="unusable" if model.problem else SOURCES[model.source],

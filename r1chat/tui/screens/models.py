@@ -14,10 +14,11 @@ from r1chat.sanitize import line
 from r1chat.tui.hub import Quant
 from r1chat.tui.screens.models_list import ModelsListScreen
 from r1chat.tui.screens.question import Question
-from r1chat.tui.shelf import Row, gigabytes
+from r1chat.tui.shelf import Row, gigabytes, published_quant
 from r1chat.tui.threads import on_thread
 
 _LONGEST = 300
+_CHECKING_S = 0.2
 
 
 class ModelsScreen(ModelsListScreen):
@@ -155,7 +156,7 @@ class ModelsScreen(ModelsListScreen):
         if ref is None or known is None:
             return
         repos = set(ref.repos)
-        here = {each.quant: each.ref for each in known.local if each.repo in repos}
+        here = {published_quant(each): each.ref for each in known.local if each.repo in repos}
         pick = PickQuant(name, lambda: fetching.hub.quants(ref, known.machine), here)
         quant = await self.app.push_screen_wait(pick)
         if quant is None:
@@ -191,22 +192,20 @@ class ModelsScreen(ModelsListScreen):
         if row is None or row.local is None:
             return
         model, name = row.local, row.name
-        told = -1
+        share = 0
 
         def tell(done: int, total: int) -> None:
-            nonlocal told
+            nonlocal share
             share = int(100 * done / total) if total else 0
-            if share > told:
-                told = share
-                self.app.call_later(self.note, f"Checking {name} … {share} %")
 
-        self.note(f"Checking {name} …")
+        timer = self.set_interval(_CHECKING_S, lambda: self.note(f"Checking {name} … {share} %"))
         try:
-            result = await on_thread(lambda: hub.verify(model, tell), "r1chat-verify")
+            text = str(await on_thread(lambda: hub.verify(model, tell), "r1chat-verify"))
         except R1ChatError as error:
-            self.note(str(error))
-            return
-        self.note(str(result))
+            text = str(error)
+        finally:
+            timer.stop()
+        self.note(text)
 
     # -- downloads --
 

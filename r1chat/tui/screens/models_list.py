@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from textual import on
 from textual.app import ComposeResult
 from textual.screen import Screen
-from textual.widgets import Footer, Input, OptionList, Static
+from textual.widgets import Input, OptionList, Static
 
 from r1chat.errors import R1ChatError
 from r1chat.sanitize import line
 from r1chat.tui import shelf
 from r1chat.tui.shelf import Row, gigabytes
 from r1chat.tui.threads import on_thread
+from r1chat.tui.widgets.key_bar import KeyBar
 from r1chat.tui.widgets.model_details import ModelDetails
 from r1chat.tui.widgets.model_list import ModelList
 
@@ -62,7 +63,7 @@ class ModelsListScreen(Screen[str | None]):
         yield ModelDetails()
         yield Static(id="fetching", classes="models--line", markup=False)
         yield Static(id="note", classes="models--line", markup=False)
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         """Shows what is known already, then what there is."""

@@ -100,7 +100,8 @@ class ModelList(OptionList):
         self._drawn = drawn
         keys = list(drawn)
         same = [row.key for row in rows if row.ref == ref]
-        for wish in (cursor, before, *same, *self._rows):
+        used = [row.key for row in rows if row.in_use]
+        for wish in (cursor, before, *same, *used, *self._rows):
             if wish is not None and wish in self._rows:
                 self.highlighted = keys.index(wish)
                 break

@@ -1,0 +1,370 @@
+"""The app fetches models from a real Hub, and from one that breaks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import r1chat
+from r1chat.hub.download import patience
+from r1chat.hub.layout import hub_cache
+from r1chat.hub.machine import Machine
+from r1chat.settings import Settings
+from r1chat.tui.app import R1ChatApp
+from r1chat.tui.screens.models import ModelsScreen
+from r1chat.tui.screens.quants import PickQuant
+from r1chat.tui.screens.question import Question
+from tests.hub.server import File, Generated, Repo, faults
+from tests.tui.chat import (
+    ENDLESS,
+    REPLY,
+    FakeEngine,
+    an_app,
+    ask,
+    begin,
+    ready,
+    rest,
+    thought,
+    toasts,
+    until,
+    write,
+)
+from tests.tui.shelves import GIB, StillHub
+
+pytestmark = pytest.mark.asyncio
+
+MODEL = Path(r1chat.__file__).parent / "models" / "tiny.gguf"
+SMALL = "unsloth/DeepSeek-R1-Distill-Qwen-1.5B-GGUF"
+LARGE = "unsloth/DeepSeek-R1-Distill-Llama-70B-GGUF"
+REF = "r1:1.5b-q8_0"
+SLOW = faults.Slow(200_000)
+"""So slow that a test is always quicker."""
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """No models but those of the test; nobody waits long."""
+    monkeypatch.setenv("HOME", str(tmp_path / "user"))
+    monkeypatch.delenv("OLLAMA_MODELS", raising=False)
+    monkeypatch.setattr(patience, "FIRST_S", 0.05)
+
+
+class HereHub(StillHub):
+    """The models that are really here, on a machine that is always the same."""
+
+    def local_models(self):
+        return super(StillHub, self).local_models()
+
+
+@pytest.fixture
+def small(hub):
+    """The smallest distill, which really is the built-in model."""
+    name = "DeepSeek-R1-Distill-Qwen-1.5B"
+    return hub.add(
+        Repo(
+            SMALL,
+            [File(f"{name}-Q8_0.gguf", MODEL), File(f"{name}-Q4_K_M.gguf", MODEL)],
+            gguf={"architecture": "qwen2", "total": 1_777_088_000},
+        )
+    )
+
+
+def fake(tried=None, *scripts):
+    def load(ref, **options):
+        if tried is not None:
+            tried.append(ref)
+        return FakeEngine(*(scripts or (REPLY,)))
+
+    return load
+
+
+async def hurry(pilot, hub):
+    """Has the Hub send the rest at once."""
+    app = pilot.app
+    hub.faults.clear()
+    fetch = app.fetching.fetches[0]
+    app.fetching.pause(fetch)
+    await until(pilot, lambda: fetching(app, "paused"))
+    app.fetching.resume(fetch)
+
+
+async def models(pilot):
+    app = pilot.app
+    await ready(pilot)
+    await pilot.press("f3")
+    await until(pilot, lambda: isinstance(app.screen, ModelsScreen))
+    await until(pilot, lambda: app.fetching.shelf and len(app.screen.list.rows) > 2)
+    return app.screen
+
+
+def note(screen):
+    return str(screen.query_one("#note").content)
+
+
+def fetching(app, state=""):
+    return [each for each in app.fetching.fetches if state in each.state]
+
+
+async def test_the_recommended_distill_is_fetched_by_one_key_used_and_asked(small):
+    """With the engine and the compose of the app itself."""
+    app = R1ChatApp(given=Settings(pace=0), hub=HereHub())
+    async with app.run_test() as pilot:
+        chat = await ready(pilot)
+        await until(pilot, lambda: app.offered == REF)
+        await pilot.press("ctrl+f")
+        await until(pilot, lambda: app.model_ref == REF and app.engine is not None)
+        assert app.settings.model == REF
+        assert "is here" in toasts(app)
+        assert chat.topbar.info.ref == REF
+        chat = await ask(pilot, "What is 3 + 4?")
+        assert "7" in chat.last.answer.source
+    app.shut_down()
+    assert list(hub_cache().glob("models--*/snapshots/*/*Q8_0.gguf"))
+
+
+async def test_enter_fetches_a_distill_shows_how_far_it_is_and_uses_it(hub, small):
+    hub.faults.add(SLOW, times=None)
+    tried = []
+    app = an_app(load=fake(tried), hub=HereHub())
+    async with app.run_test() as pilot:
+        screen = await models(pilot)
+        assert screen.row.ref == REF
+        await pilot.press("enter")
+        await until(pilot, lambda: fetching(app, "↓"))
+        await until(pilot, lambda: screen.row and screen.row.section == "fetching")
+        await until(pilot, lambda: "%" in app.chat.topbar.fetching)
+        await until(pilot, lambda: " of 4 MB" in str(screen.query_one("#fetching").content))
+        await pilot.press("escape")
+        await hurry(pilot, hub)
+        await until(pilot, lambda: tried == ["tiny", REF])
+        await until(pilot, lambda: app.chat.topbar.fetching == "")
+        screen = await models(pilot)
+        await until(pilot, lambda: screen.row.in_use)
+        assert (screen.row.section, screen.row.quant) == ("here", "Q8_0")
+
+
+async def test_a_model_that_comes_while_a_reply_is_written_waits_for_its_end(hub, small):
+    hub.faults.add(SLOW, times=None)
+    tried = []
+    app = an_app(load=fake(tried, ENDLESS), hub=HereHub())
+    async with app.run_test() as pilot:
+        await models(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: fetching(app, "↓"))
+        await pilot.press("escape")
+        await begin(pilot)
+        await thought(pilot)
+        await hurry(pilot, hub)
+        await until(pilot, lambda: "is here: F3 uses it" in toasts(app))
+        assert tried == ["tiny"]
+        assert app.chat.running
+        await pilot.press("escape")
+        await rest(pilot)
+
+
+async def test_a_download_is_paused_resumed_and_stopped(hub, small):
+    hub.faults.add(SLOW, times=None)
+    app = an_app(load=fake(), hub=HereHub())
+    async with app.run_test() as pilot:
+        screen = await models(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: fetching(app, "↓") and screen.row.fetch)
+        await pilot.press("f7")
+        await until(pilot, lambda: fetching(app, "paused"))
+        await until(pilot, lambda: screen.row.fetch.paused)
+        await pilot.press("f7")
+        await until(pilot, lambda: fetching(app, "↓"))
+        await pilot.press("f8")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        await pilot.press("down", "down", "enter")
+        await until(pilot, lambda: not app.fetching.fetches)
+        await until(pilot, lambda: not list(hub_cache().rglob("*incomplete*")))
+        assert REF in [row.ref for row in screen.list.rows if row.section == "offered"]
+
+
+async def test_a_download_that_was_broken_off_is_offered_again_after_the_next_start(hub, small):
+    hub.faults.add(SLOW, times=None)
+    app = an_app(load=fake(), hub=HereHub())
+    async with app.run_test() as pilot:
+        await models(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: fetching(app, "↓"))
+        await until(pilot, lambda: fetching(app)[0].share > 0.05)
+        app.shut_down()
+    hub.faults.clear()
+    tried = []
+    app = an_app(load=fake(tried), hub=HereHub())
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: app.is_running and "F3 goes on" in toasts(app))
+        assert fetching(app, "paused")
+        screen = await models(pilot)
+        screen.list.highlighted = 1
+        await pilot.press("enter")
+        await until(pilot, lambda: tried == ["tiny", REF])
+    bytes_sent = hub.requests.sent()
+    assert bytes_sent < MODEL.stat().st_size * 1.6
+
+
+async def test_a_download_that_fails_says_why_in_one_line_and_can_be_tried_again(hub, small):
+    hub.faults.add(faults.Corrupt(), times=None)
+    tried = []
+    app = an_app(load=fake(tried), hub=HereHub())
+    async with app.run_test() as pilot:
+        screen = await models(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: fetching(app, "failed"))
+        assert "✗" in toasts(app)
+        await until(pilot, lambda: screen.row.fetch and screen.row.fetch.failure)
+        hub.faults.clear()
+        await pilot.press("enter")
+        await until(pilot, lambda: tried == ["tiny", REF])
+
+
+async def test_other_quants_are_listed_as_the_hub_has_them(small):
+    tried = []
+    app = an_app(load=fake(tried), hub=HereHub())
+    async with app.run_test() as pilot:
+        await models(pilot)
+        await pilot.press("f2")
+        await until(pilot, lambda: isinstance(app.screen, PickQuant) and app.screen._quants)
+        assert [each.quant for each in app.screen._quants] == ["Q4_K_M", "Q8_0"]
+        options = app.screen.query_one("OptionList").options
+        text = "\n".join(str(option.prompt) for option in options)
+        assert f"{MODEL.stat().st_size / 1e6:.0f} MB" in text
+        await pilot.press("home", "enter")
+        await until(pilot, lambda: tried == ["tiny", "r1:1.5b-q4_k_m"])
+
+
+async def test_the_catalogues_quants_are_listed_where_the_hub_cannot_be_reached(hub):
+    hub.stop()
+    app = an_app(load=fake(), hub=HereHub())
+    async with app.run_test() as pilot:
+        screen = await models(pilot)
+        await pilot.press("f2")
+        await until(pilot, lambda: isinstance(app.screen, PickQuant) and app.screen._quants)
+        assert "Q5_K_M" in [each.quant for each in app.screen._quants]
+        assert "catalogue" in str(app.screen.query_one(".quants--note").content)
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen is screen and note(screen).startswith("127.0.0.1"))
+        await pilot.press("f5")
+        await until(pilot, lambda: note(screen).startswith("127.0.0.1"))
+
+
+async def test_the_hub_is_searched_and_what_it_has_is_fetched(hub, tmp_path):
+    name = "tester/Other-Reasoner-GGUF"
+    hub.add(Repo(name, [File("Other-Reasoner-Q6_K.gguf", MODEL)], gguf={"architecture": "llama"}))
+    tried = []
+    app = an_app(load=fake(tried), hub=HereHub())
+    async with app.run_test() as pilot:
+        screen = await models(pilot)
+        await write(pilot, "reasoner")
+        await pilot.press("f5")
+        await until(pilot, lambda: screen.row and screen.row.found)
+        assert [row.name for row in screen.list.rows] == [name]
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, PickQuant) and app.screen._quants)
+        assert app.screen._quants[0].fit.mark == "fits"
+        await pilot.press("enter")
+        await until(pilot, lambda: tried == ["tiny", f"{name}:Q6_K"])
+
+
+async def test_escape_leaves_the_results_and_then_the_screen(hub, small):
+    app = an_app(load=fake(), hub=HereHub())
+    async with app.run_test() as pilot:
+        screen = await models(pilot)
+        await pilot.press("f5")
+        await until(pilot, lambda: screen.row and screen.row.found)
+        await pilot.press("escape")
+        assert "tiny" in [row.name for row in screen.list.rows]
+        await pilot.press("escape")
+        assert app.screen is app.chat
+
+
+async def test_hostile_names_from_the_hub_are_clean(hub):
+    evil = "\x1b]52;c;aGk=\x07\u202eevil"
+    hub.add(Repo("tester/Evil-GGUF", [File("Evil-Q6_K.gguf", MODEL)], gguf={"architecture": evil}))
+    app = an_app(load=fake(), hub=HereHub())
+    async with app.run_test() as pilot:
+        screen = await models(pilot)
+        await pilot.press("f5")
+        await until(pilot, lambda: screen.row and screen.row.found)
+        await pilot.press("f6")
+        await pilot.pause()
+        text = str(app.screen.query("Static").first().content)
+        text += "".join(str(option.prompt) for option in screen.list.options)
+        assert "\x1b" not in text
+        assert "\u202e" not in text
+
+
+async def test_what_does_not_fit_is_fetched_only_after_it_was_asked(hub):
+    content = Generated(1 << 40, begin=MODEL.read_bytes()[:100_000], sha256="ab" * 32)
+    hub.add(Repo(LARGE, [File("DeepSeek-R1-Distill-Llama-70B-Q2_K.gguf", content)]))
+    app = an_app(load=fake(), hub=HereHub())
+    async with app.run_test() as pilot:
+        screen = await models(pilot)
+        await write(pilot, "70b", "enter")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        text = "\n".join(str(each.content) for each in app.screen.query("Static"))
+        assert "does not fit" in text
+        assert "1,024.0 GiB file" in text or "1024.0 GiB file" in text
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen is screen)
+        assert app.fetching.fetches == []
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: fetching(app, "failed"))
+        assert "free" in fetching(app)[0].failure
+
+
+async def test_a_context_that_is_too_long_can_be_made_shorter_on_the_way(hub, small):
+    cramped = Machine(4 * GIB, 2 * GIB, (), 10**12, 40e9, 3)
+    app = an_app(settings=Settings(ctx=131_072, pace=0), load=fake(), hub=HereHub(machine=cramped))
+    app.fetching.hub._context = lambda: app.settings.ctx
+    async with app.run_test() as pilot:
+        await models(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: app.settings.ctx == 16_384)
+        await until(pilot, lambda: app.settings.model == REF)
+
+
+async def test_a_model_is_verified_and_deleted_after_saying_what_that_frees(hub, small):
+    tried = []
+    app = an_app(load=fake(tried), hub=HereHub())
+    async with app.run_test() as pilot:
+        screen = await models(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: tried == ["tiny", REF])
+        await until(pilot, lambda: screen.row and screen.row.local and screen.row.in_use)
+        await pilot.press("f9")
+        await until(pilot, lambda: "as published" in note(screen))
+        await pilot.press("f8")
+        await until(pilot, lambda: "in use" in note(screen))
+        await pilot.press("escape")
+        app.use_model("tiny")
+        screen = await models(pilot)
+        await write(pilot, "hub cache")
+        await pilot.press("f8")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        assert "frees 3 MB" in "\n".join(str(each.content) for each in app.screen.query("Static"))
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: "is gone" in note(screen))
+        assert not list(hub_cache().glob("models--*/snapshots/*/*"))
+
+
+async def test_a_wait_that_the_hub_asks_for_is_counted_down(hub, small):
+    hub.faults.add(faults.TooMany(wait=30), times=None)
+    app = an_app(load=fake(), hub=HereHub())
+    async with app.run_test() as pilot:
+        screen = await models(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: fetching(app, "waiting"))
+        first = fetching(app)[0].progress.wait_s
+        await until(pilot, lambda: fetching(app)[0].progress.wait_s < first - 1)
+        await until(pilot, lambda: "tries again in" in str(screen.query_one("#fetching").content))
+        hub.faults.clear()
+        await pilot.press("escape")
+        app.shut_down()
