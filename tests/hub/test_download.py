@@ -421,6 +421,24 @@ def test_a_paused_download_lets_go_and_goes_on_later(
     assert hub.requests.of("cdn")[-1].first >= 300_000
 
 
+def test_a_pause_while_the_hub_is_asked_again_is_a_pause_like_any_other(
+    hub: Hub, repo: Repo, watch: Callable[..., Watch]
+) -> None:
+    hub.faults.add(faults.Etag(), "file", method="HEAD")
+    hub.faults.add(faults.SlowHeaders(30), "info", skip=1)
+    running = watch()
+    for _ in range(400):
+        if len(hub.requests.of("info")) == 2:
+            break
+        time.sleep(0.02)
+    running.control.pause()
+    running.until(lambda seen: seen.state == "paused")
+    running.control.resume()
+    running.join()
+    assert running.path is not None
+    assert sha256(running.path) == LARGE.sha256
+
+
 def test_a_paused_download_can_be_cancelled(
     hub: Hub, repo: Repo, watch: Callable[..., Watch]
 ) -> None:

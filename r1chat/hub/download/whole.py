@@ -107,20 +107,21 @@ class _Download:
         """Brings one file, however often that has to begin anew."""
         patience = Patience()
         changes = damages = 0
+        stale = False
         while True:
             try:
+                if stale:
+                    file, stale = self._look_again(file), False
                 path = self._own_or_follow(file, client, patience)
             except Paused:
-                while self._control.paused and not self._control.cancelled:
-                    self._report("paused", _done(file))
-                    self._control.wait()
+                self._stand_still(file)
             except Worthless:
                 continue
             except FileChanged:
                 changes += 1
                 if changes > _CHANGES:
                     raise
-                file = self._look_again(file)
+                stale = True
             except Damaged as fault:
                 damages += 1
                 if damages > 1:
@@ -128,6 +129,12 @@ class _Download:
             else:
                 self._report.before += file.size
                 return path
+
+    def _stand_still(self, file: RemoteFile) -> None:
+        """Waits until it may go on, or is to stop."""
+        while self._control.paused and not self._control.cancelled:
+            self._report("paused", _done(file))
+            self._control.wait()
 
     def _own_or_follow(self, file: RemoteFile, client: httpx2.Client, patience: Patience) -> Path:
         layout.prepare(file)
