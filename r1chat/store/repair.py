@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from r1chat.conversation import new_id
@@ -19,6 +20,7 @@ log = logging.getLogger(__name__)
 
 _NOTE = "recover"
 _BATCH = 200
+_PAUSE_S = 0.005
 _CHECK_S = 0.25
 _STEPS = 1000
 """Instructions of SQLite's machine between two looks at the clock."""
@@ -122,6 +124,8 @@ class Recovery(threading.Thread):
         self._kept = kept
         self._tell = tell
         self._ended = threading.Event()
+        self.over = False
+        """Whether it has done what it could."""
 
     def stop(self) -> None:
         """Has it end soon."""
@@ -135,13 +139,15 @@ class Recovery(threading.Thread):
                 found = self._recover(connection)
         except (OSError, sqlite3.Error) as error:
             log.exception("the recovery failed")
-            self._tell(f"{shown} could not be recovered: {line(str(error))}; it is kept")
-            return
-        if found is not None:
+            notice = f"{shown} could not be recovered: {line(str(error))}; it is kept"
+        else:
             what = f"{found} conversation{'' if found == 1 else 's'} recovered from it"
-            self._tell(f"the history was damaged: {what}; the damaged file is kept as {shown}")
+            notice = f"the history was damaged: {what}; the damaged file is kept as {shown}"
+        self.over = True
+        if not self._ended.is_set():
+            self._tell(notice)
 
-    def _recover(self, connection: sqlite3.Connection) -> int | None:
+    def _recover(self, connection: sqlite3.Connection) -> int:
         connection.execute("PRAGMA foreign_keys = OFF")
         pages = salvage.Pages(self._kept)
         batch: list[tuple[str, salvage.Row]] = []
@@ -149,38 +155,58 @@ class Recovery(threading.Thread):
             for each in salvage.rows(pages):
                 batch.append(each)
                 if len(batch) == _BATCH:
-                    _insert(connection, batch)
+                    self._write(connection, partial(_insert, batch=batch))
                     batch = []
-                    if self._ended.is_set():
-                        return None
+                if self._ended.is_set():
+                    break
         finally:
             pages.close()
-        _insert(connection, batch)
-        connection.execute("BEGIN IMMEDIATE")
-        _reunite(connection)
-        saving.settle(connection)
-        connection.execute("DELETE FROM notes WHERE name = ?", (_NOTE,))
-        count = connection.execute("SELECT count(*) FROM conversations").fetchone()[0]
-        connection.execute("COMMIT")
-        return int(count)
+        self._write(connection, partial(_insert, batch=batch))
+        self._write(connection, _end)
+        return int(connection.execute("SELECT count(*) FROM conversations").fetchone()[0])
+
+    def _write(
+        self, connection: sqlite3.Connection, do: Callable[[sqlite3.Connection], None]
+    ) -> None:
+        """Writes, once others let it."""
+        while not self._ended.is_set():
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error):
+                    raise
+            else:
+                do(connection)
+                connection.execute("COMMIT")
+                # So that the thread that writes is not kept waiting for long.
+                self._ended.wait(_PAUSE_S)
+                return
+
+
+def _end(connection: sqlite3.Connection) -> None:
+    _reunite(connection)
+    saving.settle(connection)
+    connection.execute("DELETE FROM notes WHERE name = ?", (_NOTE,))
 
 
 def _insert(connection: sqlite3.Connection, batch: list[tuple[str, salvage.Row]]) -> None:
-    connection.execute("BEGIN IMMEDIATE")
+    names = {table: _columns(connection, table) for table in salvage.LOOKS}
     for table, (key, values) in batch:
         # The first column of a table with a key of its own is that key.
         row = (key, *values[1:]) if values[0] is None else values
-        columns = connection.execute(f"PRAGMA table_info({table})").fetchall()
-        names = [column["name"] for column in columns][: len(row)]
+        columns = names[table][: len(row)]
         if table == "replies":
-            row = tuple(0 if n == "indexed" else v for n, v in zip(names, row, strict=True))
+            row = tuple(0 if n == "indexed" else v for n, v in zip(columns, row, strict=True))
         with suppress(sqlite3.IntegrityError):
             connection.execute(
-                f"INSERT OR IGNORE INTO {table} ({', '.join(names)}) "  # noqa: S608  (our own names)
+                f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}) "  # noqa: S608  (our own names)
                 f"VALUES ({', '.join('?' * len(row))})",
                 row,
             )
-    connection.execute("COMMIT")
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> list[str]:
+    return [each["name"] for each in connection.execute(f"PRAGMA table_info({table})")]
 
 
 _REUNITE = """

@@ -102,6 +102,11 @@ class Store:
         return self._database.path is not None
 
     @property
+    def recovering(self) -> bool:
+        """Whether conversations are still being brought back from a damaged file."""
+        return self._recovery is not None and not self._recovery.over
+
+    @property
     def indexed(self) -> bool:
         """Whether the search knows of everything; it follows the writing at some distance."""
         return not self._chores and not (self._database.searchable and self._read(index.behind))
@@ -392,7 +397,7 @@ class Store:
                 self._chores[0](connection)
             self._chores.popleft()
             return True
-        if not (database.searchable and index.behind(database.writing)):
+        if self.recovering or not (database.searchable and index.behind(database.writing)):
             return False
         with database.transaction() as connection:
             return index.catch_up(connection)

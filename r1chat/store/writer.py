@@ -160,7 +160,11 @@ class Writer:
             elif self._closing:
                 self._tidy_up()
                 return
+            began = time.monotonic()
             busy = not self._closing and self._rest()
+            if busy:
+                # Half of the time belongs to other processes that want to write.
+                self._wake.wait(max(_PAUSE_S, time.monotonic() - began))
 
     def _tidy_up(self) -> None:
         """Does at the end what can be done in a moment; the rest is for the next start."""
