@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
+from importlib import import_module
 from typing import NoReturn
 
 from r1chat import __version__, web
@@ -17,7 +18,6 @@ from r1chat.errors import R1ChatError
 from r1chat.interrupts import Interrupted
 
 _TO_COME = {
-    "history": "list, search and export conversations",
     "eval": "measure a model against a file of questions",
 }
 _EPILOG = """\
@@ -113,22 +113,14 @@ def _run(verb: str, args: argparse.Namespace, console: Console) -> int:
         # The app must not end like this: it has a screen to give back.
         threading.excepthook = lambda failure: _die(failure.exc_value, console)
         return ask.run(args, console)
-    if verb == "settings":
-        from r1chat.commands import settings
-
-        return settings.run(args, console)
     if verb == "doctor":
         from r1chat import doctor
 
         return doctor.main(args)
-    if verb == "models":
-        from r1chat.commands import models
-
-        return models.run(args, console)
-    if verb == "serve":
-        from r1chat.commands import serve
-
-        return serve.run(args, console)
+    if verb not in _TO_COME:
+        # Each has a module of its name.
+        code: int = import_module(f"r1chat.commands.{verb}").run(args, console)
+        return code
     console.error(f"`r1chat {verb}` comes with a later release; `r1chat ask` works")
     return ExitCode.USAGE
 
@@ -156,12 +148,15 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("-V", "--version", action="version", version=f"r1chat {__version__}")
     top.add_argument("--verbose", action="store_true", help="show the log on stderr too")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", title="verbs", parser_class=_Parser)
-    from r1chat.commands import models_options, options
+    from r1chat.commands import history_options, models_options, options
 
     options.add_app(top)
     options.add_ask(_verb(verbs, "ask", "answer one question", epilog=_EPILOG))
     models_options.add_models(
         _verb(verbs, "models", "find, fetch, verify and remove models", epilog=_EPILOG)
+    )
+    history_options.add_history(
+        _verb(verbs, "history", "list, show, search, export and count conversations")
     )
     options.add_doctor(_verb(verbs, "doctor", "say what works on this machine and what does not"))
     options.add_settings(_verb(verbs, "settings", "show or change what is set for good"))

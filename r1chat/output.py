@@ -193,12 +193,16 @@ class JsonWriter:
         out: Standard output.
         console: Standard error.
         question: As it was asked.
+        conversation: The id under which it is kept, if it is.
     """
 
-    def __init__(self, out: Out, console: Console, question: str) -> None:
+    def __init__(
+        self, out: Out, console: Console, question: str, conversation: str | None = None
+    ) -> None:
         self._out = out
         self._console = console
         self._question = question
+        self._conversation = conversation
 
     def event(self, event: Event) -> None:
         """Shows on stderr what one should know."""
@@ -207,7 +211,7 @@ class JsonWriter:
     def reply(self, reply: Reply, info: ModelInfo) -> None:
         """Writes the object."""
         self._console.end_progress()
-        _write_json(self._out, document(reply, info, self._question))
+        _write_json(self._out, document(reply, info, self._question, self._conversation))
 
 
 class JsonLinesWriter:
@@ -216,11 +220,13 @@ class JsonLinesWriter:
     Args:
         out: Standard output.
         question: As it was asked.
+        conversation: The id under which it is kept, if it is.
     """
 
-    def __init__(self, out: Out, question: str) -> None:
+    def __init__(self, out: Out, question: str, conversation: str | None = None) -> None:
         self._out = out
         self._question = question
+        self._conversation = conversation
 
     def event(self, event: Event) -> None:
         """Writes a line."""
@@ -229,7 +235,8 @@ class JsonLinesWriter:
 
     def reply(self, reply: Reply, info: ModelInfo) -> None:
         """Writes the last line."""
-        _write_json(self._out, {"type": "reply", **document(reply, info, self._question)})
+        values = document(reply, info, self._question, self._conversation)
+        _write_json(self._out, {"type": "reply", **values})
 
 
 def type_of(event: Event) -> str:
@@ -247,7 +254,9 @@ def show_aside(console: Console, event: Event) -> None:
         console.progress(f"reading the prompt: {event.done} of {event.total} tokens")
 
 
-def document(reply: Reply, info: ModelInfo, question: str) -> dict[str, Any]:
+def document(
+    reply: Reply, info: ModelInfo, question: str, conversation: str | None = None
+) -> dict[str, Any]:
     """A reply as the object that `--format json` prints; docs/json.md describes it."""
     values: dict[str, Any] = {
         "schema": SCHEMA,
@@ -264,6 +273,8 @@ def document(reply: Reply, info: ModelInfo, question: str) -> dict[str, Any]:
         "injected": [asdict(injection) for injection in reply.injected],
         "receipt": {name: _plain(value) for name, value in asdict(reply.receipt).items()},
     }
+    if conversation is not None:
+        values["conversation"] = conversation
     if reply.error is not None:
         values["error"] = reply.error
     return values

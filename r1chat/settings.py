@@ -41,6 +41,10 @@ class Settings:
     """Layers on the GPU; -1 is all of them."""
     max_answer: int | None = None
     """Most tokens of answer."""
+    save: bool | None = None
+    """Whether conversations are kept; they are where it is not set."""
+    panel: Literal["show", "hide"] | None = None
+    """Whether the app's panel of conversations is open."""
 
 
 def load(path: Path | None = None) -> tuple[Settings, str | None]:

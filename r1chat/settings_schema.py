@@ -47,6 +47,8 @@ class Schema(BaseModel):
     threads: Annotated[int, _within("threads")] | None = None
     gpu_layers: Annotated[int, _within("gpu_layers")] | None = None
     max_answer: Annotated[int, _within("max_answer")] | None = None
+    save: bool | None = None
+    panel: Literal["show", "hide"] | None = None
 
 
 def check(values: object) -> tuple[dict[str, Any], list[str]]:

@@ -7,14 +7,16 @@ import sys
 from collections.abc import Generator
 from contextlib import closing
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from r1chat import compose, logs
 from r1chat import settings as user
 from r1chat.attachments import Attachment, read_file
 from r1chat.commands import stdin
 from r1chat.commands.exits import ExitCode
+from r1chat.commands.keeping import Keeper
 from r1chat.console import Console
+from r1chat.conversation import Conversation
 from r1chat.engine.base import Engine, Sampling
 from r1chat.errors import EngineError, MissingModel, UsageError
 from r1chat.events import EndedBy, Event, Loading, Notice, Reply
@@ -24,6 +26,9 @@ from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control
 from r1chat.session import Session
 from r1chat.settings import Settings
+
+if TYPE_CHECKING:
+    from r1chat.store import Loaded
 
 _DEFAULT_MODEL = (
     "no model configured: using the built-in tiny model, a toy for arithmetic; "
@@ -60,25 +65,32 @@ def run(args: argparse.Namespace, console: Console) -> int:
         BrokenPipeError: If nobody reads the answer any more.
         Interrupted: If a signal came before the reply began.
     """
-    _refuse_what_is_to_come(args)
+    _refuse_what_makes_no_sense(args)
     with Interrupts() as interrupts:
         logs.start(console.log if args.verbose else None)
         settings, fault = user.load()
         out = Out(sys.stdout)
-        ask = _Ask(args, settings, console, out)
-        return ask.run(interrupts, fault)
+        keeper = Keeper(saves=settings.save is not False and not args.no_save)
+        try:
+            code = _Ask(args, settings, console, out, keeper).run(interrupts, fault)
+        finally:
+            kept = keeper.close(console)
+        return code if kept or code != ExitCode.ANSWERED else ExitCode.FAILED
 
 
-def _refuse_what_is_to_come(args: argparse.Namespace) -> None:
+def _refuse_what_makes_no_sense(args: argparse.Namespace) -> None:
     if args.samples > 1:
         message = "-n/--samples comes with a later release; ask for one answer for now"
         raise UsageError(message)
-    if args.go_on or args.conversation is not None:
-        option = "-c/--continue" if args.go_on else "--conversation"
-        message = f"{option} comes with the history, in a later release"
-        raise UsageError(message)
+    goes_on = args.go_on or args.conversation is not None
     if args.raw and args.system is not None:
         message = "--system has no place in --raw, which has no chat framing; put it in the text"
+        raise UsageError(message)
+    if goes_on and args.raw:
+        message = "--raw knows no conversation that it could go on with; leave out one of the two"
+        raise UsageError(message)
+    if goes_on and args.system is not None:
+        message = "--system stands at the start of a conversation; this one has begun already"
         raise UsageError(message)
 
 
@@ -86,12 +98,22 @@ class _Ask:
     """One run of the verb: options before settings before defaults."""
 
     def __init__(
-        self, args: argparse.Namespace, settings: Settings, console: Console, out: Out
+        self,
+        args: argparse.Namespace,
+        settings: Settings,
+        console: Console,
+        out: Out,
+        keeper: Keeper,
     ) -> None:
         self._args = args
         self._settings = settings
         self._console = console
         self._out = out
+        self._loaded: Loaded | None = None
+        if args.go_on or args.conversation is not None:
+            self._loaded = keeper.loaded(args.conversation)
+        self._recorder = keeper.recorder
+        self._conversation = self._loaded.conversation if self._loaded else Conversation()
 
     def run(self, interrupts: Interrupts, fault: str | None) -> int:
         args = self._args
@@ -101,7 +123,13 @@ class _Ask:
         if fault is not None:
             writer.event(Notice(fault))
         with closing(self._load(writer, interrupts)) as engine:
-            session = Session(engine, system=args.system, prepare=False)
+            session = Session(
+                engine,
+                system=self._loaded.system if self._loaded else args.system,
+                prepare=False,
+                conversation=self._conversation,
+                recorder=self._recorder,
+            )
             control = Control(budget)
             interrupts.control = control
             try:
@@ -128,13 +156,16 @@ class _Ask:
         return getattr(self._settings, name) if value is None else value
 
     def _budget(self) -> Budget:
-        args, settings = self._args, self._settings
+        args = self._args
+        usual, least = self._settings.budget, self._settings.min_think
+        if self._loaded is not None and self._loaded.summary.model:
+            usual, least = self._loaded.budget, int(self._loaded.settings.get("min_think", 0))
         # An explicit budget must not fail because of a minimum that was set for good.
         minimum = args.min_think
         if minimum is None:
-            minimum = settings.min_think if args.budget is None else 0
+            minimum = least if args.budget is None else 0
         try:
-            return Budget.parse(args.budget or settings.budget or "max", minimum=minimum or 0)
+            return Budget.parse(args.budget or usual or "max", minimum=minimum or 0)
         except ValueError as error:
             message = f"--budget and --min-think: {error}"
             raise UsageError(message) from None
@@ -149,10 +180,15 @@ class _Ask:
 
     def _writer(self, question: str) -> Writer:
         if self._args.format == "json":
-            return JsonWriter(self._out, self._console, question)
+            return JsonWriter(self._out, self._console, question, self._name)
         if self._args.format == "jsonl":
-            return JsonLinesWriter(self._out, question)
+            return JsonLinesWriter(self._out, question, self._name)
         return TextWriter(self._out, self._console, self._thoughts())
+
+    @property
+    def _name(self) -> str | None:
+        """The conversation's id, where it is kept."""
+        return None if self._recorder is None else self._conversation.id
 
     def _thoughts(self) -> Thoughts:
         given: Thoughts | None = self._args.thoughts
@@ -162,7 +198,10 @@ class _Ask:
         return "show" if self._console.tty and self._settings.thoughts != "hide" else "hide"
 
     def _load(self, writer: Writer, interrupts: Interrupts) -> Engine:
-        ref = self._either("model")
+        ref: str | None = self._args.model
+        if ref is None and self._loaded is not None:
+            ref = self._loaded.summary.model or None
+        ref = self._settings.model if ref is None else ref
         if ref is None:
             ref = compose.TINY
             writer.event(Notice(_DEFAULT_MODEL))

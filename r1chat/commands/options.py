@@ -217,11 +217,26 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_history(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("history (not built yet)")
-    add = group.add_argument
-    add("-c", "--continue", dest="go_on", action="store_true", help="go on where one left off")
-    add("--conversation", metavar="ID", help="go on in that conversation")
-    add("--no-save", action="store_true", help="keep nothing of it; so far nothing ever is")
+    group = parser.add_argument_group("history")
+    which = group.add_mutually_exclusive_group()
+    which.add_argument(
+        "-c",
+        "--continue",
+        dest="go_on",
+        action="store_true",
+        help="go on with the last conversation, with its model and budget",
+    )
+    which.add_argument(
+        "--conversation",
+        metavar="ID",
+        help="go on with that conversation; the beginning of its id is enough, and "
+        "`r1chat history list` shows them",
+    )
+    group.add_argument(
+        "--no-save",
+        action="store_true",
+        help="keep nothing of it; `r1chat settings set save off` does so for good",
+    )
 
 
 def add_doctor(parser: argparse.ArgumentParser) -> None:

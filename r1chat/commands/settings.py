@@ -17,6 +17,8 @@ from r1chat.output import Out
 from r1chat.sanitize import line
 from r1chat.settings import Settings
 
+_SWITCH = {"on": True, "true": True, "yes": True, "off": False, "false": False, "no": False}
+
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Shows the settings, or changes one.
@@ -69,6 +71,8 @@ def _change(settings: Settings, args: argparse.Namespace, console: Console) -> N
 
 def _value(name: str, text: str) -> object:
     """A value as it stands in the file; what is none is left to the checker to name."""
+    if name == "save":
+        return _SWITCH.get(text.strip().lower(), text)
     if name not in (*LIMITS, "keys"):
         return text
     try:

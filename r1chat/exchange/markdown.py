@@ -20,6 +20,8 @@ from r1chat.store import Loaded
 _CODE = re.compile(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)", re.DOTALL)
 _TAG = re.compile(r"(?<!\\)((?:\\\\)*)<(?=[A-Za-z/!?])")
 _IMAGE = re.compile(r"(?<!\\)((?:\\\\)*)!\[")
+_BREAK = re.compile(r"(?<=\S)[ \t]*\n(?=[ \t]*\S)")
+_INDENT = re.compile(r"^[ \t]+", re.MULTILINE)
 _SPECIAL = re.compile(r"([\\`*_\[\]<>#|~$])")
 _LONGEST = 256 * 1024
 """Characters that are read as Markdown; what is longer is no prose."""
@@ -74,19 +76,30 @@ def _escaped(text: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    return "\n".join(f"> {each}".rstrip() for each in contained(text).split("\n"))
+    # Behind the mark a tab would be narrower, and code might be none any more.
+    text = _INDENT.sub(lambda found: found[0].expandtabs(4), text)
+    return contained(text, mark="> ")
 
 
-def contained(text: str) -> str:
-    """A text as Markdown that ends where it ends and has no HTML and no pictures."""
+def contained(text: str, *, mark: str = "") -> str:
+    """A text as Markdown that ends where it ends and has no HTML and no pictures.
+
+    Args:
+        text: The text.
+        mark: Stands before each of its lines.
+    """
     text = sanitize(text)
-    if len(text) > _LONGEST:
-        return fenced(text)
-    harmless = _harmless(text)
-    for closed in (harmless, *_with_fences_closed(harmless)):
-        if _stays(closed):
-            return closed
-    return fenced(text)
+    if len(text) <= _LONGEST:
+        harmless = _harmless(text)
+        for each in (harmless, *_with_fences_closed(harmless)):
+            marked = _marked(each, mark)
+            if _stays(marked):
+                return marked
+    return _marked(fenced(text), mark)
+
+
+def _marked(text: str, mark: str) -> str:
+    return "\n".join((mark + each if each else mark.rstrip()) for each in text.split("\n"))
 
 
 def fenced(text: str) -> str:
@@ -128,7 +141,8 @@ def _without_tags(prose: str) -> str:
     for span in _CODE.finditer(prose):
         done += [_disarmed(prose[at : span.start()]), span[0]]
         at = span.end()
-    return "".join([*done, _disarmed(prose[at:])])
+    # A line break is one, as it was on the screen: two spaces say so.
+    return _BREAK.sub("  \n", "".join([*done, _disarmed(prose[at:])]))
 
 
 def _disarmed(prose: str) -> str:

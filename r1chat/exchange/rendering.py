@@ -19,7 +19,6 @@ from markdown_it.utils import EnvType, OptionsDict
 
 from r1chat.sanitize import sanitize
 
-_SCHEMES = ("http", "https", "mailto")
 _FORMULAS = (("\\(", "\\)"), ("\\[", "\\]"), ("$$", "$$"))
 _DEEPEST = 20
 _LONGEST_FORMULA = 4096
@@ -49,9 +48,12 @@ def _parser() -> MarkdownIt:
 def _is_safe(url: str) -> bool:
     """Whether a link leads to the web or to mail."""
     try:
-        return urlsplit(url).scheme.lower() in _SCHEMES
+        parts = urlsplit(url)
     except ValueError:
         return False
+    if parts.scheme.lower() == "mailto":
+        return True
+    return parts.scheme.lower() in ("http", "https") and bool(parts.netloc)
 
 
 def _formula(state: StateInline, silent: bool) -> bool:  # noqa: FBT001  (the parser's own)

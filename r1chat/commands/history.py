@@ -1,0 +1,226 @@
+"""`r1chat history`: lists, shows, searches, moves and removes conversations."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from r1chat import logs
+from r1chat.commands import conversations
+from r1chat.commands.columns import columns
+from r1chat.commands.exits import ExitCode
+from r1chat.commands.fetch import confirmed
+from r1chat.console import Console, is_terminal
+from r1chat.errors import UsageError
+from r1chat.exchange import words
+from r1chat.interrupts import Interrupts
+from r1chat.output import Out, to_json
+from r1chat.sanitize import line, sanitize
+from r1chat.store import Hit, Store, Summary
+
+SETTLING_S = 5.0
+"""How long a search waits for the index, which follows the writing."""
+_TITLE = 100
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Does what the action says.
+
+    Args:
+        args: What `history_options.add_history` defines.
+        console: Standard error.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        R1ChatError: If it fails.
+        Interrupted: If a signal came.
+    """
+    with Interrupts():
+        logs.start(console.log if args.verbose else None)
+        out = Out(sys.stdout)
+        store = Store.open()
+        try:
+            code = _ACTIONS[args.action](args, store, out, console)
+        finally:
+            safe = store.close()
+            for notice in store.take_notices():
+                console.note(notice)
+        lost = args.action in _WRITING and not (safe and store.saves)
+        return ExitCode.FAILED if lost and code == ExitCode.ANSWERED else code
+
+
+def _list(args: argparse.Namespace, store: Store, out: Out, console: Console) -> int:
+    found = store.conversations(args.limit + 1, deleted=args.deleted)
+    shown = found[: args.limit]
+    if args.format == "json":
+        _write_json(out, {"conversations": [_as_json(each) for each in shown]})
+        return ExitCode.ANSWERED
+    if not shown:
+        console.note("there is no deleted conversation" if args.deleted else "no conversation yet")
+        return ExitCode.ANSWERED
+    rows = [
+        (
+            each.short,
+            words.moment(each.updated),
+            f"{each.turns:,}",
+            each.model,
+            ("* " if each.pinned else "") + line(each.title, _TITLE),
+        )
+        for each in shown
+    ]
+    out.write(columns(("id", "changed", "turns", "model", "title"), rows, right="turns"))
+    if len(found) > args.limit:
+        console.note(f"there are more than {args.limit}; --limit shows more of them")
+    return ExitCode.ANSWERED
+
+
+def _as_json(summary: Summary) -> dict[str, Any]:
+    return {**asdict(summary), "short": summary.short}
+
+
+def _show(args: argparse.Namespace, store: Store, out: Out, console: Console) -> int:
+    from r1chat.commands.showing import pieces
+
+    loaded = conversations.loaded(store, args.id)
+    if args.format == "json":
+        from r1chat.exchange import document
+
+        _write_json(out, document.conversation(loaded))
+        return ExitCode.ANSWERED
+    for piece in pieces(loaded, thoughts=args.thoughts, colour=_colour(out)):
+        out.write(piece)
+    if not args.thoughts and any(
+        node.turn and node.turn.reply.thought for node in loaded.conversation.path()
+    ):
+        console.aside("--thoughts shows the thoughts too")
+    return ExitCode.ANSWERED
+
+
+def _search(args: argparse.Namespace, store: Store, out: Out, console: Console) -> int:
+    end = time.monotonic() + SETTLING_S
+    while not store.indexed and time.monotonic() < end:
+        time.sleep(0.01)
+    if not store.indexed:
+        console.note("the index is still being made; there may be more to be found")
+    hits = store.search(" ".join(args.text), thoughts=args.thoughts, limit=args.limit)
+    if args.format == "json":
+        _write_json(out, {"hits": [asdict(hit) for hit in hits]})
+        return ExitCode.ANSWERED
+    if not hits:
+        hint = "" if args.thoughts else "; --thoughts looks into thoughts too"
+        console.note(f"nothing found{hint}")
+        return ExitCode.FAILED
+    for hit in hits:
+        out.write(_hit(hit, colour=_colour(out)))
+    return ExitCode.ANSWERED
+
+
+def _hit(hit: Hit, *, colour: bool) -> str:
+    from r1chat.store import SHORT
+
+    bold, plain = ("\x1b[1m", "\x1b[0m") if colour else ("", "")
+    pieces, at = [], 0
+    for start, end in hit.matches:
+        if start >= at:
+            # Piece by piece, so that what is cleaned away moves nothing.
+            pieces.append(sanitize(hit.snippet[at:start]))
+            pieces.append(f"{bold}{sanitize(hit.snippet[start:end])}{plain}")
+            at = end
+    pieces.append(sanitize(hit.snippet[at:]))
+    text = "".join(pieces).replace("\n", " ")
+    head = f"{hit.conversation[:SHORT]}  {words.moment(hit.created)}  {line(hit.title, _TITLE)}"
+    return f"{head}\n  {hit.field}: {text}\n"
+
+
+def _export(args: argparse.Namespace, store: Store, out: Out, console: Console) -> int:
+    from r1chat.commands.transfer import export
+
+    return export(args, store, out, console)
+
+
+def _import(args: argparse.Namespace, store: Store, out: Out, console: Console) -> int:
+    from r1chat.commands.transfer import take_in
+
+    return take_in(args, store, out, console)
+
+
+def _remove(args: argparse.Namespace, store: Store, out: Out, console: Console) -> int:
+    del out
+    several = _several(store, args.ids, deleted=args.purge)
+    what = _named(several)
+    verb = "remove for good" if args.purge else "delete"
+    if not args.yes:
+        if not (console.tty and is_terminal(sys.stdin)):
+            message = f"this would {verb} {what}; --yes does so without asking"
+            raise UsageError(message)
+        if not confirmed(console, f"{verb.capitalize()} {what}?", usually=False):
+            return ExitCode.FAILED
+    for each in several:
+        if args.purge:
+            store.purge(each.id)
+        else:
+            store.delete(each.id)
+    if not args.purge:
+        ids = " ".join(each.short for each in several)
+        console.aside(f"deleted; for 30 days this takes it back: r1chat history restore {ids}")
+    return ExitCode.ANSWERED
+
+
+def _restore(args: argparse.Namespace, store: Store, out: Out, console: Console) -> int:
+    del out
+    several = [conversations.found(store, each, deleted=True) for each in args.ids]
+    for each in several:
+        store.restore(each.id)
+    console.aside(f"restored {_named(several)}")
+    return ExitCode.ANSWERED
+
+
+def _several(store: Store, ids: list[str], *, deleted: bool) -> list[Summary]:
+    found = {}
+    for each in ids:
+        summary = conversations.found(store, each, or_deleted=deleted)
+        found[summary.id] = summary
+    return list(found.values())
+
+
+def _named(several: list[Summary]) -> str:
+    if len(several) == 1:
+        only = several[0]
+        turns = "1 turn" if only.turns == 1 else f"{only.turns} turns"
+        return f"{only.short} “{line(only.title, 60)}” ({turns})"
+    return f"{len(several)} conversations"
+
+
+def _stats(args: argparse.Namespace, store: Store, out: Out, console: Console) -> int:
+    from r1chat.commands.stats import show
+
+    return show(args, store, out, console)
+
+
+def _write_json(out: Out, value: dict[str, Any]) -> None:
+    out.write(to_json({"schema": 1, **value}, unicode=out.unicode) + "\n")
+
+
+def _colour(out: Out) -> bool:
+    return out.tty and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+
+_Action = Callable[[argparse.Namespace, Store, Out, Console], int]
+_ACTIONS: dict[str, _Action] = {
+    "list": _list,
+    "show": _show,
+    "search": _search,
+    "export": _export,
+    "import": _import,
+    "rm": _remove,
+    "restore": _restore,
+    "stats": _stats,
+}
+_WRITING = ("import", "rm", "restore")

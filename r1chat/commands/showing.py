@@ -1,0 +1,56 @@
+"""A conversation as text for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from r1chat.conversation import Node, Turn
+from r1chat.exchange import words
+from r1chat.sanitize import line, sanitize
+from r1chat.store import Loaded
+
+_DIM = "\x1b[2m"
+_BOLD = "\x1b[1m"
+_PLAIN = "\x1b[0m"
+
+
+def pieces(loaded: Loaded, *, thoughts: bool, colour: bool) -> Iterator[str]:
+    """A conversation as it stands, of each turn the version that was chosen.
+
+    Args:
+        loaded: The conversation.
+        thoughts: Whether thoughts are shown.
+        colour: Whether weight may be given to parts of it.
+    """
+
+    def dim(text: str) -> str:
+        return f"{_DIM}{text}{_PLAIN}" if colour else text
+
+    title = words.title(loaded.summary)
+    yield f"{_BOLD}{title}{_PLAIN}\n" if colour else f"{title}\n"
+    yield dim(words.about(loaded.summary)) + "\n"
+    if loaded.system:
+        yield "\n" + dim(f"instructions: {sanitize(loaded.system)}") + "\n"
+    for node in loaded.conversation.path():
+        if node.turn is not None:
+            yield from _turn(node, node.turn, thoughts=thoughts, colour=colour)
+
+
+def _turn(node: Node, turn: Turn, *, thoughts: bool, colour: bool) -> Iterator[str]:
+    def dim(text: str) -> str:
+        return f"{_DIM}{text}{_PLAIN}" if colour else text
+
+    question = sanitize(turn.question).strip("\n").replace("\n", "\n  ")
+    yield f"\n> {question}\n"
+    for attachment in turn.attachments:
+        name = line(attachment.name) or "unnamed"
+        yield dim(f"  [attached: {name}, {len(attachment.text):,} characters]") + "\n"
+    reply = turn.reply
+    if thoughts and reply.thought.strip():
+        yield "\n" + dim(f"<think>\n{sanitize(reply.thought).strip()}\n</think>") + "\n"
+    if reply.answer.strip():
+        yield f"\n{sanitize(reply.answer).strip()}\n"
+    failure = words.failure(turn)
+    if failure:
+        yield "\n" + dim(f"({failure})") + "\n"
+    yield "\n" + dim(words.cost(node, turn)) + "\n"
