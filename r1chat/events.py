@@ -142,6 +142,23 @@ class Reply:
     """All tokens after the prompt, tags and injected words among them, to go on from."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """Something that happened in one of several replies to the same question."""
+
+    sample: int
+    """Which, from 0."""
+    event: Event
+
+
 Event: TypeAlias = (
-    Loading | Notice | Evaluating | ThoughtText | InjectedText | ThoughtEnded | AnswerText | Reply
+    Loading
+    | Notice
+    | Evaluating
+    | ThoughtText
+    | InjectedText
+    | ThoughtEnded
+    | AnswerText
+    | Sampled
+    | Reply
 )

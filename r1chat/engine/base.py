@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 from r1chat.events import Event, Reply
 from r1chat.reasoning.budget import Budget
-from r1chat.reasoning.control import Control
+from r1chat.reasoning.control import Control, ControlGroup
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +119,22 @@ class Engine(Protocol):
 
         Raises:
             PromptError: Before the first event, if the question cannot be put to this model.
+        """
+
+    def stream_many(self, request: Request, group: ControlGroup) -> Iterator[Event]:
+        """Answers several times, each time with another seed, side by side where it can.
+
+        Args:
+            request: The question. A seed is the first reply's; the others have those that follow.
+            group: What may be changed; it has as many parts as there shall be replies.
+
+        Yields:
+            Events; what happens in one of the replies is a `Sampled`, and each of them ends with a
+            `Reply`.
+
+        Raises:
+            PromptError: Before the first event, if the question cannot be put to this model.
+            Cancelled: If it was stopped before the replies began.
         """
 
     def prepare(self, messages: tuple[Message, ...]) -> None:

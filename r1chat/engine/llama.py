@@ -7,6 +7,7 @@ other threads: the abort byte, and the plain values of a `Control`.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import logging
 import os
 import threading
@@ -14,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, TypeAlias
 
 from r1chat import gguf, prompt
 from r1chat.engine import fitting, loading, probe
@@ -22,12 +23,13 @@ from r1chat.engine.base import Message, ModelInfo, Request
 from r1chat.engine.loading import LoadOptions
 from r1chat.engine.loop import ThinkingLoop, answer_reserve
 from r1chat.engine.machine import AHEAD, ContextOptions, TokenMachine
+from r1chat.engine.many import ManyReplies
 from r1chat.engine.native import AbortByte, api
 from r1chat.engine.replay import tokens_kept, was_prefilled
 from r1chat.engine.threads import default_threads, usable_cores
 from r1chat.errors import Cancelled, EngineError, ModelError, R1ChatError
-from r1chat.events import Event, Notice, Reply
-from r1chat.reasoning.control import Control
+from r1chat.events import Event, Notice, Reply, Sampled
+from r1chat.reasoning.control import Control, ControlGroup
 from r1chat.resources import available_memory
 
 __all__ = ["LlamaEngine", "LoadOptions"]
@@ -35,6 +37,8 @@ __all__ = ["LlamaEngine", "LoadOptions"]
 log = logging.getLogger(__name__)
 
 _CLOSED = "the model is closed"
+
+Events: TypeAlias = "SimpleQueue[Event | R1ChatError]"
 
 
 def _new_seed() -> int:
@@ -175,9 +179,34 @@ class LlamaEngine:
     def stream(self, request: Request, control: Control) -> Iterator[Event]:
         """Answers; see `Engine.stream`."""
         began = time.perf_counter()
+
+        def serve(events: Events) -> None:
+            self._serve(request, control, events, began)
+
+        yield from self._events(serve, control, lambda event: isinstance(event, Reply))
+
+    def stream_many(self, request: Request, group: ControlGroup) -> Iterator[Event]:
+        """Answers several times, side by side; see `Engine.stream_many`."""
+        began = time.perf_counter()
+        left = len(group.parts)
+
+        def is_last(event: Event) -> bool:
+            nonlocal left
+            left -= isinstance(event, Sampled) and isinstance(event.event, Reply)
+            return left <= 0
+
+        def serve(events: Events) -> None:
+            self._serve_many(request, group, events, began)
+
+        yield from self._events(serve, group.whole, is_last)
+
+    def _events(
+        self, serve: Callable[[Events], None], control: Control, is_last: Callable[[Event], bool]
+    ) -> Iterator[Event]:
+        """Has the engine's thread serve a request, and hands on what comes of it."""
         self._submit_guard()
-        events: SimpleQueue[Event | R1ChatError] = SimpleQueue()
-        self._jobs.put(lambda: self._serve(request, control, events, began))
+        events: Events = SimpleQueue()
+        self._jobs.put(lambda: serve(events))
         finished = False
         try:
             while not finished:
@@ -185,12 +214,12 @@ class LlamaEngine:
                 if isinstance(event, R1ChatError):
                     finished = True
                     raise event
-                finished = isinstance(event, Reply)
+                finished = is_last(event)
                 yield event
         finally:
             if not finished:
                 control.cancel()
-                while not isinstance(events.get(), (Reply, R1ChatError)):
+                while not (isinstance(event := events.get(), R1ChatError) or is_last(event)):
                     pass
 
     def _submit_guard(self) -> None:
@@ -203,7 +232,7 @@ class LlamaEngine:
         self,
         request: Request,
         control: Control,
-        events: SimpleQueue[Event | R1ChatError],
+        events: Events,
         began: float,
     ) -> None:
         self._abort.clear()
@@ -220,6 +249,19 @@ class LlamaEngine:
             log.exception("a question could not be put")
             events.put(EngineError(f"the engine failed ({type(error).__name__})"))
             return
+        ending: Reply | EngineError = EngineError("the engine failed; the log has the details")
+        with self._stoppable(request, control, began):
+            try:
+                ending = loop.run(seed=seed, load_s=self._load_s)
+            except Exception:
+                # Whoever waits for the end of the stream must not wait for ever.
+                log.exception("a reply could not be closed")
+        self._load_s = 0.0
+        events.put(ending)
+
+    @contextlib.contextmanager
+    def _stoppable(self, request: Request, control: Control, began: float) -> Iterator[None]:
+        """Lets the control and the clock break an evaluation off."""
         timer = None
         if request.timeout is not None:
             left = max(0.0, request.timeout - (time.perf_counter() - began))
@@ -227,23 +269,45 @@ class LlamaEngine:
             timer.daemon = True
             timer.start()
         control.on_cancel(self._abort.set)
-        ending: Reply | EngineError = EngineError("the engine failed; the log has the details")
         try:
-            ending = loop.run(seed=seed, load_s=self._load_s)
+            yield
+        finally:
+            control.on_cancel(None)
+            if timer is not None:
+                timer.cancel()
+
+    def _serve_many(
+        self, request: Request, group: ControlGroup, events: Events, began: float
+    ) -> None:
+        self._abort.clear()
+        ending = EngineError("the engine failed; the log has the details")
+        try:
+            machine = self._loaded()
+            fitted = self._fit(machine, request, group.whole)
+            for notice in self._notices(fitted):
+                events.put(Notice(notice))
+            seed = request.sampling.seed
+            many = ManyReplies(
+                machine, fitted.prompt, request, group, events.put, time.perf_counter, began=began
+            )
+            with self._stoppable(request, group.whole, began):
+                many.run(seed=_new_seed() if seed is None else seed, load_s=self._load_s)
+            self._load_s = 0.0
+        except EngineError as error:
+            ending = error
+        except R1ChatError as error:
+            events.put(error)
+            return
         except Exception:
-            # Whoever waits for the end of the stream must not wait for ever.
-            log.exception("a reply could not be closed")
-        control.on_cancel(None)
-        if timer is not None:
-            timer.cancel()
-        self._load_s = 0.0
+            log.exception("samples could not be drawn")
+        # Read by nobody where all replies have come.
         events.put(ending)
 
     def _begin(
         self,
         request: Request,
         control: Control,
-        events: SimpleQueue[Event | R1ChatError],
+        events: Events,
         began: float,
     ) -> tuple[ThinkingLoop, int]:
         """Makes prompt, cache and sampler ready; returns the loop and the seed."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import accumulate
+from typing import Any, TypeAlias
 
 from r1chat.engine.base import Sampling
 from r1chat.engine.native import AbortByte, api
@@ -19,10 +20,16 @@ from r1chat.errors import Cancelled, EngineError
 
 MAIN = 0
 AHEAD = 1
-_SEQUENCES = 2
+LANES = 2
+"""The first of the sequences for samples that are drawn side by side."""
+MOST_LANES = 16
+_SEQUENCES = LANES + MOST_LANES
 _ABORTED = 2
 _NO_SLOT = 1
 _BATCH = 512
+
+Row: TypeAlias = tuple[int, Sequence[int]]
+"""A sequence and the tokens to be appended to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +86,7 @@ class TokenMachine:
         self.capacity: int = api.llama_n_ctx(self._context)
         self._chunk: int = api.llama_n_batch(self._context)
         self._batch = api.llama_batch_init(self._chunk, 0, 1)
-        self._ledgers: tuple[list[int], list[int]] = ([], [])
+        self._ledgers: list[list[int]] = [[] for _ in range(_SEQUENCES)]
         self._sampler: Any = None
         self._pace = Pace(options.threads)
         self._batch_threads = options.batch_threads
@@ -95,26 +102,9 @@ class TokenMachine:
         return self.capacity - self.position
 
     def set_sampler(self, sampling: Sampling, seed: int) -> None:
-        """Chooses how tokens are drawn from now on.
-
-        `top_k` stands first in the chain: behind it the others sort forty candidates instead of
-        the whole vocabulary, a tenth of the time.
-        """
+        """Chooses how tokens are drawn from now on."""
         self._free_sampler()
-        chain = api.llama_sampler_chain_init(api.llama_sampler_chain_default_params())
-        if sampling.temperature <= 0:
-            stages = [api.llama_sampler_init_greedy()]
-        else:
-            stages = [api.llama_sampler_init_top_k(sampling.top_k)] if sampling.top_k else []
-            if sampling.top_p < 1:
-                stages.append(api.llama_sampler_init_top_p(sampling.top_p, 1))
-            if sampling.min_p > 0:
-                stages.append(api.llama_sampler_init_min_p(sampling.min_p, 1))
-            stages.append(api.llama_sampler_init_temp(sampling.temperature))
-            stages.append(api.llama_sampler_init_dist(seed))
-        for stage in stages:
-            api.llama_sampler_chain_add(chain, stage)
-        self._sampler = chain
+        self._sampler = make_sampler(sampling, seed)
 
     def sample(self) -> int:
         """Draws the token that follows what was evaluated last."""
@@ -142,42 +132,63 @@ class TokenMachine:
         if len(ledger) + len(tokens) > self.capacity:
             message = f"the context of {self.capacity} tokens is full"
             raise EngineError(message)
-        if len(tokens) == 1:
-            self._decode(tokens, ledger, sequence)
-            return
         for start in range(0, len(tokens), self._chunk):
             chunk = tokens[start : start + self._chunk]
-            self._decode(chunk, ledger, sequence)
+            self._decode(((sequence, chunk),))
             if on_progress is not None:
                 on_progress(start + len(chunk))
 
-    def _decode(self, tokens: Sequence[int], ledger: list[int], sequence: int) -> None:
+    def evaluate_together(self, rows: Sequence[Row]) -> list[int]:
+        """Appends tokens to several sequences in one batch.
+
+        Args:
+            rows: Each sequence at most once; all tokens together fit into a batch.
+
+        Returns:
+            For each row where in the batch its last token stands, for `sample_with`.
+
+        Raises:
+            Cancelled: If the abort byte was set; the ledgers then end where the cache does.
+            EngineError: If they do not fit, or llama.cpp fails.
+        """
+        self._decode(rows)
+        return [end - 1 for end in accumulate(len(tokens) for _, tokens in rows)]
+
+    def sample_with(self, sampler: Any, index: int) -> int:  # noqa: ANN401  (an opaque handle)
+        """Draws the token that follows a place of the last batch."""
+        return int(api.llama_sampler_sample(sampler, self._context, index))
+
+    def _decode(self, rows: Sequence[Row]) -> None:
         batch = self._batch
-        count = len(tokens)
-        position = len(ledger)
-        for i, token in enumerate(tokens):
-            batch.token[i] = token
-            batch.pos[i] = position + i
-            batch.n_seq_id[i] = 1
-            batch.seq_id[i][0] = sequence
-            batch.logits[i] = 0
-        batch.logits[count - 1] = 1
-        batch.n_tokens = count
+        i = 0
+        for sequence, tokens in rows:
+            position = len(self._ledgers[sequence])
+            for offset, token in enumerate(tokens):
+                batch.token[i] = token
+                batch.pos[i] = position + offset
+                batch.n_seq_id[i] = 1
+                batch.seq_id[i][0] = sequence
+                batch.logits[i] = 0
+                i += 1
+            batch.logits[i - 1] = 1
+        batch.n_tokens = i
         began = time.perf_counter()
         status = api.llama_decode(self._context, batch)
         if status == 0:
-            ledger.extend(tokens)
-            if count == 1 and self._pace.observe(time.perf_counter() - began):
+            for sequence, tokens in rows:
+                self._ledgers[sequence].extend(tokens)
+            if i == 1 and self._pace.observe(time.perf_counter() - began):
                 api.llama_set_n_threads(self._context, self._pace.threads, self._batch_threads)
             return
-        self._resync(sequence, tokens)
+        for sequence, tokens in rows:
+            self._resync(sequence, tokens)
         if status == _ABORTED or self._abort:
             message = "stopped"
             raise Cancelled(message)
         if status == _NO_SLOT:
             message = f"the context of {self.capacity} tokens is full"
             raise EngineError(message)
-        message = f"llama.cpp could not evaluate {count} tokens (error {status})"
+        message = f"llama.cpp could not evaluate {i} tokens (error {status})"
         raise EngineError(message)
 
     def _resync(self, sequence: int, tokens: Sequence[int]) -> None:
@@ -187,9 +198,23 @@ class TokenMachine:
         ledger.extend(tokens[: max(0, kept - len(ledger))])
         self._cut(sequence, min(kept, len(ledger)))
 
-    def truncate(self, length: int) -> None:
-        """Cuts the main sequence to a length."""
-        self._cut(MAIN, length)
+    def truncate(self, length: int, *, sequence: int = MAIN) -> None:
+        """Cuts a sequence to a length."""
+        self._cut(sequence, length)
+
+    def fork(self, sequence: int, length: int) -> None:
+        """Gives another sequence the beginning of the main one, which costs no memory.
+
+        Args:
+            sequence: Which; what it held is forgotten.
+            length: Tokens of the main sequence; 0 empties the other.
+        """
+        self._copy(MAIN, sequence, length)
+
+    @property
+    def chunk(self) -> int:
+        """Tokens of a batch at most."""
+        return self._chunk
 
     def _cut(self, sequence: int, length: int) -> None:
         ledger = self._ledgers[sequence]
@@ -210,7 +235,7 @@ class TokenMachine:
             How many of its tokens are in the main sequence. At least one token is left to be
             evaluated, since sampling needs its logits.
         """
-        shared = [_shared(ledger, tokens) for ledger in self._ledgers]
+        shared = [_shared(ledger, tokens) for ledger in self._ledgers[:LANES]]
         if shared[AHEAD] > shared[MAIN]:
             self._copy(AHEAD, MAIN, shared[AHEAD])
         self.drop_ahead()
@@ -265,6 +290,28 @@ class TokenMachine:
             api.llama_batch_free(self._batch)
             api.llama_free(self._context)
             self._context = None
+
+
+def make_sampler(sampling: Sampling, seed: int) -> Any:  # noqa: ANN401  (an opaque native handle)
+    """Makes llama.cpp's chain of samplers, to be freed with ``llama_sampler_free``.
+
+    `top_k` stands first in it: behind it the others sort forty candidates instead of the whole
+    vocabulary, a tenth of the time.
+    """
+    chain = api.llama_sampler_chain_init(api.llama_sampler_chain_default_params())
+    if sampling.temperature <= 0:
+        stages = [api.llama_sampler_init_greedy()]
+    else:
+        stages = [api.llama_sampler_init_top_k(sampling.top_k)] if sampling.top_k else []
+        if sampling.top_p < 1:
+            stages.append(api.llama_sampler_init_top_p(sampling.top_p, 1))
+        if sampling.min_p > 0:
+            stages.append(api.llama_sampler_init_min_p(sampling.min_p, 1))
+        stages.append(api.llama_sampler_init_temp(sampling.temperature))
+        stages.append(api.llama_sampler_init_dist(seed))
+    for stage in stages:
+        api.llama_sampler_chain_add(chain, stage)
+    return chain
 
 
 def _shared(ledger: Sequence[int], tokens: Sequence[int]) -> int:

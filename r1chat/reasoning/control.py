@@ -62,3 +62,27 @@ class Control:
         self._on_cancel = call
         if call is not None and self.cancelled:
             call()
+
+
+class ControlGroup:
+    """Steers several replies to one question, all of them or one by one.
+
+    Args:
+        whole: What is changed in it holds for all.
+        count: How many replies there are.
+    """
+
+    def __init__(self, whole: Control, count: int) -> None:
+        self.whole = whole
+        self.parts = tuple(Control(whole.budget) for _ in range(count))
+
+    def pass_on(self) -> None:
+        """Hands what was changed in the whole on to the parts. For engines, at every step."""
+        whole = self.whole
+        for part in self.parts:
+            part.budget = whole.budget
+            part.max_waits = whole.max_waits
+            part.wants_answer = part.wants_answer or whole.wants_answer
+            part.cancelled = part.cancelled or whole.cancelled
+            while part.more_wanted < whole.more_wanted:
+                part.think_more()

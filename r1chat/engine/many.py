@@ -1,0 +1,124 @@
+"""Several replies to one question, drawn side by side: what consensus is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from r1chat.engine.base import Request
+from r1chat.engine.lanes import Lane, run_side_by_side
+from r1chat.engine.loop import ThinkingLoop, answer_reserve
+from r1chat.engine.machine import MOST_LANES, TokenMachine
+from r1chat.events import Evaluating, Event, Sampled
+from r1chat.prompt import Prompt
+from r1chat.reasoning.control import ControlGroup
+
+LEAST_SHARE = 2048
+"""Tokens of context that a sample without a budget gets at least."""
+_CLOSING = 64
+"""Tokens for the words that close a thought."""
+
+
+def width(capacity: int, prompt: int, count: int, request: Request) -> int:
+    """How many samples fit into the context side by side; the others wait for a place.
+
+    Args:
+        capacity: Tokens of context.
+        prompt: Tokens of the prompt, which all of them share.
+        count: How many samples are wanted.
+        request: The question.
+    """
+    tokens = request.budget.tokens
+    if tokens is None:
+        share = LEAST_SHARE
+    else:
+        share = tokens + answer_reserve(capacity, request.max_answer) + _CLOSING
+    return max(1, min(count, MOST_LANES, (capacity - prompt) // share))
+
+
+class ManyReplies:
+    """Writes several replies to a question.
+
+    Args:
+        machine: The model's.
+        prompt: What to answer.
+        request: The question it was made from.
+        group: Steers them; has as many parts as there are replies.
+        emit: Takes the events as they happen.
+        clock: Seconds, monotonic.
+        began: When the question was asked, on that clock.
+    """
+
+    def __init__(
+        self,
+        machine: TokenMachine,
+        prompt: Prompt,
+        request: Request,
+        group: ControlGroup,
+        emit: Callable[[Event], None],
+        clock: Callable[[], float],
+        *,
+        began: float,
+    ) -> None:
+        self._machine = machine
+        self._prompt = prompt
+        self._request = request
+        self._group = group
+        self._emit = emit
+        self._clock = clock
+        self._began = began
+        self._next = 0
+
+    def run(self, *, seed: int, load_s: float) -> None:
+        """Reads the prompt once and writes the replies.
+
+        Args:
+            seed: The first sample's; the others have those that follow.
+            load_s: Goes into the receipts.
+
+        Raises:
+            Cancelled: If it was stopped before the first of them began.
+            EngineError: If the prompt cannot be evaluated.
+        """
+        ids = self._prompt.ids
+        reused = self._machine.reuse(ids)
+        self._emit(Evaluating(reused, len(ids), reused))
+        rest = ids[reused:-1]
+        if rest:
+            report = partial(self._report, reused, len(ids))
+            self._machine.evaluate(rest, on_progress=report)
+        count = len(self._group.parts)
+        lanes = width(self._machine.capacity, len(ids), count, self._request)
+        capacity = len(ids) + (self._machine.capacity - len(ids)) // lanes
+
+        def begin(sequence: int) -> Lane | None:
+            if self._next >= count:
+                return None
+            number, self._next = self._next, self._next + 1
+            lane_seed = seed + number
+            lane = Lane(self._machine, sequence, capacity, self._request.sampling, lane_seed)
+            lane.start(partial(self._write, lane, number, lane_seed, load_s))
+            return lane
+
+        run_side_by_side(self._machine, lanes, begin, self._group.pass_on)
+
+    def _report(self, reused: int, total: int, done: int) -> None:
+        self._emit(Evaluating(reused + done, total, reused))
+
+    def _write(self, lane: Lane, number: int, seed: int, load_s: float) -> None:
+        def emit(event: Event) -> None:
+            # All of them share the prompt, which has been read.
+            if not isinstance(event, Evaluating):
+                self._emit(Sampled(number, event))
+
+        loop = ThinkingLoop(
+            lane,
+            self._machine.vocabulary,
+            self._prompt,
+            self._request,
+            self._group.parts[number],
+            emit,
+            self._clock,
+            began=self._began,
+        )
+        emit(loop.run(seed=seed, load_s=load_s))
