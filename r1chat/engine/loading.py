@@ -13,7 +13,7 @@ from r1chat.engine import native
 from r1chat.engine.native import api
 from r1chat.errors import ModelError
 from r1chat.gguf import Header
-from r1chat.gguf.needs import DEFAULT_CONTEXT, Needs, Shape, gib, needs, shortened
+from r1chat.gguf.needs import DEFAULT_CONTEXT, SAFE_SHARE, Needs, Shape, gib, needs, shortened
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def choose_context(header: Header, wanted: int | None, available: int | None) ->
     else:
         found = needs(shape, weights, wanted)
     if available is not None and not found.fits(available):
-        message = f"not enough memory: {found}, {gib(available)} free"
+        message = f"not enough memory: {found}, of {gib(available)} free at most {SAFE_SHARE:.0%}"
         raise ModelError(message)
     return found.tokens, _notice(shape, found, wanted)
 

@@ -65,7 +65,7 @@ def test_short_memory_gives_a_shorter_context_with_the_sum():
 
 
 def test_too_little_memory_is_refused_with_the_sum():
-    with pytest.raises(ModelError, match=r"4\.0 GiB file .* 2,048 tokens .*, 3\.0 GiB free$"):
+    with pytest.raises(ModelError, match=r"4\.0 GiB file .* 2,048 tokens .*, of 3\.0 GiB free"):
         choose_context(header(), None, 3 * GIB)
     with pytest.raises(ModelError, match=r"for 131,072 tokens"):
         choose_context(header(), 131_072, 8 * GIB)
