@@ -153,7 +153,9 @@ def stopped(engine: LlamaEngine, question: str, rng: random.Random, *, reading: 
     """Stops a reply that has no end by itself, while its prompt is read or while it thinks."""
     control = Control()
     left = rng.randrange(1, 40)
-    request = Request((Message("user", question),), sampling=Sampling(temperature=2), reuse=False)
+    # Without a seed one of a thousand ends by itself first.
+    sampling = Sampling(temperature=2, seed=rng.randrange(1 << 31))
+    request = Request((Message("user", question),), sampling=sampling, reuse=False)
     for event in engine.stream(request, control):
         if isinstance(event, Evaluating if reading else ThoughtText):
             left = 0 if reading else left - 1
