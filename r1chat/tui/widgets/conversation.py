@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
+from textual.widget import Widget
 from textual.widgets import Static
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class ConversationView(VerticalScroll, can_focus=True):
         for old in extra:
             if old.node is not None:
                 self._hidden.append(old.node)
-            await old.remove()
+            await _unmount(old)
         await self._tell_hidden()
 
     async def show(self, conversation: Conversation, *, collapsed: bool) -> None:
@@ -143,3 +144,12 @@ class ConversationView(VerticalScroll, can_focus=True):
         """Goes to the end and follows the newest text again."""
         self.anchor()
         self.scroll_end(animate=False)
+
+
+async def _unmount(view: TurnView) -> None:
+    """Takes a turn off the screen, with all that was drawn of it."""
+    widgets = [view, *view.walk_children(Widget)]
+    await view.remove()
+    for widget in widgets:
+        # Textual remembers the last thousand of these for good, each with its lines.
+        widget._styles_cache.clear()  # noqa: SLF001
