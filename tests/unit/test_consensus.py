@@ -1,0 +1,115 @@
+"""Answers are compared as what they mean, and counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from r1chat.reasoning.consensus import Tally
+from r1chat.reasoning.equality import normal, same_answer, value
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("110", "110"),
+        ("110", "110."),
+        ("110", "$110$"),
+        ("110", "110.0"),
+        ("1,000", "1000"),
+        ("1{,}000", "1000"),
+        ("1/2", "0.5"),
+        (r"\frac{1}{2}", "0.5"),
+        (r"\dfrac{2}{4}", "1/2"),
+        (r"\frac12", "1/2"),
+        ("50%", "0.5"),
+        (r"50\%", "1/2"),
+        ("x = 3", "3"),
+        ("−3", "-3"),
+        (r"\text{Tuesday}", "tuesday"),
+        (r"\left(1, 2\right)", "(1,2)"),
+        (r"90^\circ", "90"),
+        (r"\frac{\sqrt{3}}{2}", r"\dfrac{\sqrt{3}}{2}"),
+    ],
+)
+def test_the_same_answer_written_differently_is_the_same(one, other):
+    assert same_answer(one, other)
+    assert same_answer(other, one)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("110", "111"),
+        ("1/2", "2"),
+        ("1/3", "0.3333"),
+        ("-3", "3"),
+        ("12", "1 2 3"),
+        ("(1,2)", "(2,1)"),
+        ("1,2", "12"),
+        ("x", "y"),
+        ("1/0", "0"),
+        ("9" * 500, "9" * 501),
+    ],
+)
+def test_different_answers_are_different(one, other):
+    assert not same_answer(one, other)
+
+
+@given(st.text(max_size=60), st.text(max_size=60))
+def test_any_text_can_be_compared_and_the_order_does_not_matter(one, other):
+    assert same_answer(one, one)
+    assert same_answer(one, other) == same_answer(other, one)
+
+
+@given(st.fractions(min_value=-(10**6), max_value=10**6, max_denominator=10**4))
+def test_a_number_is_the_same_however_it_is_written(number: Fraction):
+    plain = f"{number.numerator}/{number.denominator}"
+    sign = "-" if number < 0 else ""
+    latex = rf"{sign}\frac{{{abs(number.numerator)}}}{{{number.denominator}}}"
+    assert value(normal(plain)) == value(normal(latex)) == number
+
+
+def test_the_most_frequent_answer_wins():
+    tally = Tally(5)
+    for sample, final in enumerate(["7", "8", "8.0", None, "7"]):
+        tally.add(sample, final)
+    assert [(vote.final, vote.samples) for vote in tally.votes] == [("7", (0, 4)), ("8", (1, 2))]
+    assert tally.agreement == pytest.approx(0.4)
+
+
+def test_without_any_answer_nobody_wins():
+    tally = Tally(2)
+    tally.add(0, None)
+    tally.add(1, None)
+    assert tally.winner is None
+    assert not tally.certain
+    assert tally.agreement == 0
+
+
+@given(st.lists(st.sampled_from(["1", "2", "3", None]), min_size=1, max_size=12))
+def test_once_certain_no_rest_can_change_the_winner(finals):
+    tally = Tally(len(finals))
+    early = None
+    for sample, final in enumerate(finals):
+        tally.add(sample, final)
+        if tally.certain and early is None:
+            early = tally.winner.final
+    counted = Counter(final for final in finals if final is not None)
+    if early is not None:
+        assert tally.winner.final == early
+    if counted:
+        assert counted[tally.winner.final] == max(counted.values())
+
+
+def test_it_is_certain_as_soon_as_the_rest_cannot_catch_up():
+    tally = Tally(8)
+    for sample in range(4):
+        tally.add(sample, "7")
+    assert not tally.certain
+    tally.add(4, "7")
+    assert tally.certain
