@@ -25,10 +25,11 @@ from r1chat.errors import R1ChatError
 from r1chat.sanitize import line, sanitize
 from r1chat.tui import terminal
 from r1chat.tui.commands import commands
-from r1chat.tui.keyed import KeyedApp
+from r1chat.tui.history import History
+from r1chat.tui.keeping import KeepingApp
 from r1chat.tui.loader import Load, Loader, load_model
 from r1chat.tui.memory import Memory, Value
-from r1chat.tui.screens.chat import ChatScreen
+from r1chat.tui.screens.conversations import ConversationsScreen
 from r1chat.tui.theming import Themes
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ _CLOSE_S = 0.3
 _SIGNALS = ("SIGTERM", "SIGHUP", "SIGINT")
 
 
-class R1ChatApp(KeyedApp):
+class R1ChatApp(KeepingApp):
     """Chat with a reasoning model, and watch it think.
 
     Args:
@@ -56,6 +57,7 @@ class R1ChatApp(KeyedApp):
         given: Settings in place of the user's own.
         load: Loads a model.
         hub: Looks models up.
+        history: Keeps conversations.
     """
 
     TITLE = "r1chat"
@@ -77,8 +79,9 @@ class R1ChatApp(KeyedApp):
         given: Settings | None = None,
         load: Load = load_model,
         hub: Hub | None = None,
+        history: History | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(history)
         self.memory = Memory(given)
         self.engine: Engine | None = None
         self.crashed = False
@@ -157,7 +160,7 @@ class R1ChatApp(KeyedApp):
 
     def get_default_screen(self) -> Screen[None]:
         """The conversation."""
-        return ChatScreen()
+        return ConversationsScreen()
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """The colours of a thought, for Textual's own themes, which have none."""
@@ -173,6 +176,7 @@ class R1ChatApp(KeyedApp):
 
     def _begin(self) -> None:
         self.load_model(self._ref)
+        self.open_history(saves=self.settings.save is not False)
         self._themes.load_all()
         self._warn(self.memory.obstacle())
 
@@ -191,10 +195,10 @@ class R1ChatApp(KeyedApp):
         self.exit(return_code=code)
 
     @property
-    def chat(self) -> ChatScreen:
+    def chat(self) -> ConversationsScreen:
         """The conversation's screen."""
         screen = self.screen_stack[0]
-        assert isinstance(screen, ChatScreen)  # noqa: S101  (what get_default_screen makes)
+        assert isinstance(screen, ConversationsScreen)  # noqa: S101  (what get_default_screen makes)
         return screen
 
     def load_model(self, ref: str) -> None:
@@ -312,11 +316,13 @@ class R1ChatApp(KeyedApp):
             self.fetching.close()
         engine, self.engine = self.engine, None
         if engine is None:
+            self.history.close()
             return not self._loader.busy
         # What is being written is broken off by the closing.
         closing = threading.Thread(target=engine.close, daemon=True)
         closing.start()
         closing.join(_CLOSE_S)
+        self.history.close()
         return not closing.is_alive() and not self._loader.busy
 
     # -- the terminal --

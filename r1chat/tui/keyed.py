@@ -71,21 +71,27 @@ class KeyedApp(App[None]):
         from r1chat.tui.screens.about import AboutModel
         from r1chat.tui.screens.attach import AttachFile
         from r1chat.tui.screens.chat import ChatScreen
+        from r1chat.tui.screens.conversations import ConversationsScreen
         from r1chat.tui.screens.help import Help
         from r1chat.tui.screens.models import ModelsScreen
         from r1chat.tui.screens.models_list import ModelsListScreen
+        from r1chat.tui.screens.one_line import OneLine
         from r1chat.tui.screens.pick import Pick
         from r1chat.tui.screens.quants import PickQuant
         from r1chat.tui.screens.question import Question
+        from r1chat.tui.screens.resuming import ResumingScreen
         from r1chat.tui.widgets.answer import AnswerView
         from r1chat.tui.widgets.composer import Composer
         from r1chat.tui.widgets.conversation import ConversationView
+        from r1chat.tui.widgets.history_panel import HistoryPanel
         from r1chat.tui.widgets.slider import BudgetSlider
         from r1chat.tui.widgets.thinking import ThinkingHeader
         from r1chat.tui.widgets.thought import ThoughtView
 
         app = (each for each in type(self).__mro__ if issubclass(each, KeyedApp))
-        chat = (ChatScreen, Composer, BudgetSlider, ConversationView)
+        chat = (ChatScreen, ResumingScreen, ConversationsScreen, HistoryPanel)
+        parts = (Composer, BudgetSlider, ConversationView)
         turn = (ThinkingHeader, ThoughtView, AnswerView)
         models = (ModelsListScreen, ModelsScreen, PickQuant, Question, AboutModel)
-        return keys.bindings_of((*app, *chat, *turn, *models, Pick, AttachFile, Help))
+        boxes = (Pick, OneLine, AttachFile, Help)
+        return keys.bindings_of((*app, *chat, *parts, *turn, *models, *boxes))

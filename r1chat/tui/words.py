@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from r1chat.conversation import Turn
 from r1chat.events import Reply
 from r1chat.output import duration
 from r1chat.sanitize import line
@@ -21,14 +22,28 @@ _SAID_ABOVE = {"budget", "user", "loop", "time", "context"}
 """The header of the thought says so already."""
 
 
-def receipt(reply: Reply) -> str:
-    """What a reply cost and why it ended, in one line."""
+def interrupted(turn: Turn) -> bool:
+    """Whether a reply was cut off by nobody: r1chat or the machine stopped while it was written."""
+    acts = turn.origin.acts if turn.origin else ()
+    cancelled = turn.reply.receipt.ended_by == "cancelled"
+    return turn.origin is not None and cancelled and all(act.kind != "stop" for act in acts)
+
+
+def receipt(reply: Reply, *, cut_off: bool = False) -> str:
+    """What a reply cost and why it ended, in one line.
+
+    Args:
+        reply: The reply.
+        cut_off: Whether it was `interrupted`.
+    """
     cost = reply.receipt
     parts = []
     if reply.error:
         parts.append(f"✗ {line(reply.error, 200)}")
     elif cost.ended_by in _SAID_ABOVE and cost.ended_by == cost.thought_ended_by:
         pass
+    elif cut_off:
+        parts.append("interrupted: r1chat ended while it was written")
     elif ENDINGS[cost.ended_by]:
         parts.append(ENDINGS[cost.ended_by])
     if not reply.answer.strip() and cost.ended_by not in {"cancelled", "error"}:
@@ -38,3 +53,8 @@ def receipt(reply: Reply) -> str:
     if cost.tokens_per_s > 0:
         parts.append(f"{cost.tokens_per_s:,.0f} tokens/s")
     return " · ".join(parts)
+
+
+def name_of(ref: str) -> str:
+    """A model reference as it is shown: of a file its name alone."""
+    return ref.rpartition("/")[2] or ref if ref.endswith(".gguf") else ref

@@ -13,6 +13,7 @@ from r1chat.engine.base import Engine
 from r1chat.engine.fake import FakeEngine, Pause, Step
 from r1chat.settings import Settings
 from r1chat.tui.app import R1ChatApp
+from r1chat.tui.history import History
 from r1chat.tui.hub import Hub
 from r1chat.tui.screens.chat import ChatScreen
 from tests.tui.shelves import StillHub
@@ -63,11 +64,17 @@ def an_app(
     load: Callable[..., Engine] | None = None,
     sleep: Callable[[float], None] = time.sleep,
     hub: Hub | None = None,
+    clock: Callable[[], float] = time.time,
 ) -> R1ChatApp:
-    """The app as it starts, with a fake engine; nothing of it is saved."""
+    """The app as it starts, with a fake engine; its settings are not saved."""
     engine = FakeEngine(*(scripts or (REPLY,)), sleep=sleep)
     chosen = settings or Settings(pace=0)
-    return R1ChatApp(given=chosen, load=load or loading(engine), hub=hub or StillHub())
+    return R1ChatApp(
+        given=chosen,
+        load=load or loading(engine),
+        hub=hub or StillHub(),
+        history=History(clock),
+    )
 
 
 def engine_of(app: R1ChatApp) -> FakeEngine:

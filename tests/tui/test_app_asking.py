@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 
-from r1chat.engine.fake import FakeEngine, Pause
+from r1chat.engine.fake import INFO, FakeEngine, Pause
 from r1chat.errors import ModelError, PromptError
 from r1chat.reasoning.budget import Budget
 from r1chat.settings import Settings
@@ -208,7 +209,11 @@ async def test_another_model_goes_on_with_the_conversation():
 
 
 async def test_what_another_model_thought_is_not_gone_on_with():
-    app = an_app()
+    class Other(FakeEngine):
+        info = replace(INFO, ref="other")
+
+    engines = [FakeEngine(REPLY), Other(REPLY), FakeEngine(REPLY)]
+    app = an_app(load=lambda *_, **__: engines.pop(0))
     async with app.run_test() as pilot:
         chat = await ask(pilot)
         assert chat.check_action("think_more", ())
@@ -216,6 +221,10 @@ async def test_what_another_model_thought_is_not_gone_on_with():
         await until(pilot, lambda: app.engine is not None and chat.ready)
         assert not chat.check_action("think_more", ())
         assert chat.check_action("regenerate", ())
+        # The one that thought it can go on, though its tokens are forgotten.
+        app.load_model("fake")
+        await until(pilot, lambda: app.engine is not None and chat.ready)
+        assert chat.check_action("think_more", ())
 
 
 async def test_a_model_wished_for_later_wins():

@@ -12,6 +12,7 @@ from textual.timer import Timer
 from r1chat.sanitize import line
 from r1chat.tui import keys
 from r1chat.tui.screens.attaching import AttachingScreen
+from r1chat.tui.threads import on_thread
 from r1chat.tui.widgets.composer import Composer
 from r1chat.tui.widgets.conversation import ConversationView
 from r1chat.tui.widgets.key_bar import KeyBar
@@ -21,7 +22,7 @@ from r1chat.tui.widgets.topbar import TopBar
 if TYPE_CHECKING:
     # What a turn needs is imported where it is used: the first frame has none.
     from r1chat.attachments import Attachment
-    from r1chat.conversation import Node
+    from r1chat.conversation import Conversation, Node
     from r1chat.engine.base import Continuation, Engine
     from r1chat.events import Event, Reply
     from r1chat.reasoning.budget import Budget
@@ -34,6 +35,8 @@ DRAINS = 20
 """How often a second the screen takes what a run has brought."""
 LONG_S = 10.0
 """A reply that took longer is announced where the terminal is not looked at."""
+_STOPS_S = 0.3
+"""How long the end waits for a reply to stop."""
 _BUSY = "The model is still at it: Escape stops it."
 _LOADING = "The model is still being loaded; the question before is waiting for it."
 _EMPTY = (
@@ -68,6 +71,10 @@ class AskingScreen(AttachingScreen):
     def __init__(self) -> None:
         super().__init__()
         self.session: Session | None = None
+        self.resumed: Conversation | None = None
+        """The conversation, as long as there is no session for the want of a model."""
+        self.system: str | None = None
+        """Instructions for the whole conversation, where it came with some."""
         self._run: Run | None = None
         self._view: TurnView | None = None
         """The turn that the run writes."""
@@ -95,6 +102,13 @@ class AskingScreen(AttachingScreen):
         await self.conversation.show_hint(_EMPTY)
         self.composer.focus()
         self._timer = self.set_interval(1 / DRAINS, self._drain, pause=True)
+
+    async def on_unmount(self) -> None:
+        """Stops what runs, so that its end is saved."""
+        run = self._run
+        if run is not None:
+            run.cancel()
+            await on_thread(lambda: run.join(_STOPS_S), "r1chat-stop")
 
     # -- parts --
 
@@ -239,14 +253,10 @@ class AskingScreen(AttachingScreen):
 
     def loaded(self, engine: Engine) -> None:
         """Goes on with another model, or begins with the first."""
-        from r1chat.session import Session
-
-        before = self.session
-        self.session = Session(engine)
-        if before is not None:
-            before.conversation.forget_tokens()
-            self.session.conversation = before.conversation
-            self._foreign = set(before.conversation.nodes())
+        tree = self.resumed if self.session is None else self.session.conversation
+        if tree is not None:
+            tree.forget_tokens()
+        session = self.begin_session(engine, tree)
         self.topbar.info = engine.info
         self.topbar.progress = None
         self.topbar.used = 0
@@ -255,17 +265,36 @@ class AskingScreen(AttachingScreen):
         self.refresh_bindings()
         if self._waiting is not None:
             (view, _, parent), self._waiting = self._waiting, None
-            self.start(view, parent or self.session.conversation.last())
+            self.start(view, parent or session.conversation.last())
+
+    def begin_session(self, engine: Engine, tree: Conversation | None) -> Session:
+        """Begins a conversation, or goes on with one.
+
+        Args:
+            engine: The model.
+            tree: What was said before.
+        """
+        from r1chat.session import Session
+
+        session = Session(engine, system=self.system, conversation=tree, recorder=self.app.history)
+        self.session = session
+        self.resumed = None
+        self._foreign = {
+            node
+            for node in session.conversation.nodes()
+            if node.turn is None
+            or node.turn.origin is None
+            or node.turn.origin.model != engine.info.ref
+        }
+        return session
 
     async def begin_anew(self) -> None:
         """Begins another conversation with the same model."""
-        from r1chat.session import Session
-
+        self.resumed = self.system = None
         if self.app.engine is not None:
-            self.session = Session(self.app.engine)
+            self.begin_session(self.app.engine, None)
         self._waiting = None
         self.composer.blocked = ""
-        self._foreign.clear()
         self.topbar.used = 0
         await self.conversation.clear()
         await self.conversation.show_hint(_EMPTY + (self._recommended if self.app.unset else ""))
@@ -353,6 +382,7 @@ class AskingScreen(AttachingScreen):
         elif session is not None:
             if self._replaces is not None:
                 session.conversation.remove(self._replaces)
+                self.app.history.remove(self._replaces.id)
             view.place(session.conversation.last())
         self._replaces = None
         self.refresh_bindings()

@@ -29,7 +29,7 @@ _FROM_HERE = (
     ("answer", "Answer from here", "the rest of the thought is dropped"),
     ("rethink", "Think again from here", "it goes on with “Wait,”"),
 )
-_STOP_FIRST = "Stop the reply first: Escape."
+STOP_FIRST = "Stop the reply first: Escape."
 
 
 class ChatScreen(LookingScreen):
@@ -114,7 +114,7 @@ class ChatScreen(LookingScreen):
     @property
     def _last_node(self) -> Node | None:
         """The last turn, once its reply has ended."""
-        node = self.last.node if self.last else None
+        node = self.last.node if self.last and self.conversation.at_end else None
         return node if node is not None and node.turn is not None else None
 
     @property
@@ -277,7 +277,7 @@ class ChatScreen(LookingScreen):
         event.stop()
         view, reply = self.last, self._last_reply
         if self.running:
-            self.notify(_STOP_FIRST, timeout=3)
+            self.notify(STOP_FIRST, timeout=3)
         elif view is None or reply is None or event.view is not view.thinking.view:
             self.notify("Only the last thought can be gone back into.", timeout=3)
         else:
@@ -332,12 +332,13 @@ class ChatScreen(LookingScreen):
 
     async def _show_version(self, node: Node, step: int) -> None:
         if self.running or self.session is None:
-            self.notify(_STOP_FIRST, timeout=3)
+            self.notify(STOP_FIRST, timeout=3)
             return
         wanted = node.version - 1 + step
         if 0 <= wanted < len(node.siblings):
             conversation = self.session.conversation
             conversation.choose(node.siblings[wanted])
+            self.app.history.choose(node.siblings[wanted].id)
             await self.conversation.show(conversation, collapsed=self.app.thoughts_hidden)
             self.refresh_bindings()
 
@@ -354,12 +355,16 @@ class ChatScreen(LookingScreen):
     async def action_begin_anew(self) -> None:
         """Begins another conversation; the one so far is gone from the screen."""
         if self.running:
-            self.notify(_STOP_FIRST, timeout=3)
+            self.notify(STOP_FIRST, timeout=3)
             return
+        self.leave_begun()
+        await self.begin_anew()
+
+    def leave_begun(self) -> None:
+        """Leaves what was begun with the conversation that is about to go."""
         self._editing = None
         self._steering = False
         self._tell("")
-        await self.begin_anew()
 
 
 def _going_on(

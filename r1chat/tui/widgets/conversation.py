@@ -29,19 +29,25 @@ class ConversationView(VerticalScroll, can_focus=True):
         scrollbar-background-hover: $background;
         scrollbar-background-active: $background;
         scrollbar-color: $foreground 20%;
-        .conversation--earlier { color: $text-muted; height: auto; margin: 0 0 1 1; }
+        .conversation--earlier, .conversation--later {
+            color: $text-muted;
+            height: auto;
+            margin: 0 0 1 1;
+        }
         .conversation--empty { color: $text-muted; height: auto; margin: 1 2; }
     }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("pageup", "earlier", "Earlier", id="conversation.pageup", show=False),
+        Binding("pagedown", "further", "Further", id="conversation.pagedown", show=False),
         Binding("end", "tail", "End", id="conversation.end", show=False),
     ]
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  (Textual's own name)
         super().__init__(id=id)
         self._hidden: list[Node] = []
+        self._later: list[Node] = []
 
     def on_mount(self) -> None:
         """Follows the tail from the beginning."""
@@ -53,6 +59,11 @@ class ConversationView(VerticalScroll, can_focus=True):
         from r1chat.tui.widgets.turn import TurnView
 
         return list(self.query_children(TurnView))
+
+    @property
+    def at_end(self) -> bool:
+        """Whether the last turn of the conversation is mounted."""
+        return not self._later
 
     async def show_hint(self, text: str) -> None:
         """Says something where there is no turn yet."""
@@ -66,17 +77,20 @@ class ConversationView(VerticalScroll, can_focus=True):
     async def clear(self) -> None:
         """Takes everything off the screen."""
         self._hidden.clear()
+        self._later.clear()
         await self.remove_children()
 
     def page(self, step: int) -> None:
         """Scrolls a page up (-1) or down (1)."""
         if step > 0:
-            self.action_page_down()
+            self.run_worker(self.action_further(), group="scroll", exclusive=True)
         else:
             self.run_worker(self.action_earlier(), group="scroll", exclusive=True)
 
     async def add(self, view: TurnView) -> None:
         """Mounts a new turn at the end and unmounts what is too far up."""
+        if self._later:
+            await self.show_until(self._later[-1], collapsed=True)
         await self.query(".conversation--empty").remove()
         await self.mount(view)
         self.anchor()
@@ -91,19 +105,46 @@ class ConversationView(VerticalScroll, can_focus=True):
         """Shows a conversation as it stands, in place of what was shown."""
         await self.show_until(conversation.last(), collapsed=collapsed)
 
-    async def show_until(self, node: Node | None, *, collapsed: bool) -> None:
-        """Shows the way to a turn, in place of what was shown."""
+    async def show_until(
+        self, node: Node | None, *, collapsed: bool, place: Node | None = None
+    ) -> None:
+        """Shows the way to a turn, in place of what was shown.
+
+        Args:
+            node: The turn.
+            collapsed: Whether thoughts begin closed.
+            place: A turn on the way that is to be mounted, however far up it is.
+        """
         nodes: list[Node] = []
         while node is not None and node.turn is not None:
             nodes.insert(0, node)
             node = node.parent
-        self._hidden = nodes[:-MOUNTED]
+        start = max(0, len(nodes) - MOUNTED)
+        if place in nodes:
+            start = min(start, max(0, nodes.index(place) - 1))
+        end = start + MOUNTED
+        self._hidden, self._later = nodes[:start], nodes[end:]
         async with self.batch():
             await self.remove_children("TurnView")
-            for node in nodes[-MOUNTED:]:
+            for node in nodes[start:end]:
                 await self._mount_node(node, collapsed=collapsed)
         await self._tell_hidden()
         self.anchor()
+
+    def go_to(self, node: Node, *, open_thought: bool = False) -> None:
+        """Scrolls to a turn that is mounted, and stays there.
+
+        Args:
+            node: The turn.
+            open_thought: Whether its thought is to be seen.
+        """
+        view = next((turn for turn in self.turns if turn.node is node), None)
+        if view is None:
+            return
+        if open_thought:
+            view.thinking.collapsed = False
+        self.anchor(False)  # noqa: FBT003  (Textual's own signature)
+        self.call_after_refresh(self.scroll_to_widget, view, top=True, animate=False)
 
     async def drop_from(self, view: TurnView) -> None:
         """Unmounts a turn and all after it."""
@@ -124,7 +165,11 @@ class ConversationView(VerticalScroll, can_focus=True):
         view.place(node)
 
     async def _tell_hidden(self) -> None:
-        await self.query(".conversation--earlier").remove()
+        await self.query(".conversation--earlier, .conversation--later").remove()
+        if self._later:
+            count = len(self._later)
+            text = f"↓ {count} later {'turn' if count == 1 else 'turns'} (End goes there)"
+            await self.mount(Static(text, classes="conversation--later"))
         if self._hidden:
             count = len(self._hidden)
             text = f"↑ {count} earlier {'turn' if count == 1 else 'turns'} (Page Up at the top)"
@@ -140,8 +185,18 @@ class ConversationView(VerticalScroll, can_focus=True):
         await self._mount_node(node, collapsed=True, first=True)
         await self._tell_hidden()
 
-    def action_tail(self) -> None:
+    async def action_further(self) -> None:
+        """Scrolls down; at the bottom it mounts the turn after."""
+        if self.scroll_y < self.max_scroll_y or not self._later:
+            self.action_page_down()
+            return
+        await self._mount_node(self._later.pop(0), collapsed=True)
+        await self._tell_hidden()
+
+    async def action_tail(self) -> None:
         """Goes to the end and follows the newest text again."""
+        if self._later:
+            await self.show_until(self._later[-1], collapsed=True)
         self.anchor()
         self.scroll_end(animate=False)
 

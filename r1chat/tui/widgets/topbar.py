@@ -10,11 +10,13 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from r1chat.sanitize import line
+from r1chat.tui.words import name_of
 
 if TYPE_CHECKING:
     from r1chat.engine.base import ModelInfo
 
 _METER = 8
+_UNSAVED = "not saved"
 
 
 class TopBar(Widget):
@@ -44,14 +46,17 @@ class TopBar(Widget):
     """What to show before there is a model."""
     fetching: reactive[str] = reactive("")
     """How far a download is: "↓ 42 %"."""
+    unsaved: reactive[bool] = reactive(default=False)
+    """Whether the conversation ends with the app."""
 
     def render(self) -> RenderResult:
         """One line; what matters least is left out where there is no room for it."""
         info = self.info
         room = self.size.width
         meters = self._meters(info.context) if info else [""]
-        if self.fetching:
-            meters = [f"{self.fetching}   {text}".rstrip() for text in meters] + [self.fetching]
+        for news in (self.fetching, _UNSAVED if self.unsaved else ""):
+            if news:
+                meters = [f"{news}   {text}".rstrip() for text in meters] + [news]
         right = next((text for text in meters if len(text) <= room // 2), "")
         left = ""
         for parts in self._descriptions(info) if info else [[self._waiting()]]:
@@ -81,8 +86,3 @@ class TopBar(Widget):
         bar = "█" * full + "░" * (_METER - full)
         figures = f"{self.used:,} of {context:,}"
         return [f"context {bar} {figures}", f"context {figures}", f"{bar} {share:.0%}"]
-
-
-def name_of(ref: str) -> str:
-    """A model reference as it is shown: of a file its name alone."""
-    return ref.rpartition("/")[2] or ref if ref.endswith(".gguf") else ref

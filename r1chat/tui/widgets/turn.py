@@ -86,6 +86,7 @@ class TurnView(Vertical):
         """Where the turn stands in the conversation, once its reply has ended."""
         self.collapsed_at_start = False
         self._reply: Reply | None = None
+        self._cut_off = False
 
     def compose(self) -> ComposeResult:
         """The question first; what has no text yet is not displayed."""
@@ -193,7 +194,7 @@ class TurnView(Vertical):
     def show_receipt(self) -> None:
         """Shows what the reply cost."""
         if self._reply is not None:
-            self.status = words.receipt(self._reply)
+            self.status = words.receipt(self._reply, cut_off=self._cut_off)
 
     def fail(self, reason: str) -> None:
         """Says why there is no reply."""
@@ -224,6 +225,7 @@ class TurnView(Vertical):
     def show_turn(self, turn: Turn) -> None:
         """Shows a reply that has ended before."""
         self.thinking.collapsed = self.collapsed_at_start
+        self._cut_off = words.interrupted(turn)
         reply = turn.reply
         if reply.thought:
             self._think()

@@ -1,0 +1,57 @@
+"""An app that keeps its conversations."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from r1chat.sanitize import line
+from r1chat.tui.history import History
+from r1chat.tui.keyed import KeyedApp
+from r1chat.tui.threads import on_thread
+
+if TYPE_CHECKING:
+    from r1chat.tui.screens.conversations import ConversationsScreen
+
+_LOOKS_S = 1.0
+"""How often the history is asked whether there is something to tell."""
+
+
+class KeepingApp(KeyedApp):
+    """Opens the history after the first frame, tells of its troubles, and closes it in the end.
+
+    Args:
+        history: Where conversations are kept.
+    """
+
+    def __init__(self, history: History | None = None) -> None:
+        super().__init__()
+        self.history = history or History()
+
+    @property
+    def chat(self) -> ConversationsScreen:
+        """The conversation's screen."""
+        raise NotImplementedError
+
+    def open_history(self, *, saves: bool) -> None:
+        """Opens it in the background.
+
+        Args:
+            saves: Whether conversations are to last.
+        """
+        self.run_worker(self._open(saves=saves), group="history", exit_on_error=False)
+
+    async def _open(self, *, saves: bool) -> None:
+        await on_thread(partial(self.history.open, saves=saves), "r1chat-history-open")
+        self._look_at_history()
+        self.set_interval(_LOOKS_S, self._look_at_history)
+        await self.chat.history_opened()
+
+    def _look_at_history(self) -> None:
+        for notice in self.history.take_notices():
+            self.notify(line(notice, 300), severity="warning", markup=False, timeout=10)
+        self.chat.topbar.unsaved = not self.history.saves
+
+    async def on_unmount(self) -> None:
+        """Writes what is left."""
+        await on_thread(self.history.close, "r1chat-history-close")

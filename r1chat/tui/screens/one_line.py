@@ -1,0 +1,72 @@
+"""A field for one line."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from r1chat.sanitize import line
+
+
+class OneLine(ModalScreen[str | None]):
+    """Asks for one line; Escape gives none.
+
+    Args:
+        title: What is asked for.
+        value: What stands in the field already.
+        about: More on it, in one line.
+    """
+
+    DEFAULT_CSS = """
+    OneLine {
+        align: center middle;
+        & > Vertical {
+            width: 72;
+            max-width: 96%;
+            height: auto;
+            padding: 1 2;
+            background: $surface;
+            border: round $primary;
+        }
+        Static { height: auto; }
+        Input { margin: 1 0 0 0; }
+        .one-line--title { text-style: bold; }
+        .one-line--about { color: $text-muted; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Close", id="one-line.leave", priority=True),
+    ]
+
+    def __init__(self, title: str, value: str = "", about: str = "") -> None:
+        super().__init__()
+        self._title = line(title, 200)
+        self._value = line(value, 400)
+        self._about = line(about, 300)
+
+    def compose(self) -> ComposeResult:
+        """What is asked for, and the field."""
+        with Vertical():
+            yield Static(self._title, classes="one-line--title", markup=False)
+            if self._about:
+                yield Static(self._about, classes="one-line--about", markup=False)
+            yield Input(self._value, compact=True, select_on_focus=False)
+
+    def on_mount(self) -> None:
+        """The field takes keys at once."""
+        self.query_one(Input).focus()
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        text = line(event.value, 400)
+        self.dismiss(text or None)
+
+    def action_leave(self) -> None:
+        """Gives nothing."""
+        self.dismiss(None)

@@ -1,0 +1,284 @@
+"""The panel of conversations: the list of them, and the search."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.message import Message
+from textual.timer import Timer
+from textual.widgets import Input, OptionList, Static
+
+from r1chat.errors import R1ChatError
+from r1chat.sanitize import line
+from r1chat.tui import keys
+from r1chat.tui.threads import on_thread
+from r1chat.tui.widgets.history_list import HistoryList
+
+if TYPE_CHECKING:
+    from r1chat.tui.app import R1ChatApp
+    from r1chat.tui.widgets.history_list import Entry
+
+PAGE = 50
+"""Conversations that are read at a time."""
+_HITS = 30
+_WAIT_S = 0.15
+"""After a key the search waits for the next one."""
+_NONE = "No conversations yet: what you ask is listed here."
+_NOT_FOUND = "Nothing has all of these words."
+
+
+class HistoryPanel(Vertical):
+    """Lists conversations, searches them, and says what is to be done with one."""
+
+    DEFAULT_CSS = """
+    HistoryPanel {
+        dock: left;
+        width: 32;
+        height: 1fr;
+        margin: 1 0;
+        padding: 0 0 0 1;
+        background: $surface;
+        & > Input { margin: 0 1 0 0; }
+        .history--scope, .history--note { height: auto; color: $text-muted; padding: 0 1 0 0; }
+        .history--note { padding: 1 1 0 2; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Close", id="history.leave"),
+        Binding("f2", "rename", "Rename", id="history.rename"),
+        Binding("f6", "duplicate", "Duplicate", id="history.duplicate"),
+        Binding("f7", "pin", "Pin", id="history.pin"),
+        Binding("f8", "delete", "Delete", id="history.delete"),
+        Binding("ctrl+z", "restore", "Undo", id="history.restore", priority=True),
+        Binding("alt+t", "thoughts", "Thoughts too", id="history.thoughts"),
+        Binding("down", "move('cursor_down')", id="history.down", priority=True, show=False),
+        Binding("up", "move('cursor_up')", id="history.up", priority=True, show=False),
+        Binding("pagedown", "move('page_down')", id="history.page_down", priority=True, show=False),
+        Binding("pageup", "move('page_up')", id="history.page_up", priority=True, show=False),
+    ]
+
+    app: R1ChatApp
+
+    @dataclass
+    class Chosen(Message):
+        """A conversation is to be opened, or a place in one."""
+
+        panel: HistoryPanel
+        entry: Entry
+
+        @property
+        def control(self) -> HistoryPanel:
+            """The panel."""
+            return self.panel
+
+    @dataclass
+    class Wanted(Message):
+        """Something else is to be done with one: "rename", "duplicate", "pin", "delete"."""
+
+        panel: HistoryPanel
+        what: str
+        entry: Entry
+
+        @property
+        def control(self) -> HistoryPanel:
+            """The panel."""
+            return self.panel
+
+    @dataclass
+    class Left(Message):
+        """The user goes back to the conversation."""
+
+        panel: HistoryPanel
+
+        @property
+        def control(self) -> HistoryPanel:
+            """The panel."""
+            return self.panel
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.current = ""
+        """The id of the conversation on the screen."""
+        self.restorable = False
+        """Whether a deletion can be taken back."""
+        self._with_thoughts = False
+        self._complete = True
+        self._reading = False
+        self._typing: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        """The search, what it looks into, the list, and what there is to say of it."""
+        yield Input(placeholder="Search", compact=True)
+        yield Static("", classes="history--scope", markup=False)
+        yield HistoryList()
+        yield Static("", classes="history--note", markup=False)
+
+    def on_mount(self) -> None:
+        """Lists what there is."""
+        self._tell("")
+        self._show_scope()
+        self.reload()
+
+    # -- parts --
+
+    @property
+    def listing(self) -> HistoryList:
+        """The list."""
+        return self.query_one(HistoryList)
+
+    @property
+    def search(self) -> Input:
+        """Where it is searched."""
+        return self.query_one(Input)
+
+    @property
+    def entry(self) -> Entry | None:
+        """What the cursor is on."""
+        return self.listing.entry
+
+    def _tell(self, text: str) -> None:
+        note = self.query_one(".history--note", Static)
+        note.update(line(text, 300))
+        note.display = bool(text)
+        self.listing.display = not text
+
+    def _show_scope(self) -> None:
+        key = keys.written(self.app.shown_keys()["history.thoughts"])
+        where = "thoughts too" if self._with_thoughts else "without thoughts"
+        scope = self.query_one(".history--scope", Static)
+        scope.update(f"{where} · {key}")
+        scope.display = bool(self.search.value.strip())
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Shows in the footer only what applies."""
+        del parameters
+        if not self.is_mounted:
+            return True
+        if action == "thoughts":
+            return bool(self.search.value.strip())
+        if action == "restore":
+            return self.restorable
+        if action in {"rename", "duplicate", "pin", "delete"}:
+            return self.entry is not None
+        return True
+
+    # -- what is listed --
+
+    def reload(self) -> None:
+        """Reads anew what is listed."""
+        self.run_worker(self._reload(), group="history-list", exclusive=True, exit_on_error=False)
+
+    async def _reload(self) -> None:
+        words = self.search.value.strip()
+        size = max(_HITS if words else PAGE, len(self.listing.entries) if not words else 0)
+        found = await self._read(words, size, 0)
+        if found is None:
+            return
+        self._complete = len(found) < size
+        self.listing.show(found, self.app.history.clock(), self.current)
+        if found:
+            self._tell("")
+        else:
+            self._tell(_NOT_FOUND if words else _NONE)
+        self.refresh_bindings()
+
+    async def _read(self, words: str, limit: int, offset: int) -> list[Entry] | None:
+        history = self.app.history
+        thoughts = self._with_thoughts
+
+        def read() -> list[Entry]:
+            if words:
+                return [*history.store.search(words, thoughts=thoughts, limit=limit, offset=offset)]
+            return [*history.store.conversations(limit, offset)]
+
+        try:
+            return await on_thread(read, "r1chat-history-read")
+        except R1ChatError as error:
+            self._tell(str(error))
+            return None
+
+    @on(HistoryList.MoreWanted)
+    def _more(self) -> None:
+        if not self._complete and not self._reading:
+            self._reading = True
+            self.run_worker(self._read_more(), group="history-list", exit_on_error=False)
+
+    async def _read_more(self) -> None:
+        try:
+            words = self.search.value.strip()
+            size = _HITS if words else PAGE
+            found = await self._read(words, size, len(self.listing.entries))
+            if found is not None:
+                self._complete = len(found) < size
+                self.listing.add(found, self.app.history.clock(), self.current)
+        finally:
+            self._reading = False
+
+    @on(Input.Changed)
+    def _typed(self) -> None:
+        self._show_scope()
+        if self._typing is not None:
+            self._typing.stop()
+        self._typing = self.set_timer(_WAIT_S, self.reload)
+
+    # -- what is done --
+
+    @on(Input.Submitted)
+    def _entered(self) -> None:
+        if self.entry is not None:
+            self.post_message(self.Chosen(self, self.entry))
+
+    @on(OptionList.OptionSelected)
+    def _selected(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        self._entered()
+
+    @on(OptionList.OptionHighlighted)
+    def _moved(self) -> None:
+        self.refresh_bindings()
+
+    def action_move(self, how: str) -> None:
+        """Moves the cursor of the list, wherever the focus is."""
+        getattr(self.listing, f"action_{how}")()
+
+    def action_leave(self) -> None:
+        """Ends the search, then leaves the panel."""
+        if self.search.value:
+            self.search.value = ""
+        else:
+            self.post_message(self.Left(self))
+
+    def action_thoughts(self) -> None:
+        """Looks into thoughts, too, or not."""
+        self._with_thoughts = not self._with_thoughts
+        self._show_scope()
+        self.reload()
+
+    def _want(self, what: str) -> None:
+        if self.entry is not None:
+            self.post_message(self.Wanted(self, what, self.entry))
+
+    def action_rename(self) -> None:
+        """Gives it another title."""
+        self._want("rename")
+
+    def action_duplicate(self) -> None:
+        """Copies it; a hit up to where it is."""
+        self._want("duplicate")
+
+    def action_pin(self) -> None:
+        """Pins it to the top, or not."""
+        self._want("pin")
+
+    def action_delete(self) -> None:
+        """Deletes it; that can be undone."""
+        self._want("delete")
+
+    async def action_restore(self) -> None:
+        """Takes the last deletion back."""
+        await self.run_action("screen.restore")

@@ -1,0 +1,480 @@
+"""Conversations that last, in the app: saved, listed, searched, opened, gone on with."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sqlite3
+
+import pytest
+
+from r1chat import paths
+from r1chat.conversation import Conversation, Origin, Turn
+from r1chat.events import Receipt, Reply
+from r1chat.settings import Settings
+from r1chat.store import Loaded, Store, Summary
+from r1chat.tui.widgets.history_panel import PAGE
+from tests.tui.chat import (
+    ENDLESS,
+    an_app,
+    ask,
+    begin,
+    engine_of,
+    ready,
+    rest,
+    thought,
+    toasts,
+    until,
+)
+
+pytestmark = pytest.mark.asyncio
+
+EVIL = "\x1b]52;c;RVZJTA==\x07\x9b31mEVIL\x1b[2J\u202e"
+
+
+@pytest.fixture
+def frozen():
+    """Noon of a day in the middle of a month."""
+    return dt.datetime(2026, 1, 15, 12).astimezone().timestamp()
+
+
+def turn(question="What is 6 * 7?", answer="It is 42.", thought="Six sevens.\n", **origin):
+    """A turn as the history has it."""
+    receipt = Receipt(thought_ended_by="natural", thought_tokens=4, answer_tokens=4)
+    made = Origin(**{"created": 1000.0, "model": "fake", **origin})
+    return Turn(question, Reply(thought, answer, receipt), origin=made)
+
+
+def conversation(title, *turns, updated=1000.0, **summary):
+    """A conversation with one path."""
+    tree = Conversation()
+    for each in turns or (turn(),):
+        tree.add(each)
+    about = Summary(tree.id, title, 1000.0, updated, model="fake", **summary)
+    return Loaded(about, tree)
+
+
+def saved(*conversations):
+    """Saves conversations as an earlier start of the app would have."""
+    store = Store.open()
+    for each in conversations:
+        store.add(each)
+    assert store.flush(10)
+    while not store.indexed:
+        store.flush(10)
+    store.close()
+    return [each.conversation.id for each in conversations]
+
+
+def read(name=None):
+    """A conversation as it stands in the file; by default the last."""
+    store = Store.open()
+    try:
+        assert store.flush(10)
+        return store.load(name or store.last())
+    finally:
+        store.close()
+
+
+async def panel(pilot):
+    """Opens the panel and waits for its list."""
+    chat = await ready(pilot)
+    await pilot.press("f10")
+    await until(pilot, lambda: chat.panel is not None and chat.panel.listing.entries)
+    await pilot.pause()
+    return chat.panel
+
+
+def titles(panel):
+    """What is listed, from the top."""
+    return [each.title for each in panel.listing.entries]
+
+
+def lines(panel):
+    """The list as it is drawn, without styles."""
+    return [str(option.prompt) for option in panel.listing.options]
+
+
+# -- saving --
+
+
+async def test_what_is_asked_is_in_the_file_with_all_its_versions_and_the_chosen_one():
+    app = an_app()
+    async with app.run_test() as pilot:
+        chat = await ask(pilot, "two and two?")
+        await pilot.press("ctrl+r")
+        await rest(pilot)
+        await until(pilot, lambda: len(chat.last.node.siblings) == 2)
+        await pilot.press("alt+left")
+        await until(pilot, lambda: chat.last.node.version == 1)
+    loaded = read()
+    versions = loaded.conversation.root.children
+    assert [node.turn.reply.answer for node in versions] == ["It is **4**."] * 2
+    assert loaded.conversation.root.chosen == 0
+    assert loaded.summary.title == "two and two?"
+
+
+async def test_a_reply_is_in_the_file_while_it_is_being_written():
+    app = an_app(ENDLESS)
+    async with app.run_test() as pilot:
+        await begin(pilot)
+        await thought(pilot, "thought 9.")
+        store = app.history.store
+
+        def stored():
+            # A connection of its own, as another program would have it.
+            found = store.load(store.last())
+            return (
+                found is not None and "thought 9." in found.conversation.last().turn.reply.thought
+            )
+
+        await until(pilot, stored)
+        assert app.chat.running
+
+
+async def test_what_the_user_does_to_a_thought_is_saved_with_it():
+    app = an_app(ENDLESS, settings=Settings(pace=0))
+    async with app.run_test() as pilot:
+        chat = await begin(pilot)
+        await thought(pilot, "thought 2.")
+        await pilot.press("ctrl+t")
+        chat.slider.focus()
+        await pilot.press("home", "end")
+        await pilot.press("ctrl+n")
+        await rest(pilot)
+    acts = [act.kind for act in read().conversation.last().turn.origin.acts]
+    assert "think_more" in acts
+    assert "answer_now" in acts
+
+
+async def test_a_reply_that_is_gone_on_with_takes_the_place_of_the_stopped_one():
+    app = an_app(ENDLESS, ("more.\n", "</think>", "Done."))
+    async with app.run_test() as pilot:
+        chat = await begin(pilot)
+        await thought(pilot, "thought 1.")
+        await pilot.press("escape")
+        await rest(pilot)
+        await pilot.press("ctrl+g")
+        await rest(pilot)
+        await until(pilot, lambda: chat.last.node.turn.reply.answer == "Done.")
+    root = read().conversation.root
+    assert [node.turn.reply.answer for node in root.children] == ["Done."]
+
+
+async def test_with_saving_off_nothing_is_written_and_the_top_bar_says_so():
+    app = an_app(settings=Settings(pace=0, save=False))
+    async with app.run_test() as pilot:
+        chat = await ask(pilot)
+        await until(pilot, lambda: chat.topbar.unsaved)
+        assert "not saved" in str(chat.topbar.render())
+    assert not paths.history_file().exists()
+
+
+async def test_a_history_that_cannot_be_opened_is_told_once_and_the_chat_goes_on():
+    paths.history_file().parent.mkdir(parents=True, exist_ok=True)
+    paths.history_file().mkdir()
+    app = an_app()
+    async with app.run_test() as pilot:
+        chat = await ask(pilot)
+        await until(pilot, lambda: chat.topbar.unsaved)
+        assert toasts(app).count("not saved") == 1
+        assert chat.last.answer.text
+
+
+# -- the panel --
+
+
+async def test_the_panel_lists_conversations_in_groups_the_newest_first(frozen):
+    now = frozen
+    day = 24 * 3600
+    saved(
+        conversation("older", updated=now - 60 * day),
+        conversation("this month", updated=now - 3 * day),
+        conversation("yesterday", updated=now - day),
+        conversation("today", updated=now - 60),
+        conversation("pinned", updated=now - 90 * day, pinned=True),
+    )
+    app = an_app(clock=lambda: now)
+    async with app.run_test() as pilot:
+        listed = await panel(pilot)
+        assert titles(listed) == ["pinned", "today", "yesterday", "this month", "older"]
+        heads = [each for each in lines(listed) if "\n" not in each]
+        assert heads == ["Pinned", "Today", "Yesterday", "This month", "Older"]
+
+
+async def test_a_long_list_is_read_in_pages():
+    count = 2 * PAGE + 5
+    saved(*(conversation(f"number {n}", updated=1000.0 + n) for n in range(count)))
+    app = an_app()
+    async with app.run_test() as pilot:
+        listed = await panel(pilot)
+        assert len(listed.listing.entries) == PAGE
+        for _ in range(3):
+            await pilot.press("end" if listed.listing.has_focus else "tab")
+            listed.listing.scroll_end(animate=False)
+            await pilot.pause()
+        await until(pilot, lambda: len(listed.listing.entries) > PAGE)
+        listed.listing.scroll_end(animate=False)
+        await until(pilot, lambda: len(listed.listing.entries) == count)
+        assert titles(listed) == [f"number {n}" for n in reversed(range(count))]
+
+
+async def test_a_search_shows_the_words_marked_and_enter_goes_to_the_turn():
+    turns = [turn(f"question {n}", f"answer {n}") for n in range(40)]
+    turns[7] = turn("What of the zebra?", "A zebra has stripes.")
+    saved(conversation("animals", *turns), conversation("other"))
+    app = an_app()
+    async with app.run_test() as pilot:
+        listed = await panel(pilot)
+        chat = app.chat
+        await pilot.press(*"zebra")
+        await until(pilot, lambda: "-hits" in listed.listing.classes)
+        (prompt,) = [o.prompt for o in listed.listing.options]
+        marked = {
+            prompt.plain[s.start : s.end] for s in prompt.spans if "underline" in str(s.style)
+        }
+        assert marked == {"zebra"}
+        await pilot.press("enter")
+        await until(pilot, lambda: chat.tree_shown is not None and chat.tree_shown.root.children)
+        shown = [view.question for view in chat.conversation.turns]
+        assert "What of the zebra?" in shown
+        assert not chat.conversation.at_end
+        await pilot.pause()
+        view = next(v for v in chat.conversation.turns if "zebra" in v.question)
+        await until(pilot, lambda: view.region.overlaps(chat.conversation.region))
+        # What follows is asked at the end, wherever one has looked.
+        assert not chat.check_action("regenerate", ())
+        await ask(pilot, "and now?")
+        assert chat.conversation.at_end
+        assert [n.turn.question for n in chat.session.conversation.path()][-2:] == [
+            "question 39",
+            "and now?",
+        ]
+
+
+async def test_thoughts_are_searched_only_when_asked_for_and_the_thought_is_opened():
+    saved(conversation("hidden", turn(thought="A walrus, perhaps.\n")))
+    app = an_app(settings=Settings(pace=0, thoughts="hide"))
+    async with app.run_test() as pilot:
+        listed = await panel(pilot)
+        await pilot.press(*"walrus")
+        await until(pilot, lambda: not listed.listing.display)
+        await pilot.press("alt+t")
+        await until(pilot, lambda: listed.listing.display and listed.listing.entries)
+        await pilot.press("enter")
+        await until(pilot, lambda: app.chat.last is not None)
+        await until(pilot, lambda: not app.chat.last.thinking.collapsed)
+
+
+async def test_a_conversation_is_renamed_pinned_and_deleted_and_the_deletion_undone():
+    one, two = saved(conversation("one", updated=2000.0), conversation("two", updated=1000.0))
+    app = an_app()
+    async with app.run_test() as pilot:
+        listed = await panel(pilot)
+        await pilot.press("down", "f7")
+        await until(pilot, lambda: titles(listed) == ["two", "one"])
+        assert lines(listed)[0] == "Pinned"
+        await pilot.press("f2")
+        await until(pilot, lambda: app.screen is not app.chat)
+        await pilot.press("ctrl+u", *"better", "enter")
+        await until(pilot, lambda: titles(listed) == ["better", "one"])
+        await pilot.press("f8")
+        await until(pilot, lambda: titles(listed) == ["one"])
+        assert "Ctrl+Z" in toasts(app)
+        await pilot.press("ctrl+z")
+        await until(pilot, lambda: titles(listed) == ["better", "one"])
+    assert read(two).summary.title == "better"
+    assert read(two).summary.deleted is None
+    assert read(one).summary.pinned is False
+
+
+async def test_the_conversation_on_the_screen_is_left_when_it_is_deleted_and_comes_back():
+    app = an_app()
+    async with app.run_test() as pilot:
+        chat = await ask(pilot, "two and two?")
+        name = chat.shown_id
+        listed = await panel(pilot)
+        await pilot.press("f8")
+        await until(pilot, lambda: not chat.conversation.turns and chat.shown_id != name)
+        await pilot.press("ctrl+z")
+        await until(pilot, lambda: titles(listed) == ["two and two?"])
+        await pilot.press("enter")
+        await until(pilot, lambda: chat.shown_id == name and chat.last is not None)
+
+
+async def test_the_panel_lies_beside_the_conversation_or_on_it_where_there_is_no_room():
+    saved(conversation("one"))
+    app = an_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        listed = await panel(pilot)
+        chat = app.chat
+        assert listed.region.right <= chat.conversation.region.x
+        assert chat.conversation.region.width >= 40
+        await pilot.resize_terminal(60, 20)
+        await pilot.pause()
+        assert listed.region.width == 60
+        await pilot.press("enter")
+        await until(pilot, lambda: chat.panel is None and chat.last is not None)
+        assert chat.composer.has_focus
+
+
+async def test_that_the_panel_is_open_is_remembered():
+    app = an_app()
+    async with app.run_test() as pilot:
+        chat = await ready(pilot)
+        await pilot.press("f10")
+        await until(pilot, lambda: chat.panel is not None)
+        assert app.settings.panel == "show"
+    again = an_app(settings=app.settings)
+    async with again.run_test() as pilot:
+        chat = await ready(pilot)
+        await until(pilot, lambda: chat.panel is not None)
+        assert chat.composer.has_focus
+        await pilot.press("f10", "f10")
+        await until(pilot, lambda: chat.panel is None)
+        assert again.settings.panel == "hide"
+
+
+async def test_no_escape_sequence_of_the_file_is_shown():
+    saved(conversation(EVIL, turn(EVIL, EVIL, EVIL, model=EVIL)))
+    app = an_app()
+    async with app.run_test() as pilot:
+        listed = await panel(pilot)
+        await pilot.press(*"evil")
+        await until(pilot, lambda: "-hits" in listed.listing.classes)
+        assert not any(char in "".join(lines(listed)) for char in "\x1b\x07\x9b\u202e")
+
+
+# -- resuming --
+
+
+async def test_a_conversation_is_opened_with_its_turns_versions_budget_and_gone_on_with():
+    past = conversation("numbers", turn("one?"), turn("two?"))
+    first = past.conversation.root.children[0]
+    past.conversation.add(turn("two, really?"), first)
+    past.conversation.choose(first.children[0])
+    (name,) = saved(Loaded(past.summary, past.conversation, budget="512"))
+    app = an_app()
+    async with app.run_test() as pilot:
+        await panel(pilot)
+        chat = app.chat
+        await pilot.press("enter")
+        await until(pilot, lambda: len(chat.conversation.turns) == 2)
+        assert str(chat.slider.value) == "512"
+        assert [v.question for v in chat.conversation.turns] == ["one?", "two?"]
+        assert len(chat.last.node.siblings) == 2
+        await ask(pilot, "three?")
+        request = engine_of(app).requests[-1]
+        assert [m.text for m in request.messages] == [
+            "one?",
+            "It is 42.",
+            "two?",
+            "It is 42.",
+            "three?",
+        ]
+    again = read(name)
+    assert [n.turn.question for n in again.conversation.path()] == ["one?", "two?", "three?"]
+    assert len(list(again.conversation.nodes())) == 4
+
+
+async def test_a_conversation_opened_before_there_is_a_model_goes_on_once_it_is_there():
+    saved(conversation("early", turn("one?")))
+    app = an_app()
+    async with app.run_test() as pilot:
+        await ready(pilot)
+        # As it is while the model is being loaded.
+        engine, app.engine, app.chat.session = app.engine, None, None
+        await panel(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: len(app.chat.conversation.turns) == 1)
+        app.engine = engine
+        app.chat.loaded(engine)
+        await ask(pilot, "two?")
+        assert [m.text for m in engine.requests[-1].messages][:1] == ["one?"]
+
+
+async def test_another_model_than_that_of_the_conversation_is_said_and_one_key_loads_it():
+    saved(
+        Loaded(
+            Summary("a" * 16, "with r1", 1000.0, 1000.0, model="r1:7b"),
+            conversation("x", turn(model="r1:7b")).conversation,
+        )
+    )
+    app = an_app()
+    async with app.run_test() as pilot:
+        await panel(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: app.chat.last is not None)
+        assert "r1:7b wrote this" in toasts(app)
+        assert not app.chat.check_action("think_more", ())
+        assert app.chat.check_action("its_model", ())
+        await pilot.press("alt+l")
+        await until(pilot, lambda: app.model_ref == "r1:7b")
+
+
+async def test_a_reply_that_a_crash_cut_off_is_shown_as_interrupted_and_gone_on_with():
+    app = an_app(ENDLESS)
+    async with app.run_test() as pilot:
+        await begin(pilot)
+        await thought(pilot, "thought 3.")
+        await until(pilot, lambda: "thought 3." in _last_thought(app.history.store))
+        # The file as a kill would leave it: a copy of what is written by now.
+        source = sqlite3.connect(paths.history_file())
+        target = sqlite3.connect(paths.history_file().with_name("killed.db"))
+        source.backup(target)
+        source.close()
+        target.close()
+    _put_in_place("killed.db")
+    app = an_app(("more.\n", "</think>", "Done."))
+    async with app.run_test() as pilot:
+        await panel(pilot)
+        chat = app.chat
+        await pilot.press("enter")
+        await until(pilot, lambda: chat.last is not None)
+        assert "interrupted" in chat.last.status
+        await pilot.press("ctrl+g")
+        await rest(pilot)
+        await until(pilot, lambda: chat.last.node.turn.reply.answer == "Done.")
+        assert chat.last.node.turn.reply.thought.startswith("thought 0.")
+        assert chat.last.node.turn.reply.thought.endswith("more.\n")
+
+
+def _last_thought(store):
+    loaded = store.load(store.last() or "")
+    return loaded.conversation.last().turn.reply.thought if loaded else ""
+
+
+def _put_in_place(name):
+    file = paths.history_file()
+    for each in file.parent.glob(f"{file.name}*"):
+        each.unlink()
+    file.with_name(name).rename(file)
+
+
+async def test_a_conversation_that_another_app_changed_is_read_anew_when_it_is_opened():
+    one, other = an_app(), an_app()
+    async with one.run_test() as pilot:
+        await ask(pilot, "from the first?")
+        async with other.run_test() as second:
+            await panel(second)
+            await second.press("enter")
+            await until(second, lambda: other.chat.last is not None)
+            await ask(second, "from the second?")
+        name = one.chat.shown_id
+        await one.chat.open_conversation(name)
+        await until(pilot, lambda: len(one.chat.conversation.turns) == 2)
+        assert one.chat.last.question == "from the second?"
+
+
+async def test_a_conversation_is_copied_up_to_a_turn():
+    (name,) = saved(conversation("numbers", turn("one?"), turn("two?"), turn("three?")))
+    app = an_app()
+    async with app.run_test() as pilot:
+        await panel(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: len(app.chat.conversation.turns) == 3)
+        app.chat.action_duplicate_from()
+        await until(pilot, lambda: app.screen is not app.chat)
+        await pilot.press("up", "enter")
+        await until(pilot, lambda: len(app.chat.conversation.turns) == 2)
+        assert app.chat.shown_id != name
+    assert len(list(read(name).conversation.path())) == 3
