@@ -60,6 +60,11 @@ def models() -> Path:
     return folder("data") / "models"
 
 
+def downloads_file() -> Path:
+    """The downloads that were not finished, as JSON."""
+    return cache_dir() / "downloads.json"
+
+
 def history_file() -> Path:
     """The conversations, as an SQLite database."""
     return folder("data") / "history.db"

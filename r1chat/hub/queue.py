@@ -206,23 +206,19 @@ def _paused(job: Job) -> Job:
     return job
 
 
-def _file() -> Path:
-    return paths.cache_dir() / "downloads.json"
-
-
 def _write(variants: list[Variant]) -> None:
     from pydantic import TypeAdapter
 
     text = TypeAdapter(list[Variant]).dump_json(variants, indent=1).decode()
     try:
-        paths.write_private(_file(), text)
+        paths.write_private(paths.downloads_file(), text)
     except OSError as error:
         log.warning("the downloads cannot be remembered: %s", error)
 
 
 def _read() -> list[Variant]:
     with contextlib.suppress(OSError, ValueError):
-        text = _file().read_bytes()
+        text = paths.downloads_file().read_bytes()
         from pydantic import TypeAdapter
 
         known = TypeAdapter(list[Variant]).validate_json(text, strict=True)

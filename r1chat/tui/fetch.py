@@ -83,12 +83,15 @@ class Fetch:
             return f"{start} · waits for its turn"
         full = round(self.share * _BAR)
         parts = [f"{start} {'█' * full}{'░' * (_BAR - full)} {self.percent}"]
-        parts.append(f"{gigabytes(progress.done)} of {gigabytes(self.total)}")
+        done, total = gigabytes(progress.done), gigabytes(self.total)
+        # "1.97 of 4.68 GB"
+        number, _, unit = done.partition(" ")
+        parts.append(f"{number if total.endswith(unit) else done} of {total}")
         note = line(progress.note, 120)
         if progress.state == "downloading" and progress.rate:
             parts.append(f"{gigabytes(progress.rate)}/s")
             if progress.left_s is not None:
-                parts.append(f"{duration(progress.left_s)} left")
+                parts.append(f"{_roughly(progress.left_s)} left")
         elif progress.state == "waiting":
             parts.append(f"tries again in {_seconds(progress)}" + (f": {note}" if note else ""))
         elif progress.state == "following":
@@ -98,6 +101,14 @@ class Fetch:
         elif progress.state == "paused":
             parts.append("paused")
         return " · ".join(parts)
+
+
+def _roughly(seconds: float) -> str:
+    """A time to come: "40 s", "3 min", "2 h 10 min"."""
+    minutes = round(seconds / 60)
+    if seconds < 60:  # noqa: PLR2004
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"  # noqa: PLR2004
 
 
 def _seconds(progress: Progress) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import threading
 from typing import TYPE_CHECKING
 
 from textual.message import Message
 
+from r1chat import paths
 from r1chat.errors import ModelError, R1ChatError
 from r1chat.sanitize import line
 from r1chat.tui import keys
@@ -17,6 +19,7 @@ from r1chat.tui.shelf import Shelf, gigabytes, speed
 from r1chat.tui.threads import on_thread
 
 if TYPE_CHECKING:
+    from r1chat.hub.catalogue import Distill
     from r1chat.hub.fit import Fit
     from r1chat.hub.local import LocalModel
     from r1chat.hub.queue import Downloads, Job
@@ -58,6 +61,7 @@ class Fetching:
         """The download whose model is to be used when it is here."""
         self._ended: set[str] = set()
         self._told = False
+        self._lock = threading.Lock()
 
     # -- looking --
 
@@ -72,15 +76,20 @@ class Fetching:
 
     async def greet(self) -> None:
         """After the start: offers the recommended distill, and what was not fetched to its end."""
+        unset, unfinished = self._app.unset, paths.downloads_file().is_file()
+        if not (unset or unfinished):
+            # Whoever has a model may never look for another.
+            return
         try:
             known = await self.look_around()
-            await on_thread(self.begin)
+            if unfinished:
+                await on_thread(self.begin)
         except R1ChatError as error:
             log.warning("%s", error)
             return
-        if self._app.unset:
+        if unset:
             self._recommend(known)
-        for fetch in self.fetches:
+        for fetch in (each for each in self.fetches if each.paused):
             text = f"{fetch.name} was not fetched to its end ({fetch.percent}): F3 goes on with it."
             self._app.notify(text, markup=False, timeout=_TOAST_S)
 
@@ -138,12 +147,15 @@ class Fetching:
     def _fetch(self, job: Job) -> Fetch:
         variant = job.variant
         key = _key(job)
-        ref, fit = self._known.get(key) or (self._ref(variant), None)
+        distill = self._distill(variant)
+        if key not in self._known:
+            self._known[key] = self._of_an_earlier_run(variant, distill)
+        ref, fit = self._known[key]
         return Fetch(
             key=key,
             ref=ref,
             repo=variant.repo,
-            name=line(ref if ref.startswith("r1:") else variant.name, 96),
+            name=distill.name if distill else line(variant.repo.rpartition("/")[2], 96),
             quant=line(variant.quant, 32),
             total=variant.size,
             job=job,
@@ -152,20 +164,27 @@ class Fetching:
             fit=fit,
         )
 
-    def _ref(self, variant: Variant) -> str:
-        """The name of what an earlier run began to fetch."""
-        for offer in self.shelf.offers if self.shelf else ():
-            if variant.repo in offer.distill.repos and variant.quant and not variant.shared:
-                return f"{offer.distill.name}-{variant.quant.lower()}"
-        return variant.ref
+    def _distill(self, variant: Variant) -> Distill | None:
+        offers = self.shelf.offers if self.shelf else ()
+        return next((o.distill for o in offers if variant.repo in o.distill.repos), None)
+
+    def _of_an_earlier_run(
+        self, variant: Variant, distill: Distill | None
+    ) -> tuple[str, Fit | None]:
+        """The reference of a download that was remembered, and how it fits."""
+        if distill is None or self.shelf is None or not variant.quant or variant.shared:
+            return variant.ref, None
+        fit = self.hub.fit(distill, variant.size, self.shelf.machine)
+        return f"{distill.name}-{variant.quant.lower()}", fit
 
     def begin(self) -> Downloads:
-        """The queue, made when it is first needed."""
-        if self._downloads is None:
-            from r1chat.hub.queue import Downloads
+        """The queue, made when it is first needed; on any thread."""
+        with self._lock:
+            if self._downloads is None:
+                from r1chat.hub.queue import Downloads
 
-            self._downloads = Downloads(self.hub.remote(), self._tell)
-        return self._downloads
+                self._downloads = Downloads(self.hub.remote(), self._tell)
+            return self._downloads
 
     def _tell(self) -> None:
         """Called from the downloads' threads."""

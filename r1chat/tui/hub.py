@@ -114,12 +114,18 @@ class Hub:
             offers=offers,
             recommended=Offer(begin, quant, begin.sizes[quant], fits),
             fits={
-                model.ref: fit.fit(model.shape, model.size, machine, context)
+                model.ref: fit.fit(shape, model.size, machine, context)
                 for model in local
-                if model.shape is not None and not model.problem
+                if not model.problem and (shape := _shape(model, known.get(model.ref)))
             },
             distills=known,
         )
+
+    def fit(self, distill: Distill, size: int, machine: Machine) -> Fit:
+        """How so many bytes of a distill fit this machine; at once, unlike the rest."""
+        from r1chat.hub import fit
+
+        return fit.fit(fit.shape_of(distill), size, machine, self._context())
 
     def describe(self, model: LocalModel) -> list[tuple[str, str]]:
         """All that can be said of a model here, in names and values.
@@ -283,3 +289,10 @@ class Hub:
         )
         best, _ = fit.best_of(distill, machine, context)
         return Quants(distill.title, best, quants, note=why)
+
+
+def _shape(model: LocalModel, distill: Distill | None) -> Shape | None:
+    """What a model here is made of, as its file says, or the catalogue."""
+    from r1chat.hub.fit import shape_of
+
+    return model.shape or (shape_of(distill) if distill else None)

@@ -35,6 +35,8 @@ SOURCES = {
     "ollama": "Ollama",
     "folder": "folder",
 }
+_FAST = 500
+"""Tokens a second above which other things count than those that the estimate knows."""
 _GIGA, _MEGA = 1e9, 1e6
 
 
@@ -277,6 +279,8 @@ def short(count: float) -> str:
 
 def speed(tokens_per_s: float) -> str:
     """Tokens a second as exactly as they can be foretold: "5.4", "18"."""
+    if tokens_per_s > _FAST:
+        return f"{_FAST}+"
     return f"{tokens_per_s:.1f}" if tokens_per_s < 10 else f"{tokens_per_s:.0f}"  # noqa: PLR2004
 
 

@@ -319,6 +319,7 @@ async def test_what_does_not_fit_is_fetched_only_after_it_was_asked(hub):
 
 
 async def test_a_context_that_is_too_long_can_be_made_shorter_on_the_way(hub, small):
+    hub.add(Repo(SMALL, [File("DeepSeek-R1-Distill-Qwen-1.5B-Q2_K.gguf", MODEL)]))
     cramped = Machine(4 * GIB, 2 * GIB, (), 10**12, 40e9, 3)
     app = an_app(settings=Settings(ctx=131_072, pace=0), load=fake(), hub=HereHub(machine=cramped))
     app.fetching.hub._context = lambda: app.settings.ctx
@@ -328,7 +329,20 @@ async def test_a_context_that_is_too_long_can_be_made_shorter_on_the_way(hub, sm
         await until(pilot, lambda: isinstance(app.screen, Question))
         await pilot.press("down", "enter")
         await until(pilot, lambda: app.settings.ctx == 16_384)
-        await until(pilot, lambda: app.settings.model == REF)
+        await until(pilot, lambda: app.settings.model == "r1:1.5b-q2_k")
+
+
+async def test_a_quant_that_the_hub_has_not_leads_to_those_that_it_has(hub):
+    hub.add(Repo(SMALL, [File("DeepSeek-R1-Distill-Qwen-1.5B-Q5_K_M.gguf", MODEL)]))
+    tried = []
+    app = an_app(load=fake(tried), hub=HereHub())
+    async with app.run_test() as pilot:
+        screen = await models(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, PickQuant) and app.screen._quants)
+        assert "has no Q8_0" in note(screen)
+        await pilot.press("enter")
+        await until(pilot, lambda: tried == ["tiny", "r1:1.5b-q5_k_m"])
 
 
 async def test_a_model_is_verified_and_deleted_after_saying_what_that_frees(hub, small):
@@ -349,7 +363,8 @@ async def test_a_model_is_verified_and_deleted_after_saying_what_that_frees(hub,
         await write(pilot, "hub cache")
         await pilot.press("f8")
         await until(pilot, lambda: isinstance(app.screen, Question))
-        assert "frees 3 MB" in "\n".join(str(each.content) for each in app.screen.query("Static"))
+        text = "\n".join(str(each.content) for each in app.screen.query("Static"))
+        assert f"frees {MODEL.stat().st_size / 1e6:.0f} MB" in text
         await pilot.press("down", "enter")
         await until(pilot, lambda: "is gone" in note(screen))
         assert not list(hub_cache().glob("models--*/snapshots/*/*"))

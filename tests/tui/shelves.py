@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from r1chat.gguf.needs import Shape
 from r1chat.hub.local import LocalModel
 from r1chat.hub.machine import Machine
 from r1chat.tui.hub import Hub
@@ -29,9 +30,10 @@ TINY = LocalModel(
     commit="",
     thinks=True,
     context=1024,
+    shape=Shape(5, 192, 6, 2, 32, 1024, 1024),
 )
 DISTILL = LocalModel(
-    ref="bartowski/DeepSeek-R1-Distill-Qwen-1.5B-GGUF:Q4_K_M",
+    ref="/models/DeepSeek-R1-Distill-Qwen-1.5B-Q4_K_M.gguf",
     path=Path("/models/DeepSeek-R1-Distill-Qwen-1.5B-Q4_K_M.gguf"),
     name="DeepSeek R1 Distill Qwen 1.5B",
     quant="Q4_K_M",

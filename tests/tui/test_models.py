@@ -291,8 +291,9 @@ async def test_whoever_chose_a_model_is_offered_none():
     app = an_app(settings=Settings(model="other.gguf", pace=0), hub=StillHub())
     async with app.run_test() as pilot:
         chat = await ready(pilot)
-        await until(pilot, lambda: app.fetching.shelf)
-        await pilot.pause()
+        await until(pilot, lambda: app._greeted)
+        await pilot.pause(0.3)
+        assert app.fetching.shelf is None
         assert app.offered == ""
         assert "Ctrl+F" not in str(chat.query_one(".conversation--empty").content)
         assert not app.check_action("fetch", ())
@@ -321,7 +322,6 @@ async def test_a_configured_model_that_is_gone_is_offered_and_tiny_can_be_used_m
         await until(pilot, lambda: app.is_running and app.offered == "r1:7b")
         assert app.chat.topbar.label == "r1:7b is not here · Ctrl+F fetches it · F3 picks one"
         assert app.check_action("fetch", ())
-        await until(pilot, lambda: app.fetching.shelf)
         await pilot.press("f3")
         await until(pilot, lambda: isinstance(app.screen, ModelsScreen) and app.screen.list.rows)
         await write(pilot, "tiny", "enter")

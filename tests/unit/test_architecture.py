@@ -113,3 +113,25 @@ def test_every_public_name_is_there():
 def test_a_name_that_does_not_exist_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'frobnicate'"):
         _ = r1chat.frobnicate
+
+
+def test_the_first_frame_of_the_app_needs_no_hub_and_no_engine(run_python):
+    heavy = ("llama_cpp", "huggingface_hub", "pydantic", "httpx2", "r1chat.hub", "r1chat.tui.hub")
+    code = f"""
+import asyncio, sys
+from r1chat.settings import Settings
+from r1chat.tui.app import R1ChatApp
+
+class Probe(R1ChatApp):
+    def _begin(self):
+        print([name for name in {heavy!r} if name in sys.modules])
+        self.exit()
+
+async def start():
+    async with Probe(given=Settings()).run_test() as pilot:
+        await pilot.pause(0.1)
+
+asyncio.run(start())
+"""
+    done = run_python("-c", code)
+    assert done.stdout.splitlines()[-1:] == ["[]"], done.stderr

@@ -9,7 +9,7 @@ from textual import work
 from textual.binding import Binding, BindingType
 from textual.widgets import OptionList
 
-from r1chat.errors import R1ChatError
+from r1chat.errors import ModelError, R1ChatError
 from r1chat.sanitize import line
 from r1chat.tui.hub import Quant
 from r1chat.tui.screens.models_list import ModelsListScreen
@@ -27,17 +27,17 @@ class ModelsScreen(ModelsListScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "use", "Use", id="models.choose", priority=True),
         Binding("enter", "fetch", "Fetch", id="models.choose", priority=True),
+        Binding("escape,f3", "leave", "Close", id="models.leave", priority=True),
         # Letters are keys while the list has the focus: then nothing else takes them.
-        Binding("f2,q", "quants", "Quants", id="models.quants"),
-        Binding("f4,s", "sort", "Sort", id="models.sort"),
-        Binding("f5,slash", "search", "Search", id="models.search"),
-        Binding("f6,i", "details", "Details", id="models.details"),
         Binding("f7,p", "pause", "Pause", id="models.pause"),
         Binding("f7,p", "resume", "Resume", id="models.pause"),
         Binding("f8,d", "cancel", "Stop", id="models.delete"),
+        Binding("f2,q", "quants", "Quants", id="models.quants"),
+        Binding("f5,slash", "search", "Search", id="models.search"),
+        Binding("f4,s", "sort", "Sort", id="models.sort"),
+        Binding("f6,i", "details", "Details", id="models.details"),
         Binding("f8,d", "delete", "Delete", id="models.delete"),
         Binding("f9,v", "verify", "Verify", id="models.verify"),
-        Binding("escape,f3", "leave", "Close", id="models.leave", priority=True),
         Binding("down", "move('cursor_down')", id="models.down", priority=True, show=False),
         Binding("up", "move('cursor_up')", id="models.up", priority=True, show=False),
         Binding("pagedown", "move('page_down')", id="models.page_down", priority=True, show=False),
@@ -51,10 +51,11 @@ class ModelsScreen(ModelsListScreen):
             return True
         row = self.row
         fetch = row.fetch if row else None
-        here = row is not None and row.section == "here"
+        usable = row is not None and row.section == "here"
+        usable = usable or (fetch is not None and fetch.active)
         tests = {
-            "use": here,
-            "fetch": not here,
+            "use": usable,
+            "fetch": not usable,
             "quants": row is not None and (row.distill is not None or row.found is not None),
             "details": row is not None,
             "pause": fetch is not None and fetch.active,
@@ -69,11 +70,11 @@ class ModelsScreen(ModelsListScreen):
 
     def action_use(self) -> None:
         """Uses a model that is here."""
-        self.choose()
+        self.after_typing(self.choose)
 
     def action_fetch(self) -> None:
         """Fetches a model that is not, or looks what there is of what was found."""
-        self.choose()
+        self.after_typing(self.choose)
 
     @work(group="choose", exclusive=True)
     async def choose(self) -> None:
@@ -106,7 +107,15 @@ class ModelsScreen(ModelsListScreen):
         elif row.found is not None:
             await self._pick_quant(row)
         else:
-            await self._fetch(row.ref)
+            await self._fetch_offer(row)
+
+    async def _fetch_offer(self, row: Row) -> None:
+        """Fetches a distill; where the Hub has not that quant of it, asks which other."""
+        try:
+            await self._fetch(row.ref, raises=True)
+        except ModelError as error:
+            self.note(str(error))
+            await self._pick_quant(row)
 
     async def _take_typed(self, typed: str) -> None:
         """Opens a path, or fetches what is named."""
@@ -122,11 +131,14 @@ class ModelsScreen(ModelsListScreen):
                 return
         self.dismiss(typed)
 
-    async def _fetch(self, ref: str, quant: Quant | None = None) -> None:
+    async def _fetch(self, ref: str, quant: Quant | None = None, *, raises: bool = False) -> None:
+        """Fetches a model and says what hinders it; what does not exist may be raised instead."""
         self.note(f"Asking the Hub for {line(ref, 100)} …")
         try:
             fetched = await self.app.fetching.fetch(ref, quant)
         except R1ChatError as error:
+            if raises and isinstance(error, ModelError):
+                raise
             self.note(str(error))
             return
         self.note("")
@@ -200,7 +212,8 @@ class ModelsScreen(ModelsListScreen):
 
         timer = self.set_interval(_CHECKING_S, lambda: self.note(f"Checking {name} … {share} %"))
         try:
-            text = str(await on_thread(lambda: hub.verify(model, tell), "r1chat-verify"))
+            found = await on_thread(lambda: hub.verify(model, tell), "r1chat-verify")
+            text = f"{name}: {found.verdict}"
         except R1ChatError as error:
             text = str(error)
         finally:
@@ -266,9 +279,9 @@ class ModelsScreen(ModelsListScreen):
         except R1ChatError as error:
             self.note(str(error))
             return
-        self.note(f"{row.name} is gone: {gigabytes(freed)} are free.")
         await fetching.look_around()
         self.show_rows()
+        self.note(f"{row.name} is gone: {gigabytes(freed)} are free.")
 
 
 def _is_path(typed: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,6 +53,7 @@ class ModelsListScreen(Screen[str | None]):
         self._results: list[Row] | None = None
         """What a search has found; None while models here and the catalogue are shown."""
         self._searched_for = ""
+        self._filtered = ""
 
     def compose(self) -> ComposeResult:
         """From the top: the machine, the filter, the list, what is known, downloads, keys."""
@@ -152,9 +153,19 @@ class ModelsListScreen(Screen[str | None]):
         self.list.redraw()
         self.query_one("#head", Static).update(self.list.head)
 
+    def after_typing(self, then: Callable[[], object]) -> None:
+        """Does something once the keys before it have arrived: a paste and Enter come at once."""
+
+        def act() -> None:
+            self._filter()
+            then()
+
+        (self.focused or self).call_later(act)
+
     @on(Input.Changed)
     def _filter(self) -> None:
-        if self._results is None:
+        if self._results is None and self.typed != self._filtered:
+            self._filtered = self.typed
             self.note("")
             self.show_rows()
             self.list.go_to_first()
@@ -194,7 +205,9 @@ class ModelsListScreen(Screen[str | None]):
 
     def action_search(self) -> None:
         """Searches the Hub for what stands in the filter."""
-        self.run_worker(self.search(self.typed), group="search", exclusive=True)
+        self.after_typing(
+            lambda: self.run_worker(self.search(self.typed), group="search", exclusive=True)
+        )
 
     async def search(self, words: str) -> None:
         """Searches the Hub, and shows what it has."""

@@ -1,0 +1,60 @@
+"""Pictures of the models screen, of a machine and models that are always the same."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from r1chat.hub.download import Progress
+from r1chat.hub.queue import Job
+from r1chat.hub.values import RemoteFile
+from r1chat.hub.variants import Variant
+from r1chat.settings import Settings
+from tests.tui.chat import an_app, ready, until
+from tests.tui.shelves import DAMAGED, DISTILL, TINY, StillHub
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+NAME = "unsloth/DeepSeek-R1-Distill-Qwen-7B-GGUF"
+FILE = RemoteFile(
+    NAME, COMMIT, "DeepSeek-R1-Distill-Qwen-7B-Q4_K_M.gguf", 4_683_073_184, "ab" * 32, "ab" * 32
+)
+HALF_WAY = Progress("downloading", 1_966_890_737, FILE.size, 12_400_000.0, 219.0)
+
+
+async def look(pilot, *keys):
+    """Opens the screen, and waits until it stands still."""
+    app = pilot.app
+    await ready(pilot)
+    await pilot.press("f3")
+    await until(pilot, lambda: app.screen is not app.chat)
+    await until(pilot, lambda: len(app.screen.list.rows) > 5)
+    await until(pilot, lambda: not app.workers._workers)
+    app.screen.query_one("Input").cursor_blink = False
+    for key in keys:
+        await pilot.press(key)
+    await pilot.pause()
+
+
+def the_app(theme="midnight"):
+    hub = StillHub([TINY, DISTILL, DAMAGED])
+    return an_app(settings=Settings(theme=theme, model="tiny", pace=0), hub=hub)
+
+
+@pytest.mark.parametrize("theme", ["midnight", "paper"])
+@pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=["80x24", "160x48"])
+def test_the_models_look_as_they_did(snap_compare, theme, size):
+    async def play(pilot):
+        pilot.app.fetching._downloads = SimpleNamespace(
+            jobs=(Job(Variant("Q4_K_M", (FILE,)), "running", HALF_WAY),), close=lambda: None
+        )
+        await look(pilot, "up")
+
+    assert snap_compare(the_app(theme), terminal_size=size, run_before=play)
+
+
+def test_the_models_look_on_a_narrow_screen_as_they_did(snap_compare):
+    async def play(pilot):
+        await look(pilot, "down", "down", "down")
+
+    assert snap_compare(the_app(), terminal_size=(40, 12), run_before=play)
