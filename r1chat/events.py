@@ -140,6 +140,10 @@ class Reply:
     """The answer's tokens as they were sampled, so that the next turn need not tokenise it."""
     ids: tuple[int, ...] = field(default=(), repr=False)
     """All tokens after the prompt, tags and injected words among them, to go on from."""
+    samples: tuple[Reply, ...] = field(default=(), repr=False)
+    """All replies that this one was chosen from, in the order in which they were drawn."""
+    votes: tuple[tuple[str, int], ...] = ()
+    """Their final answers and how many gave each, the most frequent first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +155,20 @@ class Sampled:
     event: Event
 
 
+@dataclass(frozen=True, slots=True)
+class Tallied:
+    """One more of several replies has ended, and its answer is counted."""
+
+    votes: tuple[tuple[str, int], ...]
+    """The final answers so far and how many gave each, the most frequent first."""
+    done: int
+    """Replies that have ended."""
+    samples: int
+    """Replies that are drawn."""
+    certain: bool
+    """Whether nothing that is still to come can change the first."""
+
+
 Event: TypeAlias = (
     Loading
     | Notice
@@ -160,5 +178,6 @@ Event: TypeAlias = (
     | ThoughtEnded
     | AnswerText
     | Sampled
+    | Tallied
     | Reply
 )

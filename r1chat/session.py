@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import replace
 
 from r1chat.attachments import Attachment, with_attachments
@@ -16,10 +17,15 @@ from r1chat.events import (
     Injection,
     Receipt,
     Reply,
+    Sampled,
+    Tallied,
     ThoughtText,
 )
 from r1chat.reasoning.budget import Budget
-from r1chat.reasoning.control import Control
+from r1chat.reasoning.consensus import Tally
+from r1chat.reasoning.control import Control, ControlGroup
+from r1chat.reasoning.equality import same_answer
+from r1chat.reasoning.final import best_guess
 from r1chat.recording import Asked, Recorder, Recording, Watch, kept, origin
 
 
@@ -108,28 +114,24 @@ class Session:
             UsageError: If there is no question.
             PromptError: If it cannot be put to this model.
         """
-        if not question.strip() and not attachments:
-            message = "the question is empty"
-            raise UsageError(message)
         control = control or Control()
         if budget is not None:
             control.budget = budget
         attached = tuple(attachments)
         parent = parent or self.conversation.last()
-        asked = Message("user", with_attachments(question, attached, raw=raw))
-        request = Request(
-            messages=(asked,) if raw else (*self.messages(parent), asked),
-            budget=control.budget,
-            sampling=sampling or Sampling(),
+        request = self._request(
+            question,
+            control,
+            sampling=sampling,
             max_answer=max_answer,
             timeout=timeout,
+            attachments=attached,
             raw=raw,
             reuse=reuse,
+            parent=parent,
             resume=resume,
         )
-        record = _Record(question, request, attached, control, self._engine.info)
-        if self._recorder is not None:
-            record.recording = self._recorder.begin(self._asked(record, request, parent))
+        record = self._record(question, request, attached, control, parent)
         events = self._engine.stream(request, control)
         try:
             for event in events:
@@ -147,6 +149,138 @@ class Session:
             elif not record.begun and record.recording is not None:
                 record.recording.discard()
 
+    def consensus(  # noqa: PLR0913  (each stands for an option of the command line)
+        self,
+        question: str,
+        *,
+        samples: int,
+        same: Callable[[str, str], bool] = same_answer,
+        control: Control | None = None,
+        sampling: Sampling | None = None,
+        max_answer: int | None = None,
+        timeout: float | None = None,
+        attachments: Sequence[Attachment] = (),
+        parent: Node | None = None,
+    ) -> Generator[Event, None, None]:
+        """Puts a question several times at once; the answer of the majority counts.
+
+        Samples that cannot change it any more are stopped. Those that ended are kept as versions
+        of the turn; the first of the majority is the one chosen.
+
+        Args:
+            question: The question.
+            samples: How many are drawn.
+            same: Says whether two final answers are the same.
+            control: Steers all of them.
+            sampling: How tokens are chosen; a seed is the first sample's.
+            max_answer: Most tokens of answer.
+            timeout: Seconds for all of them.
+            attachments: Texts that go along.
+            parent: The turn to follow; by default the last.
+
+        Yields:
+            Events; what happens in a sample is a `Sampled`, each end of one is followed by a
+            `Tallied`. The last is a `Reply` with its `samples` and `votes`.
+
+        Raises:
+            UsageError: If there is no question.
+            PromptError: If it cannot be put to this model.
+            Cancelled: If it was stopped before the samples began.
+        """
+        control = control or Control()
+        attached = tuple(attachments)
+        parent = parent or self.conversation.last()
+        request = self._request(
+            question,
+            control,
+            sampling=sampling,
+            max_answer=max_answer,
+            timeout=timeout,
+            attachments=attached,
+            parent=parent,
+        )
+        group = ControlGroup(control, samples)
+        tally = Tally(samples, same)
+        records = [self._record(question, request, attached, part, parent) for part in group.parts]
+        votes: tuple[tuple[str, int], ...] = ()
+        try:
+            with closing(self._engine.stream_many(request, group)) as events:
+                for event in events:
+                    yield event
+                    if not isinstance(event, Sampled):
+                        continue
+                    records[event.sample].take(event.event)
+                    if isinstance(event.event, Reply):
+                        tally.add(event.sample, _vote(event.event))
+                        if tally.certain:
+                            group.stop()
+                        votes = tuple((vote.final, vote.count) for vote in tally.votes)
+                        yield Tallied(votes, tally.done, samples, tally.certain)
+        finally:
+            winner = tally.winner.samples[0] if tally.winner else 0
+            self._keep(records, parent, winner)
+        replies = tuple(record.turn.reply for record in records)
+        yield replace(replies[winner], samples=replies, votes=votes)
+
+    def _keep(self, records: Sequence[_Record], parent: Node, winner: int) -> None:
+        """Keeps the samples that ended as versions of a turn, and chooses one of them."""
+        best = records[winner]
+        # Stopped samples say nothing, unless there is no other.
+        ended = [each for each in records if each.reply and not _is_cut(each.reply)]
+        for record in records:
+            if record.begun and record is not best and record in ended:
+                self.conversation.add(record.turn, parent, record.node)
+            elif record is not best and record.recording is not None:
+                record.recording.discard()
+        if best.begun:
+            best.end()
+            # The one that is added last is the one that is chosen.
+            self.conversation.add(best.turn, parent, best.node)
+        elif best.recording is not None:
+            best.recording.discard()
+
+    def _request(  # noqa: PLR0913  (each is a field of the request)
+        self,
+        question: str,
+        control: Control,
+        *,
+        sampling: Sampling | None,
+        max_answer: int | None,
+        timeout: float | None,
+        attachments: tuple[Attachment, ...],
+        parent: Node,
+        raw: bool = False,
+        reuse: bool = True,
+        resume: Continuation | None = None,
+    ) -> Request:
+        if not question.strip() and not attachments:
+            message = "the question is empty"
+            raise UsageError(message)
+        asked = Message("user", with_attachments(question, attachments, raw=raw))
+        return Request(
+            messages=(asked,) if raw else (*self.messages(parent), asked),
+            budget=control.budget,
+            sampling=sampling or Sampling(),
+            max_answer=max_answer,
+            timeout=timeout,
+            raw=raw,
+            reuse=reuse,
+            resume=resume,
+        )
+
+    def _record(
+        self,
+        question: str,
+        request: Request,
+        attachments: tuple[Attachment, ...],
+        control: Control,
+        parent: Node,
+    ) -> _Record:
+        record = _Record(question, request, attachments, control, self._engine.info)
+        if self._recorder is not None:
+            record.recording = self._recorder.begin(self._asked(record, request, parent))
+        return record
+
     def _asked(self, record: _Record, request: Request, parent: Node) -> Asked:
         return Asked(
             conversation=self.conversation.id,
@@ -163,6 +297,15 @@ class Session:
         self.conversation.add(turn, parent, record.node)
         if self._prepare and not turn.raw and turn.reply.receipt.ended_by != "error":
             self._engine.prepare(self.messages())
+
+
+def _is_cut(reply: Reply) -> bool:
+    return reply.receipt.ended_by in {"cancelled", "error"}
+
+
+def _vote(reply: Reply) -> str | None:
+    """The final answer that a sample votes for."""
+    return None if _is_cut(reply) else best_guess(reply.answer)
 
 
 class _Record:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -121,7 +121,7 @@ class Engine(Protocol):
             PromptError: Before the first event, if the question cannot be put to this model.
         """
 
-    def stream_many(self, request: Request, group: ControlGroup) -> Iterator[Event]:
+    def stream_many(self, request: Request, group: ControlGroup) -> Generator[Event, None, None]:
         """Answers several times, each time with another seed, side by side where it can.
 
         Args:

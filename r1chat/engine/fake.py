@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -18,11 +18,12 @@ from r1chat.events import (
     Injection,
     Receipt,
     Reply,
+    Sampled,
     ThoughtEnded,
     ThoughtText,
 )
 from r1chat.reasoning.budget import Governor
-from r1chat.reasoning.control import Control
+from r1chat.reasoning.control import Control, ControlGroup
 from r1chat.reasoning.final import final_answer
 from r1chat.reasoning.phrases import CLOSE, LANDING
 from r1chat.reasoning.splitter import Piece, Splitter
@@ -119,6 +120,17 @@ class FakeEngine:
             if play.over:
                 break
         yield from play.end()
+
+    def stream_many(self, request: Request, group: ControlGroup) -> Generator[Event, None, None]:
+        """Plays one script after another.
+
+        Yields:
+            Their events as `Sampled`.
+        """
+        for sample, part in enumerate(group.parts):
+            group.pass_on()
+            for event in self.stream(request, part):
+                yield event if isinstance(event, Evaluating) else Sampled(sample, event)
 
     def prepare(self, messages: tuple[Message, ...]) -> None:
         """Notes what was to be read ahead."""

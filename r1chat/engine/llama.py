@@ -12,7 +12,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeAlias
@@ -185,7 +185,7 @@ class LlamaEngine:
 
         yield from self._events(serve, control, lambda event: isinstance(event, Reply))
 
-    def stream_many(self, request: Request, group: ControlGroup) -> Iterator[Event]:
+    def stream_many(self, request: Request, group: ControlGroup) -> Generator[Event, None, None]:
         """Answers several times, side by side; see `Engine.stream_many`."""
         began = time.perf_counter()
         left = len(group.parts)

@@ -76,6 +76,11 @@ class ControlGroup:
         self.whole = whole
         self.parts = tuple(Control(whole.budget) for _ in range(count))
 
+    def stop(self) -> None:
+        """Stops those that have not ended."""
+        for part in self.parts:
+            part.cancel()
+
     def pass_on(self) -> None:
         """Hands what was changed in the whole on to the parts. For engines, at every step."""
         whole = self.whole

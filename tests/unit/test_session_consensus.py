@@ -1,0 +1,88 @@
+"""A session asks several times and lets the majority decide."""
+
+from __future__ import annotations
+
+import pytest
+
+from r1chat.engine.fake import FakeEngine
+from r1chat.errors import UsageError
+from r1chat.events import Reply, Sampled, Tallied
+from r1chat.session import Session
+
+
+def script(answer: str) -> list[str]:
+    return ["hm", "</think>", answer]
+
+
+def consensus(session: Session, samples: int, **options: object):
+    events = list(session.consensus("?", samples=samples, **options))
+    assert isinstance(events[-1], Reply)
+    return events, events[-1]
+
+
+def test_the_answer_of_the_majority_is_the_reply():
+    finals = [r"\boxed{7}", r"\boxed{8}", "It is 8.", r"\boxed{8.0}", "no idea"]
+    session = Session(FakeEngine(*map(script, finals)))
+    events, reply = consensus(session, 5)
+    assert reply.answer == r"\boxed{8}"
+    assert reply.votes[0] == ("8", 3)
+    assert len(reply.samples) == 5
+    tallies = [event for event in events if isinstance(event, Tallied)]
+    assert [tally.done for tally in tallies] == [1, 2, 3, 4, 5]
+
+
+def test_the_samples_are_versions_of_one_turn_and_the_winner_is_chosen():
+    session = Session(FakeEngine(script("7"), script("8"), script("8")))
+    consensus(session, 3)
+    (turn,) = session.turns
+    assert turn.reply.answer == "8"
+    (node,) = session.conversation.path()
+    assert sorted(each.turn.reply.answer for each in node.siblings) == ["7", "8", "8"]
+
+
+def test_samples_that_can_change_nothing_are_stopped_and_not_kept():
+    session = Session(FakeEngine(*[script("7")] * 8))
+    events, reply = consensus(session, 8)
+    assert reply.votes == (("7", 5),)
+    stopped = [each for each in reply.samples if each.receipt.ended_by == "cancelled"]
+    assert len(stopped) == 3
+    (node,) = session.conversation.path()
+    assert len(node.siblings) == 5
+    assert [event.certain for event in events if isinstance(event, Tallied)].index(True) == 4
+
+
+def test_what_is_the_same_can_be_said_from_outside():
+    session = Session(FakeEngine(script("a"), script("b"), script("c")))
+    _, reply = consensus(session, 3, same=lambda one, other: {one, other} <= {"b", "c"})
+    assert reply.votes == (("b", 2), ("a", 1))
+
+
+def test_giving_up_in_the_middle_keeps_what_has_ended():
+    session = Session(FakeEngine(script("7"), script("8"), script("8")))
+    events = session.consensus("?", samples=3)
+    for event in events:
+        if isinstance(event, Tallied) and event.done == 2:
+            break
+    events.close()
+    (node,) = session.conversation.path()
+    assert node.turn.reply.answer == "7"
+    assert len(node.siblings) == 2
+
+
+def test_the_next_question_follows_the_winner():
+    engine = FakeEngine(script("7"), script("8"), script("8"), script("9"))
+    session = Session(engine)
+    consensus(session, 3)
+    list(session.ask("And now?"))
+    assert [message.text for message in engine.requests[-1].messages] == ["?", "8", "And now?"]
+
+
+def test_events_of_a_sample_carry_its_number():
+    session = Session(FakeEngine(script("7"), script("7")))
+    events, _ = consensus(session, 2)
+    assert {event.sample for event in events if isinstance(event, Sampled)} == {0, 1}
+
+
+def test_an_empty_question_is_refused():
+    with pytest.raises(UsageError):
+        list(Session(FakeEngine(script("7"))).consensus(" ", samples=2))
