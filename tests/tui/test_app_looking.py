@@ -7,6 +7,7 @@ import pytest
 from r1chat.reasoning.budget import Budget
 from r1chat.settings import Settings
 from r1chat.tui import keys
+from r1chat.tui.widgets.key_bar import KeyBar
 from tests.tui.chat import (
     ENDLESS,
     REPLY,
@@ -160,6 +161,18 @@ async def test_two_actions_set_to_one_key_are_named():
     async with app.run_test() as pilot:
         await ask(pilot)
         assert "leave none" in toasts(app)
+
+
+async def test_the_line_of_keys_names_what_fits_whole_and_a_click_presses_it():
+    app = an_app()
+    async with app.run_test(size=(40, 12)) as pilot:
+        chat = await ask(pilot)
+        await pilot.pause()
+        bar = app.screen.query_one(KeyBar)
+        assert bar.render_line(0).text.rstrip() == "^t Think more  ^r Again  f2 Edit"
+        await pilot.click(KeyBar, offset=(1 + len("^t Think more  ^r Again  f"), 0))
+        await until(pilot, lambda: chat.composer.text == "two and two?")
+        await until(pilot, lambda: "esc Stop" in bar.render_line(0).text)
 
 
 async def test_what_a_browser_keeps_is_named_last():

@@ -66,7 +66,7 @@ class KeyBar(Widget):
         column = 0
         style = self.get_visual_style("key-bar--key", partial=True)
         for key, written, about in self._shown:
-            text = Content.assemble((written, style), " ", about)
+            text = Content.assemble((f"{written} ", style), about)
             if column + text.cell_length > self.content_size.width:
                 break
             placed.append((column, column + text.cell_length, key, text))
