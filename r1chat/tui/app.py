@@ -251,7 +251,7 @@ class R1ChatApp(KeepingApp):
     @property
     def unset(self) -> bool:
         """Whether the built-in model is there because nobody ever chose one."""
-        return self._unset and self._ref == TINY
+        return self._unset and self._ref == TINY and self.engine is not None
 
     def use_model(self, ref: str) -> None:
         """Takes a model from now on."""

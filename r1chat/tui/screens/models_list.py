@@ -79,7 +79,9 @@ class ModelsListScreen(Screen[str | None]):
         except R1ChatError as error:
             self.note(str(error))
             return
-        self.show_rows(cursor=self.app.fetching.begin_with if self.app.unset else None)
+        # Whoever was quicker than this thread has put the cursor where it belongs.
+        begins = self.app.unset and not self.typed and (self.row is None or self.row.in_use)
+        self.show_rows(cursor=self.app.fetching.begin_with if begins else None)
 
     # -- parts --
 
