@@ -86,6 +86,10 @@ def load(connection: sqlite3.Connection, name: str) -> Loaded | None:
     """A conversation, deleted or not; None where there is none of this id."""
     row = connection.execute(f"{_SUMMARY} WHERE id = ?", (name,)).fetchone()
     if row is None:
+        if connection.execute("SELECT 1 FROM conversations WHERE +id = ?", (name,)).fetchone():
+            # The plus keeps SQLite from its index, which would have to know of it.
+            message = "the index of conversations is malformed"
+            raise sqlite3.DatabaseError(message)
         return None
     summary = _summary(row)
     conversation = Conversation(summary.id)

@@ -26,8 +26,12 @@ _STEPS = 1000
 """Instructions of SQLite's machine between two looks at the clock."""
 
 
-def sound(connection: sqlite3.Connection) -> bool:
+def sound(connection: sqlite3.Connection, *, whole: bool) -> bool:
     """Whether a file is whole, as far as can be seen in a moment.
+
+    Args:
+        connection: To the file.
+        whole: Whether to look at all of it, else just at the list of conversations.
 
     Raises:
         sqlite3.DatabaseError: If it is so damaged that it cannot even be looked at.
@@ -35,7 +39,8 @@ def sound(connection: sqlite3.Connection) -> bool:
     end = time.monotonic() + _CHECK_S
     connection.set_progress_handler(lambda: time.monotonic() > end, _STEPS)
     try:
-        return bool(connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok")
+        what = "1" if whole else "conversations"
+        return bool(connection.execute(f"PRAGMA integrity_check({what})").fetchone()[0] == "ok")
     except sqlite3.OperationalError as error:
         # Not done in time: then it is too large to know.
         if "interrupt" not in str(error):
@@ -212,15 +217,15 @@ def _columns(connection: sqlite3.Connection, table: str) -> list[str]:
 _REUNITE = """
 -- Turns without their conversation get one.
 INSERT INTO conversations (key, id, created, updated, title, title_source)
-SELECT DISTINCT conversation, new_id(), :now, :now, 'Recovered', 'question' FROM turns
-WHERE conversation NOT IN (SELECT key FROM conversations);
+SELECT conversation, new_id(), :now, :now, 'Recovered', 'question' FROM turns
+WHERE conversation NOT IN (SELECT key FROM conversations) GROUP BY conversation;
 -- Replies without their question, too.
 INSERT INTO conversations (key, id, created, updated, title, title_source)
-SELECT DISTINCT 0 - turn, new_id(), :now, :now, 'Recovered', 'question' FROM replies
-WHERE turn NOT IN (SELECT key FROM turns);
+SELECT (1 << 61) + turn, new_id(), :now, :now, 'Recovered', 'question' FROM replies
+WHERE turn NOT IN (SELECT key FROM turns) GROUP BY turn;
 INSERT INTO turns (key, conversation, question)
-SELECT DISTINCT turn, 0 - turn, '(the question is lost)' FROM replies
-WHERE turn NOT IN (SELECT key FROM turns);
+SELECT turn, (1 << 61) + turn, '(the question is lost)' FROM replies
+WHERE turn NOT IN (SELECT key FROM turns) GROUP BY turn;
 -- And questions without their reply an empty one.
 INSERT INTO replies (id, turn, created, status)
 SELECT new_id(), key, :now, 'interrupted' FROM turns

@@ -24,7 +24,7 @@ from r1chat.store.schema import ForeignFileError, NewerHistoryError
 from r1chat.store.streaming import StoredRecording
 from r1chat.store.titles import LONGEST
 from r1chat.store.values import Figures, Hit, Loaded, Summary, TitleSource
-from r1chat.store.writer import Job, Writer, damaged
+from r1chat.store.writer import PATIENCE_S, Job, Writer, damaged
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +35,8 @@ _DAY_S = 24 * 3600.0
 _SETTLED_IN_S = 1.0
 """How long opening waits for a repair; a large one goes on in the background."""
 _REPAIRS = 3
-_SMALL = 1024 * 1024
-"""Bytes up to which a file is checked whole when it is opened; of a larger one damage is found
+_SMALL = 8 * 1024 * 1024
+"""Bytes up to which a file is checked whole when it is opened; of a larger one most damage is found
 when it is met."""
 _MALFORMED = "malformed"
 _MAGIC = b"SQLite format 3\0"
@@ -59,7 +59,7 @@ class Store:
         if not database.searchable:
             self._notices.append(_NO_INDEX)
         self._chores: deque[Callable[[sqlite3.Connection], object]] = deque(
-            [saving.settle, self._purge_old]
+            [_check_list, saving.settle, self._purge_old]
         )
         self._recovery: repair.Recovery | None = None
         self._writer = Writer(
@@ -109,7 +109,9 @@ class Store:
     @property
     def indexed(self) -> bool:
         """Whether the search knows of everything; it follows the writing at some distance."""
-        return not self._chores and not (self._database.searchable and self._read(index.behind))
+        if self._chores or self.recovering:
+            return False
+        return not (self._database.searchable and self._read(index.behind))
 
     def take_notices(self) -> list[str]:
         """What the user should know, each line once."""
@@ -306,15 +308,20 @@ class Store:
             database = Database(path)
             if kept is not None:
                 repair.note(database.writing, kept)
+        # The connection belongs to the writer as soon as there is one.
+        damaged_file = repair.noted(database.writing)
         store = cls(database)
-        store._resume_recovery()
+        store._recover(damaged_file)
         return store
 
-    def _resume_recovery(self) -> None:
-        """Brings back what is still in a damaged file."""
+    def _recover(self, name: str | None) -> None:
+        """Brings back what is in a damaged file.
+
+        Args:
+            name: The file's, beside the new one; None where there is none.
+        """
         path = self._database.path
-        name = repair.noted(self._database.writing)
-        if path is None or name is None or self._recovery is not None:
+        if path is None or name is None:
             return
         kept = path.with_name(Path(name).name)
         if kept.is_file():
@@ -335,6 +342,9 @@ class Store:
         except sqlite3.Error as error:
             if damaged(error):
                 self._writer.mend(seen)
+            elif "unable to open" in str(error):
+                # It may be missing for the moment in which it is replaced.
+                self.flush(PATIENCE_S)
         # What is read from the new file is what could be recovered by now.
         with self._reading() as connection:
             return what(connection)
@@ -371,8 +381,9 @@ class Store:
         except (OSError, sqlite3.Error, R1ChatError) as error:
             self._give_up(line(str(error)))
         else:
-            self._recovery = None
-            self._resume_recovery()
+            if self._recovery is not None:
+                self._recovery.stop()
+            self._recover(repair.noted(self._database.writing))
 
     def _give_up(self, reason: str) -> None:
         self._database.move_to_memory()
@@ -419,10 +430,16 @@ def _sound(path: Path) -> Database:
             if file.read(len(_MAGIC)) not in (b"", _MAGIC):
                 raise sqlite3.DatabaseError(_MALFORMED)
     database = Database(path)
-    if path.stat().st_size <= _SMALL and not repair.sound(database.writing):
+    if path.stat().st_size <= _SMALL and not repair.sound(database.writing, whole=True):
         database.close()
         raise sqlite3.DatabaseError(_MALFORMED)
     return database
+
+
+def _check_list(connection: sqlite3.Connection) -> None:
+    """Looks for damage that would hide conversations without an error."""
+    if not repair.sound(connection, whole=False):
+        raise sqlite3.DatabaseError(_MALFORMED)
 
 
 def _names(conversation: Conversation) -> list[str]:

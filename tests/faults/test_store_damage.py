@@ -57,6 +57,9 @@ def opened(file):
     found = read(store)
     ask(session(store), "a new question")
     settle(store)
+    # The search may be what meets the damage; the index is made anew then.
+    store.search("new question")
+    settle(store)
     assert [hit.title for hit in store.search("new question")] == ["a new question"]
     notices = store.take_notices()
     assert store.close()
@@ -66,7 +69,10 @@ def opened(file):
 def read(store):
     found = {}
     for summary in store.conversations(1000):
-        found[summary.id] = tree(store.load(summary.id).conversation.root)
+        loaded = store.load(summary.id)
+        # What was listed may be gone by now, where a repair came between.
+        if loaded is not None:
+            found[summary.id] = tree(loaded.conversation.root)
     store.search("odd", thoughts=True)
     list(store.figures())
     return found
@@ -96,6 +102,17 @@ def rows_on(file, number):
     return len(rows)
 
 
+def is_sound(file):
+    """Whether SQLite itself sees no damage."""
+    try:
+        with closing(
+            sqlite3.connect(f"{file.as_uri()}?mode=ro&immutable=1", uri=True)
+        ) as connection:
+            return connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+    except sqlite3.DatabaseError:
+        return False
+
+
 def flip(file, number, rng):
     """Flips bytes of a page."""
     data = bytearray(file.read_bytes())
@@ -104,7 +121,7 @@ def flip(file, number, rng):
     file.write_bytes(data)
 
 
-def flipped_pages(good, copy, numbers):
+def flipped_pages(good, copy, numbers, *, small):
     file, trees = good
     rng = random.Random(1)
     repaired = 0
@@ -112,11 +129,13 @@ def flipped_pages(good, copy, numbers):
         shutil.copy(file, copy)
         flip(copy, number, rng)
         damaged = copy.read_bytes()
+        at_once = small and not is_sound(copy)
         found, notices = opened(copy)
         for old in kept(copy):
             repaired += 1
-            assert old.read_bytes() == damaged
-            assert any("recovered" in notice for notice in notices)
+            # What was not found at once may have been written to.
+            assert old.read_bytes() == damaged or not at_once
+            assert any("recovered" in notice for notice in notices), notices
             old.unlink()
         # A page has replies or conversations; of others nothing is missed.
         lost = nodes(trees) - nodes(found)
@@ -124,14 +143,21 @@ def flipped_pages(good, copy, numbers):
     assert repaired > len(numbers) / 4
 
 
-def test_flipped_bytes_in_any_page_cost_what_stood_there_at_most(good, copy):
-    flipped_pages(good, copy, pages_of(good[0])[::6])
+@pytest.mark.parametrize("small", [True, False])
+def test_flipped_bytes_in_any_page_cost_what_stood_there_at_most(good, copy, monkeypatch, small):
+    if not small:
+        # A large file is not checked whole when it is opened.
+        monkeypatch.setattr("r1chat.store.store._SMALL", 0)
+    flipped_pages(good, copy, pages_of(good[0])[::6], small=small)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1200)
-def test_flipped_bytes_in_each_page_cost_what_stood_there_at_most(good, copy):
-    flipped_pages(good, copy, pages_of(good[0]))
+@pytest.mark.parametrize("small", [True, False])
+def test_flipped_bytes_in_each_page_cost_what_stood_there_at_most(good, copy, monkeypatch, small):
+    if not small:
+        monkeypatch.setattr("r1chat.store.store._SMALL", 0)
+    flipped_pages(good, copy, pages_of(good[0]), small=small)
 
 
 def test_a_wiped_first_page_costs_no_conversation(good, copy):
