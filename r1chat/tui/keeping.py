@@ -5,16 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from r1chat.sanitize import line
 from r1chat.tui.history import History
 from r1chat.tui.keyed import KeyedApp
 from r1chat.tui.threads import on_thread
 
 if TYPE_CHECKING:
     from r1chat.tui.screens.conversations import ConversationsScreen
-
-_LOOKS_S = 1.0
-"""How often the history is asked whether there is something to tell."""
 
 
 class KeepingApp(KeyedApp):
@@ -43,14 +39,9 @@ class KeepingApp(KeyedApp):
 
     async def _open(self, *, saves: bool) -> None:
         await on_thread(partial(self.history.open, saves=saves), "r1chat-history-open")
-        self._look_at_history()
-        self.set_interval(_LOOKS_S, self._look_at_history)
-        await self.chat.history_opened()
-
-    def _look_at_history(self) -> None:
-        for notice in self.history.take_notices():
-            self.notify(line(notice, 300), severity="warning", markup=False, timeout=10)
-        self.chat.topbar.unsaved = not self.history.saves
+        # The app may have ended meanwhile.
+        if self.screen_stack:
+            await self.chat.history_opened()
 
     async def on_unmount(self) -> None:
         """Writes what is left."""

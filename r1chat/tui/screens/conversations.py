@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding, BindingType
 from textual.css.query import NoMatches
 
+from r1chat.sanitize import line
 from r1chat.tui import keys
 from r1chat.tui.screens.resuming import ResumingScreen
+from r1chat.tui.widgets.topbar import TopBar
 
 if TYPE_CHECKING:
     from r1chat.store import Hit, Summary
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 _BESIDE = 80
 """Columns from which on there is room for both."""
 _UNDO_S = 10.0
+_LOOKS_S = 1.0
+"""How often the history is asked whether there is something to tell."""
 _NOT_YET = "It is kept from its first question on."
 _OF_THE_PANEL = frozenset({"attach", "previous_moment", "next_moment"})
 """Their keys are the panel's own while it has the focus."""
@@ -75,9 +79,19 @@ class ConversationsScreen(ResumingScreen):
         return panel is not None and panel.has_focus_within
 
     async def history_opened(self) -> None:
-        """Opens the panel where it was open the last time."""
+        """Tells how that went, and opens the panel where it was open the last time."""
+        self._look_at_history()
+        self.set_interval(_LOOKS_S, self._look_at_history)
         if self.app.settings.panel == "show" and self.app.size.width >= _BESIDE:
             await self._open_panel()
+
+    def _look_at_history(self) -> None:
+        history = self.app.history
+        for notice in history.take_notices():
+            self.notify(line(notice, 300), severity="warning", markup=False, timeout=10)
+        # At the end the bar may be gone before the timer is.
+        for bar in self.query(TopBar):
+            bar.unsaved = not history.saves
 
     async def _open_panel(self) -> HistoryPanel:
         from r1chat.tui.widgets.history_panel import HistoryPanel

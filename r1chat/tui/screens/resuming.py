@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from r1chat.store import Hit, Loaded, Store
 
 _FLUSH_S = 5.0
-"""How long reading waits for what was written just before."""
+"""How long one waits for what is being written."""
 _REMEMBERED = 50
 """Earlier questions that the composer gives back."""
 _GONE = "It is not there any more."
@@ -62,14 +62,17 @@ class ResumingScreen(ChatScreen):
         """Does something with the history on a thread; what went wrong is told.
 
         Args:
-            work: What to do, once all that was written before can be read.
+            work: What to do. What was written before can be read by then, and what it writes
+                can be when it is over.
         """
         history = self.app.history
 
         def run() -> T:
             store = history.store
             store.flush(_FLUSH_S)
-            return work(store)
+            result = work(store)
+            store.flush(_FLUSH_S)
+            return result
 
         try:
             return await on_thread(run, "r1chat-history")

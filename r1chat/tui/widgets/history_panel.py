@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -28,6 +28,8 @@ PAGE = 50
 _HITS = 30
 _WAIT_S = 0.15
 """After a key the search waits for the next one."""
+_FLUSH_S = 1.0
+"""How long reading waits for what was written just before."""
 _NONE = "No conversations yet: what you ask is listed here."
 _NOT_FOUND = "Nothing has all of these words."
 
@@ -169,11 +171,9 @@ class HistoryPanel(Vertical):
 
     # -- what is listed --
 
-    def reload(self) -> None:
+    @work(group="history-list", exclusive=True, exit_on_error=False)
+    async def reload(self) -> None:
         """Reads anew what is listed."""
-        self.run_worker(self._reload(), group="history-list", exclusive=True, exit_on_error=False)
-
-    async def _reload(self) -> None:
         words = self.search.value.strip()
         size = max(_HITS if words else PAGE, len(self.listing.entries) if not words else 0)
         found = await self._read(words, size, 0)
@@ -192,9 +192,11 @@ class HistoryPanel(Vertical):
         thoughts = self._with_thoughts
 
         def read() -> list[Entry]:
+            store = history.store
+            store.flush(_FLUSH_S)
             if words:
-                return [*history.store.search(words, thoughts=thoughts, limit=limit, offset=offset)]
-            return [*history.store.conversations(limit, offset)]
+                return [*store.search(words, thoughts=thoughts, limit=limit, offset=offset)]
+            return [*store.conversations(limit, offset)]
 
         try:
             return await on_thread(read, "r1chat-history-read")
@@ -206,8 +208,9 @@ class HistoryPanel(Vertical):
     def _more(self) -> None:
         if not self._complete and not self._reading:
             self._reading = True
-            self.run_worker(self._read_more(), group="history-list", exit_on_error=False)
+            self._read_more()
 
+    @work(group="history-list", exit_on_error=False)
     async def _read_more(self) -> None:
         try:
             words = self.search.value.strip()
