@@ -94,6 +94,7 @@ def load(
     ctx: int | None = None,
     threads: int | None = None,
     gpu_layers: int | None = None,
+    samples: int = 1,
     on_progress: Callable[[float], None] | None = None,
 ) -> Engine:
     """Loads a model.
@@ -103,6 +104,7 @@ def load(
         ctx: Tokens of context; by default what the model was made for, as far as it fits.
         threads: Threads to compute with; by default measured.
         gpu_layers: Layers on the GPU; -1 is all of them, and None leaves it to the engine.
+        samples: Replies that are to be drawn side by side.
         on_progress: Is called from another thread with how much is loaded, from 0 to 1.
 
     Raises:
@@ -121,6 +123,7 @@ def load(
         ctx=ctx,
         threads=threads,
         gpu_layers=gpu_layers,
+        samples=samples,
         on_progress=on_progress,
         trusted=ref == TINY,
     )

@@ -21,9 +21,11 @@ from r1chat.events import (
     Notice,
     Receipt,
     Reply,
+    Sampled,
+    Tallied,
     ThoughtText,
 )
-from r1chat.sanitize import Sanitizer, sanitize
+from r1chat.sanitize import Sanitizer, line, sanitize
 
 SCHEMA = 1
 """Grows when a reader of the old form would be misled by the new one."""
@@ -43,6 +45,8 @@ _ENDINGS = {
 _UNUSUAL = re.compile(r"[^ -~]")
 _DECIMALS = 4
 _MINUTE = 60
+_LONGEST_FINAL = 30
+_MOST_FINALS = 4
 
 
 class Writer(Protocol):
@@ -147,7 +151,13 @@ class TextWriter:
 
     def reply(self, reply: Reply, info: ModelInfo) -> None:  # noqa: ARG002  (the protocol's)
         """Ends the last line and shows the receipt."""
+        if reply.samples:
+            # What several samples wrote at once was not shown while it came.
+            self._think(reply.thought, self._console.thought)
+            self.event(AnswerText(reply.answer))
         self.end()
+        if reply.samples and self._mode != "hide":
+            self._console.aside(votes_line(reply))
         if self._mode == "show":
             self._console.aside(receipt_line(reply.receipt))
 
@@ -230,13 +240,26 @@ class JsonLinesWriter:
 
     def event(self, event: Event) -> None:
         """Writes a line."""
-        values = {field.name: _plain(getattr(event, field.name)) for field in fields(event)}
-        _write_json(self._out, {"type": type_of(event), **values})
+        _write_json(self._out, event_line(event))
 
     def reply(self, reply: Reply, info: ModelInfo) -> None:
         """Writes the last line."""
         values = document(reply, info, self._question, self._conversation)
         _write_json(self._out, {"type": "reply", **values})
+
+
+def event_line(event: Event) -> dict[str, Any]:
+    """An event as a line of `--format jsonl`; docs/json.md describes them."""
+    values: dict[str, Any]
+    if isinstance(event, Sampled):
+        values = {"sample": event.sample, "event": event_line(event.event)}
+    elif isinstance(event, Reply):
+        values = _reply(event)
+    else:
+        values = {field.name: _plain(getattr(event, field.name)) for field in fields(event)}
+        if isinstance(event, Tallied):
+            values["votes"] = dict(event.votes)
+    return {"type": type_of(event), **values}
 
 
 def type_of(event: Event) -> str:
@@ -252,6 +275,8 @@ def show_aside(console: Console, event: Event) -> None:
         console.progress(f"loading the model: {event.fraction:.0%}")
     elif isinstance(event, Evaluating):
         console.progress(f"reading the prompt: {event.done} of {event.total} tokens")
+    elif isinstance(event, Tallied):
+        console.progress(f"{event.done} of {event.samples} samples: {_counted(event.votes)}")
 
 
 def document(
@@ -267,14 +292,24 @@ def document(
             "quant": info.quant,
         },
         "question": question,
+        **_reply(reply),
+    }
+    if conversation is not None:
+        values["conversation"] = conversation
+    if reply.samples:
+        values["samples"] = [_reply(sample) for sample in reply.samples]
+        values["votes"] = dict(reply.votes)
+    return values
+
+
+def _reply(reply: Reply) -> dict[str, Any]:
+    values: dict[str, Any] = {
         "thought": reply.thought,
         "answer": reply.answer,
         "final": reply.final,
         "injected": [asdict(injection) for injection in reply.injected],
         "receipt": {name: _plain(value) for name, value in asdict(reply.receipt).items()},
     }
-    if conversation is not None:
-        values["conversation"] = conversation
     if reply.error is not None:
         values["error"] = reply.error
     return values
@@ -292,6 +327,20 @@ def to_json(value: object, *, unicode: bool = True) -> str:
 def _escaped(found: re.Match[str]) -> str:
     char = found[0]
     return char if sanitize(char) == char else json.dumps(char)[1:-1]
+
+
+def votes_line(reply: Reply) -> str:
+    """The votes in words, e.g. "5 of 8 samples · 110 (5), 112 (1) · 2 stopped"."""
+    stopped = sum(sample.receipt.ended_by == "cancelled" for sample in reply.samples)
+    agreed = reply.votes[0][1] if reply.votes else 0
+    parts = [f"{agreed} of {len(reply.samples)} samples", _counted(reply.votes)]
+    parts += [f"{stopped} stopped: they could change nothing"] if stopped else []
+    return " · ".join(part for part in parts if part)
+
+
+def _counted(votes: tuple[tuple[str, int], ...]) -> str:
+    shown = [f"{line(final, _LONGEST_FINAL)} ({count})" for final, count in votes[:_MOST_FINALS]]
+    return ", ".join([*shown, "…"] if len(votes) > _MOST_FINALS else shown)
 
 
 def receipt_line(receipt: Receipt) -> str:

@@ -79,8 +79,11 @@ def run(args: argparse.Namespace, console: Console) -> int:
 
 
 def _refuse_what_makes_no_sense(args: argparse.Namespace) -> None:
-    if args.samples > 1:
-        message = "-n/--samples comes with a later release; ask for one answer for now"
+    if args.samples > 1 and args.raw:
+        message = "--raw completes a text, which has no final answer that samples could agree on"
+        raise UsageError(message)
+    if args.samples > 1 and args.temperature == 0:
+        message = "at a --temperature of 0 all samples are the same; leave it or -n out"
         raise UsageError(message)
     goes_on = args.go_on or args.conversation is not None
     if args.raw and args.system is not None:
@@ -133,15 +136,18 @@ class _Ask:
             control = Control(budget)
             interrupts.control = control
             try:
-                events = session.ask(
+                put = (
+                    partial(session.ask, raw=args.raw, reuse=not args.no_reuse)
+                    if args.samples == 1
+                    else partial(session.consensus, samples=args.samples)
+                )
+                events = put(
                     question,
                     control=control,
                     sampling=self._sampling(),
                     max_answer=self._either("max_answer"),
                     timeout=args.timeout,
                     attachments=attachments,
-                    raw=args.raw,
-                    reuse=not args.no_reuse,
                 )
                 reply = _write(events, writer, engine)
             finally:
@@ -212,6 +218,7 @@ class _Ask:
             ctx=self._either("ctx"),
             threads=self._either("threads"),
             gpu_layers=self._either("gpu_layers"),
+            samples=self._args.samples,
             on_progress=progress,
         )
         try:

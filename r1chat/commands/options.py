@@ -168,7 +168,7 @@ def _add_thinking(parser: argparse.ArgumentParser) -> None:
         metavar="K",
         type=whole(1, 1024),
         default=1,
-        help="answers to draw, of which the majority counts (not built yet)",
+        help="samples to draw side by side, of which the majority's answer counts; default: 1",
     )
 
 

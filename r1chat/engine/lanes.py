@@ -50,8 +50,11 @@ class Lane:
         self.finished = False
         self._machine = machine
         self._sampler: Any = make_sampler(sampling, seed)
-        self._go = threading.Semaphore(0)
-        self._back = threading.Semaphore(0)
+        # Two locks that are released by the other side: whose turn it is.
+        self._go = threading.Lock()
+        self._back = threading.Lock()
+        self._go.acquire()
+        self._back.acquire()
 
     # -- for the loop --
 

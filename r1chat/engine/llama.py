@@ -66,8 +66,12 @@ class LlamaEngine:
         self._options = options or LoadOptions()
         self._header = gguf.read_header(self._path)
         gguf.check_chat_model(self._header)
+        available = available_memory()
         self._context_size, self._notice = loading.choose_context(
-            self._header, self._options.ctx, available_memory()
+            self._header, self._options.ctx, available
+        )
+        self._cells = loading.choose_cells(
+            self._header, self._context_size, self._options.samples, available
         )
         if not self._options.trusted:
             probe.check(self._path)
@@ -133,7 +137,9 @@ class LlamaEngine:
         batch_threads = options.threads or usable_cores()
         try:
             machine = TokenMachine(
-                self._model, ContextOptions(self._context_size, threads, batch_threads), self._abort
+                self._model,
+                ContextOptions(self._context_size, threads, batch_threads, self._cells),
+                self._abort,
             )
         except EngineError as error:
             raise ModelError(str(error)) from None

@@ -15,6 +15,9 @@ from r1chat.errors import ModelError
 from r1chat.gguf import Header
 from r1chat.gguf.needs import DEFAULT_CONTEXT, SAFE_SHARE, Needs, Shape, gib, needs, shortened
 
+_CHEAP_CACHE = 16 << 20
+_CHEAP_SAMPLES = 8
+
 
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
@@ -27,6 +30,7 @@ class LoadOptions:
         on_progress: Called with 0 to 1 while the file is read, from another thread.
         trusted: Whether the file is known to be good, so that it need not be tried in a child
             process first.
+        samples: Replies that are to be drawn side by side.
     """
 
     ctx: int | None = None
@@ -34,6 +38,7 @@ class LoadOptions:
     gpu_layers: int | None = None
     on_progress: Callable[[float], None] | None = None
     trusted: bool = False
+    samples: int = 1
 
 
 def open_model(
@@ -106,6 +111,27 @@ def choose_context(header: Header, wanted: int | None, available: int | None) ->
         message = f"not enough memory: {found}, of {gib(available)} free at most {SAFE_SHARE:.0%}"
         raise ModelError(message)
     return found.tokens, _notice(shape, found, wanted)
+
+
+def choose_cells(header: Header, context: int, samples: int, available: int | None) -> int:
+    """Chooses how many tokens the cache holds, of all samples that are drawn side by side.
+
+    Args:
+        header: The file's.
+        context: Tokens of context, of each of them.
+        samples: How many are wanted at a time.
+        available: Bytes of free memory, or None where nobody knows.
+
+    Returns:
+        Room for as many as fit into the memory, for one at least; where room is cheap, for more
+        than were asked for.
+    """
+    shape, weights = Shape.of(header), header.size
+    cheap = _CHEAP_CACHE // max(1, context * shape.cache_per_token)
+    wanted = max(1, samples, min(cheap, _CHEAP_SAMPLES))
+    while wanted > 1 and not needs(shape, weights, wanted * context).fits(available):
+        wanted -= 1
+    return wanted * context
 
 
 def _notice(shape: Shape, found: Needs, wanted: int | None) -> str:

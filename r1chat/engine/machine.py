@@ -6,8 +6,9 @@ thread that owns the native handles.
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, TypeAlias
@@ -38,6 +39,7 @@ class ContextOptions:
 
     Attributes:
         size: Tokens of context.
+        cells: Tokens that the cache holds, of all sequences; as many as the context by default.
         threads: Threads for single tokens.
         batch_threads: Threads for prompts.
     """
@@ -45,6 +47,7 @@ class ContextOptions:
     size: int
     threads: int
     batch_threads: int
+    cells: int | None = None
 
 
 class TokenMachine:
@@ -68,7 +71,7 @@ class TokenMachine:
         self.vocabulary = LlamaVocabulary(model)
         self._abort = abort
         params = api.llama_context_default_params()
-        params.n_ctx = options.size
+        params.n_ctx = max(options.size, options.cells or 0)
         params.n_batch = params.n_ubatch = min(_BATCH, options.size)
         params.n_seq_max = _SEQUENCES
         params.kv_unified = True
@@ -83,7 +86,11 @@ class TokenMachine:
             message = f"no memory for a context of {options.size} tokens; take a smaller --ctx"
             raise EngineError(message)
         self._memory = api.llama_get_memory(self._context)
-        self.capacity: int = api.llama_n_ctx(self._context)
+        self.cells: int = api.llama_n_ctx(self._context)
+        """Tokens that the cache holds, of all sequences."""
+        # llama.cpp rounds up.
+        self.capacity = self.cells if options.cells in {None, options.size} else options.size
+        """Tokens of context, of one sequence."""
         self._chunk: int = api.llama_n_batch(self._context)
         self._batch = api.llama_batch_init(self._chunk, 0, 1)
         self._ledgers: list[list[int]] = [[] for _ in range(_SEQUENCES)]
@@ -153,6 +160,20 @@ class TokenMachine:
         """
         self._decode(rows)
         return [end - 1 for end in accumulate(len(tokens) for _, tokens in rows)]
+
+    @contextlib.contextmanager
+    def few_threads(self) -> Iterator[None]:
+        """Evaluates batches with the threads for single tokens.
+
+        A prompt is worth all cores; a thousand small batches are not worth fighting over the last
+        one: where another program has it, two threads took ten times as long as one.
+        """
+        threads = self._pace.threads
+        api.llama_set_n_threads(self._context, threads, threads)
+        try:
+            yield
+        finally:
+            api.llama_set_n_threads(self._context, threads, self._batch_threads)
 
     def sample_with(self, sampler: Any, index: int) -> int:  # noqa: ANN401  (an opaque handle)
         """Draws the token that follows a place of the last batch."""

@@ -13,27 +13,27 @@ from r1chat.events import Evaluating, Event, Sampled
 from r1chat.prompt import Prompt
 from r1chat.reasoning.control import ControlGroup
 
-LEAST_SHARE = 2048
-"""Tokens of context that a sample without a budget gets at least."""
 _CLOSING = 64
 """Tokens for the words that close a thought."""
 
 
-def width(capacity: int, prompt: int, count: int, request: Request) -> int:
-    """How many samples fit into the context side by side; the others wait for a place.
+def width(cells: int, capacity: int, prompt: int, count: int, request: Request) -> int:
+    """How many samples fit into the cache side by side; the others wait for a place.
 
     Args:
-        capacity: Tokens of context.
+        cells: Tokens that the cache holds.
+        capacity: Tokens of context of each.
         prompt: Tokens of the prompt, which all of them share.
         count: How many samples are wanted.
         request: The question.
     """
-    tokens = request.budget.tokens
-    if tokens is None:
-        share = LEAST_SHARE
-    else:
-        share = tokens + answer_reserve(capacity, request.max_answer) + _CLOSING
-    return max(1, min(count, MOST_LANES, (capacity - prompt) // share))
+    most = max(1, capacity - prompt)
+    share = most if request.budget.tokens is None else _share(request.budget.tokens, request, most)
+    return max(1, min(count, MOST_LANES, (cells - prompt) // share))
+
+
+def _share(tokens: int, request: Request, most: int) -> int:
+    return min(most, tokens + tokens // 10 + answer_reserve(most, request.max_answer) + _CLOSING)
 
 
 class ManyReplies:
@@ -88,8 +88,9 @@ class ManyReplies:
             report = partial(self._report, reused, len(ids))
             self._machine.evaluate(rest, on_progress=report)
         count = len(self._group.parts)
-        lanes = width(self._machine.capacity, len(ids), count, self._request)
-        capacity = len(ids) + (self._machine.capacity - len(ids)) // lanes
+        cells, most = self._machine.cells, self._machine.capacity
+        lanes = width(cells, most, len(ids), count, self._request)
+        capacity = min(most, len(ids) + (cells - len(ids)) // lanes)
 
         def begin(sequence: int) -> Lane | None:
             if self._next >= count:
@@ -100,7 +101,8 @@ class ManyReplies:
             lane.start(partial(self._write, lane, number, lane_seed, load_s))
             return lane
 
-        run_side_by_side(self._machine, lanes, begin, self._group.pass_on)
+        with self._machine.few_threads():
+            run_side_by_side(self._machine, lanes, begin, self._group.pass_on)
 
     def _report(self, reused: int, total: int, done: int) -> None:
         self._emit(Evaluating(reused + done, total, reused))

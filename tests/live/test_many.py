@@ -182,15 +182,16 @@ def test_a_question_that_is_too_long_is_refused_before_anything_is_drawn(tiny):
 
 
 @pytest.mark.parametrize(
-    ("capacity", "tokens", "count", "lanes"),
+    ("cells", "capacity", "tokens", "count", "lanes"),
     [
-        (16384, 512, 8, 8),
-        (16384, None, 8, 7),
-        (16384, None, 64, 7),
-        (131072, None, 64, MOST_LANES),
-        (1024, 512, 8, 1),
-        (512, None, 4, 1),
+        (16384, 16384, 512, 8, 8),
+        (16384, 16384, None, 8, 1),
+        (65536, 16384, None, 8, 4),
+        (1 << 20, 16384, None, 64, MOST_LANES),
+        (1024, 1024, 800, 8, 1),
     ],
 )
-def test_as_many_are_drawn_at_a_time_as_the_context_has_room_for(capacity, tokens, count, lanes):
-    assert width(capacity, 100, count, question(budget=Budget(tokens=tokens))) == lanes
+def test_as_many_are_drawn_at_a_time_as_the_cache_has_room_for(
+    cells, capacity, tokens, count, lanes
+):
+    assert width(cells, capacity, 100, count, question(budget=Budget(tokens=tokens))) == lanes

@@ -271,14 +271,6 @@ def test_verbose_adds_the_log_to_stderr(run, model):
     assert "freed" not in ask(run, "?")[2]
 
 
-@pytest.mark.parametrize("option", ["-n 4"])
-def test_what_is_to_come_says_so(run, option):
-    code, out, err = ask(run, "?", *option.split())
-    assert (code, out) == (2, "")
-    assert "later" in err
-    assert err.count("\n") == 1
-
-
 @pytest.mark.parametrize("verb", ["eval"])
 def test_verbs_to_come_say_so(run, verb):
     code, out, err = run(verb, "anything", "--at-all")

@@ -1,0 +1,68 @@
+"""`r1chat ask -n K`: several samples, of which the majority counts, in real processes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.program import run
+
+SUM = "What is 44 + 41 + 25?"
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path, monkeypatch):
+    monkeypatch.setenv("R1CHAT_HOME", str(tmp_path / "home"))
+
+
+def test_the_answer_of_the_majority_is_on_stdout_and_the_votes_on_stderr():
+    code, out, err = run("ask", "-n", "4", "--seed", "1", "--thoughts", "show", SUM)
+    assert code == 0
+    assert out == "44 + 41 + 25 = \\boxed{110}\n"
+    assert " of 4 samples" in err
+    assert "110 (" in err
+
+
+def test_json_has_all_samples_and_the_votes():
+    code, out, _ = run("ask", "-n", "4", "--seed", "1", "--format", "json", SUM)
+    found = json.loads(out)
+    assert code == 0
+    assert found["final"] == "110"
+    assert found["votes"] == {"110": 3}
+    assert len(found["samples"]) == 4
+    assert [sample["receipt"]["seed"] for sample in found["samples"]] == [1, 2, 3, 4]
+    ends = sorted(sample["receipt"]["ended_by"] for sample in found["samples"])
+    assert ends == ["cancelled", "natural", "natural", "natural"]
+
+
+def test_json_lines_tell_which_sample_an_event_is_of():
+    _, out, _ = run("ask", "-n", "3", "--seed", "1", "--format", "jsonl", SUM)
+    lines = [json.loads(text) for text in out.splitlines()]
+    sampled = [each for each in lines if each["type"] == "sampled"]
+    assert {each["sample"] for each in sampled} == {0, 1, 2}
+    assert {each["event"]["type"] for each in sampled} >= {"thought_text", "answer_text", "reply"}
+    assert [each["done"] for each in lines if each["type"] == "tallied"] == [1, 2, 3]
+    assert lines[-1]["type"] == "reply"
+    assert lines[-1]["final"] == "110"
+
+
+def test_the_samples_are_kept_as_versions_of_one_turn():
+    run("ask", "-n", "3", "--seed", "1", SUM)
+    code, out, _ = run("history", "list", "--format", "json")
+    assert code == 0
+    (kept,) = json.loads(out)["conversations"]
+    assert kept["turns"] == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--raw"], "--raw completes a text"),
+        (["--temperature", "0"], "all samples are the same"),
+    ],
+)
+def test_what_makes_no_sense_with_samples_is_refused(options, words):
+    code, out, err = run("ask", "-n", "3", *options, "?")
+    assert (code, out) == (2, "")
+    assert words in err
