@@ -18,9 +18,9 @@ from r1chat.conversation import Conversation, new_id
 from r1chat.errors import R1ChatError
 from r1chat.recording import Asked
 from r1chat.sanitize import line
-from r1chat.store import copying, index, reading, repair, saving, searching
-from r1chat.store.database import Database, Identity, identity, in_memory
-from r1chat.store.schema import ForeignFileError, NewerHistoryError
+from r1chat.store import copying, index, opening, reading, repair, saving, searching
+from r1chat.store.database import Database, Identity, in_memory
+from r1chat.store.schema import NewerHistoryError
 from r1chat.store.streaming import StoredRecording
 from r1chat.store.titles import LONGEST
 from r1chat.store.values import Figures, Hit, Loaded, Summary, TitleSource
@@ -35,11 +35,6 @@ _DAY_S = 24 * 3600.0
 _SETTLED_IN_S = 1.0
 """How long opening waits for a repair; a large one goes on in the background."""
 _REPAIRS = 3
-_SMALL = 8 * 1024 * 1024
-"""Bytes up to which a file is checked whole when it is opened; of a larger one most damage is found
-when it is met."""
-_MALFORMED = "malformed"
-_MAGIC = b"SQLite format 3\0"
 _NO_INDEX = "this Python's SQLite has no full-text index (FTS5): searching the history takes longer"
 T = TypeVar("T")
 
@@ -59,7 +54,7 @@ class Store:
         if not database.searchable:
             self._notices.append(_NO_INDEX)
         self._chores: deque[Callable[[sqlite3.Connection], object]] = deque(
-            [_check_list, saving.settle, self._purge_old]
+            [opening.check_list, saving.settle, self._purge_old]
         )
         self._recovery: repair.Recovery | None = None
         self._writer = Writer(
@@ -297,19 +292,7 @@ class Store:
 
     @classmethod
     def _open_file(cls, path: Path) -> Store:
-        seen = identity(path)
-        try:
-            database = _sound(path)
-        except (ForeignFileError, sqlite3.DatabaseError) as error:
-            if isinstance(error, sqlite3.DatabaseError) and not damaged(error):
-                raise
-            log.warning("the history is damaged: %s", line(str(error)))
-            kept = repair.set_aside(path, seen)
-            database = Database(path)
-            if kept is not None:
-                repair.note(database.writing, kept)
-        # The connection belongs to the writer as soon as there is one.
-        damaged_file = repair.noted(database.writing)
+        database, damaged_file = opening.open_file(path)
         store = cls(database)
         store._recover(damaged_file)
         return store
@@ -420,26 +403,6 @@ class Store:
     def _purge_old(self, connection: sqlite3.Connection) -> None:
         if saving.purge_deleted(connection, time.time() - KEPT_DAYS * _DAY_S):
             self._chores.append(index.tidy)
-
-
-def _sound(path: Path) -> Database:
-    """Opens a file that is not known to be damaged."""
-    if path.exists():
-        with path.open("rb") as file:
-            # What is shorter than a header SQLite would take for nothing, and write over.
-            if file.read(len(_MAGIC)) not in (b"", _MAGIC):
-                raise sqlite3.DatabaseError(_MALFORMED)
-    database = Database(path)
-    if path.stat().st_size <= _SMALL and not repair.sound(database.writing, whole=True):
-        database.close()
-        raise sqlite3.DatabaseError(_MALFORMED)
-    return database
-
-
-def _check_list(connection: sqlite3.Connection) -> None:
-    """Looks for damage that would hide conversations without an error."""
-    if not repair.sound(connection, whole=False):
-        raise sqlite3.DatabaseError(_MALFORMED)
 
 
 def _names(conversation: Conversation) -> list[str]:

@@ -147,7 +147,7 @@ def flipped_pages(good, copy, numbers, *, small):
 def test_flipped_bytes_in_any_page_cost_what_stood_there_at_most(good, copy, monkeypatch, small):
     if not small:
         # A large file is not checked whole when it is opened.
-        monkeypatch.setattr("r1chat.store.store._SMALL", 0)
+        monkeypatch.setattr("r1chat.store.opening._SMALL", 0)
     flipped_pages(good, copy, pages_of(good[0])[::6], small=small)
 
 
@@ -156,7 +156,7 @@ def test_flipped_bytes_in_any_page_cost_what_stood_there_at_most(good, copy, mon
 @pytest.mark.parametrize("small", [True, False])
 def test_flipped_bytes_in_each_page_cost_what_stood_there_at_most(good, copy, monkeypatch, small):
     if not small:
-        monkeypatch.setattr("r1chat.store.store._SMALL", 0)
+        monkeypatch.setattr("r1chat.store.opening._SMALL", 0)
     flipped_pages(good, copy, pages_of(good[0]), small=small)
 
 
