@@ -120,6 +120,7 @@ async def test_a_budget_in_seconds_goes_with_the_question_and_is_counted_against
         assert chat.last.node.turn.reply.receipt.thought_ended_by == "time"
         await pilot.press("home", "right", "f5")
         await begin(pilot, "again")
+        await until(pilot, lambda: len(engine_of(app).requests) == 2)
         assert engine_of(app).requests[-1].budget == Budget(seconds=5)
         await pilot.press("escape")
         await rest(pilot)
