@@ -120,12 +120,14 @@ def compute(figures: Iterable[Figures]) -> Statistics:
         answer_s=answer_s,
         thoughts_ended_by=dict(thoughts.most_common()),
         answers_ended_by=dict(answers.most_common()),
-        models=sorted(
-            (_model(ref, several) for ref, several in by_model.items()),
-            key=lambda model: (-model.replies, model.ref),
+        models=tuple(
+            sorted(
+                (_model(ref, several) for ref, several in by_model.items()),
+                key=lambda model: (-model.replies, model.ref),
+            )
         ),
-        days=[Day(date, *numbers) for date, numbers in sorted(by_day.items()) if date],
-        points=points,
+        days=tuple(Day(date, *numbers) for date, numbers in sorted(by_day.items()) if date),
+        points=tuple(points),
         correlation=_correlation(points),
     )
 

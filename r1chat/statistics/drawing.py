@@ -15,6 +15,8 @@ NARROWEST = 30
 """Columns below which nothing is drawn smaller."""
 _HEIGHT = 12
 _MOST_POINTS = 20_000
+_SOON, _LATE, _LONGEST = 1e-3, 1e7, 10**9
+"""Seconds and characters."""
 _DAYS = 14
 _LABEL = 24
 _AXIS = 20
@@ -141,7 +143,12 @@ def _scatter_head(statistics: Statistics) -> str:
 
 
 def _scatter(statistics: Statistics, width: int) -> list[str]:
-    points = statistics.points[-_MOST_POINTS:]
+    # What a damaged history or a foreign file made up has no place on a scale.
+    points = [
+        point
+        for point in statistics.points[-_MOST_POINTS:]
+        if _SOON <= point.thought_s <= _LATE and point.answer_length <= _LONGEST
+    ]
     room = width - _AXIS
     if not points or room < 1:
         return []
