@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from r1chat.errors import ModelError, NetworkError, R1ChatError
+from r1chat.errors import ModelError, R1ChatError
 from r1chat.tui.shelf import Offer, Shelf
 
 if TYPE_CHECKING:
@@ -48,8 +48,6 @@ class Quants:
     best: str
     """The quant that suits this machine best; empty if none does."""
     quants: tuple[Quant, ...]
-    note: str = ""
-    """Why the figures are not the Hub's own."""
 
 
 class Hub:
@@ -201,7 +199,7 @@ class Hub:
         return self._quant(ref, variant, self._remote_shape(remote, ref, variant), machine)
 
     def quants(self, ref: HubRef, machine: Machine) -> Quants:
-        """All quants of a model; of a distill the catalogue's where the Hub cannot be asked.
+        """All quants that the Hub has of a model.
 
         Raises:
             NetworkError: If the Hub cannot be reached.
@@ -211,12 +209,7 @@ class Hub:
 
         distill = catalogue.get(ref.distill) if ref.distill else None
         remote = self.remote()
-        try:
-            several = self._variants(remote, ref)
-        except NetworkError as error:
-            if distill is None:
-                raise
-            return self._from_catalogue(distill, machine, str(error))
+        several = self._variants(remote, ref)
         shape = self._remote_shape(remote, ref, several[0])
         best = fit.best(several, shape, machine) if shape else None
         return Quants(
@@ -224,6 +217,23 @@ class Hub:
             best=best.quant if best else "",
             quants=tuple(self._quant(ref, variant, shape, machine) for variant in several),
         )
+
+    def expected(self, distill: Distill, machine: Machine) -> Quants:
+        """The quants that a distill should have, as the catalogue knows them; at once."""
+        from r1chat.hub import fit
+
+        shape, context = fit.shape_of(distill), self._context()
+        best, _ = fit.best_of(distill, machine, context)
+        quants = tuple(
+            Quant(
+                f"{distill.name}-{quant.lower()}",
+                quant,
+                size,
+                fit.fit(shape, size, machine, context),
+            )
+            for quant, size in sorted(distill.sizes.items(), key=lambda each: each[1])
+        )
+        return Quants(distill.title, best, quants)
 
     def shorter(self, quant: Quant, machine: Machine) -> int | None:
         """The context that makes a model fit which does not fit at the one that the user wants."""
@@ -273,22 +283,6 @@ class Hub:
             name = f"{ref.distill}-{variant.quant.lower()}"
         fits = fit.fit(shape, variant.size, machine, self._context()) if shape else None
         return Quant(name, variant.quant, variant.size, fits, variant, shape)
-
-    def _from_catalogue(self, distill: Distill, machine: Machine, why: str) -> Quants:
-        from r1chat.hub import fit
-
-        shape, context = fit.shape_of(distill), self._context()
-        quants = tuple(
-            Quant(
-                f"{distill.name}-{quant.lower()}",
-                quant,
-                size,
-                fit.fit(shape, size, machine, context),
-            )
-            for quant, size in sorted(distill.sizes.items(), key=lambda each: each[1])
-        )
-        best, _ = fit.best_of(distill, machine, context)
-        return Quants(distill.title, best, quants, note=why)
 
 
 def _shape(model: LocalModel, distill: Distill | None) -> Shape | None:

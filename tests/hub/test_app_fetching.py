@@ -79,6 +79,13 @@ def fake(tried=None, *scripts):
     return load
 
 
+def answered(app):
+    """Whether the Hub has said which quants there are."""
+    if not isinstance(app.screen, PickQuant):
+        return False
+    return app.screen._quants and app.screen._quants[0].variant
+
+
 async def hurry(pilot, hub):
     """Has the Hub send the rest at once."""
     app = pilot.app
@@ -227,7 +234,7 @@ async def test_other_quants_are_listed_as_the_hub_has_them(small):
     async with app.run_test() as pilot:
         await models(pilot)
         await pilot.press("f2")
-        await until(pilot, lambda: isinstance(app.screen, PickQuant) and app.screen._quants)
+        await until(pilot, lambda: answered(app))
         assert [each.quant for each in app.screen._quants] == ["Q4_K_M", "Q8_0"]
         options = app.screen.query_one("OptionList").options
         text = "\n".join(str(option.prompt) for option in options)
@@ -243,8 +250,10 @@ async def test_the_catalogues_quants_are_listed_where_the_hub_cannot_be_reached(
         screen = await models(pilot)
         await pilot.press("f2")
         await until(pilot, lambda: isinstance(app.screen, PickQuant) and app.screen._quants)
-        assert "Q5_K_M" in [each.quant for each in app.screen._quants]
-        assert "catalogue" in str(app.screen.query_one(".quants--note").content)
+        quants = app.screen
+        assert "Q5_K_M" in [each.quant for each in quants._quants]
+        said = quants.query_one(".quants--note")
+        await until(pilot, lambda: "What is shown is the catalogue's" in str(said.content))
         await pilot.press("enter")
         await until(pilot, lambda: app.screen is screen and note(screen).startswith("127.0.0.1"))
         await pilot.press("f5")
@@ -263,7 +272,7 @@ async def test_the_hub_is_searched_and_what_it_has_is_fetched(hub, tmp_path):
         await until(pilot, lambda: screen.row and screen.row.found)
         assert [row.name for row in screen.list.rows] == [name]
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, PickQuant) and app.screen._quants)
+        await until(pilot, lambda: answered(app))
         assert app.screen._quants[0].fit.mark == "fits"
         await pilot.press("enter")
         await until(pilot, lambda: tried == ["tiny", f"{name}:Q6_K"])
@@ -339,7 +348,7 @@ async def test_a_quant_that_the_hub_has_not_leads_to_those_that_it_has(hub):
     async with app.run_test() as pilot:
         screen = await models(pilot)
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, PickQuant) and app.screen._quants)
+        await until(pilot, lambda: answered(app))
         assert "has no Q8_0" in note(screen)
         await pilot.press("enter")
         await until(pilot, lambda: tried == ["tiny", "r1:1.5b-q5_k_m"])

@@ -169,7 +169,9 @@ class ModelsScreen(ModelsListScreen):
             return
         repos = set(ref.repos)
         here = {published_quant(each): each.ref for each in known.local if each.repo in repos}
-        pick = PickQuant(name, lambda: fetching.hub.quants(ref, known.machine), here)
+        hub, machine = fetching.hub, known.machine
+        expected = hub.expected(row.distill, machine) if row.distill else None
+        pick = PickQuant(name, lambda: hub.quants(ref, machine), here, expected)
         quant = await self.app.push_screen_wait(pick)
         if quant is None:
             return

@@ -22,7 +22,9 @@ from r1chat.tui.shelf import gigabytes, speed
 from r1chat.tui.threads import on_thread
 from r1chat.tui.widgets.columns import MARKS, middle
 
-_QUANT, _NARROW = 14, 50
+_QUANT, _SHORT = 14, 9
+"""Cells of a quant's name, also where there is little room."""
+_NARROW = 50
 _ASKING = "Asking the Hub …"
 _MOST = 200
 
@@ -34,6 +36,7 @@ class PickQuant(ModalScreen[Quant | None]):
         title: The model.
         look: Asks the Hub; is called on a thread.
         here: What is on this machine: references by their quants.
+        expected: What to show until the Hub has answered, and where it does not.
     """
 
     DEFAULT_CSS = """
@@ -51,9 +54,22 @@ class PickQuant(ModalScreen[Quant | None]):
         Static { height: auto; }
         .quants--title { text-style: bold; }
         .quants--sum, .quants--note { color: $text-muted; margin: 1 0 0 0; }
-        OptionList { height: auto; max-height: 18; background: $surface; border: none; padding: 0; }
+        OptionList, OptionList:focus {
+            height: auto;
+            max-height: 18;
+            background: $surface;
+            background-tint: $background 0%;
+            border: none;
+            padding: 0;
+            & > .option-list--option-highlighted {
+                color: $foreground;
+                background: $primary 30%;
+                text-style: none;
+            }
+        }
         &.-low .quants--sum { display: none; }
-        &.-low OptionList { max-height: 7; }
+        &.-low OptionList, &.-low OptionList:focus { max-height: 6; }
+        &.-low .quants--note { margin: 0; height: 1; text-overflow: ellipsis; text-wrap: nowrap; }
     }
     """
     VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-high")]  # noqa: RUF012  (Textual declares it)
@@ -61,11 +77,18 @@ class PickQuant(ModalScreen[Quant | None]):
         Binding("escape", "leave", "Close", id="quants.leave", priority=True),
     ]
 
-    def __init__(self, title: str, look: Callable[[], Quants], here: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        title: str,
+        look: Callable[[], Quants],
+        here: Mapping[str, str],
+        expected: Quants | None = None,
+    ) -> None:
         super().__init__()
         self._title = title
         self._look = look
         self._here = here
+        self._expected = expected
         self._quants: tuple[Quant, ...] = ()
 
     def compose(self) -> ComposeResult:
@@ -77,26 +100,34 @@ class PickQuant(ModalScreen[Quant | None]):
             yield Static(_ASKING, classes="quants--note", markup=False)
 
     def on_mount(self) -> None:
-        """Asks the Hub."""
+        """Shows what is expected, and asks the Hub."""
         self.query_one(OptionList).focus()
-        self.run_worker(self._fill(), group="quants")
+        if self._expected is not None:
+            self._show(self._expected)
+        self.run_worker(self._ask(), group="quants")
 
-    async def _fill(self) -> None:
+    async def _ask(self) -> None:
         try:
             found = await on_thread(self._look, "r1chat-quants")
         except R1ChatError as error:
-            self._note(str(error))
+            guess = " What is shown is the catalogue's." if self._quants else ""
+            self._note(f"{error}.{guess}")
             return
-        self._quants = found.quants[:_MOST]
-        self._note(f"{found.note} These are the catalogue's figures." if found.note else "")
-        narrow = self.size.width < _NARROW
+        self._note("")
+        self._show(found)
+
+    def _show(self, found: Quants) -> None:
         options = self.query_one(OptionList)
-        options.add_options(
+        at = options.highlighted
+        chosen = found.best if at is None else self._quants[at].quant
+        self._quants = found.quants[:_MOST]
+        narrow = self.size.width < _NARROW
+        options.set_options(
             Option(_row(each, best=found.best, here=each.quant in self._here, narrow=narrow))
             for each in self._quants
         )
-        at = [each.quant for each in self._quants]
-        options.highlighted = at.index(found.best) if found.best in at else 0
+        names = [each.quant for each in self._quants]
+        options.highlighted = names.index(chosen) if chosen in names else 0
 
     def _note(self, text: str) -> None:
         note = self.query_one(".quants--note", Static)
@@ -119,11 +150,13 @@ class PickQuant(ModalScreen[Quant | None]):
 
 def _row(quant: Quant, *, best: str, here: bool, narrow: bool) -> Content:
     name = quant.quant or quant.ref.rpartition("/")[2]
-    name = set_cell_size(middle(line(name, 60), _QUANT), _QUANT)
+    width = _SHORT if narrow else _QUANT
+    name = set_cell_size(middle(line(name, 60), width), width)
     mark, style = MARKS[quant.fit.mark] if quant.fit else ("·", "$foreground 60%")
     rate = quant.fit.tokens_per_s if quant.fit else None
     pace = "" if rate is None or narrow else f"~{speed(rate)} tok/s"
-    about = "here" if here else "best here" if quant.quant == best else ""
+    about = "here" if here else "best" if quant.quant == best else ""
+    rest = about if narrow else f"{pace:<12} {about}".rstrip()
     return Content.assemble(
-        f"{name} {gigabytes(quant.size):>8}  ", (f"{mark:<9}", style), f" {pace:<11} {about}"
+        f"{name} {gigabytes(quant.size):>7}  ", (f"{mark:<9}", style), f" {rest}"
     )

@@ -39,7 +39,19 @@ class Question(ModalScreen[str | None]):
         }
         Static { height: auto; margin: 0 0 1 0; }
         .question--title { text-style: bold; }
-        OptionList { height: auto; max-height: 6; background: $surface; border: none; padding: 0; }
+        OptionList, OptionList:focus {
+            height: auto;
+            max-height: 6;
+            background: $surface;
+            background-tint: $background 0%;
+            border: none;
+            padding: 0;
+            & > .option-list--option-highlighted {
+                color: $foreground;
+                background: $primary 30%;
+                text-style: none;
+            }
+        }
         &.-low > Vertical { padding: 0 1; }
         &.-low Static { margin: 0; }
     }
