@@ -32,8 +32,16 @@ _STATES = {
 }
 
 
-def offer(missing: MissingModel, console: Console, interrupts: Interrupts) -> Path:
-    """Asks whether a model that is not here is to be fetched, and fetches it.
+def offer(
+    missing: MissingModel, console: Console, interrupts: Interrupts, *, context: int | None = None
+) -> Path:
+    """Says how a model that is not here fits, asks whether it is to be fetched, and fetches it.
+
+    Args:
+        missing: What is not here.
+        console: Standard error.
+        interrupts: The signals.
+        context: Tokens of context that it is to run with; by default what r1chat would take.
 
     Raises:
         MissingModel: If nobody is there to be asked, or the answer is no.
@@ -45,9 +53,12 @@ def offer(missing: MissingModel, console: Console, interrupts: Interrupts) -> Pa
     ref = parse(missing.ref)
     if ref is None or not (console.tty and is_terminal(sys.stdin)):
         raise missing
-    fetcher = Fetcher(console, interrupts)
-    variant, _ = fetcher.choose(ref)
-    if not confirmed(console, f"{_described(variant)} is not on this machine. Fetch it?"):
+    fetcher = Fetcher(console, interrupts, context=context)
+    variant, fits = fetcher.choose(ref)
+    if doubt := fetcher.doubt(variant, fits):
+        console.note(doubt)
+    question = f"{_described(variant)} is not on this machine. Fetch it?"
+    if not confirmed(console, question, usually=fits.mark != "no"):
         raise missing
     return fetcher.fetch(variant)
 
@@ -87,27 +98,29 @@ class Fetcher:
             console.note(self.remote.notice)
 
     def choose(self, ref: HubRef) -> tuple[Variant, Fit]:
-        """Finds what a reference means, of several quants the best that fits.
+        """Finds what a reference means, of several quants the one begun or the best that fits.
 
         Raises:
             NetworkError: If the Hub cannot be reached.
             ModelError: If it has no such model.
         """
         from r1chat.hub import variants
-        from r1chat.hub.fit import best
+
+        def choose(several: list[Variant]) -> Variant:
+            return begun(several) or self._best(several, ref)
 
         self._console.progress("r1chat: looking at the Hub")
         try:
-            found = variants.find(
-                self.remote,
-                ref,
-                lambda several: (
-                    best(several, self.shape(several[0], ref), self.machine) or several[0]
-                ),
-            )
+            found = variants.find(self.remote, ref, choose)
             return found, self.fit(found, ref)
         finally:
             self._console.end_progress()
+
+    def _best(self, several: list[Variant], ref: HubRef) -> Variant:
+        from r1chat.hub.fit import best
+
+        shape = self.shape(several[0], ref)
+        return best(several, shape, self.machine, self._context) or several[0]
 
     def fit(self, variant: Variant, ref: HubRef) -> Fit:
         """How a model fits into this machine.
@@ -128,12 +141,29 @@ class Fetcher:
         """
         from r1chat.hub import catalogue, fit
 
-        known = catalogue.get(ref.distill) if ref.distill else None
-        if known is not None:
-            return fit.shape_of(known)
         if self._shape is None:
-            self._shape = fit.shape_of(self.remote.header(variant.files[0]))
+            known = catalogue.get(ref.distill) if ref.distill else None
+            self._shape = fit.shape_of(known or self.remote.header(variant.files[0]))
         return self._shape
+
+    def doubt(self, variant: Variant, fits: Fit) -> str:
+        """What speaks against a model on this machine, in a line; empty if nothing does.
+
+        Args:
+            variant: What is to be fetched; `choose` has found it.
+            fits: How it fits.
+        """
+        from r1chat.hub import fit
+
+        if fits.mark == "fits":
+            return ""
+        if fits.mark == "tight":
+            return f"{variant.name} is a tight fit: {fits.arithmetic}"
+        text = f"{variant.name} does not fit into this machine: {fits.arithmetic}"
+        if self._context is None or self._shape is None:
+            return text
+        shorter = fit.fit(self._shape, variant.size, self.machine)
+        return text if shorter.mark == "no" else f"{text}; with --ctx {shorter.context} it would"
 
     def check(self, variant: Variant, fits: Fit, *, sure: bool) -> None:
         """Warns of a model that is tight, and asks before one that does not fit.
@@ -146,16 +176,14 @@ class Fetcher:
         Raises:
             ModelError: If it does not fit and nobody wants it all the same.
         """
-        if fits.mark == "tight":
-            self._console.note(f"{variant.name} is a tight fit: {fits.arithmetic}")
-        if fits.mark != "no" or sure:
-            return
-        text = f"{variant.name} does not fit into this machine: {fits.arithmetic}"
-        if not (self._console.tty and is_terminal(sys.stdin)):
-            message = f"{text}; --yes fetches it all the same, a smaller --ctx needs less"
+        doubt = self.doubt(variant, fits)
+        wanted = sure or fits.mark != "no"
+        if not wanted and not (self._console.tty and is_terminal(sys.stdin)):
+            message = f"{doubt}; --yes fetches it all the same"
             raise ModelError(message)
-        self._console.note(text)
-        if not confirmed(self._console, "Fetch it all the same?", usually=False):
+        if doubt:
+            self._console.note(doubt)
+        if not wanted and not confirmed(self._console, "Fetch it all the same?", usually=False):
             message = f"{variant.name} was not fetched"
             raise ModelError(message)
 
@@ -170,11 +198,14 @@ class Fetcher:
             ModelError: If what came is not what the Hub promised.
             Interrupted: If a signal stopped it.
         """
-        from r1chat.hub.download import Control, download
+        from r1chat.hub.download import Control, download, fetched
 
         control = Control()
         self._interrupts.control = control
-        self._console.aside(f"fetching {_described(variant)}")
+        here = fetched(variant)
+        if here < variant.size:
+            rest = f", {gigabytes(here)} of it here already" if here else ""
+            self._console.aside(f"fetching {_described(variant)}{rest}")
         try:
             path = download(variant, self.remote, control=control, on_progress=self._show(variant))
         except DownloadCancelled:
@@ -193,6 +224,19 @@ class Fetcher:
             self._console.progress(f"{line(variant.name, 40)}  {described(progress)}")
 
         return show
+
+
+def begun(several: list[Variant]) -> Variant | None:
+    """The model of which most is here already; None where nothing is.
+
+    What fits best depends on the memory that is free at the moment. Who goes on with a download
+    wants the one that he began with.
+    """
+    from r1chat.hub.download import fetched
+
+    shares = [(fetched(variant) / variant.size, variant) for variant in several if variant.size]
+    share, found = max(shares, key=lambda each: each[0], default=(0.0, None))
+    return found if share else None
 
 
 def _described(variant: Variant) -> str:

@@ -163,6 +163,9 @@ def _search(args: argparse.Namespace, console: Console, interrupts: Interrupts) 
 
 
 def _pull(args: argparse.Namespace, console: Console, interrupts: Interrupts) -> int:
+    from r1chat.hub.cache import cached
+    from r1chat.hub.download import fetched
+    from r1chat.hub.environment import is_offline
     from r1chat.hub.reference import parse
 
     ref = parse(args.ref)
@@ -171,11 +174,21 @@ def _pull(args: argparse.Namespace, console: Console, interrupts: Interrupts) ->
         raise UsageError(message)
     if args.revision is not None:
         ref = replace(ref, revision=_revision(args.revision))
+    path = cached(ref) if is_offline() else None
+    if path is not None:
+        console.aside("it is here already; whether there is a newer one, HF_HUB_OFFLINE forbids")
+        Out(sys.stdout).write(f"{path}\n")
+        return ExitCode.ANSWERED
     fetcher = Fetcher(console, interrupts, context=args.ctx)
     variant, fits = fetcher.choose(ref)
-    fetcher.check(variant, fits, sure=args.yes)
+    is_here = fetched(variant) == variant.size
+    if not is_here:
+        fetcher.check(variant, fits, sure=args.yes)
     path = fetcher.fetch(variant)
-    console.aside(f"verified; use it with: r1chat ask -m {ref}")
+    again = parse(str(ref))
+    name = str(ref) if again is not None and cached(again) == path else variant.ref
+    done = "it is here already" if is_here else "verified"
+    console.aside(f"{done}; use it with: r1chat ask -m {name}")
     Out(sys.stdout).write(f"{path}\n")
     return ExitCode.ANSWERED
 
@@ -221,32 +234,48 @@ def _show(args: argparse.Namespace, console: Console, interrupts: Interrupts) ->
 
 
 def _verify(args: argparse.Namespace, console: Console, interrupts: Interrupts) -> int:
-    from r1chat.hub import local, verify
-    from r1chat.hub.download.control import Control
+    from r1chat.hub import local
 
     models = [_found(ref) for ref in args.refs] or local.local_models()
     out = Out(sys.stdout)
     wrong = 0
     for model in models:
-        control = Control()
-        interrupts.control = control
-        try:
-            result = verify.verify(
-                model,
-                control=control,
-                on_progress=partial(_show_share, console, model.name),
-            )
-        except DownloadCancelled:
-            if interrupts.signum is None:
-                raise
-            raise Interrupted(interrupts.signum) from None
-        finally:
-            interrupts.control = None
-            console.end_progress()
-        wrong += result.ok is False
-        if result.ok is not None or args.refs:
-            out.write(f"{line(model.ref, 500)}: {line(result.verdict, 500)}\n")
+        ok, verdict = _verdict(model, console, interrupts)
+        if ok is False:
+            wrong += 1
+            verdict += _CURES.get(model.source, "").format(model.ref)
+        if ok is not None or args.refs:
+            out.write(f"{line(model.ref, 500)}: {line(verdict, 1000)}\n")
     return ExitCode.MODEL if wrong else ExitCode.ANSWERED
+
+
+_CURES = {
+    "hub": "; fetch it anew: r1chat models rm {0} && r1chat models pull {0}",
+    "ollama": "; let Ollama fetch it anew",
+}
+
+
+def _verdict(
+    model: LocalModel, console: Console, interrupts: Interrupts
+) -> tuple[bool | None, str]:
+    """Compares one model. If it cannot be read, that does not keep the others from it."""
+    from r1chat.hub.download.control import Control
+    from r1chat.hub.verify import verify
+
+    interrupts.control = control = Control()
+    try:
+        result = verify(model, partial(_show_share, console, model.name), control)
+    except ModelError as error:
+        return False, str(error)
+    except DownloadCancelled:
+        if interrupts.signum is None:
+            raise
+        raise Interrupted(interrupts.signum) from None
+    else:
+        return result.ok, result.verdict
+    finally:
+        interrupts.control = None
+        console.end_progress()
 
 
 def _show_share(console: Console, name: str, done: int, total: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import stat
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from r1chat.errors import DownloadCancelled, ModelError
 from r1chat.hub.download.control import Control
+from r1chat.hub.download.hashing import digest_for
 from r1chat.hub.local import LocalModel
 from r1chat.hub.places import shards
 from r1chat.sanitize import line
@@ -19,7 +19,6 @@ CHUNK = 1 << 20
 """Bytes between two looks at whether it should stop."""
 _BLOB = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _OLLAMA_BLOB = re.compile(r"sha256-([0-9a-f]{64})")
-_SHA1_DIGITS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +63,10 @@ def verify(
         DownloadCancelled: If it was stopped.
     """
     files = shards(model.path)
+    missing = [file for file in files if not file.exists()]
+    if missing and len(files) > 1:
+        msg = f"{line(missing[0].name)} is missing, one of the model's {len(files)} files"
+        raise ModelError(msg)
     expected = [published(file) for file in files]
     if not all(expected):
         return Verified(None, "", "", 0, files[expected.index("")])
@@ -71,7 +74,7 @@ def verify(
     try:
         sizes = [_size(file) for file in files]
         for file, wanted, size in zip(files, expected, sizes, strict=True):
-            digest = _digest(wanted, size)
+            digest = digest_for(wanted, size)
             with file.open("rb") as data:
                 while chunk := data.read(CHUNK):
                     if control is not None and control.cancelled:
@@ -96,13 +99,6 @@ def _size(file: Path) -> int:
         msg = f"{line(str(file))} is not a regular file"
         raise ModelError(msg)
     return info.st_size
-
-
-def _digest(expected: str, size: int) -> hashlib._Hash:
-    if len(expected) == _SHA1_DIGITS:
-        # Small files of the Hub lie in git, which counts their size in.
-        return hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
-    return hashlib.sha256()
 
 
 def published(file: Path) -> str:

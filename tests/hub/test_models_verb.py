@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import sys
 import time
@@ -51,6 +52,47 @@ def test_what_is_here_is_not_fetched_again(acme):
     pulled("acme/Tiny-GGUF")
     # The header is read beforehand, each time.
     assert acme.requests.sent("cdn") <= TINY.stat().st_size + 2 * (1 << 20)
+
+
+def test_what_is_here_is_not_said_to_be_verified(acme):
+    pulled("acme/Tiny-GGUF:F16")
+    code, _, err = run("models", "pull", "acme/Tiny-GGUF:F16")
+    assert (code, err) == (
+        0,
+        "it is here already; use it with: r1chat ask -m acme/Tiny-GGUF:F16\n",
+    )
+
+
+def test_offline_what_is_here_is_pulled_without_a_request(acme, monkeypatch):
+    path = pulled("acme/Tiny-GGUF:F16")
+    before = len(acme.requests)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert pulled("acme/Tiny-GGUF:F16") == path
+    code, out, err = run("ask", "-m", "acme/Tiny-GGUF:F16", "--temperature", "0", SUM)
+    assert (code, "110" in out) == (0, True), err
+    assert run("models", "pull", "acme/Other-GGUF")[0] == 5
+    assert len(acme.requests) == before
+
+
+def test_a_pull_goes_on_with_the_quant_that_was_begun(hub):
+    begun, best = large(30_000_000), large(40_000_000)
+    files = [File("Large-Q4_K_M.gguf", begun), File("Large-Q5_K_M.gguf", best)]
+    hub.add(Repo("acme/Large-GGUF", files))
+    pulled("acme/Large-GGUF:Q4_K_M")
+    assert pulled("acme/Large-GGUF").name == "Large-Q4_K_M.gguf"
+    assert run("models", "rm", "--yes", "acme/Large-GGUF")[0] == 0
+    assert pulled("acme/Large-GGUF").name == "Large-Q5_K_M.gguf"
+
+
+def test_a_revision_is_named_where_only_that_finds_what_was_pulled(hub):
+    repo = Repo("acme/Tiny-GGUF", [File("Tiny-F16.gguf", large(6_000_000))])
+    other = repo.push([File("Tiny-F16.gguf", TINY)], "v2")
+    hub.add(repo)
+    path = pulled("acme/Tiny-GGUF")
+    code, out, err = run("models", "pull", "acme/Tiny-GGUF", "--revision", "v2")
+    assert (code, other in out) == (0, True), err
+    assert err.endswith("r1chat ask -m acme/Tiny-GGUF@v2\n")
+    assert pulled("acme/Tiny-GGUF") == path
 
 
 def test_a_model_of_the_hub_that_is_not_here_is_exit_code_3_with_the_command_to_run(acme):
@@ -121,6 +163,19 @@ def test_verify_finds_a_flipped_bit(acme):
     blob.write_bytes(data)
     code, out, _ = run("models", "verify")
     assert (code, "damaged" in out) == (3, True)
+    again = "r1chat models rm acme/Tiny-GGUF:F16 && r1chat models pull acme/Tiny-GGUF:F16"
+    assert out.endswith(f"; fetch it anew: {again}\n")
+
+
+def test_verify_names_a_part_that_is_missing_and_goes_on_with_the_others(acme):
+    parts = [File(f"Big-Q4_K_M-0000{n}-of-00002.gguf", TINY) for n in (1, 2)]
+    acme.add(Repo("acme/Big-GGUF", parts))
+    pulled("acme/Big-GGUF").with_name(parts[1].path).unlink()
+    pulled("acme/Tiny-GGUF:F16")
+    code, out, _ = run("models", "verify")
+    assert code == 3
+    assert "Big-Q4_K_M-00002-of-00002.gguf is missing" in out
+    assert "acme/Tiny-GGUF:F16: as published" in out
 
 
 def test_rm_without_a_terminal_wants_to_be_sure(acme):
@@ -152,6 +207,26 @@ def test_a_model_too_large_for_this_machine_is_refused_without_yes(hub):
     assert (code, out) == (3, "")
     assert "does not fit into this machine" in err
     assert "--yes" in err
+
+
+def test_a_context_that_does_not_fit_is_refused_with_one_that_does(hub):
+    name = "DeepSeek-R1-Distill-Llama-70B"
+    hub.add(Repo(f"unsloth/{name}-GGUF", [File(f"{name}-Q4_K_M.gguf", TINY)]))
+    code, out, err = run("models", "pull", "r1:70b", "--ctx", "1000000")
+    assert (code, out) == (3, "")
+    assert re.search(r"for 1,000,000 tokens .*; with --ctx \d+ it would; --yes ", err)
+
+
+def test_before_it_offers_a_model_too_large_ask_says_so_and_takes_enter_for_no(hub):
+    hub.add(Repo("acme/Huge-GGUF", [File("Huge-Q4_K_M.gguf", large(10**13, sha256="a" * 64))]))
+    command = ["-m", "r1chat", "ask", "-m", "acme/Huge-GGUF", SUM]
+    child = pexpect.spawn(sys.executable, command, encoding="utf-8", timeout=60)
+    child.expect_exact("does not fit into this machine")
+    child.expect_exact("Fetch it? [y/N] ")
+    child.send("\r")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 3
 
 
 @pytest.mark.parametrize(
