@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import email.utils
 import re
 import socket
 import threading
-import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
@@ -15,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 from r1chat.hub.download.body import pieces, wire
 from r1chat.hub.download.faults import Broken, Worthless, as_broken
 from r1chat.hub.download.part import Part, Span
+from r1chat.hub.refusals import wait_asked_for
 from r1chat.hub.values import Location, RemoteFile
 
 if TYPE_CHECKING:
@@ -26,7 +25,6 @@ STALL_S = 30.0
 _DISK_S = 0.1
 _BUSY = frozenset({408, 425, 429})
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
-_RATE_LIMIT = re.compile(r"\bt=(\d{1,9})")
 
 
 class Locator(Protocol):
@@ -197,7 +195,7 @@ def check(status: int, headers: Mapping[str, str], span: Span, size: int) -> Non
         raise Worthless(reason)
     elif status in _BUSY or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         reason = f"the server answered {_words(status)}"
-        raise Broken(reason, _asked_s(headers))
+        raise Broken(reason, wait_asked_for(headers))
     else:
         reason = f"the server refused the file: {_words(status)}"
         raise Broken(reason)
@@ -213,21 +211,6 @@ def _range(headers: Mapping[str, str]) -> tuple[int, int | None]:
 
 def _number(text: str | None) -> int | None:
     return int(text) if text and re.fullmatch(r"[0-9]{1,18}", text) else None
-
-
-def _asked_s(headers: Mapping[str, str]) -> float | None:
-    """How long the server asks to be left alone."""
-    after = headers.get("Retry-After", "")
-    seconds = _number(after.strip())
-    if seconds is not None:
-        return seconds
-    if after:
-        try:
-            return max(0.0, email.utils.parsedate_to_datetime(after).timestamp() - time.time())
-        except (ValueError, OverflowError):
-            pass
-    limit = _RATE_LIMIT.search(headers.get("RateLimit", ""))
-    return int(limit[1]) if limit else None
 
 
 def _words(status: int) -> str:
