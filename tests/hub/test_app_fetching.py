@@ -130,6 +130,32 @@ async def test_the_recommended_distill_is_fetched_by_one_key_used_and_asked(smal
     assert list(hub_cache().glob("models--*/snapshots/*/*Q8_0.gguf"))
 
 
+async def test_a_configured_model_that_is_gone_is_fetched_and_answers_what_waited(small):
+    """With the engine and the compose of the app itself."""
+    app = R1ChatApp(given=Settings(model="r1:1.5b", pace=0), hub=HereHub())
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: app.is_running and app.offered == "r1:1.5b")
+        assert "r1:1.5b is not here" in app.chat.topbar.label
+        await write(pilot, "3+4", "enter")
+        await pilot.press("ctrl+f")
+        await until(pilot, lambda: app.engine is not None)
+        await until(pilot, lambda: app.chat.last is not None and app.chat.last.node)
+        assert app.settings.model in {REF, "r1:1.5b-q4_k_m"}
+    app.shut_down()
+
+
+async def test_a_gated_repository_says_what_to_do(hub, small):
+    small.gated = "manual"
+    hub.add(small)
+    app = an_app(load=fake(), hub=HereHub())
+    async with app.run_test() as pilot:
+        await models(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: fetching(app, "failed"))
+        assert "accept its licence" in fetching(app)[0].failure
+        assert "HF_TOKEN" in toasts(app)
+
+
 async def test_enter_fetches_a_distill_shows_how_far_it_is_and_uses_it(hub, small):
     hub.faults.add(SLOW, times=None)
     tried = []
