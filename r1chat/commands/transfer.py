@@ -6,15 +6,14 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from r1chat.commands import conversations
 from r1chat.commands.exits import ExitCode
-from r1chat.commands.history_options import FORMATS
 from r1chat.console import Console
 from r1chat.errors import R1ChatError, UsageError
+from r1chat.exchange import files
 from r1chat.output import Out
 from r1chat.sanitize import line
 from r1chat.store import Loaded, Store
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _PAGE = 200
-_PRIVATE = 0o600
 
 
 def export(args: argparse.Namespace, store: Store, out: Out, console: Console) -> int:
@@ -42,11 +40,11 @@ def export(args: argparse.Namespace, store: Store, out: Out, console: Console) -
         raise UsageError(message)
     names = [conversations.found(store, each).id for each in args.ids]
     found = _Counted(_every(store) if args.all else map(store.load, dict.fromkeys(names)))
-    pieces = _written(args.format or _form_of(path), found, thoughts=not args.no_thoughts)
+    pieces = files.written(args.format or files.form_of(path), found, thoughts=not args.no_thoughts)
     if path is None:
         _print(pieces, out)
         return ExitCode.ANSWERED
-    _save(pieces, path)
+    files.save(pieces, path)
     console.aside(f"{_conversations(found.count)} in {line(str(path), 500)}")
     return ExitCode.ANSWERED
 
@@ -74,24 +72,6 @@ def _every(store: Store) -> Iterator[Loaded | None]:
     return map(store.load, dict.fromkeys(names))
 
 
-def _form_of(path: Path | None) -> str:
-    ending = path.suffix.lower().lstrip(".") if path is not None else ""
-    ending = {"htm": "html", "markdown": "md"}.get(ending, ending)
-    return ending if ending in FORMATS else FORMATS[0]
-
-
-def _written(form: str, several: Iterable[Loaded], *, thoughts: bool) -> Iterator[str]:
-    from r1chat.exchange import chat, document, markdown, page
-
-    writers = {
-        "md": markdown.write,
-        "json": document.write,
-        "jsonl": chat.write,
-        "html": page.write,
-    }
-    return writers[form](several, thoughts=thoughts)
-
-
 def _print(pieces: Iterator[str], out: Out) -> None:
     reconfigure = getattr(sys.stdout, "reconfigure", None)
     if not out.tty and reconfigure is not None:
@@ -99,24 +79,6 @@ def _print(pieces: Iterator[str], out: Out) -> None:
         reconfigure(encoding="utf-8", newline="\n")
     for piece in pieces:
         out.write(piece)
-
-
-def _save(pieces: Iterator[str], path: Path) -> None:
-    """Writes a file for this user alone, whole or not at all."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE)
-        with open(descriptor, "w", encoding="utf-8", newline="\n") as file:  # noqa: PTH123  (a descriptor)
-            file.writelines(pieces)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
-    except OSError as error:
-        message = f"cannot write {line(str(path))}: {error.strerror}"
-        raise R1ChatError(message) from None
-    finally:
-        with suppress(OSError):
-            fresh.unlink(missing_ok=True)
 
 
 def take_in(args: argparse.Namespace, store: Store, out: Out, console: Console) -> int:

@@ -30,6 +30,16 @@ _OF_THE_CHAT = (
     ("Previous wait", "Where the model doubted before", "previous_moment"),
     ("Budget", "How long it may think", "slider"),
     ("New conversation", "Begin anew with the same model", "begin_anew"),
+    ("History", "Conversations: list, search, open", "panel"),
+    ("Rename", "Give the conversation another title", "rename_this"),
+    ("Suggest a title", "Have the model make one; it can be edited", "suggest_title"),
+    ("Pin", "Pin the conversation to the top, or not", "pin_this"),
+    ("Delete the conversation", "It can be taken back", "delete_this"),
+    ("Undo the deletion", "Take the last deleted conversation back", "restore"),
+    ("Duplicate from here", "Go on in a copy up to one of the turns", "duplicate_from"),
+    ("Load its model", "The model that the conversation was had with", "its_model"),
+    ("Export this conversation", "As Markdown, HTML, JSON or JSON lines", "export"),
+    ("Statistics", "Tokens, times and speeds of all conversations", "statistics"),
 )
 _OF_THE_MODELS = (
     ("Use", "Use the model under the cursor", "use"),

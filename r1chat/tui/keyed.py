@@ -80,6 +80,7 @@ class KeyedApp(App[None]):
         from r1chat.tui.screens.quants import PickQuant
         from r1chat.tui.screens.question import Question
         from r1chat.tui.screens.resuming import ResumingScreen
+        from r1chat.tui.screens.statistics import StatisticsScreen
         from r1chat.tui.widgets.answer import AnswerView
         from r1chat.tui.widgets.composer import Composer
         from r1chat.tui.widgets.conversation import ConversationView
@@ -93,5 +94,5 @@ class KeyedApp(App[None]):
         parts = (Composer, BudgetSlider, ConversationView)
         turn = (ThinkingHeader, ThoughtView, AnswerView)
         models = (ModelsListScreen, ModelsScreen, PickQuant, Question, AboutModel)
-        boxes = (Pick, OneLine, AttachFile, Help)
+        boxes = (Pick, OneLine, AttachFile, Help, StatisticsScreen)
         return keys.bindings_of((*app, *chat, *parts, *turn, *models, *boxes))

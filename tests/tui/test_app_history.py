@@ -7,15 +7,18 @@ import datetime as dt
 import sqlite3
 
 import pytest
+from textual.widgets import Input, Static
 
 from r1chat import paths
 from r1chat.conversation import Conversation, Origin, Turn
 from r1chat.events import Receipt, Reply
 from r1chat.settings import Settings
 from r1chat.store import Loaded, Store, Summary
+from r1chat.tui.titling import cleaned
 from r1chat.tui.widgets.history_panel import PAGE
 from tests.tui.chat import (
     ENDLESS,
+    REPLY,
     an_app,
     ask,
     begin,
@@ -26,8 +29,6 @@ from tests.tui.chat import (
     toasts,
     until,
 )
-
-pytestmark = pytest.mark.asyncio
 
 EVIL = "\x1b]52;c;RVZJTA==\x07\x9b31mEVIL\x1b[2J\u202e"
 
@@ -98,6 +99,7 @@ def lines(panel):
 # -- saving --
 
 
+@pytest.mark.asyncio
 async def test_what_is_asked_is_in_the_file_with_all_its_versions_and_the_chosen_one():
     app = an_app()
     async with app.run_test() as pilot:
@@ -114,6 +116,7 @@ async def test_what_is_asked_is_in_the_file_with_all_its_versions_and_the_chosen
     assert loaded.summary.title == "two and two?"
 
 
+@pytest.mark.asyncio
 async def test_a_reply_is_in_the_file_while_it_is_being_written():
     app = an_app(ENDLESS)
     async with app.run_test() as pilot:
@@ -132,6 +135,7 @@ async def test_a_reply_is_in_the_file_while_it_is_being_written():
         assert app.chat.running
 
 
+@pytest.mark.asyncio
 async def test_what_the_user_does_to_a_thought_is_saved_with_it():
     app = an_app((*ENDLESS[:600], "</think>", "The end."))
     async with app.run_test() as pilot:
@@ -147,6 +151,7 @@ async def test_what_the_user_does_to_a_thought_is_saved_with_it():
     assert "answer_now" in acts
 
 
+@pytest.mark.asyncio
 async def test_a_reply_that_is_gone_on_with_takes_the_place_of_the_stopped_one():
     app = an_app(ENDLESS, ("more.\n", "</think>", "Done."))
     async with app.run_test() as pilot:
@@ -161,6 +166,7 @@ async def test_a_reply_that_is_gone_on_with_takes_the_place_of_the_stopped_one()
     assert [node.turn.reply.answer for node in root.children] == ["Done."]
 
 
+@pytest.mark.asyncio
 async def test_with_saving_off_nothing_is_written_and_the_top_bar_says_so():
     app = an_app(settings=Settings(pace=0, save=False))
     async with app.run_test() as pilot:
@@ -170,6 +176,7 @@ async def test_with_saving_off_nothing_is_written_and_the_top_bar_says_so():
     assert not paths.history_file().exists()
 
 
+@pytest.mark.asyncio
 async def test_a_history_that_cannot_be_opened_is_told_once_and_the_chat_goes_on():
     Store.open().close()
     with contextlib.closing(sqlite3.connect(paths.history_file())) as newer:
@@ -185,6 +192,7 @@ async def test_a_history_that_cannot_be_opened_is_told_once_and_the_chat_goes_on
 # -- the panel --
 
 
+@pytest.mark.asyncio
 async def test_the_panel_lists_conversations_in_groups_the_newest_first(frozen):
     now = frozen
     day = 24 * 3600
@@ -203,6 +211,7 @@ async def test_the_panel_lists_conversations_in_groups_the_newest_first(frozen):
         assert heads == ["Pinned", "Today", "Yesterday", "This month", "Older"]
 
 
+@pytest.mark.asyncio
 async def test_a_long_list_is_read_in_pages():
     count = 2 * PAGE + 5
     saved(*(conversation(f"number {n}", updated=1000.0 + n) for n in range(count)))
@@ -220,6 +229,7 @@ async def test_a_long_list_is_read_in_pages():
         assert titles(listed) == [f"number {n}" for n in reversed(range(count))]
 
 
+@pytest.mark.asyncio
 async def test_a_search_shows_the_words_marked_and_enter_goes_to_the_turn():
     turns = [turn(f"question {n}", f"answer {n}") for n in range(40)]
     turns[7] = turn("What of the zebra?", "A zebra has stripes.")
@@ -254,6 +264,7 @@ async def test_a_search_shows_the_words_marked_and_enter_goes_to_the_turn():
         ]
 
 
+@pytest.mark.asyncio
 async def test_thoughts_are_searched_only_when_asked_for_and_the_thought_is_opened():
     saved(conversation("hidden", turn(thought="A walrus, perhaps.\n")))
     app = an_app(settings=Settings(pace=0, thoughts="hide"))
@@ -268,6 +279,7 @@ async def test_thoughts_are_searched_only_when_asked_for_and_the_thought_is_open
         await until(pilot, lambda: not app.chat.last.thinking.collapsed)
 
 
+@pytest.mark.asyncio
 async def test_a_conversation_is_renamed_pinned_and_deleted_and_the_deletion_undone():
     one, two = saved(conversation("one", updated=2000.0), conversation("two", updated=1000.0))
     app = an_app()
@@ -290,6 +302,7 @@ async def test_a_conversation_is_renamed_pinned_and_deleted_and_the_deletion_und
     assert read(one).summary.pinned is False
 
 
+@pytest.mark.asyncio
 async def test_the_conversation_on_the_screen_is_left_when_it_is_deleted_and_comes_back():
     app = an_app()
     async with app.run_test() as pilot:
@@ -304,6 +317,7 @@ async def test_the_conversation_on_the_screen_is_left_when_it_is_deleted_and_com
         await until(pilot, lambda: chat.shown_id == name and chat.last is not None)
 
 
+@pytest.mark.asyncio
 async def test_the_panel_lies_beside_the_conversation_or_on_it_where_there_is_no_room():
     saved(conversation("one"))
     app = an_app()
@@ -320,6 +334,7 @@ async def test_the_panel_lies_beside_the_conversation_or_on_it_where_there_is_no
         assert chat.composer.has_focus
 
 
+@pytest.mark.asyncio
 async def test_that_the_panel_is_open_is_remembered():
     app = an_app()
     async with app.run_test() as pilot:
@@ -337,6 +352,7 @@ async def test_that_the_panel_is_open_is_remembered():
         assert again.settings.panel == "hide"
 
 
+@pytest.mark.asyncio
 async def test_no_escape_sequence_of_the_file_is_shown():
     saved(conversation(EVIL, turn(EVIL, EVIL, EVIL, model=EVIL)))
     app = an_app()
@@ -350,6 +366,7 @@ async def test_no_escape_sequence_of_the_file_is_shown():
 # -- resuming --
 
 
+@pytest.mark.asyncio
 async def test_a_conversation_is_opened_with_its_turns_versions_budget_and_gone_on_with():
     past = conversation("numbers", turn("one?"), turn("two?"))
     first = past.conversation.root.children[0]
@@ -380,6 +397,7 @@ async def test_a_conversation_is_opened_with_its_turns_versions_budget_and_gone_
     assert len(list(again.conversation.nodes())) == 4
 
 
+@pytest.mark.asyncio
 async def test_a_conversation_opened_before_there_is_a_model_goes_on_once_it_is_there():
     saved(conversation("early", turn("one?")))
     app = an_app()
@@ -396,6 +414,7 @@ async def test_a_conversation_opened_before_there_is_a_model_goes_on_once_it_is_
         assert [m.text for m in engine.requests[-1].messages][:1] == ["one?"]
 
 
+@pytest.mark.asyncio
 async def test_another_model_than_that_of_the_conversation_is_said_and_one_key_loads_it():
     saved(
         Loaded(
@@ -415,6 +434,7 @@ async def test_another_model_than_that_of_the_conversation_is_said_and_one_key_l
         await until(pilot, lambda: app.model_ref == "r1:7b")
 
 
+@pytest.mark.asyncio
 async def test_a_reply_that_a_crash_cut_off_is_shown_as_interrupted_and_gone_on_with():
     app = an_app(ENDLESS)
     async with app.run_test() as pilot:
@@ -454,6 +474,7 @@ def _put_in_place(name):
     file.with_name(name).rename(file)
 
 
+@pytest.mark.asyncio
 async def test_a_conversation_that_another_app_changed_is_read_anew_when_it_is_opened():
     one, other = an_app(), an_app()
     async with one.run_test() as pilot:
@@ -470,6 +491,7 @@ async def test_a_conversation_that_another_app_changed_is_read_anew_when_it_is_o
         assert one.chat.last.question == "from the second?"
 
 
+@pytest.mark.asyncio
 async def test_a_conversation_is_copied_up_to_a_turn():
     (name,) = saved(conversation("numbers", turn("one?"), turn("two?"), turn("three?")))
     app = an_app()
@@ -483,3 +505,130 @@ async def test_a_conversation_is_copied_up_to_a_turn():
         await until(pilot, lambda: len(app.chat.conversation.turns) == 2)
         assert app.chat.shown_id != name
     assert len(list(read(name).conversation.path())) == 3
+
+
+# -- titles, files, figures --
+
+
+@pytest.mark.asyncio
+async def test_a_title_of_the_models_is_asked_for_without_a_thought_and_can_be_edited():
+    app = an_app(
+        ("secret thought.\n", "</think>", "It is 4."), ("</think>", '"Sum of Two Twos."\nor so')
+    )
+    async with app.run_test() as pilot:
+        chat = await ask(pilot, "two and two?")
+        chat.action_suggest_title()
+        await until(pilot, lambda: app.screen is not chat)
+        field = app.screen.query_one(Input)
+        assert field.value == "Sum of Two Twos"
+        asked = engine_of(app).requests[-1]
+        assert asked.budget.off
+        assert "two and two?" in asked.messages[0].text
+        assert "It is 4." in asked.messages[0].text
+        assert "secret" not in asked.messages[0].text
+        await pilot.press(*"!", "enter")
+        await until(pilot, lambda: app.titled == "Sum of Two Twos!")
+        assert len(chat.session.turns) == 1
+        # The conversation is read into the model's cache again.
+        assert engine_of(app).prepared[-1][0].text == "two and two?"
+    assert read().summary.title == "Sum of Two Twos!"
+    assert read().summary.title_source == "user"
+
+
+@pytest.mark.asyncio
+async def test_making_a_title_can_be_stopped():
+    app = an_app(REPLY, ENDLESS)
+    async with app.run_test() as pilot:
+        chat = await ask(pilot)
+        chat.action_suggest_title()
+        await until(pilot, lambda: chat.running)
+        await pilot.press("escape")
+        await until(pilot, lambda: not chat.running)
+        assert app.screen is chat
+        assert not chat.composer.blocked
+
+
+@pytest.mark.parametrize(
+    ("said", "title"),
+    [
+        ("Title: **Prime numbers**", "Prime numbers"),
+        ("\n\n# One two three four five six seven", "One two three four five six"),
+        ("“\x1b[31mRed”.", "Red"),
+        ("...\n", ""),
+        ("", ""),
+    ],
+)
+def test_a_title_is_cut_out_of_what_a_model_says(said, title):
+    assert cleaned(said) == title
+
+
+@pytest.mark.asyncio
+async def test_a_conversation_is_exported_and_nothing_is_overwritten(tmp_path):
+    app = an_app()
+    async with app.run_test() as pilot:
+        chat = await ask(pilot, "two and two?")
+        for name, mark in (
+            ("it.md", "It is **4**."),
+            ("it.html", "<html"),
+            ("it.json", '"schema"'),
+        ):
+            await chat.action_export()
+            await until(pilot, lambda: app.screen.query(Input))
+            app.screen.query_one(Input).value = str(tmp_path / name)
+            await pilot.press("enter")
+            await until(pilot, (tmp_path / name).exists)
+            assert mark in (tmp_path / name).read_text()
+        before = (tmp_path / "it.md").read_bytes()
+        await chat.action_export()
+        await until(pilot, lambda: app.screen.query(Input))
+        app.screen.query_one(Input).value = str(tmp_path / "it.md")
+        await pilot.press("enter")
+        await until(pilot, lambda: "is there already" in toasts(app))
+        assert (tmp_path / "it.md").read_bytes() == before
+
+
+@pytest.mark.asyncio
+async def test_the_statistics_count_what_is_kept():
+    saved(conversation("one"), conversation("two", turn(), turn()))
+    app = an_app()
+    async with app.run_test() as pilot:
+        chat = await ready(pilot)
+        chat.action_statistics()
+        await until(pilot, lambda: app.screen.query(Static))
+        shown = app.screen.query_one(Static)
+        await until(pilot, lambda: "replies       3" in str(shown.render()))
+        await pilot.press("escape")
+        assert app.screen is chat
+
+
+@pytest.mark.asyncio
+async def test_all_of_it_is_in_the_palette():
+    app = an_app()
+    async with app.run_test() as pilot:
+        chat = await ready(pilot)
+        offered = {command.title for command in app.get_system_commands(chat)}
+        assert {"History", "Statistics"} <= offered
+        assert "Rename" not in offered
+        await ask(pilot)
+        offered = {command.title for command in app.get_system_commands(chat)}
+        assert {"Rename", "Suggest a title", "Pin", "Export this conversation"} <= offered
+        assert {"Delete the conversation", "Duplicate from here"} <= offered
+
+
+def test_the_first_frame_needs_no_history(run_python):
+    program = (
+        "import asyncio, sys\n"
+        "from r1chat.settings import Settings\n"
+        "from r1chat.tui.app import R1ChatApp\n"
+        "class App(R1ChatApp):\n"
+        "    def _begin(self):\n"
+        "        print(sorted(n for n in sys.modules if 'sqlite3' in n or 'r1chat.store' in n))\n"
+        "        self.exit()\n"
+        "async def main():\n"
+        "    app = App(given=Settings(keys={'history.pin': 'f12'}, panel='show'))\n"
+        "    async with app.run_test() as pilot:\n"
+        "        await pilot.pause()\n"
+        "asyncio.run(main())\n"
+    )
+    ran = run_python("-c", program)
+    assert ran.stdout == "[]\n", ran.stderr

@@ -67,6 +67,17 @@ _SECTIONS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         ),
     ),
     (
+        "Conversations",
+        (
+            ("chat.history", "the list; typing searches, Enter opens"),
+            ("history.thoughts", "search the thoughts too"),
+            ("history.rename history.pin", "rename; pin to the top"),
+            ("history.delete history.restore", "delete; take it back"),
+            ("history.duplicate", "go on in a copy; of a hit, up to there"),
+            ("chat.its_model", "load the model it was had with"),
+        ),
+    ),
+    (
         "Among the models",
         (
             ("models.choose", "use a model, or fetch it; typing filters"),
