@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 
 from r1chat.console import Console
 from r1chat.conversation import Act
-from r1chat.events import Event
+from r1chat.events import AnswerText, Event, InjectedText, Reply, ThoughtText
 from r1chat.recording import Asked, Recorder, Recording
 
 if TYPE_CHECKING:
     from r1chat.store import Loaded, Store
 
+PATIENCE_S = 0.2
+"""How long opening waits for the first token. The question is kept even if none ever comes."""
+_WRITTEN = (ThoughtText, InjectedText, AnswerText, Reply)
 OPENING_S = 10.0
 """How long the end waits for a history that is slow to open."""
 
@@ -102,9 +105,12 @@ class LateRecorder:
     def begin(self, asked: Asked) -> Recording:
         """Begins to save a reply, as soon as there is a history."""
         recording = _LateRecording()
-        self._thread = threading.Thread(
-            target=lambda: recording.go_on(self._opened().begin(asked)), daemon=True
-        )
+
+        def open_it() -> None:
+            recording.written.wait(PATIENCE_S)
+            recording.go_on(self._opened().begin(asked))
+
+        self._thread = threading.Thread(target=open_it, name="r1chat-opening", daemon=True)
         self._thread.start()
         return recording
 
@@ -118,6 +124,8 @@ class _LateRecording:
     """Holds back what is to be saved until there is a recording that takes it."""
 
     def __init__(self) -> None:
+        self.written = threading.Event()
+        """Is set when there is something of the reply, or nothing more to come."""
         self._waiting: list[Callable[[Recording], None]] = []
         self._recording: Recording | None = None
         self._lock = threading.Lock()
@@ -131,6 +139,8 @@ class _LateRecording:
 
     def take(self, event: Event) -> None:
         """Saves what an event brings."""
+        if not self.written.is_set() and isinstance(event, _WRITTEN):
+            self.written.set()
         self._pass_on(lambda recording: recording.take(event))
 
     def act(self, act: Act) -> None:
@@ -139,6 +149,7 @@ class _LateRecording:
 
     def discard(self) -> None:
         """Forgets the question."""
+        self.written.set()
         self._pass_on(lambda recording: recording.discard())
 
     def _pass_on(self, call: Callable[[Recording], None]) -> None:
