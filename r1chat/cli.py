@@ -17,9 +17,6 @@ from r1chat.console import Console, is_terminal
 from r1chat.errors import R1ChatError
 from r1chat.interrupts import Interrupted
 
-_TO_COME = {
-    "eval": "measure a model against a file of questions",
-}
 _EPILOG = """\
 exit codes:
   0 answered · 1 failure · 2 usage · 3 model not found or not loadable
@@ -117,12 +114,9 @@ def _run(verb: str, args: argparse.Namespace, console: Console) -> int:
         from r1chat import doctor
 
         return doctor.main(args)
-    if verb not in _TO_COME:
-        # Each has a module of its name.
-        code: int = import_module(f"r1chat.commands.{verb}").run(args, console)
-        return code
-    console.error(f"`r1chat {verb}` comes with a later release; `r1chat ask` works")
-    return ExitCode.USAGE
+    # Each has a module of its name.
+    code: int = import_module(f"r1chat.commands.{verb}").run(args, console)
+    return code
 
 
 def _open_app(model: str | None, console: Console) -> int:
@@ -148,7 +142,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("-V", "--version", action="version", version=f"r1chat {__version__}")
     top.add_argument("--verbose", action="store_true", help="show the log on stderr too")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", title="verbs", parser_class=_Parser)
-    from r1chat.commands import history_options, models_options, options
+    from r1chat.commands import eval_options, history_options, models_options, options
 
     options.add_app(top)
     options.add_ask(_verb(verbs, "ask", "answer one question", epilog=_EPILOG))
@@ -161,9 +155,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_doctor(_verb(verbs, "doctor", "say what works on this machine and what does not"))
     options.add_settings(_verb(verbs, "settings", "show or change what is set for good"))
     options.add_serve(_verb(verbs, "serve", "the app in a browser"))
-    for name, purpose in _TO_COME.items():
-        later = _verb(verbs, name, f"{purpose} (not built yet)")
-        later.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    eval_options.add_eval(_verb(verbs, "eval", "measure a model with questions and their answers"))
     return top
 
 

@@ -63,9 +63,9 @@ def _lesson(kind: str, rng: Random) -> Lesson:
     return beyond.lesson(rng, test=True) if kind == "beyond" else beyond.chat(rng)
 
 
-def cases(kind: str, count: int) -> list[Case]:
+def cases(kind: str, count: int, seed: str = "test") -> list[Case]:
     """Make the first `count` test questions of a kind, no question twice."""
-    rng = Random(f"test/{kind}")
+    rng = Random(f"{seed}/{kind}")
     out: dict[str, Case] = {}
     for _ in range(count * 20):
         made = _lesson(kind, rng)

@@ -271,14 +271,6 @@ def test_verbose_adds_the_log_to_stderr(run, model):
     assert "freed" not in ask(run, "?")[2]
 
 
-@pytest.mark.parametrize("verb", ["eval"])
-def test_verbs_to_come_say_so(run, verb):
-    code, out, err = run(verb, "anything", "--at-all")
-    assert (code, out) == (2, "")
-    assert "later" in err
-    assert err.count("\n") == 1
-
-
 def test_without_a_verb_the_way_to_ask_is_pointed_out(run):
     code, out, err = run()
     assert (code, out) == (2, "")

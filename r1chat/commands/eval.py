@@ -1,0 +1,272 @@
+"""`r1chat eval`: measures a model with questions whose answers are known."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import sys
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from r1chat import compose, logs, paths
+from r1chat import settings as user
+from r1chat.checking import Checker
+from r1chat.checking.mathematics import INSTALL
+from r1chat.commands.columns import columns
+from r1chat.commands.eval_options import R1_WORDS
+from r1chat.commands.exits import ExitCode
+from r1chat.console import Console
+from r1chat.engine.base import Engine, Sampling
+from r1chat.errors import EngineError, MissingModel, R1ChatError, UsageError
+from r1chat.evaluation import curves, drawing, picture, reading, report, running
+from r1chat.evaluation.plan import Conditions, Plan, Setting, usual_budgets
+from r1chat.evaluation.reading import QuestionSet
+from r1chat.evaluation.results import Results
+from r1chat.evaluation.summary import Summary, summarise
+from r1chat.interrupts import Interrupts
+from r1chat.output import Out, to_json
+from r1chat.reasoning.equality import normal, value
+from r1chat.sanitize import line
+from r1chat.settings import Settings
+
+_WIDEST = 100
+_BAR = 20
+_MINUTE = 60.0
+_HOUR = 3600.0
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Measures, and shows what came of it.
+
+    Args:
+        args: What `eval_options.add_eval` defines.
+        console: Standard error.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        R1ChatError: If it fails.
+        Interrupted: If a signal came before the first question.
+    """
+    with Interrupts() as interrupts:
+        logs.start(console.log if args.verbose else None)
+        settings, fault = user.load()
+        if fault is not None:
+            console.note(fault)
+        return _Evaluation(args, settings, console, interrupts).run()
+
+
+class _Evaluation:
+    """One run of the verb."""
+
+    def __init__(
+        self,
+        args: argparse.Namespace,
+        settings: Settings,
+        console: Console,
+        interrupts: Interrupts,
+    ) -> None:
+        self._args = args
+        self._settings = settings
+        self._console = console
+        self._interrupts = interrupts
+        self._out = Out(sys.stdout)
+        self._checker = Checker()
+
+    def run(self) -> int:
+        args = self._args
+        sampling = self._sampling()
+        if args.samples > 1 and sampling.temperature == 0:
+            message = "at temperature 0 all samples are the same; leave out -n or the temperature"
+            raise UsageError(message)
+        if args.png is not None:
+            picture.check()
+        asked = reading.read(args.file, skip_bad=args.skip_bad, limit=args.limit)
+        self._say_what_was_left_out(asked)
+        with closing(self._load()) as engine, closing(self._checker):
+            plan = self._plan(asked, engine)
+            conditions = self._conditions(engine, sampling)
+            with Results(self._results_file(asked), conditions, engine.info) as results:
+                if not self._ask(engine, plan, conditions, results):
+                    return self._stopped(plan, results)
+                summary = self._summarise(plan, results)
+                self._show(summary, plan, asked, conditions, engine, results)
+        return ExitCode.ANSWERED
+
+    def _say_what_was_left_out(self, asked: QuestionSet) -> None:
+        if asked.skipped:
+            self._console.note(f"{asked.skipped} lines cannot be used and are left out")
+        if asked.repeated:
+            self._console.note(f"{asked.repeated} lines repeat an earlier one and are left out")
+        plain = self._checker.name == "plain"
+        if plain and any(value(normal(each.answer)) is None for each in asked.questions):
+            self._console.note(f"answers are compared sign by sign; as mathematics with: {INSTALL}")
+
+    def _load(self) -> Engine:
+        ref = self._args.model or self._settings.model or compose.TINY
+        load = partial(
+            compose.load,
+            ref,
+            ctx=self._either("ctx"),
+            threads=self._either("threads"),
+            gpu_layers=self._either("gpu_layers"),
+            on_progress=lambda done: self._console.progress(f"loading the model: {done:.0%}"),
+        )
+        try:
+            return load()
+        except MissingModel as missing:
+            from r1chat.commands.fetch import offer
+
+            offer(missing, self._console, self._interrupts)
+            return load()
+        finally:
+            self._console.end_progress()
+
+    def _either(self, name: str) -> Any:  # noqa: ANN401  (of whatever type the option is)
+        """An option; where it is not given, the setting."""
+        given = getattr(self._args, name)
+        return getattr(self._settings, name) if given is None else given
+
+    def _sampling(self) -> Sampling:
+        chosen = {name: self._either(name) for name in ("temperature", "top_k", "top_p", "min_p")}
+        return Sampling(**{name: each for name, each in chosen.items() if each is not None})
+
+    def _plan(self, asked: QuestionSet, engine: Engine) -> Plan:
+        budgets = self._args.budgets or usual_budgets(engine.info)
+        settings = [Setting(budget) for budget in budgets]
+        settings += [Setting("max", minimum) for minimum in self._args.min_think if minimum]
+        return Plan(asked.questions, tuple(settings), tuple(self._args.seed), self._args.samples)
+
+    def _conditions(self, engine: Engine, sampling: Sampling) -> Conditions:
+        args = self._args
+        path = Path(engine.info.path)
+        words = args.words
+        if words is None:
+            words = "" if path == compose.resolve(compose.TINY) else R1_WORDS
+        try:
+            model = curves.fingerprint(path)
+        except OSError as error:
+            message = f"cannot read {line(str(path))}: {error.strerror}"
+            raise R1ChatError(message) from None
+        return Conditions(
+            model=model,
+            sampling=sampling,
+            words=words,
+            max_answer=self._either("max_answer"),
+            timeout=args.timeout,
+            ctx=self._either("ctx"),
+        )
+
+    def _results_file(self, asked: QuestionSet) -> Path:
+        if self._args.out is not None:
+            return Path(self._args.out).expanduser()
+        if asked.path in reading.SHIPPED.values():
+            return paths.folder("data") / "evaluations" / f"{asked.name}.results.jsonl"
+        return asked.path.with_name(f"{asked.path.stem}.results.jsonl")
+
+    def _ask(self, engine: Engine, plan: Plan, conditions: Conditions, results: Results) -> bool:
+        stop = running.Stop(self._checker)
+        runner = running.Runner(engine, conditions, results, self._checker, stop, self._progress)
+        self._interrupts.control = stop
+        try:
+            finished = runner.run(plan)
+        except EngineError as error:
+            message = f"{error}; what was drawn is kept, and the same command goes on"
+            raise EngineError(message) from None
+        finally:
+            self._interrupts.control = None
+            self._console.end_progress()
+        for notice in runner.notices:
+            self._console.note(notice)
+        return finished
+
+    def _progress(self, state: running.State) -> None:
+        full = _BAR * state.done // state.total
+        bar = "#" * full + "." * (_BAR - full)
+        left = "" if state.seconds_left is None else f" · {_about(state.seconds_left)} left"
+        self._console.progress(f"[{bar}] {state.done:,} of {state.total:,} samples{left}")
+
+    def _stopped(self, plan: Plan, results: Results) -> int:
+        wanted = (
+            key
+            for question in plan.questions
+            for setting in plan.settings
+            for seed in plan.seeds
+            for key in plan.keys(question, setting, seed)
+        )
+        kept = sum(key in results.samples for key in wanted)
+        self._console.note(
+            f"stopped: {kept:,} of {plan.total:,} samples are kept in {line(str(results.path))}; "
+            "the same command goes on from there"
+        )
+        return self._interrupts.code or ExitCode.INTERRUPTED
+
+    def _summarise(self, plan: Plan, results: Results) -> Summary:
+        again = running.judged(results, plan, self._checker)
+        return summarise(
+            plan,
+            results.samples,
+            right=lambda sample: again.get((sample.question, sample.final or ""), sample.right),
+            same=self._checker.same,
+        )
+
+    def _show(
+        self,
+        summary: Summary,
+        plan: Plan,
+        asked: QuestionSet,
+        conditions: Conditions,
+        engine: Engine,
+        results: Results,
+    ) -> None:
+        info, out = engine.info, self._out
+        try:
+            curves.remember(info, conditions.model, asked, summary)
+        except OSError as error:
+            self._console.note(f"the slider will not know of it: {error.strerror}")
+        if self._args.format == "json":
+            values = report.document(summary, plan, asked, info, conditions, results)
+            out.write(to_json(values, unicode=out.unicode) + "\n")
+        else:
+            out.write(self._text(summary, plan, _title(asked, plan, engine, conditions)))
+        if self._args.png is not None:
+            path = Path(self._args.png).expanduser()
+            picture.save(summary, plan, _title(asked, plan, engine, conditions), path)
+            self._console.aside(f"drawn into {line(str(path), 500)}")
+        self._console.aside(f"all samples: {line(str(results.path), 500)}")
+
+    def _text(self, summary: Summary, plan: Plan, title: str) -> str:
+        head, rows, figures = drawing.table(summary, plan)
+        width = min(shutil.get_terminal_size().columns, _WIDEST)
+        picture_lines = drawing.chart(summary, width, unicode=self._out.unicode)
+        parts = [line(title, 500), columns(head, rows, right=figures).rstrip("\n"), ""]
+        parts += picture_lines
+        if summary.flattens_at is not None:
+            name = f"{summary.flattens_at} tokens" if summary.flattens_at else '"off"'
+            parts += ["", f"More thinking than {name} made it no better on these questions."]
+        text = "\n".join(parts) + "\n"
+        return text if self._out.unicode else re.sub("[–·]", "-", text)
+
+
+def _title(asked: QuestionSet, plan: Plan, engine: Engine, conditions: Conditions) -> str:
+    info, sampling = engine.info, conditions.sampling
+    several = f"{plan.samples} samples each" if plan.samples > 1 else "1 sample each"
+    seeds = ", ".join(map(str, plan.seeds))
+    return (
+        f"{info.ref} ({info.quant}) · {len(plan.questions)} questions of {asked.name} · {several}, "
+        f"temperature {sampling.temperature:g}, seed {seeds}"
+    )
+
+
+def _about(seconds: float) -> str:
+    """Seconds that lie ahead, which nobody knows to the second."""
+    if seconds < _MINUTE:
+        return f"{max(1, round(seconds))} s"
+    if seconds < _HOUR:
+        return f"{round(seconds / _MINUTE)} min"
+    hours, rest = divmod(round(seconds / _MINUTE), 60)
+    return f"{hours} h {rest:02d} min"

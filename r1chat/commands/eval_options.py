@@ -1,0 +1,143 @@
+"""The options of `r1chat eval`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+from r1chat.commands.options import budget, real, whole
+from r1chat.limits import LIMITS
+
+R1_WORDS = r"Please reason step by step, and put your final answer within \boxed{}."
+"""What DeepSeek advises to say where mathematics is asked."""
+_MOST_SAMPLES = 1024
+_MOST_QUESTIONS = 100_000
+_MOST_SEED = 2**31 - 1
+_MOST_SECONDS = 24 * 3600.0
+
+
+def add_eval(parser: argparse.ArgumentParser) -> None:
+    """Adds what `r1chat eval` takes."""
+    parser.add_argument(
+        "file",
+        metavar="FILE",
+        nargs="?",
+        default="tiny",
+        help='JSON lines, each with a "problem" or "question" and an "answer" or a "solution" with '
+        'a \\boxed{}; default: "tiny", 300 questions for the built-in model that come along',
+    )
+    _add_model(parser)
+    _add_plan(parser)
+    _add_sampling(parser)
+    _add_output(parser)
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("model").add_argument
+    add(
+        "-m",
+        "--model",
+        metavar="REF",
+        help="as for `r1chat ask`; default: the configured one, else the built-in model",
+    )
+    add("--ctx", metavar="N", type=_limited("ctx"), help="tokens of context")
+    add("--threads", metavar="N", type=_limited("threads"), help="threads")
+    add(
+        "--gpu-layers",
+        metavar="N",
+        type=_limited("gpu_layers"),
+        help="layers to put on the GPU; -1 is all of them",
+    )
+
+
+def _add_plan(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("what is asked").add_argument
+    add(
+        "-b",
+        "--budgets",
+        metavar="B,…",
+        type=_several(budget),
+        help='thinking budgets, a row of the table each: "off", tokens, seconds ("30s"), "max"; '
+        "default: four to six, by the size of the model",
+    )
+    add(
+        "--min-think",
+        metavar="N,…",
+        type=_several(_limited("min_think")),
+        default=[],
+        help='more rows: the budget "max" with at least N tokens of thought',
+    )
+    add(
+        "-n",
+        "--samples",
+        metavar="K",
+        type=whole(1, _MOST_SAMPLES),
+        default=1,
+        help="replies to each question, drawn side by side; from 2 on the majority is counted too",
+    )
+    add(
+        "--seed",
+        metavar="N,…",
+        type=_several(whole(0, _MOST_SEED)),
+        default=[0],
+        help="K samples are drawn for each; default: 0",
+    )
+    add(
+        "--limit",
+        metavar="N",
+        type=whole(1, _MOST_QUESTIONS),
+        help="ask the first N questions only",
+    )
+    add("--skip-bad", action="store_true", help="leave out lines that cannot be used")
+    add(
+        "--words",
+        metavar="TEXT",
+        help=f'put behind each question; default: "{R1_WORDS}", and nothing for the built-in model',
+    )
+
+
+def _add_sampling(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("sampling").add_argument
+    add("--temperature", metavar="T", type=_limited_real("temperature"), help="default: 0.6")
+    add("--top-p", metavar="P", type=_limited_real("top_p"), help="default: 0.95; 1 is off")
+    add("--top-k", metavar="K", type=_limited("top_k"), help="default: 40; 0 is off")
+    add("--min-p", metavar="P", type=_limited_real("min_p"), help="default: 0, which is off")
+    add("--max-answer", metavar="N", type=_limited("max_answer"), help="most tokens of answer")
+    add(
+        "--timeout",
+        metavar="S",
+        type=real(0, _MOST_SECONDS, above=True),
+        help="seconds for a whole reply, or for K side by side; default: none",
+    )
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("output").add_argument
+    add(
+        "-o",
+        "--out",
+        metavar="PATH",
+        help="where every sample is kept, so that the same command goes on where it was stopped; "
+        "default: FILE with .results.jsonl in the place of .jsonl",
+    )
+    add("--format", choices=("text", "json"), default="text", help="default: text")
+    add("--png", metavar="PATH", help="draw accuracy against budget into this file, too")
+
+
+def _several(read: Callable[[str], object]) -> Callable[[str], list[object]]:
+    """Reads values with commas between them; each counts once."""
+
+    def values(text: str) -> list[object]:
+        return list(dict.fromkeys(read(part.strip()) for part in text.split(",")))
+
+    return values
+
+
+def _limited(name: str) -> Callable[[str], int]:
+    limits = LIMITS[name]
+    return whole(int(limits.least), int(limits.most))
+
+
+def _limited_real(name: str) -> Callable[[str], float]:
+    limits = LIMITS[name]
+    return real(limits.least, limits.most, above=limits.above)

@@ -1,0 +1,125 @@
+"""What was measured, remembered for each model: how its accuracy grows with the budget."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from r1chat import paths
+from r1chat.engine.base import ModelInfo
+from r1chat.evaluation.reading import QuestionSet, digest
+from r1chat.evaluation.summary import Summary
+from r1chat.reasoning.budget import LIMIT_TOKENS
+
+SCHEMA = 1
+_ENDS = 1 << 20
+_LARGEST_FILE = 8 << 20
+
+
+def fingerprint(path: Path) -> str:
+    """Tells model files apart, wherever they lie: from the size, the beginning and the end.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        parts = [file.read(_ENDS)]
+        file.seek(max(0, size - _ENDS))
+        parts.append(file.read(_ENDS))
+    named = hashlib.sha256(str(size).encode())
+    for part in parts:
+        named.update(part)
+    return named.hexdigest()[:24]
+
+
+def remember(info: ModelInfo, model: str, asked: QuestionSet, summary: Summary) -> None:
+    """Writes a curve down, in the place of an older one of the same model and questions.
+
+    One that was measured under more budgets stays, however old it is.
+
+    Args:
+        info: The model.
+        model: Its fingerprint.
+        asked: The questions.
+        summary: What came of them.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    values = _read()
+    models = values["models"]
+    curves = models[model].get("curves") if isinstance(models.get(model), dict) else None
+    if not isinstance(curves, dict):
+        curves = {}
+    key = digest(asked.name, asked.key)
+    if _size(curves.get(key)) > sum(row.pass1 is not None for row in summary.rows):
+        return
+    models[model] = {"name": info.name or Path(info.path).name, "curves": curves}
+    curves[key] = {
+        "questions": asked.name,
+        "measured": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "flattens_at": summary.flattens_at,
+        "points": [
+            {
+                "budget": row.setting.budget,
+                "minimum": row.setting.minimum,
+                "questions": row.questions,
+                "pass1": asdict(row.pass1),
+                "thought_tokens": round(row.thought_tokens, 1),
+            }
+            for row in summary.rows
+            if row.pass1 is not None
+        ],
+    }
+    text = json.dumps(values, ensure_ascii=False, indent=1, allow_nan=False)
+    paths.write_private(_file(), text + "\n")
+
+
+def _size(curve: object) -> int:
+    points = curve.get("points") if isinstance(curve, dict) else None
+    return len(points) if isinstance(points, list) else 0
+
+
+def flattening(model: ModelInfo | Path) -> list[int]:
+    """The budgets at which a model's accuracy was found to grow no further.
+
+    Args:
+        model: The model, or its file.
+
+    Returns:
+        Tokens, in order, one for each set of questions that showed it; 0 is off. Empty where
+        nothing was measured, or nothing can be read.
+    """
+    file = Path(model.path) if isinstance(model, ModelInfo) else model
+    if not _file().exists():
+        return []
+    try:
+        values = _read()["models"][fingerprint(file)]["curves"].values()
+        found = {curve["flattens_at"] for curve in values}
+    except (OSError, KeyError, TypeError, AttributeError):
+        return []
+    return sorted(each for each in found if type(each) is int and 0 <= each <= LIMIT_TOKENS)
+
+
+def _file() -> Path:
+    return paths.folder("data") / "evaluations.json"
+
+
+def _read() -> dict[str, Any]:
+    """What the file holds; an empty one where it is missing or is not ours to understand."""
+    with contextlib.suppress(OSError, ValueError, RecursionError):
+        if _file().stat().st_size <= _LARGEST_FILE:
+            values = json.loads(_file().read_text("utf-8"))
+            good = isinstance(values, dict) and isinstance(values.get("models"), dict)
+            if good and values.get("schema") == SCHEMA:
+                found: dict[str, Any] = values
+                return found
+    return {"schema": SCHEMA, "models": {}}

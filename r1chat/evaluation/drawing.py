@@ -1,0 +1,100 @@
+"""An evaluation as a table and as a picture made of characters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from r1chat.evaluation.intervals import Estimate
+from r1chat.evaluation.plan import Plan
+from r1chat.evaluation.summary import Row, Summary
+from r1chat.statistics.drawing import REASONS
+
+_NARROWEST_BAR = 10
+_FIGURES = 16
+"""Columns for what is said behind a bar."""
+
+
+def percent(estimate: Estimate | None) -> tuple[str, str]:
+    """A share and its interval, e.g. "64.7 %" and "59.1–69.9"."""
+    if estimate is None:
+        return "", ""
+    return f"{100 * estimate.value:.1f} %", f"{100 * estimate.low:.1f}–{100 * estimate.high:.1f}"
+
+
+def points(estimate: Estimate) -> str:
+    """A difference of shares with its interval, e.g. "+3.2 (+1.0 to +5.5)"."""
+    value, low, high = (100 * each for each in (estimate.value, estimate.low, estimate.high))
+    return f"{value:+.1f} ({low:+.1f} to {high:+.1f})"
+
+
+def table(summary: Summary, plan: Plan) -> tuple[list[str], list[list[str]], str]:
+    """The figures as a table: its head, its rows, and the names of the columns with figures."""
+    votes = f"cons@{plan.samples}"
+    head = ["budget", "questions", "pass@1", "95 %"]
+    if plan.samples > 1:
+        head += [votes, "95 % ", "gain, points"]
+    head += ["thought", "answer", "s/sample", "thoughts ended"]
+    rows = []
+    for row in summary.rows:
+        cells = [str(row.setting), str(row.questions), *percent(row.pass1)]
+        if plan.samples > 1:
+            cells += [*percent(row.consensus), points(row.gain) if row.gain else ""]
+        cells += [
+            f"{row.thought_tokens:.0f}",
+            f"{row.answer_tokens:.0f}",
+            f"{row.seconds:.3g}",
+            ended(row),
+        ]
+        rows.append(cells)
+    return head, rows, "questions pass@1 thought answer s/sample " + votes
+
+
+def ended(row: Row) -> str:
+    """How thoughts ended, and which answers were not whole."""
+    words = [f"{REASONS.get(why, why)} {count}" for why, count in row.thoughts_ended_by.items()]
+    words += [
+        f"answer {REASONS.get(why, why)} {count}"
+        for why, count in row.answers_ended_by.items()
+        if why != "natural"
+    ]
+    if row.without:
+        words.append(f"no answer {row.without}")
+    return " · ".join(words)
+
+
+def chart(summary: Summary, width: int, *, unicode: bool = True) -> list[str]:
+    """Accuracy against budget: a bar for each setting, its interval marked at its end.
+
+    Args:
+        summary: The figures.
+        width: Columns.
+        unicode: Whether more than ASCII can be shown.
+    """
+    rows = [row for row in summary.rows if row.pass1 is not None]
+    if not rows:
+        return []
+    name = max(len(str(row.setting)) for row in rows)
+    room = max(_NARROWEST_BAR, width - name - _FIGURES)
+    lines = [
+        f"{str(row.setting).rjust(name)} {_bar(row.pass1, room, unicode=unicode)} "
+        f"{percent(row.pass1)[0].rjust(7)}"
+        for row in rows
+        if row.pass1 is not None
+    ]
+    scale = "0 %" + "100 %".rjust(room - 3)
+    return [*lines, " " * (name + 1) + scale]
+
+
+def _bar(estimate: Estimate, room: int, *, unicode: bool) -> str:
+    signs: Sequence[str] = ("█", "─", "├", "┤", "·") if unicode else ("#", "-", "[", "]", ".")
+    full, between, left, right, empty = signs
+    end = round(estimate.value * room)
+    cells = [full] * end + [empty] * (room - end)
+    low = min(room - 1, int(estimate.low * room))
+    high = min(room - 1, int(estimate.high * room))
+    for place in range(max(low + 1, end), high):
+        cells[place] = between
+    cells[low] = left
+    if high > low:
+        cells[high] = right
+    return "".join(cells)

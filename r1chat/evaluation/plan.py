@@ -1,0 +1,190 @@
+"""What is to be asked: questions, under settings, with seeds; and what a sample came to."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Container, Iterator
+from dataclasses import dataclass
+from itertools import product
+from typing import Any, TypeAlias
+
+from r1chat.engine.base import ModelInfo, Sampling
+from r1chat.evaluation.reading import Question
+from r1chat.events import EndedBy
+from r1chat.reasoning.budget import Budget
+
+SMALL, MIDDLE = 64 << 20, 4 << 30
+"""Bytes of weights, each of which is read once for a token."""
+_DEFAULTS = {
+    "small": ("off", "16", "32", "64", "128", "max"),
+    "middle": ("off", "256", "1024", "4096"),
+    "large": ("off", "128", "512", "2048"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How long a thought may and must be: a row of the table."""
+
+    budget: str
+    """As `Budget.parse` reads it."""
+    minimum: int = 0
+    """Tokens of thought."""
+
+    @property
+    def parsed(self) -> Budget:
+        """The same as a budget."""
+        return Budget.parse(self.budget, minimum=self.minimum)
+
+    def __str__(self) -> str:
+        """As it is called in the table."""
+        return f"{self.budget}, least {self.minimum}" if self.minimum else self.budget
+
+
+def usual_budgets(info: ModelInfo) -> tuple[str, ...]:
+    """The budgets that a model is measured under where none are named.
+
+    The faster it is, the more of them: a model on a GPU counts as smaller than it is.
+    """
+    size = info.size // 8 if info.gpu_layers else info.size
+    kind = "small" if size <= SMALL else "middle" if size <= MIDDLE else "large"
+    return _DEFAULTS[kind]
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What, besides the setting and the seed, decides what a model answers."""
+
+    model: str
+    """Its file's fingerprint."""
+    sampling: Sampling
+    words: str = ""
+    """Put behind each question."""
+    max_answer: int | None = None
+    timeout: float | None = None
+    """Seconds for a whole reply."""
+    ctx: int | None = None
+    """Tokens of context, where they were asked for."""
+
+    def as_json(self) -> dict[str, Any]:
+        """As a header of a result file says it."""
+        sampling = self.sampling
+        return {
+            "model": self.model,
+            "temperature": sampling.temperature,
+            "top_k": sampling.top_k,
+            "top_p": sampling.top_p,
+            "min_p": sampling.min_p,
+            "words": self.words,
+            "max_answer": self.max_answer,
+            "timeout": self.timeout,
+            "ctx": self.ctx,
+        }
+
+
+Key: TypeAlias = tuple[str, str, int, int, int]
+"""The question's key, budget, minimum, seed and number of a sample."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A reply, as far as it counts. Times are seconds."""
+
+    question: str
+    """The question's key."""
+    budget: str
+    minimum: int
+    seed: int
+    """The one that was asked for; see `drawn_with`."""
+    sample: int
+    """Its number, from 0."""
+    final: str | None
+    """The final answer; None where it has none."""
+    right: bool
+    judge: str
+    """What compared it with the reference, e.g. "plain"."""
+    answer: str
+    thought_ended_by: EndedBy | None
+    answer_ended_by: EndedBy
+    thought_tokens: int
+    answer_tokens: int
+    injected_tokens: int
+    thought_s: float
+    answer_s: float
+    seconds: float
+    """Its share of the time that passed: those of all samples add up to the whole."""
+
+    @property
+    def key(self) -> Key:
+        """Which one it is."""
+        return (self.question, self.budget, self.minimum, self.seed, self.sample)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Samples of one question under one setting, to be drawn side by side."""
+
+    question: Question
+    setting: Setting
+    seed: int
+    first: int
+    count: int
+
+    @property
+    def numbers(self) -> range:
+        """The numbers of its samples."""
+        return range(self.first, self.first + self.count)
+
+    @property
+    def drawn_with(self) -> int:
+        """The seed of its first sample; the others have those that follow."""
+        return drawn_with(self.seed, self.question.key) + self.first
+
+
+def drawn_with(seed: int, question: str) -> int:
+    """The seed of a question's first sample: no two questions share their luck.
+
+    It is the same under all settings, so that these differ by as little else as possible.
+    """
+    named = hashlib.sha256(f"{seed}/{question}".encode()).digest()
+    return int.from_bytes(named[:4], "big") >> 1
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that is to be asked."""
+
+    questions: tuple[Question, ...]
+    settings: tuple[Setting, ...]
+    seeds: tuple[int, ...] = (0,)
+    samples: int = 1
+
+    @property
+    def total(self) -> int:
+        """Samples in all."""
+        return len(self.questions) * len(self.settings) * len(self.seeds) * self.samples
+
+    def keys(self, question: Question, setting: Setting, seed: int) -> list[Key]:
+        """The samples of one group, over which the majority is taken."""
+        return [
+            (question.key, setting.budget, setting.minimum, seed, number)
+            for number in range(self.samples)
+        ]
+
+    def left(self, done: Container[Key]) -> Iterator[Batch]:
+        """What is still to be asked.
+
+        One question is asked under all settings before the next, so that a run that is broken off
+        has measured them on the same questions.
+        """
+        for question, setting, seed in product(self.questions, self.settings, self.seeds):
+            first = None
+            for number, key in enumerate(self.keys(question, setting, seed)):
+                if key in done:
+                    if first is not None:
+                        yield Batch(question, setting, seed, first, number - first)
+                    first = None
+                elif first is None:
+                    first = number
+            if first is not None:
+                yield Batch(question, setting, seed, first, self.samples - first)

@@ -1,0 +1,63 @@
+"""An evaluation as the object that `r1chat eval --format json` prints; docs/evaluation.md."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from r1chat.engine.base import ModelInfo
+from r1chat.evaluation.intervals import Estimate
+from r1chat.evaluation.plan import Conditions, Plan
+from r1chat.evaluation.reading import QuestionSet
+from r1chat.evaluation.results import Results
+from r1chat.evaluation.summary import Row, Summary
+
+SCHEMA = 1
+"""Grows when a reader of the old form would be misled by the new one."""
+_DECIMALS = 4
+
+
+def document(
+    summary: Summary,
+    plan: Plan,
+    asked: QuestionSet,
+    info: ModelInfo,
+    conditions: Conditions,
+    results: Results,
+) -> dict[str, Any]:
+    """All figures of an evaluation."""
+    return {
+        "schema": SCHEMA,
+        "model": {"ref": info.ref, "path": info.path, "arch": info.arch, "quant": info.quant},
+        "conditions": conditions.as_json(),
+        "questions": {"name": asked.name, "path": str(asked.path), "count": len(plan.questions)},
+        "samples": plan.samples,
+        "seeds": list(plan.seeds),
+        "rows": [_row(row) for row in summary.rows],
+        "flattens_at": summary.flattens_at,
+        "results": str(results.path),
+    }
+
+
+def _row(row: Row) -> dict[str, Any]:
+    return {
+        "budget": row.setting.budget,
+        "minimum": row.setting.minimum,
+        "questions": row.questions,
+        "samples": row.samples,
+        "pass1": _estimate(row.pass1),
+        "consensus": _estimate(row.consensus),
+        "gain": _estimate(row.gain),
+        "thought_tokens": round(row.thought_tokens, 1),
+        "answer_tokens": round(row.answer_tokens, 1),
+        "seconds": round(row.seconds, _DECIMALS),
+        "thoughts_ended_by": dict(row.thoughts_ended_by),
+        "answers_ended_by": dict(row.answers_ended_by),
+        "without": row.without,
+    }
+
+
+def _estimate(estimate: Estimate | None) -> dict[str, float] | None:
+    if estimate is None:
+        return None
+    return {name: round(value, _DECIMALS) for name, value in asdict(estimate).items()}

@@ -1,0 +1,219 @@
+"""Asks what is still to be asked, and keeps every sample as it ends."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, replace
+
+from r1chat.checking import Checker
+from r1chat.engine.base import Engine, Message, Request
+from r1chat.errors import Cancelled, EngineError, PromptError
+from r1chat.evaluation.plan import Batch, Conditions, Plan, Sample, Setting
+from r1chat.evaluation.results import Results
+from r1chat.events import Notice, Reply, Sampled
+from r1chat.reasoning.control import Control, ControlGroup
+from r1chat.reasoning.final import best_guess
+
+
+class Stop:
+    """Stops a run from a signal's handler: the replies under way, and those to come.
+
+    Args:
+        checker: Is not waited for any more.
+    """
+
+    def __init__(self, checker: Checker) -> None:
+        self.wanted = False
+        self.control: Control | None = None
+        """Of the replies under way."""
+        self._checker = checker
+
+    def cancel(self) -> None:
+        """Asks it to stop."""
+        self.wanted = True
+        if self.control is not None:
+            self.control.cancel()
+        self._checker.close()
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How far a run is."""
+
+    done: int
+    """Samples, those of earlier runs among them."""
+    total: int
+    seconds_left: float | None
+    """About; None where nothing has been measured yet."""
+
+
+class Runner:
+    """Draws the samples that are missing.
+
+    Args:
+        engine: Answers.
+        conditions: How it is asked.
+        results: Where the samples are kept.
+        checker: Compares answers with the references.
+        stop: Ends it early.
+        report: Is told how far it is.
+        clock: Seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        conditions: Conditions,
+        results: Results,
+        checker: Checker,
+        stop: Stop,
+        report: Callable[[State], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._engine = engine
+        self._conditions = conditions
+        self._results = results
+        self._checker = checker
+        self._stop = stop
+        self._report = report
+        self._clock = clock
+        self._paces: dict[Setting, tuple[int, float]] = {}
+        self._left: Counter[Setting] = Counter()
+        self._total = 0
+        self.notices: list[str] = []
+        """What the engine had to say, each thing once."""
+        self.unasked: set[str] = set()
+        """Keys of questions that cannot be put to this model, e.g. because they are too long."""
+
+    def run(self, plan: Plan) -> bool:
+        """Asks until nothing is left.
+
+        Returns:
+            Whether it came to its end, and was not stopped.
+
+        Raises:
+            EngineError: If a reply failed.
+            R1ChatError: If a sample cannot be kept.
+        """
+        batches = list(plan.left(self._results.samples))
+        self._total = plan.total
+        for batch in batches:
+            self._left[batch.setting] += batch.count
+        self._report(self._state())
+        for batch in batches:
+            if self._stop.wanted:
+                break
+            try:
+                self._draw(batch)
+            except PromptError as error:
+                self.unasked.add(batch.question.key)
+                self._note(f"a question cannot be asked: {error}")
+            self._left[batch.setting] -= batch.count
+            self._report(self._state())
+        return not self._stop.wanted
+
+    def _draw(self, batch: Batch) -> None:
+        request = self._request(batch)
+        control = Control(request.budget)
+        self._stop.control = control
+        if self._stop.wanted:
+            control.cancel()
+        since = self._clock()
+        events = self._engine.stream_many(request, ControlGroup(control, batch.count))
+        try:
+            with closing(events):
+                for event in events:
+                    if isinstance(event, Notice):
+                        self._note(event.text)
+                    elif isinstance(event, Sampled) and isinstance(event.event, Reply):
+                        now = self._clock()
+                        self._keep(batch, event.sample, event.event, now - since)
+                        since = now
+        except Cancelled:
+            # Asked to stop before the replies began.
+            return
+        finally:
+            self._stop.control = None
+
+    def _request(self, batch: Batch) -> Request:
+        words = self._conditions.words
+        text = f"{batch.question.text}\n{words}" if words else batch.question.text
+        return Request(
+            messages=(Message("user", text),),
+            budget=batch.setting.parsed,
+            sampling=replace(self._conditions.sampling, seed=batch.drawn_with),
+            max_answer=self._conditions.max_answer,
+            timeout=self._conditions.timeout,
+        )
+
+    def _keep(self, batch: Batch, number: int, reply: Reply, seconds: float) -> None:
+        receipt = reply.receipt
+        if receipt.ended_by == "error":
+            raise EngineError(reply.error or "the engine failed")
+        if receipt.ended_by == "cancelled" or self._stop.wanted:
+            return
+        final = best_guess(reply.answer)
+        right = final is not None and self._checker.same(batch.question.answer, final)
+        if self._stop.wanted:
+            # The checker was ended with all the rest: it may not have come to its verdict.
+            return
+        setting = batch.setting
+        sample = Sample(
+            question=batch.question.key,
+            budget=setting.budget,
+            minimum=setting.minimum,
+            seed=batch.seed,
+            sample=batch.first + number,
+            final=final,
+            right=right,
+            judge=self._checker.name,
+            answer=reply.answer,
+            thought_ended_by=receipt.thought_ended_by,
+            answer_ended_by=receipt.answer_ended_by,
+            thought_tokens=receipt.thought_tokens,
+            answer_tokens=receipt.answer_tokens,
+            injected_tokens=receipt.injected_tokens,
+            thought_s=round(receipt.thought_s, 4),
+            answer_s=round(receipt.answer_s, 4),
+            seconds=round(seconds, 4),
+        )
+        self._results.add(sample)
+        drawn, took = self._paces.get(setting, (0, 0.0))
+        self._paces[setting] = (drawn + 1, took + seconds)
+
+    def _note(self, text: str) -> None:
+        if text not in self.notices:
+            self.notices.append(text)
+
+    def _state(self) -> State:
+        left = sum(self._left.values())
+        return State(self._total - left, self._total, self._seconds_left())
+
+    def _seconds_left(self) -> float | None:
+        """By the pace of each setting; of one that was not measured yet, by that of all."""
+        drawn = sum(number for number, _ in self._paces.values())
+        if not drawn:
+            return None
+        usual = sum(took for _, took in self._paces.values()) / drawn
+        return sum(
+            count * (took / number if number else usual)
+            for setting, count in self._left.items()
+            for number, took in [self._paces.get(setting, (0, 0.0))]
+        )
+
+
+def judged(results: Results, plan: Plan, checker: Checker) -> dict[tuple[str, str], bool]:
+    """Judges anew what another checker has judged, e.g. before math-verify was installed.
+
+    Returns:
+        What is right, by the question's key and the final answer.
+    """
+    answers = {question.key: question.answer for question in plan.questions}
+    return {
+        (sample.question, sample.final): checker.same(answers[sample.question], sample.final)
+        for sample in results.samples.values()
+        if sample.question in answers and sample.final is not None and sample.judge != checker.name
+    }

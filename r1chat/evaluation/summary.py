@@ -1,0 +1,161 @@
+"""From samples to figures: accuracy, votes, cost, and how thoughts ended, for each setting."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from statistics import fmean
+
+from r1chat.evaluation.intervals import Estimate, accuracy, difference
+from r1chat.evaluation.plan import Key, Plan, Sample, Setting
+from r1chat.events import EndedBy
+from r1chat.reasoning.consensus import Tally
+
+Right = Callable[[Sample], bool]
+Same = Callable[[str, str], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What one setting came to."""
+
+    setting: Setting
+    questions: int
+    """Those with all their samples."""
+    samples: int
+    """All that are counted."""
+    pass1: Estimate | None
+    """The share of right answers of a single sample."""
+    consensus: Estimate | None
+    """The share of questions that the majority of K samples answers right; None for one sample."""
+    gain: Estimate | None
+    """What the majority adds to a single sample."""
+    thought_tokens: float
+    """The mean."""
+    answer_tokens: float
+    """The mean."""
+    seconds: float
+    """For a sample, the mean; of samples side by side each has its share."""
+    thoughts_ended_by: Mapping[EndedBy, int]
+    """The most frequent first."""
+    answers_ended_by: Mapping[EndedBy, int]
+    without: int
+    """Samples without a final answer."""
+    shares: Mapping[str, float] = field(default_factory=dict, repr=False)
+    """Of right samples, by the question's key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A whole evaluation."""
+
+    rows: tuple[Row, ...]
+    flattens_at: int | None
+    """The budget in tokens from which on more thinking does not make it better."""
+
+
+_FEWEST = 20
+"""Questions below which no budget is said to be enough."""
+
+
+def summarise(plan: Plan, samples: Mapping[Key, Sample], *, right: Right, same: Same) -> Summary:
+    """Computes the figures.
+
+    Questions that lack some of their samples under a setting do not count under it.
+
+    Args:
+        plan: What was to be asked.
+        samples: What has been drawn.
+        right: Judges a sample.
+        same: Compares two answers, for the votes.
+    """
+    rows = tuple(_row(plan, setting, samples, right, same) for setting in plan.settings)
+    return Summary(rows, flattens_at(rows))
+
+
+def _row(
+    plan: Plan, setting: Setting, samples: Mapping[Key, Sample], right: Right, same: Same
+) -> Row:
+    drawn: list[Sample] = []
+    shares: dict[str, float] = {}
+    votes: dict[str, float] = {}
+    for question in plan.questions:
+        groups = [plan.keys(question, setting, seed) for seed in plan.seeds]
+        if not all(key in samples for keys in groups for key in keys):
+            continue
+        found = [[samples[key] for key in keys] for keys in groups]
+        every = [sample for group in found for sample in group]
+        drawn += every
+        shares[question.key] = fmean(right(sample) for sample in every)
+        votes[question.key] = fmean(_majority(group, right, same) for group in found)
+    several = plan.samples > 1
+    number = plan.samples * len(plan.seeds)
+    gains = [votes[key] - shares[key] for key in shares]
+    return Row(
+        setting=setting,
+        questions=len(shares),
+        samples=len(drawn),
+        pass1=accuracy(list(shares.values()), number),
+        consensus=accuracy(list(votes.values()), len(plan.seeds)) if several else None,
+        gain=difference(gains) if several else None,
+        thought_tokens=_mean([sample.thought_tokens for sample in drawn]),
+        answer_tokens=_mean([sample.answer_tokens for sample in drawn]),
+        seconds=_mean([sample.seconds for sample in drawn]),
+        thoughts_ended_by=dict(
+            Counter(s.thought_ended_by for s in drawn if s.thought_ended_by).most_common()
+        ),
+        answers_ended_by=dict(Counter(s.answer_ended_by for s in drawn).most_common()),
+        without=sum(sample.final is None for sample in drawn),
+        shares=shares,
+    )
+
+
+def _majority(group: list[Sample], right: Right, same: Same) -> bool:
+    tally = Tally(len(group), same)
+    for number, sample in enumerate(group):
+        tally.add(number, sample.final)
+    winner = tally.winner
+    return winner is not None and right(group[winner.samples[0]])
+
+
+def _mean(values: list[float] | list[int]) -> float:
+    return fmean(values) if values else 0.0
+
+
+def flattens_at(rows: tuple[Row, ...]) -> int | None:
+    """The smallest budget that is as good as the best one, as far as the questions can tell.
+
+    That is: on the same questions it is worse by no more than one standard error of the difference
+    (the one-standard-error rule of Breiman et al. 1984).
+
+    Returns:
+        Tokens, 0 for no thought at all; None where only the unlimited thought is good enough, or
+        where too little was measured.
+    """
+    budgets = [(row.setting.parsed, row) for row in rows]
+    budgets = [(b, row) for b, row in budgets if not b.minimum and b.seconds is None]
+    limited = sorted(
+        ((budget.tokens, row) for budget, row in budgets if budget.tokens is not None),
+        key=lambda pair: pair[0],
+    )
+    if not limited or len(budgets) < 2:  # noqa: PLR2004  (nothing to compare)
+        return None
+    common = sorted(set.intersection(*(set(row.shares) for _, row in budgets)))
+    if len(common) < _FEWEST:
+        return None
+    best = max((row for _, row in budgets), key=lambda row: sum(row.shares[k] for k in common))
+    for tokens, row in limited:
+        lacks = [best.shares[key] - row.shares[key] for key in common]
+        if fmean(lacks) <= _standard_error(lacks):
+            # Nothing above the largest was tried: it may not be enough.
+            largest = len(limited) == len(budgets) and row is limited[-1][1]
+            return None if largest else tokens
+    return None
+
+
+def _standard_error(values: list[float]) -> float:
+    number, mean = len(values), fmean(values)
+    variance = sum((value - mean) ** 2 for value in values) / (number - 1)
+    return math.sqrt(variance / number)
