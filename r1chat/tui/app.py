@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import signal
 import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import events, on, work
+from textual import events, on
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
-from textual.command import CommandPalette
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Input, TextArea
 from textual.worker import WorkerFailed
 
 from r1chat import logs
-from r1chat.errors import R1ChatError
 from r1chat.sanitize import line, sanitize
 from r1chat.tui import terminal
 from r1chat.tui.commands import commands
+from r1chat.tui.fetching_app import FetchingApp
 from r1chat.tui.history import History
-from r1chat.tui.keeping import KeepingApp
 from r1chat.tui.loader import Load, Loader, load_model
 from r1chat.tui.memory import Memory, Value
 from r1chat.tui.screens.conversations import ConversationsScreen
@@ -36,7 +33,6 @@ if TYPE_CHECKING:
     from r1chat.engine.base import Engine, Sampling
     from r1chat.reasoning.budget import Budget
     from r1chat.settings import Settings
-    from r1chat.tui.fetching import Fetching
     from r1chat.tui.hub import Hub
 
 TINY = "tiny"
@@ -49,7 +45,7 @@ _CLOSE_S = 0.3
 _SIGNALS = ("SIGTERM", "SIGHUP", "SIGINT")
 
 
-class R1ChatApp(KeepingApp):
+class R1ChatApp(FetchingApp):
     """Chat with a reasoning model, and watch it think.
 
     Args:
@@ -65,8 +61,6 @@ class R1ChatApp(KeepingApp):
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1", "help", "Help", id="app.help"),
-        Binding("f3", "models", "Model", id="app.models"),
-        Binding("ctrl+f", "fetch", "Fetch", id="app.fetch", show=False, priority=True),
         Binding("f4", "themes", "Theme", id="app.themes", show=False),
         Binding("ctrl+c", "interrupt", "Quit", id="app.interrupt", show=False, priority=True),
         Binding("ctrl+q", "quit", "Quit", id="app.quit", show=False, priority=True),
@@ -81,17 +75,13 @@ class R1ChatApp(KeepingApp):
         hub: Hub | None = None,
         history: History | None = None,
     ) -> None:
-        super().__init__(history)
+        super().__init__(hub, history)
         self.memory = Memory(given)
         self.engine: Engine | None = None
         self.crashed = False
         """Whether something happened that nobody expected."""
         self._ref = model or self.memory.settings.model or TINY
-        self.offered = ""
-        """The model that one key fetches; empty where none is offered."""
-        self._hub = hub
         self._unset = model is None and self.memory.settings.model is None
-        self._greeted = False
         self._loader = Loader(self, load)
         self._themes = Themes(self)
         self._quit_asked = False
@@ -132,7 +122,7 @@ class R1ChatApp(KeepingApp):
 
     @property
     def pace(self) -> float | None:
-        """Tokens a second to show at most."""
+        """Tokens a second that a model is to write at most."""
         chosen = self.settings.pace
         if chosen is None:
             return READING_PACE if self._ref == TINY else None
@@ -221,7 +211,7 @@ class R1ChatApp(KeepingApp):
         self.offered = event.missing or ""
         self.chat.not_loaded(self.offered)
         self.notify(line(event.reason, 400), severity="error", markup=False, timeout=15)
-        self._greet()
+        self.greet()
 
     @on(Loader.Loaded)
     def _loaded(self, event: Loader.Loaded) -> None:
@@ -231,17 +221,7 @@ class R1ChatApp(KeepingApp):
             return
         self.engine = event.engine
         self.chat.loaded(event.engine)
-        self._greet()
-
-    # -- models to fetch --
-
-    @functools.cached_property
-    def fetching(self) -> Fetching:
-        """The downloads, and what is known of models; nothing of it is needed for a first frame."""
-        from r1chat.tui.fetching import Fetching
-        from r1chat.tui.hub import Hub
-
-        return Fetching(self, self._hub or Hub(lambda: self.settings.ctx))
+        self.greet()
 
     @property
     def model_ref(self) -> str:
@@ -259,36 +239,6 @@ class R1ChatApp(KeepingApp):
         if ref != self._ref or self.engine is None:
             self.remember(model=ref)
             self.load_model(ref)
-
-    def _greet(self) -> None:
-        if not self._greeted:
-            self._greeted = True
-            self.run_worker(self.fetching.greet(), group="greet", exit_on_error=False)
-
-    def on_fetching_changed(self) -> None:
-        """A download has got on, or ended."""
-        self.fetching.look()
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Shows what can be fetched by one key only while it can."""
-        if action == "fetch":
-            on_chat = self.screen is self.chat or isinstance(self.screen, CommandPalette)
-            return bool(self.offered) and on_chat
-        return super().check_action(action, parameters)
-
-    @work(group="fetch", exclusive=True)
-    async def action_fetch(self) -> None:
-        """Fetches what is offered."""
-        ref, self.offered = self.offered, ""
-        self.refresh_bindings()
-        try:
-            fetched = await self.fetching.fetch(ref)
-        except R1ChatError as error:
-            self.notify(line(str(error), 400), severity="error", markup=False, timeout=15)
-            fetched = False
-        if not fetched:
-            self.offered = ref
-            self.refresh_bindings()
 
     def _fatal_error(self) -> None:
         """Writes a crash into the log: Textual's own way shows variables on the terminal."""
@@ -312,8 +262,7 @@ class R1ChatApp(KeepingApp):
             Whether all of it ended in time; else only the end of the process ends it.
         """
         self.memory.save()
-        if "fetching" in vars(self):
-            self.fetching.close()
+        self.stop_fetching()
         engine, self.engine = self.engine, None
         if engine is None:
             self.history.close()
@@ -389,20 +338,6 @@ class R1ChatApp(KeepingApp):
 
         if not isinstance(self.screen, Help):
             self.push_screen(Help(self.shown_keys()))
-
-    def action_models(self) -> None:
-        """Uses, finds and fetches models."""
-        from r1chat.tui.screens.models import ModelsScreen
-
-        if self.chat.running:
-            self.notify("Stop the reply first: Escape.", timeout=3)
-        elif self.screen is self.chat:
-            self.push_screen(ModelsScreen(), self._model_picked)
-
-    def _model_picked(self, ref: str | None) -> None:
-        if ref is not None:
-            self.fetching.forget_choice()
-            self.use_model(ref)
 
     def action_themes(self) -> None:
         """Picks a theme, each shown while the cursor is on it."""

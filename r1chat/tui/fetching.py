@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from r1chat.hub.local import LocalModel
     from r1chat.hub.queue import Downloads, Job
     from r1chat.hub.variants import Variant
-    from r1chat.tui.app import R1ChatApp
+    from r1chat.tui.fetching_app import FetchingApp
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class Fetching:
     class Changed(Message):
         """A download has got on, or ended."""
 
-    def __init__(self, app: R1ChatApp, hub: Hub) -> None:
+    def __init__(self, app: FetchingApp, hub: Hub) -> None:
         self.hub = hub
         self.shelf: Shelf | None = None
         """What was seen last; None before anybody looked."""
