@@ -65,8 +65,8 @@ def default_threads() -> int:
     return max(1, usable_cores() - 1)
 
 
-def output(command: str, *arguments: str) -> str:
-    """What a program prints; nothing where it is missing, fails or takes longer than 2 s."""
+def output(command: str, *arguments: str, patience_s: float = _PATIENCE_S) -> str:
+    """What a program prints; nothing where it is missing, fails or takes longer than that."""
     found = shutil.which(command)
     if found is None:
         return ""
@@ -75,7 +75,7 @@ def output(command: str, *arguments: str) -> str:
             [found, *arguments],
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=_PATIENCE_S,
+            timeout=patience_s,
             check=True,
         )
     except (OSError, subprocess.SubprocessError):
@@ -85,13 +85,21 @@ def output(command: str, *arguments: str) -> str:
 
 def number(path: Path) -> int | None:
     """The whole number that a file of the system holds; None where there is none."""
-    text = _text(path).strip()
+    text = text_of(path).strip()
     return int(text) if text.isascii() and text.isdigit() else None
+
+
+def text_of(path: Path) -> str:
+    """What a file of the system says; nothing where it cannot be read."""
+    try:
+        return path.read_text("utf-8", "replace")
+    except OSError:
+        return ""
 
 
 def _linux() -> Memory | None:
     sizes = {}
-    for row in _text(_PROC / "meminfo").splitlines():
+    for row in text_of(_PROC / "meminfo").splitlines():
         name, _, size = row.partition(":")
         fields = size.split()
         if len(fields) == 2 and fields[0].isdigit():  # noqa: PLR2004  (a number and its unit)
@@ -114,7 +122,7 @@ def _limits() -> Iterator[tuple[int, int]]:
     In a container the path may be the host's: its folders are not there, and the group itself is
     mounted in the place of the highest.
     """
-    for row in _text(_PROC / "self" / "cgroup").splitlines():
+    for row in text_of(_PROC / "self" / "cgroup").splitlines():
         _, _, rest = row.partition(":")
         controllers, _, path = rest.partition(":")
         limits: tuple[str, ...]
@@ -138,7 +146,7 @@ def _limits() -> Iterator[tuple[int, int]]:
 def _cached(folder: Path, prefix: str) -> int:
     """Bytes of files that a control group has in memory; they are given up when it gets short."""
     names = {f"{prefix}inactive_file", f"{prefix}active_file"}
-    rows = (row.split() for row in _text(folder / "memory.stat").splitlines())
+    rows = (row.split() for row in text_of(folder / "memory.stat").splitlines())
     return sum(int(row[1]) for row in rows if len(row) > 1 and row[0] in names)
 
 
@@ -150,7 +158,7 @@ def _address_space() -> int | None:
     import resource
 
     most, _ = resource.getrlimit(resource.RLIMIT_AS)
-    pages = _text(_PROC / "self" / "statm").split()
+    pages = text_of(_PROC / "self" / "statm").split()
     if most == resource.RLIM_INFINITY or not pages:
         return None
     return most - int(pages[0]) * resource.getpagesize() - _RESERVED
@@ -184,10 +192,3 @@ def _windows() -> Memory | None:
     if not kernel.GlobalMemoryStatusEx(ctypes.byref(status)):
         return None
     return Memory(int(status.total), int(status.free))
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text("utf-8", "replace")
-    except OSError:
-        return ""

@@ -16,6 +16,7 @@ from r1chat.doctor import child, gpu, machine
 from r1chat.doctor.findings import Finding, Level, Section
 from r1chat.doctor.install import reinstall, requirement
 from r1chat.engine.threads import default_threads, usable_cores
+from r1chat.resources import memory
 
 _BUILD_TIMEOUT_S = 120
 _TRIAL_TIMEOUT_S = 180
@@ -89,11 +90,9 @@ def _processor(processor: machine.Processor) -> list[Finding]:
 
 
 def _memory() -> list[Finding]:
-    memory = machine.memory()
-    parts = [f"{_gib(memory.total)} in all"] if memory.total else []
-    parts += [f"{_gib(memory.available)} free"] if memory.available is not None else []
-    parts += [f"{_gib(memory.limit)} allowed by the control group"] if memory.limit else []
-    return [Finding("memory", ", ".join(parts) or "unknown")]
+    found = memory()
+    text = f"{_gib(found.total)} for r1chat, {_gib(found.free)} of it free" if found else "unknown"
+    return [Finding("memory", text)]
 
 
 def _build(build: child.Outcome, processor: machine.Processor) -> list[Finding]:

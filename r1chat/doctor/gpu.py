@@ -6,10 +6,12 @@ import platform
 import re
 from dataclasses import dataclass
 
-from r1chat.doctor.machine import output
+from r1chat.resources import output
 
 _SOFTWARE = ("llvmpipe", "lavapipe", "swiftshader")
 _MOST = 3
+_PATIENCE_S = 10.0
+"""The first call of such a program wakes up the driver."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +38,21 @@ def found() -> list[Gpu]:
         gpus.append(
             Gpu("Metal", ("Apple silicon",), "-DGGML_METAL=on", "Xcode's command line tools")
         )
-    query = output("nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader")
+    query = output(
+        "nvidia-smi",
+        "--query-gpu=name,memory.total",
+        "--format=csv,noheader",
+        patience_s=_PATIENCE_S,
+    )
     if names := _rows(query):
         gpus.append(Gpu("CUDA", names, "-DGGML_CUDA=on", "NVIDIA's CUDA toolkit (nvcc)"))
     # rocminfo lists processors as well; only GPUs have a marketing name beside a gfx target.
-    agents = output("rocminfo").split("*******")
+    agents = output("rocminfo", patience_s=_PATIENCE_S).split("*******")
     if names := tuple(name for agent in agents if "gfx" in agent and (name := _marketed(agent))):
         gpus.append(Gpu("ROCm", names[:_MOST], "-DGGML_HIP=on", "AMD's ROCm (hipcc)"))
-    devices = re.findall(r"deviceName\s*=\s*(.+)", output("vulkaninfo", "--summary"))
+    devices = re.findall(
+        r"deviceName\s*=\s*(.+)", output("vulkaninfo", "--summary", patience_s=_PATIENCE_S)
+    )
     real = [name for name in devices if not any(word in name.lower() for word in _SOFTWARE)]
     if real:
         needs = "the Vulkan SDK (headers and glslc)"

@@ -1,17 +1,16 @@
-"""What the machine has: processor, cores, memory. Linux tells most; elsewhere less is known."""
+"""The processor, as far as the system describes it: Linux well, others less."""
 
 from __future__ import annotations
 
 import os
 import platform
-import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from r1chat.resources import output, text_of
+
 _PROC = Path("/proc")
 _GROUPS = Path("/sys/fs/cgroup")
-_PATIENCE_S = 10
 
 FLAGS = {
     "SSE3": "pni",
@@ -51,15 +50,6 @@ class Processor:
     """Cores' worth of time that a container may use; None without a limit."""
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """The memory in bytes. None is unknown, or for the limit that there is none."""
-
-    total: int | None
-    available: int | None
-    limit: int | None
-
-
 def processor() -> Processor:
     """Looks at the processor."""
     blocks = _cpuinfo()
@@ -81,25 +71,9 @@ def processor() -> Processor:
     )
 
 
-def memory() -> Memory:
-    """Looks at the memory."""
-    sizes = {}
-    for row in _read(_PROC / "meminfo").splitlines():
-        name, _, size = row.partition(":")
-        if size.strip().endswith("kB"):
-            sizes[name] = int(size.split()[0]) * 1024
-    total = sizes.get("MemTotal")
-    if total is None:
-        total = _number(_sysctl("hw.memsize"))
-    limit = _number(_group("memory.max")) or _number(_group("memory.limit_in_bytes", "memory"))
-    if limit is not None and total is not None and limit >= total:
-        limit = None
-    return Memory(total, sizes.get("MemAvailable"), limit)
-
-
 def _cpuinfo() -> list[dict[str, str]]:
     blocks = []
-    for block in _read(_PROC / "cpuinfo").split("\n\n"):
+    for block in text_of(_PROC / "cpuinfo").split("\n\n"):
         pairs = (row.partition(":") for row in block.splitlines())
         fields = {name.strip(): value.strip() for name, _, value in pairs}
         if fields:
@@ -127,25 +101,18 @@ def _allowance() -> float | None:
 
 def _group(name: str, controller: str = "") -> str:
     """A value of this process's control group, of version 2 or, with a controller, 1."""
-    for row in _read(_PROC / "self" / "cgroup").splitlines():
+    for row in text_of(_PROC / "self" / "cgroup").splitlines():
         _, controllers, path = row.split(":", 2)
         if controller in controllers.split(","):
             # In a container the path is the host's, and the group itself is mounted on top.
             for folder in (_GROUPS / controller / path.lstrip("/"), _GROUPS / controller):
-                if text := _read(folder / name).strip():
+                if text := text_of(folder / name).strip():
                     return text
     return ""
 
 
 def _number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() else None
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text("utf-8", "replace")
-    except OSError:
-        return ""
 
 
 def _sysctl(name: str) -> str:
@@ -156,21 +123,3 @@ def _sysctl(name: str) -> str:
 
 def _platform_name() -> str:
     return platform.processor() or platform.machine() or "unknown"
-
-
-def output(command: str, *arguments: str) -> str:
-    """What a command prints; nothing where it is missing, fails or hangs."""
-    found = shutil.which(command)
-    if found is None:
-        return ""
-    try:
-        done = subprocess.run(
-            [found, *arguments],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_PATIENCE_S,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout.decode("utf-8", "replace").strip()

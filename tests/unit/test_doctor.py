@@ -221,37 +221,29 @@ def test_the_command_survives_spaces(monkeypatch):
 
 @linux_only
 @pytest.mark.parametrize(
-    ("files", "allowance", "limit"),
+    ("files", "allowance"),
     [
-        ({"fs/cpu.max": "150000 100000\n", "fs/memory.max": "1048576\n"}, 1.5, 1 << 20),
-        ({"fs/cpu.max": "max 100000\n", "fs/memory.max": "max\n"}, None, None),
-        ({"fs/box/cpu.max": "200000 100000\n"}, 2.0, None),
+        ({"fs/cpu.max": "150000 100000\n"}, 1.5),
+        ({"fs/cpu.max": "max 100000\n"}, None),
+        ({"fs/box/cpu.max": "200000 100000\n"}, 2.0),
         (
             {
                 "fs/cpu/cpu.cfs_quota_us": "50000\n",
                 "fs/cpu/cpu.cfs_period_us": "100000\n",
-                "fs/memory/memory.limit_in_bytes": "2097152\n",
             },
             0.5,
-            2 << 20,
         ),
-        ({"fs/memory/memory.limit_in_bytes": "9223372036854771712\n"}, None, None),
-        ({}, None, None),
+        ({}, None),
     ],
 )
-def test_a_containers_limits_are_read(monkeypatch, tmp_path, files, allowance, limit):
-    files |= {
-        "proc/self/cgroup": "3:cpu,cpuacct:/\n2:memory:/\n0::/box\n",
-        "proc/meminfo": "MemTotal: 24683656 kB\nMemAvailable: 20000000 kB\nHugePages_Total: 0\n",
-    }
+def test_the_time_that_a_container_may_use_is_read(monkeypatch, tmp_path, files, allowance):
+    files |= {"proc/self/cgroup": "3:cpu,cpuacct:/\n2:memory:/\n0::/box\n"}
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     monkeypatch.setattr(machine, "_PROC", tmp_path / "proc")
     monkeypatch.setattr(machine, "_GROUPS", tmp_path / "fs")
     assert machine.processor().allowance == allowance
-    memory = machine.memory()
-    assert (memory.limit, memory.total) == (limit, 24683656 * 1024)
 
 
 @linux_only
@@ -259,7 +251,6 @@ def test_a_processor_that_tells_nothing_is_unknown(monkeypatch, tmp_path):
     monkeypatch.setattr(machine, "_PROC", tmp_path)
     nothing = machine.processor()
     assert (nothing.features, nothing.physical) == (None, None)
-    assert machine.memory().total is None
     assert found(examination.examine(), "Machine", "its features").value == "unknown"
 
 
