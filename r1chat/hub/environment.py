@@ -5,10 +5,8 @@ huggingface_hub reads them once, when it is imported; here they are those of the
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -27,19 +25,19 @@ _LONGEST_TIMEOUT_S = 600.0
 def home() -> Path:
     """The folder of the Hub's tools: ``HF_HOME``, else in the user's cache."""
     cache = os.environ.get("XDG_CACHE_HOME") or str(Path("~") / ".cache")
-    return _expanded(os.environ.get("HF_HOME") or str(Path(cache) / "huggingface"))
+    return expanded(os.environ.get("HF_HOME") or str(Path(cache) / "huggingface"))
 
 
 def token_file() -> Path:
     """Where ``hf auth login`` keeps the token."""
     named = os.environ.get("HF_TOKEN_PATH")
-    return _expanded(named) if named else home() / "token"
+    return expanded(named) if named else home() / "token"
 
 
 def is_offline() -> bool:
     """Whether the user forbids going to the Hub."""
-    return _is_true("HF_HUB_OFFLINE") or (
-        not os.environ.get("HF_HUB_OFFLINE") and _is_true("TRANSFORMERS_OFFLINE")
+    return is_true("HF_HUB_OFFLINE") or (
+        not os.environ.get("HF_HUB_OFFLINE") and is_true("TRANSFORMERS_OFFLINE")
     )
 
 
@@ -104,6 +102,8 @@ def origin(url: str) -> tuple[str, str, int | None]:
 
 def _is_here(host: str) -> bool:
     """Whether a host is this machine."""
+    import ipaddress
+
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -111,7 +111,7 @@ def _is_here(host: str) -> bool:
 
 
 def _token() -> str | None:
-    if _is_true("HF_HUB_DISABLE_IMPLICIT_TOKEN"):
+    if is_true("HF_HUB_DISABLE_IMPLICIT_TOKEN"):
         return None
     where = "HF_TOKEN"
     text = os.environ.get("HF_TOKEN") or os.environ.get("HUGGING_FACE_HUB_TOKEN") or ""
@@ -141,9 +141,11 @@ def _timeout() -> float:
     return seconds if 0 < seconds <= _LONGEST_TIMEOUT_S else _TIMEOUT_S
 
 
-def _is_true(name: str, environment: Mapping[str, str] = os.environ) -> bool:
-    return environment.get(name, "").upper() in _TRUE
+def is_true(name: str) -> bool:
+    """Whether a variable is set to something like "yes"."""
+    return os.environ.get(name, "").upper() in _TRUE
 
 
-def _expanded(path: str) -> Path:
+def expanded(path: str) -> Path:
+    """A path in which a user's home and variables may be named."""
     return Path(os.path.expandvars(os.path.expanduser(path)))  # noqa: PTH111  (leaves ~nobody as is)

@@ -21,13 +21,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from r1chat.errors import ModelError
+from r1chat.hub.environment import expanded, home, is_true
 from r1chat.hub.names import good_commit, good_path, good_repo, good_revision
 from r1chat.hub.values import RemoteFile
 from r1chat.sanitize import line
 
 PART = ".r1chat.incomplete"
 _ETAG = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_TRUE = frozenset({"1", "ON", "YES", "TRUE"})
 _TAG = (
     "Signature: 8a477f597d28d172789f06886806bc55\n"
     "# Backups may leave this folder out: what lies in it can be downloaded again.\n"
@@ -36,18 +36,8 @@ _TAG = (
 
 def hub_cache() -> Path:
     """The folder of the Hub's cache, where the environment puts it now."""
-    home = Path("~/.cache").expanduser()
-    hugging_face = os.environ.get(
-        "HF_HOME", str(Path(os.environ.get("XDG_CACHE_HOME", home)) / "huggingface")
-    )
-    default = str(Path(_expanded(hugging_face)) / "hub")
-    older = os.environ.get("HUGGINGFACE_HUB_CACHE", default)
-    return Path(_expanded(os.environ.get("HF_HUB_CACHE", older))).absolute()
-
-
-def _expanded(text: str) -> str:
-    # Unlike pathlib's own it leaves a user whom nobody knows as he stands.
-    return os.path.expandvars(os.path.expanduser(text))  # noqa: PTH111
+    named = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE")
+    return (expanded(named) if named else home() / "hub").absolute()
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +193,7 @@ def remember(file: RemoteFile, revision: str) -> None:
 
 def _point(pointer: Path, blob: Path) -> None:
     pointer.unlink(missing_ok=True)
-    if os.environ.get("HF_HUB_DISABLE_SYMLINKS", "").upper() not in _TRUE:
+    if not is_true("HF_HUB_DISABLE_SYMLINKS"):
         # Relative, so that the cache can be moved as a whole.
         with contextlib.suppress(OSError, NotImplementedError):
             pointer.symlink_to(os.path.relpath(blob, pointer.parent))

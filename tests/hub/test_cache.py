@@ -69,6 +69,12 @@ def test_the_cache_is_where_the_library_has_it(
     assert str(hub_cache()) == str(Path(theirs.stdout.strip()).absolute())
 
 
+def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HF_HOME", "XDG_CACHE_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
+        monkeypatch.setenv(name, "")
+    assert hub_cache() == Path.home() / ".cache" / "huggingface" / "hub"
+
+
 def test_a_reference_is_found_by_quant_by_file_and_by_itself(repo: Repo) -> None:
     assert look(NAME + ":Q4_K_M") is None
     path, big = pull("Q4_K_M"), pull("Q8_0")
