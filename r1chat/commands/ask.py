@@ -226,7 +226,7 @@ class _Ask:
         except MissingModel as missing:
             from r1chat.commands.fetch import offer
 
-            offer(missing, self._console, interrupts)
+            offer(missing, self._console, interrupts, context=self._either("ctx"))
             return load()
         finally:
             self._console.end_progress()
