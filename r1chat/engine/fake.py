@@ -112,6 +112,8 @@ class FakeEngine:
             if isinstance(step, Pause):
                 self._sleep(step.seconds)
             elif isinstance(step, str):
+                if control.pace is not None:
+                    self._sleep(1 / control.pace)
                 yield from play.token(step)
             else:
                 yield step

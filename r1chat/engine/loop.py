@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from collections.abc import Callable, Sequence
 
 from r1chat import prompt as prompts
@@ -33,6 +34,8 @@ _ANSWER_TIME_SHARE = 0.2
 _MOST_THOUGHTS = 3
 _ANSWER_LOOP_TOKENS = 128
 _LONGEST_CHARACTER = 4
+_NAP_S = 0.05
+"""A stop is not waited for longer than this, however slow the pace."""
 
 
 def answer_reserve(capacity: int, max_answer: int | None) -> int:
@@ -75,6 +78,7 @@ class ThinkingLoop:
         self._emit = emit
         self._clock = clock
         self._began = began
+        self._due = -math.inf
         self._open = vocabulary.token_of(OPEN)
         self._close = vocabulary.token_of(CLOSE)
         self._by_token = self._close is not None and not request.raw
@@ -167,6 +171,7 @@ class ThinkingLoop:
     def _write(self) -> EndedBy:
         while True:
             token = self._machine.sample()
+            self._keep_pace()
             self._transcript.sampled()
             if self._control.cancelled:
                 return "cancelled"
@@ -176,6 +181,17 @@ class ThinkingLoop:
             ended_by = self._answer(token)
             if ended_by is not None:
                 return ended_by
+
+    def _keep_pace(self) -> None:
+        """Waits where the model writes faster than it should."""
+        pace = self._control.pace
+        if pace is None:
+            return
+        now = self._clock()
+        self._due = max(self._due + 1 / pace, now)
+        while now < self._due and not self._control.cancelled:
+            time.sleep(min(self._due - now, _NAP_S))
+            now = self._clock()
 
     # -- the thought --
 

@@ -17,10 +17,13 @@ class Control:
 
     Args:
         budget: The thinking budget to begin with. Assign another to `budget` at any time.
+        pace: Tokens a second to write at most, for models that are faster than any reader; None
+            holds nothing back.
     """
 
-    def __init__(self, budget: Budget | None = None) -> None:
+    def __init__(self, budget: Budget | None = None, pace: float | None = None) -> None:
         self.budget = budget or Budget()
+        self.pace = pace
         self.max_waits = MAX_WAITS
         """Most times that "Wait" replaces the end of thinking for the sake of the minimum."""
         self.wants_answer = False

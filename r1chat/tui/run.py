@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterator
 from queue import Empty, SimpleQueue
 
 from r1chat.errors import R1ChatError
-from r1chat.events import Event
+from r1chat.events import AnswerText, Event, ThoughtText
 from r1chat.reasoning.control import Control
-from r1chat.tui.pace import Pace
 
 log = logging.getLogger(__name__)
 
@@ -22,17 +20,12 @@ class Run:
     Args:
         events: Makes the stream; called on that thread.
         control: Steers it.
-        pace: Tokens a second to show at most; None shows everything as it comes.
-        clock: Tells the time in seconds.
     """
 
     def __init__(
         self,
         events: Callable[[], Iterator[Event]],
         control: Control,
-        *,
-        pace: float | None = None,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.control = control
         self.error: str | None = None
@@ -40,10 +33,7 @@ class Run:
         self.finished = False
         """Whether the last event has been taken."""
         self._events = events
-        self._pace = Pace(pace)
-        self._clock = clock
-        self._queue: SimpleQueue[tuple[Event, float] | None] = SimpleQueue()
-        self._read_all = False
+        self._queue: SimpleQueue[Event | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._read, name="r1chat-run", daemon=True)
         self._thread.start()
 
@@ -52,14 +42,10 @@ class Run:
         """Whether the model is done, though not all of it may have been taken."""
         return not self._thread.is_alive()
 
-    def clock(self) -> float:
-        """The time in seconds, as far as the reply is shown: what is held back is yet to come."""
-        return self._clock() if self._pace.empty else self._pace.shown
-
     def _read(self) -> None:
         try:
             for event in self._events():
-                self._queue.put((event, self._clock()))
+                self._queue.put(event)
         except R1ChatError as error:
             self.error = str(error)
         except Exception as error:
@@ -69,29 +55,33 @@ class Run:
             self._queue.put(None)
 
     def take(self) -> list[Event]:
-        """Takes what is to be shown now; neighbouring texts of a kind come as one."""
-        while not self._read_all:
+        """Takes what has come; neighbouring texts of a kind come as one."""
+        taken: list[Event] = []
+        while not self.finished:
             try:
-                come = self._queue.get_nowait()
+                event = self._queue.get_nowait()
             except Empty:
                 break
-            if come is None:
-                self._read_all = True
+            if event is None:
+                self.finished = True
             else:
-                self._pace.put(*come)
-        taken = self._pace.take(self._clock())
-        self.finished = self._read_all and self._pace.empty
+                _append(taken, event)
         return taken
 
-    def hurry(self) -> None:
-        """Shows at once what was held back, and from now on everything as it comes."""
-        self._pace.hurry()
-
     def cancel(self) -> None:
-        """Stops the reply, and shows what there is of it."""
+        """Stops the reply."""
         self.control.cancel()
-        self.hurry()
 
     def join(self, timeout: float) -> None:
         """Waits for the thread to end."""
         self._thread.join(timeout)
+
+
+def _append(taken: list[Event], event: Event) -> None:
+    last = taken[-1] if taken else None
+    if isinstance(event, ThoughtText) and isinstance(last, ThoughtText):
+        taken[-1] = ThoughtText(last.text + event.text, event.tokens)
+    elif isinstance(event, AnswerText) and isinstance(last, AnswerText):
+        taken[-1] = AnswerText(last.text + event.text, event.tokens)
+    else:
+        taken.append(event)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from r1chat.engine.fake import INFO, FakeEngine, Pause
+from r1chat.engine.fake import INFO, FakeEngine
 from r1chat.errors import ModelError, PromptError
 from r1chat.reasoning.budget import Budget
 from r1chat.settings import Settings
@@ -254,18 +254,17 @@ async def test_the_budget_of_the_slider_goes_with_the_question():
         assert engine_of(app).requests[0].budget == Budget(512, minimum=64)
 
 
-async def test_a_reading_pace_holds_the_text_back_and_stopping_shows_all_of_it():
+async def test_a_reading_pace_makes_the_model_wait_so_that_stopping_stops_at_what_is_shown():
     gate = Gate()
     words = [f"word{i} " for i in range(200)]
-    app = an_app([*words, Pause(1), "more"], settings=Settings(pace=1), sleep=gate)
+    app = an_app(words, settings=Settings(pace=1), sleep=gate)
     async with app.run_test() as pilot:
         chat = await begin(pilot)
-        await thought(pilot, "word0")
-        assert "word50" not in chat.last.thinking.view.text
         await pilot.press("escape")
         gate.open()
         await rest(pilot)
-        assert "word199" in chat.last.thinking.view.text
+        assert chat.last.node.turn.reply.receipt.ended_by == "cancelled"
+        assert "word199" not in chat.last.thinking.view.text
 
 
 async def test_the_built_in_model_alone_has_a_pace_by_itself():

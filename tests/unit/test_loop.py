@@ -489,3 +489,49 @@ def test_a_text_alone_goes_on_without_a_thought_behind_its_own_prompt() -> None:
     first = Reply(words, "44 +", receipt, injected=(Injection(0, words),))
     second, _, _ = run(" 41<eos>", resume=Continuation(first), opened=False, prefilled=True)
     assert (second.thought, second.answer) == (words, "44 + 41")
+
+
+class Clock:
+    """Time that passes by sleeping alone."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        monkeypatch.setattr("r1chat.engine.loop.time.sleep", self.sleep)
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_pace_makes_the_model_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    _, _, machine = run("so.\n</think>42<eos>", control=Control(pace=10), clock=clock)
+    # Eight tokens, of which the first need not wait.
+    assert clock.now == pytest.approx(0.7)
+    assert not machine.wanted
+
+
+def test_a_model_that_is_slower_than_the_pace_does_not_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Clock(monkeypatch)
+    script = Script("so.\n</think>42<eos>")
+    script.on_sample = lambda: clock.sleep(1.0)
+    run(script, control=Control(pace=10), clock=clock)
+    assert clock.now == pytest.approx(8.0)
+
+
+def test_a_stop_does_not_wait_for_a_slow_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    control = Control(pace=0.001)
+
+    def sleep(seconds: float) -> None:
+        clock.now += seconds
+        control.cancel()
+
+    monkeypatch.setattr("r1chat.engine.loop.time.sleep", sleep)
+    reply, _, _ = run("abcdef", control=control, clock=clock)
+    assert reply.receipt.ended_by == "cancelled"
+    assert clock.now < 1

@@ -221,8 +221,8 @@ class AskingScreen(AttachingScreen):
         from r1chat.reasoning.control import Control
         from r1chat.tui.run import Run
 
-        control = Control(budget or self.slider.value)
-        self._run = run = Run(
+        control = Control(budget or self.slider.value, self.app.pace)
+        self._run = Run(
             lambda: session.ask(
                 view.question,
                 control=control,
@@ -233,11 +233,10 @@ class AskingScreen(AttachingScreen):
                 resume=resume,
             ),
             control,
-            pace=self.app.pace,
         )
         # A reply that was stopped in its answer has no thought to come.
         answering = resume is not None and self._in_answer(resume)
-        view.begin(control.budget, clock=run.clock, answering=answering)
+        view.begin(control.budget, answering=answering)
         self.conversation.anchor()
         self._view = view
         self.composer.blocked = _BUSY

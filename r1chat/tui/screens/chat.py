@@ -191,7 +191,6 @@ class ChatScreen(LookingScreen):
         """Closes the thought, so that the model answers."""
         if self._run is not None:
             self._run.control.answer_now()
-            self._run.hurry()
 
     async def action_think_more(self) -> None:
         """Makes it think on: at its next end of thinking, or after its answer."""
@@ -200,7 +199,6 @@ class ChatScreen(LookingScreen):
         elif self._run.written:
             # The thought has ended, though not on the screen yet.
             self._more_wanted = True
-            self._run.hurry()
         else:
             self._run.control.think_more()
             self.notify("It will think on when it wants to end.", timeout=3)

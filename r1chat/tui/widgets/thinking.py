@@ -194,18 +194,16 @@ class ThinkingPane(Widget):
 
     # What comes in
 
-    def start(self, budget: Budget | None = None, clock: Callable[[], float] | None = None) -> None:
+    def start(self, budget: Budget | None = None) -> None:
         """Gets ready for a thought, or for going on with one that had ended.
 
         The pane shows itself, and its clock starts, when the first text comes.
 
         Args:
             budget: How long the model may think.
-            clock: Tells the time in seconds from now on.
         """
         if budget is not None:
             self.budget = budget
-        self._clock = clock or self._clock
         if self._ended is not None:
             self._seconds = self._ended.seconds
         self._ended = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from textual import on
@@ -124,23 +124,16 @@ class TurnView(Vertical):
         widget.update(status)
         widget.display = bool(status)
 
-    def begin(
-        self,
-        budget: Budget,
-        *,
-        clock: Callable[[], float] | None = None,
-        answering: bool = False,
-    ) -> None:
+    def begin(self, budget: Budget, *, answering: bool = False) -> None:
         """Makes ready for a reply.
 
         Args:
             budget: How long the model may think.
-            clock: Tells the time in seconds.
             answering: Whether its thought is closed already.
         """
         if not answering:
             self.thinking.collapsed = self.collapsed_at_start
-            self.thinking.start(budget, clock)
+            self.thinking.start(budget)
         self.status = "…"
 
     def take(self, event: Event) -> None:
