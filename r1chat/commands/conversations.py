@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from r1chat.errors import R1ChatError, UsageError
@@ -9,6 +10,7 @@ from r1chat.sanitize import line
 from r1chat.store import Loaded, Store, Summary
 
 _SHOWN = 3
+_PAUSE_S = 0.01
 _ALL = 1_000_000_000
 
 
@@ -73,6 +75,16 @@ def last(store: Store) -> Loaded:
         message = "there is no conversation to go on with yet"
         raise R1ChatError(message)
     return whole
+
+
+def searchable(store: Store, patience: float) -> bool:
+    """Waits until the search knows of everything, at most so many seconds."""
+    end = time.monotonic() + patience
+    while not store.indexed:
+        if time.monotonic() > end:
+            return False
+        time.sleep(_PAUSE_S)
+    return True
 
 
 def _choices(several: Sequence[Summary]) -> str:

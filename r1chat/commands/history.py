@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
@@ -104,10 +103,7 @@ def _show(args: argparse.Namespace, store: Store, out: Out, console: Console) ->
 
 
 def _search(args: argparse.Namespace, store: Store, out: Out, console: Console) -> int:
-    end = time.monotonic() + SETTLING_S
-    while not store.indexed and time.monotonic() < end:
-        time.sleep(0.01)
-    if not store.indexed:
+    if not conversations.searchable(store, SETTLING_S):
         console.note("the index is still being made; there may be more to be found")
     hits = store.search(" ".join(args.text), thoughts=args.thoughts, limit=args.limit)
     if args.format == "json":

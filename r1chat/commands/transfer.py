@@ -21,6 +21,8 @@ from r1chat.store import Loaded, Store
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+INDEXING_S = 600.0
+"""How long an import waits for the index. What is missing then is made up for later."""
 _PAGE = 200
 
 
@@ -106,6 +108,9 @@ def take_in(args: argparse.Namespace, store: Store, out: Out, console: Console) 
         message = "nothing was imported: it could not be written"
         raise R1ChatError(message)
     out.write("".join(f"{name}\n" for name in names))
+    console.progress("saved; making it searchable")
+    conversations.searchable(store, INDEXING_S)
+    console.end_progress()
     console.aside(f"imported {_conversations(len(names))}")
     if len(fresh) < len(several):
         left = _conversations(len(several) - len(fresh))
