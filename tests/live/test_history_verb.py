@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pexpect
@@ -200,8 +201,10 @@ def test_a_reply_whose_reader_went_away_is_kept(random_models):
 
 def test_a_reply_whose_process_was_killed_is_there_as_far_as_it_came(random_models):
     with start("ask", "-m", random_models["r1"], "--format", "jsonl", QUESTION) as process:
-        for _ in range(100):
-            wait_for(process.stdout, b"thought_text")
+        wait_for(process.stdout, b"thought_text")
+        # The history is opened behind the first token; another r1chat sees when it is.
+        while not listed():
+            time.sleep(0.01)
         process.kill()
         process.communicate()
     (only,) = listed()
