@@ -105,6 +105,7 @@ class Fetcher:
             ModelError: If it has no such model.
         """
         from r1chat.hub import variants
+        from r1chat.hub.download import begun
 
         def choose(several: list[Variant]) -> Variant:
             return begun(several) or self._best(several, ref)
@@ -224,19 +225,6 @@ class Fetcher:
             self._console.progress(f"{line(variant.name, 40)}  {described(progress)}")
 
         return show
-
-
-def begun(several: list[Variant]) -> Variant | None:
-    """The model of which most is here already; None where nothing is.
-
-    What fits best depends on the memory that is free at the moment. Who goes on with a download
-    wants the one that he began with.
-    """
-    from r1chat.hub.download import fetched
-
-    shares = [(fetched(variant) / variant.size, variant) for variant in several if variant.size]
-    share, found = max(shares, key=lambda each: each[0], default=(0.0, None))
-    return found if share else None
 
 
 def _described(variant: Variant) -> str:

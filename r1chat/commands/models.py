@@ -6,17 +6,16 @@ import argparse
 import json
 import sys
 from dataclasses import asdict, replace
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from r1chat import compose, logs
+from r1chat.commands import upkeep
 from r1chat.commands.columns import columns, pairs
 from r1chat.commands.exits import ExitCode
-from r1chat.commands.fetch import Fetcher, confirmed, gigabytes
-from r1chat.console import Console, is_terminal
-from r1chat.errors import DownloadCancelled, ModelError, UsageError
-from r1chat.interrupts import Interrupted, Interrupts
+from r1chat.commands.fetch import Fetcher, gigabytes
+from r1chat.console import Console
+from r1chat.errors import UsageError
+from r1chat.interrupts import Interrupts
 from r1chat.output import Out
 from r1chat.sanitize import line
 
@@ -48,8 +47,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
         "search": _search,
         "pull": _pull,
         "show": _show,
-        "verify": _verify,
-        "rm": _remove,
+        "verify": upkeep.verify,
+        "rm": upkeep.remove,
     }
     with Interrupts() as interrupts:
         logs.start(console.log if args.verbose else None)
@@ -58,20 +57,27 @@ def run(args: argparse.Namespace, console: Console) -> int:
 
 def _list(args: argparse.Namespace, console: Console, interrupts: Interrupts) -> int:
     del console, interrupts
-    from r1chat.hub import local
+    from r1chat.hub import cache, local
+    from r1chat.hub.unfinished import unfinished
 
     here = local.local_models()
+    parts = [part for folder in cache.repos() for part in unfinished(folder)]
     offers = _offers(here, args.ctx)
     out = Out(sys.stdout)
     if args.format == "json":
         found = [{**asdict(model), "path": str(model.path)} for model in here]
         could = [_as_json(distill, quant, fits) for distill, quant, fits in offers]
-        _write_json(out, {"schema": 1, "models": found, "distills": could})
+        rest = [{"repo": part.repo, "size": part.size} for part in parts]
+        _write_json(out, {"schema": 1, "models": found, "unfinished": rest, "distills": could})
         return ExitCode.ANSWERED
     rows = [_local_row(model) for model in here]
     out.write(
         columns(("model", "quant", "size", "context", "from", ""), rows, right="size context")
     )
+    if parts:
+        out.write("\nNot finished; `models pull` goes on with it, `models rm` removes it:\n")
+        rows = [(part.repo, gigabytes(part.size)) for part in parts]
+        out.write(columns(("repository", "size"), rows, right="size"))
     if offers:
         out.write("\nR1 distills to fetch, and what this machine makes of them:\n")
         head = ("model", "quant", "size", "", "tok/s", "AIME", "MATH")
@@ -163,6 +169,7 @@ def _search(args: argparse.Namespace, console: Console, interrupts: Interrupts) 
 
 
 def _pull(args: argparse.Namespace, console: Console, interrupts: Interrupts) -> int:
+    from r1chat.hub import local
     from r1chat.hub.cache import cached
     from r1chat.hub.download import fetched
     from r1chat.hub.environment import is_offline
@@ -185,6 +192,8 @@ def _pull(args: argparse.Namespace, console: Console, interrupts: Interrupts) ->
     if not is_here:
         fetcher.check(variant, fits, sure=args.yes)
     path = fetcher.fetch(variant)
+    # Its header is read now, so that no list has to wait for it.
+    local.local_models()
     again = parse(str(ref))
     name = str(ref) if again is not None and cached(again) == path else variant.ref
     done = "it is here already" if is_here else "verified"
@@ -210,7 +219,7 @@ def _show(args: argparse.Namespace, console: Console, interrupts: Interrupts) ->
     from r1chat.hub.reference import parse
 
     ref = parse(args.ref)
-    model = _here(args.ref)
+    model = upkeep.here(args.ref)
     if model is not None:
         shown = about(model)
         extra: list[tuple[str, str]] = []
@@ -231,103 +240,6 @@ def _show(args: argparse.Namespace, console: Console, interrupts: Interrupts) ->
     else:
         out.write(pairs([*shown.lines(), *extra]))
     return ExitCode.ANSWERED
-
-
-def _verify(args: argparse.Namespace, console: Console, interrupts: Interrupts) -> int:
-    from r1chat.hub import local
-
-    models = [_found(ref) for ref in args.refs] or local.local_models()
-    out = Out(sys.stdout)
-    wrong = 0
-    for model in models:
-        ok, verdict = _verdict(model, console, interrupts)
-        if ok is False:
-            wrong += 1
-            verdict += _CURES.get(model.source, "").format(model.ref)
-        if ok is not None or args.refs:
-            out.write(f"{line(model.ref, 500)}: {line(verdict, 1000)}\n")
-    return ExitCode.MODEL if wrong else ExitCode.ANSWERED
-
-
-_CURES = {
-    "hub": "; fetch it anew: r1chat models rm {0} && r1chat models pull {0}",
-    "ollama": "; let Ollama fetch it anew",
-}
-
-
-def _verdict(
-    model: LocalModel, console: Console, interrupts: Interrupts
-) -> tuple[bool | None, str]:
-    """Compares one model. If it cannot be read, that does not keep the others from it."""
-    from r1chat.hub.download.control import Control
-    from r1chat.hub.verify import verify
-
-    interrupts.control = control = Control()
-    try:
-        result = verify(model, partial(_show_share, console, model.name), control)
-    except ModelError as error:
-        return False, str(error)
-    except DownloadCancelled:
-        if interrupts.signum is None:
-            raise
-        raise Interrupted(interrupts.signum) from None
-    else:
-        return result.ok, result.verdict
-    finally:
-        interrupts.control = None
-        console.end_progress()
-
-
-def _show_share(console: Console, name: str, done: int, total: int) -> None:
-    console.progress(f"{line(name, 40)}  {int(100 * done / max(1, total))} %")
-
-
-def _remove(args: argparse.Namespace, console: Console, interrupts: Interrupts) -> int:
-    del interrupts
-    from r1chat.hub.removal import obstacle_to, remove
-
-    model = _found(args.ref)
-    if reason := obstacle_to(model):
-        raise ModelError(reason)
-    what = f"{line(model.ref, 200)} ({gigabytes(model.size)}, {line(str(model.path), 300)})"
-    if not args.yes:
-        if not (console.tty and is_terminal(sys.stdin)):
-            message = f"this would remove {what}; --yes removes it without asking"
-            raise UsageError(message)
-        if not confirmed(console, f"Remove {what}?", usually=False):
-            return ExitCode.FAILED
-    console.aside(f"removed; {gigabytes(remove(model))} are free again")
-    return ExitCode.ANSWERED
-
-
-def _here(ref: str) -> LocalModel | None:
-    """The model on this machine that a reference means."""
-    from r1chat.hub import local
-
-    try:
-        path = compose.resolve(ref)
-    except ModelError:
-        return None
-    for model in local.local_models():
-        if model.ref == ref or _same(model.path, path):
-            return model
-    return None
-
-
-def _found(ref: str) -> LocalModel:
-    model = _here(ref)
-    if model is None:
-        compose.resolve(ref)
-        message = f"{line(ref)} is a file of your own, which r1chat does not keep"
-        raise ModelError(message)
-    return model
-
-
-def _same(one: Path, other: Path) -> bool:
-    try:
-        return one.samefile(other)
-    except OSError:
-        return False
 
 
 def _write_json(out: Out, value: dict[str, Any]) -> None:

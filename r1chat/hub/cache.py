@@ -18,7 +18,7 @@ from r1chat.hub.values import Listing, RemoteFile
 from r1chat.hub.variants import Variant, find
 from r1chat.sanitize import line
 
-__all__ = ["Installed", "cached", "hub_cache", "installed", "remove"]
+__all__ = ["Installed", "cached", "hub_cache", "installed", "remove", "repos"]
 
 _GGUF = ".gguf"
 _DEPTH = 8
@@ -40,7 +40,7 @@ class Installed:
 
 def installed() -> Iterator[Installed]:
     """All GGUF files in the cache, as many times as commits have them. Opens none of them."""
-    for folder in _repos():
+    for folder in repos():
         for commit in _commits(folder):
             yield from _held(folder, commit)
 
@@ -115,7 +115,8 @@ def remove(path: Path) -> int:
     return freed
 
 
-def _repos() -> Iterator[RepoFolder]:
+def repos() -> Iterator[RepoFolder]:
+    """All repositories of models in the cache."""
     cache = hub_cache()
     for name in _names(cache):
         repo = _repo_of(name)

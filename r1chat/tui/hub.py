@@ -187,12 +187,15 @@ class Hub:
             ModelError: If it has no such model.
         """
         from r1chat.hub import fit, variants
+        from r1chat.hub.download import begun
 
         remote = self.remote()
 
         def choose(several: list[Variant]) -> Variant:
+            if started := begun(several):
+                return started
             shape = self._remote_shape(remote, ref, several[0])
-            found = fit.best(several, shape, machine) if shape else None
+            found = fit.best(several, shape, machine, self._context()) if shape else None
             return found or several[0]
 
         variant = variants.find(remote, ref, choose)
@@ -211,7 +214,7 @@ class Hub:
         remote = self.remote()
         several = self._variants(remote, ref)
         shape = self._remote_shape(remote, ref, several[0])
-        best = fit.best(several, shape, machine) if shape else None
+        best = fit.best(several, shape, machine, self._context()) if shape else None
         return Quants(
             title=distill.title if distill else ref.repos[0],
             best=best.quant if best else "",

@@ -13,6 +13,7 @@ import pexpect
 import pytest
 
 import r1chat
+from r1chat.hub.layout import hub_cache
 from tests.hub.server import File, Generated, Hub, Repo, faults
 from tests.program import finish, run, start
 
@@ -272,3 +273,23 @@ def test_an_interrupted_pull_goes_on_where_it_stopped(hub):
     pulled("acme/Large-GGUF")
     # The header is read beforehand, each time.
     assert hub.requests.sent("cdn") < size + 12_000_000
+
+
+def test_what_a_stopped_pull_left_is_listed_and_removed(hub):
+    hub.add(Repo("acme/Large-GGUF", [File("Large-Q4_K_M.gguf", large(60_000_000))]))
+    hub.faults.add(faults.Slow(rate=8_000_000), times=None)
+    process = start("models", "pull", "acme/Large-GGUF")
+    while hub.requests.sent("cdn") < 6_000_000:
+        assert process.poll() is None
+        time.sleep(0.05)
+    code, _, err = run("models", "rm", "--yes", "acme/Large-GGUF")
+    assert (code, err) == (3, "r1chat: acme/Large-GGUF is being fetched: stop that first\n")
+    process.send_signal(signal.SIGINT)
+    assert finish(process)[0] == 130
+    assert "Not finished" in run("models", "list")[1]
+    code, _, err = run("models", "rm", "acme/Large-GGUF")
+    assert (code, "what is not finished of acme/Large-GGUF" in err) == (2, True)
+    assert run("models", "rm", "--yes", "acme/Large-GGUF")[0] == 0
+    assert not list(hub_cache().glob("*/blobs/*"))
+    assert "Not finished" not in run("models", "list")[1]
+    assert run("models", "rm", "--yes", "acme/Large-GGUF")[0] == 3

@@ -6,6 +6,6 @@ file: its requests, its checksum, its journal), `fetch` (one request), `part` (w
 
 from r1chat.hub.download.control import Control
 from r1chat.hub.download.progress import Progress, State
-from r1chat.hub.download.whole import download, fetched, forget
+from r1chat.hub.download.whole import begun, download, fetched, forget
 
-__all__ = ["Control", "Progress", "State", "download", "fetched", "forget"]
+__all__ = ["Control", "Progress", "State", "begun", "download", "fetched", "forget"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -178,6 +178,17 @@ class _Download:
 def fetched(variant: Variant) -> int:
     """How many bytes of a model are here, whole files and unfinished ones."""
     return variant.size - sum(map(_missing, variant.files))
+
+
+def begun(several: Sequence[Variant]) -> Variant | None:
+    """Of several models the one of which most is here; None where nothing is.
+
+    What fits best depends on the memory that is free at the moment. Who goes on with a download
+    wants the one that he began with.
+    """
+    shares = [(fetched(variant) / variant.size, variant) for variant in several if variant.size]
+    share, found = max(shares, key=lambda each: each[0], default=(0.0, None))
+    return found if share else None
 
 
 def forget(variant: Variant) -> None:

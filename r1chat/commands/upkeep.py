@@ -1,0 +1,150 @@
+"""What `r1chat models` does with models that are here: compares and removes them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from r1chat import compose
+from r1chat.commands.exits import ExitCode
+from r1chat.commands.fetch import confirmed, gigabytes
+from r1chat.console import Console, is_terminal
+from r1chat.errors import DownloadCancelled, MissingModel, ModelError, UsageError
+from r1chat.interrupts import Interrupted, Interrupts
+from r1chat.output import Out
+from r1chat.sanitize import line
+
+if TYPE_CHECKING:
+    from r1chat.hub.local import LocalModel
+
+
+def verify(args: argparse.Namespace, console: Console, interrupts: Interrupts) -> int:
+    """Compares models with what was published, all of them or those that are named."""
+    from r1chat.hub import local
+
+    models = [_found(ref) for ref in args.refs] or local.local_models()
+    out = Out(sys.stdout)
+    wrong = 0
+    for model in models:
+        ok, verdict = _verdict(model, console, interrupts)
+        if ok is False:
+            wrong += 1
+            verdict += _CURES.get(model.source, "").format(model.ref)
+        if ok is not None or args.refs:
+            out.write(f"{line(model.ref, 500)}: {line(verdict, 1000)}\n")
+    return ExitCode.MODEL if wrong else ExitCode.ANSWERED
+
+
+_CURES = {
+    "hub": "; fetch it anew: r1chat models rm {0} && r1chat models pull {0}",
+    "ollama": "; let Ollama fetch it anew",
+}
+
+
+def _verdict(
+    model: LocalModel, console: Console, interrupts: Interrupts
+) -> tuple[bool | None, str]:
+    """Compares one model. If it cannot be read, that does not keep the others from it."""
+    from r1chat.hub import verify
+    from r1chat.hub.download.control import Control
+
+    interrupts.control = control = Control()
+    try:
+        result = verify.verify(model, partial(_show_share, console, model.name), control)
+    except ModelError as error:
+        return False, str(error)
+    except DownloadCancelled:
+        if interrupts.signum is None:
+            raise
+        raise Interrupted(interrupts.signum) from None
+    else:
+        return result.ok, result.verdict
+    finally:
+        interrupts.control = None
+        console.end_progress()
+
+
+def _show_share(console: Console, name: str, done: int, total: int) -> None:
+    console.progress(f"{line(name, 40)}  {int(100 * done / max(1, total))} %")
+
+
+def remove(args: argparse.Namespace, console: Console, interrupts: Interrupts) -> int:
+    """Removes a model, or what is here of one, after a question."""
+    del interrupts
+    from r1chat.hub import removal
+
+    try:
+        model = _found(args.ref)
+    except MissingModel as missing:
+        return _remove_unfinished(args, console, missing)
+    if reason := removal.obstacle_to(model):
+        raise ModelError(reason)
+    what = f"{line(model.ref, 200)} ({gigabytes(model.size)}, {line(str(model.path), 300)})"
+    if not _is_sure(args, console, what):
+        return ExitCode.FAILED
+    console.aside(f"removed; {gigabytes(removal.remove(model))} are free again")
+    return ExitCode.ANSWERED
+
+
+def _remove_unfinished(args: argparse.Namespace, console: Console, missing: MissingModel) -> int:
+    """Removes what stopped downloads have left of a model's repository."""
+    from r1chat.hub.cache import repos
+    from r1chat.hub.reference import parse
+    from r1chat.hub.unfinished import unfinished
+
+    ref = parse(missing.ref)
+    wanted = ref.repos if ref is not None else ()
+    parts = [part for folder in repos() if folder.repo in wanted for part in unfinished(folder)]
+    if not parts:
+        raise missing
+    size = gigabytes(sum(part.size for part in parts))
+    names = ", ".join(sorted({part.repo for part in parts}))
+    if not _is_sure(args, console, f"what is not finished of {names} ({size})"):
+        return ExitCode.FAILED
+    for part in parts:
+        part.remove()
+    console.aside(f"removed; {size} are free again")
+    return ExitCode.ANSWERED
+
+
+def _is_sure(args: argparse.Namespace, console: Console, what: str) -> bool:
+    """Whether something is to be removed."""
+    if args.yes:
+        return True
+    if not (console.tty and is_terminal(sys.stdin)):
+        message = f"this would remove {what}; --yes removes it without asking"
+        raise UsageError(message)
+    return confirmed(console, f"Remove {what}?", usually=False)
+
+
+def here(ref: str) -> LocalModel | None:
+    """The model on this machine that a reference means."""
+    from r1chat.hub import local
+
+    try:
+        path = compose.resolve(ref)
+    except ModelError:
+        return None
+    for model in local.local_models():
+        if model.ref == ref or _same(model.path, path):
+            return model
+    return None
+
+
+def _found(ref: str) -> LocalModel:
+    model = here(ref)
+    if model is None:
+        compose.resolve(ref)
+        message = f"{line(ref)} is a file of your own, which r1chat does not keep"
+        raise ModelError(message)
+    return model
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
