@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +26,7 @@ _GB = 1e9
 _MB = 1e6
 _MINUTE = 60
 _HOUR = 3600
+_LOOK_S = 0.2
 _STATES = {
     "starting": "asking the Hub",
     "following": "another r1chat fetches it",
@@ -92,7 +95,8 @@ class Fetcher:
         self._interrupts = interrupts
         self._context = context
         self._shape: Shape | None = None
-        self.remote: Remote = Remote()
+        # Where nobody sees it, a long wait is an error that says how long it is.
+        self.remote: Remote = Remote(self._wait if console.tty else None)
         self.machine: Machine = this_machine()
         if self.remote.notice:
             console.note(self.remote.notice)
@@ -116,6 +120,13 @@ class Fetcher:
             return found, self.fit(found, ref)
         finally:
             self._console.end_progress()
+
+    def _wait(self, seconds: float) -> None:
+        """Sits out what the Hub asks for; a signal ends it."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self._console.progress(f"r1chat: the Hub is busy, trying again in {math.ceil(left)} s")
+            time.sleep(min(left, _LOOK_S))
 
     def _best(self, several: list[Variant], ref: HubRef) -> Variant:
         from r1chat.hub.fit import best

@@ -125,6 +125,23 @@ def test_on_a_terminal_no_means_no(acme):
     assert acme.requests.sent("cdn") <= 1 << 20
 
 
+def test_on_a_terminal_a_wait_that_the_hub_asks_for_is_shown_and_can_be_broken_off(acme):
+    acme.faults.add(faults.TooMany(), times=None)
+    command = ["-m", "r1chat", "models", "pull", "acme/Tiny-GGUF"]
+    child = pexpect.spawn(sys.executable, command, encoding="utf-8", timeout=60)
+    child.expect(r"the Hub is busy, trying again in 5\d s")
+    child.sendintr()
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 130
+
+
+def test_without_a_terminal_a_long_wait_is_an_error_that_says_how_long(acme):
+    acme.faults.add(faults.TooMany(), times=None)
+    code, _, err = run("models", "pull", "acme/Tiny-GGUF")
+    assert (code, "try again in 55 s" in err) == (5, True)
+
+
 def test_models_are_listed_with_what_could_be_fetched(acme):
     pulled("acme/Tiny-GGUF:F16")
     code, out, _ = run("models", "list", "--format", "json")
