@@ -92,9 +92,9 @@ def two_writers(count: int) -> list[list[str]]:
     ]
 
 
-def kills(times: int) -> list[list[str]]:
+def kills(times: int, seed: int = 9) -> list[list[str]]:
     """A process is killed while it streams, again and again, always with the same file."""
-    rng = random.Random(9)
+    rng = random.Random(seed)
     lost: list[float] = []
     bad = missing = 0
     with tempfile.TemporaryDirectory() as folder:
