@@ -308,7 +308,8 @@ class R1ChatApp(FetchingApp):
         """Ctrl+C: copies a selection, else stops the reply, else quits when pressed twice."""
         if self._copy_selection():
             return
-        if self.chat.running:
+        # Pressed in a hurry it comes again before the reply has ended.
+        if self.chat.running and not self.chat.stopping:
             self.chat.action_stop()
         elif self._quit_asked:
             self.exit()

@@ -90,6 +90,16 @@ def test_ctrl_c_stops_the_reply_and_then_quits_when_pressed_twice():
         assert is_restored(app)
 
 
+def test_three_ctrl_c_in_a_hurry_end_it_in_the_middle_of_a_thought():
+    with terminal(APP, "plain") as app:
+        ready(app)
+        app.send("hello\r")
+        app.wait_for("thought 3.")
+        app.send("\x03\x03\x03")
+        assert app.end() == 0
+        assert is_restored(app)
+
+
 def test_a_terminal_of_one_cell_and_back_many_times_breaks_nothing():
     with terminal(APP, "plain") as app:
         ready(app)

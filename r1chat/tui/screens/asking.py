@@ -138,6 +138,11 @@ class AskingScreen(AttachingScreen):
         return self._run is not None
 
     @property
+    def stopping(self) -> bool:
+        """Whether it was told to stop, and has not ended yet."""
+        return self._run is not None and self._run.control.cancelled
+
+    @property
     def ready(self) -> bool:
         """Whether there is a model."""
         return self.session is not None and self.app.engine is not None
