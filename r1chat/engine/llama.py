@@ -18,7 +18,7 @@ from queue import SimpleQueue
 from typing import Any, TypeAlias
 
 from r1chat import gguf, prompt
-from r1chat.engine import fitting, loading, probe
+from r1chat.engine import fitting, gpus, loading, probe
 from r1chat.engine.base import Message, ModelInfo, Request
 from r1chat.engine.loading import LoadOptions
 from r1chat.engine.loop import ThinkingLoop, answer_reserve
@@ -66,13 +66,21 @@ class LlamaEngine:
         self._options = options or LoadOptions()
         self._header = gguf.read_header(self._path)
         gguf.check_chat_model(self._header)
+        machine = None if self._options.gpu_layers == 0 else gpus.machine_with_gpus()
         available = available_memory()
+        if machine is not None and available is not None:
+            # Layers can be spread, so that what is free adds up.
+            available += machine.gpu_free
         self._context_size, self._notice = loading.choose_context(
             self._header, self._options.ctx, available
         )
         self._cells = loading.choose_cells(
             self._header, self._context_size, self._options.samples, available
         )
+        layers = self._options.gpu_layers
+        if layers is None:
+            layers = gpus.choose_layers(self._header, self._context_size, machine)
+        self._gpu_layers = layers
         if not self._options.trusted:
             probe.check(self._path)
         self._abort = AbortByte()
@@ -127,9 +135,7 @@ class LlamaEngine:
     def _load(self) -> None:
         began = time.perf_counter()
         options = self._options
-        layers = -1 if options.gpu_layers is None else options.gpu_layers
-        if not api.llama_supports_gpu_offload():
-            layers = 0
+        layers = self._gpu_layers if api.llama_supports_gpu_offload() else 0
         self._model = loading.open_model(
             self._path, gpu_layers=layers, on_progress=self._on_progress
         )

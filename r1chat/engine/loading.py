@@ -109,6 +109,12 @@ def choose_context(header: Header, wanted: int | None, available: int | None) ->
         found = needs(shape, weights, wanted)
     if available is not None and not found.fits(available):
         message = f"not enough memory: {found}, of {gib(available)} free at most {SAFE_SHARE:.0%}"
+        shorter = shortened(shape, weights, available)
+        if shorter.fits(available):
+            cure = f"a context of {shorter.tokens} tokens would fit (--ctx {shorter.tokens})"
+        else:
+            cure = "close other programs, or take a smaller model (`r1chat models list`)"
+        message = f"{message}; {cure}"
         raise ModelError(message)
     return found.tokens, _notice(shape, found, wanted)
 

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from r1chat.engine.gpus import ALL, choose_layers
 from r1chat.engine.loading import choose_context
 from r1chat.errors import ModelError
 from r1chat.gguf import Header, Tensor
 from r1chat.gguf.needs import Shape
 from r1chat.hub.fit import fit
-from r1chat.hub.machine import Machine
+from r1chat.hub.machine import Gpu, Machine
 
 GIB = 1 << 30
 SIZE = 4 * GIB
@@ -67,8 +68,38 @@ def test_short_memory_gives_a_shorter_context_with_the_sum():
 def test_too_little_memory_is_refused_with_the_sum():
     with pytest.raises(ModelError, match=r"4\.0 GiB file .* 2,048 tokens .*, of 3\.0 GiB free"):
         choose_context(header(), None, 3 * GIB)
-    with pytest.raises(ModelError, match=r"for 131,072 tokens"):
+    with pytest.raises(ModelError, match=r"take a smaller model"):
+        choose_context(header(), 131_072, 3 * GIB)
+
+
+def test_a_context_that_is_too_long_is_refused_with_one_that_fits():
+    with pytest.raises(ModelError, match=r"for 131,072 tokens .* \(--ctx 16384\)") as error:
         choose_context(header(), 131_072, 8 * GIB)
+    assert "\n" not in str(error.value)
+    assert choose_context(header(), 16384, 8 * GIB)[0] == 16384
+
+
+@given(st.integers(1, 16 * GIB), st.integers(0, 16 * GIB), st.integers(0, 16 * GIB))
+def test_the_engine_spreads_layers_over_gpus_as_the_hub_says(size, free, on_gpu):
+    made = header(size=size)
+    machine = Machine(16 * GIB, free, gpus=(Gpu("a card", 16 * GIB, on_gpu),))
+    found = fit(Shape.of(made), size, machine)
+    try:
+        tokens, _ = choose_context(made, None, free + on_gpu)
+    except ModelError:
+        assert found.mark == "no"
+    else:
+        assert found.mark != "no"
+        layers = choose_layers(made, tokens, machine)
+        assert layers == found.gpu_layers
+        # What is not on the card lies in the main memory.
+        if layers != ALL:
+            assert found.needed * layers / 28 <= on_gpu
+
+
+def test_where_nobody_knows_a_gpus_memory_all_layers_go_there():
+    assert choose_layers(header(), 2048, None) == ALL
+    assert choose_layers(header(), 2048, Machine(16 * GIB, 8 * GIB, unified=True)) == ALL
 
 
 def test_a_context_beyond_what_the_model_knows_is_given_with_a_notice():
