@@ -131,17 +131,18 @@ class TurnView(Vertical):
             budget: How long the model may think.
             answering: Whether its thought is closed already.
         """
+        self._cut_off = False
         if not answering:
             self.thinking.collapsed = self.collapsed_at_start
             self.thinking.start(budget)
-        self.status = "…"
+        self.status = "Beginning…"
 
     def take(self, event: Event) -> None:
         """Shows an event."""
         match event:
             case Evaluating(done=done, total=total, reused=reused):
-                if total - reused > _SLOW_PROMPT:
-                    self.status = f"Reading {done:,} of {total:,} tokens"
+                slow = total - reused > _SLOW_PROMPT
+                self.status = f"Reading {done:,} of {total:,} tokens" if slow else "Reading…"
             case ThoughtText(text=text, tokens=tokens):
                 self._think()
                 self.thinking.write(text, tokens)
