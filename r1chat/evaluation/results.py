@@ -12,21 +12,20 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, get_args
 
 from r1chat.engine.base import ModelInfo
 from r1chat.errors import R1ChatError, UsageError
 from r1chat.evaluation.plan import Conditions, Key, Sample
 from r1chat.evaluation.reading import digest
+from r1chat.events import EndedBy
 from r1chat.sanitize import line
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 SCHEMA = 1
-_ENDED_BY = frozenset(
-    ("natural", "budget", "user", "loop", "time", "context", "length", "cancelled", "error")
-)
+_ENDED_BY = get_args(EndedBy)
 _FIELDS = frozenset(field.name for field in fields(Sample))
 
 

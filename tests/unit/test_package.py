@@ -41,6 +41,10 @@ def test_the_built_in_model_and_its_card_are_inside(contents):
     assert [contents[name] > 0 for name in cards] == [True]
 
 
+def test_the_questions_for_the_built_in_model_are_inside(contents):
+    assert contents["r1chat/evaluation/questions/tiny.jsonl"] > 0
+
+
 def test_the_themes_are_inside(contents):
     shipped = {f"r1chat/themes/{file.name}" for file in (ROOT / "themes").glob("*.toml")}
     assert len(shipped) >= 6

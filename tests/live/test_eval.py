@@ -1,0 +1,182 @@
+"""`r1chat eval` with the built-in model, in processes of its own."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.program import HANGS_S, finish, run, start
+
+QUESTIONS = [
+    {"problem": "What is 44 + 41?", "answer": "85"},
+    {"question": "What is 12 × 7?", "solution": r"It is \boxed{84}."},
+    {"problem": "Subtract 38 from 556.", "answer": "518"},
+    {"problem": "What is 252 / 7?", "answer": "36"},
+    # Whatever it says, it is wrong.
+    {"problem": "What is 3 + 4?", "answer": "seven thousand"},
+]
+
+
+@pytest.fixture
+def questions(tmp_path: Path) -> Path:
+    path = tmp_path / "sums.jsonl"
+    path.write_text("".join(json.dumps(each) + "\n" for each in QUESTIONS), encoding="utf-8")
+    return path
+
+
+def evaluate(*arguments: object):
+    code, out, err = run("eval", *map(str, arguments), "--format", "json")
+    assert code == 0, err
+    return json.loads(out)
+
+
+def samples(path: Path) -> list[dict[str, object]]:
+    lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    return [line for line in lines if line["type"] == "sample"]
+
+
+def wait_for_samples(path: Path, count: int) -> None:
+    until = time.monotonic() + HANGS_S
+    while not path.exists() or path.read_bytes().count(b'"type": "sample"') < count:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def test_a_model_that_thinks_is_better_than_one_that_does_not(questions):
+    found = evaluate(questions, "-b", "off,max", "-n", "2", "--temperature", "0.3")
+    off, full = found["rows"]
+    assert (off["budget"], full["budget"]) == ("off", "max")
+    assert off["questions"] == full["questions"] == 5
+    assert full["pass1"]["value"] == pytest.approx(0.8)
+    assert off["pass1"]["value"] < 0.8
+    assert full["pass1"]["low"] < 0.8 < full["pass1"]["high"] < 1
+    assert full["consensus"]["value"] == pytest.approx(0.8)
+    assert full["thoughts_ended_by"] == {"natural": 10}
+    assert full["thought_tokens"] > off["thought_tokens"] == 0
+    drawn = samples(Path(found["results"]))
+    assert len(drawn) == 20
+    assert Path(found["results"]) == questions.with_name("sums.results.jsonl")
+
+
+def test_a_second_run_asks_nothing_and_says_the_same(questions):
+    first = evaluate(questions, "-b", "16", "-n", "3")
+    kept = Path(first["results"]).read_bytes()
+    assert evaluate(questions, "-b", "16", "-n", "3") == first
+    assert Path(first["results"]).read_bytes() == kept
+
+
+def test_more_budgets_samples_and_seeds_add_to_what_is_there(questions):
+    path = Path(evaluate(questions, "-b", "16", "-n", "2")["results"])
+    before = path.read_bytes()
+    found = evaluate(questions, "-b", "16,32", "-n", "3", "--seed", "0,9")
+    assert path.read_bytes().startswith(before)
+    drawn = samples(path)
+    assert len(drawn) == 5 * 2 * 3 * 2
+    assert [row["samples"] for row in found["rows"]] == [30, 30]
+
+
+def test_thinking_longer_and_not_at_all_are_rows_too(questions):
+    found = evaluate(questions, "-b", "off", "--min-think", "150", "--limit", "2")
+    off, longer = found["rows"]
+    assert (off["minimum"], longer["minimum"]) == (0, 150)
+    assert off["thought_tokens"] == 0
+    assert longer["thought_tokens"] >= 150
+
+
+def test_a_run_that_was_killed_goes_on_where_it_stopped(questions, tmp_path):
+    out = tmp_path / "kept" / "results.jsonl"
+    arguments = ("eval", questions, "-b", "max", "-n", "20", "-o", out)
+    process = start(*arguments)
+    wait_for_samples(out, 3)
+    process.kill()
+    finish(process)
+    before = out.read_bytes()
+    whole = before[: before.rindex(b"\n") + 1]
+    had = {(s["question"], s["sample"]) for s in map(json.loads, whole.splitlines()[1:])}
+    assert 3 <= len(had) < 100
+    found = evaluate(questions, "-b", "max", "-n", "4", "-o", out)
+    assert out.read_bytes().startswith(whole)
+    drawn = [(s["question"], s["sample"]) for s in samples(out)]
+    assert len(drawn) == len(set(drawn))
+    assert set(drawn) == had | {(q, n) for q, _ in drawn for n in range(4)}
+    assert found["rows"][0]["samples"] == 20
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_run_that_was_stopped_says_how_to_go_on(questions, tmp_path, signum, code):
+    out = tmp_path / "results.jsonl"
+    process = start("eval", questions, "-b", "max", "-n", "20", "-o", out)
+    wait_for_samples(out, 3)
+    process.send_signal(signum)
+    ended, stdout, err = finish(process)
+    assert (ended, stdout) == (code, "")
+    kept = len(samples(out))
+    assert f"stopped: {kept} of 100 samples are kept in {out}" in err
+    assert "goes on" in err
+    assert err.count("\n") == 1
+    assert all(s["answer_ended_by"] == "natural" for s in samples(out))
+
+
+def test_without_a_file_the_questions_that_come_along_are_asked(home):
+    code, out, err = run("eval", "--limit", "3", "-b", "off,16")
+    assert code == 0, err
+    assert "3 questions of tiny" in out
+    assert "pass@1" in out
+    assert out.count("█") > 0 or "0.0 %" in out
+    assert (home / "data" / "evaluations" / "tiny.results.jsonl").exists()
+    assert (home / "data" / "evaluations.json").exists()
+
+
+def test_a_picture_is_drawn(questions, tmp_path):
+    picture = tmp_path / "curve.png"
+    code, _, err = run("eval", questions, "-b", "off,16", "-n", "2", "--png", picture)
+    assert code == 0, err
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert str(picture) in err
+
+
+def test_a_question_that_is_too_long_is_named_and_the_others_are_asked(questions):
+    with questions.open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"problem": "1 + " * 3000 + "1?", "answer": "3001"}) + "\n")
+    code, out, err = run("eval", questions, "-b", "off", "--format", "json")
+    assert code == 0, err
+    assert json.loads(out)["rows"][0]["questions"] == 5
+    assert "cannot be asked" in err
+
+
+def test_bad_lines_are_refused_in_one_line(questions):
+    with questions.open("a", encoding="utf-8") as file:
+        file.write("{\n")
+    code, out, err = run("eval", questions)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "line 6: not JSON" in err
+    found = evaluate(questions, "--skip-bad", "-b", "off", "--limit", "2")
+    assert found["questions"]["count"] == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("missing.jsonl",), "cannot read"),
+        (("-b", "soon"), "not a budget"),
+        (("-b", ""), "not a budget"),
+        (("-n", "2", "--temperature", "0"), "temperature 0"),
+        (("--seed", "1,x"), "whole number"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_one_line(arguments, words):
+    code, out, err = run("eval", *arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert words in err
+
+
+def test_the_questions_themselves_are_never_written_over(questions):
+    before = questions.read_bytes()
+    code, out, err = run("eval", questions, "-o", questions)
+    assert (code, out) == (2, "")
+    assert "--out" in err
+    assert questions.read_bytes() == before
