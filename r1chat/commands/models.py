@@ -226,7 +226,8 @@ def _show(args: argparse.Namespace, console: Console, interrupts: Interrupts) ->
     elif ref is not None:
         fetcher = Fetcher(console, interrupts, context=args.ctx)
         variant, fits = fetcher.choose(ref)
-        shown = about_header(fetcher.remote.header(variant.files[0]), variant)
+        header = fetcher.remote.header(variant.files[0])
+        shown = about_header(header, variant, licence=variant.licence)
         extra = [("fit", f"{_WORDS[fits.mark]}: {fits.arithmetic}")]
         if fits.tokens_per_s is not None:
             extra.append(("expected", f"{fits.tokens_per_s:.1f} tokens/s"))

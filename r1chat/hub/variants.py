@@ -40,6 +40,8 @@ class Variant:
     shared: bool = False
     """Whether another model of the repository has the same quant, so that only the file's name
     tells them apart."""
+    licence: str = ""
+    """As the publisher says it, or empty."""
 
     @property
     def size(self) -> int:
@@ -105,7 +107,10 @@ def sort_out(listing: Listing) -> tuple[list[Variant], dict[str, str]]:
             reason = f"is one of {count} parts, of which the Hub has {len(files)}"
             left_out |= {file.path: reason for file in files}
     times = Counter(variant.quant for variant in found)
-    found = [replace(variant, shared=times[variant.quant] > 1) for variant in found]
+    found = [
+        replace(variant, shared=times[variant.quant] > 1, licence=listing.licence)
+        for variant in found
+    ]
     return sorted(found, key=lambda variant: (variant.size, variant.name)), left_out
 
 

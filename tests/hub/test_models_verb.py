@@ -155,7 +155,9 @@ def test_models_are_listed_with_what_could_be_fetched(acme):
 
 
 def test_show_describes_a_model_before_and_after_it_is_fetched(acme):
+    acme.add(Repo("acme/Tiny-GGUF", [File("Tiny-F16.gguf", TINY)], licence="apache-2.0"))
     before = run("models", "show", "acme/Tiny-GGUF:F16")[1]
+    assert "apache-2.0" in before
     assert "on the Hub, not on this machine" in before
     assert "fits: " in before
     pulled("acme/Tiny-GGUF:F16")
