@@ -89,14 +89,7 @@ def shape_of(model: Header | Distill) -> Shape:
     return Shape(**model.shape.model_dump(), context=model.context)
 
 
-def fit(
-    shape: Shape,
-    size: int,
-    machine: Machine,
-    context: int | None = None,
-    *,
-    measured: float | None = None,
-) -> Fit:
+def fit(shape: Shape, size: int, machine: Machine, context: int | None = None) -> Fit:
     """Says how a model fits a machine.
 
     Args:
@@ -104,7 +97,6 @@ def fit(
         size: Bytes of its files.
         machine: What there is.
         context: Tokens of context that are wanted; by default the usual ones, or as many as fit.
-        measured: Tokens a second that this model reached here; better than any estimate.
     """
     # Layers can be spread over GPUs and main memory, so that what is free adds up.
     available = machine.ram_free + machine.gpu_free
@@ -123,7 +115,7 @@ def fit(
         needed=found.total,
         available=available,
         context=found.tokens,
-        tokens_per_s=measured or _speed(shape, size, machine, layers),
+        tokens_per_s=_speed(shape, size, machine, layers),
         arithmetic=_arithmetic(found, machine),
         gpu_layers=layers,
     )
