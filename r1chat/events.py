@@ -12,11 +12,21 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 EndedBy: TypeAlias = Literal[
-    "natural", "budget", "user", "loop", "time", "context", "length", "cancelled", "error"
+    "natural",
+    "budget",
+    "user",
+    "agreed",
+    "loop",
+    "time",
+    "context",
+    "length",
+    "cancelled",
+    "error",
 ]
 """Why a thought or a reply ended.
 
-natural: the model closed it. budget: the thinking budget. user: "answer now". loop: it repeated
+natural: the model closed it. budget: the thinking budget. user: "answer now". agreed: several looks
+ahead in a row had the same answer (budget "auto"). loop: it repeated
 itself. time: the wall clock (a budget in seconds, or the limit for the whole reply). context: no
 room left in the context. length: the answer reached its limit. cancelled: stopped by the user.
 error: something failed.
@@ -147,6 +157,18 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
+class Peeked:
+    """What the model would have answered, had its thought ended here."""
+
+    final: str | None
+    """The answer; None if it had none."""
+    tokens: int
+    """Tokens of thought by then."""
+    repeats: int
+    """How often in a row it was the same, this time included; 0 without an answer."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sampled:
     """Something that happened in one of several replies to the same question."""
 
@@ -177,6 +199,7 @@ Event: TypeAlias = (
     | InjectedText
     | ThoughtEnded
     | AnswerText
+    | Peeked
     | Sampled
     | Tallied
     | Reply

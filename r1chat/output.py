@@ -19,6 +19,7 @@ from r1chat.events import (
     InjectedText,
     Loading,
     Notice,
+    Peeked,
     Receipt,
     Reply,
     Sampled,
@@ -35,6 +36,7 @@ _ENDINGS = {
     "natural": "ended by itself",
     "budget": "ended by budget",
     "user": "ended by you",
+    "agreed": "ended by agreement",
     "loop": "ended by going round in circles",
     "time": "ended by time",
     "context": "ended by the full context",
@@ -143,6 +145,9 @@ class TextWriter:
             self._think(event.text, self._console.thought)
         elif isinstance(event, InjectedText):
             self._think(event.text, self._console.injected)
+        elif isinstance(event, Peeked):
+            if self._mode == "show" and event.final is not None:
+                self._console.injected(f" {peek_line(event)} ")
         elif isinstance(event, AnswerText):
             if self._mode != "only":
                 self._put(self._main.feed(event.text))
@@ -327,6 +332,13 @@ def to_json(value: object, *, unicode: bool = True) -> str:
 def _escaped(found: re.Match[str]) -> str:
     char = found[0]
     return char if sanitize(char) == char else json.dumps(char)[1:-1]
+
+
+def peek_line(peeked: Peeked) -> str:
+    """A look ahead in words, e.g. "so far: 42 (3 times)"."""
+    final = line(peeked.final or "nothing", _LONGEST_FINAL)
+    times = f" ({peeked.repeats} times)" if peeked.repeats > 1 else ""
+    return f"so far: {final}{times}"
 
 
 def votes_line(reply: Reply) -> str:

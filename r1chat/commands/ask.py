@@ -82,6 +82,9 @@ def _refuse_what_makes_no_sense(args: argparse.Namespace) -> None:
     if args.samples > 1 and args.raw:
         message = "--raw completes a text, which has no final answer that samples could agree on"
         raise UsageError(message)
+    if args.samples > 1 and args.peek is not None:
+        message = "--peek looks into one thought; with -n/--samples the votes say more"
+        raise UsageError(message)
     if args.samples > 1 and args.temperature == 0:
         message = "at a --temperature of 0 all samples are the same; leave it or -n out"
         raise UsageError(message)
@@ -133,7 +136,7 @@ class _Ask:
                 conversation=self._conversation,
                 recorder=self._recorder,
             )
-            control = Control(budget)
+            control = Control(budget, peek_every=args.peek)
             interrupts.control = control
             try:
                 put = (

@@ -11,6 +11,7 @@ from r1chat.limits import LIMITS
 from r1chat.reasoning.budget import Budget
 
 _MOST_SECONDS = 7 * 24 * 3600.0
+_MOST_TOKENS = 1_000_000
 _LAST_PORT = 65535
 _MODEL = (
     '"tiny" (built in), a distill ("r1:7b"), "owner/repo:QUANT" on the Hub, or the path of a .gguf '
@@ -154,13 +155,21 @@ def _add_thinking(parser: argparse.ArgumentParser) -> None:
         "--budget",
         metavar="B",
         type=budget,
-        help='how long it may think: "off", tokens ("512"), seconds ("30s") or "max"; default: max',
+        help='how long it may think: "off", tokens ("512"), seconds ("30s"), "auto" (until several '
+        'looks at what it would answer agree) or "max"; default: max',
     )
     add(
         "--min-think",
         metavar="N",
         type=_whole("min_think"),
         help="tokens that it must think; default: 0",
+    )
+    add(
+        "--peek",
+        metavar="N",
+        type=whole(1, _MOST_TOKENS),
+        help="every N tokens of thought, look at what it would answer now; the thought goes on as "
+        "it would without",
     )
     add(
         "-n",

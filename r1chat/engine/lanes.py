@@ -82,6 +82,11 @@ class Lane:
         self._machine.truncate(length, sequence=self.sequence)
         self.position = length
 
+    def peek(self, tokens: Sequence[int], most: int, is_last: Callable[[int], bool]) -> list[int]:
+        """Nothing: a batch of its own would make all others wait, and their votes say more."""
+        del tokens, most, is_last
+        return []
+
     def sample(self) -> int:
         """Draws the next token."""
         return self._machine.sample_with(self._sampler, self.index)

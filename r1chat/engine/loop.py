@@ -14,14 +14,16 @@ from collections.abc import Callable, Sequence
 from r1chat import prompt as prompts
 from r1chat.engine.base import Request
 from r1chat.engine.parts import Machine, Vocabulary
+from r1chat.engine.peeking import peek
 from r1chat.engine.replay import replay
 from r1chat.engine.transcript import Circumstances, Transcript
 from r1chat.errors import Cancelled, EngineError
-from r1chat.events import EndedBy, Evaluating, Event, Reply
+from r1chat.events import EndedBy, Evaluating, Event, Peeked, Reply
 from r1chat.prompt import Prompt
 from r1chat.reasoning.budget import Governor
 from r1chat.reasoning.control import Control
 from r1chat.reasoning.loops import LoopGuard
+from r1chat.reasoning.peeks import Peeks
 from r1chat.reasoning.phrases import CLOSE, FINISHED, LANDING, OPEN, WAIT
 from r1chat.reasoning.splitter import Splitter
 
@@ -102,6 +104,7 @@ class ThinkingLoop:
         self._closing = len(self._closing_tokens("\n\n" + LANDING + "\n")) + _LONGEST_CHARACTER - 1
         self._tag_began = 0
         self._pending = 0
+        self._peeked = Peeks(control)
         self._reused = 0
         self._ids: list[int] = []
 
@@ -208,10 +211,7 @@ class ThinkingLoop:
                 self._inject_close("", "natural")
             return
         data = self._vocabulary.shown(token)
-        loops = self._guard.feed(token) is not None
-        reason: EndedBy | None = None
-        if not self._mid_character():
-            reason = self._verdict(data) or ("loop" if loops else None)
+        reason = self._reason(data, loops=self._guard.feed(token) is not None)
         if reason is not None:
             self._inject_close(self._landing(), reason)
             return
@@ -224,6 +224,22 @@ class ThinkingLoop:
         self._append([token])
         if not self._splitter.in_thought and self._wants_more():
             self._reopen()
+
+    def _reason(self, data: bytes, *, loops: bool) -> EndedBy | None:
+        """Why the thought should be closed before a token, if it should."""
+        if self._mid_character():
+            return None
+        reason = self._verdict(data) or ("loop" if loops else None)
+        if reason is None and self._peeked.due(self._transcript.thought_tokens):
+            self._peek()
+        return reason
+
+    def _peek(self) -> None:
+        """Looks at what the answer would be; the next token has been drawn already."""
+        closing = self._closing_tokens(self._landing())
+        final = peek(self._machine, self._vocabulary, closing)
+        tokens = self._transcript.thought_tokens
+        self._emit(Peeked(final, tokens, self._peeked.take(final)))
 
     def _mid_character(self) -> bool:
         """Whether to wait for the rest of a character; invalid bytes are not waited for."""
@@ -239,6 +255,7 @@ class ThinkingLoop:
             time_left=self._time_left(_ANSWER_TIME_SHARE),
             tail=transcript.tail,
             following=transcript.preview(following),
+            agreed=self._peeked.repeats,
         )
 
     def _time_left(self, kept_share: float) -> float:

@@ -95,6 +95,7 @@ class TokenMachine:
         self._batch = api.llama_batch_init(self._chunk, 0, 1)
         self._ledgers: list[list[int]] = [[] for _ in range(_SEQUENCES)]
         self._sampler: Any = None
+        self._greedy: Any = None
         self._pace = Pace(options.threads)
         self._batch_threads = options.batch_threads
 
@@ -160,6 +161,42 @@ class TokenMachine:
         """
         self._decode(rows)
         return [end - 1 for end in accumulate(len(tokens) for _, tokens in rows)]
+
+    def peek(self, tokens: Sequence[int], most: int, is_last: Callable[[int], bool]) -> list[int]:
+        """Says what would follow, and leaves the main sequence as it is.
+
+        The logits of what was evaluated last are lost: whoever wants the next token samples it
+        before.
+
+        Args:
+            tokens: What to append in thought.
+            most: Tokens to draw at most, each the likeliest one.
+            is_last: Whether a token ends it.
+
+        Returns:
+            The tokens drawn, the last one included; nothing where the cache has no room.
+
+        Raises:
+            Cancelled: If the abort byte was set.
+            EngineError: If llama.cpp fails.
+        """
+        used = sum(map(len, self._ledgers))
+        if used + len(tokens) + most > self.cells:
+            return []
+        if self._greedy is None:
+            self._greedy = make_sampler(Sampling(temperature=0), 0)
+        drawn: list[int] = []
+        self.fork(LANES, self.position)
+        try:
+            for start in range(0, len(tokens), self._chunk):
+                self._decode(((LANES, tokens[start : start + self._chunk]),))
+            while True:
+                drawn.append(self.sample_with(self._greedy, -1))
+                if len(drawn) >= most or is_last(drawn[-1]):
+                    return drawn
+                self._decode(((LANES, drawn[-1:]),))
+        finally:
+            self.fork(LANES, 0)
 
     @contextlib.contextmanager
     def few_threads(self) -> Iterator[None]:
@@ -305,8 +342,11 @@ class TokenMachine:
             self._sampler = None
 
     def close(self) -> None:
-        """Frees sampler, batch and context, in this order."""
+        """Frees samplers, batch and context, in this order."""
         self._free_sampler()
+        if self._greedy is not None:
+            api.llama_sampler_free(self._greedy)
+            self._greedy = None
         if self._context:
             api.llama_batch_free(self._batch)
             api.llama_free(self._context)

@@ -47,5 +47,8 @@ class Machine(Protocol):
     ) -> None:
         """Appends tokens to the cache."""
 
+    def peek(self, tokens: Sequence[int], most: int, is_last: Callable[[int], bool]) -> list[int]:
+        """Says what would follow behind these tokens; the cache stays as it is."""
+
     def truncate(self, length: int) -> None:
         """Cuts the cache to a length."""

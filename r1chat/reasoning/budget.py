@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 LIMIT_TOKENS = 1_000_000
 LIMIT_SECONDS = 7 * 24 * 3600.0
 _LONGEST_SHOWN = 40
-_FORMS = 'a budget is "off", tokens ("512"), seconds ("30s") or "max"'
+AGREE = 3
+"""Looks ahead in a row that have to agree, where the budget is "auto"."""
+_FORMS = 'a budget is "off", tokens ("512"), seconds ("30s"), "auto" or "max"'
 _SENTENCE_ENDS = (".", "!", "?", "…", ":", ";")
 _WIDE_SENTENCE_ENDS = ("。", "！", "？", "：", "；")
 _CLOSERS = "\"')]}*`”’»」』）"
@@ -30,6 +32,8 @@ class Budget:
         minimum: Tokens of thought that it must spend.
         grace: How far over the limit, as a fraction of it, a thought may run to reach the end of
             its sentence.
+        agree: Looks ahead in a row whose answers have to agree for the thought to end; None leaves
+            its end to the model.
 
     Raises:
         ValueError: If a figure makes no sense; the message is one line.
@@ -39,6 +43,7 @@ class Budget:
     seconds: float | None = None
     minimum: int = 0
     grace: float = 0.1
+    agree: int | None = None
 
     def __post_init__(self) -> None:
         if self.tokens is not None and not 0 <= self.tokens <= LIMIT_TOKENS:
@@ -56,6 +61,9 @@ class Budget:
         if not 0 <= self.grace <= 1:
             message = f"a grace of {self.grace:g} is not between 0 and 1"
             raise ValueError(message)
+        if self.agree is not None and self.agree < 1:
+            message = f"{self.agree} looks cannot agree"
+            raise ValueError(message)
 
     @property
     def off(self) -> bool:
@@ -64,7 +72,7 @@ class Budget:
 
     @classmethod
     def parse(cls, text: str, *, minimum: int = 0) -> Budget:
-        """Reads a budget as people write it: ``off``, ``512``, ``30s`` or ``max``.
+        """Reads a budget as people write it: ``off``, ``512``, ``30s``, ``auto`` or ``max``.
 
         Raises:
             ValueError: If it is none of these; the message is one line.
@@ -74,6 +82,8 @@ class Budget:
             return cls(tokens=0, minimum=minimum)
         if word == "max":
             return cls(minimum=minimum)
+        if word == "auto":
+            return cls(minimum=minimum, agree=AGREE)
         if re.fullmatch(r"[0-9]{1,9}", word):
             return cls(tokens=int(word), minimum=minimum)
         if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,3})?s", word):
@@ -92,7 +102,7 @@ class Budget:
             # Never in the form 1e+05, which `parse` does not read, and never 0.
             figure = f"{max(self.seconds, 0.001):.3f}"
             return figure.rstrip("0").rstrip(".") + "s"
-        return "max"
+        return "max" if self.agree is None else "auto"
 
 
 def ends_sentence(text: str, following: str) -> bool:
@@ -150,6 +160,7 @@ class Governor:
         time_left: float,
         tail: str,
         following: str,
+        agreed: int = 0,
     ) -> EndedBy | None:
         """Says whether to close the thought before the next token, and why.
 
@@ -160,6 +171,7 @@ class Governor:
             time_left: Seconds left before the answer must begin, or infinity.
             tail: The end of the thought's text so far; a few characters are enough.
             following: The text of the token that would come next.
+            agreed: How many looks ahead in a row had the same answer.
 
         Returns:
             The reason, or None to think on.
@@ -178,7 +190,8 @@ class Governor:
         late = (budget.seconds or 0) * budget.grace
         if self._seconds.passed(budget.seconds, used=seconds, grace=late, boundary=boundary):
             return "time"
-        return None
+        enough = budget.agree is not None and agreed >= budget.agree
+        return "agreed" if enough and tokens >= budget.minimum and boundary else None
 
     def wants_more(self, *, tokens: int, seconds: float, waits: int) -> bool:
         """Whether the model's own end of thinking is to be replaced by "Wait".

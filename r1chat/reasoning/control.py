@@ -19,11 +19,20 @@ class Control:
         budget: The thinking budget to begin with. Assign another to `budget` at any time.
         pace: Tokens a second to write at most, for models that are faster than any reader; None
             holds nothing back.
+        peek_every: Tokens of thought between two looks at what the answer would be; None for
+            looks on `peek` alone, and for what the budget asks for.
     """
 
-    def __init__(self, budget: Budget | None = None, pace: float | None = None) -> None:
+    def __init__(
+        self,
+        budget: Budget | None = None,
+        pace: float | None = None,
+        peek_every: int | None = None,
+    ) -> None:
         self.budget = budget or Budget()
         self.pace = pace
+        self.peek_every = peek_every
+        self.peeks_wanted = 0
         self.max_waits = MAX_WAITS
         """Most times that "Wait" replaces the end of thinking for the sake of the minimum."""
         self.wants_answer = False
@@ -39,6 +48,10 @@ class Control:
     def think_more(self) -> None:
         """Replaces the next end of thinking by "Wait"."""
         self._more_wanted += 1
+
+    def peek(self) -> None:
+        """Looks at the next token at what the answer would be now."""
+        self.peeks_wanted += 1
 
     @property
     def more_wanted(self) -> int:

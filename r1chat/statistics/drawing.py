@@ -25,6 +25,7 @@ REASONS: dict[EndedBy, str] = {
     "natural": "by itself",
     "budget": "by budget",
     "user": "by you",
+    "agreed": "by agreement",
     "loop": "in circles",
     "time": "by time",
     "context": "context full",

@@ -14,6 +14,7 @@ ENDED_BY: dict[EndedBy, str] = {
     "natural": "",
     "budget": "ended by budget",
     "user": "ended by you",
+    "agreed": "ended by agreement",
     "loop": "ended, it went in circles",
     "time": "ended by time",
     "context": "ended, context full",

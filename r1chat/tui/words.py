@@ -11,6 +11,7 @@ ENDINGS = {
     "natural": "",
     "budget": "thought ended by the budget",
     "user": "thought ended by you",
+    "agreed": "thought ended by agreement",
     "loop": "ended because it went round in circles",
     "time": "ended by the time limit",
     "context": "ended because the context is full",

@@ -1,0 +1,60 @@
+r"""What the model would answer now, asked in the middle of its thought.
+
+The thought is closed in a copy of the sequence and the model begins its final answer there, as in
+Fu et al. 2024 ("Dynasor"): "\boxed{" is written for it, and the likeliest tokens follow until the
+brace is closed. The thought itself does not notice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from r1chat.engine.parts import Vocabulary
+from r1chat.reasoning.final import final_answer
+
+PROBE = "**Final Answer**\n\\boxed{"
+MOST = 16
+"""Tokens of an answer that are waited for."""
+
+
+class Peekable(Protocol):
+    """A machine that can look ahead."""
+
+    def peek(self, tokens: Sequence[int], most: int, is_last: Callable[[int], bool]) -> list[int]:
+        """Says what would follow."""
+
+
+def peek(machine: Peekable, vocabulary: Vocabulary, closing: Sequence[int]) -> str | None:
+    """Asks what the final answer would be.
+
+    Args:
+        machine: Stands in the middle of a thought.
+        vocabulary: The model's.
+        closing: The tokens that close the thought.
+
+    Returns:
+        The answer; None if the model does not come to one soon, or there is no room to ask.
+
+    Raises:
+        Cancelled: If it was stopped.
+        EngineError: If llama.cpp fails.
+    """
+    data = bytearray()
+    depth = 1
+
+    def is_last(token: int) -> bool:
+        nonlocal depth
+        if vocabulary.ends_reply(token):
+            return True
+        piece = vocabulary.shown(token)
+        for byte in piece:
+            depth += (byte == ord("{")) - (byte == ord("}"))
+            data.append(byte)
+            if depth == 0:
+                return True
+        return b"\n" in piece
+
+    probe = vocabulary.tokenize(PROBE, special=False)
+    machine.peek([*closing, *probe], MOST, is_last)
+    return final_answer("\\boxed{" + data.decode("utf-8", "replace")) if depth == 0 else None
