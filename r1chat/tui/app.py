@@ -167,7 +167,7 @@ class R1ChatApp(FetchingApp):
     def _begin(self) -> None:
         self.load_model(self._ref)
         self.open_history(saves=self.settings.save is not False)
-        self._themes.load_all()
+        self.run_worker(self._themes.load_later(), group="themes", exit_on_error=False)
         self._warn(self.memory.obstacle())
 
     def _listen_to_signals(self) -> None:

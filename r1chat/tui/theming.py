@@ -10,6 +10,7 @@ from textual.theme import Theme
 
 from r1chat import paths
 from r1chat.sanitize import line
+from r1chat.tui.threads import on_thread
 
 if TYPE_CHECKING:
     from r1chat import themes
@@ -51,13 +52,20 @@ class Themes:
         else:
             self.load_all()
 
+    async def load_later(self) -> None:
+        """Reads all themes on a thread: what checks them takes long to import."""
+        found = await on_thread(_read, "r1chat-themes")
+        # The app may have ended meanwhile.
+        if self._app.screen_stack and not self._themes:
+            self._take(*found)
+
     def load_all(self) -> None:
         """Reads all themes, the user's own among them; names those that failed in one toast."""
-        if self._themes:
-            return
-        from r1chat import themes
+        if not self._themes:
+            self._take(*_read())
 
-        self._themes, failures = themes.load()
+    def _take(self, found: dict[str, themes.Theme], failures: list[str]) -> None:
+        self._themes = found
         for theme in self._themes.values():
             self._register(theme.model_dump())
         if self._app.theme not in self._themes and self._themes:
@@ -91,6 +99,12 @@ class Themes:
             "wait": thinking["wait"],
         }
         self._app.register_theme(Theme(**values))
+
+
+def _read() -> tuple[dict[str, themes.Theme], list[str]]:
+    from r1chat import themes
+
+    return themes.load()
 
 
 def _has_own() -> bool:

@@ -333,6 +333,12 @@ class AskingScreen(AttachingScreen):
 
     # -- while it runs --
 
+    def cancel(self) -> None:
+        """Stops the reply, and says so at once."""
+        if self._run is not None:
+            self._run.cancel()
+            self._drain()
+
     def _drain(self) -> None:
         run, view = self._run, self._view
         if run is None or view is None:
@@ -345,6 +351,8 @@ class AskingScreen(AttachingScreen):
             self.slider.used_s = view.thinking.seconds
         if run.finished:
             self._finish(run, view)
+        elif self.stopping:
+            view.status = "Stopping…"
         elif was_thinking != self.thinking:
             self.refresh_bindings()
 

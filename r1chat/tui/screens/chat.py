@@ -174,7 +174,7 @@ class ChatScreen(LookingScreen):
         """Stops the reply and keeps what there is; at rest, leaves what was begun."""
         if self._run is not None:
             self._steer_wanted = self._more_wanted = False
-            self._run.cancel()
+            self.cancel()
         elif self._steering:
             self._steering = False
             self._tell("")
@@ -212,7 +212,7 @@ class ChatScreen(LookingScreen):
         """Pauses the thought, so that words can be put into it."""
         if self._run is not None:
             self._steer_wanted = True
-            self._run.cancel()
+            self.cancel()
 
     async def _steer_with(self, text: str) -> None:
         self._steering = False
