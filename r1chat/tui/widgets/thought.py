@@ -29,13 +29,13 @@ class ThoughtView(LineView):
     """A view of a thought with a cursor on its paragraphs."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "choose", "Back to here", id="thought.choose"),
         Binding("n", "next_moment", "Next “wait”", id="thought.next_moment"),
         Binding("p", "previous_moment", "Previous “wait”", id="thought.previous_moment"),
         Binding("j,ctrl+down", "move_cursor(1)", "Next paragraph", id="thought.next_paragraph"),
         Binding(
             "k,ctrl+up", "move_cursor(-1)", "Previous paragraph", id="thought.previous_paragraph"
         ),
-        Binding("enter", "choose", "Back to here", id="thought.choose"),
         Binding("escape", "leave", "Leave paragraph", id="thought.leave", show=False),
     ]
 
