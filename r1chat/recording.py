@@ -40,6 +40,9 @@ class Recording(Protocol):
     def act(self, act: Act) -> None:
         """Saves what the user did."""
 
+    def choose(self) -> None:
+        """Makes the conversation go through this reply, not through one begun later."""
+
     def discard(self) -> None:
         """Forgets the question: it could not be put to the model."""
 

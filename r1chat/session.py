@@ -225,19 +225,19 @@ class Session:
     def _keep(self, records: Sequence[_Record], parent: Node, winner: int) -> None:
         """Keeps the samples that ended as versions of a turn, and chooses one of them."""
         best = records[winner]
-        # Stopped samples say nothing, unless there is no other.
-        ended = [each for each in records if each.reply and not _is_cut(each.reply)]
         for record in records:
-            if record.begun and record is not best and record in ended:
+            # Stopped samples say nothing, unless there is no other.
+            ended = record.reply is not None and not _is_cut(record.reply)
+            if record.begun and (ended or record is best):
+                record.end()
                 self.conversation.add(record.turn, parent, record.node)
-            elif record is not best and record.recording is not None:
+            elif record.recording is not None:
                 record.recording.discard()
-        if best.begun:
-            best.end()
-            # The one that is added last is the one that is chosen.
-            self.conversation.add(best.turn, parent, best.node)
-        elif best.recording is not None:
-            best.recording.discard()
+        node = next((each for each in parent.children if each.id == best.node), None)
+        if node is not None:
+            self.conversation.choose(node)
+            if best.recording is not None:
+                best.recording.choose()
 
     def _request(  # noqa: PLR0913  (each is a field of the request)
         self,

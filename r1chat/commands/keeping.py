@@ -95,7 +95,12 @@ class LateRecorder:
 
     def __init__(self, opened: Callable[[], Recorder]) -> None:
         self._opened = opened
+        self._recorder: Recorder | None = None
         self._thread: threading.Thread | None = None
+        self._waiting: list[tuple[Asked, _LateRecording]] = []
+        self._written = threading.Event()
+        """Is set when there is something of a reply, or nothing more to come."""
+        self._lock = threading.Lock()
 
     @property
     def begun(self) -> bool:
@@ -104,15 +109,26 @@ class LateRecorder:
 
     def begin(self, asked: Asked) -> Recording:
         """Begins to save a reply, as soon as there is a history."""
-        recording = _LateRecording()
-
-        def open_it() -> None:
-            recording.written.wait(PATIENCE_S)
-            recording.go_on(self._opened().begin(asked))
-
-        self._thread = threading.Thread(target=open_it, name="r1chat-opening", daemon=True)
-        self._thread.start()
+        with self._lock:
+            if self._recorder is not None:
+                return self._recorder.begin(asked)
+            recording = _LateRecording(self._written)
+            # Samples are begun at once, and belong into one history in their order.
+            self._waiting.append((asked, recording))
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._open, name="r1chat-opening", daemon=True
+                )
+                self._thread.start()
         return recording
+
+    def _open(self) -> None:
+        self._written.wait(PATIENCE_S)
+        recorder = self._opened()
+        with self._lock:
+            self._recorder = recorder
+            for asked, recording in self._waiting:
+                recording.go_on(recorder.begin(asked))
 
     def join(self) -> None:
         """Waits until the history is open."""
@@ -121,11 +137,14 @@ class LateRecorder:
 
 
 class _LateRecording:
-    """Holds back what is to be saved until there is a recording that takes it."""
+    """Holds back what is to be saved until there is a recording that takes it.
 
-    def __init__(self) -> None:
-        self.written = threading.Event()
-        """Is set when there is something of the reply, or nothing more to come."""
+    Args:
+        written: Is set when there is something of the reply, or nothing more to come.
+    """
+
+    def __init__(self, written: threading.Event) -> None:
+        self._written = written
         self._waiting: list[Callable[[Recording], None]] = []
         self._recording: Recording | None = None
         self._lock = threading.Lock()
@@ -139,17 +158,21 @@ class _LateRecording:
 
     def take(self, event: Event) -> None:
         """Saves what an event brings."""
-        if not self.written.is_set() and isinstance(event, _WRITTEN):
-            self.written.set()
+        if not self._written.is_set() and isinstance(event, _WRITTEN):
+            self._written.set()
         self._pass_on(lambda recording: recording.take(event))
 
     def act(self, act: Act) -> None:
         """Saves what the user did."""
         self._pass_on(lambda recording: recording.act(act))
 
+    def choose(self) -> None:
+        """Makes the conversation go through this reply."""
+        self._pass_on(lambda recording: recording.choose())
+
     def discard(self) -> None:
         """Forgets the question."""
-        self.written.set()
+        self._written.set()
         self._pass_on(lambda recording: recording.discard())
 
     def _pass_on(self, call: Callable[[Recording], None]) -> None:

@@ -56,6 +56,10 @@ class StoredRecording:
         acts = tuple(self._acts)
         self._put(Job(partial(saving.write_acts, name=self.id, acts=acts), urgent=False))
 
+    def choose(self) -> None:
+        """Makes the conversation go through this reply, not through one begun later."""
+        self._put(Job(partial(saving.choose, name=self.id)))
+
     def discard(self) -> None:
         """Forgets the question: it could not be put to the model."""
         self._over = True

@@ -112,5 +112,8 @@ class _Unsaved:
     def act(self, act: Act) -> None:
         pass
 
+    def choose(self) -> None:
+        pass
+
     def discard(self) -> None:
         pass

@@ -47,12 +47,21 @@ def test_json_lines_tell_which_sample_an_event_is_of():
     assert lines[-1]["final"] == "110"
 
 
-def test_the_samples_are_kept_as_versions_of_one_turn():
-    run("ask", "-n", "3", "--seed", "1", SUM)
-    code, out, _ = run("history", "list", "--format", "json")
+def test_the_samples_that_ended_are_kept_as_versions_and_the_winner_is_gone_on_with():
+    _, said, _ = run("ask", "-n", "4", "--seed", "1", "--format", "json", SUM)
+    ended = [
+        each for each in json.loads(said)["samples"] if each["receipt"]["ended_by"] != "cancelled"
+    ]
+    code, out, _ = run("history", "export", "--all", "--format", "json")
     assert code == 0
     (kept,) = json.loads(out)["conversations"]
-    assert kept["turns"] == 1
+    assert [turn["receipt"]["seed"] for turn in kept["turns"]] == [
+        each["receipt"]["seed"] for each in ended
+    ]
+    chosen = [turn["chosen"] for turn in kept["turns"]]
+    finals = [turn["final"] for turn in kept["turns"]]
+    assert finals == [each["final"] for each in ended]
+    assert chosen == [number == finals.index("110") for number in range(len(finals))]
 
 
 @pytest.mark.parametrize(

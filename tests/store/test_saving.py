@@ -52,6 +52,17 @@ def test_branches_and_the_chosen_way_come_back(store, reopened):
     assert loaded.summary.turns == 4
 
 
+def test_samples_come_back_as_versions_of_which_the_winner_is_chosen(store, reopened):
+    talk = session(
+        store, ("</think>", "7"), ("</think>", "8"), ("</think>", "8"), ("</think>", "9")
+    )
+    list(talk.consensus("Which?", samples=4))
+    (winner,) = talk.conversation.path()
+    assert winner.version == 2
+    loaded = reopened().load(talk.conversation.id)
+    assert tree(loaded.conversation.root) == tree(talk.conversation.root)
+
+
 def test_a_loaded_conversation_is_gone_on_with(store, reopened):
     talk = session(store)
     ask(talk, "one")

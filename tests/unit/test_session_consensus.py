@@ -37,7 +37,8 @@ def test_the_samples_are_versions_of_one_turn_and_the_winner_is_chosen():
     (turn,) = session.turns
     assert turn.reply.answer == "8"
     (node,) = session.conversation.path()
-    assert sorted(each.turn.reply.answer for each in node.siblings) == ["7", "8", "8"]
+    assert [each.turn.reply.answer for each in node.siblings] == ["7", "8", "8"]
+    assert node.version == 2
 
 
 def test_samples_that_can_change_nothing_are_stopped_and_not_kept():
