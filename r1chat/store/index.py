@@ -35,7 +35,7 @@ _SPACE = re.compile(r"\s")
 _SLICE = 16 * 1024
 """Characters."""
 _GAP = re.compile(r"[\W_]+")
-_JOINED = re.compile(r"[^\W_]+(?:(?:[^\w\s]|_)+[^\W_]+)+")
+_JOINED = re.compile(r"(?<![^\W_])[^\W_]+(?:(?:[^\w\s]|_)+[^\W_]+)+")
 _WORDLESS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 """Scripts without spaces between their words."""
 _RUN = re.compile(f"[{_WORDLESS}]+")
@@ -103,10 +103,11 @@ def prepared(text: str) -> str:
 def _slices(text: str) -> Iterator[tuple[int, int]]:
     start = 0
     while start < len(text):
-        gap = _SPACE.search(text, start + _SLICE)
-        end = gap.start() if gap else len(text)
+        gap = _SPACE.search(text, start + _SLICE, start + 2 * _SLICE)
+        end = gap.start() if gap else min(len(text), start + 2 * _SLICE)
         yield start, end
-        start = end
+        # Where there is no space, the neighbours at the cut are a pair too.
+        start = end if gap or end == len(text) else end - 1
 
 
 def _prepared(text: str) -> str:

@@ -190,3 +190,12 @@ def test_a_word_anywhere_in_a_long_text_is_found(store):
     store.remove(node)
     settle(store)
     assert store.search(words[0]) == []
+
+
+@pytest.mark.parametrize("sign", ["a", "漢"])
+def test_a_text_without_any_space_is_taken_in_and_costs_no_other_its_place(store, sign):
+    # Looking for the parts of a word from each of its signs would take minutes.
+    long = save(store, sign * 200_000 + " the end")
+    other = save(store, "another")
+    assert found(store, "end ") == [long]
+    assert found(store, "another ") == [other]
