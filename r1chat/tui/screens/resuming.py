@@ -112,6 +112,8 @@ class ResumingScreen(ChatScreen):
 
     async def _show_loaded(self, loaded: Loaded, hit: Hit | None) -> None:
         self.leave_begun()
+        # At once: who sees the conversation may write already.
+        self.set_focus(self.composer)
         tree, engine = loaded.conversation, self.app.engine
         place = self._place_of(tree, hit)
         self.system = loaded.system
