@@ -211,7 +211,7 @@ async def test_a_file_that_is_no_text_is_refused_in_one_line(tmp_path):
     app = an_app()
     async with app.run_test() as pilot:
         chat = await ready(pilot)
-        chat.attach_file(str(tmp_path / "x.bin"))
+        await chat.attach_file(str(tmp_path / "x.bin"))
         await pilot.pause()
         assert "not a text file" in toasts(app)
         assert chat._attached == []

@@ -272,6 +272,27 @@ async def test_going_back_to_a_paragraph_answers_or_thinks_again_from_there(pick
         assert chat.last.node.version == 2
 
 
+async def test_an_earlier_thought_is_gone_back_into_as_a_version_and_what_followed_is_kept_apart():
+    app = an_app(["first.\n\n", "second.\n", "</think>", "4"], REPLY, ["third.\n", "</think>", "5"])
+    async with app.run_test() as pilot:
+        chat = await ask(pilot, "one")
+        await ask(pilot, "two")
+        chat.conversation.turns[0].thinking.view.focus()
+        await pilot.press("k", "k", "enter")
+        await until(pilot, lambda: app.screen is not chat)
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: len(engine_of(app).requests) == 3)
+        await rest(pilot)
+        request = engine_of(app).requests[2]
+        assert [message.text for message in request.messages] == ["one"]
+        assert _reply(chat).thought.startswith("first.\n")
+        assert _reply(chat).thought.endswith("third.\n")
+        assert [view.question for view in chat.conversation.turns] == ["one"]
+        assert chat.last.node.version == 2
+        await pilot.press("alt+left")
+        await until(pilot, lambda: [turn.question for turn in chat.session.turns] == ["one", "two"])
+
+
 async def test_a_thought_in_the_making_cannot_be_gone_back_into():
     app = an_app(ENDLESS)
     async with app.run_test() as pilot:

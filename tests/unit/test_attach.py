@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
+import pytest
+
 from r1chat.tui.screens.attach import entries
 
 
@@ -16,3 +20,10 @@ def test_a_path_being_typed_offers_what_it_may_become(tmp_path):
     assert entries(".h", tmp_path) == [(".hidden", ".hidden")]
     assert entries("gone/", tmp_path) == []
     assert entries("\x00", tmp_path) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names here")
+def test_a_pipe_is_not_offered_as_it_would_be_read_for_ever(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "text").touch()
+    assert entries("", tmp_path) == [("text", "text")]

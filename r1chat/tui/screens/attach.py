@@ -38,6 +38,8 @@ def entries(typed: str, here: Path) -> list[tuple[str, str]]:
             names = [
                 entry.name + ("/" if entry.is_dir() else "")
                 for entry, _ in zip(found, range(_MOST_READ), strict=False)
+                # A pipe or a device would be read for ever.
+                if entry.is_dir() or entry.is_file()
             ]
     except (OSError, RuntimeError, ValueError):
         return []

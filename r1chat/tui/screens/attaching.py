@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual import on
@@ -10,6 +11,7 @@ from textual.widgets import Static
 
 from r1chat.errors import R1ChatError
 from r1chat.sanitize import line
+from r1chat.tui.threads import on_thread
 from r1chat.tui.widgets.composer import Composer
 
 if TYPE_CHECKING:
@@ -45,9 +47,9 @@ class AttachingScreen(Screen[None]):
         return attached
 
     @on(Composer.Attach)
-    def _attach_pasted(self, event: Composer.Attach) -> None:
+    async def _attach_pasted(self, event: Composer.Attach) -> None:
         if event.path is not None:
-            self.attach_file(str(event.path))
+            await self.attach_file(str(event.path))
             return
         from r1chat import attachments
 
@@ -59,12 +61,13 @@ class AttachingScreen(Screen[None]):
             return
         self._add(attachments.Attachment(name, event.text))
 
-    def attach_file(self, path: str) -> None:
+    async def attach_file(self, path: str) -> None:
         """Attaches a text file to the next question, or says why not."""
         from r1chat import attachments
 
         try:
-            found = attachments.read_file(path)
+            # A disk may be slow, or somewhere else.
+            found = await on_thread(partial(attachments.read_file, path), "r1chat-attach")
         except R1ChatError as error:
             self.notify(line(str(error), 300), severity="error", markup=False)
             return

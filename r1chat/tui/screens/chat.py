@@ -120,7 +120,10 @@ class ChatScreen(LookingScreen):
     @property
     def _last_reply(self) -> Reply | None:
         """What can be gone on from: the last reply, if this model wrote it."""
-        node = self._last_node
+        return self._own_reply(self._last_node)
+
+    def _own_reply(self, node: Node | None) -> Reply | None:
+        """The reply of a turn, if this model wrote it."""
         if node is None or node.turn is None or node in self._foreign:
             return None
         return node.turn.reply
@@ -205,8 +208,8 @@ class ChatScreen(LookingScreen):
 
     async def _reopen(self) -> None:
         reply = self._last_reply
-        if reply is not None and reply.thought:
-            await self._branch(_going_on(reply, keep=len(reply.thought), words=WAIT))
+        if self.last is not None and reply is not None and reply.thought:
+            await self._branch(self.last, _going_on(reply, keep=len(reply.thought), words=WAIT))
 
     def action_steer(self) -> None:
         """Pauses the thought, so that words can be put into it."""
@@ -241,16 +244,24 @@ class ChatScreen(LookingScreen):
         self._replaces = node
         self.start(view, node.parent, resume, self._allowance(resume))
 
-    async def _branch(self, resume: Continuation) -> None:
-        """Goes on from a place of the last reply's thought, as another version of it."""
-        view, node = self.last, self._last_node
-        if view is None or node is None or node.turn is None or node.parent is None:
+    async def _branch(self, view: TurnView, resume: Continuation | None = None) -> None:
+        """Has another version of a turn written; what followed it stays with the old one.
+
+        Args:
+            view: The turn.
+            resume: A place of its reply's thought to go on from; by default it begins anew.
+        """
+        node = view.node
+        if node is None or node.turn is None or node.parent is None:
             return
         turn = node.turn
         async with self.batch():
-            await view.remove()
+            await self.conversation.drop_from(view)
             view = self.new_view(turn.question, turn.attachments)
             await self.conversation.add(view)
+        if resume is None:
+            self.start(view, node.parent)
+            return
         view.show_thought(resume)
         self.start(view, node.parent, resume, self._allowance(resume))
 
@@ -273,35 +284,35 @@ class ChatScreen(LookingScreen):
         from r1chat.tui.screens.pick import Choice, Pick
 
         event.stop()
-        view, reply = self.last, self._last_reply
+        views = [turn for turn in self.conversation.turns if turn.thinking.view is event.view]
         if self.running:
             self.notify(STOP_FIRST, timeout=3)
-        elif view is None or reply is None or event.view is not view.thinking.view:
-            self.notify("Only the last thought can be gone back into.", timeout=3)
+        elif not self.ready:
+            self.notify("There is no model yet to go on with it.", timeout=3)
+        elif not views or self._own_reply(views[0].node) is None:
+            self.notify("Another model wrote this; it cannot be gone back into.", timeout=3)
         else:
             pick = Pick("From this paragraph", [Choice(*choice) for choice in _FROM_HERE])
-            self.app.push_screen(pick, partial(self._go_back, reply, event.end))
+            self.app.push_screen(pick, partial(self._go_back, views[0], event.end))
 
-    async def _go_back(self, reply: Reply, end: int, choice: str | None) -> None:
-        if self.running or reply is not self._last_reply:
+    async def _go_back(self, view: TurnView, end: int, choice: str | None) -> None:
+        reply = self._own_reply(view.node)
+        if self.running or not self.ready or reply is None:
             return
+        if choice is None or view not in self.conversation.turns:
+            return
+        self.leave_begun()
         if choice == "answer":
-            await self._branch(_going_on(reply, keep=end, close=True))
+            await self._branch(view, _going_on(reply, keep=end, close=True))
         elif choice == "rethink":
-            await self._branch(_going_on(reply, keep=end, words=WAIT))
+            await self._branch(view, _going_on(reply, keep=end, words=WAIT))
 
     # -- versions --
 
     async def action_regenerate(self) -> None:
         """Asks the last question again; the reply so far is kept as a version."""
-        view, node = self.last, self._last_node
-        if view is None or node is None or node.turn is None or node.parent is None:
-            return
-        async with self.batch():
-            await view.remove()
-            view = self.new_view(node.turn.question, node.turn.attachments)
-            await self.conversation.add(view)
-        self.start(view, node.parent)
+        if self.last is not None and self._last_node is not None:
+            await self._branch(self.last)
 
     def action_edit(self) -> None:
         """Takes a question back into the composer: the last, and each time the one before."""

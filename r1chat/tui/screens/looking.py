@@ -33,9 +33,9 @@ class LookingScreen(AskingScreen):
         if self.app.screen is self:
             self.app.push_screen(AttachFile(), self._file_picked)
 
-    def _file_picked(self, path: str | None) -> None:
+    async def _file_picked(self, path: str | None) -> None:
         if path is not None:
-            self.attach_file(path)
+            await self.attach_file(path)
 
     def action_thoughts(self) -> None:
         """Opens or closes all thoughts; the choice is remembered."""

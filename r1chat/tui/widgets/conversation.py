@@ -49,10 +49,6 @@ class ConversationView(VerticalScroll, can_focus=True):
         self._hidden: list[Node] = []
         self._later: list[Node] = []
 
-    def on_mount(self) -> None:
-        """Follows the tail from the beginning."""
-        self.anchor()
-
     @property
     def turns(self) -> list[TurnView]:
         """The turns that are mounted, the oldest first."""
@@ -66,7 +62,8 @@ class ConversationView(VerticalScroll, can_focus=True):
         return not self._later
 
     async def show_hint(self, text: str) -> None:
-        """Says something where there is no turn yet."""
+        """Says something where there is no turn yet; it is read from its beginning."""
+        self.anchor(False)  # noqa: FBT003  (Textual's own signature)
         await self.mount(Static(text, classes="conversation--empty", markup=False))
 
     def change_hint(self, text: str) -> None:
@@ -147,10 +144,11 @@ class ConversationView(VerticalScroll, can_focus=True):
         self.call_after_refresh(self.scroll_to_widget, view, top=True, animate=False)
 
     async def drop_from(self, view: TurnView) -> None:
-        """Unmounts a turn and all after it."""
+        """Takes a turn and all after it off the screen."""
+        self._later.clear()
         turns = self.turns
         for old in turns[turns.index(view) :]:
-            await old.remove()
+            await _unmount(old)
 
     async def _mount_node(self, node: Node, *, collapsed: bool, first: bool = False) -> None:
         turn = node.turn
