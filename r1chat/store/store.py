@@ -97,6 +97,11 @@ class Store:
         return self._database.path is not None
 
     @property
+    def failing(self) -> bool:
+        """Whether nothing can be written just now; what waits is tried again."""
+        return self._writer.failing
+
+    @property
     def recovering(self) -> bool:
         """Whether conversations are still being brought back from a damaged file."""
         return self._recovery is not None and not self._recovery.over

@@ -98,7 +98,8 @@ class Writer:
         self._resting = False
         self._hurry = False
         self._closing = False
-        self._failing = False
+        self.failing = False
+        """Whether what there is to write cannot be written now; it is tried again."""
         self.lost = 0
         """Jobs that were never done."""
         self._thread = threading.Thread(target=self._run, name="r1chat-history", daemon=True)
@@ -174,7 +175,7 @@ class Writer:
 
     def _rest(self) -> bool:
         """Uses the time in which there is nothing to write."""
-        if self._jobs or self._failing:
+        if self._jobs or self.failing:
             return False
         try:
             return self._idle()
@@ -188,10 +189,10 @@ class Writer:
         """Writes jobs, however often that must be tried."""
         began = time.monotonic()
         while not self._attempt(jobs, began):
-            if self._closing and self._failing:
+            if self._closing and self.failing:
                 self._lose(jobs)
                 return
-            if self._failing:
+            if self.failing:
                 self._wake.wait(RETRY_S)
                 self._wake.clear()
 
@@ -215,8 +216,8 @@ class Writer:
             log.exception("a part of the history could not be written")
             self._spare_the_others(jobs)
             return True
-        if self._failing:
-            self._failing = False
+        if self.failing:
+            self.failing = False
             self._tell("the history can be written again; what had to wait is saved now")
         _release(jobs)
         return True
@@ -246,8 +247,8 @@ class Writer:
         return True
 
     def _fail(self, reason: str) -> None:
-        if not self._failing:
-            self._failing = True
+        if not self.failing:
+            self.failing = True
             self._tell(f"not saved: {reason}; it is tried again until it works")
 
     def _lose(self, jobs: Sequence[Job | Piece]) -> None:

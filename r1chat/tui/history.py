@@ -85,8 +85,8 @@ class History:
 
     @property
     def saves(self) -> bool:
-        """Whether conversations last, as far as is known yet."""
-        return self._store is None or self._store.saves
+        """Whether conversations last, as far as is known now."""
+        return self._store is None or (self._store.saves and not self._store.failing)
 
     def take_notices(self) -> list[str]:
         """What the user should know, each line once."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import sqlite3
+import sys
 
 import pytest
 from textual.widgets import Input, Static
@@ -187,6 +188,30 @@ async def test_a_history_that_cannot_be_opened_is_told_once_and_the_chat_goes_on
         await until(pilot, lambda: chat.topbar.unsaved)
         assert toasts(app).count("not saved") == 1
         assert chat.last.node.turn.reply.answer
+
+
+@pytest.mark.asyncio
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits for the size of files")
+async def test_while_nothing_can_be_written_the_chat_goes_on_and_says_so_and_saves_it_later():
+    import resource
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    app = an_app()
+    async with app.run_test() as pilot:
+        chat = await ready(pilot)
+        await until(pilot, lambda: paths.history_file().exists())
+        app.history.store.flush(10)
+        # As on a full disk: no file may grow beyond this.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+        try:
+            await ask(pilot, "while it is full?")
+            assert chat.last.node.turn.reply.answer
+            await until(pilot, lambda: chat.topbar.unsaved)
+            assert "not saved" in toasts(app)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        await until(pilot, lambda: not chat.topbar.unsaved)
+    assert [n.turn.question for n in read().conversation.path()] == ["while it is full?"]
 
 
 # -- the panel --
