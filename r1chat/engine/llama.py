@@ -19,15 +19,16 @@ from typing import Any, TypeAlias
 
 from r1chat import gguf, prompt
 from r1chat.engine import fitting, gpus, loading, probe
+from r1chat.engine.ahead import read_ahead
 from r1chat.engine.base import Message, ModelInfo, Request
 from r1chat.engine.loading import LoadOptions
 from r1chat.engine.loop import ThinkingLoop, answer_reserve
-from r1chat.engine.machine import AHEAD, ContextOptions, TokenMachine
+from r1chat.engine.machine import ContextOptions, TokenMachine
 from r1chat.engine.many import ManyReplies
 from r1chat.engine.native import AbortByte, api
 from r1chat.engine.replay import tokens_kept, was_prefilled
 from r1chat.engine.threads import default_threads, usable_cores
-from r1chat.errors import Cancelled, EngineError, ModelError, R1ChatError
+from r1chat.errors import EngineError, ModelError, R1ChatError
 from r1chat.events import Event, Notice, Reply, Sampled
 from r1chat.reasoning.control import Control, ControlGroup
 from r1chat.resources import available_memory
@@ -402,32 +403,7 @@ class LlamaEngine:
         self._abort.clear()
         if not self._ahead_allowed:
             return
-        try:
-            ids = self._common_beginning(machine, messages)
-            done = machine.begin_ahead(ids)
-            if len(ids) > done and machine.cells_for_ahead(len(ids) - done):
-                machine.evaluate(ids[done:], sequence=AHEAD)
-        except Cancelled:
-            pass
-        except R1ChatError as error:
-            log.warning("reading ahead failed: %s", error)
-            machine.drop_ahead()
-        except Exception:
-            log.exception("reading ahead failed")
-            machine.drop_ahead()
-
-    def _common_beginning(
-        self, machine: TokenMachine, messages: tuple[Message, ...]
-    ) -> tuple[int, ...]:
-        """The tokens that every next turn begins with, whatever its question."""
-        first, second = (
-            prompt.build(
-                machine.vocabulary, (*messages, Message("user", text)), template=self._template
-            ).ids
-            for text in ("A", "1")
-        )
-        length = next((i for i, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), 0)
-        return tuple(first[:length])
+        read_ahead(machine, messages, self._template)
 
     def close(self) -> None:
         """Frees the model. Further calls do nothing."""
