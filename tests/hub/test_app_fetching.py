@@ -81,7 +81,7 @@ def fake(tried=None, *scripts):
 
 def answered(app):
     """Whether the Hub has said which quants there are."""
-    if not isinstance(app.screen, PickQuant):
+    if not isinstance(app.screen, PickQuant) or app.focused is None:
         return False
     return app.screen._quants and app.screen._quants[0].variant
 
@@ -209,7 +209,7 @@ async def test_a_download_is_paused_resumed_and_stopped(hub, small):
         await pilot.press("f7")
         await until(pilot, lambda: fetching(app, "↓"))
         await pilot.press("f8")
-        await until(pilot, lambda: isinstance(app.screen, Question))
+        await until(pilot, lambda: isinstance(app.screen, Question) and app.focused)
         await pilot.press("down", "down", "enter")
         await until(pilot, lambda: not app.fetching.fetches)
         await until(pilot, lambda: not list(hub_cache().rglob("*incomplete*")))
@@ -339,7 +339,7 @@ async def test_what_does_not_fit_is_fetched_only_after_it_was_asked(hub):
     async with app.run_test() as pilot:
         screen = await models(pilot)
         await write(pilot, "70b", "enter")
-        await until(pilot, lambda: isinstance(app.screen, Question))
+        await until(pilot, lambda: isinstance(app.screen, Question) and app.focused)
         text = "\n".join(str(each.content) for each in app.screen.query("Static"))
         assert "does not fit" in text
         assert "1,024.0 GiB file" in text or "1024.0 GiB file" in text
@@ -347,7 +347,7 @@ async def test_what_does_not_fit_is_fetched_only_after_it_was_asked(hub):
         await until(pilot, lambda: app.screen is screen)
         assert app.fetching.fetches == []
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, Question))
+        await until(pilot, lambda: isinstance(app.screen, Question) and app.focused)
         await pilot.press("down", "enter")
         await until(pilot, lambda: fetching(app, "failed"))
         assert "free" in fetching(app)[0].failure
@@ -361,7 +361,7 @@ async def test_a_context_that_is_too_long_can_be_made_shorter_on_the_way(hub, sm
     async with app.run_test() as pilot:
         await models(pilot)
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, Question))
+        await until(pilot, lambda: isinstance(app.screen, Question) and app.focused)
         await pilot.press("down", "enter")
         await until(pilot, lambda: app.settings.ctx == 16_384)
         await until(pilot, lambda: app.settings.model == "r1:1.5b-q2_k")
@@ -397,7 +397,7 @@ async def test_a_model_is_verified_and_deleted_after_saying_what_that_frees(hub,
         screen = await models(pilot)
         await write(pilot, "hub cache")
         await pilot.press("f8")
-        await until(pilot, lambda: isinstance(app.screen, Question))
+        await until(pilot, lambda: isinstance(app.screen, Question) and app.focused)
         text = "\n".join(str(each.content) for each in app.screen.query("Static"))
         assert f"frees {MODEL.stat().st_size / 1e6:.0f} MB" in text
         await pilot.press("down", "enter")
