@@ -127,4 +127,6 @@ def load(
         on_progress=on_progress,
         trusted=ref == TINY,
     )
-    return LlamaEngine(path, ref=ref, options=options)
+    # What names a file here must name it from any folder: conversations are gone on with later.
+    named = str(path.absolute()) if _file(ref) == path else ref
+    return LlamaEngine(path, ref=named, options=options)

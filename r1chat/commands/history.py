@@ -69,7 +69,7 @@ def _list(args: argparse.Namespace, store: Store, out: Out, console: Console) ->
             each.short,
             words.moment(each.updated),
             f"{each.turns:,}",
-            each.model,
+            words.model(each.model),
             ("* " if each.pinned else "") + line(each.title, _TITLE),
         )
         for each in shown

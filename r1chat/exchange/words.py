@@ -17,9 +17,14 @@ def title(summary: Summary) -> str:
     return line(summary.title, LONGEST_TITLE) or "Untitled"
 
 
+def model(ref: str) -> str:
+    """A model's reference as it is shown: of a file its name alone."""
+    return line(ref.rpartition("/")[2] or ref if ref.endswith(".gguf") else ref)
+
+
 def about(summary: Summary) -> str:
     """When it was, and with which model."""
-    parts = [moment(summary.created), line(summary.model), f"r1chat {summary.short}"]
+    parts = [moment(summary.created), model(summary.model), f"r1chat {summary.short}"]
     return " · ".join(part for part in parts if part)
 
 
@@ -35,7 +40,7 @@ def cost(node: Node, turn: Turn) -> str:
     """What a reply cost, and which version it is."""
     parts = [receipt_line(turn.reply.receipt)]
     if turn.origin is not None and turn.origin.model:
-        parts.append(line(turn.origin.model))
+        parts.append(model(turn.origin.model))
     if len(node.siblings) > 1:
         parts.append(f"version {node.version} of {len(node.siblings)}")
     return " · ".join(parts)

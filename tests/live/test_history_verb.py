@@ -13,6 +13,8 @@ from pathlib import Path
 import pexpect
 import pytest
 
+import r1chat
+from r1chat import compose
 from tests.program import HANGS_S, finish, run, start, wait_for
 
 GREEDY = ("-m", "tiny", "--temperature", "0")
@@ -71,6 +73,18 @@ def test_going_on_reads_the_turns_before():
     assert second["receipt"]["budget"] == "off"
     assert second["receipt"]["prompt_tokens"] > first["receipt"]["prompt_tokens"] * 2
     assert listed()[0]["turns"] == 2
+
+
+def test_a_models_file_that_was_named_from_one_folder_is_found_from_another(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(Path(r1chat.__file__).parents[1]))
+    (tmp_path / "there").mkdir()
+    copy = tmp_path / "there" / "copy.gguf"
+    copy.write_bytes(compose.resolve(compose.TINY).read_bytes())
+    ok("ask", "-m", "./copy.gguf", QUESTION, cwd=copy.parent)
+    ok("ask", "-c", QUESTION, cwd=tmp_path)
+    (kept,) = listed()
+    assert (kept["turns"], kept["model"]) == (2, str(copy))
+    assert " copy.gguf " in ok("history", "list")
 
 
 @pytest.mark.parametrize("form", ["json", "jsonl", "md", "html"])
