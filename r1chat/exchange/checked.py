@@ -142,7 +142,7 @@ class _Conversation(Checked):
         """
         tree = Conversation(self.id)
         nodes: dict[str | None, Node] = {None: tree.root}
-        chosen: list[Node] = []
+        chosen: dict[Node, Node] = {}
         for each in self.turns:
             if each.parent not in nodes:
                 message = f"the turn {each.id} follows one that does not come before it"
@@ -150,13 +150,12 @@ class _Conversation(Checked):
             if each.id in nodes or each.id == self.id:
                 message = f"there are two with the id {each.id}"
                 raise ValueError(message)
-            node = tree.add(each.turn(), nodes[each.parent], each.id)
-            nodes[each.id] = node
+            parent = nodes[each.parent]
+            nodes[each.id] = node = tree.add(each.turn(), parent, each.id)
             if each.chosen:
-                chosen.append(node)
-        for node in chosen:
-            if node.parent is not None:
-                node.parent.chosen = node.parent.children.index(node)
+                chosen[parent] = node
+        for parent, node in chosen.items():
+            parent.chosen = parent.children.index(node)
         summary = Summary(
             id=self.id,
             title=self.title,

@@ -66,13 +66,14 @@ def conversation(value: object) -> Loaded:
     said = [each for each in messages if each.role in ("user", "assistant")]
     now = time.time()
     tree = Conversation()
+    last = tree.root
     for number in range(0, len(said), 2):
         question, *answers = said[number : number + 2]
         if question.role != "user" or any(each.role != "assistant" for each in answers):
             message = "questions and answers do not take turns"
             raise UsageError(message)
         reply = _reply(answers[0]) if answers else _unanswered()
-        tree.add(Turn(question.content, reply, origin=Origin(created=now)))
+        last = tree.add(Turn(question.content, reply, origin=Origin(created=now)), last)
     if not said:
         message = "there is no question in it"
         raise UsageError(message)

@@ -63,7 +63,8 @@ def _way_to(end: Node) -> Conversation:
         path.append(node)
         node = node.parent
     conversation = Conversation()
+    last = conversation.root
     for each in reversed(path):
         if each.turn is not None:
-            conversation.add(each.turn, name=each.id)
+            last = conversation.add(each.turn, last, each.id)
     return conversation

@@ -70,8 +70,11 @@ def _turn(connection: sqlite3.Connection, conversation: Key, parent: Key | None,
     """The row of a question; another version of its reply finds the same."""
     question = rows.pack(turn.question)
     texts = [(rows.safe(each.name), _text(connection, each)) for each in turn.attachments]
+    # The pluses choose the index: few turns follow a reply, but no turn is followed by the first
+    # ones of all conversations.
+    place = "conversation = ? AND +parent" if parent is None else "+conversation = ? AND parent"
     same = connection.execute(
-        "SELECT key FROM turns WHERE conversation = ? AND parent IS ? AND question = ? AND raw = ?",
+        f"SELECT key FROM turns WHERE {place} IS ? AND question = ? AND raw = ?",  # noqa: S608  (our own names)
         (conversation, parent, question, turn.raw),
     ).fetchall()
     for (key,) in same:
