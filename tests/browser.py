@@ -65,11 +65,13 @@ class Tab:
     Attributes:
         requested: The addresses that it asked for.
         complaints: What its console had to say.
+        questions: What it asked the user.
     """
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self.requested: list[str] = []
         self.complaints: list[str] = []
+        self.questions: list[str] = []
         self._socket = socket
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
@@ -143,6 +145,8 @@ class Tab:
             self.requested.append(about["request"]["url"])
         elif method == "Network.webSocketCreated":
             self.requested.append(about["url"])
+        elif method == "Page.javascriptDialogOpening":
+            self.questions.append(about["type"])
         elif method == "Runtime.exceptionThrown":
             self.complaints.append(str(about["exceptionDetails"]))
         elif method == "Log.entryAdded":

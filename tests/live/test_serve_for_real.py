@@ -139,6 +139,30 @@ def test_a_question_is_answered_in_a_browser(tmp_path):
 
 @pytest.mark.long
 @needs_chromium
+def test_a_browser_asks_before_a_tab_is_closed_in_which_something_was_typed(tmp_path):
+    async def leave(address):
+        async with browser.opened(address, tmp_path) as tab:
+            await tab.until("tiny · ")
+            await tab.type("hello")
+            await tab.until("hello")
+            await tab.call("Page.close")
+            while not tab.questions:  # noqa: ASYNC110  (a list does not tell)
+                await asyncio.sleep(0.05)
+            await tab.call("Page.handleJavaScriptDialog", accept=False)
+            await tab.type(" again")
+            shown = await tab.until("hello again")
+            return shown, tab.questions
+
+    with serving("-m", "tiny") as (server, address):
+        shown, questions = asyncio.run(asyncio.wait_for(leave(address), browser.HANGS_S))
+        server.send_signal(signal.SIGINT)
+        assert program.finish(server)[0] == 130
+    assert "hello again" in shown
+    assert questions[0] == "beforeunload"
+
+
+@pytest.mark.long
+@needs_chromium
 def test_the_answer_is_called_for_in_a_browser_by_the_key_that_the_footer_names(tmp_path):
     model = write_model(tmp_path / "endless.gguf", context=32768)
     settings.save(Settings(max_answer=40))
