@@ -74,13 +74,16 @@ class HistoryList(OptionList):
         """All that is listed, from the top."""
         return list(self._entries.values())
 
-    def show(self, entries: Sequence[Entry], now: float, current: str) -> None:
+    def show(
+        self, entries: Sequence[Entry], now: float, current: str, *, fresh: bool = False
+    ) -> None:
         """Lists some in place of what was listed; the cursor stays where it can.
 
         Args:
             entries: Conversations or hits.
             now: Seconds since 1970.
             current: The id of the conversation on the screen.
+            fresh: Whether something else is listed than before: the cursor goes to the first.
         """
         before = self.highlighted_option.id if self.highlighted_option else None
         at, scroll = self.highlighted, self.scroll_offset.y
@@ -89,7 +92,11 @@ class HistoryList(OptionList):
         self.set_class(any(hasattr(entry, "snippet") for entry in entries[:1]), "-hits")
         self.set_options(self._draw(entries, now, current))
         ids = [option.id for option in self.options]
-        if before in ids:
+        if fresh:
+            self.highlighted = next(
+                (n for n, each in enumerate(ids) if each in self._entries), None
+            )
+        elif before in ids:
             self.highlighted = ids.index(before)
             self.scroll_to(y=scroll, animate=False)
         elif self._entries:

@@ -109,6 +109,7 @@ class HistoryPanel(Vertical):
         self.restorable = False
         """Whether a deletion can be taken back."""
         self._with_thoughts = False
+        self._sought = ("", False)
         self._complete = True
         self._reading = False
         self._typing: Timer | None = None
@@ -180,7 +181,9 @@ class HistoryPanel(Vertical):
         if found is None:
             return
         self._complete = len(found) < size
-        self.listing.show(found, self.app.history.clock(), self.current)
+        sought = (words, self._with_thoughts)
+        fresh, self._sought = sought != self._sought, sought
+        self.listing.show(found, self.app.history.clock(), self.current, fresh=fresh)
         if found:
             self._tell("")
         else:
