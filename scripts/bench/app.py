@@ -130,7 +130,7 @@ def effects(model: str, rounds: int) -> None:
             # The built-in one is done with a thought before anybody could press a key.
             model = str(write_model(Path(folder) / "endless.gguf", context=32768))
         screen = _with_settings(model=model, pace=0)
-        names = ("answer now", "stop", "slider, shown", "slider to off")
+        names = ("answer now", "stop, shown", "stopped", "slider, shown", "slider to off")
         times: dict[str, list[float]] = {name: [] for name in names}
         rng = random.Random(7)
         screen.send("hello" + ENTER)
@@ -143,7 +143,10 @@ def effects(model: str, rounds: int) -> None:
                 times["slider, shown"].append(screen.effect_ms(LEFT, " of 32,768"))
                 times["slider to off"].append(screen.effect_ms(HOME, "ended by budget"))
             screen.look(rng.uniform(0.2, 0.6))
-            times["stop"].append(screen.effect_ms(ESCAPE, "stopped"))
+            since, began = len(screen.raw), time.perf_counter()
+            # "Stopping…", or at once "stopped".
+            times["stop, shown"].append(screen.effect_ms(ESCAPE, "topp"))
+            times["stopped"].append(1000 * (screen.wait_for("stopped", since) - began))
             if number >= rounds - 1:
                 screen.effect_ms(F5 if number == rounds - 1 else END, "no limit")
             screen.look(0.2)
