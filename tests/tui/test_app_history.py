@@ -237,6 +237,19 @@ async def test_the_panel_lists_conversations_in_groups_the_newest_first(frozen):
 
 
 @pytest.mark.asyncio
+async def test_a_time_that_cannot_be_hides_no_conversation(frozen):
+    saved(
+        conversation("Never", updated=9e15),
+        conversation("Now", updated=frozen),
+        conversation("Then"),
+    )
+    async with an_app(clock=lambda: frozen).run_test() as pilot:
+        listed = await panel(pilot)
+        assert len(lines(listed)) == 6
+        assert titles(listed) == ["Never", "Now", "Then"]
+
+
+@pytest.mark.asyncio
 async def test_a_long_list_is_read_in_pages():
     count = 2 * PAGE + 5
     saved(*(conversation(f"number {n}", updated=1000.0 + n) for n in range(count)))

@@ -125,7 +125,8 @@ class HistoryList(OptionList):
                 group = past.group(entry, now)
                 if group != self._last_group:
                     self._last_group = group
-                    options.append(Option(past.TITLES[group], _TITLE + group, disabled=True))
+                    # Times out of bounds in the file may have a group come again.
+                    options.append(Option(past.TITLES[group], _TITLE + key, disabled=True))
             self._entries[key] = entry
             options.append(Option(text, key))
         return options
