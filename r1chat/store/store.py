@@ -19,6 +19,7 @@ from r1chat.errors import R1ChatError
 from r1chat.recording import Asked
 from r1chat.sanitize import line
 from r1chat.store import copying, index, opening, reading, repair, saving, searching
+from r1chat.store.chores import Chores
 from r1chat.store.database import Database, Identity, in_memory
 from r1chat.store.schema import NewerHistoryError
 from r1chat.store.streaming import StoredRecording
@@ -28,10 +29,7 @@ from r1chat.store.writer import PATIENCE_S, Job, Writer, damaged
 
 log = logging.getLogger(__name__)
 
-KEPT_DAYS = 30
-"""How long a deleted conversation can be restored."""
 CLOSING_S = 10.0
-_DAY_S = 24 * 3600.0
 _SETTLED_IN_S = 1.0
 """How long opening waits for a repair; a large one goes on in the background."""
 _REPAIRS = 3
@@ -53,12 +51,13 @@ class Store:
         self._repairs = 0
         if not database.searchable:
             self._notices.append(_NO_INDEX)
-        self._chores: deque[Callable[[sqlite3.Connection], object]] = deque(
-            [opening.check_list, saving.settle, self._purge_old]
-        )
+        self._chores = Chores(database)
         self._recovery: repair.Recovery | None = None
         self._writer = Writer(
-            database, idle=self._do_chores, repair=self._mend, tell=self._notices.append
+            database,
+            idle=lambda: self._chores.do(indexing=not self.recovering),
+            repair=self._mend,
+            tell=self._notices.append,
         )
 
     @classmethod
@@ -109,7 +108,7 @@ class Store:
     @property
     def indexed(self) -> bool:
         """Whether the search knows of everything; it follows the writing at some distance."""
-        if self._chores or self.recovering:
+        if self._chores.waiting or self.recovering:
             return False
         return not (self._database.searchable and self._read(index.behind))
 
@@ -158,7 +157,7 @@ class Store:
 
     def purge(self, conversation: str) -> None:
         """Takes a conversation out of the file at once and for good."""
-        self._put(partial(self._purge, name=conversation))
+        self._put(partial(self._chores.purge, name=conversation))
 
     def choose(self, node: str) -> None:
         """Makes the conversation go through a node."""
@@ -381,33 +380,6 @@ class Store:
         self._notices.append(notice)
         # So that the search comes to know of it.
         self._put(_nothing)
-
-    # -- what the writer does when there is nothing to write --
-
-    def _do_chores(self) -> bool:
-        """Does the next of them.
-
-        Returns:
-            Whether there may be more.
-        """
-        database = self._database
-        if self._chores:
-            with database.transaction() as connection:
-                self._chores[0](connection)
-            self._chores.popleft()
-            return True
-        if self.recovering or not (database.searchable and index.behind(database.writing)):
-            return False
-        with database.transaction() as connection:
-            return index.catch_up(connection)
-
-    def _purge(self, connection: sqlite3.Connection, name: str) -> None:
-        saving.purge_one(connection, name)
-        self._chores.append(index.tidy)
-
-    def _purge_old(self, connection: sqlite3.Connection) -> None:
-        if saving.purge_deleted(connection, time.time() - KEPT_DAYS * _DAY_S):
-            self._chores.append(index.tidy)
 
 
 def _names(conversation: Conversation) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from r1chat.store import SHORT
-from r1chat.store.store import KEPT_DAYS
+from r1chat.store.chores import KEPT_DAYS
 from tests.store.helpers import SCRIPT, ask, session, settle, tree
 
 
