@@ -12,7 +12,8 @@ from textual.binding import Binding
 
 from r1chat.engine import fake
 from r1chat.engine.fake import FakeEngine, Pause
-from r1chat.events import Receipt, Reply
+from r1chat.errors import EngineError, ModelError
+from r1chat.events import Notice, Receipt, Reply
 from r1chat.tui import start
 from r1chat.tui.app import R1ChatApp
 
@@ -59,6 +60,10 @@ def load(ref: str, **options: object) -> FakeEngine:
         fake.INFO = replace(fake.INFO, ref=EVIL, quant=EVIL)
         answer = (EVIL, "\n\n```", EVIL, "\n```\n")
         return FakeEngine([EVIL, "\n", "Wait, ", EVIL, "</think>", *answer])
+    if mode == "evil-words":
+        return FakeEngine([Notice(EVIL), EngineError(EVIL)])
+    if mode == "evil-file":
+        raise ModelError(EVIL)
     if mode == "slow":
         # A reply that took half a minute, as its receipt says.
         reply = Reply("hm.\n", "Done.", Receipt(thought_tokens=9, thought_s=20.0, answer_s=10.0))

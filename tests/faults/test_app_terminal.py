@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 from pathlib import Path
 
 import pytest
 
+from r1chat import paths
 from tests.pty_app import Terminal, terminal
 
 APP = str(Path(__file__).parent / "an_app.py")
 LEFT = b"\x1b[?1049l"
 TITLE = b"\x1b]2;hello \xc2\xb7 r1chat\x07"
 SHOWN_CURSOR = b"\x1b[?25h"
+FOREIGN = (b"\x1b]52", b"\x1b]0;", b"\x1b]8;", "\u202e".encode(), "\x9b".encode())
 
 
 def ready(app: Terminal, words: str = "fake") -> None:
@@ -155,8 +158,38 @@ def test_no_escape_sequence_of_others_reaches_the_terminal():
             app.read(0.7)
         app.send("\x11")
         assert app.end() == 0
-        for code in (b"\x1b]52", b"\x1b]0;", b"\x1b]8;", "\u202e".encode(), "\x9b".encode()):
-            assert code not in app.raw
+        assert not any(code in app.raw for code in FOREIGN)
         titles = re.findall(rb"\x1b\]2;([^\x07]*)\x07", app.raw)
         assert titles
         assert not any(b"\x1b" in title for title in titles)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no such names of files elsewhere")
+def test_names_of_files_notices_and_errors_bring_no_escape_sequence_to_the_terminal(home):
+    evil = "\x1b]0;EVIL\x07\x9b31m\u202eEVIL"
+    folder = home / "attached"
+    folder.mkdir()
+    (folder / f"{evil}.txt").write_text("text", "utf-8")
+    themes = paths.user_themes()
+    themes.mkdir(parents=True)
+    (themes / f"{evil}.toml").write_text("name = 1", "utf-8")
+    with terminal(APP, "evil-words", size=(40, 120)) as app:
+        ready(app)
+        app.wait_for("Themes left out")
+        app.send("\x1b[17~")
+        app.wait_for("Attach a text file")
+        app.send(f"{folder}/")
+        app.wait_for("EVIL.txt")
+        app.send("\r")
+        app.wait_for("4 characters")
+        app.send("hello\r")
+        app.wait_for("✗")
+        app.send("\x11")
+        assert app.end() == 0
+        assert not any(code in app.raw for code in FOREIGN)
+    with terminal(APP, "evil-file", size=(40, 120)) as app:
+        app.wait_for("No model")
+        app.wait_for("EVIL")
+        app.send("\x11")
+        assert app.end() == 0
+        assert not any(code in app.raw for code in FOREIGN)
