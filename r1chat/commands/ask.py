@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from r1chat import compose, logs
 from r1chat import settings as user
 from r1chat.attachments import Attachment, read_file
+from r1chat.checking import same
 from r1chat.commands import stdin
 from r1chat.commands.exits import ExitCode
 from r1chat.commands.keeping import Keeper
@@ -142,7 +143,7 @@ class _Ask:
                 put = (
                     partial(session.ask, raw=args.raw, reuse=not args.no_reuse)
                     if args.samples == 1
-                    else partial(session.consensus, samples=args.samples)
+                    else partial(session.consensus, samples=args.samples, same=same)
                 )
                 events = put(
                     question,
