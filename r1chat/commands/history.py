@@ -15,7 +15,7 @@ from r1chat.commands.columns import columns
 from r1chat.commands.exits import ExitCode
 from r1chat.commands.fetch import confirmed
 from r1chat.console import Console, is_terminal
-from r1chat.errors import UsageError
+from r1chat.errors import R1ChatError, UsageError
 from r1chat.exchange import words
 from r1chat.interrupts import Interrupts
 from r1chat.output import Out, to_json
@@ -163,6 +163,7 @@ def _remove(args: argparse.Namespace, store: Store, out: Out, console: Console) 
             store.purge(each.id)
         else:
             store.delete(each.id)
+    _written(store)
     if not args.purge:
         ids = " ".join(each.short for each in several)
         console.aside(f"deleted; for 30 days this takes it back: r1chat history restore {ids}")
@@ -174,8 +175,15 @@ def _restore(args: argparse.Namespace, store: Store, out: Out, console: Console)
     several = [conversations.found(store, each, deleted=True) for each in args.ids]
     for each in several:
         store.restore(each.id)
+    _written(store)
     console.aside(f"restored {_named(several)}")
     return ExitCode.ANSWERED
+
+
+def _written(store: Store) -> None:
+    if not (store.saves and store.flush()):
+        message = "nothing was changed: the history cannot be written to"
+        raise R1ChatError(message)
 
 
 def _several(store: Store, ids: list[str], *, deleted: bool) -> list[Summary]:

@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 CLOSING_S = 10.0
 _SETTLED_IN_S = 1.0
 """How long opening waits for a repair; a large one goes on in the background."""
+_LOOK_S = 0.1
 _REPAIRS = 3
 _NO_INDEX = "this Python's SQLite has no full-text index (FTS5): searching the history takes longer"
 T = TypeVar("T")
@@ -117,8 +118,15 @@ class Store:
         return [self._notices.popleft() for _ in range(len(self._notices))]
 
     def flush(self, timeout: float | None = None) -> bool:
-        """Waits until all that was asked before is safe, at most so many seconds."""
-        return self._put(_nothing).done.wait(timeout) and not self._writer.lost
+        """Waits until all that was asked before is safe, at most so many seconds.
+
+        Without a limit it gives up where nothing can be written now.
+        """
+        done = self._put(lambda _: None).done
+        while not done.wait(_LOOK_S if timeout is None else timeout):
+            if timeout is not None or self.failing:
+                return False
+        return not self._writer.lost
 
     def close(self, timeout: float = CLOSING_S) -> bool:
         """Writes what is left, at most so many seconds.
@@ -379,7 +387,7 @@ class Store:
     def _recovered(self, notice: str) -> None:
         self._notices.append(notice)
         # So that the search comes to know of it.
-        self._put(_nothing)
+        self._put(lambda _: None)
 
 
 def _names(conversation: Conversation) -> list[str]:
@@ -389,7 +397,3 @@ def _names(conversation: Conversation) -> list[str]:
 def _insert_all(connection: sqlite3.Connection, made: Iterable[Loaded]) -> None:
     for loaded in made:
         saving.insert(connection, loaded)
-
-
-def _nothing(_: sqlite3.Connection) -> None:
-    pass

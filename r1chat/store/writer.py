@@ -252,8 +252,9 @@ class Writer:
             self._tell(f"not saved: {reason}; it is tried again until it works")
 
     def _lose(self, jobs: Sequence[Job | Piece]) -> None:
+        if not self.lost:
+            self._tell("not saved: the last of the conversation could not be written")
         self.lost += len(jobs)
-        self._tell("not saved: the last of the conversation could not be written")
         _release(jobs)
 
 
