@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from r1chat import compose, logs
 from r1chat import settings as user
 from r1chat.attachments import Attachment, read_file
-from r1chat.checking import same
 from r1chat.commands import stdin
 from r1chat.commands.exits import ExitCode
 from r1chat.commands.keeping import Keeper
@@ -140,12 +139,7 @@ class _Ask:
             control = Control(budget, peek_every=args.peek)
             interrupts.control = control
             try:
-                put = (
-                    partial(session.ask, raw=args.raw, reuse=not args.no_reuse)
-                    if args.samples == 1
-                    else partial(session.consensus, samples=args.samples, same=same)
-                )
-                events = put(
+                events = self._put(session)(
                     question,
                     control=control,
                     sampling=self._sampling(),
@@ -159,6 +153,15 @@ class _Ask:
                 if isinstance(writer, TextWriter):
                     writer.end()
             return self._verdict(reply, engine, interrupts)
+
+    def _put(self, session: Session) -> Callable[..., Generator[Event, None, None]]:
+        """What puts the question: once, or several times."""
+        args = self._args
+        if args.samples == 1:
+            return partial(session.ask, raw=args.raw, reuse=not args.no_reuse)
+        from r1chat.checking import same
+
+        return partial(session.consensus, samples=args.samples, same=same)
 
     def _either(self, name: str) -> Any:  # noqa: ANN401  (of whatever type the option is)
         """An option; where it is not given, the setting."""
