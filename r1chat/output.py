@@ -10,6 +10,7 @@ from dataclasses import asdict, fields
 from typing import Any, Literal, Protocol, TextIO, TypeAlias
 
 from r1chat.console import Console, is_terminal
+from r1chat.durations import duration
 from r1chat.engine.base import ModelInfo
 from r1chat.errors import R1ChatError
 from r1chat.events import (
@@ -46,7 +47,6 @@ _ENDINGS = {
 }
 _UNUSUAL = re.compile(r"[^ -~]")
 _DECIMALS = 4
-_MINUTE = 60
 _LONGEST_FINAL = 30
 _MOST_FINALS = 4
 
@@ -368,18 +368,6 @@ def receipt_line(receipt: Receipt) -> str:
     if receipt.tokens_per_s > 0:
         parts.append(f"{receipt.tokens_per_s:.0f} tok/s")
     return " · ".join(parts)
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them: "0.02 s", "0.4 s", "12 s", "2 min 05 s"."""
-    if 0 < seconds < 0.095:  # noqa: PLR2004  (no time at all it never takes)
-        return f"{max(seconds, 0.01):.2f} s"
-    if seconds < 9.95:  # noqa: PLR2004  (below it the tenths tell something)
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < _MINUTE:
-        return f"{whole} s"
-    return f"{whole // _MINUTE} min {whole % _MINUTE:02d} s"
 
 
 def _write_json(out: Out, value: object) -> None:

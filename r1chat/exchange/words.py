@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 
 from r1chat.conversation import Node, Turn
-from r1chat.output import duration, receipt_line
+from r1chat.durations import duration
+from r1chat.output import receipt_line
 from r1chat.sanitize import line
 from r1chat.store import Summary
 

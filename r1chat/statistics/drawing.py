@@ -6,8 +6,8 @@ import textwrap
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 
+from r1chat.durations import duration
 from r1chat.events import EndedBy
-from r1chat.output import duration
 from r1chat.sanitize import line
 from r1chat.statistics.computing import Day, Statistics
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from r1chat.output import duration
+from r1chat.durations import duration
 from r1chat.sanitize import line
 from r1chat.tui.shelf import gigabytes
 

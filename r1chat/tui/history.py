@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from r1chat.conversation import Act
 from r1chat.errors import R1ChatError
-from r1chat.events import Event
 
 if TYPE_CHECKING:
-    # SQLite is imported where the history is opened: the first frame needs none.
+    # All of this is imported where the history is opened: the first frame needs none of it.
+    from r1chat.conversation import Act
+    from r1chat.events import Event
     from r1chat.recording import Asked, Recording
     from r1chat.store import Store
 

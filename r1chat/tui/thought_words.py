@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from rich.cells import cell_len
 
+from r1chat.durations import duration
 from r1chat.events import EndedBy, ThoughtEnded
-from r1chat.output import duration
 from r1chat.reasoning.budget import Budget
 
 ENDED_BY: dict[EndedBy, str] = {

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from r1chat.conversation import Turn
-from r1chat.events import Reply
-from r1chat.output import duration
+from typing import TYPE_CHECKING
+
+from r1chat.durations import duration
 from r1chat.sanitize import line
+
+if TYPE_CHECKING:
+    from r1chat.conversation import Turn
+    from r1chat.events import Reply
 
 ENDINGS = {
     "natural": "",
@@ -19,7 +23,7 @@ ENDINGS = {
     "cancelled": "stopped",
     "error": "failed",
 }
-_SAID_ABOVE = {"budget", "user", "loop", "time", "context"}
+_SAID_ABOVE = {"budget", "user", "agreed", "loop", "time", "context"}
 """The header of the thought says so already."""
 
 

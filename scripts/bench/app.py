@@ -48,7 +48,7 @@ start.R1ChatApp = lambda model=None: R1ChatApp(given=Settings(**{settings!r}))
 sys.exit(start.run())
 """
 ENTER, ESCAPE, HOME, END, LEFT = "\r", "\x1b", "\x1b[H", "\x1b[F", "\x1b[D"
-F5, F10 = "\x1b[15~", "\x1b[21~"
+F5, F12 = "\x1b[15~", "\x1b[24~"
 ANSWER_NOW, AGAIN = "\x0e", "\x12"
 MEGABYTE = 1_000_000
 
@@ -214,7 +214,7 @@ def _reports(screen: Screen) -> list[dict[str, float]]:
 
 def _report(screen: Screen) -> dict[str, float]:
     before = len(_reports(screen))
-    screen.send(F10)
+    screen.send(F12)
     end = time.perf_counter() + HANGS_S
     while len(reports := _reports(screen)) == before:
         assert time.perf_counter() < end, "no report came"

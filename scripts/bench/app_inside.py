@@ -1,7 +1,7 @@
 """The app with a fake engine, which asks itself questions and tells how it fares.
 
 Arguments: how many turns to begin with. A line of JSON goes to `report.jsonl` in its home once
-they are there, for some counts on the way, and whenever F10 is pressed.
+they are there, for some counts on the way, and whenever F12 is pressed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _BEAT_S = 0.005
 class Measured(R1ChatApp):
     """Counts its widgets and looks how long its loop is busy at a stretch."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("f10", "report", priority=True)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("f12", "report", priority=True)]
 
     def __init__(self, *, model: str | None = None) -> None:
         super().__init__(model=model, given=Settings(pace=0), load=_load)
