@@ -6,8 +6,11 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from textual.css.query import NoMatches
+from textual.screen import Screen
 
 from r1chat.errors import R1ChatError
 
@@ -59,3 +62,19 @@ async def on_thread(work: Callable[[], Result], name: str = "r1chat-work") -> Re
 
     threading.Thread(target=run, name=name, daemon=True).start()
     return await future
+
+
+async def while_shown(screen: Screen[Any], work: Awaitable[None]) -> None:
+    """Does a screen's work, which may outlast it: what it has to show then, nobody sees.
+
+    Textual stops such work only after the screen's widgets are gone.
+
+    Args:
+        screen: Whose widgets are looked for.
+        work: The work.
+    """
+    try:
+        await work
+    except NoMatches:
+        if screen.is_running and screen in screen.app.screen_stack:
+            raise

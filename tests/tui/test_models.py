@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,11 @@ from r1chat.hub.machine import Machine
 from r1chat.settings import Settings
 from r1chat.tui.screens.models import ModelsScreen
 from r1chat.tui.screens.question import Question
+from r1chat.tui.threads import while_shown
 from r1chat.tui.widgets.model_details import ModelDetails
 from tests.tui.chat import (
     ENDLESS,
+    HANGS_S,
     REPLY,
     FakeEngine,
     an_app,
@@ -379,3 +382,27 @@ async def test_names_from_outside_are_clean_on_the_screen():
         shown = "".join(str(option.prompt) for option in screen.list.options) + details(screen)
         assert "\x1b" not in shown
         assert "\x07" not in shown
+
+
+async def test_a_screen_that_is_left_while_it_still_looks_around_takes_nothing_with_it():
+    looked, release = threading.Event(), threading.Event()
+
+    class SlowHub(StillHub):
+        def shelf(self):
+            looked.set()
+            release.wait(HANGS_S)
+            return super().shelf()
+
+    app = an_app(hub=SlowHub())
+    async with app.run_test() as pilot:
+        await ready(pilot)
+        await pilot.press("f3")
+        await until(pilot, looked.is_set)
+        screen = app.screen
+        work = screen._look_around()
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is not screen)
+        release.set()
+        # The widgets are gone, and Textual has not stopped the work yet.
+        await while_shown(screen, work)
+        assert not app.crashed

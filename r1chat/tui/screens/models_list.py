@@ -15,7 +15,7 @@ from r1chat.errors import R1ChatError
 from r1chat.sanitize import line
 from r1chat.tui import shelf
 from r1chat.tui.shelf import Row, gigabytes
-from r1chat.tui.threads import on_thread
+from r1chat.tui.threads import on_thread, while_shown
 from r1chat.tui.widgets.key_bar import KeyBar
 from r1chat.tui.widgets.model_details import ModelDetails
 from r1chat.tui.widgets.model_list import ModelList
@@ -71,7 +71,7 @@ class ModelsListScreen(Screen[str | None]):
         self.note("")
         self.show_rows()
         self.query_one(Input).focus()
-        self.run_worker(self._look_around(), group="look")
+        self.run_worker(while_shown(self, self._look_around()), group="look")
 
     async def _look_around(self) -> None:
         try:
@@ -208,7 +208,9 @@ class ModelsListScreen(Screen[str | None]):
     def action_search(self) -> None:
         """Searches the Hub for what stands in the filter."""
         self.after_typing(
-            lambda: self.run_worker(self.search(self.typed), group="search", exclusive=True)
+            lambda: self.run_worker(
+                while_shown(self, self.search(self.typed)), group="search", exclusive=True
+            )
         )
 
     async def search(self, words: str) -> None:

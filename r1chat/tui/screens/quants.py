@@ -19,7 +19,7 @@ from r1chat.errors import R1ChatError
 from r1chat.sanitize import line
 from r1chat.tui.hub import Quant, Quants
 from r1chat.tui.shelf import gigabytes, speed
-from r1chat.tui.threads import on_thread
+from r1chat.tui.threads import on_thread, while_shown
 from r1chat.tui.widgets.columns import MARKS, middle
 
 _QUANT, _SHORT = 14, 9
@@ -104,7 +104,7 @@ class PickQuant(ModalScreen[Quant | None]):
         self.query_one(OptionList).focus()
         if self._expected is not None:
             self._show(self._expected)
-        self.run_worker(self._ask(), group="quants")
+        self.run_worker(while_shown(self, self._ask()), group="quants")
 
     async def _ask(self) -> None:
         try:
