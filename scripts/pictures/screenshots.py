@@ -68,13 +68,19 @@ async def steering(app: R1ChatApp, pilot: Pilot[None]) -> None:
     app.chat.composer.insert("Add the tens first.")
 
 
+def versions_of(app: R1ChatApp) -> int:
+    """How many versions the last turn has."""
+    session = app.chat.session
+    return len(session.conversation.last().siblings) if session else 0
+
+
 async def versions(app: R1ChatApp, pilot: Pilot[None]) -> None:
     """A reply that was made again, with the thought of the first gone back into."""
     await ask(app, pilot)
     await rest(app, pilot)
     await pilot.press("ctrl+t")
-    await until(pilot, lambda: app.chat.running)
-    await rest(app, pilot)
+    # The press itself may last until the reply is there.
+    await until(pilot, lambda: not app.chat.running and versions_of(app) > 1)
 
 
 async def slider(app: R1ChatApp, pilot: Pilot[None]) -> None:
