@@ -121,6 +121,10 @@ class Receipt:
     injected_tokens: int = 0
     prompt_tokens: int = 0
     prompt_reused_tokens: int = 0
+    drafted_tokens: int = 0
+    """Tokens that were guessed ahead, to be verified several at a time."""
+    accepted_tokens: int = 0
+    """Of them, those that the model confirmed; each spared an evaluation of its own."""
     load_s: float = 0.0
     """Loading the model; 0 where it was loaded before."""
     first_token_s: float = 0.0

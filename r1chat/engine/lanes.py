@@ -14,8 +14,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from r1chat.engine.base import Sampling
-from r1chat.engine.machine import LANES, TokenMachine, make_sampler
+from r1chat.engine.machine import LANES, TokenMachine
 from r1chat.engine.native import api
+from r1chat.engine.samplers import make_sampler
 from r1chat.errors import EngineError
 
 
@@ -62,6 +63,11 @@ class Lane:
     def room(self) -> int:
         """Tokens that still fit."""
         return self.capacity - self.position
+
+    @property
+    def speculated(self) -> tuple[int, int]:
+        """Nothing: side by side, batches are full anyway."""
+        return 0, 0
 
     def reuse(self, tokens: Sequence[int]) -> int:
         """Shares the prompt with the main sequence, where it has been evaluated.

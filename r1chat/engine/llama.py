@@ -329,6 +329,7 @@ class LlamaEngine:
         sampling = request.sampling
         seed = _new_seed() if sampling.seed is None else sampling.seed
         machine.set_sampler(sampling, seed)
+        machine.speculates = request.reuse
         for notice in self._notices(fitted):
             events.put(Notice(notice))
         loop = ThinkingLoop(

@@ -120,6 +120,7 @@ class ThinkingLoop:
         """
         error = None
         ended_by: EndedBy
+        drafted, accepted = self._machine.speculated
         try:
             self._read_prompt()
             ended_by = self._write()
@@ -131,12 +132,15 @@ class ThinkingLoop:
             # One reply fails; the model stays loaded and the conversation goes on.
             log.exception("a reply failed")
             ended_by, error = "error", f"the engine failed ({type(failure).__name__})"
+        drafted_by_now, accepted_by_now = self._machine.speculated
         circumstances = Circumstances(
             seed=seed,
             budget="max" if self._request.raw else str(self._control.budget),
             prompt_tokens=len(self._prompt.ids),
             reused_tokens=min(self._reused, len(self._prompt.ids)),
             load_s=load_s,
+            drafted_tokens=drafted_by_now - drafted,
+            accepted_tokens=accepted_by_now - accepted,
             ids=tuple(self._ids),
         )
         return self._transcript.reply(ended_by, circumstances, error)

@@ -1,12 +1,14 @@
 """The token machine: evaluates, samples, cuts and forks; knows nothing of thoughts.
 
-A *ledger* mirrors what stands in the KV cache, token by token. Everything here runs on the one
-thread that owns the native handles.
+A *ledger* mirrors what stands in the KV cache, token by token. Behind the main sequence's there may
+stand a *draft*: tokens that were evaluated in advance and become part of it when they are sampled
+(`r1chat.engine.speculation`). Everything here runs on the one thread that owns the native handles.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +16,10 @@ from itertools import accumulate
 from typing import Any, TypeAlias
 
 from r1chat.engine.base import Sampling
+from r1chat.engine.cache import Cache
 from r1chat.engine.native import AbortByte, api
+from r1chat.engine.samplers import make_sampler
+from r1chat.engine.speculation import SIZES, Speculation
 from r1chat.engine.threads import Pace
 from r1chat.engine.vocab import LlamaVocabulary
 from r1chat.errors import Cancelled, EngineError
@@ -28,6 +33,12 @@ _SEQUENCES = LANES + MOST_LANES
 _ABORTED = 2
 _NO_SLOT = 1
 _BATCH = 512
+_LAST = -1
+_LARGEST = max(SIZES)
+_NARROW = 64
+"""Heads of less width than this do without flash attention: for each pair of tokens the processor's
+costs as much as for wide ones. Without it the built-in model takes half the time for a token, and
+a fifth for each of a small batch."""
 
 Row: TypeAlias = tuple[int, Sequence[int]]
 """A sequence and the tokens to be appended to it."""
@@ -75,6 +86,8 @@ class TokenMachine:
         params.n_batch = params.n_ubatch = min(_BATCH, options.size)
         params.n_seq_max = _SEQUENCES
         params.kv_unified = True
+        if api.llama_model_n_embd(model) < _NARROW * api.llama_model_n_head(model):
+            params.flash_attn_type = api.LLAMA_FLASH_ATTN_TYPE_DISABLED
         params.n_threads = options.threads
         params.n_threads_batch = options.batch_threads
         params.abort_callback = abort.callback
@@ -85,38 +98,57 @@ class TokenMachine:
         if not self._context:
             message = f"no memory for a context of {options.size} tokens; take a smaller --ctx"
             raise EngineError(message)
-        self._memory = api.llama_get_memory(self._context)
-        self.cells: int = api.llama_n_ctx(self._context)
+        self._cache = Cache(self._context, _SEQUENCES)
+        self.cells = self._cache.cells
         """Tokens that the cache holds, of all sequences."""
         # llama.cpp rounds up.
         self.capacity = self.cells if options.cells in {None, options.size} else options.size
         """Tokens of context, of one sequence."""
         self._chunk: int = api.llama_n_batch(self._context)
         self._batch = api.llama_batch_init(self._chunk, 0, 1)
-        self._ledgers: list[list[int]] = [[] for _ in range(_SEQUENCES)]
+        self._main = self._cache.ledgers[MAIN]
         self._sampler: Any = None
+        self._sampler_is_greedy = False
         self._greedy: Any = None
         self._pace = Pace(options.threads)
         self._batch_threads = options.batch_threads
+        self.speculation = Speculation()
+        self.speculates = False
+        """Whether tokens are drafted. They change the shape of batches, and so the last bits of
+        what is computed."""
+        # States that are no cache cannot be cut back by a few tokens.
+        self._can_cut = not (
+            api.llama_model_is_recurrent(model) or api.llama_model_is_hybrid(model)
+        )
+        self._exact: dict[tuple[int, int], bool] = {}
+        self._draft: list[int] = []
+        self._row = _LAST
+        """Where in the last batch the logits for the next token stand."""
 
     @property
     def position(self) -> int:
         """Tokens in the main sequence."""
-        return len(self._ledgers[MAIN])
+        return len(self._main)
 
     @property
     def room(self) -> int:
         """Tokens that still fit."""
         return self.capacity - self.position
 
+    @property
+    def speculated(self) -> tuple[int, int]:
+        """Tokens that were drafted since the context was made, and those that were confirmed."""
+        return self.speculation.drafted, self.speculation.accepted
+
     def set_sampler(self, sampling: Sampling, seed: int) -> None:
         """Chooses how tokens are drawn from now on."""
         self._free_sampler()
         self._sampler = make_sampler(sampling, seed)
+        self._sampler_is_greedy = sampling.temperature <= 0
 
     def sample(self) -> int:
         """Draws the token that follows what was evaluated last."""
-        return int(api.llama_sampler_sample(self._sampler, self._context, -1))
+        return int(api.llama_sampler_sample(self._sampler, self._context, self._row))
 
     def evaluate(
         self,
@@ -136,10 +168,16 @@ class TokenMachine:
             Cancelled: If the abort byte was set; the ledger then ends where the cache does.
             EngineError: If they do not fit, or llama.cpp fails.
         """
-        ledger = self._ledgers[sequence]
+        ledger = self._cache.ledgers[sequence]
         if len(ledger) + len(tokens) > self.capacity:
             message = f"the context of {self.capacity} tokens is full"
             raise EngineError(message)
+        if sequence == MAIN and len(tokens) == 1:
+            self._go_on(tokens[0])
+            if on_progress is not None:
+                on_progress(1)
+            return
+        self._drop_draft()
         for start in range(0, len(tokens), self._chunk):
             chunk = tokens[start : start + self._chunk]
             self._decode(((sequence, chunk),))
@@ -159,6 +197,7 @@ class TokenMachine:
             Cancelled: If the abort byte was set; the ledgers then end where the cache does.
             EngineError: If they do not fit, or llama.cpp fails.
         """
+        self._drop_draft()
         self._decode(rows)
         return [end - 1 for end in accumulate(len(tokens) for _, tokens in rows)]
 
@@ -180,7 +219,8 @@ class TokenMachine:
             Cancelled: If the abort byte was set.
             EngineError: If llama.cpp fails.
         """
-        used = sum(map(len, self._ledgers))
+        self._drop_draft()
+        used = self._cache.used
         if used + len(tokens) + most > self.cells:
             return []
         if self._greedy is None:
@@ -216,30 +256,91 @@ class TokenMachine:
         """Draws the token that follows a place of the last batch."""
         return int(api.llama_sampler_sample(sampler, self._context, index))
 
-    def _decode(self, rows: Sequence[Row]) -> None:
+    def _go_on(self, token: int) -> None:
+        """Appends a token to the main sequence; one that was drafted stands there already."""
+        if self._draft and self._draft[0] == token:
+            del self._draft[0]
+            self._main.append(token)
+            self._row += 1
+            self.speculation.confirmed()
+            return
+        self._drop_draft()
+        draft: list[int] = []
+        if self.speculates and self._can_cut and self.position > _LARGEST:
+            cells = self.cells - self._cache.used
+            room = min(self.room, cells - _LARGEST) - 1
+            usable = self._is_exact if self._sampler_is_greedy else None
+            draft = self.speculation.draft(self._main, token, room, usable)
+        seconds = self._decode(((MAIN, (token,)),), draft)
+        self._draft = draft
+        self._row = 0 if draft else _LAST
+        self.speculation.took(len(draft), seconds)
+
+    def _is_exact(self, size: int) -> bool:
+        """Whether a batch of so many tokens gives the same bits as its tokens one by one.
+
+        Kernels change with the size of a batch and with the length of the context. Greedy
+        decoding, which is asked for when a reply is to be the same each time, drafts only where
+        nothing is rounded otherwise.
+        """
+        key = size, self.position.bit_length()
+        if key not in self._exact:
+            self._exact[key] = self._first_row(1) == self._first_row(size)
+        return self._exact[key]
+
+    def _first_row(self, size: int) -> bytes:
+        """The logits behind the first token of a batch, made of the end of the main sequence."""
+        tokens = self._main[-_LARGEST:]
+        self.fork(LANES, self.position - len(tokens))
+        try:
+            self._decode(((LANES, tokens[:1]),), tokens[1:size])
+            logits = api.llama_get_logits_ith(self._context, 0)
+            return ctypes.string_at(logits, self.vocabulary.size * ctypes.sizeof(ctypes.c_float))
+        finally:
+            self.fork(LANES, 0)
+
+    def _drop_draft(self) -> None:
+        """Takes what was drafted, and not sampled, out of the cache."""
+        if self._draft:
+            self._draft = []
+            self._cache.cut(MAIN, self.position)
+        self._row = _LAST
+
+    def _decode(self, rows: Sequence[Row], draft: Sequence[int] = ()) -> float:
+        """Evaluates a batch.
+
+        Args:
+            rows: What is appended to which ledger.
+            draft: Tokens to be tried behind the last row; logits are made for each.
+
+        Returns:
+            The seconds that it took.
+        """
         batch = self._batch
         i = 0
         for sequence, tokens in rows:
-            position = len(self._ledgers[sequence])
-            for offset, token in enumerate(tokens):
+            position = len(self._cache.ledgers[sequence])
+            tried = len(tokens) - 1
+            for offset, token in enumerate((*tokens, *draft)):
                 batch.token[i] = token
                 batch.pos[i] = position + offset
                 batch.n_seq_id[i] = 1
                 batch.seq_id[i][0] = sequence
-                batch.logits[i] = 0
+                batch.logits[i] = offset >= tried
                 i += 1
-            batch.logits[i - 1] = 1
         batch.n_tokens = i
         began = time.perf_counter()
         status = api.llama_decode(self._context, batch)
+        seconds = time.perf_counter() - began
         if status == 0:
             for sequence, tokens in rows:
-                self._ledgers[sequence].extend(tokens)
-            if i == 1 and self._pace.observe(time.perf_counter() - began):
+                self._cache.ledgers[sequence].extend(tokens)
+            if i == 1 and self._pace.observe(seconds):
                 api.llama_set_n_threads(self._context, self._pace.threads, self._batch_threads)
-            return
+            return seconds
+        self.speculation.restart()
         for sequence, tokens in rows:
-            self._resync(sequence, tokens)
+            self._cache.resync(sequence, tokens)
         if status == _ABORTED or self._abort:
             message = "stopped"
             raise Cancelled(message)
@@ -249,16 +350,12 @@ class TokenMachine:
         message = f"llama.cpp could not evaluate {i} tokens (error {status})"
         raise EngineError(message)
 
-    def _resync(self, sequence: int, tokens: Sequence[int]) -> None:
-        """Cuts or extends a ledger to what an interrupted evaluation left in the cache."""
-        ledger = self._ledgers[sequence]
-        kept = api.llama_memory_seq_pos_max(self._memory, sequence) + 1
-        ledger.extend(tokens[: max(0, kept - len(ledger))])
-        self._cut(sequence, min(kept, len(ledger)))
-
     def truncate(self, length: int, *, sequence: int = MAIN) -> None:
         """Cuts a sequence to a length."""
-        self._cut(sequence, length)
+        self._drop_draft()
+        if sequence == MAIN:
+            self.speculation.restart()
+        self._cache.cut(sequence, length)
 
     def fork(self, sequence: int, length: int) -> None:
         """Gives another sequence the beginning of the main one, which costs no memory.
@@ -267,21 +364,13 @@ class TokenMachine:
             sequence: Which; what it held is forgotten.
             length: Tokens of the main sequence; 0 empties the other.
         """
-        self._copy(MAIN, sequence, length)
+        self._drop_draft()
+        self._cache.copy(MAIN, sequence, length)
 
     @property
     def chunk(self) -> int:
         """Tokens of a batch at most."""
         return self._chunk
-
-    def _cut(self, sequence: int, length: int) -> None:
-        ledger = self._ledgers[sequence]
-        if api.llama_memory_seq_rm(self._memory, sequence, length, -1):
-            del ledger[length:]
-            return
-        # Memories that keep a state instead of a cache cannot be cut, only begun anew.
-        api.llama_memory_seq_rm(self._memory, sequence, -1, -1)
-        ledger.clear()
 
     def reuse(self, tokens: Sequence[int]) -> int:
         """Keeps of the cache what a prompt begins with, and drops the rest.
@@ -293,18 +382,20 @@ class TokenMachine:
             How many of its tokens are in the main sequence. At least one token is left to be
             evaluated, since sampling needs its logits.
         """
-        shared = [_shared(ledger, tokens) for ledger in self._ledgers[:LANES]]
-        if shared[AHEAD] > shared[MAIN]:
-            self._copy(AHEAD, MAIN, shared[AHEAD])
+        self._drop_draft()
+        self.speculation.restart()
+        shared, ahead = self._cache.shared(MAIN, tokens), self._cache.shared(AHEAD, tokens)
+        if ahead > shared:
+            self._cache.copy(AHEAD, MAIN, ahead)
         self.drop_ahead()
-        self._cut(MAIN, min(max(shared), len(tokens) - 1))
+        self._cache.cut(MAIN, min(max(shared, ahead), len(tokens) - 1))
         return self.position
 
     def clear(self) -> None:
         """Empties the cache."""
-        api.llama_memory_clear(self._memory, False)  # noqa: FBT003  (a native signature)
-        for ledger in self._ledgers:
-            ledger.clear()
+        self._drop_draft()
+        self.speculation.restart()
+        self._cache.clear()
 
     def begin_ahead(self, tokens: Sequence[int]) -> int:
         """Gives the second sequence what the main one shares with a future prompt.
@@ -312,13 +403,13 @@ class TokenMachine:
         Returns:
             How many tokens of it are there already.
         """
-        ahead = _shared(self._ledgers[AHEAD], tokens)
-        shared = _shared(self._ledgers[MAIN], tokens)
+        self._drop_draft()
+        shared, ahead = self._cache.shared(MAIN, tokens), self._cache.shared(AHEAD, tokens)
         if ahead >= shared:
-            self._cut(AHEAD, ahead)
-            return len(self._ledgers[AHEAD])
-        self._copy(MAIN, AHEAD, shared)
-        return len(self._ledgers[AHEAD])
+            self._cache.cut(AHEAD, ahead)
+        else:
+            self._cache.copy(MAIN, AHEAD, shared)
+        return len(self._cache.ledgers[AHEAD])
 
     def cells_for_ahead(self, tokens: int) -> bool:
         """Whether the cache has room for so many tokens beside the main sequence."""
@@ -326,15 +417,7 @@ class TokenMachine:
 
     def drop_ahead(self) -> None:
         """Forgets the second sequence."""
-        api.llama_memory_seq_rm(self._memory, AHEAD, -1, -1)
-        self._ledgers[AHEAD].clear()
-
-    def _copy(self, source: int, target: int, length: int) -> None:
-        api.llama_memory_seq_rm(self._memory, target, -1, -1)
-        self._ledgers[target].clear()
-        if length:
-            api.llama_memory_seq_cp(self._memory, source, target, 0, length)
-            self._ledgers[target].extend(self._ledgers[source][:length])
+        self._cache.copy(MAIN, AHEAD, 0)
 
     def _free_sampler(self) -> None:
         if self._sampler is not None:
@@ -351,35 +434,3 @@ class TokenMachine:
             api.llama_batch_free(self._batch)
             api.llama_free(self._context)
             self._context = None
-
-
-def make_sampler(sampling: Sampling, seed: int) -> Any:  # noqa: ANN401  (an opaque native handle)
-    """Makes llama.cpp's chain of samplers, to be freed with ``llama_sampler_free``.
-
-    `top_k` stands first in it: behind it the others sort forty candidates instead of the whole
-    vocabulary, a tenth of the time.
-    """
-    chain = api.llama_sampler_chain_init(api.llama_sampler_chain_default_params())
-    if sampling.temperature <= 0:
-        stages = [api.llama_sampler_init_greedy()]
-    else:
-        stages = [api.llama_sampler_init_top_k(sampling.top_k)] if sampling.top_k else []
-        if sampling.top_p < 1:
-            stages.append(api.llama_sampler_init_top_p(sampling.top_p, 1))
-        if sampling.min_p > 0:
-            stages.append(api.llama_sampler_init_min_p(sampling.min_p, 1))
-        stages.append(api.llama_sampler_init_temp(sampling.temperature))
-        stages.append(api.llama_sampler_init_dist(seed))
-    for stage in stages:
-        api.llama_sampler_chain_add(chain, stage)
-    return chain
-
-
-def _shared(ledger: Sequence[int], tokens: Sequence[int]) -> int:
-    """How many tokens two sequences have in common at their beginning."""
-    if ledger[: len(tokens)] == list(tokens[: len(ledger)]):
-        return min(len(ledger), len(tokens))
-    for i, (a, b) in enumerate(zip(ledger, tokens, strict=False)):
-        if a != b:
-            return i
-    return min(len(ledger), len(tokens))

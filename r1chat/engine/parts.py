@@ -33,6 +33,10 @@ class Machine(Protocol):
     def capacity(self) -> int:
         """Tokens of context."""
 
+    @property
+    def speculated(self) -> tuple[int, int]:
+        """Tokens that were drafted so far, and those that the model confirmed."""
+
     def reuse(self, tokens: Sequence[int]) -> int:
         """Keeps of the cache what these tokens begin with; returns how many that are."""
 

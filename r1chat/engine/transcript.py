@@ -37,6 +37,8 @@ class Circumstances:
     prompt_tokens: int
     reused_tokens: int
     load_s: float
+    drafted_tokens: int
+    accepted_tokens: int
     ids: tuple[int, ...]
 
 
@@ -261,6 +263,8 @@ class Transcript:
             injected_tokens=self.injected_tokens,
             prompt_tokens=circumstances.prompt_tokens,
             prompt_reused_tokens=circumstances.reused_tokens,
+            drafted_tokens=circumstances.drafted_tokens,
+            accepted_tokens=circumstances.accepted_tokens,
             load_s=circumstances.load_s,
             first_token_s=self._first_token_s or 0.0,
             thought_s=self._thought_s,

@@ -55,6 +55,8 @@ class _Receipt(Checked):
     injected_tokens: Count = 0
     prompt_tokens: Count = 0
     prompt_reused_tokens: Count = 0
+    drafted_tokens: Count = 0
+    accepted_tokens: Count = 0
     load_s: Amount = 0.0
     first_token_s: Amount = 0.0
     thought_s: Amount = 0.0

@@ -5,13 +5,16 @@ Same tensors, same quantisation (Q4_K_M: 1.1 GB), same vocabulary and framing; w
 noise. Nothing has to be downloaded but the vocabulary that llama.cpp's sources carry.
 
     python scripts/bench/speed_model.py .cache/speed-1.5b.gguf
+
+With `--repeats` it says the same thousand words over and over, at the same cost: its layers add
+nothing, and behind each word its output layer knows the one that comes next.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import blocks
@@ -45,6 +48,9 @@ MARKERS = {
 EOS, BOS = 151_643, 151_646
 WORDS = 151_643
 """Tokens below this are words; those above are never drawn, since their output weights are 0."""
+
+CIRCLE = range(1000, 2000)
+"""The words that a model says over and over that was written to do so."""
 
 _TEMPLATE = "templates/deepseek-ai-DeepSeek-R1-Distill-Qwen-32B.jinja"
 _SLAB_ROWS = 8192
@@ -99,6 +105,26 @@ def tensors() -> Iterator[Tensor]:
     yield Tensor("output.weight", (VOCABULARY, WIDTH), Type.Q6_K)
 
 
+def repeating() -> Iterator[tuple[Tensor, Iterator[bytes]]]:
+    """The tensors of a model that says the words of `CIRCLE` over and over."""
+    random = np.random.default_rng(_SEED)
+    row = WIDTH // blocks.BLOCK
+    words = blocks.q6_k(VOCABULARY * row, random).reshape(VOCABULARY, -1)
+    before = np.arange(-1, VOCABULARY - 1)
+    before[[CIRCLE.start, CIRCLE.stop]] = CIRCLE[-1], CIRCLE.start - 1
+    follows = words[before]
+    follows[WORDS:] = 0
+    for tensor in tensors():
+        if tensor.name == "token_embd.weight":
+            yield replace(tensor, kind=Type.Q6_K), iter([words.tobytes()])
+        elif tensor.name == "output.weight":
+            yield tensor, iter([follows.tobytes()])
+        elif tensor.name.endswith(("attn_output.weight", "ffn_down.weight")):
+            yield tensor, iter([bytes(tensor.size)])
+        else:
+            yield tensor, slabs(tensor, random)
+
+
 def slabs(tensor: Tensor, random: np.random.Generator) -> Iterator[bytes]:
     """The bytes of a tensor, some rows at a time."""
     if tensor.kind == Type.F32:
@@ -146,7 +172,14 @@ def add_vocabulary(writer: gguf.GGUFWriter) -> None:
     writer.add_chat_template((folder / _TEMPLATE).read_text("utf-8"))
 
 
-def write(path: Path) -> None:
+def noise() -> Iterator[tuple[Tensor, Iterator[bytes]]]:
+    """The tensors of a model that says anything."""
+    random = np.random.default_rng(_SEED)
+    for tensor in tensors():
+        yield tensor, slabs(tensor, random)
+
+
+def write(path: Path, *, repeats: bool = False) -> None:
     """Writes the model, by way of a file beside it, so that a broken off run leaves none."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
@@ -163,8 +196,8 @@ def write(path: Path) -> None:
     writer.add_file_type(Q4_K_M)
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
     add_vocabulary(writer)
-    plan = list(tensors())
-    for tensor in plan:
+    plan = list(repeating() if repeats else noise())
+    for tensor, _ in plan:
         writer.add_tensor_info(
             tensor.name, tensor.shape, np.dtype(np.float32), tensor.size, raw_dtype=tensor.kind
         )
@@ -172,21 +205,20 @@ def write(path: Path) -> None:
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
     writer.close()
-    random = np.random.default_rng(_SEED)
     with part.open("ab") as file:
         file.write(b"\0" * (-file.tell() % gguf.GGUF_DEFAULT_ALIGNMENT))
-        for tensor in plan:
-            for slab in slabs(tensor, random):
+        for _, data in plan:
+            for slab in data:
                 file.write(slab)
             file.write(b"\0" * (-file.tell() % gguf.GGUF_DEFAULT_ALIGNMENT))
     part.replace(path)
 
 
-def ensure(path: Path) -> Path:
+def ensure(path: Path, *, repeats: bool = False) -> Path:
     """Writes the model unless it is there."""
     if not path.is_file():
         llama_source.say(f"writing {path.name} (once, 1.1 GB)")
-        write(path)
+        write(path, repeats=repeats)
     return path
 
 
@@ -194,8 +226,10 @@ def main() -> None:
     """Writes the file named on the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("path", type=Path, help="the file to write")
-    path = parser.parse_args().path
-    write(path)
+    parser.add_argument("--repeats", action="store_true", help="let it repeat itself")
+    args = parser.parse_args()
+    path: Path = args.path
+    write(path, repeats=args.repeats)
     print(f"{path}: {path.stat().st_size / 1e9:.3f} GB")
 
 

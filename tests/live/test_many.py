@@ -41,7 +41,9 @@ def alone(engine: LlamaEngine, request: Request) -> Reply:
 
 
 def test_each_sample_is_what_its_seed_gives_alone(tiny):
-    request = question()
+    # Where two tokens are equally likely, as at the beginning of some thoughts, rounding decides
+    # which comes first; here there are none.
+    request = question("What is 517 - 268?")
     together = drawn(tiny, request, 4)
     for number, reply in enumerate(together):
         sampling = dataclasses.replace(request.sampling, seed=3 + number)

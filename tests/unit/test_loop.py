@@ -70,6 +70,10 @@ class Script:
     def room(self) -> int:
         return self.capacity - self.position
 
+    @property
+    def speculated(self) -> tuple[int, int]:
+        return 0, 0
+
     def sample(self) -> int:
         self.on_sample()
         return self.wanted.pop(0) if self.wanted else MARKERS["<eos>"]

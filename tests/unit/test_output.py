@@ -230,6 +230,8 @@ def test_json_is_one_object_with_the_fields_of_the_contract(pipes):
         "injected_tokens",
         "prompt_tokens",
         "prompt_reused_tokens",
+        "drafted_tokens",
+        "accepted_tokens",
         "load_s",
         "first_token_s",
         "thought_s",

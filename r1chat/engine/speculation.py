@@ -1,0 +1,154 @@
+"""Speculative decoding: several tokens are drafted, and verified in one batch.
+
+What is drafted changes no word: each token is sampled from the model's own logits in turn, as
+without it, and a draft is only ever confirmed or dropped (Leviathan et al. 2023). Whether a batch
+is cheaper than its tokens one by one depends on the machine, on what else runs there, and on the
+text. So all of it is measured while tokens are written, and a draft must be affordable: it is paid
+for out of a small share of the time spent without drafts, and out of what drafts have saved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from r1chat.engine.lookup import Lookup
+
+SIZES = (2, 3, 4, 8, 16)
+"""Tokens of a batch: the one that was sampled, and those drafted behind it."""
+LEAST_S = 1e-3
+"""Seconds of a token below which nothing is drafted: looking for it would take too much of them."""
+_SHARE = 0.02
+"""How much of the time without drafts may be lost by them."""
+_MOST_SAVED = 16.0
+"""Tokens' time that is kept for bad times."""
+_WORTH = 1.15
+"""How much faster a draft must promise to be. Promises are noisy, and Python takes its share."""
+_RATE = 0.2
+_FORGET = 0.999
+"""By token: a batch that was dear while another program ran is tried again later."""
+_OUTLIER = 3.0
+_GUESS = 0.3
+"""What a further token of a batch is believed to cost before it was measured, in tokens' time."""
+
+
+class Cost:
+    """What batches cost, in the time of a single token."""
+
+    def __init__(self) -> None:
+        self.single = 0.0
+        """Seconds of a single token; 0 before one was measured."""
+        self._batches: dict[int, tuple[float, int]] = {}
+        self._step = 0
+
+    def single_took(self, seconds: float) -> None:
+        """Takes note of what a single token took."""
+        self._step += 1
+        if not self.single:
+            self.single = seconds
+        self.single += _RATE * (min(seconds, _OUTLIER * self.single) - self.single)
+
+    def batch_took(self, size: int, seconds: float) -> float:
+        """Takes note of what a batch of some tokens took.
+
+        Returns:
+            The same in the time of a single token.
+        """
+        known = self.of(size) if size in self._batches else size
+        found = min(seconds / self.single, _OUTLIER * known)
+        kept = known + _RATE * (found - known) if size in self._batches else found
+        self._batches[size] = (kept, self._step)
+        return found
+
+    def of(self, size: int) -> float:
+        """What a batch is believed to cost."""
+        usual = 1 + _GUESS * (size - 1)
+        if size not in self._batches:
+            return usual
+        found, step = self._batches[size]
+        return usual + (found - usual) * _FORGET ** (self._step - step)
+
+    def risk(self, size: int) -> float:
+        """What a batch costs more than a single token, at worst."""
+        return (self.of(size) if size in self._batches else size) - 1
+
+
+class Speculation:
+    """Decides what to draft behind each token."""
+
+    def __init__(self) -> None:
+        self.cost = Cost()
+        self.least_s = LEAST_S
+        self.drafted = 0
+        """Tokens that were drafted."""
+        self.accepted = 0
+        """Of them, those that the model confirmed."""
+        self._lookup = Lookup()
+        self._saved = 0.0
+        self._batch = (0, 0.0)
+        """Size and seconds of the last batch, until the token after it is there."""
+
+    def restart(self) -> None:
+        """The text before is another one now."""
+        self._lookup.reset()
+
+    def draft(
+        self,
+        text: Sequence[int],
+        token: int,
+        room: int,
+        usable: Callable[[int], bool] | None = None,
+    ) -> list[int]:
+        """Drafts what may come behind a token.
+
+        Args:
+            text: All tokens before it.
+            token: The one to be evaluated next.
+            room: Most tokens to draft.
+            usable: Says which sizes of batches may be used; None for all.
+        """
+        if self.cost.single < self.least_s:
+            return []
+        self._lookup.follow(text, token)
+        if not self._lookup.repeats:
+            return []
+        return self._lookup.draft(text, token, self._best(room, usable) - 1)
+
+    def _best(self, room: int, usable: Callable[[int], bool] | None) -> int:
+        """The size of the batch that is worth most, or 1."""
+        best, worth = 1, _WORTH
+        gained, reached = 1.0, 1
+        chances = self._lookup.chances()
+        for size in SIZES:
+            if size > room + 1 or self.cost.risk(size) > self._saved:
+                break
+            while reached < size:
+                gained += next(chances)
+                reached += 1
+            found = gained / self.cost.of(size)
+            if found > worth and (usable is None or usable(size)):
+                best, worth = size, found
+        return best
+
+    def took(self, drafted: int, seconds: float) -> None:
+        """Takes note of what a token took, with those that were drafted behind it.
+
+        After a batch llama.cpp makes its graph for single tokens anew: what the next one takes
+        longer than others is the batch's.
+        """
+        size, before = self._batch
+        if size:
+            before += max(0.0, seconds - self.cost.single) if not drafted else 0.0
+            self._save(1 - self.cost.batch_took(size, before))
+        elif not drafted:
+            self.cost.single_took(seconds)
+            self._save(_SHARE)
+        self._batch = (drafted + 1, seconds) if drafted else (0, 0.0)
+        self.drafted += drafted
+
+    def confirmed(self) -> None:
+        """The model has written what was drafted."""
+        self.accepted += 1
+        self._save(1.0)
+
+    def _save(self, tokens: float) -> None:
+        self._saved = min(self._saved + tokens, _MOST_SAVED)

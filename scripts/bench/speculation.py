@@ -1,0 +1,193 @@
+#!/usr/bin/env python3
+"""Compares speculative decoding with plain decoding of the same tokens.
+
+Two texts on models of the shape of R1-Distill-Qwen-1.5B: one that repeats a thousand words, which
+is as good as it gets, and noise at a temperature of 1, which is as bad. Then the built-in model's
+own thoughts and answers. Both ways take turns; each figure is the median over the pairs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import TypeVar
+
+import llama_source
+import report
+import speed_model
+
+from r1chat.engine.base import Message, Request, Sampling
+from r1chat.engine.llama import LlamaEngine, LoadOptions
+from r1chat.engine.machine import TokenMachine
+from r1chat.engine.speculation import SIZES
+from r1chat.evaluation.reading import read
+from r1chat.events import Reply
+from r1chat.reasoning.control import Control
+
+BEST, WORST = 1.3, 0.97
+SEED = 3
+_WARM = 256
+_QUESTION = 40
+_T = TypeVar("_T")
+
+
+def on_its_thread(engine: LlamaEngine, work: Callable[[TokenMachine], _T]) -> _T:
+    """Does something with an engine's machine on the thread that owns it."""
+    done = threading.Event()
+    found: list[_T] = []
+
+    def job() -> None:
+        try:
+            found.append(work(engine._loaded()))  # noqa: SLF001  (what is measured is inside)
+        finally:
+            done.set()
+
+    engine._jobs.put(job)  # noqa: SLF001
+    done.wait()
+    return found[0]
+
+
+@dataclass(frozen=True)
+class Written:
+    """A text that was written, and how fast."""
+
+    tokens: tuple[int, ...]
+    seconds: float
+    drafted: int
+    accepted: int
+
+
+def write(
+    machine: TokenMachine, prompt: Sequence[int], count: int, sampling: Sampling, *, drafts: bool
+) -> Written:
+    """Has a text written behind a prompt."""
+    machine.speculates = drafts
+    machine.set_sampler(sampling, SEED)
+    machine.evaluate(prompt[machine.reuse(prompt) :])
+    before = machine.speculated
+    written = []
+    began = time.perf_counter()
+    for _ in range(count):
+        written.append(machine.sample())
+        machine.evaluate(written[-1:])
+    seconds = time.perf_counter() - began
+    drafted, accepted = machine.speculated
+    return Written(tuple(written), seconds, drafted - before[0], accepted - before[1])
+
+
+def compare(
+    model: Path, prompt: Sequence[int], sampling: Sampling, args: argparse.Namespace
+) -> tuple[list[str], float]:
+    """A row of the table, and its ratio, for a model of usual size."""
+    context = len(prompt) + args.tokens + _WARM
+    options = LoadOptions(ctx=context, threads=args.threads, trusted=True)
+    ratios, same, drafted, accepted = [], True, 0, 0
+    with closing(LlamaEngine(model, options=options)) as engine:
+
+        def pair(number: int) -> tuple[Written, Written]:
+            def both(machine: TokenMachine) -> tuple[Written, Written]:
+                first = write(machine, prompt, args.tokens, sampling, drafts=number % 2 == 0)
+                second = write(machine, prompt, args.tokens, sampling, drafts=number % 2 == 1)
+                return (first, second) if number % 2 == 0 else (second, first)
+
+            return on_its_thread(engine, both)
+
+        # What batches cost here is learned first, as it is in life while a model thinks.
+        on_its_thread(engine, lambda machine: write(machine, prompt, _WARM, sampling, drafts=True))
+        for number in range(args.pairs):
+            drafts, plain = pair(number)
+            ratios.append(plain.seconds / drafts.seconds)
+            same = same and drafts.tokens == plain.tokens
+            drafted, accepted = drafted + drafts.drafted, accepted + drafts.accepted
+        costs = on_its_thread(
+            engine, lambda m: [f"{size}: {m.speculation.cost.of(size):.1f}" for size in SIZES]
+        )
+    name = f"{model.stem}, temperature {sampling.temperature:g}"
+    row = [name, report.middle(ratios), f"{accepted} of {drafted}", "yes" if same else "no"]
+    print(f"{name}: a batch in tokens' time: {', '.join(costs)}", file=sys.stderr)
+    return row, median(ratios)
+
+
+def built_in(args: argparse.Namespace) -> tuple[list[str], float, float]:
+    """A row for the built-in model, and the ratios of its answers and of whole replies."""
+    answers, replies, same = [], [], True
+    drafted = accepted = 0
+    from r1chat.compose import resolve
+
+    options = LoadOptions(threads=args.threads, trusted=True)
+    with closing(LlamaEngine(resolve("tiny"), options=options)) as engine:
+
+        def ask(text: str, *, drafts: bool) -> Reply:
+            request = Request(
+                messages=(Message("user", text),), sampling=Sampling(temperature=0, seed=SEED)
+            )
+            if args.force:
+                least = 0.0 if drafts else 1.0
+                on_its_thread(engine, lambda m: setattr(m.speculation, "least_s", least))
+            *_, reply = engine.stream(request, Control())
+            assert isinstance(reply, Reply)
+            return reply
+
+        for number, question in enumerate(read("tiny", limit=args.questions).questions):
+            first = ask(question.text, drafts=number % 2 == 0)
+            second = ask(question.text, drafts=number % 2 == 1)
+            drafts, plain = (first, second) if number % 2 == 0 else (second, first)
+            answers.append(plain.receipt.answer_s / drafts.receipt.answer_s)
+            replies.append(drafts.receipt.tokens_per_s / plain.receipt.tokens_per_s)
+            same = same and (drafts.thought, drafts.answer) == (plain.thought, plain.answer)
+            drafted += drafts.receipt.drafted_tokens
+            accepted += drafts.receipt.accepted_tokens
+    row = [
+        "built-in, answers; whole replies",
+        f"{median(answers):.3f}; {median(replies):.3f}",
+        f"{accepted} of {drafted}",
+        "yes" if same else "no",
+    ]
+    return row, median(answers), median(replies)
+
+
+def main() -> int:
+    """Measures and prints a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tokens", type=int, default=300, help="of each text")
+    parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--questions", type=int, default=300, help="for the built-in model")
+    parser.add_argument("--force", action="store_true", help="draft however fast the model is")
+    parser.add_argument("--only", choices=("best", "worst", "tiny"), action="append")
+    args = parser.parse_args()
+    only = args.only or ["best", "worst", "tiny"]
+    print(report.machine())
+    rows, verdicts = [], []
+    cache = llama_source.ROOT / ".cache"
+    if "best" in only:
+        model = speed_model.ensure(cache / "repeats-1.5b.gguf", repeats=True)
+        for temperature in (0.6, 0):
+            sampling = Sampling(temperature=temperature)
+            row, ratio = compare(model, list(speed_model.CIRCLE), sampling, args)
+            rows.append(row)
+            verdicts.append(f"{row[0]}: {report.verdict(ratio, BEST, at_least=True)}")
+    if "worst" in only:
+        model = speed_model.ensure(cache / "speed-1.5b.gguf")
+        prompt = list(range(1000, 1000 + _QUESTION))
+        row, ratio = compare(model, prompt, Sampling(temperature=1, top_k=0), args)
+        rows.append(row)
+        verdicts.append(f"{row[0]}: {report.verdict(ratio, WORST, at_least=True)}")
+    if "tiny" in only:
+        row, *ratios = built_in(args)
+        rows.append(row)
+        verdicts.append(f"{row[0]}: {report.verdict(min(ratios), WORST, at_least=True)}")
+    print(report.table(["text", "tokens/s ÷ plain", "drafts confirmed", "same text"], rows))
+    print("\n".join(verdicts))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
