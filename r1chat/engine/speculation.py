@@ -9,7 +9,11 @@ for out of a small share of the time spent without drafts, and out of what draft
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate, repeat
+from operator import mul
+from typing import Protocol
 
 from r1chat.engine.lookup import Lookup
 
@@ -27,6 +31,12 @@ _RATE = 0.2
 _FORGET = 0.999
 """By token: a batch that was dear while another program ran is tried again later."""
 _OUTLIER = 3.0
+_HOPE = 0.7
+_SMALLER = 0.25
+"""What is believed before it was measured: how often a draft model is right, and what a token of
+it costs, in tokens' time."""
+_WEIGHT = 4.0
+_MEMORY = 0.98
 _GUESS = 0.3
 """What a further token of a batch is believed to cost before it was measured, in tokens' time."""
 
@@ -72,11 +82,68 @@ class Cost:
         return (self.of(size) if size in self._batches else size) - 1
 
 
-class Speculation:
-    """Decides what to draft behind each token."""
+class Drafter(Protocol):
+    """Another model that drafts."""
 
-    def __init__(self) -> None:
+    def draft(self, text: Sequence[int], token: int, most: int) -> list[int]:
+        """Says what it would write behind a text and a token."""
+
+
+class Model:
+    """A drafter, and what is known of it.
+
+    Args:
+        drafter: Drafts.
+    """
+
+    def __init__(self, drafter: Drafter) -> None:
+        self._drafter = drafter
+        self._hits, self._trials = _HOPE * _WEIGHT, _WEIGHT
+        self._token_s = 0.0
+        self.asked = 0
+        """How many tokens it has drafted in the batch that is under way."""
+        self.right = 0
+        """How many of them were confirmed."""
+
+    def chances(self) -> Iterator[float]:
+        """How likely each token of a draft is to be reached and right."""
+        return accumulate(repeat(self._hits / self._trials), mul)
+
+    def token_s(self, single: float) -> float:
+        """Seconds for a token of a draft."""
+        return self._token_s or _SMALLER * single
+
+    def draft(self, text: Sequence[int], token: int, most: int) -> tuple[list[int], float]:
+        """Has it draft; also says how many seconds that took."""
+        began = time.perf_counter()
+        drafted = self._drafter.draft(text, token, most)
+        seconds = time.perf_counter() - began
+        self.asked, self.right = len(drafted), 0
+        if drafted:
+            known = self._token_s or seconds / len(drafted)
+            self._token_s = known + _RATE * (seconds / len(drafted) - known)
+        return drafted, seconds
+
+    def settle(self) -> None:
+        """The batch with its draft has come to its end."""
+        if self.asked:
+            trials = min(self.right + 1, self.asked)
+            for trial in range(trials):
+                self._trials = _MEMORY * self._trials + 1
+                self._hits = _MEMORY * self._hits + (trial < self.right)
+        self.asked = self.right = 0
+
+
+class Speculation:
+    """Decides what to draft behind each token.
+
+    Args:
+        drafter: A smaller model, if there is one; it is asked where nothing is repeated.
+    """
+
+    def __init__(self, drafter: Drafter | None = None) -> None:
         self.cost = Cost()
+        self._model = None if drafter is None else Model(drafter)
         self.least_s = LEAST_S
         self.drafted = 0
         """Tokens that were drafted."""
@@ -109,22 +176,47 @@ class Speculation:
         if self.cost.single < self.least_s:
             return []
         self._lookup.follow(text, token)
-        if not self._lookup.repeats:
+        if self._model is not None:
+            self._model.settle()
+        if self._lookup.repeats:
+            size = self._best(self._lookup.chances(), room, usable)
+            if size > 1:
+                return self._lookup.draft(text, token, size - 1)
+        if self._model is None:
             return []
-        return self._lookup.draft(text, token, self._best(room, usable) - 1)
+        each = self._model.token_s(self.cost.single) / self.cost.single
+        size = self._best(self._model.chances(), room, usable, each)
+        if size == 1:
+            return []
+        drafted, seconds = self._model.draft(text, token, size - 1)
+        self._save(-seconds / self.cost.single)
+        return drafted
 
-    def _best(self, room: int, usable: Callable[[int], bool] | None) -> int:
-        """The size of the batch that is worth most, or 1."""
+    def _best(
+        self,
+        chances: Iterator[float],
+        room: int,
+        usable: Callable[[int], bool] | None,
+        each: float = 0.0,
+    ) -> int:
+        """The size of the batch that is worth most, or 1.
+
+        Args:
+            chances: Of each token of the draft.
+            room: Most tokens to draft.
+            usable: Which sizes may be used.
+            each: What it costs to draft a token, in the time of a single one.
+        """
         best, worth = 1, _WORTH
         gained, reached = 1.0, 1
-        chances = self._lookup.chances()
         for size in SIZES:
-            if size > room + 1 or self.cost.risk(size) > self._saved:
+            drafting = each * (size - 1)
+            if size > room + 1 or self.cost.risk(size) + drafting > self._saved:
                 break
             while reached < size:
                 gained += next(chances)
                 reached += 1
-            found = gained / self.cost.of(size)
+            found = gained / (self.cost.of(size) + drafting)
             if found > worth and (usable is None or usable(size)):
                 best, worth = size, found
         return best
@@ -148,6 +240,8 @@ class Speculation:
     def confirmed(self) -> None:
         """The model has written what was drafted."""
         self.accepted += 1
+        if self._model is not None:
+            self._model.right += 1
         self._save(1.0)
 
     def _save(self, tokens: float) -> None:
