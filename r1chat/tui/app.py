@@ -128,6 +128,11 @@ class R1ChatApp(FetchingApp):
             return READING_PACE if self._ref == TINY else None
         return chosen or None
 
+    @property
+    def peek_every(self) -> int | None:
+        """Tokens of thought between two looks at what the answer would be."""
+        return self.settings.peek or None
+
     def remember(self, **values: Value) -> None:
         """Changes settings for good; if they cannot be saved, for this time."""
         if self.memory.change(**values):
