@@ -248,7 +248,8 @@ class ThinkingLoop:
 
     def _peek(self) -> None:
         """Looks at what the answer would be; the next token has been drawn already."""
-        closing = self._closing_tokens(self._landing())
+        # Without a landing's words: they make a look half as dear again, and find no more.
+        closing = self._closing_tokens("" if self._transcript.tail.endswith("\n") else "\n")
         final = peek(self._machine, self._vocabulary, closing)
         tokens = self._transcript.thought_tokens
         self._emit(Peeked(final, tokens, self._peeked.take(final)))

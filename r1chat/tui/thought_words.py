@@ -80,11 +80,20 @@ def so_far(peeked: Peeked | None) -> list[str]:
         return ["so far: …"]
     if peeked.final is None:
         return ["so far: no answer"]
-    final = line(peeked.final, _LONGEST_FINAL)
-    said = [f"so far: {final}", f"so far: {line(peeked.final, _SHORT_FINAL)}"]
+    said = [f"so far: {_final(peeked.final, most)}" for most in (_LONGEST_FINAL, _SHORT_FINAL)]
     if peeked.repeats > 1:
         said = [f"{said[0]} ({peeked.repeats} times)", f"{said[0]} ({peeked.repeats})", *said]
     return said
+
+
+def _final(final: str, most: int) -> str:
+    """A final answer on one line, its mathematics as signs."""
+    if "\\" in final:
+        from r1chat.tui.mathematics import render
+
+        found = render(final)
+        final = found.text if found is not None else final
+    return line(final, most)
 
 
 def beside(said: Sequence[str], aside: Sequence[str]) -> list[str]:
@@ -118,7 +127,7 @@ def thought(
     if ended.ended_by == "natural" and ended.tokens < least:
         why = [f"ended by itself, short of {least:,}"]
     elif ended.ended_by == "agreed" and peeked is not None and peeked.final is not None:
-        final = line(peeked.final, _LONGEST_FINAL)
+        final = _final(peeked.final, _LONGEST_FINAL)
         why.insert(0, f"{why[0]}: {final} ({peeked.repeats} times)")
     time = duration(ended.seconds)
     said = [f"Thought for {time} · {tokens(ended.tokens)}", f"Thought for {time}", time]

@@ -445,6 +445,11 @@ def test_a_minimum_that_was_not_reached_is_told():
     run(act)
 
 
+def test_the_mathematics_of_looks_is_written_in_signs():
+    assert words.so_far(Peeked(r"\frac{1}{2}\pi", 9, 1))[0] == "so far: 1/2π"
+    assert words.so_far(Peeked(r"\frac{", 9, 1))[0] == r"so far: \frac{"
+
+
 def test_long_answers_of_looks_are_cut():
     said = words.so_far(Peeked("x" * 99, 9, 2))
     assert said[0] == f"so far: {'x' * 29}… (2 times)"
