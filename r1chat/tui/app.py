@@ -208,7 +208,7 @@ class R1ChatApp(FetchingApp):
 
     @on(Loader.Progress)
     def _progress(self, event: Loader.Progress) -> None:
-        if self.engine is None:
+        if self.engine is None and self.screen_stack:
             self.chat.topbar.progress = event.fraction
 
     @on(Loader.Failed)
@@ -220,8 +220,8 @@ class R1ChatApp(FetchingApp):
 
     @on(Loader.Loaded)
     def _loaded(self, event: Loader.Loaded) -> None:
-        if event.ref != self._ref or self.engine is not None:
-            # Another one was wished for meanwhile.
+        if event.ref != self._ref or self.engine is not None or not self.screen_stack:
+            # Another one was wished for meanwhile, or the app is ending.
             event.engine.close()
             return
         self.engine = event.engine
