@@ -27,6 +27,7 @@ class Limits:
 LIMITS = {
     "min_think": Limits(0, LIMIT_TOKENS),
     "pace": Limits(0, 10_000),
+    "peek": Limits(0, LIMIT_TOKENS),
     "temperature": Limits(0, 10),
     "top_p": Limits(0, 1, above=True),
     "top_k": Limits(0, _MOST),

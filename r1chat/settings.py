@@ -28,6 +28,8 @@ class Settings:
     theme: str | None = None
     pace: float | None = None
     """Tokens a second that the app shows at most; 0 shows them as they come."""
+    peek: int | None = None
+    """Tokens of thought between two looks at what the answer would be; 0 looks on a key alone."""
     keys: dict[str, str] | None = field(default=None, hash=False)
     """Other keys for the app: the ids of its bindings with keys as Textual names them."""
     temperature: float | None = None

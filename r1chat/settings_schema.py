@@ -38,6 +38,7 @@ class Schema(BaseModel):
     thoughts: Literal["show", "hide"] | None = None
     theme: Name | None = None
     pace: Annotated[float, _within("pace")] | None = None
+    peek: Annotated[int, _within("peek")] | None = None
     keys: dict[KeyText, KeyText] | None = None
     temperature: Annotated[float, _within("temperature")] | None = None
     top_p: Annotated[float, _within("top_p")] | None = None

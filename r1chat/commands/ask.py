@@ -82,7 +82,7 @@ def _refuse_what_makes_no_sense(args: argparse.Namespace) -> None:
     if args.samples > 1 and args.raw:
         message = "--raw completes a text, which has no final answer that samples could agree on"
         raise UsageError(message)
-    if args.samples > 1 and args.peek is not None:
+    if args.samples > 1 and args.peek:
         message = "--peek looks into one thought; with -n/--samples the votes say more"
         raise UsageError(message)
     if args.samples > 1 and args.temperature == 0:
@@ -136,7 +136,7 @@ class _Ask:
                 conversation=self._conversation,
                 recorder=self._recorder,
             )
-            control = Control(budget, peek_every=args.peek)
+            control = Control(budget, peek_every=self._peek_every(writer))
             interrupts.control = control
             try:
                 events = self._put(session)(
@@ -197,6 +197,14 @@ class _Ask:
         if self._args.format == "jsonl":
             return JsonLinesWriter(self._out, question, self._name)
         return TextWriter(self._out, self._console, self._thoughts())
+
+    def _peek_every(self, writer: Writer) -> int | None:
+        """How often to look ahead; the setting is for those who read along."""
+        args = self._args
+        if args.peek is not None:
+            return args.peek or None
+        read_along = isinstance(writer, TextWriter) and self._thoughts() == "show"
+        return self._settings.peek or None if read_along and args.samples == 1 else None
 
     @property
     def _name(self) -> str | None:

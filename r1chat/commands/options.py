@@ -11,7 +11,6 @@ from r1chat.limits import LIMITS
 from r1chat.reasoning.budget import Budget
 
 _MOST_SECONDS = 7 * 24 * 3600.0
-_MOST_TOKENS = 1_000_000
 _LAST_PORT = 65535
 _MODEL = (
     '"tiny" (built in), a distill ("r1:7b"), "owner/repo:QUANT" on the Hub, or the path of a .gguf '
@@ -167,9 +166,9 @@ def _add_thinking(parser: argparse.ArgumentParser) -> None:
     add(
         "--peek",
         metavar="N",
-        type=whole(1, _MOST_TOKENS),
+        type=_whole("peek"),
         help="every N tokens of thought, look at what it would answer now; the thought goes on as "
-        "it would without",
+        "it would without; default: 0, which is never",
     )
     add(
         "-n",

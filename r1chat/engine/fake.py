@@ -16,6 +16,7 @@ from r1chat.events import (
     Event,
     InjectedText,
     Injection,
+    Peeked,
     Receipt,
     Reply,
     Sampled,
@@ -25,6 +26,7 @@ from r1chat.events import (
 from r1chat.reasoning.budget import Governor
 from r1chat.reasoning.control import Control, ControlGroup
 from r1chat.reasoning.final import final_answer
+from r1chat.reasoning.peeks import Peeks
 from r1chat.reasoning.phrases import CLOSE, LANDING
 from r1chat.reasoning.splitter import Piece, Splitter
 
@@ -67,6 +69,7 @@ class FakeEngine:
         *scripts: The replies, in order.
         clock: Tells the time.
         sleep: Lets time pass.
+        finals: What looks ahead find, in order; the last of them again and again.
     """
 
     def __init__(
@@ -74,10 +77,12 @@ class FakeEngine:
         *scripts: Sequence[Step],
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        finals: Sequence[str | None] = (None,),
     ) -> None:
         self._scripts = scripts
         self._clock = clock
         self._sleep = sleep
+        self._finals = finals
         self.requests: list[Request] = []
         """What was asked, in order."""
         self.prepared: list[tuple[Message, ...]] = []
@@ -103,7 +108,7 @@ class FakeEngine:
         if script and isinstance(script[0], PromptError):
             raise script[0]
         yield Evaluating(done=1, total=1, reused=0)
-        play = _Play(request, control, self._clock)
+        play = _Play(request, control, self._clock, self._finals)
         if request.resume is not None:
             yield from play.resume(request.resume)
         for step in script:
@@ -146,8 +151,16 @@ class FakeEngine:
 class _Play:
     """One reply while it is played."""
 
-    def __init__(self, request: Request, control: Control, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        request: Request,
+        control: Control,
+        clock: Callable[[], float],
+        finals: Sequence[str | None],
+    ) -> None:
         self._request = request
+        self._peeks = Peeks(control)
+        self._finals = list(reversed(finals))
         self._control = control
         self._clock = clock
         self._start = clock()
@@ -205,11 +218,14 @@ class _Play:
                 time_left=self._time_left(),
                 tail=self._thought[-8:],
                 following=text,
+                agreed=self._peeks.repeats,
             )
             if verdict is not None:
                 yield from self._land(verdict)
                 self._skipping = text != CLOSE
                 return
+            if text != CLOSE and self._peeks.due(self._tokens["thought"]):
+                yield self._peek()
         elif self._time_left() <= 0:
             self._ended_by, self.over = "time", True
             return
@@ -244,6 +260,10 @@ class _Play:
     def _time_left(self) -> float:
         timeout = self._request.timeout
         return float("inf") if timeout is None else timeout - (self._clock() - self._start)
+
+    def _peek(self) -> Peeked:
+        final = self._finals.pop() if len(self._finals) > 1 else self._finals[0]
+        return Peeked(final, self._tokens["thought"], self._peeks.take(final))
 
     def _land(self, reason: EndedBy) -> Iterator[Event]:
         self._ended_by = reason

@@ -18,7 +18,7 @@ from r1chat.engine.peeking import peek
 from r1chat.engine.replay import replay
 from r1chat.engine.transcript import Circumstances, Transcript
 from r1chat.errors import Cancelled, EngineError
-from r1chat.events import EndedBy, Evaluating, Event, Peeked, Reply
+from r1chat.events import EndedBy, Evaluating, Event, Notice, Peeked, Reply
 from r1chat.prompt import Prompt
 from r1chat.reasoning.budget import Governor
 from r1chat.reasoning.control import Control
@@ -44,6 +44,14 @@ def answer_reserve(capacity: int, max_answer: int | None) -> int:
     """Tokens of context to keep free for the answer."""
     wanted = ANSWER_RESERVE if max_answer is None else min(max_answer, ANSWER_RESERVE)
     return min(wanted, capacity // _RESERVED_SHARE)
+
+
+def short_of_minimum(waits: int, tokens: int, least: int) -> str:
+    """Says in one line that a thought has ended although it should go on."""
+    return (
+        f"its end of thinking became “Wait,” {waits} times, which is the most; it thought "
+        f"{tokens:,} of at least {least:,} tokens"
+    )
 
 
 class ThinkingLoop:
@@ -216,6 +224,10 @@ class ThinkingLoop:
             return
         data = self._vocabulary.shown(token)
         reason = self._reason(data, loops=self._guard.feed(token) is not None)
+        if reason == "agreed" and self._think_on():
+            # More was asked for: the looks have to agree anew.
+            self._peeked.forget()
+            return
         if reason is not None:
             self._inject_close(self._landing(), reason)
             return
@@ -240,7 +252,8 @@ class ThinkingLoop:
 
     def _peek(self) -> None:
         """Looks at what the answer would be; the next token has been drawn already."""
-        closing = self._closing_tokens(self._landing())
+        # Without a landing's words: they make a look half as dear again, and find no more.
+        closing = self._closing_tokens("" if self._transcript.tail.endswith("\n") else "\n")
         final = peek(self._machine, self._vocabulary, closing)
         tokens = self._transcript.thought_tokens
         self._emit(Peeked(final, tokens, self._peeked.take(final)))
@@ -269,12 +282,15 @@ class ThinkingLoop:
         return timeout * (1 - kept_share) - (self._clock() - self._began)
 
     def _wants_more(self) -> bool:
-        transcript = self._transcript
+        tokens = self._transcript.thought_tokens
         more = self._governor.wants_more(
-            tokens=transcript.thought_tokens,
-            seconds=transcript.thought_seconds,
+            tokens=tokens,
+            seconds=self._transcript.thought_seconds,
             waits=self._waits,
         )
+        least = self._control.budget.minimum
+        if not more and self._waits >= self._control.max_waits and tokens < least:
+            self._emit(Notice(short_of_minimum(self._waits, tokens, least)))
         return more and self._machine.room > self._reserve + self._closing + len(WAIT)
 
     def _think_on(self) -> bool:

@@ -228,8 +228,9 @@ class TokenMachine:
         drawn: list[int] = []
         self.fork(LANES, self.position)
         try:
-            for start in range(0, len(tokens), self._chunk):
-                self._decode(((LANES, tokens[start : start + self._chunk]),))
+            with self.few_threads():
+                for start in range(0, len(tokens), self._chunk):
+                    self._decode(((LANES, tokens[start : start + self._chunk]),))
             while True:
                 drawn.append(self.sample_with(self._greedy, -1))
                 if len(drawn) >= most or is_last(drawn[-1]):

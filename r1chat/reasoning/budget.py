@@ -70,6 +70,11 @@ class Budget:
         """Whether the model is to answer at once."""
         return self.tokens == 0
 
+    @property
+    def auto(self) -> bool:
+        """Whether agreement is all that ends it."""
+        return self.agree is not None and self.tokens is None and self.seconds is None
+
     @classmethod
     def parse(cls, text: str, *, minimum: int = 0) -> Budget:
         """Reads a budget as people write it: ``off``, ``512``, ``30s``, ``auto`` or ``max``.
@@ -102,7 +107,7 @@ class Budget:
             # Never in the form 1e+05, which `parse` does not read, and never 0.
             figure = f"{max(self.seconds, 0.001):.3f}"
             return figure.rstrip("0").rstrip(".") + "s"
-        return "max" if self.agree is None else "auto"
+        return "auto" if self.auto else "max"
 
 
 def ends_sentence(text: str, following: str) -> bool:

@@ -20,7 +20,7 @@ class Control:
         pace: Tokens a second to write at most, for models that are faster than any reader; None
             holds nothing back.
         peek_every: Tokens of thought between two looks at what the answer would be; None for
-            looks on `peek` alone, and for what the budget asks for.
+            looks on `peek` alone. Where the budget needs looks, they come as often as it needs.
     """
 
     def __init__(

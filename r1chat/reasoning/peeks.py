@@ -32,15 +32,20 @@ class Peeks:
         """
         control = self._control
         every = control.peek_every
-        if every is None and control.budget.agree is not None:
+        if control.budget.agree is not None:
             # Longer thoughts are looked at less often, so that the looks cost a fixed share.
-            every = max(EVERY, tokens // _SHARE)
+            needed = max(EVERY, tokens // _SHARE)
+            every = needed if every is None else min(every, needed)
         wanted = control.peeks_wanted > self._given
         if not wanted and (every is None or tokens - self._at < every):
             return False
         self._given = control.peeks_wanted
         self._at = tokens
         return True
+
+    def forget(self) -> None:
+        """Begins to count anew."""
+        self.repeats, self._last = 0, None
 
     def take(self, final: str | None) -> int:
         """Takes an answer; returns how often in a row it was this one."""

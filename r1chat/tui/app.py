@@ -128,6 +128,11 @@ class R1ChatApp(FetchingApp):
             return READING_PACE if self._ref == TINY else None
         return chosen or None
 
+    @property
+    def peek_every(self) -> int | None:
+        """Tokens of thought between two looks at what the answer would be."""
+        return self.settings.peek or None
+
     def remember(self, **values: Value) -> None:
         """Changes settings for good; if they cannot be saved, for this time."""
         if self.memory.change(**values):
@@ -203,7 +208,7 @@ class R1ChatApp(FetchingApp):
 
     @on(Loader.Progress)
     def _progress(self, event: Loader.Progress) -> None:
-        if self.engine is None:
+        if self.engine is None and self.screen_stack:
             self.chat.topbar.progress = event.fraction
 
     @on(Loader.Failed)
@@ -215,8 +220,8 @@ class R1ChatApp(FetchingApp):
 
     @on(Loader.Loaded)
     def _loaded(self, event: Loader.Loaded) -> None:
-        if event.ref != self._ref or self.engine is not None:
-            # Another one was wished for meanwhile.
+        if event.ref != self._ref or self.engine is not None or not self.screen_stack:
+            # Another one was wished for meanwhile, or the app is ending.
             event.engine.close()
             return
         self.engine = event.engine

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _OF_THE_CHAT = (
     ("Answer now", "Close the thought", "answer_now"),
     ("Think more", "Reopen the thought, or keep it open", "think_more"),
+    ("Look ahead", "What it would answer now; its thought goes on", "look_ahead"),
     ("Pause and steer", "Put words into the thought", "steer"),
     ("Stop", "Stop the reply and keep what there is", "stop"),
     ("Go on", "Go on with a stopped reply", "go_on"),

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import bisect
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-from r1chat.reasoning.budget import LIMIT_SECONDS, LIMIT_TOKENS, Budget
+from r1chat.reasoning.budget import AGREE, LIMIT_SECONDS, LIMIT_TOKENS, Budget
 
 Unit: TypeAlias = Literal["tokens", "seconds"]
 
+AUTO = math.inf
+"""The figure of the budget "auto": more than any limit, and still not max."""
 _MINUTE = 60
 _HOUR = 3600
 _ROOM_FOR_FIGURE = 13
 _ROOM_FOR_MEANING = 14
-_SHORTEST_TRACK = 20
+_SHORTEST_TRACK = 21
 _MARK = _GAP = 2
 _LONG = 10 * _MINUTE
 """From here on the seconds of a time do not matter."""
@@ -27,11 +30,11 @@ _LONG = 10 * _MINUTE
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """A logarithmic scale from off (0) to max (None).
+    """A logarithmic scale from off (0) to max (None), with auto (`AUTO`) as the stop before max.
 
     Attributes:
-        stops: The figures between off and max, rising.
-        limit: The largest figure there is; it stands just before max.
+        stops: The figures between off and auto, rising.
+        limit: The largest figure there is; it stands just before auto.
         digits: Decimal places of a figure.
     """
 
@@ -42,7 +45,7 @@ class Scale:
     @property
     def last(self) -> int:
         """The position of max."""
-        return len(self.stops) + 1
+        return len(self.stops) + 2
 
     def position(self, figure: float | None) -> float:
         """Says where a figure stands: 0 is off, `last` is max.
@@ -51,6 +54,8 @@ class Scale:
         """
         if figure is None:
             return float(self.last)
+        if figure == AUTO:
+            return self.last - 1.0
         first = self.stops[0]
         if figure <= first:
             return max(0.0, figure) / first
@@ -58,13 +63,13 @@ class Scale:
         at = min(bisect.bisect_right(marks, figure), len(marks) - 1)
         low, high = marks[at - 1], marks[at]
         part = math.log(figure / low) / math.log(high / low)
-        # The limit is a figure still: only None stands at the very end.
+        # The limit is a figure still: only auto stands at the stop behind it.
         return at + min(part, 1.0) * (1.0 if at < len(self.stops) else 0.999)
 
     def figure(self, position: float) -> float | None:
         """Says what stands at a position, rounded to `digits`; the reverse of `position`."""
-        if position >= self.last:
-            return None
+        if position >= self.last - 1:
+            return None if position >= self.last else AUTO
         first = self.stops[0]
         if position <= 1:
             return self._round(max(0.0, position) * first)
@@ -78,8 +83,8 @@ class Scale:
 
     def stop(self, index: int) -> float | None:
         """The figure of a stop; indexes beyond the ends count as the ends."""
-        if index >= self.last:
-            return None
+        if index >= self.last - 1:
+            return None if index >= self.last else AUTO
         return self.stops[index - 1] if index > 0 else 0
 
     def step(self, figure: float | None, by: int) -> float | None:
@@ -119,23 +124,29 @@ def figure_of(budget: Budget, unit: Unit) -> float | None:
     """What a budget says in a unit: 0 is off, None is max."""
     if budget.off:
         return 0
+    if budget.auto:
+        return AUTO
     return budget.tokens if unit == "tokens" else budget.seconds
 
 
 def with_figure(budget: Budget, figure: float | None, unit: Unit) -> Budget:
-    """The budget with another limit. Its minimum sinks with it, and the other unit's limit goes."""
+    """The budget with another limit. Its minimum sinks with it, and every other limit goes."""
+    free = replace(budget, tokens=None, seconds=None, agree=None)
     if figure is None:
-        return replace(budget, tokens=None, seconds=None)
+        return free
+    if figure == AUTO:
+        return replace(free, agree=AGREE)
     if unit == "seconds" and figure > 0:
-        return replace(budget, tokens=None, seconds=min(figure, LIMIT_SECONDS))
+        return replace(free, seconds=min(figure, LIMIT_SECONDS))
     tokens = min(max(0, round(figure)), LIMIT_TOKENS)
-    return replace(budget, tokens=tokens, seconds=None, minimum=min(budget.minimum, tokens))
+    return replace(free, tokens=tokens, minimum=min(budget.minimum, tokens))
 
 
 def with_minimum(budget: Budget, minimum: float | None) -> Budget:
     """The budget with another minimum, which stops at its limit in tokens."""
     highest = TOKENS.stops[-1] if budget.tokens is None else budget.tokens
-    tokens = highest if minimum is None else min(minimum, LIMIT_TOKENS)
+    # Auto and max are no figures that it could have.
+    tokens = highest if minimum is None or minimum == AUTO else min(minimum, LIMIT_TOKENS)
     if budget.tokens is not None:
         tokens = min(tokens, budget.tokens)
     return replace(budget, minimum=max(0, round(tokens)))
@@ -149,7 +160,7 @@ def convert(budget: Budget, unit: Unit, tokens_per_s: float | None) -> Budget:
     """
     other: Unit = "seconds" if unit == "tokens" else "tokens"
     figure = figure_of(budget, other)
-    if not figure:
+    if not figure or figure == AUTO:
         return with_figure(budget, figure, unit)
     if tokens_per_s:
         # What was a little must not become off.
@@ -160,7 +171,7 @@ def convert(budget: Budget, unit: Unit, tokens_per_s: float | None) -> Budget:
     else:
         share = SCALES[other].position(figure) / SCALES[other].last
         scale = SCALES[unit]
-        figure = scale.stop(min(max(round(share * scale.last), 1), scale.last - 1))
+        figure = scale.stop(min(max(round(share * scale.last), 1), len(scale.stops)))
     return with_figure(budget, figure, unit)
 
 
@@ -197,11 +208,36 @@ def describe(budget: Budget, unit: Unit, tokens_per_s: float | None) -> tuple[st
     least = f"{budget.minimum:,}" if budget.minimum else ""
     if figure is None:
         return (f"at least {least} tokens" if least else "no limit"), ""
+    if figure == AUTO:
+        # Where no speed is known no room is kept for a meaning, and the track would give way.
+        meaning = f"until {budget.agree} agree" if tokens_per_s else ""
+        return (f"auto, min {least}" if least else "auto"), meaning
     if unit == "tokens":
         text = f"{least}–{write_tokens(figure)}" if least else write_tokens(figure)
         return text, f"≈ {write_seconds(figure / tokens_per_s)}" if tokens_per_s else ""
     text = write_seconds(figure) + (f", min {least}" if least else "")
     return text, f"≈ {write_tokens(figure * tokens_per_s)}" if tokens_per_s else ""
+
+
+def remark(budget: Budget, flat: Sequence[int]) -> tuple[str, ...]:
+    """What there is to say of a budget and of the marks.
+
+    Args:
+        budget: The budget.
+        flat: Tokens, rising, from which on the model was measured to grow no better.
+
+    Returns:
+        The same from long to short; nothing where there is nothing to say.
+    """
+    if budget.auto:
+        return (f"ends when {budget.agree} looks ahead agree",)
+    if not flat:
+        return ()
+    if flat[-1] == 0:
+        return ("measured to be as good without thinking", "as good without thinking")
+    figures = "–".join(f"{tokens:,}" for tokens in dict.fromkeys((flat[0], flat[-1])))
+    short = f"accuracy flattens at {figures}"
+    return (f"{short} tokens (measured)", f"{short} (measured)", short)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 
 from r1chat.durations import duration
-from r1chat.events import EndedBy, ThoughtEnded
+from r1chat.events import EndedBy, Peeked, ThoughtEnded
 from r1chat.reasoning.budget import Budget
+from r1chat.sanitize import line
 
 ENDED_BY: dict[EndedBy, str] = {
     "natural": "",
@@ -26,6 +27,8 @@ ENDED_BY: dict[EndedBy, str] = {
 
 _NARROW = 4
 """Cells that a count takes at least, so that what follows stays in place."""
+_LONGEST_FINAL = 30
+_SHORT_FINAL = 12
 
 
 def tokens(count: int) -> str:
@@ -64,22 +67,75 @@ def thinking(seconds: float, count: int, budget: Budget, *, paused: bool = False
     return [f"{word} {time} · {spent} tokens", f"{word} {time}", time]
 
 
-def thought(ended: ThoughtEnded, *, own: bool = True) -> list[str]:
+def so_far(peeked: Peeked | None) -> list[str]:
+    """Says what a look ahead has found.
+
+    Args:
+        peeked: What was found; None as long as it is being looked.
+
+    Returns:
+        The same from long to short.
+    """
+    if peeked is None:
+        return ["so far: …"]
+    if peeked.final is None:
+        return ["so far: no answer"]
+    said = [f"so far: {_final(peeked.final, most)}" for most in (_LONGEST_FINAL, _SHORT_FINAL)]
+    if peeked.repeats > 1:
+        said = [f"{said[0]} ({peeked.repeats} times)", f"{said[0]} ({peeked.repeats})", *said]
+    return said
+
+
+def _final(final: str, most: int) -> str:
+    """A final answer on one line, its mathematics as signs."""
+    if "\\" in final:
+        from r1chat.tui.mathematics import render
+
+        found = render(final)
+        final = found.text if found is not None else final
+    return line(final, most)
+
+
+def beside(said: Sequence[str], aside: Sequence[str]) -> list[str]:
+    """Puts two things beside each other; where there is no room for both, the first stays.
+
+    Args:
+        said: The first, from long to short.
+        aside: The second, from long to short.
+
+    Returns:
+        Both from long to short, the second shortened before the first.
+    """
+    return [*(f"{one} · {other}" for one in said for other in aside), *said]
+
+
+def thought(
+    ended: ThoughtEnded, *, own: bool = True, least: int = 0, peeked: Peeked | None = None
+) -> list[str]:
     """Says what a thought cost and why it ended.
 
     Args:
         ended: How it ended.
         own: Whether the model wrote any of it.
+        least: Tokens that it was to have.
+        peeked: The last look ahead.
 
     Returns:
         The same from long to short.
     """
-    why = ENDED_BY[ended.ended_by]
+    why = [ENDED_BY[ended.ended_by]]
+    if ended.ended_by == "natural" and ended.tokens < least:
+        why = [f"ended by itself, short of {least:,}"]
+    elif ended.ended_by == "agreed" and peeked is not None and peeked.final is not None:
+        final = _final(peeked.final, _LONGEST_FINAL)
+        why.insert(0, f"{why[0]}: {final} ({peeked.repeats} times)")
     time = duration(ended.seconds)
     said = [f"Thought for {time} · {tokens(ended.tokens)}", f"Thought for {time}", time]
     if not own:
         said = ["No thought"]
-    return [*(f"{first} · {why}" for first in said), why] if why else said
+    if not why[-1]:
+        return said
+    return [*(f"{first} · {reason}" for first in said for reason in why), why[-1]]
 
 
 def fraction(seconds: float, count: int, budget: Budget) -> float | None:

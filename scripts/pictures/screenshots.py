@@ -52,6 +52,13 @@ async def thinking(app: R1ChatApp, pilot: Pilot[None]) -> None:
     await until(pilot, lambda: app.chat.slider.used > 60)
 
 
+async def looked_ahead(app: R1ChatApp, pilot: Pilot[None]) -> None:
+    """In the middle of a thought, and what would be answered by then."""
+    await thinking(app, pilot)
+    await pilot.press("alt+p")
+    await until(pilot, lambda: app.chat.last and "so far: 1" in app.chat.last.thinking.header.text)
+
+
 async def answered(app: R1ChatApp, pilot: Pilot[None]) -> None:
     """Two questions that were answered."""
     await ask(app, pilot)
@@ -102,7 +109,7 @@ async def keys(app: R1ChatApp, pilot: Pilot[None]) -> None:
 
 
 SCENES: dict[str, tuple[Scene, tuple[int, int], Settings]] = {
-    "thinking": (thinking, (100, 30), Settings(budget="256")),
+    "thinking": (looked_ahead, (100, 30), Settings(budget="256")),
     "answered": (answered, (100, 30), Settings(budget="256")),
     "steering": (steering, (100, 30), Settings()),
     "versions": (versions, (100, 30), Settings()),

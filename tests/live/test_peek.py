@@ -6,10 +6,12 @@ import json
 
 import pytest
 
+from r1chat import settings
 from r1chat.engine.base import Message, Request, Sampling
-from r1chat.events import Peeked, Reply
+from r1chat.events import Notice, Peeked, Reply
 from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control
+from r1chat.settings import Settings
 from tests.program import run
 
 SUM = "What is 44 + 41 + 25?"
@@ -84,3 +86,23 @@ def test_the_command_line_tells_what_it_sees():
     lines = run("ask", "-b", "auto", "--seed", "4", "--format", "jsonl", SUM)[1].splitlines()
     peeks = [each for each in map(json.loads, lines) if each["type"] == "peeked"]
     assert peeks[-1]["final"] == "110"
+
+
+@pytest.mark.usefixtures("_home")
+def test_the_setting_is_for_those_who_read_along():
+    settings.save(Settings(peek=64))
+    ask = ("ask", "--seed", "4")
+    shown = run(*ask, "--thoughts", "show", SUM)[2]
+    assert "[so far: 110 (2 times)]" in shown
+    assert "so far" not in run(*ask, "--thoughts", "show", "--peek", "0", SUM)[2]
+    assert "so far" not in run(*ask, "--thoughts", "hide", SUM)[2]
+    assert '"peeked"' not in run(*ask, "--format", "jsonl", SUM)[1]
+
+
+def test_a_minimum_and_the_budget_auto_go_together(tiny):
+    request = Request((Message("user", SUM),), sampling=Sampling(seed=4))
+    control = Control(Budget.parse("auto", minimum=300))
+    events = list(tiny.stream(request, control))
+    receipt = events[-1].receipt
+    assert receipt.thought_tokens >= 300 or any(isinstance(event, Notice) for event in events)
+    assert "Wait," in "".join(injection.text for injection in events[-1].injected)

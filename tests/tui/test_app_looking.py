@@ -104,7 +104,7 @@ async def test_a_budget_in_seconds_goes_with_the_question_and_is_counted_against
     async with app.run_test(size=(80, 24)) as pilot:
         chat = await begin(pilot)
         await thought(pilot, "thought 5.")
-        await pilot.press("f5", "s", "end", "left")
+        await pilot.press("f5", "s", "end", "left", "left")
         assert chat.slider.value == Budget(seconds=1800)
         await pilot.press("9", "0", "enter", "right")
         assert chat.slider.value == Budget(seconds=120)

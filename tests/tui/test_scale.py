@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r1chat.reasoning.budget import LIMIT_SECONDS, LIMIT_TOKENS, Budget
+from r1chat.reasoning.budget import AGREE, LIMIT_SECONDS, LIMIT_TOKENS, Budget
 from r1chat.tui import scale
-from r1chat.tui.scale import SECONDS, TOKENS, Scale
+from r1chat.tui.scale import AUTO, SECONDS, TOKENS, Scale
 
 SCALES = st.sampled_from([TOKENS, SECONDS])
 UNITS = st.sampled_from(["tokens", "seconds"])
@@ -22,13 +22,13 @@ def scales_and_figures(draw: st.DrawFn) -> tuple[Scale, float]:
 
 @st.composite
 def budgets(draw: st.DrawFn) -> Budget:
-    kind = draw(st.sampled_from(["tokens", "seconds", "max"]))
+    kind = draw(st.sampled_from(["tokens", "seconds", "auto", "max"]))
     if kind == "tokens":
         tokens = draw(st.integers(0, LIMIT_TOKENS))
         return Budget(tokens=tokens, minimum=draw(st.integers(0, tokens)))
     minimum = draw(st.integers(0, LIMIT_TOKENS))
-    if kind == "max":
-        return Budget(minimum=minimum)
+    if kind in {"auto", "max"}:
+        return Budget.parse(kind, minimum=minimum)
     seconds = draw(st.floats(0.001, LIMIT_SECONDS))
     return Budget(seconds=seconds, minimum=minimum)
 
@@ -53,8 +53,9 @@ def test_a_figure_comes_back_from_its_position(case):
 @given(SCALES, st.floats(0, 30))
 def test_every_position_has_a_figure(which, position):
     figure = which.figure(position)
-    assert figure is None or 0 <= figure <= which.limit
+    assert figure in (None, AUTO) or 0 <= figure <= which.limit
     assert (figure is None) == (position >= which.last)
+    assert (figure == AUTO) == (which.last - 1 <= position < which.last)
 
 
 @given(scales_and_figures(), scales_and_figures())
@@ -78,7 +79,7 @@ def test_steps_go_through_all_stops_and_back(which):
     up = [0.0]
     while up[-1] is not None:
         up.append(which.step(up[-1], 1))
-    assert up == [0, *which.stops, None]
+    assert up == [0, *which.stops, AUTO, None]
     down = [None]
     while down[-1] != 0:
         down.append(which.step(down[-1], -1))
@@ -94,25 +95,30 @@ def test_a_step_from_between_two_stops_goes_the_right_way(case, by):
     assert up is None or up > figure
     assert down is not None
     assert down < figure or figure == 0
-    assert up is None or up in which.stops
+    assert up in (*which.stops, AUTO, None)
 
 
-@given(SCALES, st.integers(20, 300))
+@given(SCALES, st.integers(21, 300))
 def test_every_stop_can_be_hit_on_a_wide_track(which, width):
     hit = {which.at_column(column, width) for column in range(width)}
-    assert hit == {0, *which.stops, None}
+    assert hit == {0, *which.stops, AUTO, None}
 
 
-@given(budgets(), st.one_of(st.none(), st.floats(0, 2e6)), UNITS)
+FIGURES = st.one_of(st.none(), st.just(AUTO), st.floats(0, 2e6))
+
+
+@given(budgets(), FIGURES, UNITS)
 def test_any_figure_makes_a_budget(budget, figure, unit):
     new = scale.with_figure(budget, figure, unit)
     assert new.grace == budget.grace
     assert new.tokens is None or new.seconds is None
     if figure is None:
         assert (new.tokens, new.seconds, new.minimum) == (None, None, budget.minimum)
+    assert new.agree == (AGREE if figure == AUTO else None)
+    assert scale.figure_of(new, unit) == figure or figure not in (None, AUTO, 0)
 
 
-@given(budgets(), st.one_of(st.none(), st.floats(0, 2e6)))
+@given(budgets(), FIGURES)
 def test_any_minimum_makes_a_budget_and_leaves_the_limit_alone(budget, minimum):
     new = scale.with_minimum(budget, minimum)
     assert (new.tokens, new.seconds) == (budget.tokens, budget.seconds)
@@ -130,9 +136,9 @@ def test_seconds_and_back_means_the_same_tokens(tokens, speed):
 
 
 @given(budgets(), UNITS, st.one_of(st.none(), st.floats(0.1, 1000)))
-def test_a_conversion_keeps_off_and_max(budget, unit, speed):
+def test_a_conversion_keeps_off_auto_and_max(budget, unit, speed):
     new = scale.convert(budget, unit, speed)
-    assert new.off == budget.off
+    assert (new.off, new.auto) == (budget.off, budget.auto)
     other = "seconds" if unit == "tokens" else "tokens"
     if scale.figure_of(budget, other) is None:
         assert scale.figure_of(new, unit) is None
@@ -175,12 +181,41 @@ def test_a_time_is_written_as_exactly_as_it_matters(seconds, text):
         (Budget(tokens=0), "seconds", 40, ("no thinking", "")),
         (Budget(), "tokens", 40, ("no limit", "")),
         (Budget(minimum=256), "tokens", 40, ("at least 256 tokens", "")),
+        (Budget(agree=3), "tokens", 40, ("auto", "until 3 agree")),
+        (Budget(agree=3, minimum=256), "seconds", None, ("auto, min 256", "")),
         (Budget(seconds=30), "seconds", 40, ("30 s", "≈ 1,200 tokens")),
         (Budget(seconds=30, minimum=9), "seconds", None, ("30 s, min 9", "")),
     ],
 )
 def test_a_budget_is_written_with_what_it_means(budget, unit, speed, text):
     assert scale.describe(budget, unit, speed) == text
+
+
+@pytest.mark.parametrize(
+    ("budget", "flat", "said"),
+    [
+        (Budget(), (), ()),
+        (
+            Budget(),
+            (1024,),
+            (
+                "accuracy flattens at 1,024 tokens (measured)",
+                "accuracy flattens at 1,024 (measured)",
+                "accuracy flattens at 1,024",
+            ),
+        ),
+        (Budget(), (0, 64, 128), ("accuracy flattens at 0–128 tokens (measured)", ...)),
+        (Budget(), (0,), ("measured to be as good without thinking", ...)),
+        (Budget(agree=3), (128,), ("ends when 3 looks ahead agree",)),
+    ],
+)
+def test_what_there_is_to_say_of_budget_and_marks(budget, flat, said):
+    found = scale.remark(budget, flat)
+    if ... in said:
+        assert found[0] == said[0]
+    else:
+        assert found == said
+    assert list(found) == sorted(found, key=len, reverse=True)
 
 
 @given(budgets(), UNITS, st.one_of(st.none(), st.floats(0.01, 10000)))

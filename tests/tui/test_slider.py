@@ -53,6 +53,7 @@ def shown(slider: BudgetSlider) -> str:
     return slider.render_line(0).text.rstrip()
 
 
+AUTO = Budget.parse("auto")
 KEYS = [
     (["right"], Budget(tokens=768)),
     (["left"], Budget(tokens=384)),
@@ -63,7 +64,16 @@ KEYS = [
     (["home", "right"], Budget(tokens=64)),
     (["end"], Budget()),
     (["end", "right"], Budget()),
-    (["end", "left"], Budget(tokens=32768)),
+    (["end", "left"], AUTO),
+    (["end", "left", "left"], Budget(tokens=32768)),
+    (["a"], AUTO),
+    (["a", "right"], Budget()),
+    (["a", "left"], Budget(tokens=32768)),
+    (["a", "s", "s"], AUTO),
+    (["a", "7", "0", "0", "enter"], Budget(tokens=700)),
+    (["7", "a"], AUTO),
+    (["m", "right", "a"], Budget(minimum=64, agree=3)),
+    (["a", "m", "end"], Budget(minimum=32768, agree=3)),
     (["7", "0", "0", "enter"], Budget(tokens=700)),
     (["7", "0", "0", "enter", "right"], Budget(tokens=768)),
     (["7", "0", "0", "enter", "left"], Budget(tokens=512)),
@@ -89,7 +99,8 @@ KEYS = [
     (["s", "1", ".", "5", "enter"], Budget(seconds=1.5)),
     (["s", "1", ".", ".", "5", "enter"], Budget(seconds=1.5)),
     (["s", "home", "right"], Budget(seconds=5)),
-    (["s", "end", "left"], Budget(seconds=1800)),
+    (["s", "end", "left"], AUTO),
+    (["s", "end", "left", "left"], Budget(seconds=1800)),
     (["s", ".", "enter"], Budget(seconds=25.6)),
     (["s", "m", "8", "0", "enter"], Budget(seconds=25.6, minimum=80)),
 ]
@@ -182,6 +193,10 @@ def test_a_click_on_the_track_goes_there():
         end = column_of(slider, "max") - 2
         await pilot.click(slider, (end, 0))
         assert slider.value == Budget()
+        await pilot.click(slider, (end - 1, 0))
+        assert slider.value == AUTO
+        assert "auto" in shown(slider)
+        await pilot.click(slider, (end, 0))
         await pilot.click(slider, (1, 0))
         assert slider.value == Budget()
 
@@ -285,6 +300,7 @@ def test_it_fits_whatever_the_width(width):
             Budget(tokens=0),
             Budget(tokens=2048, minimum=128),
             Budget(seconds=90, minimum=300),
+            Budget(agree=3, minimum=300),
         ):
             slider.value = budget
             for speed in (None, 40):
@@ -330,6 +346,46 @@ def test_focus_and_the_minimum_are_seen_without_colours():
     run(act, Budget(tokens=512))
 
 
+def test_marks_stand_on_the_track_and_give_way_to_thumbs():
+    async def act(pilot, slider):
+        without = shown(slider)
+        slider.marks = (512,)
+        await pilot.pause()
+        assert shown(slider) == without
+        slider.value = Budget(tokens=4096)
+        await pilot.pause()
+        at = column_of(slider, "┴")
+        assert at == without.index("●")
+        slider.used = 1024
+        await pilot.pause()
+        assert column_of(slider, "┷") == at
+
+    run(act, Budget(tokens=512))
+
+
+def test_among_seconds_a_mark_needs_a_speed():
+    async def act(pilot, slider):
+        slider.marks = (512,)
+        await pilot.pause()
+        assert "┴" not in shown(slider)
+        slider.tokens_per_s = 20
+        await pilot.pause()
+        assert "┴" in shown(slider)
+
+    run(act, Budget(seconds=600))
+
+
+def test_a_key_goes_to_the_last_mark_where_there_is_one():
+    async def act(pilot, slider):
+        await pilot.press("f")
+        assert slider.value == Budget(tokens=512)
+        slider.marks = (128, 384)
+        await pilot.press("f")
+        assert slider.value == Budget(tokens=384)
+
+    run(act, Budget(tokens=512))
+
+
 def test_it_lives_through_any_size():
     async def act(pilot, slider):
         for width in (1, 2, 5, 12, 300, 36):
@@ -353,4 +409,15 @@ def test_snapshot(snap_compare):
         await pilot.pause()
 
     app = SliderApp(Budget(tokens=2048, minimum=128))
+    assert snap_compare(app, terminal_size=(80, 6), run_before=before)
+
+
+def test_auto_and_a_mark_look_as_they_did(snap_compare):
+    async def before(pilot):
+        slider = pilot.app.slider
+        slider.tokens_per_s = 40
+        slider.marks = (512,)
+        await pilot.pause()
+
+    app = SliderApp(Budget.parse("auto", minimum=64))
     assert snap_compare(app, terminal_size=(80, 6), run_before=before)

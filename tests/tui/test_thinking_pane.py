@@ -10,7 +10,7 @@ from textual.containers import VerticalScroll
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from r1chat.events import Injection, ThoughtEnded
+from r1chat.events import Injection, Peeked, ThoughtEnded
 from r1chat.reasoning.budget import Budget
 from r1chat.tui import thought_words as words
 from r1chat.tui.widgets.thinking import ThinkingHeader, ThinkingPane
@@ -374,6 +374,88 @@ def test_every_reason_has_its_words():
     )
 
 
+def test_a_look_ahead_leaves_the_bar_in_its_place():
+    async def act(pilot, app):
+        app.pane.start(Budget(tokens=1024))
+        app.pane.write("So", 312)
+        app.pane.flush()
+        app.pane.look_ahead()
+        starts = set()
+        for peeked in (None, Peeked("42", 312, 1), Peeked("42", 312, 3), Peeked(None, 312, 0)):
+            if peeked is not None:
+                app.pane.peek(peeked)
+            await pilot.pause()
+            row = next(row for row in screen(app) if "so far" in row)
+            starts.add(row.index("━"))
+        assert len(starts) == 1
+        app.pane.finish(ThoughtEnded("agreed", 320, 2.0))
+        assert app.pane.header.text.endswith("ended by agreement")
+
+    run(act)
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [
+        (80, "▼ Thinking… 0.0 s ·   312 of 1,024 tokens · so far: 1,024 (3 times)"),
+        (60, "▼ Thinking… 0.0 s ·   312 of 1,024 tokens · so far: 1,024"),
+        (40, "▼ 0.0 s ·   312/1,024 · so far: 1,024"),
+        (24, "▼   312 · so far: 1,024"),
+        (12, "▼   312"),
+    ],
+)
+def test_a_look_ahead_fits_beside_the_count(width, shown):
+    async def act(pilot, app):
+        app.pane.start(Budget(tokens=1024))
+        app.pane.write("So", 312)
+        app.pane.peek(Peeked("1,024", 312, 3))
+        app.pane.flush()
+        await pilot.pause()
+        assert app.pane.header.text == shown
+
+    run(act, size=(width, 24))
+
+
+def test_a_look_ahead_of_the_thought_before_is_forgotten():
+    async def act(pilot, app):
+        app.pane.start()
+        app.pane.write("So 42.", 3)
+        app.pane.peek(Peeked("42", 3, 3))
+        app.pane.finish(ThoughtEnded("agreed", 3, 5.0))
+        assert app.pane.header.text.endswith("ended by agreement: 42 (3 times)")
+        app.pane.start()
+        await pilot.pause()
+        assert "42" not in app.pane.header.text
+
+    run(act)
+
+
+def test_a_minimum_that_was_not_reached_is_told():
+    async def act(pilot, app):
+        app.pane.start(Budget(minimum=512))
+        app.pane.write("So 42.", 240)
+        app.pane.finish(ThoughtEnded("natural", 240, 5.0))
+        told = "▼ Thought for 5.0 s · 240 tokens · ended by itself, short of 512"
+        assert app.pane.header.text == told
+        # What is set for the next one changes nothing about it.
+        app.pane.budget = Budget()
+        assert app.pane.header.text == told
+        await pilot.pause()
+
+    run(act)
+
+
+def test_the_mathematics_of_looks_is_written_in_signs():
+    assert words.so_far(Peeked(r"\frac{1}{2}\pi", 9, 1))[0] == "so far: 1/2π"
+    assert words.so_far(Peeked(r"\frac{", 9, 1))[0] == r"so far: \frac{"
+
+
+def test_long_answers_of_looks_are_cut():
+    said = words.so_far(Peeked("x" * 99, 9, 2))
+    assert said[0] == f"so far: {'x' * 29}… (2 times)"
+    assert len(said[-1]) == len("so far: ") + 12
+
+
 def test_snapshot(snap_compare):
     app = PaneApp(Budget(tokens=1024))
 
@@ -387,6 +469,21 @@ def test_snapshot(snap_compare):
         app.pane.budget = Budget(tokens=512)
         app.pane.view.focus(scroll_visible=False)
         await pilot.press("k")
+        await pilot.pause()
+
+    assert snap_compare(app, terminal_size=(80, 24), run_before=before)
+
+
+def test_a_look_ahead_looks_as_it_did(snap_compare):
+    app = PaneApp(Budget(tokens=1024))
+
+    async def before(pilot: Pilot[None]) -> None:
+        app.pane.start()
+        app.pane.write(THOUGHT, 312)
+        app.pane.peek(Peeked("128", 312, 3))
+        app.pane.flush()
+        app.now += 12
+        app.pane.budget = Budget(tokens=512)
         await pilot.pause()
 
     assert snap_compare(app, terminal_size=(80, 24), run_before=before)

@@ -10,6 +10,7 @@ from r1chat.events import (
     AnswerText,
     InjectedText,
     Notice,
+    Peeked,
     Reply,
     ThoughtEnded,
     ThoughtText,
@@ -140,6 +141,24 @@ def test_scripts_are_played_in_order_and_then_again():
 
 def test_the_final_answer_is_found():
     assert play("</think>", "\\boxed{2}")[-1].final == "2"
+
+
+def test_looks_ahead_find_what_they_are_told_and_may_end_the_thought():
+    words = ["word.\n"] * 200
+    control = Control(Budget.parse("auto"), peek_every=10)
+    engine = FakeEngine((*words, "</think>", "42"), finals=("7", None, "42"))
+    events = list(engine.stream(Request(QUESTION), control))
+    peeks = [event for event in events if isinstance(event, Peeked)]
+    assert [(peek.final, peek.repeats) for peek in peeks] == [
+        ("7", 1),
+        (None, 0),
+        ("42", 1),
+        ("42", 2),
+        ("42", 3),
+    ]
+    assert [peek.tokens for peek in peeks] == [10, 20, 30, 40, 50]
+    assert events[-1].receipt.thought_ended_by == "agreed"
+    assert events[-1].answer == "42"
 
 
 def resume(reply, *script, **options):

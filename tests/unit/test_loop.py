@@ -11,10 +11,21 @@ import pytest
 from r1chat.engine.base import Continuation, Message, Request
 from r1chat.engine.loop import ThinkingLoop
 from r1chat.errors import Cancelled, EngineError
-from r1chat.events import Event, InjectedText, Injection, Receipt, Reply, ThoughtEnded, ThoughtText
+from r1chat.events import (
+    Event,
+    InjectedText,
+    Injection,
+    Notice,
+    Peeked,
+    Receipt,
+    Reply,
+    ThoughtEnded,
+    ThoughtText,
+)
 from r1chat.prompt import Prompt
 from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control
+from r1chat.reasoning.peeks import EVERY
 from r1chat.reasoning.phrases import LANDING
 
 MARKERS = {"<think>": 0x110000, "</think>": 0x110001, "<eos>": 0x110002}
@@ -61,6 +72,8 @@ class Script:
         self.cache: list[int] = []
         self.wanted: list[int] = list(tokens(text)) if isinstance(text, str) else list(text)
         self.on_sample: Callable[[], None] = lambda: None
+        self.final = "42"
+        """What it would answer, whenever one looks."""
 
     @property
     def position(self) -> int:
@@ -87,6 +100,12 @@ class Script:
         self.cache.extend(tokens)
         if on_progress is not None:
             on_progress(len(tokens))
+
+    def peek(self, tokens: Sequence[int], most: int, is_last: Callable[[int], bool]) -> list[int]:
+        del tokens
+        drawn = [ord(char) for char in self.final + "}"][:most]
+        assert [is_last(token) for token in drawn] == [False] * len(self.final) + [True]
+        return drawn
 
     def truncate(self, length: int) -> None:
         del self.cache[length:]
@@ -244,8 +263,71 @@ def test_a_minimum_replaces_the_end_of_thinking_by_wait() -> None:
 
 
 def test_waits_are_capped() -> None:
-    reply, _, _ = run("a</think>" * 100, minimum=10_000)
-    assert reply.thought.count("Wait,") == Control().max_waits
+    reply, events, _ = run("a</think>" * 100, minimum=10_000)
+    most = Control().max_waits
+    assert reply.thought.count("Wait,") == most
+    assert reply.receipt.thought_ended_by == "natural"
+    [notice] = [event.text for event in events if isinstance(event, Notice)]
+    assert f"“Wait,” {most} times" in notice
+    assert f"{most + 1} of at least 10,000 tokens" in notice
+
+
+def test_a_minimum_that_is_reached_is_not_worth_a_word() -> None:
+    _, events, _ = run("a</think>" * 100, minimum=16)
+    assert not [event for event in events if isinstance(event, Notice)]
+
+
+def test_looks_that_agree_end_a_thought_but_not_before_its_minimum() -> None:
+    reply, events, _ = run(prose(400), "auto")
+    assert reply.receipt.thought_ended_by == "agreed"
+    assert [event.repeats for event in events if isinstance(event, Peeked)] == [1, 2, 3]
+    assert reply.receipt.thought_tokens < 3 * EVERY + 6
+    reply, _, _ = run(prose(400), "auto", minimum=500)
+    assert reply.receipt.thought_ended_by == "agreed"
+    assert 500 <= reply.receipt.thought_tokens < 506
+
+
+def test_an_end_before_the_minimum_becomes_wait_where_the_budget_is_auto_too() -> None:
+    text = prose(20) + "</think>" + prose(200)
+    reply, _, _ = run(text, "auto", minimum=300)
+    assert reply.thought.count("Wait,") == 1
+    assert reply.receipt.thought_ended_by == "agreed"
+    assert reply.receipt.thought_tokens >= 300
+
+
+def test_more_that_is_wanted_has_the_looks_agree_anew() -> None:
+    control = Control(Budget.parse("auto"))
+    control.think_more()
+    reply, events, _ = run(prose(400), control=control)
+    assert reply.thought.count("Wait,") == 1
+    assert [event.repeats for event in events if isinstance(event, Peeked)] == [1, 2, 3] * 2
+    assert reply.receipt.thought_ended_by == "agreed"
+
+
+def changed_to(budget: str, at: int, control: Control) -> tuple[Reply, list[Peeked]]:
+    """Thinks, and has another budget from a token on."""
+    machine = Script(prose(400))
+
+    def change() -> None:
+        if machine.position == at + 3:
+            control.budget = Budget.parse(budget)
+
+    machine.on_sample = change
+    reply, events, _ = run(machine, control=control)
+    return reply, [event for event in events if isinstance(event, Peeked)]
+
+
+def test_a_figure_that_becomes_auto_holds_at_once() -> None:
+    reply, peeks = changed_to("auto", 300, Control(Budget.parse("1000")))
+    assert reply.receipt.thought_ended_by == "agreed"
+    assert [peek.tokens for peek in peeks] == [300, 300 + EVERY, 300 + 2 * EVERY]
+
+
+def test_auto_that_becomes_a_figure_holds_at_once() -> None:
+    reply, peeks = changed_to("160", 150, Control(Budget.parse("auto")))
+    assert reply.receipt.thought_ended_by == "budget"
+    assert 160 <= reply.receipt.thought_tokens <= 176
+    assert len(peeks) == 2
 
 
 def test_think_more_is_honoured_once_a_wish() -> None:

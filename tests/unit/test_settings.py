@@ -21,6 +21,7 @@ FULL = Settings(
     min_think=16,
     thoughts="hide",
     theme="paper",
+    peek=128,
     temperature=0.6,
     top_p=0.95,
     top_k=40,

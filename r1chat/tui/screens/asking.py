@@ -226,7 +226,7 @@ class AskingScreen(AttachingScreen):
         from r1chat.reasoning.control import Control
         from r1chat.tui.run import Run
 
-        control = Control(budget or self.slider.value, self.app.pace)
+        control = Control(budget or self.slider.value, self.app.pace, self.app.peek_every)
         self._run = Run(
             lambda: session.ask(
                 view.question,

@@ -46,6 +46,7 @@ class ChatScreen(LookingScreen):
         Binding("f2", "edit", "Edit", id="chat.edit"),
         # Ctrl+B is what tmux itself listens to.
         Binding("f5,ctrl+b", "slider", "Budget", id="chat.slider", priority=True),
+        Binding("alt+p", "look_ahead", "Look ahead", id="chat.look_ahead", priority=True),
         Binding("f6", "attach", "Attach", id="chat.attach", priority=True, show=False),
         Binding("ctrl+o", "thoughts", "Thoughts", id="chat.thoughts", priority=True),
         Binding(
@@ -83,6 +84,7 @@ class ChatScreen(LookingScreen):
             "stop": lambda: self._can_stop,
             "answer_now": lambda: self.thinking,
             "steer": lambda: self.thinking,
+            "look_ahead": lambda: self.can_look_ahead,
             "think_more": lambda: self.thinking or (self._resting and self._thought_to_reopen),
             "go_on": lambda: self.ready and not self.running and self._stopped,
             "regenerate": lambda: self._resting and self._last_node is not None,

@@ -20,6 +20,7 @@ _SECTIONS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         (
             ("chat.answer_now", "answer now: closes the thought"),
             ("chat.think_more", "think more: its next end becomes “Wait,”"),
+            ("chat.look_ahead", "look ahead: what would it answer now?"),
             ("chat.steer", "pause, and put words into the thought"),
             ("chat.stop", "stop, and keep what there is"),
             ("chat.slider", "the budget, and back; it takes hold at once"),
@@ -30,6 +31,8 @@ _SECTIONS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         (
             ("slider.less slider.more", "less, more; with Shift in big steps"),
             ("slider.off slider.max", "no thinking, no limit"),
+            ("slider.auto", "until several looks ahead agree"),
+            ("slider.flat", "to the mark ┴, where its accuracy flattens"),
             ("slider.unit", "tokens or seconds; digits type a figure"),
             ("slider.minimum", "the least that it must think"),
         ),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from r1chat.tui.screens.asking import AskingScreen
+from r1chat.tui.screens.budgeting import BudgetingScreen
 
 if TYPE_CHECKING:
     from r1chat.tui.widgets.answer import AnswerView
 
 
-class LookingScreen(AskingScreen):
+class LookingScreen(BudgetingScreen):
     """What the user can do without the model."""
 
     def action_slider(self) -> None:

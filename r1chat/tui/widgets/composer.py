@@ -159,6 +159,9 @@ class Composer(TextArea):
     def _on_key(self, event: events.Key) -> None:  # type: ignore[override]
         # Not as priority bindings: these overtake the letters that were typed just before.
         if event.is_printable:
+            if event.key.startswith("alt+"):
+                # A key that does not apply now is no letter either.
+                event.prevent_default()
             return
         found = self.screen.active_bindings.get(event.key)
         action = found.binding.action if found is not None and found.node is self else ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+from operator import itemgetter
 from typing import ClassVar
 
 from textual import events
@@ -15,6 +17,7 @@ from textual.widget import Widget
 from r1chat.reasoning.budget import Budget
 from r1chat.tui import scale
 from r1chat.tui.scale import Room, Unit
+from r1chat.tui.track import Track
 
 LABEL = "Thinking budget"
 LABEL_MINIMUM = "At least"
@@ -46,6 +49,7 @@ class BudgetSlider(Widget, can_focus=True):
         & > .slider--used { color: $primary; }
         & > .slider--thumb { color: $primary; text-style: bold; }
         & > .slider--minimum { color: $warning; text-style: bold; }
+        & > .slider--mark { color: $text-success; }
         & > .slider--meaning { color: $text-muted; }
         & > .slider--typed { color: $primary; text-style: bold underline; }
         &:focus > .slider--label { color: $foreground; text-style: bold; }
@@ -58,6 +62,7 @@ class BudgetSlider(Widget, can_focus=True):
         "slider--used",
         "slider--thumb",
         "slider--minimum",
+        "slider--mark",
         "slider--meaning",
         "slider--typed",
     }
@@ -69,6 +74,8 @@ class BudgetSlider(Widget, can_focus=True):
         Binding("shift+right", f"step({BIG_STEP})", "Much more", show=False, id="slider.much-more"),
         Binding("home", "end('off')", "Off", id="slider.off"),
         Binding("end", "end('max')", "Max", id="slider.max"),
+        Binding("a", "auto", "Auto", id="slider.auto"),
+        Binding("f", "flat", "Where it flattens", id="slider.flat"),
         Binding("s", "unit", "Tokens or seconds", id="slider.unit"),
         Binding("m", "minimum", "Minimum", id="slider.minimum"),
         Binding("ctrl+left", "step_minimum(-1)", "Lower minimum", show=False, id="slider.min-less"),
@@ -88,6 +95,10 @@ class BudgetSlider(Widget, can_focus=True):
     """Tokens of thought so far."""
     used_s: reactive[float] = reactive(0.0)
     """Seconds of thought so far."""
+    marks: reactive[tuple[int, ...]] = reactive[tuple[int, ...]]((), bindings=True)
+    """Tokens, rising, from which on the model was measured to grow no better."""
+    remark: reactive[tuple[str, ...]] = reactive[tuple[str, ...]]((), repaint=False)
+    """What there is to say of the budget and the marks, from long to short, or nothing."""
     editing_minimum: reactive[bool] = reactive(default=False, bindings=True)
     """Whether the keys move the minimum."""
     typed: reactive[str] = reactive("", bindings=True)
@@ -129,6 +140,7 @@ class BudgetSlider(Widget, can_focus=True):
         self.set_reactive(BudgetSlider.value, budget)
         if budget.seconds is not None:
             self.set_reactive(BudgetSlider.unit, "seconds")
+        self.set_reactive(BudgetSlider.remark, scale.remark(budget, ()))
 
     def watch_value(self, value: Budget) -> None:
         """Follows the budget's unit, and tells others."""
@@ -136,7 +148,16 @@ class BudgetSlider(Widget, can_focus=True):
             self.unit = "tokens"
         elif value.seconds is not None:
             self.unit = "seconds"
+        self._remark()
         self.post_message(self.Changed(self, value))
+
+    def watch_marks(self) -> None:
+        """Says what they mean."""
+        self._remark()
+
+    def _remark(self) -> None:
+        self.remark = scale.remark(self.value, self.marks)
+        self.tooltip = self.remark[0] if self.remark else None
 
     def validate_used(self, used: int) -> int:
         """Nothing can be used less than not at all."""
@@ -155,6 +176,8 @@ class BudgetSlider(Widget, can_focus=True):
         del parameters
         if action in ("take", "erase"):
             return bool(self.typed)
+        if action == "flat":
+            return bool(self.marks)
         if action == "drop":
             return bool(self.typed) or self.editing_minimum
         return True
@@ -183,6 +206,16 @@ class BudgetSlider(Widget, can_focus=True):
             self.value = scale.with_minimum(self.value, figure)
         else:
             self.value = scale.with_figure(self.value, figure, self.unit)
+
+    def action_auto(self) -> None:
+        """Lets the agreement of several looks ahead end the thought."""
+        self.typed = ""
+        self.value = scale.with_figure(self.value, scale.AUTO, self.unit)
+
+    def action_flat(self) -> None:
+        """Goes to the mark, of several to the last."""
+        self.typed = ""
+        self.value = scale.with_figure(self.value, max(self.marks), "tokens")
 
     def action_unit(self) -> None:
         """Changes between tokens and seconds; the budget means the same as before."""
@@ -248,26 +281,26 @@ class BudgetSlider(Widget, can_focus=True):
         """Begins to drag a thumb: the minimum's where it was hit, else the budget's."""
         if event.button != 1:
             return
-        left, width = self._track()
+        left, track = self._track()
         column = event.get_content_offset_capture(self).x - left
-        if not -1 <= column <= width:
+        if not -1 <= column <= track.width:
             return
         event.stop()
-        on_minimum = self.value.minimum and column == self._minimum_column(width)
-        on_budget = column == self._budget_column(width)
+        on_minimum = self.value.minimum and column == track.of_tokens(self.value.minimum)
+        on_budget = column == track.of_budget(self.value)
         self._dragging = "minimum" if on_minimum and not on_budget else "budget"
         self.typed = ""
         self.capture_mouse()
         if self._dragging == "budget":
-            self._drag_to(column, width)
+            self._drag_to(column, track)
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """Drags a thumb."""
         if self._dragging is None:
             return
         event.stop()
-        left, width = self._track()
-        self._drag_to(event.get_content_offset_capture(self).x - left, width)
+        left, track = self._track()
+        self._drag_to(event.get_content_offset_capture(self).x - left, track)
 
     def on_mouse_up(self, event: events.MouseUp) -> None:
         """Lets go of the thumb."""
@@ -292,21 +325,13 @@ class BudgetSlider(Widget, can_focus=True):
         event.prevent_default()
         self.action_step(-1)
 
-    def _drag_to(self, column: int, width: int) -> None:
-        column = clamp(column, 0, width - 1)
+    def _drag_to(self, column: int, track: Track) -> None:
+        column = clamp(column, 0, track.width - 1)
         if self._dragging == "minimum":
-            tokens = self._scale_of_minimum_at(column, width)
-            self.value = scale.with_minimum(self.value, tokens)
-        elif column != self._budget_column(width):
+            self.value = scale.with_minimum(self.value, track.minimum_at(column))
+        elif column != track.of_budget(self.value):
             # A thumb that stands between two stops stays there until it is really moved.
-            figure = scale.SCALES[self.unit].at_column(column, width)
-            self.value = scale.with_figure(self.value, figure, self.unit)
-
-    def _scale_of_minimum_at(self, column: int, width: int) -> float | None:
-        figure = scale.SCALES[self.unit].at_column(column, width)
-        if figure is None or self.unit == "tokens" or not self.tokens_per_s:
-            return figure
-        return figure * self.tokens_per_s
+            self.value = scale.with_figure(self.value, track.figure_at(column), self.unit)
 
     # How it looks.
 
@@ -328,29 +353,11 @@ class BudgetSlider(Widget, can_focus=True):
             meaning=len(meaning) + 1 if means else 0,
         )
 
-    def _track(self) -> tuple[int, int]:
-        """The first column of the track, and how many it has."""
+    def _track(self) -> tuple[int, Track]:
+        """The first column of the track, and the track."""
         room = self._room()
-        return 2 + (len(LABEL) + 2) * room.label + 4 * room.ends, room.track
-
-    def _budget_column(self, width: int) -> int:
-        figure = scale.figure_of(self.value, self.unit)
-        return scale.SCALES[self.unit].column(figure, width)
-
-    def _minimum_column(self, width: int) -> int | None:
-        return self._column_of_tokens(self.value.minimum, width)
-
-    def _column_of_tokens(self, tokens: float, width: int) -> int | None:
-        if self.unit == "tokens":
-            return scale.TOKENS.column(tokens, width)
-        if self.tokens_per_s:
-            return scale.SECONDS.column(tokens / self.tokens_per_s, width)
-        return None
-
-    def _used_columns(self, width: int) -> int:
-        if self.unit == "seconds" and self.used_s:
-            return scale.SECONDS.column(self.used_s, width)
-        return (self._column_of_tokens(self.used, width) or 0) if self.used else 0
+        left = 2 + (len(LABEL) + 2) * room.label + 4 * room.ends
+        return left, Track(room.track, self.unit, self.tokens_per_s)
 
     def render(self) -> Content:
         """Draws the line."""
@@ -361,11 +368,19 @@ class BudgetSlider(Widget, can_focus=True):
             Content.styled("▸ " if self.has_focus else "  ", part("slider--thumb"))
         ]
         if room.label:
-            name = LABEL_MINIMUM if self.editing_minimum else LABEL
-            parts.append(Content.styled(name.ljust(len(LABEL) + 2), part("slider--label")))
+            label = LABEL_MINIMUM if self.editing_minimum else LABEL
+            parts.append(Content.styled(label.ljust(len(LABEL) + 2), part("slider--label")))
         if room.ends:
             parts.append(Content.styled("off ", part("slider--label")))
-        parts.append(self._draw_track(room.track))
+        track = self._track()[1]
+        signs = track.signs(
+            self.value,
+            used=track.of_used(self.used, self.used_s),
+            marks=self.marks,
+            editing_minimum=self.editing_minimum,
+        )
+        for name, group in groupby(signs, key=itemgetter(1)):
+            parts.append(Content.styled("".join(sign for sign, _ in group), part(name)))
         if room.ends:
             parts.append(Content.styled(" max", part("slider--label")))
         style = part("slider--typed") if self.typed else self.visual_style
@@ -373,24 +388,3 @@ class BudgetSlider(Widget, can_focus=True):
         if room.meaning and meaning:
             parts += [Content(" "), Content.styled(meaning, part("slider--meaning"))]
         return Content("").join(parts)
-
-    def _draw_track(self, width: int) -> Content:
-        part = self.get_visual_style
-        used = self._used_columns(width)
-        # The signs differ as well as the colours: used up is heavy, to come is light.
-        track = Content("").join(
-            [
-                Content.styled("━" * used, part("slider--used")),
-                Content.styled("─" * (width - used), part("slider--track")),
-            ]
-        )
-        thumbs = {self._budget_column(width): ("●", "slider--thumb")}
-        at = self._minimum_column(width)
-        if at is not None and self.editing_minimum:
-            thumbs[at] = ("◆", "slider--minimum")
-        elif at is not None and self.value.minimum:
-            thumbs.setdefault(at, ("┃", "slider--minimum"))
-        for column, (sign, style) in thumbs.items():
-            mark = Content.styled(sign, part(style))
-            track = track[:column] + mark + track[column + 1 :]
-        return track

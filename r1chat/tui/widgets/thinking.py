@@ -16,7 +16,7 @@ from textual.reactive import reactive
 from textual.timer import Timer
 from textual.widget import Widget
 
-from r1chat.events import Injection, ThoughtEnded
+from r1chat.events import Injection, Peeked, ThoughtEnded
 from r1chat.reasoning.budget import Budget
 from r1chat.tui import thought_words as words
 from r1chat.tui.widgets.thought import ThoughtView
@@ -27,6 +27,8 @@ COUNTS = 4
 """How often a second the header counts."""
 _WIDEST_BAR = 24
 _NARROWEST_BAR = 8
+_ASIDE = 20
+"""Cells that are kept for what stands beside the count, so that the bar keeps still."""
 
 
 class ThinkingHeader(Widget, can_focus=True):
@@ -67,6 +69,7 @@ class ThinkingHeader(Widget, can_focus=True):
     def __init__(self) -> None:
         super().__init__()
         self._said: list[str] = [""]
+        self._aside: list[str] = []
         self._open = True
         self._spent: float | None = None
 
@@ -74,25 +77,32 @@ class ThinkingHeader(Widget, can_focus=True):
     def text(self) -> str:
         """The words as they fit now, without the bar."""
         sign = "▼" if self._open else "▶"
+        said = words.beside(self._said, self._aside)
         # Before its first layout it has no width at all.
-        return f"{sign} {words.fit(self._said, (self.size.width or 1000) - 2)}"
+        return f"{sign} {words.fit(said, (self.size.width or 1000) - 2)}"
 
-    def show(self, said: list[str], *, is_open: bool, spent: float | None) -> None:
+    def show(
+        self, said: list[str], *, is_open: bool, spent: float | None, aside: Sequence[str] = ()
+    ) -> None:
         """Shows something else.
 
         Args:
             said: The words, from long to short.
             is_open: Whether the thought is open.
             spent: How much of the budget is spent, 0 to 1; None for no bar.
+            aside: What stands beside the words, from long to short.
         """
-        news = (said, is_open, spent)
-        if news != (self._said, self._open, self._spent):
-            self._said, self._open, self._spent = news
+        news = (said, list(aside), is_open, spent)
+        if news != (self._said, self._aside, self._open, self._spent):
+            self._said, self._aside, self._open, self._spent = news
             self.refresh()
 
     def render(self) -> Content:
         """The words, and a bar as far as there is room."""
         text = Content(self.text)
+        if self._aside:
+            kept = len(self._said[0]) + len("▼  · ") + _ASIDE
+            text = text.pad_right(max(0, kept - text.cell_length))
         room = min(self.size.width - text.cell_length - 2, _WIDEST_BAR)
         if self._spent is None or room < _NARROWEST_BAR:
             return text
@@ -175,6 +185,11 @@ class ThinkingPane(Widget):
         self._since: float | None = None
         self._running = False
         self._ended: ThoughtEnded | None = None
+        self._least = 0
+        """Tokens that it was to have when it ended."""
+        self._looking = False
+        self._peeked: Peeked | None = None
+        """What the last look ahead found."""
         self.set_reactive(ThinkingPane.budget, budget or Budget())
         self.set_reactive(ThinkingPane.collapsed, collapsed)
         self.view.display = not collapsed
@@ -206,7 +221,7 @@ class ThinkingPane(Widget):
             self.budget = budget
         if self._ended is not None:
             self._seconds = self._ended.seconds
-        self._ended = None
+        self._ended = self._peeked = None
         self._running = True
         self.display = self._begun
         if self._timer is not None:
@@ -226,12 +241,24 @@ class ThinkingPane(Widget):
         """Adds words that are not the model's; from any thread."""
         self._queue.append((text, None))
 
+    def look_ahead(self) -> None:
+        """Says that it is being looked what the answer would be."""
+        self._looking = True
+        self._show()
+
+    def peek(self, peeked: Peeked) -> None:
+        """Says what the answer would be."""
+        self._peeked = peeked
+        self._show()
+
     def finish(self, ended: ThoughtEnded) -> None:
         """Ends the thought: shows all of it, and what it cost."""
         self.flush()
         self.view.close()
         self._since = None
         self._ended = ended
+        self._least = self.budget.minimum
+        self._looking = False
         self._tokens = ended.tokens
         self._running = False
         if self._timer is not None:
@@ -278,7 +305,8 @@ class ThinkingPane(Widget):
         self.view.clear()
         self._tokens, self._seconds, self._since = 0, 0.0, None
         self._begun = self._own = self._running = self.display = False
-        self._ended = None
+        self._looking = False
+        self._ended = self._peeked = None
 
     # What it knows
 
@@ -345,10 +373,12 @@ class ThinkingPane(Widget):
             self._show()
 
     def _show(self) -> None:
-        spent = None
         if self._ended is not None:
-            said = words.thought(self._ended, own=self._own)
-        else:
-            said = words.thinking(self.seconds, self._tokens, self.budget, paused=self.paused)
-            spent = words.fraction(self.seconds, self._tokens, self.budget)
-        self.header.show(said, is_open=not self.collapsed, spent=spent)
+            said = words.thought(self._ended, own=self._own, least=self._least, peeked=self._peeked)
+            self.header.show(said, is_open=not self.collapsed, spent=None)
+            return
+        said = words.thinking(self.seconds, self._tokens, self.budget, paused=self.paused)
+        spent = words.fraction(self.seconds, self._tokens, self.budget)
+        looked = self._looking or self._peeked is not None
+        aside = words.so_far(self._peeked) if looked else []
+        self.header.show(said, is_open=not self.collapsed, spent=spent, aside=aside)

@@ -21,6 +21,7 @@ from r1chat.events import (
     Event,
     InjectedText,
     Notice,
+    Peeked,
     Reply,
     ThoughtEnded,
     ThoughtText,
@@ -149,6 +150,8 @@ class TurnView(Vertical):
             case InjectedText(text=text):
                 self._think()
                 self.thinking.inject(text)
+            case Peeked():
+                self.thinking.peek(event)
             case ThoughtEnded():
                 self.thinking.finish(event)
             case AnswerText(text=text):
