@@ -16,8 +16,9 @@ WORDS = 20
 SENTENCE = 5
 """Words below which something is no sentence: beads may be red, blue, red, blue; and of the moves
 of a puzzle, or the steps of an algorithm, most have come before."""
-TOKENS = 512
-"""Repeated tokens that make a cycle of anything else. A matrix of 11 × 11 zeros is none yet."""
+TOKENS = 256
+"""Repeated tokens that make a cycle of anything else, such as the zeros of a number. Of what has
+lines, periods longer than an n-gram, twice as many: a matrix of 11 × 11 zeros is no cycle yet."""
 LONGEST_PERIOD = 512
 NGRAM = 8
 STALE = 256
@@ -35,6 +36,11 @@ _SPACED = rb" ['\"(*_]*(?!\xc3[\x97\xb7])[A-Za-z\xc3-\xcd\xd0-\xdf][A-Za-z\x80-\
 _UNSPACED = rb"(?:\xe3[\x81-\x83]|[\xe4-\xed][\x80-\xbf])[\x80-\xbf]"
 _WORD = re.compile(_SPACED + rb"|" + _UNSPACED)
 _SENTENCE_END = re.compile(rb"\n|(?:[.!?]|\xe3\x80\x82|\xef\xbc[\x81\x9f])[\"')*\]]*\s*$")
+
+
+def is_word(text: bytes) -> bool:
+    """Whether a token begins a word of a sentence."""
+    return _WORD.search(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,8 @@ class Cycle:
 
     Args:
         words: Words of sentences that must repeat earlier ones in a row.
-        tokens: Tokens of anything that must do so.
+        tokens: Tokens of anything that must do so; twice as many where the period is longer than
+            an n-gram.
         longest_period: Longest sequence whose repetition is noticed.
         ngram: Tokens that must agree before a period is considered.
     """
@@ -72,6 +79,7 @@ class Cycle:
     ) -> None:
         self._least_words = words
         self._least_tokens = tokens
+        self._ngram = ngram
         self._longest = longest_period
         self._count = 0
         self._words = 0
@@ -99,7 +107,8 @@ class Cycle:
             return None
         words = self._words - self._words_before
         prose = words >= self._least_words and words * self._period >= SENTENCE * self._run
-        if prose or self._run >= self._least_tokens:
+        lines = self._period > self._ngram
+        if prose or self._run >= self._least_tokens << lines:
             return Loop(self._period, 1 + self._run // self._period)
         return None
 
@@ -112,15 +121,14 @@ class Cycle:
             self._period = self._run = 0
 
     def _remember(self) -> None:
-        size = len(self._window)
-        if size < (self._window.maxlen or 0):
+        if len(self._window) < self._ngram:
             return
         gram = tuple(self._window)
         if not self._period:
             last = self._seen.get(gram) or self._seen_before.get(gram, 0)
             if last and self._count - last <= self._longest:
                 self._period = self._count - last
-                self._run = size
+                self._run = self._ngram
                 self._words_before = self._words_at[0]
         self._seen[gram] = self._count
         if len(self._seen) >= self._longest:
@@ -206,7 +214,7 @@ class LoopGuard:
             token: The token.
             text: What it reads as.
         """
-        word = _WORD.search(text) is not None
+        word = is_word(text)
         ends = _SENTENCE_END.search(text) is not None
         cycle = self._cycle.feed(token, word=word)
         return self._refrain.feed(token, word=word, ends=ends) or cycle is not None

@@ -79,7 +79,7 @@ def test_what_is_no_sentence_may_repeat_longer(period, word):
     cycle = rng.sample(range(VOCABULARY), period)
     word = word and period < SENTENCE
     at, loop = first_cycle(itertools.islice(itertools.cycle(cycle), 4000), word=word)
-    assert at == period + max(TOKENS, 2 * period)
+    assert at == period + max(TOKENS if period <= NGRAM else 2 * TOKENS, 2 * period)
     assert loop.period == period
 
 
@@ -130,7 +130,7 @@ def test_a_quotation_that_turns_into_a_loop_is_found():
 def test_a_loop_that_resembles_itself_is_found_a_little_later(period, vocabulary, seed):
     rng = random.Random(seed)
     cycle = [rng.randrange(vocabulary) for _ in range(period)]
-    tokens = itertools.islice(itertools.cycle(cycle), 6 * period + 4 * NGRAM + TOKENS)
+    tokens = itertools.islice(itertools.cycle(cycle), 6 * period + 4 * NGRAM + 2 * TOKENS)
     assert first_cycle(tokens, word=True)
 
 
@@ -150,7 +150,7 @@ def test_the_memory_of_cycles_does_not_grow():
 
 
 def test_the_parameters_of_cycles_take_effect():
-    small = {"words": 4, "tokens": 6, "longest_period": 3, "ngram": 2}
+    small = {"words": 4, "tokens": 6, "longest_period": 3, "ngram": 3}
     assert first_cycle([1, 2, 3] * 3, Cycle(**small), word=True) == (9, Loop(3, 3))
     assert first_cycle([1, 2] * 9, Cycle(**small)) == (8, Loop(2, 4))
     assert first_cycle([1, 2, 3, 4] * 10, Cycle(**small), word=True) is None
