@@ -15,7 +15,8 @@ WORDS = 20
 """Repeated words that make a cycle of sentences: one of ten words stands there three times."""
 SENTENCE = 5
 """Words below which something is no sentence: beads may be red, blue, red, blue; and of the moves
-of a puzzle, or the steps of an algorithm, most have come before."""
+of a puzzle, or the steps of an algorithm, most have come before. Four times as many of its words
+make a cycle of it."""
 TOKENS = 256
 """Repeated tokens that make a cycle of anything else, such as the zeros of a number. Of what has
 lines, periods longer than an n-gram, twice as many: a matrix of 11 × 11 zeros is no cycle yet."""
@@ -27,6 +28,7 @@ TOLD = 3
 """How often a sentence must have come before, to the letter, for the next time to be stale."""
 MEMORY = 4096
 """Sentences that are remembered, at least."""
+_PERIODS_KEPT = 3
 _FRESH = 4
 """Stale tokens that a new one makes up for: of a refrain less than a fifth is new."""
 # Of a word's first token, in UTF-8. A single letter is none: a chessboard may be made of them.
@@ -57,9 +59,10 @@ class Cycle:
     """Looks out for a sequence of tokens that stands there three times in a row.
 
     What was last seen so many tokens ago may be the start of a period of that length: the last
-    place of each n-gram gives one candidate at a time, and from then on each token is compared
-    with the one a period before it. One that differs, such as the number of the next line of a
-    table, ends the candidate. So the work is constant a token, and the memory does not grow.
+    place of each n-gram gives one candidate at a time. How far back it goes is counted once, and
+    from then on each token is compared with the one a period before it. One that differs, such as
+    the number of the next line of a table, ends the candidate. So the work a token is small, and
+    neither it nor the memory grows.
 
     Args:
         words: Words of sentences that must repeat earlier ones in a row.
@@ -86,9 +89,9 @@ class Cycle:
         self._period = 0
         self._run = 0
         self._words_before = 0
-        self._recent: deque[int] = deque(maxlen=longest_period)
+        self._recent: list[int] = []
+        self._words_at: list[int] = []
         self._window: deque[int] = deque(maxlen=ngram)
-        self._words_at: deque[int] = deque(maxlen=ngram)
         # Of two generations the elder is dropped whole: cheaper than to drop what is too old
         # one by one, and still bounded.
         self._seen: dict[tuple[int, ...], int] = {}
@@ -103,10 +106,14 @@ class Cycle:
         self._words += word
         self._count += 1
         self._remember()
+        if len(self._recent) > 2 * _PERIODS_KEPT * self._longest:
+            del self._recent[: -_PERIODS_KEPT * self._longest]
+            del self._words_at[: -_PERIODS_KEPT * self._longest]
         if not self._period or self._run < 2 * self._period:
             return None
         words = self._words - self._words_before
-        prose = words >= self._least_words and words * self._period >= SENTENCE * self._run
+        sentence = words * self._period >= SENTENCE * self._run
+        prose = words >= self._least_words << 2 * (not sentence)
         lines = self._period > self._ngram
         if prose or self._run >= self._least_tokens << lines:
             return Loop(self._period, 1 + self._run // self._period)
@@ -128,11 +135,20 @@ class Cycle:
             last = self._seen.get(gram) or self._seen_before.get(gram, 0)
             if last and self._count - last <= self._longest:
                 self._period = self._count - last
-                self._run = self._ngram
-                self._words_before = self._words_at[0]
+                self._run = self._counted_back(self._period)
+                self._words_before = self._words_at[-self._run]
         self._seen[gram] = self._count
         if len(self._seen) >= self._longest:
             self._seen_before, self._seen = self._seen, {}
+
+    def _counted_back(self, period: int) -> int:
+        """How many tokens are the same as those a period before them, up to two periods."""
+        recent = self._recent
+        most = min(max(2 * period, self._ngram), len(recent) - period)
+        for run in range(most):
+            if recent[-1 - run] != recent[-1 - run - period]:
+                return run
+        return most
 
 
 class Refrain:

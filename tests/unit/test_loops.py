@@ -73,24 +73,42 @@ def test_shorter_ones_are_found_after_twenty_words(period):
 
 
 @pytest.mark.parametrize("period", [1, 2, 3, 8, 30, 100, 255, 400])
-@pytest.mark.parametrize("word", [False, True])
-def test_what_is_no_sentence_may_repeat_longer(period, word):
+def test_what_has_no_words_may_repeat_longer(period):
     rng = random.Random(period)
     cycle = rng.sample(range(VOCABULARY), period)
-    word = word and period < SENTENCE
-    at, loop = first_cycle(itertools.islice(itertools.cycle(cycle), 4000), word=word)
+    at, loop = first_cycle(itertools.islice(itertools.cycle(cycle), 4000))
     assert at == period + max(TOKENS if period <= NGRAM else 2 * TOKENS, 2 * period)
     assert loop.period == period
 
 
+@pytest.mark.parametrize("period", [1, 2, 3, 4])
+def test_a_few_words_may_repeat_longer(period):
+    tokens = itertools.islice(itertools.cycle(range(period)), 4000)
+    assert first_cycle(tokens, word=True) == (
+        period + 4 * WORDS,
+        Loop(period, 1 + 4 * WORDS // period),
+    )
+
+
+def test_a_loop_that_resembles_itself_is_found_within_three_periods():
+    # As SmolLM2 had it.
+    period = "I'll just have to make it for you, but I'll make it for you. " * 3 + "\n\n"
+    at = first_alarm(period * 10)
+    assert at <= 3 * len(pieces(period)) + 1
+
+
 def test_a_word_here_and_there_makes_no_sentence():
-    cycle = Cycle()
-    period = range(2 * SENTENCE)
-    found = [cycle.feed(token, word=token < SENTENCE - 1) for token in [*period] * 40]
-    assert not any(found)
-    cycle = Cycle()
-    found = [cycle.feed(token, word=token < SENTENCE) for token in [*period] * 40]
-    assert any(found)
+    period = [*range(2 * SENTENCE)]
+
+    def alarm(words):
+        cycle = Cycle()
+        found = [cycle.feed(token, word=token < words) for token in period * 60]
+        return next(at for at, loop in enumerate(found, 1) if loop)
+
+    # Twenty words; four times as many; tokens.
+    assert alarm(SENTENCE) == (1 + WORDS // SENTENCE) * len(period) - SENTENCE
+    assert alarm(SENTENCE - 1) == (1 + 4 * WORDS // (SENTENCE - 1)) * len(period) - SENTENCE - 1
+    assert alarm(0) == len(period) + 2 * TOKENS
 
 
 def test_a_longer_period_is_not_looked_for():
@@ -130,7 +148,7 @@ def test_a_quotation_that_turns_into_a_loop_is_found():
 def test_a_loop_that_resembles_itself_is_found_a_little_later(period, vocabulary, seed):
     rng = random.Random(seed)
     cycle = [rng.randrange(vocabulary) for _ in range(period)]
-    tokens = itertools.islice(itertools.cycle(cycle), 6 * period + 4 * NGRAM + 2 * TOKENS)
+    tokens = itertools.islice(itertools.cycle(cycle), 4 * period + 4 * NGRAM + 2 * TOKENS)
     assert first_cycle(tokens, word=True)
 
 
@@ -146,7 +164,7 @@ def test_the_memory_of_cycles_does_not_grow():
     for token in range(10_000):
         cycle.feed(token, word=True)
     assert len(cycle._seen) + len(cycle._seen_before) <= 100
-    assert len(cycle._recent) == 50
+    assert len(cycle._recent) == len(cycle._words_at) <= 300
 
 
 def test_the_parameters_of_cycles_take_effect():
@@ -275,7 +293,7 @@ def test_patience_bears_with_more():
 
 def test_reset_forgets_everything():
     guard = LoopGuard()
-    assert not any(guard.feed(5, b" same") for _ in range(TOKENS))
+    assert not any(guard.feed(5, b"0") for _ in range(TOKENS))
     guard.reset()
-    assert not any(guard.feed(5, b" same") for _ in range(TOKENS))
-    assert guard.feed(5, b" same")
+    assert not any(guard.feed(5, b"0") for _ in range(TOKENS))
+    assert guard.feed(5, b"0")
