@@ -57,8 +57,8 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
         "--budgets",
         metavar="B,…",
         type=_several(budget),
-        help='thinking budgets, a row of the table each: "off", tokens, seconds ("30s"), "max"; '
-        "default: four to six, by the size of the model",
+        help='thinking budgets, a row of the table each: "off", tokens, seconds ("30s"), "auto", '
+        '"max"; default: four to six, by the size of the model',
     )
     add(
         "--min-think",

@@ -161,7 +161,8 @@ def _add_thinking(parser: argparse.ArgumentParser) -> None:
         "--min-think",
         metavar="N",
         type=_whole("min_think"),
-        help="tokens that it must think; default: 0",
+        help='tokens that it must think; until then "Wait," takes the place of its end of '
+        "thinking, 16 times at most; default: 0",
     )
     add(
         "--peek",

@@ -34,7 +34,8 @@ ANSWER_RESERVE = 1024
 _RESERVED_SHARE = 4
 _ANSWER_TIME_SHARE = 0.2
 _MOST_THOUGHTS = 3
-_ANSWER_LOOP_TOKENS = 128
+_ANSWER_PATIENCE = 2
+"""An answer may repeat itself more than a thought, where it was asked to."""
 _LONGEST_CHARACTER = 4
 _NAP_S = 0.05
 """A stop is not waited for longer than this, however slow the pace."""
@@ -104,7 +105,7 @@ class ThinkingLoop:
         )
         self._governor = Governor(control)
         self._guard = LoopGuard()
-        self._answer_guard = LoopGuard(minimum=_ANSWER_LOOP_TOKENS)
+        self._answer_guard = LoopGuard(_ANSWER_PATIENCE)
         self._waits = 0
         self._thoughts = 0
         self._reserve = answer_reserve(machine.capacity, request.max_answer)
@@ -223,7 +224,7 @@ class ThinkingLoop:
                 self._inject_close("", "natural")
             return
         data = self._vocabulary.shown(token)
-        reason = self._reason(data, loops=self._guard.feed(token) is not None)
+        reason = self._reason(data, loops=self._guard.feed(token, data))
         if reason == "agreed" and self._think_on():
             # More was asked for: the looks have to agree anew.
             self._peeked.forget()
@@ -345,20 +346,21 @@ class ThinkingLoop:
         transcript = self._transcript
         if self._vocabulary.ends_reply(token):
             return "natural"
-        limit = self._limit(token)
+        data = self._vocabulary.shown(token)
+        limit = self._limit(token, data)
         if limit is not None:
             return limit
         # Behind an answer that began without a thought, a tag is but a word.
         may_think = self._splitter.undecided or self._splitter.closed_once
         if self._by_token and may_think and token in (self._open, self._close):
             return self._stray_tag(token)
-        transcript.write(token, self._vocabulary.shown(token))
+        transcript.write(token, data)
         if transcript.stopped:
             return "natural"
         self._append([token])
         return None
 
-    def _limit(self, token: int) -> EndedBy | None:
+    def _limit(self, token: int, data: bytes) -> EndedBy | None:
         """What forbids an answer to go on with a token, if anything does."""
         maximum = self._request.max_answer
         if maximum is not None and self._transcript.answer_tokens >= maximum:
@@ -367,7 +369,7 @@ class ThinkingLoop:
             return "context"
         if self._time_left(0) <= 0:
             return "time"
-        if self._answer_guard.feed(token) is not None:
+        if self._answer_guard.feed(token, data):
             return "loop"
         return None
 

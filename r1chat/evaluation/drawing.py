@@ -57,6 +57,8 @@ def ended(row: Row) -> str:
         for why, count in row.answers_ended_by.items()
         if why != "natural"
     ]
+    if row.short:
+        words.append(f"too short {row.short}")
     if row.without:
         words.append(f"no answer {row.without}")
     return " · ".join(words)

@@ -54,6 +54,7 @@ def _row(row: Row) -> dict[str, Any]:
         "thoughts_ended_by": dict(row.thoughts_ended_by),
         "answers_ended_by": dict(row.answers_ended_by),
         "without": row.without,
+        "short": row.short,
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -13,7 +13,7 @@ from r1chat.engine.base import Engine, Message, Request
 from r1chat.errors import Cancelled, EngineError, PromptError
 from r1chat.evaluation.plan import Batch, Conditions, Plan, Sample, Setting
 from r1chat.evaluation.results import Results
-from r1chat.events import Notice, Reply, Sampled
+from r1chat.events import Event, Notice, Reply, Sampled
 from r1chat.reasoning.control import Control, ControlGroup
 from r1chat.reasoning.final import best_guess
 
@@ -116,15 +116,13 @@ class Runner:
         return not self._stop.wanted
 
     def _draw(self, batch: Batch) -> None:
-        request = self._request(batch)
-        control = Control(request.budget)
+        control = Control(batch.setting.parsed)
         self._stop.control = control
         if self._stop.wanted:
             control.cancel()
         since = self._clock()
-        events = self._engine.stream_many(request, ControlGroup(control, batch.count))
         try:
-            with closing(events):
+            with closing(self._replies(batch, control)) as events:
                 for event in events:
                     if isinstance(event, Notice):
                         self._note(event.text)
@@ -137,6 +135,17 @@ class Runner:
             return
         finally:
             self._stop.control = None
+
+    def _replies(self, batch: Batch, control: Control) -> Generator[Event, None, None]:
+        """Draws the samples: side by side, or one by one where each has to look ahead."""
+        request = self._request(batch)
+        if request.budget.agree is None:
+            yield from self._engine.stream_many(request, ControlGroup(control, batch.count))
+            return
+        for number in range(batch.count):
+            sampling = replace(request.sampling, seed=batch.drawn_with + number)
+            for event in self._engine.stream(replace(request, sampling=sampling), control):
+                yield event if isinstance(event, Notice) else Sampled(number, event)
 
     def _request(self, batch: Batch) -> Request:
         words = self._conditions.words

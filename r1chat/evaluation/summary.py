@@ -45,6 +45,8 @@ class Row:
     """Samples without a final answer."""
     shares: Mapping[str, float] = field(default_factory=dict, repr=False)
     """Of right samples, by the question's key."""
+    short: int = 0
+    """Samples that have thought less than the minimum: "Wait" is written so many times only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,7 @@ def _row(
         ),
         answers_ended_by=dict(Counter(s.answer_ended_by for s in drawn).most_common()),
         without=sum(sample.final is None for sample in drawn),
+        short=sum(sample.thought_tokens < setting.minimum for sample in drawn),
         shares=shares,
     )
 

@@ -41,13 +41,13 @@ class Asker:
         params.vocab_only = True
         self._model = api.llama_model_load_from_file(os.fsencode(model), params)
         assert self._model, f"{model} cannot be loaded"
-        self._vocabulary = LlamaVocabulary(self._model)
+        self.vocabulary = LlamaVocabulary(self._model)
         self._template = loading.chat_template(self._model)
 
     def ids(self, text: str) -> tuple[int, ...]:
         """The prompt for a text."""
         messages = (Message("user", text),)
-        return tuple(prompt.build(self._vocabulary, messages, template=self._template).ids)
+        return tuple(prompt.build(self.vocabulary, messages, template=self._template).ids)
 
     def of_length(self, tokens: int) -> Question:
         """A question whose prompt has so many tokens, or just below where words are longer."""

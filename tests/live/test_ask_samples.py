@@ -24,6 +24,13 @@ def test_the_answer_of_the_majority_is_on_stdout_and_the_votes_on_stderr():
     assert "110 (" in err
 
 
+def test_samples_do_not_look_ahead_and_that_is_said():
+    code, out, err = run("ask", "-n", "2", "--seed", "1", "-b", "auto", "What is 3 + 4?")
+    assert code == 0
+    assert "\\boxed{7}" in out
+    assert '"auto" is "max"' in err
+
+
 def test_json_has_all_samples_and_the_votes():
     code, out, _ = run("ask", "-n", "4", "--seed", "1", "--format", "json", SUM)
     found = json.loads(out)

@@ -21,6 +21,9 @@ QUESTIONS = [
 ]
 
 
+LONG = {"problem": "Please compute 875 + 610 + 971.", "answer": "2456"}
+
+
 @pytest.fixture
 def questions(tmp_path: Path) -> Path:
     path = tmp_path / "sums.jsonl"
@@ -85,6 +88,17 @@ def test_thinking_longer_and_not_at_all_are_rows_too(questions):
     assert (off["minimum"], longer["minimum"]) == (0, 150)
     assert off["thought_tokens"] == 0
     assert longer["thought_tokens"] >= 150
+
+
+def test_samples_under_auto_do_look_ahead(tmp_path):
+    # Its thought is long enough for four looks.
+    asked = tmp_path / "long.jsonl"
+    asked.write_text(json.dumps(LONG) + "\n", encoding="utf-8")
+    found = evaluate(asked, "-b", "auto,max", "-n", "2", "--temperature", "0.3")
+    auto, full = found["rows"]
+    assert auto["thoughts_ended_by"] == {"agreed": 2}
+    assert auto["thought_tokens"] < full["thought_tokens"]
+    assert auto["pass1"]["value"] == full["pass1"]["value"] == 1
 
 
 def test_a_run_that_was_killed_goes_on_where_it_stopped(questions, tmp_path):

@@ -226,6 +226,19 @@ def test_a_question_that_lacks_samples_does_not_count():
     assert (row.questions, row.pass1.value) == (1, 1.0)
 
 
+def test_samples_below_the_minimum_are_counted():
+    setting = Setting("max", 50)
+    drawn = [
+        replace(sample(QUESTIONS[0], "max", n, "1"), minimum=50, thought_tokens=tokens)
+        for n, tokens in enumerate((49, 50, 120))
+    ]
+    whole = plan(settings=(setting,), seeds=(0,))
+    drawn = {each.key: each for each in drawn}
+    (row,) = summarise(whole, drawn, right=lambda s: s.right, same=same_answer).rows
+    assert row.short == 1
+    assert drawing.ended(row) == "by budget 3 · too short 1"
+
+
 def test_one_sample_has_no_majority():
     (row,) = figures([sample(QUESTIONS[0], "64", 0, "1")], samples=1).rows
     assert (row.consensus, row.gain) == (None, None)

@@ -103,6 +103,21 @@ def test_a_run_that_is_stopped_goes_on_with_what_is_missing(tmp_path):
     assert len(second.results.samples) == 12
 
 
+def test_samples_that_look_ahead_are_drawn_one_by_one(tmp_path):
+    drawn = Drawn(tmp_path / "results.jsonl")
+    plan = Plan(QUESTIONS, (Setting("auto"), Setting("max")), samples=2)
+    with drawn.results:
+        assert drawn.runner.run(plan)
+    assert len(drawn.results.samples) == plan.total
+    alone = [each for each in drawn.engine.requests if each.budget.agree]
+    assert len(alone) == 6
+    batches = [batch for batch in plan.left(()) if batch.setting.budget == "auto"]
+    assert [each.sampling.seed for each in alone] == [
+        batch.drawn_with + number for batch in batches for number in (0, 1)
+    ]
+    assert drawn.runner.notices == []
+
+
 def test_what_another_comparison_has_judged_is_judged_anew(tmp_path, monkeypatch):
     drawn = Drawn(tmp_path / "results.jsonl")
     drawn.run()

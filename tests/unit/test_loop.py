@@ -347,7 +347,7 @@ def test_answer_now_beats_think_more() -> None:
 
 
 def test_a_loop_in_a_thought_lands_it() -> None:
-    reply, _, _ = run("round and " * 50)
+    reply, _, _ = run("round and " * 100)
     assert reply.receipt.ended_by == "loop"
     assert LANDING in reply.thought
 
@@ -355,7 +355,7 @@ def test_a_loop_in_a_thought_lands_it() -> None:
 def test_a_loop_of_characters_in_several_tokens_is_not_cut_inside_one() -> None:
     smile = list("🙂".encode())
     for offset in range(4):
-        reply, _, _ = run([ord("a")] * offset + smile * 100)
+        reply, _, _ = run([ord("a")] * offset + smile * 200)
         assert "\ufffd" not in reply.thought
         assert reply.receipt.thought_ended_by == "loop"
 
@@ -372,7 +372,7 @@ def test_a_landing_always_fits() -> None:
 def test_stray_tags_cannot_outrun_the_limits_of_an_answer() -> None:
     reply, _, machine = run("so</think>a" + "</think>" * 5000)
     assert reply.receipt.answer_ended_by == "loop"
-    assert machine.position < 1000
+    assert machine.position < 2000
 
 
 def test_tags_in_an_answer_without_a_thought_are_words() -> None:
@@ -408,7 +408,7 @@ def test_a_reply_stopped_while_its_prompt_is_read_has_no_thought() -> None:
 def test_a_loop_in_an_answer_stops_it() -> None:
     reply, _, _ = run("so</think>" + "round and " * 500)
     assert reply.receipt.ended_by == "loop"
-    assert len(reply.answer) < 1000
+    assert len(reply.answer) < 2000
 
 
 def test_room_for_the_answer_is_kept_free() -> None:
