@@ -29,10 +29,10 @@ _WORTH = 1.15
 """How much faster a draft must promise to be. Promises are noisy, and Python takes its share."""
 _RATE = 0.2
 _FORGET = 0.999
-"""By token: a batch that was dear while another program ran is tried again later."""
+"""By token: what was dear while another program ran, or wrong in another text, is tried again."""
 _OUTLIER = 3.0
-_HOPE = 0.7
-_SMALLER = 0.25
+_HOPE = 0.8
+_SMALLER = 0.15
 """What is believed before it was measured: how often a draft model is right, and what a token of
 it costs, in tokens' time."""
 _WEIGHT = 4.0
@@ -125,12 +125,13 @@ class Model:
         return drafted, seconds
 
     def settle(self) -> None:
-        """The batch with its draft has come to its end."""
-        if self.asked:
-            trials = min(self.right + 1, self.asked)
-            for trial in range(trials):
-                self._trials = _MEMORY * self._trials + 1
-                self._hits = _MEMORY * self._hits + (trial < self.right)
+        """The batch with its draft has come to its end, or there was none."""
+        for trial in range(min(self.right + 1, self.asked)):
+            self._trials = _MEMORY * self._trials + 1
+            self._hits = _MEMORY * self._hits + (trial < self.right)
+        if not self.asked:
+            self._trials = _WEIGHT + (self._trials - _WEIGHT) * _FORGET
+            self._hits = _HOPE * _WEIGHT + (self._hits - _HOPE * _WEIGHT) * _FORGET
         self.asked = self.right = 0
 
 

@@ -134,3 +134,54 @@ def test_drafts_and_those_confirmed_are_counted():
     write(speculation, circle(200), circle(3000)[200:], cheap)
     assert 0 < speculation.accepted <= speculation.drafted
     assert speculation.accepted > 0.95 * speculation.drafted
+
+
+class Oracle:
+    """A drafter that is right as often as it is told to be."""
+
+    def __init__(self, text: list[int], right: float = 1.0) -> None:
+        self.asked = 0
+        self._text = text
+        self._right = right
+        self._draw = random.Random(3)
+
+    def draft(self, text, token, most):
+        assert self._text[len(text)] == token
+        self.asked += 1
+        coming = self._text[len(text) + 1 :][:most]
+        return [each if self._draw.random() < self._right else -each for each in coming]
+
+
+def fresh(count: int) -> list[int]:
+    """A text in which nothing is repeated."""
+    return list(range(1, count + 1))
+
+
+def test_a_smaller_model_drafts_where_nothing_is_repeated():
+    text = fresh(3000)
+    speculation = Speculation(Oracle(text))
+    assert write(speculation, [], text, cheap) < 0.5
+    assert speculation.accepted > 2000
+
+
+def test_a_smaller_model_that_is_wrong_is_asked_no_more():
+    text = fresh(3000)
+    drafter = Oracle(text, right=0.05)
+    assert write(Speculation(drafter), [], text, cheap) < 1.03
+    assert drafter.asked < 200
+
+
+def test_where_something_is_repeated_the_smaller_model_rests():
+    text = circle(3000)
+    drafter = Oracle(text)
+    write(Speculation(drafter), [], text, cheap)
+    assert drafter.asked < 100
+
+
+def test_a_smaller_model_with_nothing_to_say_does_no_harm():
+    class Silent:
+        def draft(self, text, token, most):
+            del text, token, most
+            return []
+
+    assert write(Speculation(Silent()), [], fresh(500), cheap) == pytest.approx(1.0)
