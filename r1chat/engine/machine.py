@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 
 from r1chat.engine.base import Sampling
 from r1chat.engine.cache import Cache
+from r1chat.engine.contest import Contest
 from r1chat.engine.native import AbortByte, api
 from r1chat.engine.samplers import make_sampler
 from r1chat.engine.speculation import SIZES, Speculation
@@ -29,6 +30,8 @@ AHEAD = 1
 LANES = 2
 """The first of the sequences for samples that are drawn side by side."""
 MOST_LANES = 16
+_FEW_LANES = 4
+"""Some processors' kernels are at their best with so many tokens."""
 _SEQUENCES = LANES + MOST_LANES
 _ABORTED = 2
 _NO_SLOT = 1
@@ -112,6 +115,14 @@ class TokenMachine:
         self._greedy: Any = None
         self._pace = Pace(options.threads)
         self._batch_threads = options.batch_threads
+        self.ways = Contest(
+            [
+                (threads, rows)
+                for threads in sorted({options.threads, options.batch_threads})
+                for rows in (MOST_LANES, _FEW_LANES)
+            ]
+        )
+        """With how many threads, and how many lanes in a batch, samples are drawn side by side."""
         self.speculation = Speculation()
         self.speculates = False
         """Whether tokens are drafted. They change the shape of batches, and so the last bits of
@@ -241,17 +252,20 @@ class TokenMachine:
 
     @contextlib.contextmanager
     def few_threads(self) -> Iterator[None]:
-        """Evaluates batches with the threads for single tokens.
+        """Evaluates batches with the threads for single tokens, or as `use_threads` says.
 
-        A prompt is worth all cores; a thousand small batches are not worth fighting over the last
-        one: where another program has it, two threads took ten times as long as one.
+        A prompt is worth all cores; a small batch is not worth fighting over the last one: where
+        another program has it, two threads took ten times as long as one.
         """
-        threads = self._pace.threads
-        api.llama_set_n_threads(self._context, threads, threads)
+        self.use_threads(self._pace.threads)
         try:
             yield
         finally:
-            api.llama_set_n_threads(self._context, threads, self._batch_threads)
+            api.llama_set_n_threads(self._context, self._pace.threads, self._batch_threads)
+
+    def use_threads(self, threads: int) -> None:
+        """Evaluates all that comes with some threads, until `few_threads` ends."""
+        api.llama_set_n_threads(self._context, threads, threads)
 
     def sample_with(self, sampler: Any, index: int) -> int:  # noqa: ANN401  (an opaque handle)
         """Draws the token that follows a place of the last batch."""
