@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import ComposeResult
+from textual.containers import Horizontal
 from textual.timer import Timer
 
 from r1chat.sanitize import line
@@ -16,6 +17,7 @@ from r1chat.tui.threads import on_thread
 from r1chat.tui.widgets.composer import Composer
 from r1chat.tui.widgets.conversation import ConversationView
 from r1chat.tui.widgets.key_bar import KeyBar
+from r1chat.tui.widgets.samples_sign import SamplesSign
 from r1chat.tui.widgets.slider import BudgetSlider
 from r1chat.tui.widgets.topbar import TopBar
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from r1chat.engine.base import Continuation, Engine
     from r1chat.events import Event, Reply
     from r1chat.reasoning.budget import Budget
+    from r1chat.reasoning.control import Control
     from r1chat.session import Session
     from r1chat.tui.app import R1ChatApp
     from r1chat.tui.run import Run
@@ -51,13 +54,14 @@ class AskingScreen(AttachingScreen):
 
     DEFAULT_CSS = """
     AskingScreen {
+        #spending { height: 1; }
         BudgetSlider { margin: 0 1; }
         /* Where lines are few, they belong to the conversation. */
         &.-low, &.-lowest {
             ConversationView { padding: 0 1; }
             Composer, Composer:focus { border: none; min-height: 1; max-height: 3; }
         }
-        &.-lowest KeyBar, &.-lowest BudgetSlider { display: none; }
+        &.-lowest KeyBar, &.-lowest #spending { display: none; }
     }
     """
     VERTICAL_BREAKPOINTS = [  # noqa: RUF012  (Textual declares it)
@@ -92,7 +96,7 @@ class AskingScreen(AttachingScreen):
         """From the top: model, conversation, slider, composer, keys."""
         yield TopBar()
         yield ConversationView(id="conversation")
-        yield BudgetSlider(self.app.budget)
+        yield Horizontal(BudgetSlider(self.app.budget), SamplesSign(), id="spending")
         yield self.attachment_line()
         yield Composer(id="composer")
         yield KeyBar()
@@ -197,8 +201,17 @@ class AskingScreen(AttachingScreen):
             return
         self.start(view, parent or self.session.conversation.last())
 
-    def new_view(self, question: str, attached: Sequence[Attachment]) -> TurnView:
-        """A turn to be mounted."""
+    def new_view(
+        self, question: str, attached: Sequence[Attachment], *, alone: bool = False
+    ) -> TurnView:
+        """A turn to be mounted.
+
+        Args:
+            question: The question.
+            attached: What goes along.
+            alone: Whether it is to have one reply, whatever else is set.
+        """
+        del alone
         from r1chat.tui.widgets.turn import TurnView
 
         view = TurnView(question, attached)
@@ -227,18 +240,7 @@ class AskingScreen(AttachingScreen):
         from r1chat.tui.run import Run
 
         control = Control(budget or self.slider.value, self.app.pace)
-        self._run = Run(
-            lambda: session.ask(
-                view.question,
-                control=control,
-                sampling=self.app.sampling,
-                max_answer=self.app.settings.max_answer,
-                attachments=view.attachments,
-                parent=parent,
-                resume=resume,
-            ),
-            control,
-        )
+        self._run = Run(lambda: self.events(session, view, control, parent, resume), control)
         # A reply that was stopped in its answer has no thought to come.
         answering = resume is not None and self._in_answer(resume)
         view.begin(control.budget, answering=answering)
@@ -248,6 +250,25 @@ class AskingScreen(AttachingScreen):
         if self._timer is not None:
             self._timer.resume()
         self.refresh_bindings()
+
+    def events(
+        self,
+        session: Session,
+        view: TurnView,
+        control: Control,
+        parent: Node,
+        resume: Continuation | None,
+    ) -> Iterator[Event]:
+        """What the run of a turn reads; called on its thread."""
+        return session.ask(
+            view.question,
+            control=control,
+            sampling=self.app.sampling,
+            max_answer=self.app.settings.max_answer,
+            attachments=view.attachments,
+            parent=parent,
+            resume=resume,
+        )
 
     @staticmethod
     def _in_answer(resume: Continuation) -> bool:
