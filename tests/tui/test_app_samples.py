@@ -415,7 +415,7 @@ async def test_a_stored_conversation_shows_the_votes_again():
 
 
 @pytest.mark.parametrize(
-    ("columns", "samples", "high"), [(76, 8, 3), (76, 16, 4), (36, 8, 4), (93, 16, 4)]
+    ("columns", "samples", "high"), [(76, 8, 3), (76, 16, 4), (34, 8, 4), (93, 16, 4)]
 )
 async def test_the_samples_take_as_few_rows_as_the_width_allows(columns, samples, high):
     from r1chat.tui.samples import Draw

@@ -19,8 +19,8 @@ from r1chat.sanitize import line
 from r1chat.tui.samples import Draw, Sample
 from r1chat.tui.thought_words import fit
 
-_NARROWEST = 9
-"""Columns of a sample at least."""
+_NARROWEST = 7
+"""Columns of a sample at least, beside the digits of its number."""
 _WIDEST = 18
 _WORDS_FROM = 7
 """Columns from which on what a sample is at is said in a word."""
@@ -54,6 +54,8 @@ class Tally(Widget, can_focus=True):
         padding: 0 2;
         margin: 1 0 0 0;
         color: $text-muted;
+        text-wrap: nowrap;
+        text-overflow: ellipsis;
         pointer: pointer;
         &:focus { color: $text; background: $boost; }
     }
@@ -100,10 +102,10 @@ class Tally(Widget, can_focus=True):
     def _grid(self, width: int) -> tuple[int, int, int]:
         """How many rows the samples take, how many stand in each, and how wide one is."""
         count = len(self.draw.samples)
-        fit_in_row = max(1, width // _NARROWEST)
-        rows = math.ceil(count / fit_in_row)
+        narrowest = _NARROWEST + len(str(count))
+        rows = math.ceil(count / max(1, width // narrowest))
         in_row = math.ceil(count / rows)
-        return rows, in_row, min(_WIDEST, max(_NARROWEST, width // in_row))
+        return rows, in_row, min(_WIDEST, max(narrowest, width // in_row))
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Two rows, and those of the samples."""
@@ -138,7 +140,13 @@ class Tally(Widget, can_focus=True):
         counts = [(ended, "ended"), (states.count("thinks"), "thinking")]
         counts += [(states.count("answers"), "answering"), (states.count("waits"), "waiting")]
         told = " · ".join(f"{count} {what}" for count, what in counts if count)
-        return [f"{head}{at_once}{why} · {told}", f"{head} · {told}", told]
+        brief = f"{ended} of {head} ended"
+        return [
+            f"{head}{at_once}{why} · {told}",
+            f"{head} · {told}",
+            f"{brief}{at_once}{why}",
+            brief,
+        ]
 
     def _verdict(self) -> list[str]:
         votes = self.draw.votes
