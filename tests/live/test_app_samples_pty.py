@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from r1chat import paths
-from tests.pty_app import terminal
 from tests.program import run
+from tests.pty_app import terminal
 
 
 def test_four_samples_are_drawn_tallied_kept_and_shown_again(home):

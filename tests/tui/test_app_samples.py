@@ -421,3 +421,17 @@ async def test_the_samples_take_as_few_rows_as_the_width_allows(columns, samples
     from r1chat.tui.samples import Draw
 
     assert Tally(Draw(samples)).get_content_height(None, None, columns) == high
+
+
+async def test_answers_of_any_kind_stay_in_their_columns():
+    finals = ["\x1bc" + "red" * 20, "四十二" * 20, "[bold]x[/bold]", "seven"]
+    scripts = [["hm\n", "</think>", f"\\boxed{{{final}}}"] for final in finals]
+    app = an_app(*scripts, settings=FOUR, lanes=4)
+    async with app.run_test(size=(60, 24)) as pilot:
+        chat = await ask(pilot)
+        tally = chat.last.tally
+        lines = tally.render().split("\n")
+        assert max(line.cell_length for line in lines) <= tally.content_size.width, lines
+        assert len(lines) == tally.size.height
+        assert "\x1b" not in str(tally.render())
+        assert "[bold]" in str(tally.render())

@@ -166,8 +166,9 @@ class SamplingScreen(ChatScreen):
         sampled = _sampled(view)
         if sampled is None or resume is not None:
             return super().events(session, view, control, parent, resume)
-        from r1chat.checking import same
+        from r1chat.checking import prepare, same
 
+        prepare()
         return session.consensus(
             view.question,
             samples=len(sampled.draw.samples),

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual import events
 from textual.app import RenderResult
 from textual.binding import Binding, BindingType
@@ -124,9 +125,9 @@ class Tally(Widget, can_focus=True):
         said = self._verdict() if draw.over else self._progress()
         style = "bold $text" if draw.certain and not draw.over else ""
         text = fit(said, width)
-        gap = width - len(text) - len(_KEYS)
+        gap = width - cell_len(text) - len(_KEYS)
         keys = " " * gap + _KEYS if gap > 1 and votes.samples > 1 else ""
-        return Content.assemble((text, style), keys)
+        return Content.assemble((text, style), keys).truncate(width, ellipsis=True)
 
     def _progress(self) -> list[str]:
         draw = self.draw
@@ -150,13 +151,18 @@ class Tally(Widget, can_focus=True):
 
     def _verdict(self) -> list[str]:
         votes = self.draw.votes
-        majority = f"cons@{votes.samples}: {line(votes.final or _NO_ANSWER, _LABELS[0])}"
+        final = votes.final or _NO_ANSWER
+        majority, short = (f"cons@{votes.samples}: {line(final, limit)}" for limit in _LABELS[:2])
         estimate = words.estimate(votes)
         stopped = f"{votes.stopped} stopped" if votes.stopped else ""
-        return [
-            " · ".join(part for part in (majority, estimate, *rest) if part)
-            for rest in ((words.unfinished(votes),), (stopped,), ())
-        ]
+        variants = (
+            (majority, estimate, words.unfinished(votes)),
+            (majority, estimate, stopped),
+            (majority, estimate),
+            (short, estimate),
+            (short,),
+        )
+        return [" · ".join(part for part in parts if part) for parts in variants]
 
     def _bars(self, width: int) -> Content:
         counts, coming = self.draw.votes.counts, 0 if self.draw.over else self.draw.coming
@@ -194,7 +200,7 @@ class Tally(Widget, can_focus=True):
         name = f"{'▸' if looked else ' '}{number + 1:>{digits}} "
         room = columns - len(name) - 1
         if sample.vote is not None:
-            state = line(sample.vote, room)
+            state = line(sample.vote, words.LONGEST_FINAL)
         elif room >= _WORDS_FROM:
             state = "no vote" if sample.state == "ended" else sample.state
         else:
@@ -202,7 +208,9 @@ class Tally(Widget, can_focus=True):
         leads = sample.vote is not None and sample.vote == self.draw.votes.final
         style = "bold $text-accent" if leads else "$text" if sample.goes_on or looked else ""
         text = Content.assemble((name, "bold $text" if looked else ""), (state, style))
-        return text.pad_right(max(0, columns - text.cell_length))
+        # By columns: some characters take two.
+        text = text.truncate(columns - 1, ellipsis=True)
+        return text.pad_right(columns - text.cell_length)
 
     # -- what the user does --
 
@@ -232,4 +240,5 @@ def _cells(parts: list[Content]) -> int:
 
 def _bar(final: str, count: int, limit: int, *, first: bool) -> Content:
     style = "bold $text-accent" if first else ""
-    return Content.assemble((line(final, limit), style), " ", ("━" * count, style), f" {count}")
+    label = Content.styled(line(final, 2 * limit), style).truncate(limit, ellipsis=True)
+    return Content.assemble(label, " ", ("━" * count, style), f" {count}")
