@@ -338,7 +338,7 @@ async def test_a_click_shows_a_sample_and_the_keys_on_the_votes_do_too():
         assert in_row == 4
         await pilot.click(Tally, offset=(2 + 3 * columns + 1, 2))
         await until(pilot, lambda: tree(chat).version == 4)
-        assert chat.last.thinking.view.text.strip() == "thought of 3"
+        await until(pilot, lambda: chat.last.thinking.view.text.strip() == "thought of 3")
         chat.last.tally.focus()
         await pilot.press("left")
         await until(pilot, lambda: tree(chat).version == 3)

@@ -44,8 +44,7 @@ class AskingScreen(RunningScreen):
 
     DEFAULT_CSS = """
     AskingScreen {
-        #spending { height: 1; }
-        BudgetSlider { margin: 0 1; }
+        #spending { height: 1; margin: 0 1; }
         /* Where lines are few, they belong to the conversation. */
         &.-low, &.-lowest {
             ConversationView { padding: 0 1; }
