@@ -144,9 +144,12 @@ class LlamaEngine:
         )
         threads = options.threads or default_threads()
         batch_threads = options.threads or usable_cores()
-        self._threads = threads, batch_threads
         try:
-            machine = self._make_machine(self._cells)
+            machine = TokenMachine(
+                self._model,
+                ContextOptions(self._context_size, threads, batch_threads, self._cells),
+                self._abort,
+            )
         except EngineError as error:
             raise ModelError(str(error)) from None
         self._machine = machine
@@ -168,10 +171,6 @@ class LlamaEngine:
             gpu_layers=layers,
             load_s=self._load_s,
         )
-
-    def _make_machine(self, cells: int) -> TokenMachine:
-        options = ContextOptions(self._context_size, *self._threads, cells)
-        return TokenMachine(self._model, options, self._abort)
 
     def _on_progress(self, fraction: float) -> bool:
         if self._options.on_progress is not None:
@@ -335,11 +334,17 @@ class LlamaEngine:
             return machine
         machine.close()
         self._machine = None
+        threads = self.info.threads, self._options.threads or usable_cores()
+
+        def made(cells: int) -> TokenMachine:
+            sizes = ContextOptions(self._context_size, *threads, cells)
+            return TokenMachine(self._model, sizes, self._abort)
+
         try:
-            self._machine = self._make_machine(cells)
+            self._machine = made(cells)
         except EngineError:
             log.warning("no memory for a cache of %s tokens", cells)
-            self._machine = self._make_machine(self._cells)
+            self._machine = made(self._cells)
         return self._machine
 
     def _begin(
