@@ -86,12 +86,19 @@ def agreeing(votes: Votes) -> str:
     """How many agree, e.g. "5 of 8 samples agree"."""
     if not votes.counts:
         return f"no answer in {votes.samples} samples"
+    if len(votes.counts) > 1 and votes.agreed == 1:
+        return f"no two of {votes.samples} samples agree"
+    if votes.agreed == 1:
+        return f"1 of {votes.samples} samples answered"
     return f"{votes.agreed} of {votes.samples} samples agree"
 
 
 def estimate(votes: Votes) -> str:
-    """What that says of a single sample, e.g. "pass@1 83 % if it is right"; "" without a vote."""
-    if votes.agreement is None or not votes.agreed:
+    """What that says of a single sample, e.g. "pass@1 83 % if it is right".
+
+    Nothing where no two agree: then there is nothing to go by.
+    """
+    if votes.agreement is None or votes.agreed <= 1:
         return ""
     return f"pass@1 {100 * votes.agreement:.0f} % if it is right"
 

@@ -72,6 +72,18 @@ def test_without_an_answer_there_is_no_estimate():
     assert estimate(votes) == ""
 
 
+def test_where_no_two_agree_that_is_said():
+    votes = counted([sample(str(number)).receipt for number in range(8)])
+    assert agreeing(votes) == "no two of 8 samples agree"
+    assert estimate(votes) == ""
+
+
+def test_one_answer_alone_agrees_with_nothing():
+    votes = Votes(8, 1, 0, (("7", 1),))
+    assert agreeing(votes) == "1 of 8 samples answered"
+    assert estimate(votes) == ""
+
+
 def test_answers_are_cleaned_and_cut():
     assert answers([("\x1b[31m" + "9" * 100, 2)]) == "9" * 29 + "… (2)"
     assert answers([(str(i), 1) for i in range(9)]).endswith("3 (1), …")

@@ -40,6 +40,7 @@ _SIGNS = {
     "ended": "–",
 }
 _NO_ANSWER = "no answer"
+_NO_TWO = "no two agree"
 
 
 class Tally(Widget, can_focus=True):
@@ -151,7 +152,8 @@ class Tally(Widget, can_focus=True):
 
     def _verdict(self) -> list[str]:
         votes = self.draw.votes
-        final = votes.final or _NO_ANSWER
+        split = votes.agreed == 1 and len(votes.counts) > 1
+        final = _NO_TWO if split else votes.final or _NO_ANSWER
         majority, short = (f"cons@{votes.samples}: {line(final, limit)}" for limit in _LABELS[:2])
         estimate = words.estimate(votes)
         stopped = f"{votes.stopped} stopped" if votes.stopped else ""
