@@ -136,6 +136,10 @@ class Receipt:
     budget: str = "max"
     """The budget as `Budget.parse` reads it, at the end of the thought."""
     seed: int = 0
+    samples: int = 1
+    """Replies that were drawn side by side, this one among them."""
+    vote: str | None = None
+    """Of several: the final answer that this one counts for, as the first of them wrote it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +177,17 @@ class Peeked:
 
 
 @dataclass(frozen=True, slots=True)
+class Drawing:
+    """Several replies to the same question are about to be drawn."""
+
+    samples: int
+    at_once: int
+    """How many at a time; the others wait for a place."""
+    short: bool = False
+    """Whether it would be more if there were more memory."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sampled:
     """Something that happened in one of several replies to the same question."""
 
@@ -204,6 +219,7 @@ Event: TypeAlias = (
     | ThoughtEnded
     | AnswerText
     | Peeked
+    | Drawing
     | Sampled
     | Tallied
     | Reply

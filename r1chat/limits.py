@@ -36,5 +36,6 @@ LIMITS = {
     "threads": Limits(1, 1024),
     "gpu_layers": Limits(-1, 10_000),
     "max_answer": Limits(1, _MOST),
+    "samples": Limits(1, 1024),
 }
 """By the settings' names."""

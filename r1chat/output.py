@@ -15,6 +15,7 @@ from r1chat.engine.base import ModelInfo
 from r1chat.errors import R1ChatError
 from r1chat.events import (
     AnswerText,
+    Drawing,
     Evaluating,
     Event,
     InjectedText,
@@ -28,6 +29,7 @@ from r1chat.events import (
     ThoughtText,
 )
 from r1chat.sanitize import Sanitizer, line, sanitize
+from r1chat.votes import LONGEST_FINAL, agreeing, answers, estimate, unfinished, votes_of
 
 SCHEMA = 1
 """Grows when a reader of the old form would be misled by the new one."""
@@ -47,8 +49,9 @@ _ENDINGS = {
 }
 _UNUSUAL = re.compile(r"[^ -~]")
 _DECIMALS = 4
-_LONGEST_FINAL = 30
-_MOST_FINALS = 4
+_OF_SAMPLES = frozenset({"samples", "vote"})
+"""Keys of a receipt that say nothing of a reply that was drawn alone."""
+_NO_ROOM = "memory has no room for more; a smaller --budget or --ctx makes some"
 
 
 class Writer(Protocol):
@@ -281,7 +284,9 @@ def show_aside(console: Console, event: Event) -> None:
     elif isinstance(event, Evaluating):
         console.progress(f"reading the prompt: {event.done} of {event.total} tokens")
     elif isinstance(event, Tallied):
-        console.progress(f"{event.done} of {event.samples} samples: {_counted(event.votes)}")
+        console.progress(f"{event.done} of {event.samples} samples: {answers(event.votes)}")
+    elif isinstance(event, Drawing) and event.short:
+        console.note(f"{event.at_once} of {event.samples} samples at a time: {_NO_ROOM}")
 
 
 def document(
@@ -304,6 +309,7 @@ def document(
     if reply.samples:
         values["samples"] = [_reply(sample) for sample in reply.samples]
         values["votes"] = dict(reply.votes)
+        values["receipt"]["agreement"] = _plain(votes_of(reply).agreement)
     return values
 
 
@@ -313,11 +319,20 @@ def _reply(reply: Reply) -> dict[str, Any]:
         "answer": reply.answer,
         "final": reply.final,
         "injected": [asdict(injection) for injection in reply.injected],
-        "receipt": {name: _plain(value) for name, value in asdict(reply.receipt).items()},
+        "receipt": _receipt(reply.receipt),
     }
     if reply.error is not None:
         values["error"] = reply.error
     return values
+
+
+def _receipt(receipt: Receipt) -> dict[str, Any]:
+    alone = receipt.samples == 1
+    return {
+        name: _plain(value)
+        for name, value in asdict(receipt).items()
+        if not (alone and name in _OF_SAMPLES)
+    }
 
 
 def to_json(value: object, *, unicode: bool = True) -> str:
@@ -336,23 +351,16 @@ def _escaped(found: re.Match[str]) -> str:
 
 def peek_line(peeked: Peeked) -> str:
     """A look ahead in words, e.g. "so far: 42 (3 times)"."""
-    final = line(peeked.final or "nothing", _LONGEST_FINAL)
+    final = line(peeked.final or "nothing", LONGEST_FINAL)
     times = f" ({peeked.repeats} times)" if peeked.repeats > 1 else ""
     return f"so far: {final}{times}"
 
 
 def votes_line(reply: Reply) -> str:
-    """The votes in words, e.g. "5 of 8 samples · 110 (5), 112 (1) · 2 stopped"."""
-    stopped = sum(sample.receipt.ended_by == "cancelled" for sample in reply.samples)
-    agreed = reply.votes[0][1] if reply.votes else 0
-    parts = [f"{agreed} of {len(reply.samples)} samples", _counted(reply.votes)]
-    parts += [f"{stopped} stopped: they could change nothing"] if stopped else []
+    """The votes in words, e.g. "5 of 8 samples agree · 110 (5), 112 (1) · 2 stopped"."""
+    votes = votes_of(reply)
+    parts = [agreeing(votes), answers(votes.counts), estimate(votes), unfinished(votes)]
     return " · ".join(part for part in parts if part)
-
-
-def _counted(votes: tuple[tuple[str, int], ...]) -> str:
-    shown = [f"{line(final, _LONGEST_FINAL)} ({count})" for final, count in votes[:_MOST_FINALS]]
-    return ", ".join([*shown, "…"] if len(votes) > _MOST_FINALS else shown)
 
 
 def receipt_line(receipt: Receipt) -> str:

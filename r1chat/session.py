@@ -7,11 +7,12 @@ from contextlib import closing
 from dataclasses import replace
 
 from r1chat.attachments import Attachment, with_attachments
-from r1chat.conversation import Act, Conversation, Node, Turn, new_id
-from r1chat.engine.base import Continuation, Engine, Message, ModelInfo, Request, Sampling
-from r1chat.errors import UsageError
+from r1chat.conversation import Act, Conversation, Node, Origin, Turn, new_id
+from r1chat.engine.base import Continuation, Engine, Message, Request, Sampling
+from r1chat.errors import Cancelled, UsageError
 from r1chat.events import (
     AnswerText,
+    EndedBy,
     Event,
     InjectedText,
     Injection,
@@ -165,7 +166,8 @@ class Session:
         """Puts a question several times at once; the answer of the majority counts.
 
         Samples that cannot change it any more are stopped. Those that ended are kept as versions
-        of the turn; the first of the majority is the one chosen.
+        of the turn; the first of the majority is the one chosen. Where none ended, the first sample
+        is kept as it stands.
 
         Args:
             question: The question.
@@ -185,7 +187,6 @@ class Session:
         Raises:
             UsageError: If there is no question.
             PromptError: If it cannot be put to this model.
-            Cancelled: If it was stopped before the samples began.
         """
         control = control or Control()
         attached = tuple(attachments)
@@ -201,25 +202,34 @@ class Session:
         )
         group = ControlGroup(control, samples)
         tally = Tally(samples, same)
-        records = [self._record(question, request, attached, part, parent) for part in group.parts]
+        made = origin(request, self._engine.info)
+        records = [
+            self._record(question, request, attached, part, parent, made) for part in group.parts
+        ]
         votes: tuple[tuple[str, int], ...] = ()
         try:
             with closing(self._engine.stream_many(request, group)) as events:
                 for event in events:
-                    yield event
                     if not isinstance(event, Sampled):
+                        yield event
                         continue
-                    records[event.sample].take(event.event)
-                    if isinstance(event.event, Reply):
-                        tally.add(event.sample, _vote(event.event))
+                    happened = event.event
+                    if isinstance(happened, Reply):
+                        happened = _voting(happened, tally, event.sample)
+                    records[event.sample].take(happened)
+                    yield Sampled(event.sample, happened)
+                    if isinstance(happened, Reply):
                         if tally.certain:
                             group.stop()
                         votes = tuple((vote.final, vote.count) for vote in tally.votes)
                         yield Tallied(votes, tally.done, samples, tally.certain)
+        except Cancelled:
+            # While the prompt was read: no sample has begun, but the question was asked.
+            records[0].take(_unbegun("cancelled" if control.cancelled else "time", samples))
         finally:
             winner = tally.winner.samples[0] if tally.winner else 0
             self._keep(records, parent, winner)
-        replies = tuple(record.turn.reply for record in records)
+        replies = tuple(record.reply or _unbegun("cancelled", samples) for record in records)
         yield replace(replies[winner], samples=replies, votes=votes)
 
     def _keep(self, records: Sequence[_Record], parent: Node, winner: int) -> None:
@@ -238,6 +248,7 @@ class Session:
             self.conversation.choose(node)
             if best.recording is not None:
                 best.recording.choose()
+            self._read_ahead(best.turn)
 
     def _request(  # noqa: PLR0913  (each is a field of the request)
         self,
@@ -275,8 +286,10 @@ class Session:
         attachments: tuple[Attachment, ...],
         control: Control,
         parent: Node,
+        made: Origin | None = None,
     ) -> _Record:
-        record = _Record(question, request, attachments, control, self._engine.info)
+        made = made or origin(request, self._engine.info)
+        record = _Record(question, request, attachments, control, made)
         if self._recorder is not None:
             record.recording = self._recorder.begin(self._asked(record, request, parent))
         return record
@@ -295,6 +308,9 @@ class Session:
     def _end(self, record: _Record, parent: Node) -> None:
         turn = record.turn
         self.conversation.add(turn, parent, record.node)
+        self._read_ahead(turn)
+
+    def _read_ahead(self, turn: Turn) -> None:
         if self._prepare and not turn.raw and turn.reply.receipt.ended_by != "error":
             self._engine.prepare(self.messages())
 
@@ -303,9 +319,14 @@ def _is_cut(reply: Reply) -> bool:
     return reply.receipt.ended_by in {"cancelled", "error"}
 
 
-def _vote(reply: Reply) -> str | None:
-    """The final answer that a sample votes for."""
-    return None if _is_cut(reply) else best_guess(reply.answer)
+def _voting(reply: Reply, tally: Tally, sample: int) -> Reply:
+    """Counts a sample; the reply says for which answer."""
+    vote = tally.add(sample, None if _is_cut(reply) else best_guess(reply.answer))
+    return replace(reply, receipt=replace(reply.receipt, samples=tally.samples, vote=vote))
+
+
+def _unbegun(why: EndedBy, samples: int) -> Reply:
+    return Reply("", "", Receipt(ended_by=why, answer_ended_by=why, samples=samples))
 
 
 class _Record:
@@ -317,7 +338,7 @@ class _Record:
         request: Request,
         attachments: tuple[Attachment, ...],
         control: Control,
-        model: ModelInfo,
+        made: Origin,
     ) -> None:
         so_far = kept(request)
         self.node = new_id()
@@ -332,7 +353,7 @@ class _Record:
         self._question = question
         self._attachments = attachments
         self._raw = request.raw
-        self._origin = origin(request, model)
+        self._origin = made
         self._note(self._watch.resumed(request))
 
     def take(self, event: Event) -> None:

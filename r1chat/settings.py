@@ -45,6 +45,8 @@ class Settings:
     """Most tokens of answer."""
     save: bool | None = None
     """Whether conversations are kept; they are where it is not set."""
+    samples: int | None = None
+    """How many samples the app draws to a question; of several the majority counts."""
     panel: Literal["show", "hide"] | None = None
     """Whether the app's panel of conversations is open."""
 

@@ -49,6 +49,7 @@ class Schema(BaseModel):
     gpu_layers: Annotated[int, _within("gpu_layers")] | None = None
     max_answer: Annotated[int, _within("max_answer")] | None = None
     save: bool | None = None
+    samples: Annotated[int, _within("samples")] | None = None
     panel: Literal["show", "hide"] | None = None
 
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from r1chat.checking.mathematics import Checker, same
+from r1chat.checking.mathematics import Checker, prepare, same
 
-__all__ = ["Checker", "same"]
+__all__ = ["Checker", "prepare", "same"]

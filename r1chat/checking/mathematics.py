@@ -86,6 +86,12 @@ class Checker:
                 self._known[pair] = self._ask(*pair)
             return self._known[pair]
 
+    def prepare(self) -> None:
+        """Starts the child, so that the first comparison need not wait for it."""
+        with self._lock:
+            if self._process is None and _version():
+                self._start()
+
     def close(self) -> None:
         """Ends the child, from any thread; the next comparison starts another."""
         process, self._process = self._process, None
@@ -174,6 +180,11 @@ def same(one: str, other: str) -> bool:
         other: Another.
     """
     return _shared().same(one, other)
+
+
+def prepare() -> None:
+    """Makes ready to compare, in the background: answers are about to come."""
+    threading.Thread(target=_shared().prepare, name="r1chat-checker-start", daemon=True).start()
 
 
 def _worth_asking(one: str, other: str) -> bool:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from r1chat.engine.base import Continuation, Message, ModelInfo, Request
-from r1chat.errors import PromptError
+from r1chat.errors import Cancelled, PromptError
 from r1chat.events import (
     AnswerText,
+    Drawing,
     EndedBy,
     Evaluating,
     Event,
@@ -70,6 +71,7 @@ class FakeEngine:
         clock: Tells the time.
         sleep: Lets time pass.
         finals: What looks ahead find, in order; the last of them again and again.
+        lanes: How many of several samples it plays side by side, a step of each in turn.
     """
 
     def __init__(
@@ -78,8 +80,10 @@ class FakeEngine:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         finals: Sequence[str | None] = (None,),
+        lanes: int = 1,
     ) -> None:
         self._scripts = scripts
+        self._lanes = lanes
         self._clock = clock
         self._sleep = sleep
         self._finals = finals
@@ -103,11 +107,22 @@ class FakeEngine:
         Raises:
             PromptError: Before the first event, where the script begins with one.
         """
+        yield from self._read(request)
+        yield from self._play(self._next_script(request), request, control)
+
+    def _read(self, request: Request) -> Iterator[Event]:
         script = self._scripts[len(self.requests) % len(self._scripts)]
-        self.requests.append(request)
         if script and isinstance(script[0], PromptError):
+            self.requests.append(request)
             raise script[0]
         yield Evaluating(done=1, total=1, reused=0)
+
+    def _next_script(self, request: Request) -> Sequence[Step]:
+        script = self._scripts[len(self.requests) % len(self._scripts)]
+        self.requests.append(request)
+        return script
+
+    def _play(self, script: Sequence[Step], request: Request, control: Control) -> Iterator[Event]:
         play = _Play(request, control, self._clock, self._finals)
         if request.resume is not None:
             yield from play.resume(request.resume)
@@ -129,15 +144,37 @@ class FakeEngine:
         yield from play.end()
 
     def stream_many(self, request: Request, group: ControlGroup) -> Generator[Event, None, None]:
-        """Plays one script after another.
+        """Plays a script for each sample, as many side by side as there are lanes.
 
         Yields:
             Their events as `Sampled`.
+
+        Raises:
+            PromptError: Before the first event, where the next script begins with one.
+            Cancelled: If it was stopped before the first sample began.
         """
-        for sample, part in enumerate(group.parts):
-            group.pass_on()
-            for event in self.stream(request, part):
-                yield event if isinstance(event, Evaluating) else Sampled(sample, event)
+        yield from self._read(request)
+        if group.whole.cancelled:
+            message = "stopped"
+            raise Cancelled(message)
+        count = len(group.parts)
+        at_once = min(self._lanes, count)
+        yield Drawing(count, at_once, short=at_once < count)
+        waiting = [
+            (sample, self._play(self._next_script(request), request, part))
+            for sample, part in enumerate(group.parts)
+        ]
+        lanes = [waiting.pop(0) for _ in range(at_once)]
+        while lanes:
+            for lane in tuple(lanes):
+                group.pass_on()
+                sample, play = lane
+                event = next(play, None)
+                if event is not None:
+                    yield Sampled(sample, event)
+                    continue
+                place = lanes.index(lane)
+                lanes[place : place + 1] = [waiting.pop(0)] if waiting else []
 
     def prepare(self, messages: tuple[Message, ...]) -> None:
         """Notes what was to be read ahead."""

@@ -27,6 +27,7 @@ from r1chat.engine.machine import ContextOptions, TokenMachine
 from r1chat.engine.many import ManyReplies
 from r1chat.engine.native import AbortByte, api
 from r1chat.engine.replay import tokens_kept, was_prefilled
+from r1chat.engine.room import cells_wanted
 from r1chat.engine.threads import default_threads, usable_cores
 from r1chat.errors import EngineError, ModelError, R1ChatError
 from r1chat.events import Event, Notice, Reply, Sampled
@@ -75,6 +76,7 @@ class LlamaEngine:
         self._context_size, self._notice = loading.choose_context(
             self._header, self._options.ctx, available
         )
+        self._available = available
         self._cells = loading.choose_cells(
             self._header, self._context_size, self._options.samples, available
         )
@@ -300,6 +302,8 @@ class LlamaEngine:
             for notice in self._notices(fitted):
                 events.put(Notice(notice))
             seed = request.sampling.seed
+            length = len(fitted.prompt.ids)
+            machine = self._with_room(machine, request, length, len(group.parts))
             many = ManyReplies(
                 machine, fitted.prompt, request, group, events.put, time.perf_counter, began=began
             )
@@ -315,6 +319,33 @@ class LlamaEngine:
             log.exception("samples could not be drawn")
         # Read by nobody where all replies have come.
         events.put(ending)
+
+    def _with_room(
+        self, machine: TokenMachine, request: Request, prompt: int, count: int
+    ) -> TokenMachine:
+        """The machine; where more samples would fit into the memory, one with a larger cache.
+
+        The conversation has to be read anew then: for the first samples of a model only.
+        """
+        # What is loaded on the processor shows in what is free now; on a GPU it may not.
+        available = self._available if self.info.gpu_layers else available_memory()
+        cells = cells_wanted(self._header, machine, prompt, count, request, available)
+        if cells <= machine.cells:
+            return machine
+        machine.close()
+        self._machine = None
+        threads = self.info.threads, self._options.threads or usable_cores()
+
+        def made(cells: int) -> TokenMachine:
+            sizes = ContextOptions(self._context_size, *threads, cells)
+            return TokenMachine(self._model, sizes, self._abort)
+
+        try:
+            self._machine = made(cells)
+        except EngineError:
+            log.warning("no memory for a cache of %s tokens", cells)
+            self._machine = made(self._cells)
+        return self._machine
 
     def _begin(
         self,

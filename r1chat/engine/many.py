@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -9,12 +11,14 @@ from r1chat.engine.base import Request
 from r1chat.engine.lanes import Lane, run_side_by_side
 from r1chat.engine.loop import ThinkingLoop, answer_reserve
 from r1chat.engine.machine import MOST_LANES, TokenMachine
-from r1chat.events import Evaluating, Event, Sampled
+from r1chat.events import Drawing, Evaluating, Event, Sampled
 from r1chat.prompt import Prompt
 from r1chat.reasoning.control import ControlGroup
 
 _CLOSING = 64
 """Tokens for the words that close a thought."""
+_NAP_S = 0.05
+"""A stop is not waited for longer than this, however slow the pace."""
 
 
 def width(cells: int, capacity: int, prompt: int, count: int, request: Request) -> int:
@@ -27,12 +31,23 @@ def width(cells: int, capacity: int, prompt: int, count: int, request: Request) 
         count: How many samples are wanted.
         request: The question.
     """
+    return max(1, min(count, MOST_LANES, (cells - prompt) // share(capacity, prompt, request)))
+
+
+def share(capacity: int, prompt: int, request: Request, *, times: int = 1) -> int:
+    """Tokens that a sample may come to hold beside the prompt.
+
+    Args:
+        capacity: Tokens of context of each.
+        prompt: Tokens of the prompt.
+        request: The question.
+        times: How many times the budget there is to be room for.
+    """
     most = max(1, capacity - prompt)
-    share = most if request.budget.tokens is None else _share(request.budget.tokens, request, most)
-    return max(1, min(count, MOST_LANES, (cells - prompt) // share))
-
-
-def _share(tokens: int, request: Request, most: int) -> int:
+    tokens = request.budget.tokens
+    if tokens is None:
+        return most
+    tokens *= times
     return min(most, tokens + tokens // 10 + answer_reserve(most, request.max_answer) + _CLOSING)
 
 
@@ -68,6 +83,7 @@ class ManyReplies:
         self._clock = clock
         self._began = began
         self._next = 0
+        self._due = -math.inf
 
     def run(self, *, seed: int, load_s: float) -> None:
         """Reads the prompt once and writes the replies.
@@ -91,6 +107,7 @@ class ManyReplies:
         cells, most = self._machine.cells, self._machine.capacity
         lanes = width(cells, most, len(ids), count, self._request)
         capacity = min(most, len(ids) + (cells - len(ids)) // lanes)
+        self._emit(Drawing(count, lanes, short=lanes < min(count, MOST_LANES)))
 
         def begin(sequence: int) -> Lane | None:
             if self._next >= count:
@@ -102,7 +119,20 @@ class ManyReplies:
             return lane
 
         with self._machine.few_threads():
-            run_side_by_side(self._machine, lanes, begin, self._group.pass_on)
+            run_side_by_side(self._machine, lanes, begin, self._between)
+
+    def _between(self) -> None:
+        """Passes on what the user has changed, and keeps the reading pace: one for all lanes."""
+        whole = self._group.whole
+        self._group.pass_on()
+        if whole.pace is None:
+            return
+        now = self._clock()
+        self._due = max(self._due + 1 / whole.pace, now)
+        while now < self._due and not whole.cancelled:
+            time.sleep(min(self._due - now, _NAP_S))
+            now = self._clock()
+        self._group.pass_on()
 
     def _report(self, reused: int, total: int, done: int) -> None:
         self._emit(Evaluating(reused + done, total, reused))

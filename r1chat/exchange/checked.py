@@ -64,6 +64,8 @@ class _Receipt(Checked):
     tokens_per_s: Amount = 0.0
     budget: BudgetText = "max"
     seed: Count = 0
+    samples: Count = 1
+    vote: Text | None = None
 
 
 class _ModelInfo(Checked):

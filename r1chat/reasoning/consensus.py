@@ -19,7 +19,7 @@ class Vote:
     final: str
     """As the first of them wrote it."""
     samples: tuple[int, ...]
-    """Their numbers, in the order in which they came."""
+    """Their numbers, the lowest first."""
 
     @property
     def count(self) -> int:
@@ -42,26 +42,33 @@ class Tally:
         self._same = same
         self._votes: list[Vote] = []
 
-    def add(self, sample: int, final: str | None) -> None:
+    def add(self, sample: int, final: str | None) -> str | None:
         """Counts a sample that has ended.
 
         Args:
             sample: Its number.
             final: Its answer; None where it has none.
+
+        Returns:
+            The answer that it counts for, as the first that gave it wrote it.
         """
         self.done += 1
         if final is None:
-            return
+            return None
         for at, vote in enumerate(self._votes):
             if self._same(vote.final, final):
-                self._votes[at] = Vote(vote.final, (*vote.samples, sample))
-                return
+                self._votes[at] = Vote(vote.final, tuple(sorted((*vote.samples, sample))))
+                return vote.final
         self._votes.append(Vote(final, (sample,)))
+        return final
 
     @property
     def votes(self) -> tuple[Vote, ...]:
-        """The answers, the most frequent first; of equals the one that came first."""
-        return tuple(sorted(self._votes, key=lambda vote: -vote.count))
+        """The answers, the most frequent first; of equals that of the sample of lowest number.
+
+        So it does not depend on which of them happened to end first.
+        """
+        return tuple(sorted(self._votes, key=lambda vote: (-vote.count, vote.samples[0])))
 
     @property
     def winner(self) -> Vote | None:
@@ -74,12 +81,3 @@ class Tally:
         votes = self.votes
         second = votes[1].count if len(votes) > 1 else 0
         return bool(votes) and votes[0].count > second + self.samples - self.done
-
-    @property
-    def agreement(self) -> float:
-        """The share of the samples so far that gave the winning answer, from 0 to 1.
-
-        It estimates how often a single sample would have given it: pass@1, if it is right.
-        """
-        winner = self.winner
-        return winner.count / self.done if winner else 0.0

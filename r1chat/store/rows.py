@@ -133,6 +133,7 @@ _RECEIPT: dict[str, Callable[[object], Any]] = {
     "thought_ended_by": ended,
     "answer_ended_by": lambda value: ended(value) or "natural",
     "budget": budget,
+    "vote": text_or_none,
 }
 _KINDS = get_type_hints(Receipt)
 

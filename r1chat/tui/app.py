@@ -28,6 +28,7 @@ from r1chat.tui.loader import Load, Loader, load_model
 from r1chat.tui.memory import Memory, Value
 from r1chat.tui.screens.conversations import ConversationsScreen
 from r1chat.tui.theming import Themes
+from r1chat.tui.widgets.samples_sign import MOST
 
 if TYPE_CHECKING:
     from r1chat.engine.base import Engine, Sampling
@@ -133,6 +134,15 @@ class R1ChatApp(FetchingApp):
         """Tokens of thought between two looks at what the answer would be."""
         return self.settings.peek or None
 
+    @property
+    def samples(self) -> int:
+        """How many samples are drawn to a question."""
+        return min(self.settings.samples or 1, MOST)
+
+    @samples.setter
+    def samples(self, count: int) -> None:
+        self.remember(samples=count if count > 1 else None)
+
     def remember(self, **values: Value) -> None:
         """Changes settings for good; if they cannot be saved, for this time."""
         if self.memory.change(**values):
@@ -203,7 +213,12 @@ class R1ChatApp(FetchingApp):
         self.chat.unloaded(ref)
         chosen = self.settings
         self._loader.begin(
-            ref, old=old, ctx=chosen.ctx, threads=chosen.threads, gpu_layers=chosen.gpu_layers
+            ref,
+            old=old,
+            ctx=chosen.ctx,
+            threads=chosen.threads,
+            gpu_layers=chosen.gpu_layers,
+            samples=self.samples,
         )
 
     @on(Loader.Progress)

@@ -80,19 +80,21 @@ class KeyedApp(App[None]):
         from r1chat.tui.screens.quants import PickQuant
         from r1chat.tui.screens.question import Question
         from r1chat.tui.screens.resuming import ResumingScreen
+        from r1chat.tui.screens.sampling import SamplingScreen
         from r1chat.tui.screens.statistics import StatisticsScreen
         from r1chat.tui.widgets.answer import AnswerView
         from r1chat.tui.widgets.composer import Composer
         from r1chat.tui.widgets.conversation import ConversationView
         from r1chat.tui.widgets.history_panel import HistoryPanel
         from r1chat.tui.widgets.slider import BudgetSlider
+        from r1chat.tui.widgets.tally import Tally
         from r1chat.tui.widgets.thinking import ThinkingHeader
         from r1chat.tui.widgets.thought import ThoughtView
 
         app = (each for each in type(self).__mro__ if issubclass(each, KeyedApp))
-        chat = (ChatScreen, ResumingScreen, ConversationsScreen, HistoryPanel)
+        chat = (ChatScreen, SamplingScreen, ResumingScreen, ConversationsScreen, HistoryPanel)
         parts = (Composer, BudgetSlider, ConversationView)
-        turn = (ThinkingHeader, ThoughtView, AnswerView)
+        turn = (ThinkingHeader, ThoughtView, AnswerView, Tally)
         models = (ModelsListScreen, ModelsScreen, PickQuant, Question, AboutModel)
         boxes = (Pick, OneLine, AttachFile, Help, StatisticsScreen)
         return keys.bindings_of((*app, *chat, *parts, *turn, *models, *boxes))

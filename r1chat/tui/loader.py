@@ -28,6 +28,7 @@ class Load(Protocol):
         ctx: int | None = None,
         threads: int | None = None,
         gpu_layers: int | None = None,
+        samples: int = 1,
         on_progress: Callable[[float], None] | None = None,
     ) -> Engine:
         """Loads a model."""
@@ -35,7 +36,7 @@ class Load(Protocol):
 
 def load_model(ref: str, **options: Any) -> Engine:  # noqa: ANN401  (as `compose.load` has them)
     """Loads a model; llama.cpp is imported here, on the loader's thread, and not before."""
-    import r1chat.tui.widgets.turn  # noqa: F401  (the first question will need it)
+    import r1chat.tui.widgets.sampled  # noqa: F401  (the first question will need it)
     from r1chat.compose import load
 
     return load(ref, **options)
@@ -104,9 +105,7 @@ class Loader:
         self._threads = [each for each in self._threads if each.is_alive()] + [thread]
         thread.start()
 
-    def _work(
-        self, number: int, ref: str, old: Engine | None, options: dict[str, int | None]
-    ) -> None:
+    def _work(self, number: int, ref: str, old: Engine | None, options: dict[str, Any]) -> None:
         def progress(fraction: float) -> None:
             if number == self._number:
                 self._app.post_message(self.Progress(fraction))

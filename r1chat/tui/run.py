@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from queue import Empty, SimpleQueue
 
 from r1chat.errors import R1ChatError
-from r1chat.events import AnswerText, Event, ThoughtText
+from r1chat.events import AnswerText, Event, Sampled, ThoughtText
 from r1chat.reasoning.control import Control
 
 log = logging.getLogger(__name__)
@@ -57,6 +57,8 @@ class Run:
     def take(self) -> list[Event]:
         """Takes what has come; neighbouring texts of a kind come as one."""
         taken: list[Event] = []
+        # Samples come in turns: in each only what came before in the same one is a neighbour.
+        last: dict[int | None, int] = {}
         while not self.finished:
             try:
                 event = self._queue.get_nowait()
@@ -65,7 +67,7 @@ class Run:
             if event is None:
                 self.finished = True
             else:
-                _append(taken, event)
+                _append(taken, event, last)
         return taken
 
     def cancel(self) -> None:
@@ -77,11 +79,33 @@ class Run:
         self._thread.join(timeout)
 
 
-def _append(taken: list[Event], event: Event) -> None:
-    last = taken[-1] if taken else None
-    if isinstance(event, ThoughtText) and isinstance(last, ThoughtText):
-        taken[-1] = ThoughtText(last.text + event.text, event.tokens)
-    elif isinstance(event, AnswerText) and isinstance(last, AnswerText):
-        taken[-1] = AnswerText(last.text + event.text, event.tokens)
+def _append(taken: list[Event], event: Event, last: dict[int | None, int]) -> None:
+    """Appends an event, or joins it to the last one of the same sample.
+
+    Args:
+        taken: What has come before.
+        event: What comes now.
+        last: Where in it the last event of each sample stands.
+    """
+    sample = event.sample if isinstance(event, Sampled) else None
+    at = last.get(sample)
+    joined = _joined(taken[at], event) if at is not None else None
+    if at is not None and joined is not None:
+        taken[at] = joined
     else:
+        last[sample] = len(taken)
         taken.append(event)
+
+
+def _joined(one: Event, other: Event) -> Event | None:
+    """Two texts of a kind as one."""
+    match one, other:
+        case ThoughtText(), ThoughtText():
+            return ThoughtText(one.text + other.text, other.tokens)
+        case AnswerText(), AnswerText():
+            return AnswerText(one.text + other.text, other.tokens)
+        case Sampled(), Sampled():
+            inner = _joined(one.event, other.event)
+            return Sampled(one.sample, inner) if inner is not None else None
+        case _:
+            return None

@@ -90,6 +90,12 @@ async def versions(app: R1ChatApp, pilot: Pilot[None]) -> None:
     await until(pilot, lambda: not app.chat.running and versions_of(app) > 1)
 
 
+async def samples(app: R1ChatApp, pilot: Pilot[None]) -> None:
+    """Eight samples that have voted; cut short enough for some of them to err."""
+    await ask(app, pilot)
+    await rest(app, pilot)
+
+
 async def slider(app: R1ChatApp, pilot: Pilot[None]) -> None:
     """The budget in seconds, with a minimum."""
     await answered(app, pilot)
@@ -113,6 +119,7 @@ SCENES: dict[str, tuple[Scene, tuple[int, int], Settings]] = {
     "answered": (answered, (100, 30), Settings(budget="256")),
     "steering": (steering, (100, 30), Settings()),
     "versions": (versions, (100, 30), Settings()),
+    "samples": (samples, (100, 30), Settings(samples=8, budget="70")),
     "slider": (slider, (100, 30), Settings(theme="frost")),
     "themes": (themes, (100, 30), Settings(theme="ember")),
     "light": (answered, (100, 30), Settings(theme="paper")),

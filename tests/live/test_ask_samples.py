@@ -20,7 +20,7 @@ def test_the_answer_of_the_majority_is_on_stdout_and_the_votes_on_stderr():
     code, out, err = run("ask", "-n", "4", "--seed", "1", "--thoughts", "show", SUM)
     assert code == 0
     assert out == "44 + 41 + 25 = \\boxed{110}\n"
-    assert " of 4 samples" in err
+    assert "3 of 4 samples agree" in err
     assert "110 (" in err
 
 
@@ -38,6 +38,9 @@ def test_json_has_all_samples_and_the_votes():
     assert found["final"] == "110"
     assert found["votes"] == {"110": 3}
     assert len(found["samples"]) == 4
+    assert found["receipt"]["samples"] == 4
+    assert found["receipt"]["vote"] == "110"
+    assert found["receipt"]["agreement"] == 1.0
     assert [sample["receipt"]["seed"] for sample in found["samples"]] == [1, 2, 3, 4]
     ends = sorted(sample["receipt"]["ended_by"] for sample in found["samples"])
     assert ends == ["cancelled", "natural", "natural", "natural"]

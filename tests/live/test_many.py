@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 
 import pytest
 
@@ -197,3 +198,19 @@ def test_as_many_are_drawn_at_a_time_as_the_cache_has_room_for(
     cells, capacity, tokens, count, lanes
 ):
     assert width(cells, capacity, 100, count, question(budget=Budget(tokens=tokens))) == lanes
+
+
+def test_one_reading_pace_holds_for_all_and_a_stop_does_not_wait_for_it(random_r1):
+    request = question(max_answer=4)
+    # A token in a quarter of an hour: without it there would be many by the time of the stop.
+    control = Control(request.budget, pace=0.001)
+    replies, written = [], 0
+    for event in random_r1.stream_many(request, ControlGroup(control, 3)):
+        if isinstance(event, Sampled) and isinstance(event.event, ThoughtText):
+            written += 1
+            if written == 3:
+                threading.Timer(0.2, control.cancel).start()
+        if isinstance(event, Sampled) and isinstance(event.event, Reply):
+            replies.append(event.event)
+    assert [reply.receipt.ended_by for reply in replies] == ["cancelled"] * 3
+    assert all(reply.receipt.thought_tokens <= 2 for reply in replies)

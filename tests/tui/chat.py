@@ -65,9 +65,11 @@ def an_app(
     sleep: Callable[[float], None] = time.sleep,
     hub: Hub | None = None,
     clock: Callable[[], float] = time.time,
+    lanes: int = 1,
+    model_clock: Callable[[], float] = time.monotonic,
 ) -> R1ChatApp:
     """The app as it starts, with a fake engine; its settings are not saved."""
-    engine = FakeEngine(*(scripts or (REPLY,)), sleep=sleep)
+    engine = FakeEngine(*(scripts or (REPLY,)), sleep=sleep, lanes=lanes, clock=model_clock)
     chosen = settings or Settings(pace=0)
     return R1ChatApp(
         given=chosen,

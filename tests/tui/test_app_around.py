@@ -268,9 +268,9 @@ async def test_a_new_conversation_begins_empty():
 
 
 async def test_a_long_reply_is_announced_where_nobody_looks(monkeypatch):
-    from r1chat.tui.screens import asking
+    from r1chat.tui.screens import running
 
-    monkeypatch.setattr(asking, "LONG_S", 0.0)
+    monkeypatch.setattr(running, "LONG_S", 0.0)
     said = []
     app = an_app()
     monkeypatch.setattr(app, "bell", lambda: said.append("bell"))

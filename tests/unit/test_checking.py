@@ -131,3 +131,14 @@ def test_closing_it_in_the_middle_is_no_failure():
     fresh.close()
     assert fresh.same("x+2", "2+x")
     fresh.close()
+
+
+def test_what_was_started_ahead_is_what_compares():
+    checker = Checker()
+    checker.prepare()
+    process = checker._process
+    assert process is not None
+    assert checker.same(r"\frac{\sqrt2}{2}", r"\frac{1}{\sqrt2}")
+    checker.prepare()
+    assert checker._process is process
+    checker.close()

@@ -6,17 +6,20 @@ import pytest
 
 from r1chat.engine.base import Continuation, Message, Request
 from r1chat.engine.fake import FakeEngine, Pause
+from r1chat.errors import Cancelled
 from r1chat.events import (
     AnswerText,
+    Drawing,
     InjectedText,
     Notice,
     Peeked,
     Reply,
+    Sampled,
     ThoughtEnded,
     ThoughtText,
 )
 from r1chat.reasoning.budget import Budget
-from r1chat.reasoning.control import Control
+from r1chat.reasoning.control import Control, ControlGroup
 from r1chat.reasoning.phrases import LANDING
 
 SCRIPT = ("One", " and", " one.", " Two.", "</think>", "\n\n", "It", " is", " 2")
@@ -199,3 +202,41 @@ def test_a_reply_that_was_stopped_goes_on_where_it_stood():
     assert events[-1].answer == "It is 2"
     assert events[-1].thought == stopped.thought
     assert (thought_of(events), answer_of(events)) == ("", " is 2")
+
+
+def many(*scripts, lanes, count, control=None):
+    control = control or Control()
+    engine = FakeEngine(*scripts, lanes=lanes)
+    return engine.stream_many(Request(QUESTION), ControlGroup(control, count))
+
+
+def test_samples_are_played_side_by_side_and_the_others_wait_their_turn():
+    events = list(many(["a", "b", "c", "</think>", "1"], lanes=2, count=3))
+    assert events[1] == Drawing(3, 2, short=True)
+    order = [each.sample for each in events if isinstance(each, Sampled)]
+    assert order[:6] == [0, 1, 0, 1, 0, 1]
+    assert order.index(2) > order.index(1, 6)
+    ends = [each.sample for each in events if isinstance(getattr(each, "event", None), Reply)]
+    assert ends == [0, 1, 2]
+
+
+def test_one_sample_can_be_stopped_and_all_can():
+    control = Control()
+    group = ControlGroup(control, 2)
+    replies = []
+    for event in FakeEngine(["a"] * 9, lanes=2).stream_many(Request(QUESTION), group):
+        if isinstance(event, Sampled):
+            group.parts[0].cancel()
+            if event.sample == 1 and event.event == ThoughtText("a", 3):
+                control.cancel()
+            if isinstance(event.event, Reply):
+                replies.append(event)
+    assert [(each.sample, each.event.thought) for each in replies] == [(0, "a"), (1, "aaa")]
+    assert {each.event.receipt.ended_by for each in replies} == {"cancelled"}
+
+
+def test_what_is_stopped_before_it_begins_is_no_reply():
+    control = Control()
+    control.cancel()
+    with pytest.raises(Cancelled):
+        list(many(["a"], lanes=2, count=2, control=control))

@@ -7,6 +7,7 @@ import pytest
 from r1chat.engine.fake import FakeEngine
 from r1chat.errors import UsageError
 from r1chat.events import Reply, Sampled, Tallied
+from r1chat.reasoning.control import Control
 from r1chat.session import Session
 
 
@@ -76,6 +77,47 @@ def test_the_next_question_follows_the_winner():
     consensus(session, 3)
     list(session.ask("And now?"))
     assert [message.text for message in engine.requests[-1].messages] == ["?", "8", "And now?"]
+
+
+def test_each_sample_says_for_which_answer_it_counts():
+    session = Session(FakeEngine(script("It is 8."), script(r"\boxed{7}"), script(r"\boxed{8.0}")))
+    _, reply = consensus(session, 3)
+    assert [each.receipt.vote for each in reply.samples] == ["8", "7", "8"]
+    assert {each.receipt.samples for each in reply.samples} == {3}
+    (node,) = session.conversation.path()
+    assert [each.turn.reply.receipt.vote for each in node.siblings] == ["8", "7", "8"]
+
+
+def test_the_samples_of_a_draw_were_asked_at_the_same_time_and_no_others():
+    session = Session(FakeEngine(script("7")))
+    consensus(session, 2)
+    list(session.consensus("?", samples=2, parent=session.conversation.root))
+    times = [node.turn.origin.created for node in session.conversation.root.children]
+    assert times[0] == times[1] != times[2] == times[3]
+
+
+def test_of_equals_the_lower_number_wins_whichever_ended_first():
+    slow, fast = ["hm", "hm", "hm", "</think>", "7"], script("8")
+    _, reply = consensus(Session(FakeEngine(slow, fast, lanes=2)), 2)
+    assert reply.answer == "7"
+
+
+def test_what_was_stopped_while_the_question_was_read_is_kept_as_asked():
+    session = Session(FakeEngine(script("7")))
+    control = Control()
+    control.cancel()
+    _, reply = consensus(session, 3, control=control)
+    assert reply.receipt.ended_by == "cancelled"
+    assert len(reply.samples) == 3
+    (turn,) = session.turns
+    assert turn.question == "?"
+    assert turn.reply.receipt.ended_by == "cancelled"
+
+
+def test_the_winner_is_read_ahead_for_the_next_question():
+    engine = FakeEngine(script("7"), script("8"), script("8"))
+    consensus(Session(engine), 3)
+    assert [message.text for message in engine.prepared[-1]] == ["?", "8"]
 
 
 def test_events_of_a_sample_carry_its_number():

@@ -259,7 +259,7 @@ class ChatScreen(LookingScreen):
         turn = node.turn
         async with self.batch():
             await self.conversation.drop_from(view)
-            view = self.new_view(turn.question, turn.attachments)
+            view = self.new_view(turn.question, turn.attachments, alone=resume is not None)
             await self.conversation.add(view)
         if resume is None:
             self.start(view, node.parent)

@@ -38,12 +38,21 @@ _SECTIONS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         ),
     ),
     (
+        "Several samples to a question",
+        (
+            ("chat.samples", "off, 4, 8, 16: the majority’s answer counts"),
+            ("chat.version-1 chat.version+1", "look at each while they think"),
+            ("tally.previous tally.next", "the same on the votes"),
+        ),
+    ),
+    (
         "After a reply",
         (
             ("chat.go_on", "go on with a stopped reply"),
             ("chat.think_more", "reopen the thought"),
             ("chat.regenerate", "again: another version of the reply"),
             ("chat.version-1 chat.version+1", "the versions of a reply"),
+            ("chat.ask_samples", "ask again with samples"),
             ("chat.edit", "edit the question; once more: the one before"),
             ("chat.copy", "copy the answer, never the thought"),
             ("chat.raw", "the answer as the model wrote it"),

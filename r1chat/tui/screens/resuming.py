@@ -10,7 +10,8 @@ from textual.binding import Binding, BindingType
 from r1chat.errors import R1ChatError
 from r1chat.sanitize import line
 from r1chat.tui import keys
-from r1chat.tui.screens.chat import STOP_FIRST, ChatScreen
+from r1chat.tui.screens.chat import STOP_FIRST
+from r1chat.tui.screens.sampling import SamplingScreen
 from r1chat.tui.threads import on_thread
 from r1chat.tui.words import name_of
 
@@ -29,7 +30,7 @@ _NOTHING = "There is nothing in this conversation yet."
 T = TypeVar("T")
 
 
-class ResumingScreen(ChatScreen):
+class ResumingScreen(SamplingScreen):
     """Opens conversations."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

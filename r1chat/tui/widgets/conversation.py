@@ -11,6 +11,7 @@ from textual.widgets import Static
 
 if TYPE_CHECKING:
     from r1chat.conversation import Conversation, Node
+    from r1chat.tui.samples import Draw
     from r1chat.tui.widgets.turn import TurnView
 
 MOUNTED = 20
@@ -48,6 +49,8 @@ class ConversationView(VerticalScroll, can_focus=True):
         super().__init__(id=id)
         self._hidden: list[Node] = []
         self._later: list[Node] = []
+        self.drawn: Draw | None = None
+        """The samples that were drawn last, those too that were not kept."""
 
     @property
     def turns(self) -> list[TurnView]:
@@ -154,9 +157,9 @@ class ConversationView(VerticalScroll, can_focus=True):
         turn = node.turn
         if turn is None:
             return
-        from r1chat.tui.widgets.turn import TurnView
+        from r1chat.tui.widgets.sampled import view_of
 
-        view = TurnView(turn.question, turn.attachments)
+        view = view_of(node, self.drawn)
         view.collapsed_at_start = collapsed
         await self.mount(view, before=0 if first else None)
         view.show_turn(turn)

@@ -299,6 +299,10 @@ class ThinkingPane(Widget):
             self._begun = self.display = True
             self._show()
 
+    def set_clock(self, seconds: float) -> None:
+        """Counts on from elsewhere, for a thought that is looked at after it has begun."""
+        self._seconds = seconds
+
     def clear(self) -> None:
         """Forgets the thought and shows nothing."""
         self._queue.clear()

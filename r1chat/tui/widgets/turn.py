@@ -223,7 +223,10 @@ class TurnView(Vertical):
         """Shows a reply that has ended before."""
         self.thinking.collapsed = self.collapsed_at_start
         self._cut_off = words.interrupted(turn)
-        reply = turn.reply
+        self.show_reply(turn.reply)
+
+    def show_reply(self, reply: Reply) -> None:
+        """Shows the whole of a reply."""
         if reply.thought:
             self._think()
             receipt = reply.receipt

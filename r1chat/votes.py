@@ -1,0 +1,120 @@
+"""What several samples agree on: the figures of it, and the words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from r1chat.events import Receipt, Reply
+from r1chat.sanitize import line
+
+LONGEST_FINAL = 30
+_MOST_FINALS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Votes:
+    """How several samples voted."""
+
+    samples: int
+    """How many were drawn."""
+    ended: int
+    """Of them, those that came to their end, with a final answer or without one."""
+    failed: int
+    counts: tuple[tuple[str, int], ...]
+    """The final answers and how many gave each, the most frequent first."""
+
+    @property
+    def final(self) -> str | None:
+        """The answer of the majority: cons@K."""
+        return self.counts[0][0] if self.counts else None
+
+    @property
+    def agreed(self) -> int:
+        """How many gave it."""
+        return self.counts[0][1] if self.counts else 0
+
+    @property
+    def agreement(self) -> float | None:
+        """Of those that ended, the share that gave it.
+
+        It estimates how often a single sample would have given it: pass@1, if it is right.
+        """
+        return self.agreed / self.ended if self.ended else None
+
+    @property
+    def stopped(self) -> int:
+        """How many were stopped."""
+        return self.samples - self.ended - self.failed
+
+    @property
+    def settled(self) -> bool:
+        """Whether those that were stopped could have changed nothing."""
+        second = self.counts[1][1] if len(self.counts) > 1 else 0
+        return self.agreed > second + self.stopped
+
+
+def votes_of(reply: Reply) -> Votes:
+    """How the samples voted that a reply was chosen from."""
+    receipts = [sample.receipt for sample in reply.samples]
+    return Votes(len(receipts), _ended(receipts), _failed(receipts), reply.votes)
+
+
+def counted(receipts: Sequence[Receipt]) -> Votes:
+    """How samples voted of which only those are known that were kept.
+
+    Args:
+        receipts: Theirs, in the order in which they were drawn.
+    """
+    votes = Counter(receipt.vote for receipt in receipts if receipt.vote is not None)
+    drawn = max((receipt.samples for receipt in receipts), default=0)
+    # `most_common` keeps the order of equals.
+    counts = tuple(votes.most_common())
+    return Votes(max(drawn, len(receipts)), _ended(receipts), _failed(receipts), counts)
+
+
+def _ended(receipts: Sequence[Receipt]) -> int:
+    return sum(receipt.ended_by not in {"cancelled", "error"} for receipt in receipts)
+
+
+def _failed(receipts: Sequence[Receipt]) -> int:
+    return sum(receipt.ended_by == "error" for receipt in receipts)
+
+
+def agreeing(votes: Votes) -> str:
+    """How many agree, e.g. "5 of 8 samples agree"."""
+    if not votes.counts:
+        return f"no answer in {votes.samples} samples"
+    if len(votes.counts) > 1 and votes.agreed == 1:
+        return f"no two of {votes.samples} samples agree"
+    if votes.agreed == 1:
+        return f"1 of {votes.samples} samples answered"
+    return f"{votes.agreed} of {votes.samples} samples agree"
+
+
+def estimate(votes: Votes) -> str:
+    """What that says of a single sample, e.g. "pass@1 83 % if it is right".
+
+    Nothing where no two agree: then there is nothing to go by.
+    """
+    if votes.agreement is None or votes.agreed <= 1:
+        return ""
+    return f"pass@1 {100 * votes.agreement:.0f} % if it is right"
+
+
+def unfinished(votes: Votes) -> str:
+    """What became of those that did not end, e.g. "2 stopped: they could change nothing"."""
+    parts = []
+    if votes.stopped:
+        why = ": they could change nothing" if votes.settled else ""
+        parts.append(f"{votes.stopped} stopped{why}")
+    if votes.failed:
+        parts.append(f"{votes.failed} failed")
+    return " · ".join(parts)
+
+
+def answers(counts: Sequence[tuple[str, int]]) -> str:
+    """The answers with their votes, e.g. "110 (5), 112 (1)"."""
+    shown = [f"{line(final, LONGEST_FINAL)} ({count})" for final, count in counts[:_MOST_FINALS]]
+    return ", ".join([*shown, "…"] if len(counts) > _MOST_FINALS else shown)
