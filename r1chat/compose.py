@@ -65,6 +65,9 @@ def _from_store(ref: str) -> Path:
     from r1chat.hub import cache, ollama, reference
 
     shown = line(ref)
+    if (remote := remote_server(ref)) is not None:
+        message = f"{remote[0].host} is a server: of its models there is no file here"
+        raise ModelError(message)
     if ref.startswith(ollama.PREFIX):
         path = ollama.find(ref)
         if path is None:
@@ -101,12 +104,15 @@ def remote_server(ref: str) -> tuple[Server, str] | None:
     Raises:
         UsageError: If it is an address that cannot be used.
     """
-    # A path that has a colon is no address: those are told apart without an import.
-    if "://" not in ref and "#" not in ref:
+    # Most references are none: they cost no import.
+    if "://" not in ref:
         return None
     from r1chat.engine.remote.server import parse
+    from r1chat.hub import reference
 
-    return parse(ref)
+    url, named, _ = ref.partition("#")
+    is_certain = named or url.rstrip("/").endswith("/v1")
+    return None if not is_certain and reference.parse(ref) is not None else parse(ref)
 
 
 def load(

@@ -11,6 +11,7 @@ from r1chat.engine.remote.server import Server
 from r1chat.engine.remote.sse import Garbage
 
 _MOST = 1 << 40
+_FIRST_HALVES = ("\ud800", "\udbff")
 _NO_STREAM = "{} sends something that is no stream of a reply: check the address"
 
 
@@ -82,11 +83,23 @@ def read(text: str, server: Server) -> list[Chunk]:
     ]
 
 
-def whole(text: str) -> str:
-    """A text with the halves of characters put together, or replaced where one is missing."""
-    if text.isascii():
-        return text
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+class Halves:
+    """Puts the halves of characters together; where one is missing, U+FFFD takes its place.
+
+    JSON may spell a character in two halves, and a server may send them one after the other.
+    """
+
+    def __init__(self) -> None:
+        self._first = ""
+
+    def feed(self, text: str) -> str:
+        """Takes the next text and returns what is certain now."""
+        text, self._first = self._first + text, ""
+        if text.isascii():
+            return text
+        if _FIRST_HALVES[0] <= text[-1] <= _FIRST_HALVES[1]:
+            text, self._first = text[:-1], text[-1]
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _text(choice: dict[str, Any], *names: str) -> str:

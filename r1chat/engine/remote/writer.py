@@ -13,11 +13,12 @@ import math
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing, suppress
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from r1chat.engine.base import Request
 from r1chat.engine.remote.asking import FORCED, Asker
-from r1chat.engine.remote.chunks import Chunk, whole
+from r1chat.engine.remote.chunks import Chunk, Halves
 from r1chat.engine.remote.draft import Draft, Finder
 from r1chat.engine.remote.refusals import Refused
 from r1chat.engine.remote.resuming import resume
@@ -118,6 +119,7 @@ class Writer:
         self._ending: EndedBy | None = None
         """Why the server was told to close the thought, until it has."""
         self._ending_at = 0
+        self._thought_halves, self._text_halves = Halves(), Halves()
         self._told_apart = False
         """Whether the server itself tells the thought from the answer."""
 
@@ -169,8 +171,7 @@ class Writer:
             self._transcript.prefilled(FINISHED + "\n")
         if continuation is not None:
             resume(continuation, self._transcript, self._draft)
-        self._prompt_tokens = self._asker.count() or 0
-        self._emit(Evaluating(0, self._prompt_tokens, 0))
+        self._emit(Evaluating(0, 0, 0))
         if continuation is not None and self._splitter.in_thought:
             if continuation.words:
                 self._inject(continuation.words, quoted=True)
@@ -193,7 +194,8 @@ class Writer:
         thinking = self._splitter.in_thought
         self._armed = self._control.budget
         items = self._draft.items()
-        begin = self._asker.begin(
+        begin = partial(
+            self._asker.begin,
             items,
             thought_left=self._thought_left() if thinking or self._told_apart_later else None,
             answer_left=None if thinking else self._answer_left(),
@@ -252,13 +254,13 @@ class Writer:
             if not self._splitter.in_thought:
                 self._told_apart = True
                 self._transcript.open_thought()
-            left, ended_by = self._think(whole(chunk.thought), segment)
+            left, ended_by = self._think(self._thought_halves.feed(chunk.thought), segment)
             if left:
                 return left, ended_by
         if chunk.text:
             if self._told_apart and self._splitter.in_thought:
                 self._transcript.close_thought(self._ending or self._told_apart_end())
-            return self._text(whole(chunk.text), segment)
+            return self._text(self._text_halves.feed(chunk.text), segment)
         return False, None
 
     def _text(self, text: str, segment: Segment) -> tuple[bool, EndedBy | None]:
@@ -282,6 +284,7 @@ class Writer:
         if counts.prompt and not self._prompt_tokens:
             # Of the first request; what later ones begin with was written by the model.
             self._prompt_tokens, self._cached_tokens = counts.prompt, counts.cached or 0
+            self._emit(Evaluating(self._cached_tokens, counts.prompt, self._cached_tokens))
         if counts.evaluated is not None and counts.prompt:
             self._emit(Evaluating(counts.evaluated, counts.prompt, counts.cached or 0))
         if not chunk.text and not chunk.thought:
