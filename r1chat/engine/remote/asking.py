@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from r1chat.engine.base import Message, Request
@@ -12,6 +13,7 @@ from r1chat.engine.remote.chunks import NOTHING, Counts
 from r1chat.engine.remote.finding import Found
 from r1chat.engine.remote.link import Link, Stream
 from r1chat.engine.remote.refusals import Refused
+from r1chat.engine.remote.shared import Branch, Shared
 from r1chat.errors import ModelError, NetworkError
 from r1chat.prompt import Framed, Item, frame
 from r1chat.reasoning.final import final_answer
@@ -37,6 +39,7 @@ class Asker:
         request: The question.
         seed: For the sampling.
         think: Whether there is to be a thought.
+        ready: A stream that has been begun for this reply already.
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class Asker:
         seed: int,
         *,
         think: bool,
+        ready: Branch | None = None,
     ) -> None:
         self._link = link
         self._found = found
@@ -55,6 +59,7 @@ class Asker:
         self._request = request
         self._seed = seed
         self._think = think
+        self._ready = ready
         self.framed = framing(found, messages, raw=request.raw, think=think)
         """The conversation in its framing; None where only the server knows it."""
 
@@ -70,7 +75,7 @@ class Asker:
 
     def begin(
         self, items: Sequence[Item], *, thought_left: int | None, answer_left: int | None
-    ) -> Stream:
+    ) -> Stream | Branch:
         """Has the reply written on.
 
         Args:
@@ -82,6 +87,26 @@ class Asker:
         Returns:
             What comes back.
         """
+        ready, self._ready = self._ready, None
+        if ready is not None:
+            return ready
+        body = self._body(thought_left, answer_left)
+        if self.framed is None:
+            return self._link.stream(lambda: self._chat(body), self._found.model)
+        return self._link.stream(lambda: self._completion(body, items), self._found.model)
+
+    def several(self, count: int, *, thought_left: int | None) -> tuple[Branch, ...]:
+        """Begins several replies in one stream.
+
+        Args:
+            count: How many.
+            thought_left: As for `begin`.
+        """
+        body = self._body(thought_left, None) | {"n": count}
+        prepare = partial(self._completion, body, ())
+        return Shared(self._link, prepare, self._found.model, count).branches
+
+    def _body(self, thought_left: int | None, answer_left: int | None) -> dict[str, Any]:
         found = self._found
         body: dict[str, Any] = {
             "model": found.model,
@@ -92,8 +117,7 @@ class Asker:
         }
         if self.framed is None:
             self._limit_chat(body, thought_left)
-            body |= {} if self._think else found.dialect.chat_off
-            return self._link.stream(lambda: self._chat(body), found.model)
+            return body | ({} if self._think else found.dialect.chat_off)
         limit = answer_left
         if thought_left is not None and not self.forces:
             # It is counted here as well, to land softly. This is what holds in any case.
@@ -101,7 +125,7 @@ class Asker:
         if thought_left is not None or (limit is None and self.forces):
             self._arm(body, thought_left)
         body["max_tokens"] = limit if limit is not None or found.dialect.open_end else self._most()
-        return self._link.stream(lambda: self._completion(body, items), found.model)
+        return body
 
     def _completion(
         self, body: dict[str, Any], items: Sequence[Item]

@@ -11,6 +11,7 @@ from r1chat.engine.remote.server import Server
 from r1chat.engine.remote.sse import Garbage
 
 _MOST = 1 << 40
+_LONGEST_NAME = 200
 _FIRST_HALVES = ("\ud800", "\udbff")
 _NO_STREAM = "{} sends something that is no stream of a reply: check the address"
 
@@ -41,6 +42,8 @@ class Chunk:
     """Thought that the server has told apart itself."""
     finish: str | None = None
     """Why it ended, in the server's words."""
+    index: int | None = None
+    """Of which of several replies; None for all."""
     name: str = ""
     """The completion's own name, by which it can be steered."""
     counts: Counts = NOTHING
@@ -75,7 +78,8 @@ def read(text: str, server: Server) -> list[Chunk]:
             text=_text(choice, "content", "text"),
             thought=_text(choice, "reasoning_content", "reasoning"),
             finish=finish if isinstance(finish := choice.get("finish_reason"), str) else None,
-            name=name if isinstance(name, str) and len(name) <= 200 else "",  # noqa: PLR2004
+            index=_number(choice.get("index")) or 0,
+            name=name if isinstance(name, str) and len(name) <= _LONGEST_NAME else "",
             counts=counts,
         )
         for choice in choices

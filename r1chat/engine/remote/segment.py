@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from r1chat.engine.remote.chunks import Chunk
 from r1chat.engine.remote.link import Stream
 from r1chat.engine.remote.refusals import Busy, Cut
+from r1chat.engine.remote.shared import Branch
 from r1chat.errors import NetworkError
 
 
@@ -42,7 +43,7 @@ class Segment:
     def __init__(
         self,
         server: str,
-        begin: Callable[[], Stream],
+        begin: Callable[[], Stream | Branch],
         explain: Callable[[], None],
         tell: Callable[[str], None],
         patience: Patience,

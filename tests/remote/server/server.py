@@ -226,11 +226,15 @@ class ModelServer:
         limit = body.get("max_tokens")
         cut = rest if limit is None else rest[:limit]
         count = len(self.tokens(prompt))
+        several = range(body.get("n", 1))
         for number, token in enumerate(cut, 1):
             usage = {"prompt_tokens": count, "completion_tokens": number}
-            yield event({"choices": [choice(token)], "usage": usage})
+            for index in several:
+                yield event({"choices": [choice(token, None, index)], "usage": usage})
         reason = "stop" if len(cut) == len(rest) else "length"
-        yield event({"choices": [choice("", reason)]}) + b"data: [DONE]\n\n"
+        for index in several:
+            yield event({"choices": [choice("", reason, index)]})
+        yield b"data: [DONE]\n\n"
 
     def _rest(self, prompt: str) -> list[str]:
         """What of the reply is still to come behind a prompt."""
@@ -258,9 +262,9 @@ def event(value: Any) -> bytes:
     return b"data: " + json.dumps(value).encode() + b"\n\n"
 
 
-def choice(text: str, reason: str | None = None) -> dict[str, Any]:
+def choice(text: str, reason: str | None = None, index: int = 0) -> dict[str, Any]:
     """A piece of a reply."""
-    return {"index": 0, "text": text, "finish_reason": reason}
+    return {"index": index, "text": text, "finish_reason": reason}
 
 
 def _read(connection: socket.socket) -> Asked | None:
