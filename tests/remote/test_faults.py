@@ -54,6 +54,10 @@ def test_a_server_that_is_well_answers(server):
     assert (reply.answer, reply.final) == (WHOLE, "42")
     assert reply.thought == "".join(THOUGHT) + "\n"
     assert reply.receipt.thought_tokens == len(THOUGHT) + 1
+    body = server.completions()[0].body
+    # It puts the token that begins a text in front itself, unless it is told not to.
+    assert body["add_special_tokens"] is False
+    assert body["prompt"].startswith("<｜begin▁of▁sentence｜><｜User｜>")
 
 
 # -- while a server is looked for --

@@ -124,6 +124,7 @@ class Asker:
             limit = thought_left
         if thought_left is not None or (limit is None and self.forces):
             self._arm(body, thought_left)
+        body |= found.dialect.completion
         body["max_tokens"] = limit if limit is not None or found.dialect.open_end else self._most()
         return body
 
@@ -171,7 +172,11 @@ class Asker:
             R1ChatError: What the server says.
         """
         if self.framed is not None:
-            body = {"model": self._found.model, "prompt": self._prompt(items), "max_tokens": 1}
+            body = self._found.dialect.completion | {
+                "model": self._found.model,
+                "prompt": self._prompt(items),
+                "max_tokens": 1,
+            }
             url = f"{self._found.server.url}/completions"
             try:
                 self._link.post(url, body, _EXPLAIN_S, wants_stop)
@@ -190,6 +195,7 @@ class Asker:
         found = self._found
         body = {
             **found.dialect.plain,
+            **found.dialect.completion,
             "model": found.model,
             "prompt": self._prompt([*items, PROBE]),
             "max_tokens": MOST,
@@ -207,9 +213,12 @@ class Asker:
         return self._found.markers.counted(words) or len(words.split())
 
     def _sampling(self) -> dict[str, Any]:
-        sampling = self._request.sampling
-        known = ("temperature", "top_p", *self._found.dialect.sampling)
-        return {**{name: getattr(sampling, name) for name in known}, "seed": self._seed}
+        sampling, dialect = self._request.sampling, self._found.dialect
+        known = ("temperature", "top_p", *dialect.sampling)
+        values = {name: getattr(sampling, name) for name in known}
+        if not sampling.top_k and "top_k" in values:
+            values["top_k"] = dialect.no_top_k
+        return {**values, "seed": self._seed}
 
     def _arm(self, body: dict[str, Any], thought_left: int | None) -> None:
         """Tells a server of llama.cpp when and how to end the thought."""
@@ -246,7 +255,8 @@ class Asker:
         while parts[0].startswith(bos):
             parts[0] = parts[0].removeprefix(bos)
             wanted = True
-        as_tokens = len(parts) > 1 and found.dialect.takes_tokens and found.tokenizer is not None
+        wants_tokens = found.dialect.takes_tokens and found.tokenizer is not None
+        as_tokens = wants_tokens and (len(parts) > 1 or not found.dialect.takes_texts)
         if wanted and found.markers.has(bos) and (as_tokens or not found.adds_bos):
             parts[0] = bos + parts[0]
         if as_tokens and found.tokenizer is not None:
