@@ -15,6 +15,7 @@ import pytest
 
 from r1chat.engine.base import Continuation
 from r1chat.engine.remote import RemoteEngine, Server, models
+from r1chat.engine.remote.asking import Asker
 from r1chat.errors import ModelError, NetworkError, UsageError
 from r1chat.events import Notice, Reply, ThoughtText
 from r1chat.reasoning.budget import Budget
@@ -362,6 +363,15 @@ def test_a_budget_in_seconds_lands_while_a_server_stalls(server):
     reply = reply_of(engine, request)
     assert reply.receipt.thought_ended_by == "time"
     assert reply.answer == WHOLE
+
+
+def test_it_is_said_once_that_others_can_read_along(server):
+    engine = opened(server)
+    object.__setattr__(engine._found, "server", Server("http://192.0.2.7:8080/v1"))
+    asker = Asker(engine._link, engine._found, asked().messages, asked(), 1, think=True)
+    (notice,) = engine._notices(asker, Control())
+    assert notice.startswith("192.0.2.7:8080 is reached without encryption")
+    assert list(engine._notices(asker, Control())) == []
 
 
 # -- being stopped --
