@@ -11,11 +11,12 @@ from r1chat.sanitize import line
 
 if TYPE_CHECKING:
     from r1chat.engine.base import Engine
+    from r1chat.engine.remote.server import Server
 
 TINY = "tiny"
 _ACCEPTED = (
-    'a model is "tiny" (built in), a distill such as "r1:7b", "owner/repo:QUANT" on the Hub, or '
-    "the path of a .gguf file"
+    'a model is "tiny" (built in), a distill such as "r1:7b", "owner/repo:QUANT" on the Hub, '
+    "the path of a .gguf file, or a server's, such as http://127.0.0.1:8080/v1#model"
 )
 
 
@@ -64,6 +65,9 @@ def _from_store(ref: str) -> Path:
     from r1chat.hub import cache, ollama, reference
 
     shown = line(ref)
+    if (remote := remote_server(ref)) is not None:
+        message = f"{remote[0].host} is a server: of its models there is no file here"
+        raise ModelError(message)
     if ref.startswith(ollama.PREFIX):
         path = ollama.find(ref)
         if path is None:
@@ -88,6 +92,29 @@ def _is_path(ref: str) -> bool:
     return ref.startswith(("/", ".", "~", "\\"))
 
 
+def remote_server(ref: str) -> tuple[Server, str] | None:
+    """The server that a model reference leads to, and the model there.
+
+    Args:
+        ref: ``http://host:port/v1#model``, or with https; the model may be left out.
+
+    Returns:
+        None where a model on this machine is meant.
+
+    Raises:
+        UsageError: If it is an address that cannot be used.
+    """
+    # Most references are none: they cost no import.
+    if "://" not in ref:
+        return None
+    from r1chat.engine.remote.server import parse
+    from r1chat.hub import reference
+
+    url, named, _ = ref.partition("#")
+    is_certain = named or url.rstrip("/").endswith("/v1")
+    return None if not is_certain and reference.parse(ref) is not None else parse(ref)
+
+
 def load(
     ref: str = TINY,
     *,
@@ -100,7 +127,7 @@ def load(
     """Loads a model.
 
     Args:
-        ref: What `resolve` takes.
+        ref: What `resolve` takes, or `remote_server`.
         ctx: Tokens of context; by default what the model was made for, as far as it fits.
         threads: Threads to compute with; by default measured.
         gpu_layers: Layers on the GPU; -1 is all of them, and None leaves it to the engine.
@@ -110,7 +137,13 @@ def load(
     Raises:
         ModelError: If it cannot be found or loaded.
         EngineError: If llama.cpp itself cannot be used.
+        NetworkError: If a server does not answer.
     """
+    remote = remote_server(ref)
+    if remote is not None:
+        from r1chat.engine.remote import RemoteEngine
+
+        return RemoteEngine(*remote, ctx=ctx)
     path = resolve(ref)
     try:
         from r1chat.engine.llama import LlamaEngine, LoadOptions

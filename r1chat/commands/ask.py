@@ -18,7 +18,7 @@ from r1chat.commands.keeping import Keeper
 from r1chat.console import Console
 from r1chat.conversation import Conversation
 from r1chat.engine.base import Engine, Sampling
-from r1chat.errors import EngineError, MissingModel, UsageError
+from r1chat.errors import EngineError, MissingModel, NetworkError, UsageError
 from r1chat.events import EndedBy, Event, Loading, Notice, Reply
 from r1chat.interrupts import Interrupts
 from r1chat.output import JsonLinesWriter, JsonWriter, Out, TextWriter, Thoughts, Writer
@@ -41,6 +41,10 @@ _NO_ANSWER: dict[EndedBy, str] = {
     "length": "--max-answer left no room for one",
     "loop": "the model went round in circles; try again, or another --temperature",
 }
+_FULL_SERVER = (
+    "the server's context was full while it thought; use a smaller --budget, or start the server "
+    "with a larger context"
+)
 _CUT: dict[EndedBy, str] = {
     "length": "it reached its limit (--max-answer)",
     "time": "the time was up (--timeout)",
@@ -263,10 +267,13 @@ class _Ask:
             return interrupts.code
         receipt = reply.receipt
         if receipt.ended_by == "error":
-            raise EngineError(reply.error or "the engine failed")
+            failure = NetworkError if engine.info.host else EngineError
+            raise failure(reply.error or "the engine failed")
         ended_by = receipt.answer_ended_by
         if not reply.answer.strip():
             why = _NO_ANSWER.get(ended_by, _NOTHING_WRITTEN).format(context=engine.info.context)
+            if ended_by == "context" and engine.info.host:
+                why = _FULL_SERVER
             self._console.error(f"no answer: {why}")
             return ExitCode.NO_ANSWER
         if ended_by in _CUT:

@@ -148,7 +148,7 @@ class _Evaluation:
         if words is None:
             words = "" if path == compose.resolve(compose.TINY) else R1_WORDS
         try:
-            model = curves.fingerprint(path)
+            model = curves.identity(engine.info)
         except OSError as error:
             message = f"cannot read {line(str(path))}: {error.strerror}"
             raise R1ChatError(message) from None
@@ -256,8 +256,9 @@ def _title(asked: QuestionSet, plan: Plan, engine: Engine, conditions: Condition
     info, sampling = engine.info, conditions.sampling
     several = f"{plan.samples} samples each" if plan.samples > 1 else "1 sample each"
     seeds = ", ".join(map(str, plan.seeds))
+    model = f"{info.ref} ({info.quant})" if info.quant else info.ref
     return (
-        f"{info.ref} ({info.quant}) · {len(plan.questions)} questions of {asked.name} · {several}, "
+        f"{model} · {len(plan.questions)} questions of {asked.name} · {several}, "
         f"temperature {sampling.temperature:g}, seed {seeds}"
     )
 

@@ -13,8 +13,8 @@ from r1chat.reasoning.budget import Budget
 _MOST_SECONDS = 7 * 24 * 3600.0
 _LAST_PORT = 65535
 _MODEL = (
-    '"tiny" (built in), a distill ("r1:7b"), "owner/repo:QUANT" on the Hub, or the path of a .gguf '
-    "file; `r1chat models` lists and fetches them"
+    '"tiny" (built in), a distill ("r1:7b"), "owner/repo:QUANT" on the Hub, the path of a .gguf '
+    "file, or a server's model (http://host:port/v1#model); `r1chat models` lists and fetches them"
 )
 # llama.cpp takes the largest 32-bit number as "any seed".
 _LARGEST_SEED = 2**32 - 2

@@ -22,7 +22,7 @@ from r1chat.events import EndedBy, Evaluating, Event, Notice, Peeked, Reply
 from r1chat.prompt import Prompt
 from r1chat.reasoning.budget import Governor
 from r1chat.reasoning.control import Control
-from r1chat.reasoning.loops import LoopGuard
+from r1chat.reasoning.loops import ANSWER_PATIENCE, LoopGuard
 from r1chat.reasoning.peeks import Peeks
 from r1chat.reasoning.phrases import CLOSE, FINISHED, LANDING, OPEN, WAIT
 from r1chat.reasoning.splitter import Splitter
@@ -34,8 +34,6 @@ ANSWER_RESERVE = 1024
 _RESERVED_SHARE = 4
 _ANSWER_TIME_SHARE = 0.2
 _MOST_THOUGHTS = 3
-_ANSWER_PATIENCE = 2
-"""An answer may repeat itself more than a thought, where it was asked to."""
 _LONGEST_CHARACTER = 4
 _NAP_S = 0.05
 """A stop is not waited for longer than this, however slow the pace."""
@@ -105,7 +103,7 @@ class ThinkingLoop:
         )
         self._governor = Governor(control)
         self._guard = LoopGuard()
-        self._answer_guard = LoopGuard(_ANSWER_PATIENCE)
+        self._answer_guard = LoopGuard(ANSWER_PATIENCE)
         self._waits = 0
         self._thoughts = 0
         self._reserve = answer_reserve(machine.capacity, request.max_answer)

@@ -26,6 +26,8 @@ STALE = 256
 """Tokens in sentences told already that make a refrain."""
 TOLD = 3
 """How often a sentence must have come before, to the letter, for the next time to be stale."""
+ANSWER_PATIENCE = 2
+"""An answer may repeat itself more than a thought, where it was asked to."""
 MEMORY = 4096
 """Sentences that are remembered, at least."""
 _PERIODS_KEPT = 3

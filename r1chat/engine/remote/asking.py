@@ -1,0 +1,295 @@
+"""Puts a question to a server: what is sent, by which of its endpoints."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from r1chat.engine.base import Message, Request
+from r1chat.engine.peeking import MOST, PROBE
+from r1chat.engine.remote.chunks import NOTHING, Counts
+from r1chat.engine.remote.finding import Found
+from r1chat.engine.remote.link import Link, Stream
+from r1chat.engine.remote.refusals import Refused
+from r1chat.engine.remote.shared import Branch, Shared
+from r1chat.errors import ModelError, NetworkError
+from r1chat.prompt import Framed, Item, frame
+from r1chat.reasoning.final import final_answer
+from r1chat.reasoning.phrases import CLOSE, LANDING, OPEN
+
+BOS = "<｜begin▁of▁sentence｜>"
+FORCED = f"\n\n{LANDING}\n"
+"""What a server writes itself before it closes a thought."""
+_CONTROL_S = 5.0
+_PEEK_S = 60.0
+_EXPLAIN_S = 30.0
+_LONGEST_REPLY = 32_768
+"""Tokens, for servers that must be given a limit and do not say what they have room for."""
+
+
+class Asker:
+    """Sends the requests for one reply.
+
+    Args:
+        link: To the server.
+        found: What it is.
+        messages: The conversation.
+        request: The question.
+        seed: For the sampling.
+        think: Whether there is to be a thought.
+        ready: A stream that has been begun for this reply already.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        found: Found,
+        messages: tuple[Message, ...],
+        request: Request,
+        seed: int,
+        *,
+        think: bool,
+        ready: Branch | None = None,
+    ) -> None:
+        self._link = link
+        self._found = found
+        self._messages = messages
+        self._request = request
+        self._seed = seed
+        self._think = think
+        self._ready = ready
+        self.framed = framing(found, messages, raw=request.raw, think=think)
+        """The conversation in its framing; None where only the server knows it."""
+
+    @property
+    def continues(self) -> bool:
+        """Whether a reply can be gone on with from any place of it."""
+        return self.framed is not None
+
+    @property
+    def forces(self) -> bool:
+        """Whether the server ends thoughts itself."""
+        return self._found.dialect.forces and self.framed is not None and not self._request.raw
+
+    def begin(
+        self,
+        items: Sequence[Item],
+        *,
+        inside: bool,
+        may_think: bool,
+        thought_left: int | None,
+        answer_left: int | None,
+    ) -> Stream | Branch:
+        """Has the reply written on.
+
+        Args:
+            items: What stands of it already.
+            inside: Whether that ends inside a thought.
+            may_think: Whether it does, or a thought may begin.
+            thought_left: Tokens that its thought may still have; None where it may have any
+                number, or is over.
+            answer_left: Tokens that its answer may still have, likewise.
+
+        Returns:
+            What comes back.
+        """
+        ready, self._ready = self._ready, None
+        if ready is not None:
+            return ready
+        body = self._body(thought_left, answer_left)
+        if self.forces and may_think:
+            self._arm(body, thought_left, inside=inside)
+        if self.framed is None:
+            return self._link.stream(lambda: self._chat(body), self._found.model)
+        return self._link.stream(lambda: self._completion(body, items), self._found.model)
+
+    def several(self, count: int, *, thought_left: int | None) -> tuple[Branch, ...]:
+        """Begins several replies in one stream.
+
+        Args:
+            count: How many.
+            thought_left: As for `begin`.
+        """
+        body = self._body(thought_left, None) | {"n": count}
+        if self.forces and self.framed is not None:
+            self._arm(body, thought_left, inside=self.framed.opened)
+        prepare = partial(self._completion, body, ())
+        return Shared(self._link, prepare, self._found.model, count).branches
+
+    def _body(self, thought_left: int | None, answer_left: int | None) -> dict[str, Any]:
+        found = self._found
+        body: dict[str, Any] = {
+            "model": found.model,
+            "stream": True,
+            **found.dialect.extra,
+            **found.dialect.plain,
+            **self._sampling(),
+        }
+        if self.framed is None:
+            self._limit_chat(body, thought_left)
+            return body | ({} if self._think else found.dialect.chat_off)
+        limit = answer_left
+        if thought_left is not None and not self.forces:
+            # It is counted here as well, to land softly. This is what holds in any case.
+            limit = thought_left
+        body |= found.dialect.completion
+        body["max_tokens"] = limit if limit is not None or found.dialect.open_end else self._most()
+        return body
+
+    def _completion(
+        self, body: dict[str, Any], items: Sequence[Item]
+    ) -> tuple[str, dict[str, Any], Counts]:
+        found = self._found
+        body["prompt"] = self._prompt(items)
+        counts = NOTHING
+        if not found.dialect.counts and isinstance(body["prompt"], str):
+            # It counts only when it is asked.
+            with contextlib.suppress(NetworkError):
+                count = found.markers.count(body["prompt"])
+                counts = NOTHING if count is None else Counts(prompt=count + found.adds_bos)
+        return f"{found.server.url}/completions", body, counts
+
+    def _chat(self, body: dict[str, Any]) -> tuple[str, dict[str, Any], Counts]:
+        harmless = self._found.markers.harmless
+        body["messages"] = [{"role": m.role, "content": harmless(m.text)} for m in self._messages]
+        return f"{self._found.server.url}/chat/completions", body, NOTHING
+
+    def end_thought(self, name: str, wants_stop: Callable[[], bool]) -> bool:
+        """Has the server close the thought that it is writing.
+
+        Args:
+            name: The completion's own name.
+            wants_stop: Says whether nobody waits for it any more.
+
+        Returns:
+            Whether it will.
+        """
+        if not self.forces or not name:
+            return False
+        url = f"{self._found.server.url}/chat/completions/control"
+        body = {"id": name, "action": "reasoning_end", "model": self._found.model}
+        with contextlib.suppress(NetworkError, ModelError):
+            answer = self._link.post(url, body, _CONTROL_S, wants_stop)
+            return isinstance(answer, dict) and answer.get("success") is True
+        return False
+
+    def explain(self, items: Sequence[Item], wants_stop: Callable[[], bool]) -> None:
+        """Asks for a single token, to hear why a stream gave none.
+
+        Raises:
+            R1ChatError: What the server says.
+        """
+        if self.framed is not None:
+            body = self._found.dialect.completion | {
+                "model": self._found.model,
+                "prompt": self._prompt(items),
+                "max_tokens": 1,
+            }
+            url = f"{self._found.server.url}/completions"
+            try:
+                self._link.post(url, body, _EXPLAIN_S, wants_stop)
+            except Refused:
+                raise
+            except NetworkError:
+                pass
+
+    def peek(self, items: Sequence[Item], wants_stop: Callable[[], bool]) -> str | None:
+        """Asks what the final answer would be, were the thought to end like this.
+
+        Args:
+            items: What stands of the reply, its thought closed.
+            wants_stop: Says whether nobody waits for it any more.
+        """
+        found = self._found
+        body = {
+            **found.dialect.plain,
+            **found.dialect.completion,
+            "model": found.model,
+            "prompt": self._prompt([*items, PROBE]),
+            "max_tokens": MOST,
+            "temperature": 0,
+            "stop": ["\n"],
+        }
+        answer = self._link.post(f"{found.server.url}/completions", body, _PEEK_S, wants_stop)
+        choices = answer.get("choices") if isinstance(answer, dict) else None
+        first = choices[0] if isinstance(choices, list) and choices else None
+        text = first.get("text") if isinstance(first, dict) else None
+        return final_answer("\\boxed{" + text) if isinstance(text, str) else None
+
+    def tokens_of(self, words: str) -> int:
+        """Tokens of words of ours; where nobody has counted them a guess."""
+        return self._found.markers.counted(words) or len(words.split())
+
+    def _sampling(self) -> dict[str, Any]:
+        sampling, dialect = self._request.sampling, self._found.dialect
+        known = ("temperature", "top_p", *dialect.sampling)
+        values = {name: getattr(sampling, name) for name in known}
+        if not sampling.top_k and "top_k" in values:
+            values["top_k"] = dialect.no_top_k
+        return {**values, "seed": self._seed}
+
+    def _arm(self, body: dict[str, Any], thought_left: int | None, *, inside: bool) -> None:
+        """Tells a server of llama.cpp when and how to end the thought."""
+        body |= {
+            "reasoning_budget_tokens": -1 if thought_left is None else thought_left,
+            "reasoning_budget_start_tag": OPEN,
+            "reasoning_budget_end_tags": [CLOSE],
+            "reasoning_budget_message": FORCED,
+            # What the prompt ends with: inside a thought the server counts from here on.
+            "generation_prompt": OPEN if inside else "",
+            "reasoning_control": True,
+            "preserved_tokens": [OPEN, CLOSE],
+        }
+
+    def _limit_chat(self, body: dict[str, Any], thought_left: int | None) -> None:
+        if self._request.max_answer is not None and thought_left is None:
+            body["max_tokens"] = self._request.max_answer
+        if thought_left is not None and self._found.dialect.chat_budget:
+            body[self._found.dialect.chat_budget] = thought_left
+
+    def _most(self) -> int:
+        return self._found.context // 2 or _LONGEST_REPLY
+
+    def _parts(self, items: Sequence[Item]) -> list[str]:
+        assert self.framed is not None  # noqa: S101  (the callers have looked)
+        return self._found.markers.parts([*self.framed.items, *items])
+
+    def _prompt(self, items: Sequence[Item]) -> str | list[int]:
+        """The prompt: a text, or where a text cannot say it, tokens."""
+        found, framed = self._found, self.framed
+        parts = self._parts(items)
+        bos = found.bos or BOS
+        wanted = found.adds_bos or (framed is not None and framed.kind.framing == "r1")
+        while parts[0].startswith(bos):
+            parts[0] = parts[0].removeprefix(bos)
+            wanted = True
+        wants_tokens = found.dialect.takes_tokens and found.tokenizer is not None
+        as_tokens = wants_tokens and (len(parts) > 1 or not found.dialect.takes_texts)
+        if wanted and found.markers.has(bos) and (as_tokens or not found.adds_bos):
+            parts[0] = bos + parts[0]
+        if as_tokens and found.tokenizer is not None:
+            return found.tokenizer.parts(parts)
+        return " ".join(parts)
+
+
+def framing(
+    found: Found, messages: tuple[Message, ...], *, raw: bool = False, think: bool = True
+) -> Framed | None:
+    """A conversation in its framing; None where only the server knows it.
+
+    Raises:
+        PromptError: If it cannot be put to a model.
+    """
+    plain = [Message(message.role, message.text) for message in messages]
+    framed = frame(
+        found.markers.has,
+        plain,
+        template=found.template,
+        think=think,
+        raw=raw,
+        bos=found.bos,
+        eos=found.eos,
+    )
+    return framed if raw or framed.kind.framing != "plain" else None

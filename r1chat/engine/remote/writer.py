@@ -1,0 +1,242 @@
+"""Writes a reply with a server's help, one request after another where it takes several."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Generator
+from contextlib import closing
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+from r1chat.engine.base import Request
+from r1chat.engine.remote.account import Account
+from r1chat.engine.remote.asking import Asker
+from r1chat.engine.remote.chunks import Chunk, Halves
+from r1chat.engine.remote.limits import Limits
+from r1chat.engine.remote.refusals import Refused
+from r1chat.engine.remote.segment import Patience, Segment
+from r1chat.engine.remote.thinking import Then, Thinking
+from r1chat.errors import Cancelled, R1ChatError
+from r1chat.events import EndedBy, Event, Notice, Reply
+from r1chat.reasoning.control import Control
+from r1chat.reasoning.loops import ANSWER_PATIENCE, LoopGuard
+
+if TYPE_CHECKING:
+    from r1chat.engine.remote.finding import Found
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 0.05
+"""How often the control is looked at where nothing arrives."""
+_MOST_THOUGHTS = 3
+
+T = TypeVar("T")
+Steps: TypeAlias = Generator[None, None, T]
+
+
+class Writer:
+    """Writes one reply.
+
+    Args:
+        asker: Sends the requests.
+        found: The server.
+        request: The question.
+        control: Changed by other threads while it runs.
+        emit: Takes the events as they happen, the final reply excepted.
+        clock: Seconds, monotonic.
+        began: When the question was asked, on that clock.
+        patience: How long to wait for the server.
+    """
+
+    def __init__(
+        self,
+        asker: Asker,
+        found: Found,
+        request: Request,
+        control: Control,
+        emit: Callable[[Event], None],
+        clock: Callable[[], float],
+        *,
+        began: float,
+        patience: Patience,
+    ) -> None:
+        self._asker = asker
+        self._found = found
+        self._request = request
+        self._control = control
+        self._emit = emit
+        self._clock = clock
+        self._patience = patience
+        self._account = Account(asker, request, emit, clock, began=began)
+        self._limits = Limits(self._account, request, control, found.context, clock, began=began)
+        alone = found.parallel == 1
+        self._thinking = Thinking(self._account, self._limits, asker, control, emit, alone=alone)
+        self._answer_guard = LoopGuard(ANSWER_PATIENCE)
+        self._thoughts = 0
+        self._due = -math.inf
+        self._was_limited = False
+        self._thought_halves, self._text_halves = Halves(), Halves()
+        self._told_apart = False
+        """Whether the server itself tells the thought from the answer."""
+
+    def run(self, *, seed: int, load_s: float) -> Steps[Reply]:
+        """Writes the reply, in steps none of which takes long.
+
+        Args:
+            seed: Goes into the receipt.
+            load_s: Goes into the receipt.
+
+        Returns:
+            The reply, also where it was stopped or something failed.
+
+        Raises:
+            Refused: If the conversation is too long for the server.
+        """
+        error = None
+        ended_by: EndedBy
+        try:
+            ended_by = yield from self._write()
+        except Cancelled:
+            ended_by = "cancelled"
+        except R1ChatError as failure:
+            if isinstance(failure, Refused) and failure.too_long and not self._account.has_text:
+                raise
+            ended_by, error = "error", str(failure)
+        except Exception as failure:
+            log.exception("a reply failed")
+            ended_by, error = "error", f"the engine failed ({type(failure).__name__})"
+        budget = "max" if self._request.raw else str(self._control.budget)
+        return self._account.reply(ended_by, error, seed=seed, load_s=load_s, budget=budget)
+
+    def _write(self) -> Steps[EndedBy]:
+        if not self._control.cancelled:
+            self._account.begin()
+        while not self._control.cancelled:
+            then = yield from self._segment()
+            if then is not None and then != "again":
+                return then
+        return "cancelled"
+
+    def _segment(self) -> Steps[Then]:
+        """Reads the answer to one request."""
+        account, limits = self._account, self._limits
+        thinking = account.in_thought
+        may_think = thinking or (self._can_think and account.splitter.undecided)
+        thought_left = limits.thought if may_think else None
+        self._was_limited = thought_left is not None and not self._asker.forces
+        items = account.draft.items()
+        account.begin_segment()
+        self._thinking.begin_segment(told=thought_left is not None)
+        segment = Segment(
+            self._found.server.host,
+            partial(
+                self._asker.begin,
+                items,
+                inside=thinking,
+                may_think=may_think,
+                thought_left=thought_left,
+                answer_left=None if thinking else limits.answer,
+            ),
+            lambda: self._asker.explain(items, lambda: self._control.cancelled),
+            lambda text: self._emit(Notice(text)),
+            self._patience,
+        )
+        with closing(segment):
+            while True:
+                chunks = segment.take(LOOK_S)
+                for chunk in chunks:
+                    then = "cancelled" if self._control.cancelled else self._take(chunk, segment)
+                    if then is not None:
+                        return then
+                    yield
+                then = self._look(segment, idle=not chunks)
+                if then is not None:
+                    return then
+                yield
+
+    @property
+    def _can_think(self) -> bool:
+        """Whether a thought may begin that is not open yet."""
+        framed = self._asker.framed
+        return not self._request.raw and (framed is None or framed.kind.thinks)
+
+    def _look(self, segment: Segment, *, idle: bool) -> Then:
+        """Looks at all that does not come from the server."""
+        if self._control.cancelled:
+            return "cancelled"
+        if self._limits.time() <= 0:
+            return "time"
+        if segment.ended:
+            return self._end(segment.finish or "")
+        return self._thinking.look(segment) if idle and self._account.in_thought else None
+
+    def _take(self, chunk: Chunk, segment: Segment) -> Then:
+        account = self._account
+        account.count(chunk)
+        if not chunk.text and not chunk.thought:
+            return None
+        self._keep_pace()
+        account.transcript.sampled()
+        if chunk.thought:
+            if not account.in_thought:
+                self._told_apart = True
+                account.transcript.open_thought()
+            then = self._thinking.words(self._thought_halves.feed(chunk.thought), segment)
+            if then is not None:
+                return then
+        if not chunk.text:
+            return None
+        if self._told_apart and account.in_thought:
+            account.transcript.close_thought(self._why_told_apart())
+        text, then = self._thinking.take(self._text_halves.feed(chunk.text), segment)
+        return self._answer(text) if text and then is None else then
+
+    def _why_told_apart(self) -> EndedBy:
+        """Why a thought has ended that only the server could end."""
+        tokens = self._control.budget.tokens
+        limited = bool(self._found.dialect.chat_budget) and tokens is not None
+        written = self._account.transcript.thought_tokens
+        return "budget" if limited and written >= (tokens or 0) else "natural"
+
+    def _keep_pace(self) -> None:
+        """Waits where the server writes faster than it should."""
+        pace = self._control.pace
+        if pace is None:
+            return
+        now = self._clock()
+        self._due = max(self._due + 1 / pace, now)
+        while now < self._due and not self._control.cancelled:
+            time.sleep(min(self._due - now, LOOK_S))
+            now = self._clock()
+
+    def _answer(self, text: str) -> Then:
+        account = self._account
+        left = self._limits.answer
+        if left is not None and left <= 0:
+            return "length"
+        if self._answer_guard.feed(hash(text), text.encode()):
+            return "loop"
+        account.add(text)
+        if account.transcript.stopped:
+            return "natural"
+        if account.in_thought:
+            self._thoughts += 1
+            if self._thoughts > _MOST_THOUGHTS:
+                return "loop"
+            self._thinking.begin_anew()
+        return None
+
+    def _end(self, finish: str) -> Then:
+        """The server's stream is over; says whether the reply is."""
+        if self._account.in_thought and self._asker.continues:
+            return self._thinking.end(finish)
+        if finish != "length":
+            return "natural"
+        left = self._limits.answer
+        if left is not None and left <= 0:
+            return "length"
+        # Where it was the limit of the thought that cut the answer, the answer goes on.
+        goes_on = self._asker.continues and self._was_limited and self._account.segment_tokens > 0
+        return "again" if goes_on else "context"
