@@ -142,12 +142,21 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("-V", "--version", action="version", version=f"r1chat {__version__}")
     top.add_argument("--verbose", action="store_true", help="show the log on stderr too")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", title="verbs", parser_class=_Parser)
-    from r1chat.commands import eval_options, history_options, models_options, options
+    from r1chat.commands import (
+        eval_options,
+        history_options,
+        models_options,
+        options,
+        servers_options,
+    )
 
     options.add_app(top)
     options.add_ask(_verb(verbs, "ask", "answer one question", epilog=_EPILOG))
     models_options.add_models(
         _verb(verbs, "models", "find, fetch, verify and remove models", epilog=_EPILOG)
+    )
+    servers_options.add_servers(
+        _verb(verbs, "servers", "name servers, keep their keys, list their models", epilog=_EPILOG)
     )
     history_options.add_history(
         _verb(verbs, "history", "list, show, search, export and count conversations")

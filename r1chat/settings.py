@@ -45,6 +45,8 @@ class Settings:
     """Whether conversations are kept; they are where it is not set."""
     panel: Literal["show", "hide"] | None = None
     """Whether the app's panel of conversations is open."""
+    servers: dict[str, str] | None = field(default=None, hash=False)
+    """Names of servers with their addresses; their keys are elsewhere."""
 
 
 def load(path: Path | None = None) -> tuple[Settings, str | None]:

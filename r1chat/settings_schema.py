@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from r1chat.addresses import NAME_RULE, is_name, normal
 from r1chat.limits import LIMITS
 from r1chat.reasoning.budget import Budget
 
@@ -16,6 +17,13 @@ def _budget(text: str) -> str:
     return str(Budget.parse(text))
 
 
+def _server(text: str) -> str:
+    if not is_name(text):
+        message = f"a server's name has {NAME_RULE}"
+        raise ValueError(message)
+    return text
+
+
 def _within(name: str) -> Any:  # noqa: ANN401  (what pydantic says it returns)
     limits = LIMITS[name]
     if limits.above:
@@ -24,6 +32,8 @@ def _within(name: str) -> Any:  # noqa: ANN401  (what pydantic says it returns)
 
 
 Name = Annotated[str, Field(min_length=1, max_length=4096)]
+ServerName = Annotated[str, AfterValidator(_server)]
+Address = Annotated[str, AfterValidator(normal)]
 KeyText = Annotated[str, Field(min_length=1, max_length=80)]
 
 
@@ -49,6 +59,7 @@ class Schema(BaseModel):
     max_answer: Annotated[int, _within("max_answer")] | None = None
     save: bool | None = None
     panel: Literal["show", "hide"] | None = None
+    servers: dict[ServerName, Address] | None = None
 
 
 def check(values: object) -> tuple[dict[str, Any], list[str]]:
