@@ -6,7 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from r1chat import limits
 from r1chat.errors import EngineError, MissingModel, ModelError
+from r1chat.limits import GpuLayers, layer_count
 from r1chat.sanitize import line
 
 if TYPE_CHECKING:
@@ -93,7 +95,8 @@ def load(
     *,
     ctx: int | None = None,
     threads: int | None = None,
-    gpu_layers: int | None = None,
+    gpu_layers: GpuLayers | None = None,
+    tensor_split: str | None = None,
     samples: int = 1,
     on_progress: Callable[[float], None] | None = None,
 ) -> Engine:
@@ -103,7 +106,9 @@ def load(
         ref: What `resolve` takes.
         ctx: Tokens of context; by default what the model was made for, as far as it fits.
         threads: Threads to compute with; by default measured.
-        gpu_layers: Layers on the GPU; -1 is all of them, and None leaves it to the engine.
+        gpu_layers: Layers on the GPU: a number, "all", or "auto", which leaves it to the engine.
+        tensor_split: How to share them out among several GPUs, e.g. "3,1"; by default by their
+            free memory.
         samples: Replies that are to be drawn side by side.
         on_progress: Is called from another thread with how much is loaded, from 0 to 1.
 
@@ -122,7 +127,8 @@ def load(
     options = LoadOptions(
         ctx=ctx,
         threads=threads,
-        gpu_layers=gpu_layers,
+        gpu_layers=layer_count(gpu_layers),
+        tensor_split=limits.tensor_split(tensor_split) if tensor_split else (),
         samples=samples,
         on_progress=on_progress,
         trusted=ref == TINY,

@@ -37,8 +37,10 @@ class Settings:
     ctx: int | None = None
     """Tokens of context."""
     threads: int | None = None
-    gpu_layers: int | None = None
+    gpu_layers: int | Literal["auto", "all"] | None = None
     """Layers on the GPU; -1 is all of them."""
+    tensor_split: str | None = None
+    """Parts of the model for each of several GPUs, e.g. "3,1"."""
     max_answer: int | None = None
     """Most tokens of answer."""
     save: bool | None = None

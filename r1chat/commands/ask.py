@@ -225,6 +225,7 @@ class _Ask:
             ctx=self._either("ctx"),
             threads=self._either("threads"),
             gpu_layers=self._either("gpu_layers"),
+            tensor_split=self._either("tensor_split"),
             samples=self._args.samples,
             on_progress=progress,
         )

@@ -8,12 +8,11 @@ import sys
 import warnings
 from dataclasses import asdict, replace
 
-from r1chat import addresses, logs, paths, servers
+from r1chat import addresses, install, logs, paths, servers
 from r1chat import settings as user
 from r1chat.commands.columns import columns
 from r1chat.commands.exits import ExitCode
 from r1chat.console import Console, is_terminal
-from r1chat.doctor import install
 from r1chat.errors import R1ChatError, UsageError
 from r1chat.interrupts import Interrupts
 from r1chat.output import Out

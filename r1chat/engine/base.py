@@ -97,7 +97,10 @@ class ModelInfo:
     """Whether the model's framing has thoughts."""
     threads: int
     gpu_layers: int
+    """Layers that are on GPUs."""
     load_s: float
+    layers: int = 0
+    """How many could be, the output counted as one; 0 where nobody knows."""
 
 
 class Engine(Protocol):

@@ -13,8 +13,8 @@ from argparse import Namespace
 
 import pytest
 
-from r1chat import doctor, paths
-from r1chat.doctor import child, examination, gpu, install, machine
+from r1chat import doctor, gpu, install, paths
+from r1chat.doctor import child, examination, machine
 from r1chat.doctor.findings import Finding, Section, as_json, as_text, healthy
 from r1chat.errors import R1ChatError
 
@@ -130,11 +130,12 @@ def test_a_build_that_hangs_is_given_up(fake_llama, monkeypatch):
     assert found(examination.examine(), "llama.cpp", "loads").value == "no: it hung for 0.5 s"
 
 
-def build(features, *, gpu_offload=False):
+def build(features, *, gpu_offload=False, gpus=()):
     result = {
         "seconds": 0.1,
         "features": features,
         "gpu_offload": gpu_offload,
+        "gpus": list(gpus),
         "ggml_version": "1.2.3",
         "ggml_commit": None,
         "folder": "/lib",
@@ -174,7 +175,9 @@ def test_a_fitting_build_is_fine():
 def test_a_gpu_that_lies_idle_comes_with_its_command(command):
     command("nvidia-smi", "NVIDIA H100, 81559 MiB\n")
     (offload,) = [
-        finding for finding in examination._offload(offloads=False) if finding.name == "GPU offload"
+        finding
+        for finding in examination._offload([], offloads=False)
+        if finding.name == "GPU offload"
     ]
     assert offload.level == "odd"
     assert offload.advice[1].startswith('CMAKE_ARGS="-DGGML_CUDA=on" ')

@@ -142,7 +142,8 @@ class ModelsListScreen(Screen[str | None]):
         machine = known.machine
         parts = [title]
         if machine.ram_total:
-            parts.append(f"{gigabytes(machine.ram_free + machine.gpu_free)} of memory free")
+            parts.append(f"{gigabytes(machine.ram_free)} of memory free")
+        parts += [f"{gigabytes(gpu.free)} on {line(gpu.name, 40)}" for gpu in machine.gpus]
         if machine.disk_free:
             parts.append(f"{gigabytes(machine.disk_free)} of disk")
         return line(" · ".join(parts), 200)

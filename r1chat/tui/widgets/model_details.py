@@ -77,7 +77,7 @@ def _heading(row: Row) -> Content:
 
 
 def _speed_and_scores(row: Row) -> str:
-    parts = []
+    parts = [row.fit.on_gpu] if row.fit is not None and row.fit.on_gpu else []
     if row.speed is not None:
         parts.append(f"about {speed(row.speed)} tokens/s")
     context = row.distill.context if row.distill else row.local.context if row.local else 0

@@ -74,6 +74,8 @@ class TopBar(Widget):
         """The model, from long to short."""
         name = line(name_of(info.ref), 40)
         where = "CPU" if info.gpu_layers == 0 else "GPU"
+        if 0 < info.gpu_layers < info.layers:
+            where += f" {info.gpu_layers}/{info.layers} layers"
         where += f", {info.threads} thread{'' if info.threads == 1 else 's'}"
         speed = [f"{self.speed:,.0f} tokens/s"] if self.speed > 0 else []
         kind = line(info.quant, 12)
