@@ -113,11 +113,17 @@ def middle(text: str, width: int) -> str:
 
 
 def _name(of: Row) -> tuple[str, str]:
-    return of.name, "bold" if of.in_use else ""
+    return of.name, _style(of)
 
 
 def _full_name(of: Row) -> tuple[str, str]:
-    return f"{of.name} {of.quant}".strip(), "bold" if of.in_use else ""
+    return f"{of.name} {of.quant}".strip(), _style(of)
+
+
+def _style(of: Row) -> str:
+    if of.section == "served" and not of.usable:
+        return "$foreground 50%"
+    return "bold" if of.in_use else ""
 
 
 def _quant(of: Row) -> tuple[str, str]:
@@ -129,6 +135,8 @@ def _size(of: Row) -> tuple[str, str]:
 
 
 def _fit(of: Row) -> tuple[str, str]:
+    if of.section == "served":
+        return "", ""
     return MARKS[of.fit.mark] if of.fit else (_UNKNOWN, "$foreground 60%")
 
 
@@ -137,22 +145,27 @@ def _fit_or_state(of: Row) -> tuple[str, str]:
 
 
 def _speed(of: Row) -> tuple[str, str]:
+    if of.section == "served":
+        return "", ""
     if of.speed is None:
         return _UNKNOWN, "$foreground 60%"
     return f"~{speed(of.speed)}", ""
 
 
 def _aime(of: Row) -> tuple[str, str]:
-    return _percent(of.distill.scores.aime_pass1 if of.distill else None)
+    return _percent(of, of.distill.scores.aime_pass1 if of.distill else None)
 
 
 def _math(of: Row) -> tuple[str, str]:
-    return _percent(of.distill.scores.math500 if of.distill else None)
+    return _percent(of, of.distill.scores.math500 if of.distill else None)
 
 
-def _percent(score: float | None) -> tuple[str, str]:
+def _percent(of: Row, score: float | None) -> tuple[str, str]:
+    if of.section == "served":
+        return "", ""
     return (_UNKNOWN, "$foreground 60%") if score is None else (f"{score:.1f}", "")
 
 
 def _state(of: Row) -> tuple[str, str]:
-    return of.state, "$text-accent" if of.busy or of.section == "offered" else "$foreground 60%"
+    accent = of.section != "served" and (of.busy or of.section == "offered")
+    return of.state, "$text-accent" if accent else "$foreground 60%"
