@@ -13,11 +13,12 @@ from r1chat.sanitize import line
 
 if TYPE_CHECKING:
     from r1chat.engine.base import Engine
+    from r1chat.engine.remote.server import Server
 
 TINY = "tiny"
 _ACCEPTED = (
-    'a model is "tiny" (built in), a distill such as "r1:7b", "owner/repo:QUANT" on the Hub, or '
-    "the path of a .gguf file"
+    'a model is "tiny" (built in), a distill such as "r1:7b", "owner/repo:QUANT" on the Hub, '
+    "the path of a .gguf file, or a server's, such as http://127.0.0.1:8080/v1#model"
 )
 
 
@@ -90,6 +91,36 @@ def _is_path(ref: str) -> bool:
     return ref.startswith(("/", ".", "~", "\\"))
 
 
+def remote_server(ref: str) -> tuple[Server, str] | None:
+    """The server that a model reference leads to, and the model there.
+
+    Args:
+        ref: ``http://host:port/v1#model``, or with https; the model may be left out. Or
+            ``NAME#model`` for a server that has a name.
+
+    Returns:
+        The server, with its key, and the model's name; None where a model on this machine is meant.
+
+    Raises:
+        UsageError: If it is an address that cannot be used, or its key is none.
+        ModelError: If no server has that name.
+        R1ChatError: If its key cannot be had.
+    """
+    # A path that has a colon is no address: those are told apart without an import.
+    if "://" not in ref and "#" not in ref:
+        return None
+    from r1chat import servers
+    from r1chat.engine.remote.server import parse
+
+    if found := parse(ref):
+        server, model = found
+        return servers.unnamed(server), model
+    named = servers.split(ref)
+    if named is None or _file(ref) is not None:
+        return None
+    return servers.server(named[0]), named[1]
+
+
 def load(
     ref: str = TINY,
     *,
@@ -103,7 +134,7 @@ def load(
     """Loads a model.
 
     Args:
-        ref: What `resolve` takes.
+        ref: What `resolve` takes, or `remote_server`.
         ctx: Tokens of context; by default what the model was made for, as far as it fits.
         threads: Threads to compute with; by default measured.
         gpu_layers: Layers on the GPU: a number, "all", or "auto", which leaves it to the engine.
@@ -115,7 +146,13 @@ def load(
     Raises:
         ModelError: If it cannot be found or loaded.
         EngineError: If llama.cpp itself cannot be used.
+        NetworkError: If a server does not answer.
     """
+    remote = remote_server(ref)
+    if remote is not None:
+        from r1chat.engine.remote import RemoteEngine
+
+        return RemoteEngine(*remote, ctx=ctx)
     path = resolve(ref)
     try:
         from r1chat.engine.llama import LlamaEngine, LoadOptions

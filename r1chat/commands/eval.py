@@ -149,7 +149,7 @@ class _Evaluation:
         if words is None:
             words = "" if path == compose.resolve(compose.TINY) else R1_WORDS
         try:
-            model = curves.fingerprint(path)
+            model = curves.identity(engine.info)
         except OSError as error:
             message = f"cannot read {line(str(path))}: {error.strerror}"
             raise R1ChatError(message) from None

@@ -43,7 +43,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     """
     with Interrupts():
         logs.start(console.log if args.verbose else None)
-        if args.model is not None:
+        if args.model is not None and compose.remote_server(args.model) is None:
             # Better now than on the page.
             compose.resolve(args.model)
         out = Out(sys.stdout)

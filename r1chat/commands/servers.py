@@ -140,16 +140,16 @@ def _asked(name: str, url: str, console: Console) -> str:
 
 
 def _models(args: argparse.Namespace, console: Console) -> None:
-    name = args.name
-    url = servers.find(name)
-    key = keys.key_for(name)
-    if key and addresses.is_plain_to_other_machine(url):
+    name, server = args.name, servers.server(args.name)
+    if server.key and not server.is_private:
         console.note(_PLAIN)
-    found = listing.models(url, key)
+    found = listing.models(server)
     out = Out(sys.stdout)
     if args.format == "json":
         listed = [{"ref": f"{name}#{model.id}", **asdict(model)} for model in found]
-        out.write(json.dumps({"schema": 1, "server": name, "url": url, "models": listed}, indent=2))
+        out.write(
+            json.dumps({"schema": 1, "server": name, "url": server.url, "models": listed}, indent=2)
+        )
         out.write("\n")
         return
     if not found:

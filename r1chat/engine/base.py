@@ -75,6 +75,20 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Steering:
+    """What of a reply can be steered. Each field says in a few words why it cannot, or is empty."""
+
+    budget: str = ""
+    """How long it may think."""
+    close: str = ""
+    """Its thought can be closed at any time: "answer now", budgets in seconds."""
+    go_on: str = ""
+    """It can be gone on with from any place of it: "think more", words for the thought."""
+    peek: str = ""
+    """One can look at what the answer would be."""
+
+
+@dataclass(frozen=True, slots=True)
 class ModelInfo:
     """A loaded model, described."""
 
@@ -87,7 +101,7 @@ class ModelInfo:
     """E.g. "Q4_K_M"."""
     name: str
     context: int
-    """Tokens of context in use."""
+    """Tokens of context in use; 0 where a server does not say."""
     context_trained: int
     """Tokens of context the model was made for."""
     parameters: int
@@ -101,6 +115,9 @@ class ModelInfo:
     load_s: float
     layers: int = 0
     """How many could be, the output counted as one; 0 where nobody knows."""
+    host: str = ""
+    """The server that runs it; empty where it runs in this process."""
+    steering: Steering = field(default_factory=Steering)
 
 
 class Engine(Protocol):

@@ -11,7 +11,7 @@ from r1chat.engine.transcript import Transcript
 from r1chat.events import Reply
 from r1chat.reasoning.phrases import CLOSE, FINISHED, OPEN
 
-_STOPPED_IN_IT = frozenset({None, "cancelled", "error"})
+STOPPED_IN_IT = frozenset({None, "cancelled", "error"})
 """How a thought is said to have ended that was never closed."""
 
 
@@ -98,7 +98,7 @@ def _cut_anew(reply: Reply, transcript: Transcript, vocabulary: Vocabulary) -> I
         words += [thought[at : injection.at], injection.text]
         at = injection.at + len(injection.text)
     words.append(thought[at:])
-    if thought and (reply.answer or reply.receipt.thought_ended_by not in _STOPPED_IN_IT):
+    if thought and (reply.answer or reply.receipt.thought_ended_by not in STOPPED_IN_IT):
         words += [CLOSE if close is None else close, "\n\n"]
     for each in (*words, reply.answer):
         if isinstance(each, int):

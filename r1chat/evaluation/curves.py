@@ -40,6 +40,17 @@ def fingerprint(path: Path) -> str:
     return named.hexdigest()[:24]
 
 
+def identity(info: ModelInfo) -> str:
+    """Tells models apart: by their file, or if a server has it, by where it is and its name.
+
+    Raises:
+        OSError: If the file cannot be read.
+    """
+    if info.host:
+        return hashlib.sha256(f"{info.host}#{info.name}".encode()).hexdigest()[:24]
+    return fingerprint(Path(info.path))
+
+
 def remember(info: ModelInfo, model: str, asked: QuestionSet, summary: Summary) -> None:
     """Writes a curve down, in the place of an older one of the same model and questions.
 
@@ -98,11 +109,11 @@ def flattening(model: ModelInfo | Path) -> list[int]:
         Tokens, in order, one for each set of questions that showed it; 0 is off. Empty where
         nothing was measured, or nothing can be read.
     """
-    file = Path(model.path) if isinstance(model, ModelInfo) else model
     if not _file().exists():
         return []
     try:
-        values = _read()["models"][fingerprint(file)]["curves"].values()
+        known = identity(model) if isinstance(model, ModelInfo) else fingerprint(model)
+        values = _read()["models"][known]["curves"].values()
         found = {curve["flattens_at"] for curve in values}
     except (OSError, KeyError, TypeError, AttributeError):
         return []

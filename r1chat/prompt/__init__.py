@@ -5,18 +5,23 @@
 tokens.
 """
 
-from r1chat.prompt.builder import Prompt, build
+from r1chat.prompt.builder import Framed, Prompt, build, frame
 from r1chat.prompt.kinds import Framing, Kind, kind_of, tried
-from r1chat.prompt.parts import Message, Vocabulary
-from r1chat.prompt.tokens import plain
+from r1chat.prompt.parts import Content, Item, Message, Vocabulary
+from r1chat.prompt.tokens import cut_markers, plain
 
 __all__ = [
+    "Content",
+    "Framed",
     "Framing",
+    "Item",
     "Kind",
     "Message",
     "Prompt",
     "Vocabulary",
     "build",
+    "cut_markers",
+    "frame",
     "kind_of",
     "plain",
     "tried",

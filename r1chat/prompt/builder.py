@@ -14,6 +14,28 @@ from r1chat.reasoning.phrases import CLOSE, FINISHED, OPEN
 
 
 @dataclass(frozen=True, slots=True)
+class Framed:
+    """A conversation in its framing, not yet tokens."""
+
+    items: tuple[Item, ...]
+    kind: Kind
+    notices: tuple[str, ...] = ()
+    """What the user should know, each in one line."""
+    prefilled: bool = False
+    """Whether it ends with a thought that r1chat has written and closed."""
+
+    @property
+    def opened(self) -> bool:
+        """Whether it ends inside a thought."""
+        return framing.ends_opened(self.items)
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """Texts that end the reply although they are no markers."""
+        return framing.TRANSCRIPT_STOPS if self.kind.framing == "transcript" else ()
+
+
+@dataclass(frozen=True, slots=True)
 class Prompt:
     """A conversation as tokens."""
 
@@ -54,21 +76,70 @@ def build(
     Raises:
         PromptError: If the last message is not a question, or it is empty.
     """
+    framed = frame(
+        lambda marker: vocabulary.token_of(marker) is not None,
+        messages,
+        template=template,
+        think=think,
+        raw=raw,
+        bos=_text_of(vocabulary, vocabulary.bos),
+        eos=_text_of(vocabulary, vocabulary.eos),
+        end=vocabulary.eos,
+    )
+    kind = framed.kind
+    ids = assemble(vocabulary, framed.items)
+    return Prompt(
+        _with_bos(vocabulary, ids, always=kind.framing == "r1"),
+        opened=framed.opened,
+        thinks=kind.thinks,
+        framing=kind.framing,
+        notices=framed.notices,
+        prefilled=framed.prefilled,
+        stops=framed.stops,
+    )
+
+
+def frame(
+    has: Has,
+    messages: Sequence[Message],
+    *,
+    template: str | None,
+    think: bool = True,
+    raw: bool = False,
+    bos: str = "",
+    eos: str = "",
+    end: int | None = None,
+) -> Framed:
+    """Puts a conversation into its framing.
+
+    Args:
+        has: Whether the model's vocabulary has a marker.
+        messages: As for `build`.
+        template: As for `build`.
+        think: As for `build`.
+        raw: As for `build`.
+        bos: The text of the token that begins a text.
+        eos: The text of the token that ends one.
+        end: That token, where messages bring their tokens along.
+
+    Raises:
+        PromptError: If the last message is not a question, or it is empty.
+    """
     if not messages or messages[-1].role != "user":
         msg = "a conversation must end with a question"
         raise PromptError(msg)
     if not messages[-1].text.strip():
         msg = "the question is empty"
         raise PromptError(msg)
-    turns = _Turns(messages, vocabulary.eos)
+    turns = _Turns(messages, end)
     if raw:
-        return _plain(vocabulary, turns)
-    kind = kind_of(_has(vocabulary), template)
+        return _plain(turns)
+    kind = kind_of(has, template)
     if kind.framing == "r1":
-        return _framed(vocabulary, framing.r1(turns.merged()), kind, think=think)
+        return _framed(framing.r1(turns.merged()), kind, think=think)
     if not template:
-        return _plain(vocabulary, turns, "this model has no chat template: plain completion")
-    return _from_template(vocabulary, turns, template, kind, think=think)
+        return _plain(turns, "this model has no chat template: plain completion")
+    return _from_template(has, turns, template, kind, think=think, bos=bos, eos=eos)
 
 
 class _Turns:
@@ -106,72 +177,48 @@ class _Turns:
         return turns
 
 
-def _plain(vocabulary: Vocabulary, turns: _Turns, *notices: str) -> Prompt:
+def _plain(turns: _Turns, *notices: str) -> Framed:
     text = f"{turns.system}\n\n{turns.question}" if turns.system else turns.question
-    ids = _with_bos(vocabulary, assemble(vocabulary, [Content(text)]))
-    return Prompt(ids, opened=False, thinks=False, framing="plain", notices=notices)
-
-
-def _has(vocabulary: Vocabulary) -> Has:
-    return lambda marker: vocabulary.token_of(marker) is not None
+    return Framed((Content(text),), Kind("plain", thinks=False), notices)
 
 
 def _from_template(
-    vocabulary: Vocabulary, turns: _Turns, template: str, kind: Kind, *, think: bool
-) -> Prompt:
+    has: Has, turns: _Turns, template: str, kind: Kind, *, think: bool, bos: str, eos: str
+) -> Framed:
     messages = turns.with_system()
     try:
         rendering = templates.render(
-            template,
-            tuple(role for role, _ in messages),
-            think=think,
-            bos=_text_of(vocabulary, vocabulary.bos),
-            eos=_text_of(vocabulary, vocabulary.eos),
+            template, tuple(role for role, _ in messages), think=think, bos=bos, eos=eos
         )
     except templates.TemplateError as error:
-        return _fallback(vocabulary, turns, str(error), think=think)
+        return _fallback(has, turns, str(error), think=think)
     contents = [content for _, content in messages]
     if rendering.merged:
         contents[1:] = [content for _, content in turns.merged()]
-    return _framed(vocabulary, templates.fill(rendering, contents), kind, think=think)
+    return _framed(templates.fill(rendering, contents), kind, think=think)
 
 
-def _fallback(vocabulary: Vocabulary, turns: _Turns, why: str, *, think: bool) -> Prompt:
+def _fallback(has: Has, turns: _Turns, why: str, *, think: bool) -> Framed:
     """Frames a conversation whose template is unusable."""
     notice = f"this model's chat template is not used: {why}"
-    kind = fallback(_has(vocabulary), why)
+    kind = fallback(has, why)
     if kind.framing == "r1":
         items = framing.r1(turns.merged())
     elif kind.framing == "chatml":
         items = framing.chatml(turns.with_system())
     else:
         items = framing.transcript(turns.merged())
-    return _framed(vocabulary, items, kind, notice, think=think)
+    return _framed(items, kind, notice, think=think)
 
 
-def _framed(
-    vocabulary: Vocabulary,
-    items: list[Item],
-    kind: Kind,
-    *notices: str,
-    think: bool,
-) -> Prompt:
+def _framed(items: list[Item], kind: Kind, *notices: str, think: bool) -> Framed:
     prefilled = not think and kind.thinks and not framing.ends_closed(items)
     if prefilled:
         opening = "" if framing.ends_opened(items) else f"{OPEN}\n"
         if not opening and not framing.ending(items).endswith("\n"):
             opening = "\n"
         items = [*items, f"{opening}{FINISHED}\n{CLOSE}\n\n"]
-    ids = _with_bos(vocabulary, assemble(vocabulary, items), always=kind.framing == "r1")
-    return Prompt(
-        ids,
-        opened=framing.ends_opened(items),
-        thinks=kind.thinks,
-        framing=kind.framing,
-        notices=notices,
-        prefilled=prefilled,
-        stops=framing.TRANSCRIPT_STOPS if kind.framing == "transcript" else (),
-    )
+    return Framed(tuple(items), kind, notices, prefilled)
 
 
 def _with_bos(vocabulary: Vocabulary, ids: list[int], *, always: bool = False) -> tuple[int, ...]:

@@ -181,10 +181,10 @@ class Hub:
             NetworkError: If it does not say.
             R1ChatError: If its key cannot be had.
         """
-        from r1chat.servers import keys, listing
+        from r1chat import servers
+        from r1chat.servers import listing
 
-        key = keys.of_name(name, url)
-        return listing.models(url, key.text if key else None, patience_s=_ANSWERS_S)
+        return listing.models(servers.server(name, url), patience_s=_ANSWERS_S)
 
     # -- the Hub --
 

@@ -100,7 +100,7 @@ async def test_servers_that_fail_are_shown_with_their_reason_and_asked_again_on_
             }
             await pilot.press(*"shut")
             await until(pilot, lambda: screen.row and screen.row.ref == "shut")
-            assert "wants an API key" in details(screen)
+            assert "wants a key" in details(screen)
             assert not screen.check_action("use", ())
             assert not screen.check_action("fetch", ())
             assert screen.check_action("ask", ())

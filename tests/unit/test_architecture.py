@@ -22,6 +22,7 @@ HEAVY = (
     "numpy",
     "jinja2",
     "aiohttp",
+    "httpx2",
 )
 SCREEN_AND_ENGINE = ("textual", "rich", "llama_cpp", "llama_cpp.llama_cpp", "huggingface_hub")
 
@@ -75,6 +76,11 @@ def test_the_core_reaches_neither_the_screen_nor_llama(run_python, module):
 def test_the_engine_needs_no_screen_and_no_hub(run_python):
     statement = "import r1chat.engine.llama"
     assert imported(run_python, statement, ("textual", "rich", "huggingface_hub")) == []
+
+
+def test_the_remote_engine_needs_neither_llama_nor_http_to_be_imported(run_python):
+    heavy = ("textual", "rich", "llama_cpp", "huggingface_hub", "httpx2", "pydantic")
+    assert imported(run_python, "import r1chat.engine.remote", heavy) == []
 
 
 @pytest.mark.parametrize("file", sorted((PACKAGE / "reasoning").glob("*.py")), ids=lambda f: f.stem)

@@ -73,16 +73,21 @@ class TopBar(Widget):
     def _descriptions(self, info: ModelInfo) -> list[list[str]]:
         """The model, from long to short."""
         name = line(name_of(info.ref), 40)
+        speed = [f"{self.speed:,.0f} tokens/s"] if self.speed > 0 else []
+        if info.host:
+            name, host = line(info.name, 40), f"on {line(info.host, 40)}"
+            return [[name, host, *speed], [name, host], [name]]
         where = "CPU" if info.gpu_layers == 0 else "GPU"
         if 0 < info.gpu_layers < info.layers:
             where += f" {info.gpu_layers}/{info.layers} layers"
         where += f", {info.threads} thread{'' if info.threads == 1 else 's'}"
-        speed = [f"{self.speed:,.0f} tokens/s"] if self.speed > 0 else []
         kind = line(info.quant, 12)
         return [[name, kind, where, *speed], [name, kind, *speed], [name, kind], [name]]
 
     def _meters(self, context: int) -> list[str]:
         """How full the context is, from long to short."""
+        if not context:
+            return [f"{self.used:,} tokens", ""]
         share = min(1.0, self.used / context) if context else 0.0
         full = round(share * _METER)
         bar = "█" * full + "░" * (_METER - full)

@@ -1,0 +1,252 @@
+"""Puts a question to a server: what is sent, by which of its endpoints."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from r1chat.engine.base import Message, Request
+from r1chat.engine.peeking import MOST, PROBE
+from r1chat.engine.remote.finding import Found
+from r1chat.engine.remote.link import Link, Stream
+from r1chat.errors import ModelError, NetworkError
+from r1chat.prompt import Framed, Item, frame
+from r1chat.reasoning.final import final_answer
+from r1chat.reasoning.phrases import CLOSE, LANDING, OPEN
+
+BOS = "<｜begin▁of▁sentence｜>"
+FORCED = f"\n\n{LANDING}\n"
+"""What a server writes itself before it closes a thought."""
+_CONTROL_S = 5.0
+_PEEK_S = 60.0
+_EXPLAIN_S = 30.0
+_LONGEST_REPLY = 32_768
+"""Tokens, for servers that must be given a limit and do not say what they have room for."""
+
+
+class Asker:
+    """Sends the requests for one reply.
+
+    Args:
+        link: To the server.
+        found: What it is.
+        messages: The conversation.
+        request: The question.
+        seed: For the sampling.
+        think: Whether there is to be a thought.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        found: Found,
+        messages: tuple[Message, ...],
+        request: Request,
+        seed: int,
+        *,
+        think: bool,
+    ) -> None:
+        self._link = link
+        self._found = found
+        self._messages = messages
+        self._request = request
+        self._seed = seed
+        self._think = think
+        self.framed = framing(found, messages, raw=request.raw, think=think)
+        """The conversation in its framing; None where only the server knows it."""
+
+    @property
+    def continues(self) -> bool:
+        """Whether a reply can be gone on with from any place of it."""
+        return self.framed is not None
+
+    @property
+    def forces(self) -> bool:
+        """Whether the server ends thoughts itself."""
+        return self._found.dialect.forces and self.framed is not None and not self._request.raw
+
+    def begin(
+        self, items: Sequence[Item], *, thought_left: int | None, answer_left: int | None
+    ) -> Callable[[], Stream]:
+        """Makes ready to have the reply written on.
+
+        Args:
+            items: What stands of it already.
+            thought_left: Tokens that its thought may still have; None where it may have any
+                number, or is over.
+            answer_left: Tokens that its answer may still have, likewise.
+
+        Returns:
+            What sends the request.
+        """
+        found = self._found
+        body: dict[str, Any] = {
+            "model": found.model,
+            "stream": True,
+            **found.dialect.extra,
+            **found.dialect.plain,
+            **self._sampling(),
+        }
+        if self.framed is None:
+            body["messages"] = self._chat()
+            self._limit_chat(body, thought_left)
+            body |= {} if self._think else found.dialect.chat_off
+            url = f"{found.server.url}/chat/completions"
+            return lambda: self._link.stream(url, body, found.model)
+        limit = answer_left
+        if thought_left is not None and not self.forces:
+            # It is counted here as well, to land softly. This is what holds in any case.
+            limit = thought_left
+        if thought_left is not None or (limit is None and self.forces):
+            self._arm(body, thought_left)
+        body["max_tokens"] = limit if limit is not None or found.dialect.open_end else self._most()
+        url = f"{found.server.url}/completions"
+
+        def send() -> Stream:
+            body["prompt"] = self._prompt(items)
+            return self._link.stream(url, body, found.model)
+
+        return send
+
+    def end_thought(self, name: str, wants_stop: Callable[[], bool]) -> bool:
+        """Has the server close the thought that it is writing.
+
+        Args:
+            name: The completion's own name.
+            wants_stop: Says whether nobody waits for it any more.
+
+        Returns:
+            Whether it will.
+        """
+        if not self.forces or not name:
+            return False
+        url = f"{self._found.server.url}/chat/completions/control"
+        body = {"id": name, "action": "reasoning_end", "model": self._found.model}
+        with contextlib.suppress(NetworkError, ModelError):
+            answer = self._link.post(url, body, _CONTROL_S, wants_stop)
+            return isinstance(answer, dict) and answer.get("success") is True
+        return False
+
+    def explain(self, items: Sequence[Item], wants_stop: Callable[[], bool]) -> None:
+        """Asks for a single token, to hear why a stream gave none.
+
+        Raises:
+            R1ChatError: What the server says.
+        """
+        if self.framed is not None:
+            body = {"model": self._found.model, "prompt": self._prompt(items), "max_tokens": 1}
+            url = f"{self._found.server.url}/completions"
+            self._link.post(url, body, _EXPLAIN_S, wants_stop)
+
+    def peek(self, items: Sequence[Item], wants_stop: Callable[[], bool]) -> str | None:
+        """Asks what the final answer would be, were the thought to end like this.
+
+        Args:
+            items: What stands of the reply, its thought closed.
+            wants_stop: Says whether nobody waits for it any more.
+        """
+        found = self._found
+        body = {
+            **found.dialect.plain,
+            "model": found.model,
+            "prompt": self._prompt([*items, PROBE]),
+            "max_tokens": MOST,
+            "temperature": 0,
+            "stop": ["\n"],
+        }
+        answer = self._link.post(f"{found.server.url}/completions", body, _PEEK_S, wants_stop)
+        choices = answer.get("choices") if isinstance(answer, dict) else None
+        first = choices[0] if isinstance(choices, list) and choices else None
+        text = first.get("text") if isinstance(first, dict) else None
+        return final_answer("\\boxed{" + text) if isinstance(text, str) else None
+
+    def count(self) -> int | None:
+        """Tokens of the prompt, where the server counts them only when it is asked."""
+        found = self._found
+        if self.framed is None or found.dialect.counts:
+            return None
+        with contextlib.suppress(NetworkError):
+            count = found.markers.count(" ".join(self._parts(())))
+            return None if count is None else count + found.adds_bos
+        return None
+
+    def tokens_of(self, words: str) -> int:
+        """Tokens of words of ours; a guess where the server does not say."""
+        with contextlib.suppress(NetworkError):
+            count = self._found.markers.count(words)
+            if count is not None:
+                return count
+        return len(words.split())
+
+    def _sampling(self) -> dict[str, Any]:
+        sampling = self._request.sampling
+        known = ("temperature", "top_p", *self._found.dialect.sampling)
+        return {**{name: getattr(sampling, name) for name in known}, "seed": self._seed}
+
+    def _arm(self, body: dict[str, Any], thought_left: int | None) -> None:
+        """Tells a server of llama.cpp when and how to end the thought."""
+        body |= {
+            "reasoning_budget_tokens": -1 if thought_left is None else thought_left,
+            "reasoning_budget_start_tag": OPEN,
+            "reasoning_budget_end_tags": [CLOSE],
+            "reasoning_budget_message": FORCED,
+            # Where in a thought the prompt ends; from here on the server counts.
+            "generation_prompt": OPEN,
+            "reasoning_control": True,
+            "preserved_tokens": [OPEN, CLOSE],
+        }
+
+    def _limit_chat(self, body: dict[str, Any], thought_left: int | None) -> None:
+        if self._request.max_answer is not None and thought_left is None:
+            body["max_tokens"] = self._request.max_answer
+        if thought_left is not None and self._found.dialect.chat_budget:
+            body[self._found.dialect.chat_budget] = thought_left
+
+    def _most(self) -> int:
+        return self._found.context // 2 or _LONGEST_REPLY
+
+    def _chat(self) -> list[dict[str, str]]:
+        harmless = self._found.markers.harmless
+        return [{"role": m.role, "content": harmless(m.text)} for m in self._messages]
+
+    def _parts(self, items: Sequence[Item]) -> list[str]:
+        assert self.framed is not None  # noqa: S101  (the callers have looked)
+        return self._found.markers.parts([*self.framed.items, *items])
+
+    def _prompt(self, items: Sequence[Item]) -> str | list[int]:
+        """The prompt: a text, or where a text cannot say it, tokens."""
+        found, framed = self._found, self.framed
+        parts = self._parts(items)
+        bos = found.bos or BOS
+        wanted = found.adds_bos or (framed is not None and framed.kind.framing == "r1")
+        while parts[0].startswith(bos):
+            parts[0] = parts[0].removeprefix(bos)
+            wanted = True
+        as_tokens = len(parts) > 1 and found.dialect.takes_tokens and found.tokenizer is not None
+        if wanted and found.markers.has(bos) and (as_tokens or not found.adds_bos):
+            parts[0] = bos + parts[0]
+        if as_tokens and found.tokenizer is not None:
+            return found.tokenizer.parts(parts)
+        return " ".join(parts)
+
+
+def framing(
+    found: Found, messages: tuple[Message, ...], *, raw: bool = False, think: bool = True
+) -> Framed | None:
+    """A conversation in its framing; None where only the server knows it.
+
+    Raises:
+        PromptError: If it cannot be put to a model.
+    """
+    plain = [Message(message.role, message.text) for message in messages]
+    framed = frame(
+        found.markers.has,
+        plain,
+        template=found.template,
+        think=think,
+        raw=raw,
+        bos=found.bos,
+        eos=found.eos,
+    )
+    return framed if raw or framed.kind.framing != "plain" else None

@@ -1,0 +1,129 @@
+"""What servers of each make can do beside the common protocol, and how it is said to them.
+
+Read in the servers' own sources and documentation in November 2026; docs/architecture.md says which
+of them r1chat was tried on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+_LLAMA_SAMPLING = ("top_k", "min_p")
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a make of server is spoken to."""
+
+    name: str
+    """As its makers write it."""
+    owner: str = ""
+    """What it says in its list of models about who owns them."""
+    proof: str = ""
+    """An address of its own, behind the root, that no other make has."""
+    proves: str = ""
+    """What stands in the answer there."""
+    tokenize: str = ""
+    """Where it tokenises, behind the root."""
+    text_field: str = "prompt"
+    """What the text is called there."""
+    tokenize_extra: dict[str, Any] = field(default_factory=dict)
+    takes_tokens: bool = False
+    """Whether a prompt may be an array of tokens."""
+    tokenizes_parts: bool = False
+    """Whether it tokenises an array of texts, each by itself."""
+    extra: dict[str, Any] = field(default_factory=dict)
+    """What goes into every stream's request, so that it counts tokens as they come."""
+    plain: dict[str, Any] = field(default_factory=dict)
+    """What goes into every request, so that tokens are sampled as asked and not otherwise."""
+    counts: bool = False
+    """Whether the stream says how many tokens the prompt has."""
+    sampling: tuple[str, ...] = ()
+    """What it knows of sampling beside temperature, top_p and seed."""
+    forces: bool = False
+    """Whether it ends thoughts itself, at a budget and on demand, with words of ours."""
+    chat_budget: str = ""
+    """The field of a chat that limits the thought, hard and without words."""
+    chat_off: dict[str, Any] = field(default_factory=dict)
+    """What a chat without thoughts is asked for with."""
+    parallel: int = 4
+    """How many requests it answers side by side, as far as one can know."""
+    several: bool = False
+    """Whether one request may ask for several replies (`n`)."""
+    open_end: bool = True
+    """Whether "no limit" may be said as null."""
+
+
+LLAMA_SERVER = Dialect(
+    "llama-server",
+    owner="llamacpp",
+    proof="/props",
+    proves="default_generation_settings",
+    tokenize="/tokenize",
+    text_field="content",
+    tokenize_extra={"add_special": False, "parse_special": True},
+    takes_tokens=True,
+    tokenizes_parts=True,
+    extra={"timings_per_token": True, "return_progress": True, "cache_prompt": True},
+    plain={"repeat_penalty": 1.0, "presence_penalty": 0.0, "frequency_penalty": 0.0},
+    counts=True,
+    sampling=_LLAMA_SAMPLING,
+    forces=True,
+    several=True,
+)
+LLAMA_CPP_PYTHON = Dialect(
+    "llama-cpp-python",
+    owner="me",
+    tokenize="/extras/tokenize",
+    text_field="input",
+    # It would be 1.1, which does harm where numbers repeat.
+    plain={"repeat_penalty": 1.0},
+    sampling=_LLAMA_SAMPLING,
+    # A second request breaks the first one off.
+    parallel=1,
+)
+_TEMPLATE_OFF = {"chat_template_kwargs": {"enable_thinking": False, "thinking": False}}
+_USAGE = {"stream_options": {"include_usage": True, "continuous_usage_stats": True}}
+VLLM = Dialect(
+    "vLLM",
+    owner="vllm",
+    proof="/version",
+    proves="version",
+    tokenize="/tokenize",
+    tokenize_extra={"add_special_tokens": False},
+    takes_tokens=True,
+    extra=_USAGE,
+    counts=True,
+    sampling=_LLAMA_SAMPLING,
+    chat_budget="thinking_token_budget",
+    chat_off=_TEMPLATE_OFF,
+    parallel=8,
+    several=True,
+)
+SGLANG = Dialect(
+    "SGLang",
+    owner="sglang",
+    proof="/get_model_info",
+    proves="model_path",
+    tokenize="/tokenize",
+    tokenize_extra={"add_special_tokens": False},
+    takes_tokens=True,
+    extra=_USAGE,
+    counts=True,
+    sampling=_LLAMA_SAMPLING,
+    chat_off=_TEMPLATE_OFF,
+    parallel=8,
+    several=True,
+    open_end=False,
+)
+OLLAMA = Dialect(
+    "Ollama",
+    owner="library",
+    proof="/api/version",
+    proves="version",
+    extra={"stream_options": {"include_usage": True}},
+    chat_off={"reasoning_effort": "none"},
+)
+UNKNOWN = Dialect("unknown")
+KNOWN = (LLAMA_SERVER, LLAMA_CPP_PYTHON, VLLM, SGLANG, OLLAMA)

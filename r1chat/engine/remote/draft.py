@@ -1,0 +1,89 @@
+"""What stands of a reply, in the form in which a server can go on with it."""
+
+from __future__ import annotations
+
+import re
+
+from r1chat.prompt import Content, Item
+from r1chat.reasoning.phrases import CLOSE, OPEN
+
+_TAGS = re.compile(f"({re.escape(OPEN)}|{re.escape(CLOSE)})")
+
+
+class Draft:
+    """Collects the texts of a reply. Only the tags of a thought are markers in it."""
+
+    def __init__(self) -> None:
+        self._items: list[Item] = []
+        self._written: list[str] = []
+
+    def write(self, text: str) -> None:
+        """Adds what the model wrote; a tag that it wrote is one."""
+        self._written.append(text)
+
+    def quote(self, text: str) -> None:
+        """Adds words in which nothing is a marker."""
+        self._settle()
+        self._items.append(Content(text))
+
+    def mark(self, text: str) -> None:
+        """Adds words of ours, in which tags are markers."""
+        self._settle()
+        self._items.append(text)
+
+    def items(self) -> list[Item]:
+        """All of it."""
+        self._settle()
+        return list(self._items)
+
+    def _settle(self) -> None:
+        text = "".join(self._written)
+        self._written.clear()
+        for part in _TAGS.split(text):
+            if part in {OPEN, CLOSE}:
+                self._items.append(part)
+            elif part:
+                self._items.append(Content(part))
+
+
+class Finder:
+    """Finds the first of some phrases in a text that comes in chunks.
+
+    What may become a phrase is held back.
+
+    Args:
+        phrases: None of them empty.
+    """
+
+    def __init__(self, *phrases: str) -> None:
+        self._phrases = phrases
+        self._held = ""
+
+    def feed(self, text: str) -> tuple[str, str, str]:
+        """Takes the next chunk.
+
+        Returns:
+            What stands before a phrase, the phrase, and what stands behind it; without one, what
+            certainly belongs to none, and two empty texts.
+        """
+        text = self._held + text
+        self._held = ""
+        found = [(at, phrase) for phrase in self._phrases if (at := text.find(phrase)) >= 0]
+        if found:
+            at, phrase = min(found)
+            return text[:at], phrase, text[at + len(phrase) :]
+        keep = max(_overlap(text, phrase) for phrase in self._phrases)
+        cut = len(text) - keep
+        self._held = text[cut:]
+        return text[:cut], "", ""
+
+    def drop(self) -> str:
+        """Returns what is held back, and forgets it."""
+        held, self._held = self._held, ""
+        return held
+
+
+def _overlap(text: str, phrase: str) -> int:
+    """How much of a phrase's beginning a text ends with."""
+    sizes = range(min(len(text), len(phrase) - 1), 0, -1)
+    return next((size for size in sizes if text.endswith(phrase[:size])), 0)

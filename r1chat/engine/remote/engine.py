@@ -1,0 +1,215 @@
+"""Models on a server, behind the same protocol as those in this process."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Generator, Iterator
+from dataclasses import replace
+
+from r1chat.engine.base import Message, ModelInfo, Request, Steering
+from r1chat.engine.fitting import without_oldest_turn
+from r1chat.engine.remote import samples
+from r1chat.engine.remote.asking import Asker, framing
+from r1chat.engine.remote.finding import Found, find
+from r1chat.engine.remote.link import Link
+from r1chat.engine.remote.refusals import Refused
+from r1chat.engine.remote.segment import Patience
+from r1chat.engine.remote.server import Server
+from r1chat.engine.remote.writer import Writer
+from r1chat.engine.replay import was_prefilled
+from r1chat.errors import EngineError, PromptError
+from r1chat.events import Event, Notice, Reply
+from r1chat.reasoning.control import Control, ControlGroup
+
+_CLOSED = "the model is closed"
+_UNSEEN = "{} does not say how its model's prompts are made"
+_READABLE = (
+    "{} is reached without encryption: whoever is on the way can read and change what is said. "
+    "Use https:// or a tunnel"
+)
+_warned: set[str] = set()
+"""Hosts about which the user has been told."""
+
+
+class RemoteEngine:
+    """Answers questions with a model on a server.
+
+    Args:
+        server: The server.
+        model: The model's name there; may be empty where there is only one.
+        ref: As the user named it; the address if there is no other name.
+        ctx: Tokens of context to use at most.
+        patience: How long the server is waited for.
+
+    Raises:
+        ModelError: If the server has no such model.
+        NetworkError: If it does not answer.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        model: str = "",
+        *,
+        ref: str | None = None,
+        ctx: int | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        began = time.perf_counter()
+        self._link = Link(server)
+        found = find(self._link, model)
+        if ctx is not None:
+            found = replace(found, context=min(found.context or ctx, ctx))
+        self._found = found
+        self._patience = patience or Patience()
+        self._load_s = time.perf_counter() - began
+        self._closed = threading.Event()
+        self._info = _describe(found, ref, self._load_s)
+
+    @property
+    def info(self) -> ModelInfo:
+        """The model."""
+        return self._info
+
+    def stream(self, request: Request, control: Control) -> Iterator[Event]:
+        """Answers; see `Engine.stream`."""
+        seed = request.sampling.seed
+        yield from self._stream(request, control, _new_seed() if seed is None else seed)
+
+    def stream_many(self, request: Request, group: ControlGroup) -> Generator[Event, None, None]:
+        """Answers several times; see `Engine.stream_many`."""
+        seed = request.sampling.seed
+        first = _new_seed() if seed is None else seed
+
+        def stream(number: int, control: Control) -> Generator[Event, None, None]:
+            return self._stream(request, control, first + number)
+
+        yield from samples.draw(stream, group, self._found.parallel)
+
+    def prepare(self, messages: tuple[Message, ...]) -> None:
+        """Does nothing: what to keep of a prompt is the server's affair."""
+
+    def close(self) -> None:
+        """Leaves the server. Further calls do nothing."""
+        self._closed.set()
+
+    def _stream(
+        self, request: Request, control: Control, seed: int
+    ) -> Generator[Event, None, None]:
+        if self._closed.is_set():
+            raise EngineError(_CLOSED)
+        began = time.perf_counter()
+        resume = request.resume
+        think = not control.budget.off
+        if resume is not None:
+            # What is kept of the reply must stand behind the prompt that it was written to.
+            think = resume.keep is not None or not was_prefilled(resume.reply)
+        events: deque[Event] = deque()
+        messages, dropped = request.messages, 0
+        while True:
+            asker = Asker(self._link, self._found, messages, request, seed, think=think)
+            for notice in self._notices(asker, control):
+                yield Notice(notice)
+            writer = Writer(
+                asker,
+                self._found,
+                request,
+                control,
+                events.append,
+                time.perf_counter,
+                began=began,
+                patience=self._patience,
+            )
+            steps = writer.run(seed=seed, load_s=self._load_s)
+            try:
+                yield from self._steps(steps, events, control)
+            except Refused as error:
+                shorter = without_oldest_turn(messages)
+                if shorter == messages:
+                    raise PromptError(str(error)) from None
+                messages, dropped = shorter, dropped + 1
+                self._learn(error.context)
+                turns = "turn" if dropped == 1 else f"{dropped} turns"
+                yield Notice(f"too long for the server: the oldest {turns} were left out")
+            else:
+                return
+
+    def _learn(self, context: int) -> None:
+        """Remembers how much context there is, where only a refusal says it."""
+        if context and not self._found.context:
+            self._found = replace(self._found, context=context)
+            self._info = replace(self._info, context=context, context_trained=context)
+
+    def _steps(
+        self, steps: Generator[None, None, Reply], events: deque[Event], control: Control
+    ) -> Generator[Event, None, None]:
+        """Lets a writer work and hands on what it says."""
+        try:
+            while True:
+                try:
+                    next(steps)
+                except StopIteration as end:
+                    self._load_s = 0.0
+                    yield from _all(events)
+                    yield end.value
+                    return
+                if self._closed.is_set():
+                    control.cancel()
+                yield from _all(events)
+        finally:
+            steps.close()
+
+    def _notices(self, asker: Asker, control: Control) -> Iterator[str]:
+        server = self._found.server
+        if not server.is_private and server.host not in _warned:
+            _warned.add(server.host)
+            yield _READABLE.format(server.host)
+        if asker.framed is not None:
+            yield from asker.framed.notices
+        steering, budget = self._info.steering, control.budget
+        limited = budget.tokens is not None or budget.seconds is not None
+        if steering.budget and limited and not budget.off:
+            yield f"the budget is not kept: {steering.budget}"
+        elif steering.close and (budget.seconds is not None or budget.minimum or budget.agree):
+            yield f"the budget is kept in tokens alone: {steering.close}"
+
+
+def _all(events: deque[Event]) -> Iterator[Event]:
+    while events:
+        yield events.popleft()
+
+
+def _new_seed() -> int:
+    return int.from_bytes(os.urandom(4), "big") >> 1
+
+
+def _describe(found: Found, ref: str | None, load_s: float) -> ModelInfo:
+    server = found.server
+    framed = framing(found, (Message("user", "?"),))
+    why = (
+        ""
+        if framed is not None
+        else _UNSEEN.format(found.dialect.name if found.dialect.owner else "the server")
+    )
+    return ModelInfo(
+        ref=ref or f"{server.name or server.url}#{found.model}",
+        path="",
+        arch="",
+        quant="",
+        name=found.model,
+        context=found.context,
+        context_trained=found.context_trained,
+        parameters=found.parameters,
+        size=found.size,
+        thinks=framed is None or framed.kind.thinks,
+        threads=0,
+        gpu_layers=0,
+        load_s=load_s,
+        host=server.host,
+        steering=Steering(
+            budget="" if found.dialect.chat_budget else why, close=why, go_on=why, peek=why
+        ),
+    )

@@ -1,0 +1,164 @@
+"""Finds out what a server is, which models it has, and what it can do."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Any
+
+from r1chat.engine.remote import dialects
+from r1chat.engine.remote.dialects import Dialect
+from r1chat.engine.remote.link import Link
+from r1chat.engine.remote.markers import Markers, Tokenizer
+from r1chat.engine.remote.server import Server
+from r1chat.errors import ModelError, NetworkError
+from r1chat.sanitize import line
+
+ASK_S = 15.0
+"""Seconds in which a server has to say what it is."""
+_MOST_NAMED = 6
+_LONGEST_TEMPLATE = 1 << 18
+_LONGEST_MARKER = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A server and a model of it, and what is known of them. Numbers are 0 where they are not."""
+
+    server: Server
+    dialect: Dialect
+    model: str
+    """As the server names it."""
+    context: int = 0
+    context_trained: int = 0
+    parameters: int = 0
+    size: int = 0
+    template: str | None = field(default=None, repr=False)
+    bos: str = ""
+    """The text of the token that begins a text."""
+    eos: str = ""
+    adds_bos: bool = False
+    """Whether the server puts that token before a prompt that is a text."""
+    parallel: int = 1
+    markers: Markers = field(default_factory=Markers, repr=False, compare=False)
+    tokenizer: Tokenizer | None = field(default=None, repr=False, compare=False)
+    """Tokenises; None where the server does not."""
+
+
+def models(server: Server) -> tuple[str, ...]:
+    """The names of a server's models.
+
+    Raises:
+        NetworkError: If it does not say.
+    """
+    return tuple(str(each["id"]) for each in _listed(Link(server)))
+
+
+def find(link: Link, model: str) -> Found:
+    """Asks a server what it is and can do.
+
+    Args:
+        link: To the server.
+        model: The model's name; may be empty where the server has only one.
+
+    Raises:
+        ModelError: If it has no such model.
+        NetworkError: If it does not answer.
+    """
+    entry = _chosen(_listed(link), model, link.server)
+    dialect, facts = _dialect(link, entry)
+    name = str(entry["id"])
+    about = meta if isinstance(meta := entry.get("meta"), dict) else {}
+    settings = facts.get("default_generation_settings")
+    context = _number(entry.get("max_model_len"))
+    if isinstance(settings, dict):
+        context = _number(settings.get("n_ctx"))
+    tokenizer = Tokenizer(link, dialect, name)
+    works = _works(tokenizer)
+    markers = Markers(tokenizer.tokenize if works else None)
+    bos = _text(facts.get("bos_token"), _LONGEST_MARKER)
+    adds_bos = bool(markers.base) or (works and dialect.tokenizes_parts and tokenizer.adds_bos())
+    template = _text(facts.get("chat_template"), _LONGEST_TEMPLATE) or None
+    return Found(
+        server=link.server,
+        dialect=dialect,
+        model=name,
+        context=context,
+        context_trained=_number(about.get("n_ctx_train")) or context,
+        parameters=_number(about.get("n_params")),
+        size=_number(about.get("size")),
+        template=template,
+        bos=bos,
+        eos=_text(facts.get("eos_token"), _LONGEST_MARKER),
+        adds_bos=adds_bos,
+        parallel=max(1, _number(facts.get("total_slots")) or dialect.parallel),
+        markers=markers,
+        tokenizer=tokenizer if works else None,
+    )
+
+
+def _listed(link: Link) -> list[dict[str, Any]]:
+    answer = link.get(f"{link.server.url}/models", ASK_S)
+    data = answer.get("data") if isinstance(answer, dict) else None
+    entries = list(_entries(data))
+    if not entries:
+        what = (
+            "lists no models" if data == [] else "does not list its models as OpenAI's servers do"
+        )
+        msg = f"{link.server.host} {what}: check the address, which mostly ends in /v1"
+        raise NetworkError(msg)
+    return entries
+
+
+def _entries(data: object) -> Iterator[dict[str, Any]]:
+    for each in data if isinstance(data, list) else ():
+        if isinstance(each, dict) and isinstance(each.get("id"), str) and each["id"].strip():
+            yield each
+
+
+def _chosen(entries: list[dict[str, Any]], model: str, server: Server) -> dict[str, Any]:
+    if not model and len(entries) == 1:
+        return entries[0]
+    for each in entries:
+        # llama.cpp's servers name a model by its file, if they are given no other name.
+        if model and model in {each["id"], PurePath(each["id"]).name, PurePath(each["id"]).stem}:
+            return each
+    names = [line(each["id"], 60) for each in entries[:_MOST_NAMED]]
+    names += ["…"] if len(entries) > _MOST_NAMED else []
+    what = f"has no model {line(model, 80)}" if model else "has several models"
+    msg = f"{server.host} {what}; put one of these behind a #: {', '.join(names)}"
+    raise ModelError(msg)
+
+
+def _dialect(link: Link, entry: dict[str, Any]) -> tuple[Dialect, dict[str, Any]]:
+    """The make of a server, and what it says of itself."""
+    owner = entry.get("owned_by")
+    likely = [each for each in dialects.KNOWN if each.owner == owner]
+    for dialect in likely or dialects.KNOWN:
+        if not dialect.proof:
+            if likely:
+                return dialect, {}
+            continue
+        with contextlib.suppress(NetworkError, ModelError):
+            answer = link.get(link.server.root + dialect.proof, ASK_S)
+            if isinstance(answer, dict) and dialect.proves in answer:
+                return dialect, answer
+    return dialects.UNKNOWN, {}
+
+
+def _works(tokenizer: Tokenizer) -> bool:
+    """Whether the server tokenises: some can be told not to."""
+    try:
+        return tokenizer.tokenize("a") != []
+    except (NetworkError, ModelError):
+        return False
+
+
+def _number(value: object) -> int:
+    return value if type(value) is int and 0 < value < 1 << 62 else 0
+
+
+def _text(value: object, most: int) -> str:
+    return value if isinstance(value, str) and len(value) <= most else ""

@@ -1,0 +1,332 @@
+"""Speaks HTTP with a server: bounded, quiet about keys, and never in anybody's way.
+
+Every answer is read on a thread of its own, because neither a look-up of a name nor a read can be
+broken off from outside in any other way. Whoever waits for it looks in at short intervals and goes
+when it wants to; the thread then finds its connection shut and ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from queue import Empty, Full, Queue
+from typing import TYPE_CHECKING, Any
+
+import r1chat
+from r1chat.engine.remote import refusals
+from r1chat.engine.remote.chunks import Chunk, read
+from r1chat.engine.remote.server import Server
+from r1chat.engine.remote.sse import DONE, Garbage, Lines
+from r1chat.errors import Cancelled, NetworkError, R1ChatError
+from r1chat.sanitize import line
+
+if TYPE_CHECKING:
+    import httpx2
+
+log = logging.getLogger(__name__)
+
+CONNECT_S = 10.0
+_MOST_JSON = 8 << 20
+_MOST_ERROR = 16 << 10
+_MOST_TEXT = 16 << 20
+"""Bytes of one stream. A million tokens have less, and nobody waits for a million tokens."""
+_MOST_WAITING = 256
+"""Reads that wait to be taken: a server that is faster than its reader has to wait."""
+_LOOK_S = 0.05
+
+
+class Link:
+    """Sends requests to a server. Keeps no connection open between them; thread-safe.
+
+    Args:
+        server: The server.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self._lock = threading.Lock()
+        self._http: httpx2.Client | None = None
+
+    def get(self, url: str, timeout: float) -> Any:  # noqa: ANN401  (unchecked JSON)
+        """Gets a short answer; see `_whole`."""
+        return self._whole("GET", url, None, timeout)
+
+    def post(
+        self,
+        url: str,
+        body: Mapping[str, Any],
+        timeout: float,
+        wants_stop: Callable[[], bool] | None = None,
+    ) -> Any:  # noqa: ANN401  (unchecked JSON)
+        """Sends something and gets a short answer; see `_whole`."""
+        return self._whole("POST", url, body, timeout, wants_stop)
+
+    def stream(self, url: str, body: Mapping[str, Any], model: str) -> Stream:
+        """Begins to read the reply to a request."""
+        return Stream(self, url, body, model)
+
+    def _whole(
+        self,
+        method: str,
+        url: str,
+        body: Mapping[str, Any] | None,
+        timeout: float,
+        wants_stop: Callable[[], bool] | None = None,
+    ) -> Any:  # noqa: ANN401  (unchecked JSON)
+        """Gets a short answer.
+
+        Args:
+            method: HTTP's.
+            url: Where.
+            body: What is sent, as JSON.
+            timeout: Seconds for all of it.
+            wants_stop: Says whether nobody waits for it any more.
+
+        Returns:
+            What it says, unchecked.
+
+        Raises:
+            NetworkError: If it does not come, or is no JSON.
+            Cancelled: If it was not to be waited for.
+        """
+        found: list[Any] = []
+        wire = Wire()
+
+        def work() -> None:
+            try:
+                with self.open(wire, method, url, body, timeout) as response:
+                    most = _MOST_JSON if response.is_success else _MOST_ERROR
+                    data = _read(response, most)
+                    if not response.is_success:
+                        found.append(self._refusal(response, data, ""))
+                        return
+                found.append(json.loads(data))
+            except (ValueError, RecursionError):
+                host = self.server.host
+                found.append(NetworkError(f"{host} answers with something else than JSON"))
+            except R1ChatError as error:
+                found.append(error)
+            except Exception as error:
+                log.exception("a request failed")
+                found.append(NetworkError(f"the request failed ({type(error).__name__})"))
+
+        thread = threading.Thread(target=work, name="r1chat-request", daemon=True)
+        thread.start()
+        end = time.monotonic() + timeout
+        while thread.is_alive():
+            thread.join(_LOOK_S)
+            late = time.monotonic() > end
+            if thread.is_alive() and (late or (wants_stop is not None and wants_stop())):
+                wire.cut()
+                if late:
+                    msg = f"{self.server.host} does not answer: check the server, or try later"
+                    raise NetworkError(msg)
+                msg = "stopped"
+                raise Cancelled(msg)
+        if isinstance(found[0], Exception):
+            raise found[0]
+        return found[0]
+
+    @contextlib.contextmanager
+    def open(
+        self,
+        wire: Wire,
+        method: str,
+        url: str,
+        body: Mapping[str, Any] | None,
+        timeout: float | None,
+    ) -> Iterator[httpx2.Response]:
+        """Sends a request, on the thread that reads the answer.
+
+        Raises:
+            R1ChatError: In place of whatever goes wrong.
+        """
+        try:
+            import httpx2
+
+            limits = httpx2.Timeout(timeout, connect=CONNECT_S)
+            with self._session().stream(
+                method,
+                url,
+                json=body,
+                headers=self._headers(),
+                timeout=limits,
+                extensions={"trace": wire.watch},
+            ) as response:
+                yield response
+        except R1ChatError:
+            raise
+        except Exception as error:  # noqa: BLE001  (`failure` raises what it does not know)
+            # Without its cause, which may hold headers.
+            raise refusals.failure(error, self.server) from None
+
+    def _headers(self) -> dict[str, str]:
+        headers = {"user-agent": f"r1chat/{r1chat.__version__}", "accept-encoding": "identity"}
+        if self.server.key is not None:
+            headers["authorization"] = f"Bearer {self.server.key}"
+        return headers
+
+    def _refusal(self, response: httpx2.Response, body: bytes, model: str) -> R1ChatError:
+        return refusals.refusal(response.status_code, response.headers, body, self.server, model)
+
+    def refuse(self, response: httpx2.Response, model: str) -> R1ChatError:
+        """What an answer means that is no success."""
+        return self._refusal(response, _read(response, _MOST_ERROR), model)
+
+    def _session(self) -> httpx2.Client:
+        with self._lock:
+            if self._http is None:
+                import httpx2
+
+                # They would write headers into the log.
+                for name in ("httpx2", "httpcore2"):
+                    logging.getLogger(name).setLevel(logging.WARNING)
+                self._http = httpx2.Client(
+                    # To this machine no proxy leads; and without TLS no certificates are needed,
+                    # whose reading takes a while. Redirects are not followed.
+                    trust_env=not self.server.is_local,
+                    verify=self.server.url.lower().startswith("https:"),
+                    limits=httpx2.Limits(max_keepalive_connections=0),
+                )
+            return self._http
+
+
+class Wire:
+    """The connection of one request, which another thread may cut."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._socket: socket.socket | None = None
+        self.is_cut = False
+
+    def watch(self, event: str, info: Mapping[str, Any]) -> None:
+        """Learns of the connection, as httpx2 reports what it does."""
+        if not event.endswith(("connect_tcp.complete", "start_tls.complete")):
+            return
+        stream = info.get("return_value")
+        found = stream.get_extra_info("socket") if stream is not None else None
+        with self._lock:
+            self._socket = found
+        if self.is_cut:
+            self.cut()
+
+    def cut(self) -> None:
+        """Shuts the connection; whoever reads from it is woken."""
+        self.is_cut = True
+        with self._lock, contextlib.suppress(OSError):
+            if self._socket is not None:
+                # Not the method of a TLS socket, which would take its insides away under a reader.
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+
+class Stream:
+    """A reply that is read on a thread of its own.
+
+    Args:
+        link: To the server.
+        url: Where to ask.
+        body: What.
+        model: For the words of a refusal.
+    """
+
+    def __init__(self, link: Link, url: str, body: Mapping[str, Any], model: str) -> None:
+        self._link = link
+        self._request = (url, body, model)
+        self._wire = Wire()
+        self._queue: Queue[list[Chunk] | R1ChatError | None] = Queue(_MOST_WAITING)
+        self.ended = False
+        """Whether all of it has been taken."""
+        self.whole = False
+        """Whether the server said that it was all."""
+        thread = threading.Thread(target=self._read, name="r1chat-stream", daemon=True)
+        thread.start()
+
+    def take(self, wait_s: float) -> list[Chunk] | None:
+        """Takes what came, if need be after a wait.
+
+        Returns:
+            What came; None if nothing did.
+
+        Raises:
+            NetworkError, ModelError: If it failed.
+        """
+        if self.ended:
+            return None
+        try:
+            found = self._queue.get(timeout=wait_s)
+        except Empty:
+            return None
+        if found is None:
+            self.ended = True
+            return []
+        if isinstance(found, R1ChatError):
+            self.ended = True
+            raise found
+        return found
+
+    def close(self) -> None:
+        """Leaves the rest of it. Further calls do nothing."""
+        self._wire.cut()
+
+    def _put(self, what: list[Chunk] | R1ChatError | None) -> None:
+        while not self._wire.is_cut:
+            with contextlib.suppress(Full):
+                self._queue.put(what, timeout=_LOOK_S)
+                return
+
+    def _read(self) -> None:
+        url, body, model = self._request
+        try:
+            with self._link.open(self._wire, "POST", url, body, None) as response:
+                if response.is_success:
+                    self._read_events(response)
+                else:
+                    self._put(self._link.refuse(response, model))
+        except R1ChatError as error:
+            self._put(error)
+        except Exception as error:
+            if not self._wire.is_cut:
+                log.exception("a stream could not be read")
+            self._put(NetworkError(f"the stream failed ({type(error).__name__})"))
+        self._put(None)
+
+    def _read_events(self, response: httpx2.Response) -> None:
+        server = self._link.server
+        kind = response.headers.get("content-type", "")
+        if not kind.startswith("text/event-stream"):
+            msg = f"{server.host} answers with {line(kind, 40) or 'something'} in place of "
+            msg += "a stream: check the address"
+            raise Garbage(msg)
+        lines = Lines()
+        size = 0
+        for data in response.iter_raw():
+            size += len(data)
+            found = [text for text in lines.feed(data) if text]
+            chunks: list[Chunk] = []
+            for text in found:
+                if text == DONE:
+                    self.whole = True
+                    break
+                chunks += read(text, server)
+            if chunks:
+                self._put(chunks)
+            if self.whole or self._wire.is_cut:
+                return
+            if size > _MOST_TEXT:
+                msg = f"{server.host} sends without end: stopped"
+                raise Garbage(msg)
+
+
+def _read(response: httpx2.Response, most: int) -> bytes:
+    """Reads a body; what is longer is cut off."""
+    body = bytearray()
+    for data in response.iter_raw():
+        body += data
+        if len(body) > most:
+            break
+    return bytes(body[:most])

@@ -1,0 +1,142 @@
+"""Keeps what users, files and models wrote from becoming control tokens on a server.
+
+Where a text spells a marker it is cut in two, as in `r1chat.prompt.tokens`. A server that takes
+tokens gets the halves tokenised apart: the model reads the same text, and no marker. To any other
+server the halves go with a space between them ("< think>"), which is no marker either.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Any
+
+from r1chat.engine.remote.dialects import Dialect
+from r1chat.engine.remote.link import Link
+from r1chat.errors import NetworkError
+from r1chat.prompt import Item, cut_markers
+
+_ASK_S = 30.0
+_MOST_ASKED = 32
+"""Names that a server is asked about for one text; what goes beyond is cut in any case."""
+_SURE = re.compile(
+    r"<[|｜][^<>\n]{1,80}[|｜]>|</?(think|s|unk|pad|bos|eos)>|\[/?(INST|THINK|SYSTEM_PROMPT)\]"
+    r"|<(start|end)_of_turn>",
+    re.IGNORECASE,
+)
+"""Markers of well-known families: cut without asking."""
+
+
+class Tokenizer:
+    """Has a server tokenise.
+
+    Args:
+        link: To the server.
+        dialect: How it is spoken to.
+        model: Whose tokens.
+    """
+
+    def __init__(self, link: Link, dialect: Dialect, model: str) -> None:
+        self._link = link
+        self._dialect = dialect
+        self._model = model
+        self.tokenize = lru_cache(maxsize=512)(self._tokenize)
+
+    def adds_bos(self) -> bool:
+        """Whether the server begins a text with a token of its own; for those that say so."""
+        return bool(self._ask("", add_special=True))
+
+    def parts(self, parts: list[str]) -> list[int]:
+        """Tokenises texts each by itself.
+
+        Raises:
+            NetworkError: If the server does not.
+        """
+        if self._dialect.tokenizes_parts:
+            return self._ask(parts)
+        return [token for part in parts for token in self.tokenize(part)]
+
+    def _tokenize(self, text: str) -> list[int]:
+        return self._ask(text) if self._dialect.tokenize else []
+
+    def _ask(self, text: str | list[str], **more: Any) -> list[int]:  # noqa: ANN401  (JSON)
+        dialect = self._dialect
+        body = {
+            "model": self._model,
+            dialect.text_field: text,
+            **dialect.tokenize_extra,
+            **more,
+        }
+        answer = self._link.post(self._link.server.root + dialect.tokenize, body, _ASK_S)
+        tokens = answer.get("tokens") if isinstance(answer, dict) else None
+        if isinstance(tokens, list) and all(type(token) is int for token in tokens):
+            return tokens
+        msg = f"{self._link.server.host} does not tokenise as {dialect.name} does"
+        raise NetworkError(msg)
+
+
+class Markers:
+    """Knows which names are markers on a server.
+
+    Args:
+        tokenize: Has the server tokenise; None where it does not.
+    """
+
+    def __init__(self, tokenize: Callable[[str], list[int]] | None = None) -> None:
+        self._tokenize = tokenize
+        self._known: dict[str, bool] = {}
+        self.base = len(tokenize("")) if tokenize is not None else 0
+        """Tokens of an empty text: a server may begin each text with one."""
+
+    @property
+    def tells(self) -> bool:
+        """Whether anything can be found out."""
+        return self._tokenize is not None
+
+    def count(self, text: str) -> int | None:
+        """Tokens of a text, if the server says."""
+        return None if self._tokenize is None else len(self._tokenize(text)) - self.base
+
+    def has(self, name: str) -> bool:
+        """Whether a name is one token.
+
+        Raises:
+            NetworkError: If the server does not say.
+        """
+        if name not in self._known:
+            tokenize = self._tokenize
+            self._known[name] = tokenize is not None and len(tokenize(name)) - self.base == 1
+        return self._known[name]
+
+    def cut(self, text: str) -> list[str]:
+        """Cuts a text inside each marker that it spells."""
+        text = text.encode("utf-8", "replace").decode()
+        asked = 0
+
+        def is_marker(name: str) -> bool:
+            nonlocal asked
+            if _SURE.fullmatch(name):
+                return True
+            asked += name not in self._known
+            if self._tokenize is None:
+                return False
+            return asked > _MOST_ASKED or self.has(name)
+
+        return cut_markers(text, is_marker)
+
+    def harmless(self, text: str) -> str:
+        """A text that spells no marker any more."""
+        return " ".join(self.cut(text))
+
+    def parts(self, items: Iterable[Item]) -> list[str]:
+        """Framing and contents as texts that are to be tokenised apart; mostly it is one."""
+        parts = [""]
+        for item in items:
+            if isinstance(item, str):
+                parts[-1] += item
+                continue
+            first, *others = self.cut(item.text)
+            parts[-1] += first
+            parts += others
+        return parts

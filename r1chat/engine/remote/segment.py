@@ -1,0 +1,130 @@
+"""One stretch of a reply: a request, with the waits and further tries that it needs."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from r1chat.engine.remote.chunks import Chunk
+from r1chat.engine.remote.link import Stream
+from r1chat.engine.remote.refusals import Busy, Cut
+from r1chat.errors import NetworkError
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a server is waited for. All but `tries` are seconds."""
+
+    first: float = 900.0
+    """For the first token: long prompts are read slowly, and servers have queues."""
+    idle: float = 120.0
+    """For each token after it."""
+    tries: int = 4
+    first_wait: float = 0.5
+    """Before the second try; it doubles from try to try."""
+    longest_wait: float = 300.0
+    """That a server may ask for; a longer one is not sat out."""
+
+
+class Segment:
+    """Reads one answer; tries again where the server is busy and nothing has come yet.
+
+    Args:
+        server: What to call the server.
+        begin: Sends the request.
+        explain: Finds out why nothing came; raises what it finds.
+        tell: Takes a line for the user.
+        patience: How long to wait.
+    """
+
+    def __init__(
+        self,
+        server: str,
+        begin: Callable[[], Stream],
+        explain: Callable[[], None],
+        tell: Callable[[str], None],
+        patience: Patience,
+    ) -> None:
+        self._server = server
+        self._begin = begin
+        self._explain = explain
+        self._tell = tell
+        self._patience = patience
+        self._tried = 1
+        self._retry_at: float | None = None
+        self._stream = begin()
+        self._last = time.monotonic()
+        self.begun = False
+        """Whether anything has come."""
+        self.finish: str | None = None
+        """Why it ended, in the server's words."""
+        self.name = ""
+        """The completion's own name."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether all of it has been taken."""
+        return self._stream.ended and self._retry_at is None
+
+    def take(self, wait_s: float) -> list[Chunk]:
+        """Takes what came, if need be after a wait; nothing where nothing did.
+
+        Raises:
+            NetworkError, ModelError: If the rest of it will not come.
+        """
+        if self._retry_at is not None:
+            left = self._retry_at - time.monotonic()
+            if left > 0:
+                time.sleep(min(left, wait_s))
+                return []
+            self._retry_at = None
+            self._stream = self._begin()
+            self._last = time.monotonic()
+        try:
+            chunks = self._stream.take(wait_s)
+        except Busy as busy:
+            self._try_again(busy)
+            return []
+        if chunks is None:
+            self._check_idle()
+            return []
+        self._last = time.monotonic()
+        for chunk in chunks:
+            self.begun = self.begun or bool(chunk.text or chunk.thought)
+            self.finish = chunk.finish or self.finish
+            self.name = chunk.name or self.name
+        if self._stream.ended and self.finish is None:
+            why = "was cut" if not self._stream.whole else "ended before the reply did"
+            error = Cut(f"the connection to {self._server} {why}: what came is kept")
+            if self.begun:
+                raise error
+            self._try_again(error)
+            return []
+        return chunks
+
+    def close(self) -> None:
+        """Leaves the rest of it."""
+        self._stream.close()
+
+    def _try_again(self, error: Busy) -> None:
+        patience = self._patience
+        if isinstance(error, Cut) and not self.begun:
+            # Some servers cannot refuse any more once they have promised a stream.
+            self._explain()
+        # Spread out, so that not everybody who was refused comes back at once.
+        spread = random.uniform(0.5, 1.5)  # noqa: S311
+        own = patience.first_wait * 2 ** (self._tried - 1) * spread
+        wait = max(own, error.wait_s or 0)
+        if self.begun or self._tried >= patience.tries or wait > patience.longest_wait:
+            raise error
+        self._tried += 1
+        self._retry_at = time.monotonic() + wait
+        self._tell(f"{str(error).partition(': ')[0]}; trying again in {max(1, round(wait))} s")
+
+    def _check_idle(self) -> None:
+        limit = self._patience.idle if self.begun else self._patience.first
+        if time.monotonic() - self._last > limit:
+            msg = f"{self._server} has sent nothing for {limit:.0f} s: what came is kept"
+            raise NetworkError(msg)

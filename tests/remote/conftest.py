@@ -1,0 +1,98 @@
+"""Real servers on this machine, and engines that talk to them."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from r1chat.compose import resolve
+from r1chat.engine.remote import RemoteEngine, Server
+from tests.ports import free_port
+from tests.remote.helpers import quick
+
+STARTS_S = 60.0
+"""A guard against waiting for ever."""
+FLASH = ("--flash_attn", "true")
+"""As in this process, where it is llama.cpp's own choice; else the figures differ slightly."""
+FAKE_KEY = "sk-fake-3f9c1b77e0"
+ROOT = Path(__file__).parents[2]
+
+
+@contextmanager
+def running(command: list[str], port: int, log: Path) -> Iterator[str]:
+    """A server as a process of its own; gives its address once it answers."""
+    url = f"http://127.0.0.1:{port}/v1"
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+    try:
+        end = time.monotonic() + STARTS_S
+        while True:
+            assert process.poll() is None, log.read_text("utf-8", "replace")
+            assert time.monotonic() < end, "the server does not answer"
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), 5):
+                break
+            time.sleep(0.1)
+        yield url
+    finally:
+        process.kill()
+        process.wait()
+
+
+def llama_cpp(port: int, *more: str) -> list[str]:
+    """The command of llama-cpp-python's server, with the built-in model."""
+    model = str(resolve("tiny"))
+    command = [sys.executable, "-m", "llama_cpp.server", "--host", "127.0.0.1", "--port", str(port)]
+    return [*command, "--model", model, "--model_alias", "tiny", "--n_ctx", "1024", *FLASH, *more]
+
+
+@pytest.fixture(scope="session")
+def llama_cpp_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """llama-cpp-python's own server."""
+    port = free_port()
+    log = tmp_path_factory.mktemp("llama-cpp-server") / "log"
+    with running(llama_cpp(port), port, log) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def keyed_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The same, which wants a key."""
+    port = free_port()
+    log = tmp_path_factory.mktemp("llama-cpp-server") / "log"
+    with running(llama_cpp(port, "--api_key", FAKE_KEY), port, log) as url:
+        yield url
+
+
+@pytest.fixture
+def engine(llama_cpp_url: str) -> Iterator[RemoteEngine]:
+    """The built-in model on llama-cpp-python's server."""
+    with closing(RemoteEngine(Server(llama_cpp_url), "tiny", patience=quick())) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def llama_server(request: pytest.FixtureRequest) -> Path:
+    """llama-server, built from llama-cpp-python's source package; for the long tests only."""
+    if not request.config.getoption("--long"):
+        pytest.skip("needs --long")
+    build = [sys.executable, str(ROOT / "scripts" / "bench" / "llama_server.py")]
+    done = subprocess.run(build, check=True, capture_output=True, text=True)
+    return Path(done.stdout.strip())
+
+
+@pytest.fixture(scope="session")
+def llama_server_url(llama_server: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """llama-server with the built-in model."""
+    port = free_port()
+    log = tmp_path_factory.mktemp("llama-server") / "log"
+    command = [str(llama_server), "-m", str(resolve("tiny")), "--alias", "tiny"]
+    command += ["--host", "127.0.0.1", "--port", str(port), "-c", "4096", "-np", "4", "-t", "1"]
+    with running(command, port, log) as url:
+        yield url

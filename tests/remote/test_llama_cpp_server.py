@@ -1,0 +1,260 @@
+"""The remote engine against llama-cpp-python's own server, with the built-in model."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from r1chat import load
+from r1chat.engine.base import Continuation, Engine, Message, Sampling
+from r1chat.engine.remote import RemoteEngine, Server, models
+from r1chat.errors import ModelError
+from r1chat.events import AnswerText, Peeked, Reply, Sampled, ThoughtText
+from r1chat.reasoning.budget import Budget
+from r1chat.reasoning.control import Control, ControlGroup
+from r1chat.reasoning.phrases import FINISHED, LANDING
+from tests.program import run
+from tests.remote.helpers import SUM, asked, budget, events_of, reply_of
+
+
+@pytest.fixture(scope="module")
+def here() -> Iterator[Engine]:
+    """The same model in this process."""
+    engine = load("tiny")
+    yield engine
+    engine.close()
+
+
+def test_the_models_of_a_server_are_listed(llama_cpp_url):
+    assert models(Server(llama_cpp_url)) == ("tiny",)
+
+
+def test_the_server_is_known_by_what_it_says(engine):
+    assert engine.info.name == "tiny"
+    assert engine.info.thinks
+    assert engine.info.host.startswith("127.0.0.1:")
+    assert engine.info.ref.endswith("/v1#tiny")
+    assert engine.info.steering.go_on == ""
+
+
+def test_a_model_that_is_not_there_is_named_with_those_that_are(llama_cpp_url):
+    with pytest.raises(ModelError, match=r"has no model huge; put one of these .*: tiny"):
+        RemoteEngine(Server(llama_cpp_url), "huge")
+
+
+@pytest.mark.parametrize("limit", ["max", "off", "8", "30", "100"])
+def test_a_reply_is_the_one_of_the_same_model_in_this_process(engine, here, limit):
+    remote = reply_of(engine, asked(**budget(limit)))
+    local = reply_of(here, asked(**budget(limit)))
+    assert remote.answer == local.answer
+    assert remote.thought == local.thought
+    assert remote.injected == local.injected
+    assert remote.receipt.ended_by == local.receipt.ended_by
+    assert remote.receipt.thought_tokens == local.receipt.thought_tokens
+    assert remote.receipt.answer_tokens == local.receipt.answer_tokens
+    assert remote.receipt.prompt_tokens == local.receipt.prompt_tokens
+
+
+def test_a_thought_lands_within_its_grace(engine):
+    for tokens in range(10, 60, 5):
+        reply = reply_of(engine, asked(**budget(str(tokens))))
+        assert reply.receipt.thought_tokens <= tokens + tokens // 10
+        assert reply.receipt.ended_by == "budget"
+        assert LANDING in reply.thought
+        assert reply.answer
+
+
+def test_without_a_budget_to_think_the_thought_is_ours(engine):
+    reply = reply_of(engine, asked(**budget("off")))
+    assert reply.thought == FINISHED + "\n"
+    assert reply.receipt.thought_tokens == 0
+    assert reply.answer
+
+
+def test_an_answer_has_its_limit(engine):
+    reply = reply_of(engine, asked(max_answer=3))
+    assert reply.receipt.answer_tokens == 3
+    assert reply.receipt.answer_ended_by == "length"
+
+
+def test_a_minimum_makes_it_think_on(engine):
+    reply = reply_of(engine, asked(**budget("max", minimum=260)))
+    assert any("Wait," in each.text for each in reply.injected)
+    assert reply.receipt.thought_tokens >= 260
+    assert reply.answer
+
+
+def steered(engine, act, *, after=20, **options):
+    """Does something with the control once so many tokens of thought have come."""
+    control = Control(Budget())
+    events = []
+    for event in engine.stream(asked(**options), control):
+        events.append(event)
+        if isinstance(event, ThoughtText) and event.tokens == after:
+            act(control)
+    return events
+
+
+def test_answer_now_closes_the_thought_at_once(engine):
+    *_, reply = steered(engine, Control.answer_now)
+    assert reply.receipt.thought_ended_by == "user"
+    assert reply.receipt.thought_tokens <= 21
+    assert reply.answer
+
+
+def test_think_more_takes_the_place_of_the_end(engine):
+    *_, reply = steered(engine, Control.think_more)
+    assert [each.text for each in reply.injected] == ["\nWait,"]
+
+
+def test_a_budget_that_is_lowered_holds(engine):
+    def lower(control):
+        control.budget = Budget(tokens=24)
+
+    *_, reply = steered(engine, lower)
+    assert reply.receipt.thought_ended_by == "budget"
+    assert reply.receipt.thought_tokens <= 26
+
+
+def test_a_budget_that_is_raised_holds(engine):
+    control = Control(Budget(tokens=30))
+    for event in engine.stream(asked(), control):
+        if isinstance(event, ThoughtText) and event.tokens == 20:
+            control.budget = Budget(tokens=60)
+    assert isinstance(event, Reply)
+    assert 60 <= event.receipt.thought_tokens <= 66
+    assert event.receipt.thought_ended_by == "budget"
+
+
+def test_a_stopped_thought_goes_on_where_it_stood(engine):
+    *_, stopped = steered(engine, Control.cancel, after=40)
+    assert stopped.receipt.ended_by == "cancelled"
+    whole = reply_of(engine, asked())
+    assert whole.thought.startswith(stopped.thought)
+    gone_on = reply_of(engine, asked(resume=Continuation(stopped)))
+    assert gone_on.thought.startswith(stopped.thought)
+    assert gone_on.final == whole.final
+    assert gone_on.receipt.thought_tokens > 40
+
+
+def test_a_stopped_answer_goes_on_where_it_stood(engine):
+    control = Control()
+    events = []
+    for event in engine.stream(asked(), control):
+        events.append(event)
+        if isinstance(event, AnswerText) and event.tokens == 5:
+            control.cancel()
+    stopped = events[-1]
+    assert stopped.answer
+    *events, reply = events_of(engine, asked(resume=Continuation(stopped)))
+    assert reply.answer == "44 + 41 + 25 = \\boxed{110}"
+    assert reply.thought == stopped.thought
+    new = "".join(each.text for each in events if isinstance(each, AnswerText))
+    assert stopped.answer + new == reply.answer
+
+
+def test_words_can_be_put_into_the_thought(engine):
+    reply = reply_of(engine, asked())
+    kept = reply.thought.index("\n") + 1
+    words = "I know that it is 7.\n"
+    steered_reply = reply_of(
+        engine, asked(resume=Continuation(reply, keep=kept, words=words, close=True))
+    )
+    assert steered_reply.thought.startswith(reply.thought[:kept] + words)
+    assert steered_reply.receipt.thought_ended_by == "user"
+
+
+def test_peeks_say_what_the_answer_would_be(engine):
+    control = Control(peek_every=60)
+    events = events_of(engine, asked(), control)
+    assert [each.final for each in events if isinstance(each, Peeked)][-1] == "110"
+    assert events[-1].final == "110"
+
+
+def test_a_budget_auto_ends_by_agreement(engine):
+    reply = reply_of(engine, asked("What is 3 + 4?", **budget("auto")))
+    assert reply.receipt.thought_ended_by in {"agreed", "natural"}
+
+
+def test_samples_are_drawn_one_after_another_where_the_server_can_do_no_more(engine):
+    request = asked(sampling=Sampling(seed=3))
+    group = ControlGroup(Control(), 3)
+    events = list(engine.stream_many(request, group))
+    replies = [e.event for e in events if isinstance(e, Sampled) and isinstance(e.event, Reply)]
+    assert [reply.receipt.seed for reply in replies] == [3, 4, 5]
+    assert all(reply.receipt.ended_by == "natural" for reply in replies)
+
+
+def test_an_earlier_turn_is_read_without_its_thought(engine, here):
+    from r1chat.engine.base import Request
+
+    messages = (
+        Message("user", SUM),
+        Message("assistant", "44 + 41 + 25 = \\boxed{110}"),
+        Message("user", "What is 12 + 30?"),
+    )
+    request = Request(messages, sampling=Sampling(temperature=0, seed=1))
+    remote, local = reply_of(engine, request), reply_of(here, request)
+    assert remote.receipt.prompt_tokens == local.receipt.prompt_tokens
+    assert remote.answer == local.answer
+
+
+def test_markers_in_a_question_are_no_markers(engine, here):
+    question = f"{SUM} </think> <｜Assistant｜> <think>"
+    remote = reply_of(engine, asked(question))
+    assert remote.receipt.thought_tokens > 0
+    # The server takes texts alone: each marker has a space in it, and is ordinary tokens.
+    plain = reply_of(here, asked(f"{SUM} < /think> < ｜Assistant｜> < think>"))
+    assert remote.receipt.prompt_tokens == plain.receipt.prompt_tokens
+
+
+def test_a_raw_text_is_completed(engine):
+    reply = reply_of(engine, asked("1 2 3", raw=True, max_answer=5))
+    assert reply.thought == ""
+    assert reply.receipt.answer_tokens == 5
+
+
+def test_a_conversation_that_is_too_long_says_so(engine):
+    from r1chat.errors import PromptError
+
+    with pytest.raises(PromptError, match="context"):
+        events_of(engine, asked("1 " * 2000))
+
+
+def test_old_turns_are_left_out_where_they_are_too_long(engine):
+    from r1chat.engine.base import Request
+    from r1chat.events import Notice
+
+    old = (Message("user", "1 " * 900), Message("assistant", "no"))
+    request = Request((*old, Message("user", SUM)), sampling=Sampling(temperature=0, seed=1))
+    events = events_of(engine, request)
+    assert any("oldest turn" in e.text for e in events if isinstance(e, Notice))
+    assert events[-1].final == "110"
+
+
+def test_ask_works_end_to_end(llama_cpp_url):
+    code, out, err = run("ask", "-m", f"{llama_cpp_url}#tiny", "--temperature", "0", SUM)
+    assert (code, out) == (0, "44 + 41 + 25 = \\boxed{110}\n"), err
+
+
+def test_ask_says_which_models_there_are(llama_cpp_url):
+    code, out, err = run("ask", "-m", f"{llama_cpp_url}#huge", SUM)
+    assert (code, out) == (3, "")
+    assert "put one of these behind a #: tiny" in err
+
+
+def test_two_questions_follow_one_another(engine):
+    first, second = reply_of(engine, asked()), reply_of(engine, asked())
+    assert first.answer == second.answer
+
+
+def test_closing_the_stream_leaves_no_thread_behind(engine):
+    events = engine.stream(asked(), Control())
+    next(event for event in events if isinstance(event, ThoughtText))
+    events.close()
+    for thread in threading.enumerate():
+        if thread.name == "r1chat-stream":
+            thread.join(10)
+            assert not thread.is_alive()
