@@ -200,7 +200,7 @@ def _of_server(server: Served, current: str) -> list[Row]:
                 section="served",
                 ref=f"{server.name}#{model.id}",
                 name=line(f"{server.name}#{model.id}", 96),
-                state=f"{short(model.context)} context" if model.context else "",
+                state=f"{short(model.context)} ctx" if model.context else "",
                 in_use=f"{server.name}#{model.id}" == current,
                 server=server,
             )

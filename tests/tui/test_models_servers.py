@@ -68,8 +68,8 @@ async def test_a_servers_models_are_listed_and_one_is_used_on_enter(lab):
         screen = await opened(pilot)
         await until(pilot, lambda: len(served(screen)) == 2)
         assert served(screen) == {
-            "lab#deepseek-r1:7b": "131 k context",
-            "lab#org/R1-70B": "131 k context",
+            "lab#deepseek-r1:7b": "131 k ctx",
+            "lab#org/R1-70B": "131 k ctx",
         }
         assert lab.keys == ["Bearer sk-1"]
         await pilot.press(*"70b")
@@ -95,8 +95,8 @@ async def test_servers_that_fail_are_shown_with_their_reason_and_asked_again_on_
                 "empty": "no models",
                 "gone": "no access",
                 "shut": "no access",
-                "lab#deepseek-r1:7b": "131 k context",
-                "lab#org/R1-70B": "131 k context",
+                "lab#deepseek-r1:7b": "131 k ctx",
+                "lab#org/R1-70B": "131 k ctx",
             }
             await pilot.press(*"shut")
             await until(pilot, lambda: screen.row and screen.row.ref == "shut")

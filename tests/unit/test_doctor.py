@@ -184,6 +184,27 @@ def test_a_gpu_that_lies_idle_comes_with_its_command(command):
     assert "'llama-cpp-python" in offload.advice[1]
 
 
+def test_the_gpus_that_llama_cpp_sees_are_listed_in_the_order_of_a_split():
+    card = {"name": "CUDA0", "description": "NVIDIA H100", "total": 80 << 30, "free": 79 << 30}
+    graphics = {"name": "X1", "description": "Graphics", "total": 0, "free": 0, "shared": True}
+    findings = examination._build(
+        build("OPENMP = 1", gpu_offload=True, gpus=[card | {"shared": False}, graphics]),
+        processor("AVX"),
+    )
+    assert [each.value for each in findings if each.name == "GPU offload"] == [
+        "NVIDIA H100 (CUDA0): 79.0 GiB of 80.0 GiB free",
+        "Graphics (X1), shared with the processor",
+    ]
+
+
+@posix_only
+def test_a_build_that_sees_no_gpu_though_there_is_one_is_odd(command):
+    command("nvidia-smi", "NVIDIA H100, 81559 MiB\n")
+    findings = examination._build(build("OPENMP = 1", gpu_offload=True), processor("AVX"))
+    (offload,) = [each for each in findings if each.name == "GPU offload"]
+    assert (offload.level, "driver" in offload.advice[0]) == ("odd", True)
+
+
 @posix_only
 def test_a_driver_that_fails_is_no_gpu(command):
     command("nvidia-smi", "NVIDIA-SMI has failed", code=9)

@@ -108,8 +108,7 @@ class ModelsScreen(ModelsListScreen):
             if row.usable:
                 self.dismiss(row.ref)
             else:
-                self.note("")
-                await self.ask_servers(row.ref)
+                await self._ask_again(row.ref)
         elif row.fetch is not None:
             self.app.fetching.choose(row.fetch)
             if row.fetch.active:
@@ -120,6 +119,13 @@ class ModelsScreen(ModelsListScreen):
             await self._pick_quant(row)
         else:
             await self._fetch_offer(row)
+
+    async def _ask_again(self, name: str) -> None:
+        """Asks a server again, and says what hinders it: the details may have no room."""
+        self.note(f"Asking {name} …")
+        await self.ask_servers(name)
+        said = self.app.fetching.served.get(name)
+        self.note(said.problem if said else "")
 
     async def _fetch_offer(self, row: Row) -> None:
         """Fetches a distill; where the Hub has not that quant of it, asks which other."""

@@ -83,7 +83,13 @@ def head(chosen: list[Column], width: int) -> Content:
 def row(of: Row, chosen: list[Column], width: int) -> Content:
     """A row, set in columns."""
     parts: list[str | tuple[str, str]] = ["● " if of.in_use else "  "]
-    for at, (column, size) in enumerate(zip(chosen, _widths(chosen, width), strict=True)):
+    widths = _widths(chosen, width)
+    if of.section == "served":
+        # It has no more than a name and a state: the name takes the room of all between.
+        *others, last = widths
+        widths = [sum(others) + len(_GAP) * (len(others) - 1), last]
+        chosen = [Column("", 0, _name), Column("", 0, _state)]
+    for at, (column, size) in enumerate(zip(chosen, widths, strict=True)):
         text, style = column.cell(of)
         text = _set(text, size, right=column.right)
         parts += [_GAP if at else "", (text, style) if style else text]
@@ -135,8 +141,6 @@ def _size(of: Row) -> tuple[str, str]:
 
 
 def _fit(of: Row) -> tuple[str, str]:
-    if of.section == "served":
-        return "", ""
     return MARKS[of.fit.mark] if of.fit else (_UNKNOWN, "$foreground 60%")
 
 
@@ -145,24 +149,20 @@ def _fit_or_state(of: Row) -> tuple[str, str]:
 
 
 def _speed(of: Row) -> tuple[str, str]:
-    if of.section == "served":
-        return "", ""
     if of.speed is None:
         return _UNKNOWN, "$foreground 60%"
     return f"~{speed(of.speed)}", ""
 
 
 def _aime(of: Row) -> tuple[str, str]:
-    return _percent(of, of.distill.scores.aime_pass1 if of.distill else None)
+    return _percent(of.distill.scores.aime_pass1 if of.distill else None)
 
 
 def _math(of: Row) -> tuple[str, str]:
-    return _percent(of, of.distill.scores.math500 if of.distill else None)
+    return _percent(of.distill.scores.math500 if of.distill else None)
 
 
-def _percent(of: Row, score: float | None) -> tuple[str, str]:
-    if of.section == "served":
-        return "", ""
+def _percent(score: float | None) -> tuple[str, str]:
     return (_UNKNOWN, "$foreground 60%") if score is None else (f"{score:.1f}", "")
 
 
