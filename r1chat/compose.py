@@ -67,6 +67,9 @@ def _from_store(ref: str) -> Path:
     from r1chat.hub import cache, ollama, reference
 
     shown = line(ref)
+    if (remote := remote_server(ref)) is not None:
+        message = f"{remote[0].host} is a server: of its models there is no file here"
+        raise ModelError(message)
     if ref.startswith(ollama.PREFIX):
         path = ollama.find(ref)
         if path is None:
@@ -106,19 +109,28 @@ def remote_server(ref: str) -> tuple[Server, str] | None:
         ModelError: If no server has that name.
         R1ChatError: If its key cannot be had.
     """
-    # A path that has a colon is no address: those are told apart without an import.
-    if "://" not in ref and "#" not in ref:
+    # Most references are none: they cost no import.
+    if "://" in ref:
+        return _at_address(ref)
+    if "#" not in ref or _file(ref) is not None:
         return None
     from r1chat import servers
-    from r1chat.engine.remote.server import parse
 
-    if found := parse(ref):
-        server, model = found
-        return servers.unnamed(server), model
     named = servers.split(ref)
-    if named is None or _file(ref) is not None:
+    return (servers.server(named[0]), named[1]) if named else None
+
+
+def _at_address(ref: str) -> tuple[Server, str] | None:
+    from r1chat import servers
+    from r1chat.engine.remote.server import parse
+    from r1chat.hub import reference
+
+    url, named, _ = ref.partition("#")
+    is_certain = named or url.rstrip("/").endswith("/v1")
+    if not is_certain and reference.parse(ref) is not None:
         return None
-    return servers.server(named[0]), named[1]
+    found = parse(ref)
+    return (servers.unnamed(found[0]), found[1]) if found else None
 
 
 def load(

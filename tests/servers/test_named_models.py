@@ -15,6 +15,7 @@ from tests.remote.conftest import llama_cpp, running
 from tests.servers.test_servers_verb import KEY as SECRET
 from tests.servers.test_servers_verb import nowhere
 
+pytestmark = pytest.mark.usefixtures("keyring_file")
 SUM = "What is 44 + 41 + 25?"
 
 
@@ -28,7 +29,7 @@ def keyed(tmp_path_factory):
 
 
 @pytest.fixture
-def lab(keyed, keyring_file):
+def lab(keyed):
     """The same, called lab, its key in the keyring."""
     assert run("servers", "add", "lab", keyed)[0] == 0
     assert run("servers", "key", "lab", stdin=SECRET.encode())[0] == 0
@@ -54,7 +55,7 @@ def test_a_model_on_a_named_server_answers_and_the_key_is_nowhere(lab, home):
     assert nowhere(home, *said)
 
 
-def test_a_key_that_is_not_taken_is_one_line_without_it(keyed, home, monkeypatch, keyring_file):
+def test_a_key_that_is_not_taken_is_one_line_without_it(keyed, home, monkeypatch):
     run("servers", "add", "lab", keyed)
     monkeypatch.setenv("R1CHAT_KEY_LAB", "sk-WRONG-0123456789")
     code, out, err = run("--verbose", "ask", "-m", "lab#tiny", SUM)
@@ -66,7 +67,7 @@ def test_a_key_that_is_not_taken_is_one_line_without_it(keyed, home, monkeypatch
     assert not log.exists() or "sk-WRONG" not in log.read_text()
 
 
-def test_a_server_by_its_address_gets_the_key_for_those(keyed, home, monkeypatch, keyring_file):
+def test_a_server_by_its_address_gets_the_key_for_those(keyed, home, monkeypatch):
     run("servers", "add", "lab", keyed)
     monkeypatch.setenv("R1CHAT_KEY_LAB", SECRET)
     assert run("ask", "-m", f"{keyed}#tiny", "--no-save", SUM)[0] == 5
@@ -81,6 +82,35 @@ def test_a_locked_keyring_is_one_line_when_a_question_is_asked(lab, home, monkey
     code, out, err = run("ask", "-m", "lab#tiny", "--no-save", SUM)
     assert (code, out, err.count("\n")) == (1, "", 1)
     assert "set R1CHAT_KEY_LAB" in err
+
+
+def test_an_imported_conversation_is_not_sent_to_the_address_that_it_names(
+    home, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("R1CHAT_API_KEY", SECRET)
+    assert run("ask", "-m", "tiny", "2 + 3?")[0] == 0
+    code, out, err = run("history", "export", "--all", "--format", "json")
+    assert code == 0, err
+    there = "http://192.0.2.7:8000/v1#m"
+    file = tmp_path / "theirs.json"
+    file.write_text(json.dumps(renamed(json.loads(out), there)))
+    monkeypatch.setenv("R1CHAT_HOME", str(tmp_path / "other"))
+    code, _, err = run("history", "import", file)
+    assert code == 0, err
+    code, out, err = run("ask", "-c", "And 1 + 1?")
+    assert (code, out) == (2, "")
+    assert err == (
+        f"r1chat: this conversation was held with {there}; to send it there, say so: -m {there}\n"
+    )
+
+
+def renamed(value, model):
+    """An export in which every model is called something else."""
+    if isinstance(value, list):
+        return [renamed(each, model) for each in value]
+    if isinstance(value, dict):
+        return {name: renamed(each, model) for name, each in value.items()}
+    return model if value == "tiny" else value
 
 
 def test_a_name_that_no_server_has_is_said():

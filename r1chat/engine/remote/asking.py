@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from r1chat.engine.base import Message, Request
 from r1chat.engine.peeking import MOST, PROBE
+from r1chat.engine.remote.chunks import NOTHING, Counts
 from r1chat.engine.remote.finding import Found
 from r1chat.engine.remote.link import Link, Stream
+from r1chat.engine.remote.refusals import Refused
+from r1chat.engine.remote.shared import Branch, Shared
 from r1chat.errors import ModelError, NetworkError
 from r1chat.prompt import Framed, Item, frame
 from r1chat.reasoning.final import final_answer
@@ -35,6 +39,7 @@ class Asker:
         request: The question.
         seed: For the sampling.
         think: Whether there is to be a thought.
+        ready: A stream that has been begun for this reply already.
     """
 
     def __init__(
@@ -46,6 +51,7 @@ class Asker:
         seed: int,
         *,
         think: bool,
+        ready: Branch | None = None,
     ) -> None:
         self._link = link
         self._found = found
@@ -53,6 +59,7 @@ class Asker:
         self._request = request
         self._seed = seed
         self._think = think
+        self._ready = ready
         self.framed = framing(found, messages, raw=request.raw, think=think)
         """The conversation in its framing; None where only the server knows it."""
 
@@ -68,8 +75,8 @@ class Asker:
 
     def begin(
         self, items: Sequence[Item], *, thought_left: int | None, answer_left: int | None
-    ) -> Callable[[], Stream]:
-        """Makes ready to have the reply written on.
+    ) -> Stream | Branch:
+        """Has the reply written on.
 
         Args:
             items: What stands of it already.
@@ -78,8 +85,28 @@ class Asker:
             answer_left: Tokens that its answer may still have, likewise.
 
         Returns:
-            What sends the request.
+            What comes back.
         """
+        ready, self._ready = self._ready, None
+        if ready is not None:
+            return ready
+        body = self._body(thought_left, answer_left)
+        if self.framed is None:
+            return self._link.stream(lambda: self._chat(body), self._found.model)
+        return self._link.stream(lambda: self._completion(body, items), self._found.model)
+
+    def several(self, count: int, *, thought_left: int | None) -> tuple[Branch, ...]:
+        """Begins several replies in one stream.
+
+        Args:
+            count: How many.
+            thought_left: As for `begin`.
+        """
+        body = self._body(thought_left, None) | {"n": count}
+        prepare = partial(self._completion, body, ())
+        return Shared(self._link, prepare, self._found.model, count).branches
+
+    def _body(self, thought_left: int | None, answer_left: int | None) -> dict[str, Any]:
         found = self._found
         body: dict[str, Any] = {
             "model": found.model,
@@ -89,11 +116,8 @@ class Asker:
             **self._sampling(),
         }
         if self.framed is None:
-            body["messages"] = self._chat()
             self._limit_chat(body, thought_left)
-            body |= {} if self._think else found.dialect.chat_off
-            url = f"{found.server.url}/chat/completions"
-            return lambda: self._link.stream(url, body, found.model)
+            return body | ({} if self._think else found.dialect.chat_off)
         limit = answer_left
         if thought_left is not None and not self.forces:
             # It is counted here as well, to land softly. This is what holds in any case.
@@ -101,13 +125,25 @@ class Asker:
         if thought_left is not None or (limit is None and self.forces):
             self._arm(body, thought_left)
         body["max_tokens"] = limit if limit is not None or found.dialect.open_end else self._most()
-        url = f"{found.server.url}/completions"
+        return body
 
-        def send() -> Stream:
-            body["prompt"] = self._prompt(items)
-            return self._link.stream(url, body, found.model)
+    def _completion(
+        self, body: dict[str, Any], items: Sequence[Item]
+    ) -> tuple[str, dict[str, Any], Counts]:
+        found = self._found
+        body["prompt"] = self._prompt(items)
+        counts = NOTHING
+        if not found.dialect.counts and isinstance(body["prompt"], str):
+            # It counts only when it is asked.
+            with contextlib.suppress(NetworkError):
+                count = found.markers.count(body["prompt"])
+                counts = NOTHING if count is None else Counts(prompt=count + found.adds_bos)
+        return f"{found.server.url}/completions", body, counts
 
-        return send
+    def _chat(self, body: dict[str, Any]) -> tuple[str, dict[str, Any], Counts]:
+        harmless = self._found.markers.harmless
+        body["messages"] = [{"role": m.role, "content": harmless(m.text)} for m in self._messages]
+        return f"{self._found.server.url}/chat/completions", body, NOTHING
 
     def end_thought(self, name: str, wants_stop: Callable[[], bool]) -> bool:
         """Has the server close the thought that it is writing.
@@ -137,7 +173,12 @@ class Asker:
         if self.framed is not None:
             body = {"model": self._found.model, "prompt": self._prompt(items), "max_tokens": 1}
             url = f"{self._found.server.url}/completions"
-            self._link.post(url, body, _EXPLAIN_S, wants_stop)
+            try:
+                self._link.post(url, body, _EXPLAIN_S, wants_stop)
+            except Refused:
+                raise
+            except NetworkError:
+                pass
 
     def peek(self, items: Sequence[Item], wants_stop: Callable[[], bool]) -> str | None:
         """Asks what the final answer would be, were the thought to end like this.
@@ -161,23 +202,9 @@ class Asker:
         text = first.get("text") if isinstance(first, dict) else None
         return final_answer("\\boxed{" + text) if isinstance(text, str) else None
 
-    def count(self) -> int | None:
-        """Tokens of the prompt, where the server counts them only when it is asked."""
-        found = self._found
-        if self.framed is None or found.dialect.counts:
-            return None
-        with contextlib.suppress(NetworkError):
-            count = found.markers.count(" ".join(self._parts(())))
-            return None if count is None else count + found.adds_bos
-        return None
-
     def tokens_of(self, words: str) -> int:
-        """Tokens of words of ours; a guess where the server does not say."""
-        with contextlib.suppress(NetworkError):
-            count = self._found.markers.count(words)
-            if count is not None:
-                return count
-        return len(words.split())
+        """Tokens of words of ours; where nobody has counted them a guess."""
+        return self._found.markers.counted(words) or len(words.split())
 
     def _sampling(self) -> dict[str, Any]:
         sampling = self._request.sampling
@@ -205,10 +232,6 @@ class Asker:
 
     def _most(self) -> int:
         return self._found.context // 2 or _LONGEST_REPLY
-
-    def _chat(self) -> list[dict[str, str]]:
-        harmless = self._found.markers.harmless
-        return [{"role": m.role, "content": harmless(m.text)} for m in self._messages]
 
     def _parts(self, items: Sequence[Item]) -> list[str]:
         assert self.framed is not None  # noqa: S101  (the callers have looked)

@@ -11,6 +11,8 @@ from r1chat.engine.remote.server import Server
 from r1chat.engine.remote.sse import Garbage
 
 _MOST = 1 << 40
+_LONGEST_NAME = 200
+_FIRST_HALVES = ("\ud800", "\udbff")
 _NO_STREAM = "{} sends something that is no stream of a reply: check the address"
 
 
@@ -40,6 +42,8 @@ class Chunk:
     """Thought that the server has told apart itself."""
     finish: str | None = None
     """Why it ended, in the server's words."""
+    index: int | None = None
+    """Of which of several replies; None for all."""
     name: str = ""
     """The completion's own name, by which it can be steered."""
     counts: Counts = NOTHING
@@ -74,7 +78,8 @@ def read(text: str, server: Server) -> list[Chunk]:
             text=_text(choice, "content", "text"),
             thought=_text(choice, "reasoning_content", "reasoning"),
             finish=finish if isinstance(finish := choice.get("finish_reason"), str) else None,
-            name=name if isinstance(name, str) and len(name) <= 200 else "",  # noqa: PLR2004
+            index=_number(choice.get("index")) or 0,
+            name=name if isinstance(name, str) and len(name) <= _LONGEST_NAME else "",
             counts=counts,
         )
         for choice in choices
@@ -82,11 +87,23 @@ def read(text: str, server: Server) -> list[Chunk]:
     ]
 
 
-def whole(text: str) -> str:
-    """A text with the halves of characters put together, or replaced where one is missing."""
-    if text.isascii():
-        return text
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+class Halves:
+    """Puts the halves of characters together; where one is missing, U+FFFD takes its place.
+
+    JSON may spell a character in two halves, and a server may send them one after the other.
+    """
+
+    def __init__(self) -> None:
+        self._first = ""
+
+    def feed(self, text: str) -> str:
+        """Takes the next text and returns what is certain now."""
+        text, self._first = self._first + text, ""
+        if text.isascii():
+            return text
+        if _FIRST_HALVES[0] <= text[-1] <= _FIRST_HALVES[1]:
+            text, self._first = text[:-1], text[-1]
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _text(choice: dict[str, Any], *names: str) -> str:

@@ -14,10 +14,12 @@ from r1chat.engine.fitting import without_oldest_turn
 from r1chat.engine.remote import samples
 from r1chat.engine.remote.asking import Asker, framing
 from r1chat.engine.remote.finding import Found, find
+from r1chat.engine.remote.limits import most_thought
 from r1chat.engine.remote.link import Link
 from r1chat.engine.remote.refusals import Refused
 from r1chat.engine.remote.segment import Patience
 from r1chat.engine.remote.server import Server
+from r1chat.engine.remote.shared import Branch
 from r1chat.engine.remote.writer import Writer
 from r1chat.engine.replay import was_prefilled
 from r1chat.errors import EngineError, PromptError
@@ -83,11 +85,27 @@ class RemoteEngine:
         """Answers several times; see `Engine.stream_many`."""
         seed = request.sampling.seed
         first = _new_seed() if seed is None else seed
+        width = self._found.parallel
+        ready = self._begun(request, group, first)
 
         def stream(number: int, control: Control) -> Generator[Event, None, None]:
-            return self._stream(request, control, first + number)
+            branch = ready[number] if ready else None
+            return self._stream(request, control, first + number, branch)
 
-        yield from samples.draw(stream, group, self._found.parallel)
+        yield from samples.draw(stream, group, len(ready) or width)
+
+    def _begun(self, request: Request, group: ControlGroup, seed: int) -> tuple[Branch, ...]:
+        """The streams of several replies, where the server writes them side by side by itself."""
+        count = len(group.parts)
+        if not self._found.dialect.several or not 1 < count <= self._found.parallel:
+            return ()
+        think = not group.whole.budget.off
+        asker = Asker(self._link, self._found, request.messages, request, seed, think=think)
+        if not asker.continues:
+            # What cannot be gone on with is better asked for one by one.
+            return ()
+        limit = most_thought(group.whole.budget) if think else None
+        return asker.several(count, thought_left=limit)
 
     def prepare(self, messages: tuple[Message, ...]) -> None:
         """Does nothing: what to keep of a prompt is the server's affair."""
@@ -97,10 +115,19 @@ class RemoteEngine:
         self._closed.set()
 
     def _stream(
-        self, request: Request, control: Control, seed: int
+        self, request: Request, control: Control, seed: int, ready: Branch | None = None
     ) -> Generator[Event, None, None]:
         if self._closed.is_set():
             raise EngineError(_CLOSED)
+        try:
+            yield from self._replied(request, control, seed, ready)
+        finally:
+            if ready is not None:
+                ready.close()
+
+    def _replied(
+        self, request: Request, control: Control, seed: int, ready: Branch | None
+    ) -> Generator[Event, None, None]:
         began = time.perf_counter()
         resume = request.resume
         think = not control.budget.off
@@ -110,7 +137,10 @@ class RemoteEngine:
         events: deque[Event] = deque()
         messages, dropped = request.messages, 0
         while True:
-            asker = Asker(self._link, self._found, messages, request, seed, think=think)
+            asker = Asker(
+                self._link, self._found, messages, request, seed, think=think, ready=ready
+            )
+            ready = None
             for notice in self._notices(asker, control):
                 yield Notice(notice)
             writer = Writer(

@@ -14,10 +14,20 @@ from r1chat.engine.remote.link import Link
 from r1chat.engine.remote.markers import Markers, Tokenizer
 from r1chat.engine.remote.server import Server
 from r1chat.errors import ModelError, NetworkError
+from r1chat.reasoning.phrases import FINISHED, LANDING, WAIT
 from r1chat.sanitize import line
 
 ASK_S = 15.0
 """Seconds in which a server has to say what it is."""
+OUR_WORDS = (
+    f"\n\n{LANDING}\n",
+    f"\n{LANDING}\n",
+    f"{LANDING}\n",
+    f"{FINISHED}\n",
+    WAIT,
+    f"\n{WAIT}",
+)
+"""What r1chat writes into thoughts: counted once, for the receipts."""
 _MOST_NAMED = 6
 _LONGEST_TEMPLATE = 1 << 18
 _LONGEST_MARKER = 100
@@ -78,6 +88,8 @@ def find(link: Link, model: str) -> Found:
     tokenizer = Tokenizer(link, dialect, name)
     works = _works(tokenizer)
     markers = Markers(tokenizer.tokenize if works else None)
+    with contextlib.suppress(NetworkError):
+        markers.learn(OUR_WORDS)
     bos = _text(facts.get("bos_token"), _LONGEST_MARKER)
     adds_bos = bool(markers.base) or (works and dialect.tokenizes_parts and tokenizer.adds_bos())
     template = _text(facts.get("chat_template"), _LONGEST_TEMPLATE) or None

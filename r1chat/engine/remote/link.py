@@ -15,11 +15,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from queue import Empty, Full, Queue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import r1chat
 from r1chat.engine.remote import refusals
-from r1chat.engine.remote.chunks import Chunk, read
+from r1chat.engine.remote.chunks import NOTHING, Chunk, Counts, read
 from r1chat.engine.remote.server import Server
 from r1chat.engine.remote.sse import DONE, Garbage, Lines
 from r1chat.errors import Cancelled, NetworkError, R1ChatError
@@ -38,6 +38,10 @@ _MOST_TEXT = 16 << 20
 _MOST_WAITING = 256
 """Reads that wait to be taken: a server that is faster than its reader has to wait."""
 _LOOK_S = 0.05
+
+
+Prepare: TypeAlias = Callable[[], tuple[str, Mapping[str, Any], Counts]]
+"""Makes a request: where it goes, its body, and what is known of its tokens beforehand."""
 
 
 class Link:
@@ -66,9 +70,9 @@ class Link:
         """Sends something and gets a short answer; see `_whole`."""
         return self._whole("POST", url, body, timeout, wants_stop)
 
-    def stream(self, url: str, body: Mapping[str, Any], model: str) -> Stream:
+    def stream(self, prepare: Prepare, model: str) -> Stream:
         """Begins to read the reply to a request."""
-        return Stream(self, url, body, model)
+        return Stream(self, prepare, model)
 
     def _whole(
         self,
@@ -183,6 +187,7 @@ class Link:
             if self._http is None:
                 import httpx2
 
+                encrypted = self.server.url.lower().startswith("https:")
                 # They would write headers into the log.
                 for name in ("httpx2", "httpcore2"):
                     logging.getLogger(name).setLevel(logging.WARNING)
@@ -190,7 +195,7 @@ class Link:
                     # To this machine no proxy leads; and without TLS no certificates are needed,
                     # whose reading takes a while. Redirects are not followed.
                     trust_env=not self.server.is_local,
-                    verify=self.server.url.lower().startswith("https:"),
+                    verify=httpx2.create_ssl_context() if encrypted else False,
                     limits=httpx2.Limits(max_keepalive_connections=0),
                 )
             return self._http
@@ -229,14 +234,14 @@ class Stream:
 
     Args:
         link: To the server.
-        url: Where to ask.
-        body: What.
+        prepare: Makes the request, on the same thread: it may have to ask the server something.
         model: For the words of a refusal.
     """
 
-    def __init__(self, link: Link, url: str, body: Mapping[str, Any], model: str) -> None:
+    def __init__(self, link: Link, prepare: Prepare, model: str) -> None:
         self._link = link
-        self._request = (url, body, model)
+        self._prepare = prepare
+        self._model = model
         self._wire = Wire()
         self._queue: Queue[list[Chunk] | R1ChatError | None] = Queue(_MOST_WAITING)
         self.ended = False
@@ -280,13 +285,17 @@ class Stream:
                 return
 
     def _read(self) -> None:
-        url, body, model = self._request
         try:
+            url, body, counts = self._prepare()
+            if counts is not NOTHING:
+                self._put([Chunk(counts=counts)])
+            if self._wire.is_cut:
+                return
             with self._link.open(self._wire, "POST", url, body, None) as response:
                 if response.is_success:
                     self._read_events(response)
                 else:
-                    self._put(self._link.refuse(response, model))
+                    self._put(self._link.refuse(response, self._model))
         except R1ChatError as error:
             self._put(error)
         except Exception as error:
@@ -308,13 +317,15 @@ class Stream:
             size += len(data)
             found = [text for text in lines.feed(data) if text]
             chunks: list[Chunk] = []
-            for text in found:
-                if text == DONE:
-                    self.whole = True
-                    break
-                chunks += read(text, server)
-            if chunks:
-                self._put(chunks)
+            try:
+                for text in found:
+                    if text == DONE:
+                        self.whole = True
+                        break
+                    chunks += read(text, server)
+            finally:
+                if chunks:
+                    self._put(chunks)
             if self.whole or self._wire.is_cut:
                 return
             if size > _MOST_TEXT:

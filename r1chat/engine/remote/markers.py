@@ -86,6 +86,7 @@ class Markers:
     def __init__(self, tokenize: Callable[[str], list[int]] | None = None) -> None:
         self._tokenize = tokenize
         self._known: dict[str, bool] = {}
+        self._counts: dict[str, int] = {}
         self.base = len(tokenize("")) if tokenize is not None else 0
         """Tokens of an empty text: a server may begin each text with one."""
 
@@ -97,6 +98,21 @@ class Markers:
     def count(self, text: str) -> int | None:
         """Tokens of a text, if the server says."""
         return None if self._tokenize is None else len(self._tokenize(text)) - self.base
+
+    def counted(self, text: str) -> int | None:
+        """Tokens of a text, if it was counted before."""
+        return self._counts.get(text)
+
+    def learn(self, texts: Iterable[str]) -> None:
+        """Counts texts that will be needed.
+
+        Raises:
+            NetworkError: If the server does not say.
+        """
+        for text in texts:
+            count = self.count(text)
+            if count is not None:
+                self._counts[text] = count
 
     def has(self, name: str) -> bool:
         """Whether a name is one token.

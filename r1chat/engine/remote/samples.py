@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from queue import Empty, SimpleQueue
 from typing import TypeAlias
 
 from r1chat.engine.remote.writer import LOOK_S
-from r1chat.events import Evaluating, Event, Reply, Sampled
+from r1chat.events import Evaluating, Event, Notice, Reply, Sampled
 from r1chat.reasoning.control import Control, ControlGroup
 
 Stream: TypeAlias = Callable[[int, Control], Generator[Event, None, None]]
@@ -25,7 +25,8 @@ def draw(stream: Stream, group: ControlGroup, width: int) -> Generator[Event, No
         width: How many at a time.
 
     Yields:
-        Their events as `Sampled`; what is said of the prompt comes as it is, from the first alone.
+        Their events as `Sampled`. What is said of the prompt comes as it is, from the first alone,
+        and what the user should know once.
     """
     events: SimpleQueue[Sampled | Exception] = SimpleQueue()
     places = threading.Semaphore(width)
@@ -45,6 +46,7 @@ def draw(stream: Stream, group: ControlGroup, width: int) -> Generator[Event, No
     for thread in threads:
         thread.start()
     left = len(threads)
+    told: set[str] = set()
     try:
         while left:
             group.pass_on()
@@ -55,10 +57,20 @@ def draw(stream: Stream, group: ControlGroup, width: int) -> Generator[Event, No
             if isinstance(event, Exception):
                 raise event
             left -= isinstance(event.event, Reply)
-            if not isinstance(event.event, Evaluating):
-                yield event
-            elif event.sample == 0:
-                yield event.event
+            yield from _shown(event, told)
     finally:
         # They leave the server by themselves; nobody waits for them.
         group.stop()
+
+
+def _shown(sampled: Sampled, told: set[str]) -> Iterator[Event]:
+    """An event as it is handed on, if it is."""
+    event = sampled.event
+    if isinstance(event, Notice):
+        if event.text not in told:
+            told.add(event.text)
+            yield event
+    elif not isinstance(event, Evaluating):
+        yield sampled
+    elif sampled.sample == 0:
+        yield event

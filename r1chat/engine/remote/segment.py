@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from r1chat.engine.remote.chunks import Chunk
 from r1chat.engine.remote.link import Stream
 from r1chat.engine.remote.refusals import Busy, Cut
+from r1chat.engine.remote.shared import Branch
 from r1chat.errors import NetworkError
 
 
@@ -42,7 +43,7 @@ class Segment:
     def __init__(
         self,
         server: str,
-        begin: Callable[[], Stream],
+        begin: Callable[[], Stream | Branch],
         explain: Callable[[], None],
         tell: Callable[[str], None],
         patience: Patience,
@@ -96,8 +97,11 @@ class Segment:
             self.finish = chunk.finish or self.finish
             self.name = chunk.name or self.name
         if self._stream.ended and self.finish is None:
-            why = "was cut" if not self._stream.whole else "ended before the reply did"
-            error = Cut(f"the connection to {self._server} {why}: what came is kept")
+            why = f"the connection to {self._server} was cut"
+            if self._stream.whole:
+                # llama-cpp-python's server does so when another request comes.
+                why = f"{self._server} broke the reply off, perhaps for another one"
+            error = Cut(f"{why}: what came is kept")
             if self.begun:
                 raise error
             self._try_again(error)

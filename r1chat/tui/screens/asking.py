@@ -266,6 +266,8 @@ class AskingScreen(AttachingScreen):
         self.topbar.used = 0
         self.topbar.speed = 0.0
         self.slider.tokens_per_s = None
+        why = engine.info.steering.budget
+        self.slider.disabled, self.slider.tooltip = bool(why), why or None
         self.refresh_bindings()
         if self._waiting is not None:
             (view, _, parent), self._waiting = self._waiting, None

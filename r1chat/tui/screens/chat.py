@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding, BindingType
 
 from r1chat.reasoning.phrases import WAIT
+from r1chat.sanitize import line
 from r1chat.tui.screens.looking import LookingScreen
 from r1chat.tui.widgets.composer import ASK
 
@@ -91,6 +92,24 @@ class ChatScreen(LookingScreen):
         }.get(action)
         return True if test is None else test()
 
+    def unable(self, action: str) -> str:
+        """Why this model cannot do what a key is for, in a few words; empty where it can."""
+        engine = self.app.engine
+        if engine is None:
+            return ""
+        steering = engine.info.steering
+        why = {"answer_now": steering.close, "slider": steering.budget}
+        return (why | dict.fromkeys(("think_more", "steer", "go_on"), steering.go_on)).get(
+            action, ""
+        )
+
+    def _is_unable(self, action: str) -> bool:
+        """Says why something cannot be done, where it cannot."""
+        why = self.unable(action)
+        if why:
+            self.notify(f"Not with this model: {line(why, 200)}.", timeout=5, markup=False)
+        return bool(why)
+
     @property
     def _resting(self) -> bool:
         return self.ready and not self.running and not self._steering
@@ -136,7 +155,9 @@ class ChatScreen(LookingScreen):
     @property
     def _stopped(self) -> bool:
         reply = self._last_reply
-        return reply is not None and reply.receipt.ended_by in {"cancelled", "length", "time"}
+        if reply is None or not (reply.thought or reply.answer):
+            return False
+        return reply.receipt.ended_by in {"cancelled", "length", "time", "error"}
 
     # -- asking --
 
@@ -190,13 +211,20 @@ class ChatScreen(LookingScreen):
         else:
             self.detach()
 
+    def action_slider(self) -> None:
+        """Goes to the slider, or back to the composer."""
+        if not self._is_unable("slider"):
+            super().action_slider()
+
     def action_answer_now(self) -> None:
         """Closes the thought, so that the model answers."""
-        if self._run is not None:
+        if self._run is not None and not self._is_unable("answer_now"):
             self._run.control.answer_now()
 
     async def action_think_more(self) -> None:
         """Makes it think on: at its next end of thinking, or after its answer."""
+        if self._is_unable("think_more"):
+            return
         if self._run is None:
             await self._reopen()
         elif self._run.written:
@@ -213,7 +241,7 @@ class ChatScreen(LookingScreen):
 
     def action_steer(self) -> None:
         """Pauses the thought, so that words can be put into it."""
-        if self._run is not None:
+        if self._run is not None and not self._is_unable("steer"):
             self._steer_wanted = True
             self.cancel()
 
@@ -231,7 +259,7 @@ class ChatScreen(LookingScreen):
     def action_go_on(self) -> None:
         """Goes on with a reply that was stopped."""
         reply = self._last_reply
-        if reply is not None:
+        if reply is not None and not self._is_unable("go_on"):
             self._steering = False
             self._tell("")
             self._go_on_with(_going_on(reply))
@@ -291,7 +319,7 @@ class ChatScreen(LookingScreen):
             self.notify("There is no model yet to go on with it.", timeout=3)
         elif not views or self._own_reply(views[0].node) is None:
             self.notify("Another model wrote this; it cannot be gone back into.", timeout=3)
-        else:
+        elif not self._is_unable("go_on"):
             pick = Pick("From this paragraph", [Choice(*choice) for choice in _FROM_HERE])
             self.app.push_screen(pick, partial(self._go_back, views[0], event.end))
 

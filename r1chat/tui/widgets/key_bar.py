@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from textual import events
 from textual.app import RenderResult
 from textual.content import Content
@@ -26,16 +28,17 @@ class KeyBar(Widget):
         background: $background;
         color: $foreground;
         & > .key-bar--key { color: $footer-key-foreground; text-style: bold; }
+        & > .key-bar--unable { color: $text-disabled; }
         & > .key-bar--pointed { background: $block-hover-background; }
     }
     """
-    COMPONENT_CLASSES = {"key-bar--key", "key-bar--pointed"}  # noqa: RUF012  (Textual's)
+    COMPONENT_CLASSES = {"key-bar--key", "key-bar--unable", "key-bar--pointed"}  # noqa: RUF012  (Textual's)
     ALLOW_SELECT = False
 
     def __init__(self) -> None:
         super().__init__()
-        self._shown: list[tuple[str, str, str]] = []
-        """Of each: the key, how it is written, what it does."""
+        self._shown: list[tuple[str, str, str, bool]] = []
+        """Of each: the key, how it is written, what it does, whether this model can do it."""
         self._pointed = ""
 
     def on_mount(self) -> None:
@@ -51,11 +54,13 @@ class KeyBar(Widget):
     def _collect(self) -> None:
         if not self.is_attached:
             return
-        shown: dict[str, tuple[str, str, str]] = {}
+        shown: dict[str, tuple[str, str, str, bool]] = {}
+        unable: Callable[[str], str] = getattr(self.screen, "unable", lambda _: "")
         for _, binding, enabled, _ in self.screen.active_bindings.values():
             if binding.show and enabled and binding.action not in shown:
                 written = self.app.get_key_display(binding)
-                shown[binding.action] = (binding.key, written, binding.description)
+                able = not unable(binding.action)
+                shown[binding.action] = (binding.key, written, binding.description, able)
         if list(shown.values()) != self._shown:
             self._shown = list(shown.values())
             self.refresh()
@@ -65,8 +70,11 @@ class KeyBar(Widget):
         placed = []
         column = 0
         style = self.get_visual_style("key-bar--key", partial=True)
-        for key, written, about in self._shown:
+        unable = self.get_visual_style("key-bar--unable", partial=True)
+        for key, written, about, able in self._shown:
             text = Content.assemble((f"{written} ", style), about)
+            if not able:
+                text = Content(text.plain).stylize(unable)
             if column + text.cell_length > self.content_size.width:
                 break
             placed.append((column, column + text.cell_length, key, text))

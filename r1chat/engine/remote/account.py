@@ -1,0 +1,179 @@
+"""Keeps account of a reply that a server writes: its text, its tokens, and how to go on with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from r1chat.engine.base import Request
+from r1chat.engine.remote.asking import FORCED, Asker
+from r1chat.engine.remote.chunks import Chunk
+from r1chat.engine.remote.draft import Draft
+from r1chat.engine.remote.resuming import resume
+from r1chat.engine.transcript import Circumstances, Transcript
+from r1chat.events import EndedBy, Evaluating, Event, Reply
+from r1chat.reasoning.phrases import CLOSE, FINISHED, LANDING, WAIT
+from r1chat.reasoning.splitter import Splitter
+
+
+class Account:
+    """A reply while it is written.
+
+    Args:
+        asker: Knows the framing, and how many tokens our words are.
+        request: The question.
+        emit: Takes the events.
+        clock: Seconds, monotonic.
+        began: When the question was asked, on that clock.
+    """
+
+    def __init__(
+        self,
+        asker: Asker,
+        request: Request,
+        emit: Callable[[Event], None],
+        clock: Callable[[], float],
+        *,
+        began: float,
+    ) -> None:
+        framed = asker.framed
+        self.splitter = Splitter(opened=framed is not None and framed.opened, scan=not request.raw)
+        self.transcript = Transcript(
+            self.splitter,
+            emit,
+            clock,
+            began=began,
+            stops=framed.stops if framed is not None else (),
+            keeps_ids=False,
+        )
+        self.draft = Draft()
+        self.prompt_tokens = 0
+        self.segment_tokens = 0
+        """That have come in this segment."""
+        self._cached_tokens = 0
+        self._uncounted = 0
+        """That have come and whose text is still held back."""
+        self._asker = asker
+        self._request = request
+        self._emit = emit
+
+    @property
+    def in_thought(self) -> bool:
+        """Whether what comes next belongs to a thought."""
+        return self.splitter.in_thought
+
+    @property
+    def has_text(self) -> bool:
+        """Whether anything has been written."""
+        return self.transcript.has_thought or self.transcript.has_answer
+
+    def begin(self) -> None:
+        """Writes what stands before the server has said a word."""
+        framed, continuation = self._asker.framed, self._request.resume
+        if framed is not None and framed.prefilled:
+            if continuation is not None:
+                self.transcript.mute()
+            self.transcript.prefilled(FINISHED + "\n")
+        if continuation is not None:
+            resume(continuation, self.transcript, self.draft)
+        self._emit(Evaluating(0, 0, 0))
+        if continuation is not None and self.in_thought:
+            if continuation.words:
+                self.inject(continuation.words, quoted=True)
+            if continuation.close:
+                self.land("user")
+
+    def begin_segment(self) -> None:
+        """What had come and was not taken yet will come again."""
+        self.segment_tokens = self._uncounted = 0
+
+    # -- what the server says --
+
+    def count(self, chunk: Chunk) -> None:
+        """Counts the tokens of a chunk; one that does not say how many it has counts as one."""
+        counts = chunk.counts
+        if counts.prompt and not self.prompt_tokens:
+            # Of the first request; what later ones begin with was written by the model.
+            self.prompt_tokens, self._cached_tokens = counts.prompt, counts.cached or 0
+            self._emit(Evaluating(self._cached_tokens, counts.prompt, self._cached_tokens))
+        if counts.evaluated is not None and counts.prompt:
+            self._emit(Evaluating(counts.evaluated, counts.prompt, counts.cached or 0))
+        if chunk.text or chunk.thought:
+            written = self.segment_tokens + 1 if counts.written is None else counts.written
+            self._uncounted += max(0, written - self.segment_tokens)
+            self.segment_tokens = max(self.segment_tokens, written)
+
+    def add(self, text: str) -> None:
+        """Adds words of the model, and the tokens that they are made of."""
+        transcript = self.transcript
+        # The transcript counts each text as one.
+        if self.in_thought:
+            transcript.thought_tokens += self._uncounted - 1
+        else:
+            transcript.answer_tokens += self._uncounted - 1
+        self._uncounted = 0
+        transcript.write(0, text.encode("utf-8", "replace"))
+        self.draft.write(text)
+
+    def take_close(self, reason: EndedBy) -> None:
+        """Takes the tag that closes the thought."""
+        self._uncounted = 0
+        self.draft.mark(CLOSE)
+        self.transcript.close_thought(reason)
+
+    def take_forced(self) -> None:
+        """Takes the words with which the server itself begins to close the thought."""
+        tokens, self._uncounted = self._uncounted, 0
+        self.transcript.inject(FORCED, tokens)
+        self.draft.quote(FORCED)
+
+    # -- words of ours --
+
+    @property
+    def landing(self) -> str:
+        """The words that close the thought."""
+        if not self.transcript.has_thought:
+            return FINISHED + "\n"
+        tail = self.transcript.tail
+        gap = "" if tail.endswith("\n\n") else "\n" if tail.endswith("\n") else "\n\n"
+        return gap + LANDING + "\n"
+
+    def land(self, reason: EndedBy) -> None:
+        """Closes the thought with words of ours."""
+        self._shut(self.landing, reason)
+
+    def shut(self) -> None:
+        """Closes a thought that the model has ended without doing so."""
+        self._shut("" if self.transcript.tail.endswith("\n") else "\n", "natural")
+
+    def wait(self) -> None:
+        """Has the thought go on."""
+        self.inject(WAIT if self.transcript.tail.endswith("\n") else "\n" + WAIT)
+
+    def inject(self, words: str, *, quoted: bool = False) -> None:
+        """Puts words into the thought.
+
+        Args:
+            words: The words.
+            quoted: Whether they are a user's, in which nothing is a marker.
+        """
+        self.transcript.inject(words, self._asker.tokens_of(words))
+        (self.draft.quote if quoted else self.draft.mark)(words)
+
+    def _shut(self, words: str, reason: EndedBy) -> None:
+        self.inject(words)
+        self.draft.mark(CLOSE + "\n\n")
+        self.transcript.close_thought(reason)
+
+    def reply(
+        self, ended_by: EndedBy, error: str | None, *, seed: int, load_s: float, budget: str
+    ) -> Reply:
+        """Closes the account; the arguments go into the receipt."""
+        circumstances = Circumstances(
+            seed=seed,
+            budget=budget,
+            prompt_tokens=self.prompt_tokens,
+            reused_tokens=min(self._cached_tokens, self.prompt_tokens),
+            load_s=load_s,
+            ids=(),
+        )
+        return self.transcript.reply(ended_by, circumstances, error)

@@ -1,0 +1,92 @@
+"""What a reply may still have: tokens of thought and answer, room, and time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from r1chat.engine.base import Request
+from r1chat.engine.remote.account import Account
+from r1chat.reasoning.budget import Budget
+from r1chat.reasoning.control import Control
+
+_RESERVE = 1024
+"""Tokens of context kept free for the answer while the model thinks, where there are so many."""
+_RESERVED_SHARE = 4
+_CLOSING = 32
+"""Tokens, rather more than less, of the words that close a thought."""
+_UNKNOWN = 1 << 30
+
+
+def most_thought(budget: Budget) -> int | None:
+    """The tokens that a thought may have at the most, its grace included."""
+    if budget.tokens is None:
+        return None
+    return budget.tokens + math.floor(budget.tokens * budget.grace)
+
+
+class Limits:
+    """Says what is left.
+
+    Args:
+        account: The reply so far.
+        request: The question.
+        control: Has the budget.
+        context: Tokens of context; 0 where nobody knows.
+        clock: Seconds, monotonic.
+        began: When the question was asked, on that clock.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        request: Request,
+        control: Control,
+        context: int,
+        clock: Callable[[], float],
+        *,
+        began: float,
+    ) -> None:
+        self._account = account
+        self._request = request
+        self._control = control
+        self._context = context
+        self._clock = clock
+        self._began = began
+
+    @property
+    def thought(self) -> int | None:
+        """Tokens that the thought may still have; None for any number."""
+        most = most_thought(self._control.budget)
+        return None if most is None else max(1, most - self._account.transcript.thought_tokens)
+
+    @property
+    def thought_used_up(self) -> bool:
+        """Whether it has had all of them."""
+        most = most_thought(self._control.budget)
+        return most is not None and self._account.transcript.thought_tokens >= most
+
+    @property
+    def answer(self) -> int | None:
+        """Tokens that the answer may still have; None for any number."""
+        maximum = self._request.max_answer
+        return None if maximum is None else maximum - self._account.transcript.answer_tokens
+
+    @property
+    def room(self) -> int:
+        """Tokens of thought for which there is room; many, where nobody knows."""
+        context, prompt = self._context, self._account.prompt_tokens
+        if not context or not prompt:
+            return _UNKNOWN
+        wanted = self._request.max_answer
+        reserve = _RESERVE if wanted is None else min(wanted, _RESERVE)
+        transcript = self._account.transcript
+        used = prompt + transcript.thought_tokens + transcript.injected_tokens
+        return context - used - min(reserve, context // _RESERVED_SHARE) - _CLOSING
+
+    def time(self, kept_share: float = 0.0) -> float:
+        """Seconds left, some share of them kept for what is to follow."""
+        timeout = self._request.timeout
+        if timeout is None:
+            return math.inf
+        return timeout * (1 - kept_share) - (self._clock() - self._began)

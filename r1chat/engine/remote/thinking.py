@@ -1,0 +1,217 @@
+"""The thought of a reply that a server writes: asks `r1chat.reasoning` at every chunk what to do.
+
+What arrives is not part of the reply yet. To close a thought, or to think on, the stream is left,
+our words are added, and the server goes on behind them; it still has the rest in its cache. So
+nothing that a loop over tokens can do is out of reach, as long as the server takes a prompt as it
+is. Where it ends thoughts itself, that is used: at the hard end of a budget, and for "answer now".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Literal, TypeAlias
+
+from r1chat.engine.remote.account import Account
+from r1chat.engine.remote.asking import FORCED, Asker
+from r1chat.engine.remote.draft import Finder
+from r1chat.engine.remote.limits import Limits, most_thought
+from r1chat.engine.remote.segment import Segment
+from r1chat.errors import NetworkError
+from r1chat.events import EndedBy, Event, Peeked
+from r1chat.reasoning.budget import Budget, Governor
+from r1chat.reasoning.control import Control
+from r1chat.reasoning.loops import LoopGuard
+from r1chat.reasoning.peeks import Peeks
+from r1chat.reasoning.phrases import CLOSE, WAIT
+
+Then: TypeAlias = EndedBy | Literal["again"] | None
+"""What comes after a chunk: the end of the reply, for a reason; another request, which goes on with
+what stands ("again"); or the next chunk."""
+
+_ANSWER_TIME_SHARE = 0.2
+_OBEYS: dict[EndedBy, int] = {"user": 64, "budget": 4}
+"""Tokens after which a server that ends thoughts itself has to have begun with it. What it wrote
+before it was told is on its way still."""
+
+
+class Thinking:
+    """Watches over the thought.
+
+    Args:
+        account: The reply so far.
+        limits: What it may still have.
+        asker: Sends requests.
+        control: Changed by other threads while it runs.
+        emit: Takes the events.
+        alone: Whether the server answers one request at a time.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        limits: Limits,
+        asker: Asker,
+        control: Control,
+        emit: Callable[[Event], None],
+        *,
+        alone: bool,
+    ) -> None:
+        self._account = account
+        self._limits = limits
+        self._asker = asker
+        self._control = control
+        self._emit = emit
+        self._alone = alone
+        self._governor = Governor(control)
+        self._guard = LoopGuard()
+        self._peeks = Peeks(control)
+        self._finder = Finder(CLOSE, FORCED) if asker.forces else Finder(CLOSE)
+        self._waits = 0
+        self._armed: Budget | None = None
+        """The budget that this segment's server knows."""
+        self._ending: EndedBy | None = None
+        """Why the server closes the thought, from when it is told to until it has."""
+        self._ending_at = 0
+
+    def begin_segment(self) -> None:
+        """Another request is sent, with the budget as it is now."""
+        self._armed = self._control.budget
+        self._ending = None
+        self._finder.drop()
+
+    def begin_anew(self) -> None:
+        """Another thought has begun."""
+        self._guard.reset()
+
+    def take(self, text: str, segment: Segment) -> tuple[str, Then]:
+        """Takes what came of a text in which the thought may end.
+
+        Returns:
+            What belongs to no thought any more, and what is to be done.
+        """
+        while text and self._account.in_thought:
+            before, phrase, text = self._finder.feed(text)
+            then = self.words(before, segment) if before else None
+            if then is not None:
+                return "", then
+            if phrase == FORCED:
+                self._ending = self._ending or "budget"
+                self._account.take_forced()
+            elif phrase == CLOSE:
+                if self._ending is None and self.thinks_on():
+                    return "", "again"
+                self._account.take_close(self._ending or "natural")
+                self._ending = None
+        return text, None
+
+    def words(self, text: str, segment: Segment) -> Then:
+        """Takes words that certainly belong to the thought."""
+        if self._outgrown:
+            return "again"
+        loops = self._guard.feed(hash(text)) is not None
+        reason = self._verdict(text) or ("loop" if loops else None)
+        if reason is not None and self._closes(reason, segment):
+            return "again"
+        self._account.add(text)
+        if self._asker.continues and self._peeks.due(self._account.transcript.thought_tokens):
+            return self._peek(segment)
+        return None
+
+    def look(self, segment: Segment) -> Then:
+        """Looks at the control and the clock while nothing comes."""
+        reason = self._verdict("") if segment.begun else None
+        return "again" if reason is not None and self._closes(reason, segment) else None
+
+    def end(self, finish: str) -> Then:
+        """The server has ended its stream in the middle of the thought.
+
+        Args:
+            finish: Why, in its words.
+        """
+        account = self._account
+        held = self._finder.drop()
+        if held:
+            account.add(held)
+        if finish != "length":
+            # The model stops without an answer: its thought is closed for it, and it goes on.
+            if not self.thinks_on():
+                account.shut()
+            return "again"
+        if self._limits.thought is None:
+            return "context"
+        account.land("budget")
+        return "again"
+
+    def thinks_on(self) -> bool:
+        """Writes "Wait" in place of an end of thinking, where more of it is wanted."""
+        transcript = self._account.transcript
+        more = self._asker.continues and self._governor.wants_more(
+            tokens=transcript.thought_tokens,
+            seconds=transcript.thought_seconds,
+            waits=self._waits,
+        )
+        if not more or self._limits.room <= len(WAIT):
+            return False
+        self._waits += 1
+        self._account.wait()
+        return True
+
+    def _verdict(self, following: str) -> EndedBy | None:
+        transcript = self._account.transcript
+        return self._governor.verdict(
+            tokens=transcript.thought_tokens,
+            seconds=transcript.thought_seconds,
+            room=self._limits.room,
+            time_left=self._limits.time(_ANSWER_TIME_SHARE),
+            tail=transcript.tail,
+            following=following,
+            agreed=self._peeks.repeats,
+        )
+
+    def _closes(self, reason: EndedBy, segment: Segment) -> bool:
+        """Closes the thought, and says whether the stream is left for it.
+
+        Where the server does it the stream goes on; so it does where nobody can.
+        """
+        if not self._asker.continues:
+            return False
+        written = self._account.segment_tokens
+        if self._ending is not None:
+            # It was told to already. If it does not begin, it is left.
+            if written - self._ending_at < _OBEYS.get(self._ending, 0):
+                return False
+        elif self._server_closes(reason, segment):
+            self._ending, self._ending_at = reason, written
+            return False
+        self._account.land(reason)
+        return True
+
+    def _server_closes(self, reason: EndedBy, segment: Segment) -> bool:
+        """Whether the server closes the thought itself, in the middle of a sentence."""
+        if reason == "user":
+            return self._asker.end_thought(segment.name, self._is_stopped)
+        knows = self._asker.forces and self._armed == self._control.budget
+        return reason == "budget" and knows and self._limits.thought_used_up
+
+    @property
+    def _outgrown(self) -> bool:
+        """Whether the budget has been raised above the one that the server knows."""
+        armed = None if self._armed is None else most_thought(self._armed)
+        most = most_thought(self._control.budget)
+        return self._asker.continues and armed is not None and (most is None or most > armed)
+
+    def _is_stopped(self) -> bool:
+        return self._control.cancelled
+
+    def _peek(self, segment: Segment) -> Then:
+        """Looks at what the answer would be; says whether the stream was left for it."""
+        if self._alone:
+            segment.close()
+        account = self._account
+        final = None
+        with suppress(NetworkError):
+            closed = [*account.draft.items(), account.landing + CLOSE + "\n\n"]
+            final = self._asker.peek(closed, self._is_stopped)
+        self._emit(Peeked(final, account.transcript.thought_tokens, self._peeks.take(final)))
+        return "again" if self._alone else None

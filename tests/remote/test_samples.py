@@ -1,0 +1,98 @@
+"""Several replies to one question, on a server that can be asked for all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from r1chat.engine.base import Sampling
+from r1chat.engine.remote import RemoteEngine, Server
+from r1chat.events import Reply, Sampled, ThoughtText
+from r1chat.reasoning.budget import Budget
+from r1chat.reasoning.control import Control, ControlGroup
+from r1chat.session import Session
+from tests.remote.helpers import asked, quick
+from tests.remote.server import Fault, ModelServer
+
+REPLY = [*(f" word{n}" for n in range(40)), "\n", "</think>", "\n\n", "It", " is", " 42."]
+THOUGHT = "".join(REPLY[:41])
+
+
+@pytest.fixture
+def server() -> Iterator[ModelServer]:
+    """A server that can do it."""
+    with ModelServer(REPLY) as running:
+        yield running
+
+
+def drawn(server, count, *, budget=None, act=None):
+    engine = RemoteEngine(Server(server.url), "m", patience=quick())
+    group = ControlGroup(Control(budget), count)
+    request = asked(sampling=Sampling(seed=7), budget=budget or Budget())
+    replies = {}
+    for event in engine.stream_many(request, group):
+        if isinstance(event, Sampled) and isinstance(event.event, Reply):
+            replies[event.sample] = event.event
+        if act is not None:
+            act(event, group)
+    return [replies[number] for number in range(count)]
+
+
+def test_all_of_them_come_in_one_stream(server):
+    replies = drawn(server, 4)
+    assert [(each.thought, each.answer) for each in replies] == [(THOUGHT, "It is 42.")] * 4
+    assert [each.receipt.seed for each in replies] == [7, 8, 9, 10]
+    assert [each.body.get("n") for each in server.completions()] == [4]
+
+
+def test_more_than_the_server_has_room_for_are_asked_one_by_one(server):
+    replies = drawn(server, 12)
+    assert all(each.answer == "It is 42." for each in replies)
+    assert len(server.completions()) == 12
+
+
+def test_each_lands_by_itself(server):
+    replies = drawn(server, 3, budget=Budget(tokens=20))
+    assert {each.receipt.thought_ended_by for each in replies} == {"budget"}
+    assert all(each.receipt.thought_tokens <= 22 for each in replies)
+    assert all(each.answer == "It is 42." for each in replies)
+    assert [each.body.get("n") for each in server.completions()] == [3, None, None, None]
+
+
+def test_one_can_be_stopped_and_the_others_go_on(server):
+    server.pause = 0.01
+
+    def stop_first(event, group):
+        inner = event.event if isinstance(event, Sampled) else None
+        if isinstance(inner, ThoughtText) and event.sample == 0 and inner.tokens == 5:
+            group.parts[0].cancel()
+
+    replies = drawn(server, 3, act=stop_first)
+    assert [each.receipt.ended_by for each in replies] == ["cancelled", "natural", "natural"]
+
+
+def test_the_server_may_rest_when_all_are_stopped(server):
+    server.pause = 0.01
+
+    def stop(event, group):
+        if isinstance(event, Sampled):
+            group.stop()
+
+    replies = drawn(server, 3, act=stop)
+    assert {each.receipt.ended_by for each in replies} == {"cancelled"}
+    assert server.gone.wait(10)
+
+
+def test_a_cut_stream_leaves_what_came_of_each(server):
+    server.faults = [Fault(after=4000, how="reset")]
+    replies = drawn(server, 3)
+    assert {each.receipt.ended_by for each in replies} == {"error"}
+    assert all(THOUGHT.startswith(each.thought) and each.thought for each in replies)
+
+
+def test_a_majority_is_found_on_a_server(server):
+    engine = RemoteEngine(Server(server.url), "m", patience=quick())
+    *_, reply = Session(engine).consensus("?", samples=5)
+    assert reply.votes[0][0] == "42"
+    assert reply.votes[0][1] >= 3
