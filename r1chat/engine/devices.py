@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 _GPU, _SHARED = 1, 2
 _REMOTE = "RPC"
 _FILES = ("{}.dll", "lib{}.dylib", "lib{}.so")
+_BACKEND = re.compile(r"(?:lib)?ggml-(cuda|hip|vulkan|metal|sycl|musa|opencl|cann)\b")
 _LIBRARIES = ("ggml-base", "ggml")
 
 
@@ -57,6 +59,19 @@ def devices() -> tuple[Device, ...]:
     remote = [device for device, kind in seen if kind == _REMOTE]
     cards = [device for device, kind in seen if kind != _REMOTE and not device.shared]
     return (*remote, *(cards or [device for device, _ in seen if device.shared]))
+
+
+def backends(folder: Path | None = None) -> tuple[str, ...]:
+    """What the installed llama.cpp is built for beside the processor, e.g. "cuda".
+
+    Without a driver it sees no GPU all the same.
+
+    Args:
+        folder: Where its libraries are; by default where they were loaded from.
+    """
+    place = folder or Path(getattr(api, "_base_path", ""))
+    found = (_BACKEND.match(file.name) for file in place.glob("*ggml-*"))
+    return tuple(sorted({match[1] for match in found if match}))
 
 
 def _seen() -> Iterator[tuple[Device, str]]:

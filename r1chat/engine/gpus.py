@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from r1chat.engine.devices import Device
-from r1chat.engine.native import api
+from r1chat.engine.devices import Device, backends
 from r1chat.errors import ModelError, UsageError
 from r1chat.gguf import Header
 from r1chat.gguf.layers import Layers
@@ -150,8 +149,10 @@ def fewer(first: int, count: int) -> Iterator[int]:
 
 def _without(wish: str) -> str:
     """Says why nothing can be put on a GPU, and what would change that."""
-    if api.llama_supports_gpu_offload():
-        return f"{wish} has no effect: llama.cpp finds no GPU; check its driver"
+    if built := backends():
+        names = " and ".join(name.upper() for name in built)
+        why = f"llama.cpp is built for {names}, but sees no GPU: is its driver there?"
+        return f"{wish} has no effect: {why}"
     from r1chat import gpu, install
 
     found = gpu.found()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from r1chat import limits
 from r1chat.engine import gpus
-from r1chat.engine.devices import Device, devices
+from r1chat.engine.devices import Device, backends, devices
 from r1chat.engine.gpus import ALL, GpuFull, Plan, fewer, plan, settle
 from r1chat.errors import ModelError, UsageError
 from tests.live.test_context_choice import header
@@ -95,6 +95,21 @@ def test_who_wants_a_gpu_that_the_build_cannot_use_is_told_the_command(command):
         assert ': CMAKE_ARGS="-DGGML_CUDA=on" ' in chosen.notice
         assert "--no-binary llama-cpp-python" in chosen.notice
         assert "\n" not in chosen.notice
+
+
+def test_who_has_the_build_but_no_driver_is_told_so(monkeypatch):
+    monkeypatch.setattr(gpus, "backends", lambda: ("cuda",))
+    said = plan(header(), 4096, [], wanted=ALL).notice
+    assert said.startswith("--gpu-layers has no effect: llama.cpp is built for CUDA, but sees no")
+
+
+def test_what_a_build_is_for_is_told_by_its_libraries(tmp_path):
+    for name in ("libggml-base.so", "libggml-cpu.so", "libllama.so", "libggml-rpc.so"):
+        (tmp_path / name).touch()
+    assert backends(tmp_path) == ()
+    for name in ("libggml-cuda.so.0", "libggml-cuda.so", "ggml-vulkan.dll", "libggml-metal.dylib"):
+        (tmp_path / name).touch()
+    assert backends(tmp_path) == ("cuda", "metal", "vulkan")
 
 
 def test_the_gpus_of_the_real_llama_cpp_are_whole():
