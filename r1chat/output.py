@@ -279,7 +279,9 @@ def show_aside(console: Console, event: Event) -> None:
     elif isinstance(event, Loading):
         console.progress(f"loading the model: {event.fraction:.0%}")
     elif isinstance(event, Evaluating):
-        console.progress(f"reading the prompt: {event.done} of {event.total} tokens")
+        # A server says only later how long it is.
+        if event.total:
+            console.progress(f"reading the prompt: {event.done} of {event.total} tokens")
     elif isinstance(event, Tallied):
         console.progress(f"{event.done} of {event.samples} samples: {_counted(event.votes)}")
 

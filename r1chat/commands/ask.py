@@ -42,6 +42,10 @@ _NO_ANSWER: dict[EndedBy, str] = {
     "length": "--max-answer left no room for one",
     "loop": "the model went round in circles; try again, or another --temperature",
 }
+_FULL_SERVER = (
+    "the server's context was full while it thought; use a smaller --budget, or start the server "
+    "with a larger context"
+)
 _CUT: dict[EndedBy, str] = {
     "length": "it reached its limit (--max-answer)",
     "time": "the time was up (--timeout)",
@@ -260,6 +264,8 @@ class _Ask:
         ended_by = receipt.answer_ended_by
         if not reply.answer.strip():
             why = _NO_ANSWER.get(ended_by, _NOTHING_WRITTEN).format(context=engine.info.context)
+            if ended_by == "context" and engine.info.host:
+                why = _FULL_SERVER
             self._console.error(f"no answer: {why}")
             return ExitCode.NO_ANSWER
         if ended_by in _CUT:

@@ -257,8 +257,9 @@ def _title(asked: QuestionSet, plan: Plan, engine: Engine, conditions: Condition
     info, sampling = engine.info, conditions.sampling
     several = f"{plan.samples} samples each" if plan.samples > 1 else "1 sample each"
     seeds = ", ".join(map(str, plan.seeds))
+    model = f"{info.ref} ({info.quant})" if info.quant else info.ref
     return (
-        f"{info.ref} ({info.quant}) · {len(plan.questions)} questions of {asked.name} · {several}, "
+        f"{model} · {len(plan.questions)} questions of {asked.name} · {several}, "
         f"temperature {sampling.temperature:g}, seed {seeds}"
     )
 

@@ -218,6 +218,11 @@ def _show(args: argparse.Namespace, console: Console, interrupts: Interrupts) ->
     from r1chat.hub.about import about, about_header
     from r1chat.hub.reference import parse
 
+    if compose.remote_server(args.ref) is not None:
+        from r1chat.commands.remote_model import described
+
+        Out(sys.stdout).write(described(args.ref, as_json=args.format == "json"))
+        return ExitCode.ANSWERED
     ref = parse(args.ref)
     model = upkeep.here(args.ref)
     if model is not None:

@@ -19,7 +19,8 @@ _MOST_TOKENS = 1_000_000
 _LAST_PORT = 65535
 _MODEL = (
     '"tiny" (built in), a distill ("r1:7b"), "owner/repo:QUANT" on the Hub, the path of a .gguf '
-    'file, or "NAME#model" on a server; `r1chat models` and `r1chat servers` list them'
+    "file, or a server's model (http://host:port/v1#model, NAME#model); `r1chat models` and "
+    "`r1chat servers` list them"
 )
 # llama.cpp takes the largest 32-bit number as "any seed".
 _LARGEST_SEED = 2**32 - 2

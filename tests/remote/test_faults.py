@@ -15,6 +15,7 @@ import pytest
 
 from r1chat.engine.base import Continuation
 from r1chat.engine.remote import RemoteEngine, Server, models
+from r1chat.engine.remote.asking import Asker
 from r1chat.errors import ModelError, NetworkError, UsageError
 from r1chat.events import Notice, Reply, ThoughtText
 from r1chat.reasoning.budget import Budget
@@ -54,6 +55,10 @@ def test_a_server_that_is_well_answers(server):
     assert (reply.answer, reply.final) == (WHOLE, "42")
     assert reply.thought == "".join(THOUGHT) + "\n"
     assert reply.receipt.thought_tokens == len(THOUGHT) + 1
+    body = server.completions()[0].body
+    # It puts the token that begins a text in front itself, unless it is told not to.
+    assert body["add_special_tokens"] is False
+    assert body["prompt"].startswith("<｜begin▁of▁sentence｜><｜User｜>")
 
 
 # -- while a server is looked for --
@@ -360,6 +365,15 @@ def test_a_budget_in_seconds_lands_while_a_server_stalls(server):
     assert reply.answer == WHOLE
 
 
+def test_it_is_said_once_that_others_can_read_along(server):
+    engine = opened(server)
+    object.__setattr__(engine._found, "server", Server("http://192.0.2.7:8080/v1"))
+    asker = Asker(engine._link, engine._found, asked().messages, asked(), 1, think=True)
+    (notice,) = engine._notices(asker, Control())
+    assert notice.startswith("192.0.2.7:8080 is reached without encryption")
+    assert list(engine._notices(asker, Control())) == []
+
+
 # -- being stopped --
 
 
@@ -461,8 +475,25 @@ def test_a_thought_in_tags_is_one():
     assert (reply.thought, reply.answer) == ("hm", "42")
 
 
-def test_a_budget_that_cannot_be_kept_is_said():
+def test_vllm_limits_a_thought_that_cannot_be_gone_on_with():
+    deltas = [*CHAT, *({"reasoning": f" hm{n}"} for n in range(6)), {"content": "42"}]
+    with ModelServer(owner="vllm", r1=False, chat=deltas) as server:
+        engine = opened(server)
+        reply = reply_of(engine, asked(budget=Budget(tokens=6, grace=0)))
+        body = server.completions()[0].body
+        # Without a thought, it is asked for none.
+        reply_of(engine, asked(budget=Budget(tokens=0)))
+        silent = server.completions()[1].body
+    assert body["thinking_token_budget"] == 6
+    assert reply.receipt.thought_ended_by == "budget"
+    assert engine.info.steering.budget == ""
+    assert "vLLM does not say how" in engine.info.steering.close
+    assert silent["chat_template_kwargs"] == {"enable_thinking": False, "thinking": False}
+
+
+@pytest.mark.parametrize("tokens", [0, 5])
+def test_a_budget_that_cannot_be_kept_is_said(tokens):
     with ModelServer(owner="somebody", chat=[*CHAT, {"content": "42"}]) as server:
-        events = events_of(opened(server), asked(budget=Budget(tokens=5)))
+        events = events_of(opened(server), asked(budget=Budget(tokens=tokens)))
     assert any("the budget is not kept" in e.text for e in events if isinstance(e, Notice))
     assert events[-1].answer == "42"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 
@@ -237,6 +238,15 @@ def test_old_turns_are_left_out_where_they_are_too_long(engine):
 def test_ask_works_end_to_end(llama_cpp_url):
     code, out, err = run("ask", "-m", f"{llama_cpp_url}#tiny", "--temperature", "0", SUM)
     assert (code, out) == (0, "44 + 41 + 25 = \\boxed{110}\n"), err
+
+
+def test_models_show_tells_of_a_model_on_a_server(llama_cpp_url):
+    code, out, _ = run("models", "show", f"{llama_cpp_url}#tiny")
+    assert code == 0
+    assert "answer now" in out
+    assert "no: " not in out
+    code, out, _ = run("models", "show", llama_cpp_url, "--format", "json")
+    assert (code, json.loads(out)["name"]) == (0, "tiny")
 
 
 def test_ask_says_which_models_there_are(llama_cpp_url):

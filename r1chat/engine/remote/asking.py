@@ -74,12 +74,20 @@ class Asker:
         return self._found.dialect.forces and self.framed is not None and not self._request.raw
 
     def begin(
-        self, items: Sequence[Item], *, thought_left: int | None, answer_left: int | None
+        self,
+        items: Sequence[Item],
+        *,
+        inside: bool,
+        may_think: bool,
+        thought_left: int | None,
+        answer_left: int | None,
     ) -> Stream | Branch:
         """Has the reply written on.
 
         Args:
             items: What stands of it already.
+            inside: Whether that ends inside a thought.
+            may_think: Whether it does, or a thought may begin.
             thought_left: Tokens that its thought may still have; None where it may have any
                 number, or is over.
             answer_left: Tokens that its answer may still have, likewise.
@@ -91,6 +99,8 @@ class Asker:
         if ready is not None:
             return ready
         body = self._body(thought_left, answer_left)
+        if self.forces and may_think:
+            self._arm(body, thought_left, inside=inside)
         if self.framed is None:
             return self._link.stream(lambda: self._chat(body), self._found.model)
         return self._link.stream(lambda: self._completion(body, items), self._found.model)
@@ -103,6 +113,8 @@ class Asker:
             thought_left: As for `begin`.
         """
         body = self._body(thought_left, None) | {"n": count}
+        if self.forces and self.framed is not None:
+            self._arm(body, thought_left, inside=self.framed.opened)
         prepare = partial(self._completion, body, ())
         return Shared(self._link, prepare, self._found.model, count).branches
 
@@ -122,8 +134,7 @@ class Asker:
         if thought_left is not None and not self.forces:
             # It is counted here as well, to land softly. This is what holds in any case.
             limit = thought_left
-        if thought_left is not None or (limit is None and self.forces):
-            self._arm(body, thought_left)
+        body |= found.dialect.completion
         body["max_tokens"] = limit if limit is not None or found.dialect.open_end else self._most()
         return body
 
@@ -171,7 +182,11 @@ class Asker:
             R1ChatError: What the server says.
         """
         if self.framed is not None:
-            body = {"model": self._found.model, "prompt": self._prompt(items), "max_tokens": 1}
+            body = self._found.dialect.completion | {
+                "model": self._found.model,
+                "prompt": self._prompt(items),
+                "max_tokens": 1,
+            }
             url = f"{self._found.server.url}/completions"
             try:
                 self._link.post(url, body, _EXPLAIN_S, wants_stop)
@@ -190,6 +205,7 @@ class Asker:
         found = self._found
         body = {
             **found.dialect.plain,
+            **found.dialect.completion,
             "model": found.model,
             "prompt": self._prompt([*items, PROBE]),
             "max_tokens": MOST,
@@ -207,19 +223,22 @@ class Asker:
         return self._found.markers.counted(words) or len(words.split())
 
     def _sampling(self) -> dict[str, Any]:
-        sampling = self._request.sampling
-        known = ("temperature", "top_p", *self._found.dialect.sampling)
-        return {**{name: getattr(sampling, name) for name in known}, "seed": self._seed}
+        sampling, dialect = self._request.sampling, self._found.dialect
+        known = ("temperature", "top_p", *dialect.sampling)
+        values = {name: getattr(sampling, name) for name in known}
+        if not sampling.top_k and "top_k" in values:
+            values["top_k"] = dialect.no_top_k
+        return {**values, "seed": self._seed}
 
-    def _arm(self, body: dict[str, Any], thought_left: int | None) -> None:
+    def _arm(self, body: dict[str, Any], thought_left: int | None, *, inside: bool) -> None:
         """Tells a server of llama.cpp when and how to end the thought."""
         body |= {
             "reasoning_budget_tokens": -1 if thought_left is None else thought_left,
             "reasoning_budget_start_tag": OPEN,
             "reasoning_budget_end_tags": [CLOSE],
             "reasoning_budget_message": FORCED,
-            # Where in a thought the prompt ends; from here on the server counts.
-            "generation_prompt": OPEN,
+            # What the prompt ends with: inside a thought the server counts from here on.
+            "generation_prompt": OPEN if inside else "",
             "reasoning_control": True,
             "preserved_tokens": [OPEN, CLOSE],
         }
@@ -246,7 +265,8 @@ class Asker:
         while parts[0].startswith(bos):
             parts[0] = parts[0].removeprefix(bos)
             wanted = True
-        as_tokens = len(parts) > 1 and found.dialect.takes_tokens and found.tokenizer is not None
+        wants_tokens = found.dialect.takes_tokens and found.tokenizer is not None
+        as_tokens = wants_tokens and (len(parts) > 1 or not found.dialect.takes_texts)
         if wanted and found.markers.has(bos) and (as_tokens or not found.adds_bos):
             parts[0] = bos + parts[0]
         if as_tokens and found.tokenizer is not None:

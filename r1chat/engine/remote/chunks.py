@@ -122,13 +122,14 @@ def _counts(value: dict[str, Any]) -> Counts:
         part if isinstance(part := value.get(name), dict) else {}
         for name in ("timings", "usage", "prompt_progress")
     )
+    if progress:
+        # While it reads, the timings know only of what it has read.
+        prompt, cached = _number(progress.get("total")), _number(progress.get("cache"))
+        return Counts(None, prompt, cached, _number(progress.get("processed")))
     if timings:
         cached, read_now = _number(timings.get("cache_n")), _number(timings.get("prompt_n"))
         prompt = None if read_now is None else read_now + (cached or 0)
         return Counts(_number(timings.get("predicted_n")), prompt, cached)
-    if progress:
-        prompt, cached = _number(progress.get("total")), _number(progress.get("cache"))
-        return Counts(None, prompt, cached, _number(progress.get("processed")))
     if usage:
         details = usage.get("prompt_tokens_details")
         cached = _number(details.get("cached_tokens")) if isinstance(details, dict) else None

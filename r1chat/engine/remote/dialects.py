@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-_LLAMA_SAMPLING = ("top_k", "min_p")
+_MORE_SAMPLING = ("top_k", "min_p")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,12 @@ class Dialect:
     tokenize_extra: dict[str, Any] = field(default_factory=dict)
     takes_tokens: bool = False
     """Whether a prompt may be an array of tokens."""
+    takes_texts: bool = True
+    """Whether a prompt may be a text, of which it is known what the server puts in front."""
+    completion: dict[str, Any] = field(default_factory=dict)
+    """What goes into every request for a completion."""
+    no_top_k: int = 0
+    """What turns top_k off."""
     tokenizes_parts: bool = False
     """Whether it tokenises an array of texts, each by itself."""
     extra: dict[str, Any] = field(default_factory=dict)
@@ -68,7 +74,7 @@ LLAMA_SERVER = Dialect(
     extra={"timings_per_token": True, "return_progress": True, "cache_prompt": True},
     plain={"repeat_penalty": 1.0, "presence_penalty": 0.0, "frequency_penalty": 0.0},
     counts=True,
-    sampling=_LLAMA_SAMPLING,
+    sampling=_MORE_SAMPLING,
     forces=True,
     several=True,
 )
@@ -79,7 +85,7 @@ LLAMA_CPP_PYTHON = Dialect(
     text_field="input",
     # It would be 1.1, which does harm where numbers repeat.
     plain={"repeat_penalty": 1.0},
-    sampling=_LLAMA_SAMPLING,
+    sampling=_MORE_SAMPLING,
     # A second request breaks the first one off.
     parallel=1,
 )
@@ -95,7 +101,10 @@ VLLM = Dialect(
     takes_tokens=True,
     extra=_USAGE,
     counts=True,
-    sampling=_LLAMA_SAMPLING,
+    completion={"add_special_tokens": False},
+    plain={"repetition_penalty": 1.0},
+    sampling=_MORE_SAMPLING,
+    no_top_k=-1,
     chat_budget="thinking_token_budget",
     chat_off=_TEMPLATE_OFF,
     parallel=8,
@@ -111,7 +120,10 @@ SGLANG = Dialect(
     takes_tokens=True,
     extra=_USAGE,
     counts=True,
-    sampling=_LLAMA_SAMPLING,
+    takes_texts=False,
+    plain={"repetition_penalty": 1.0},
+    sampling=_MORE_SAMPLING,
+    no_top_k=-1,
     chat_off=_TEMPLATE_OFF,
     parallel=8,
     several=True,

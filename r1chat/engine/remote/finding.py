@@ -87,6 +87,9 @@ def find(link: Link, model: str) -> Found:
         context = _number(settings.get("n_ctx"))
     tokenizer = Tokenizer(link, dialect, name)
     works = _works(tokenizer)
+    if not works and not dialect.proof:
+        # Nothing else has shown that it is what it seems.
+        dialect = dialects.UNKNOWN
     markers = Markers(tokenizer.tokenize if works else None)
     with contextlib.suppress(NetworkError):
         markers.learn(OUR_WORDS)

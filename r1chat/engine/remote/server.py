@@ -86,7 +86,8 @@ def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         # Reading the port checks it.
-        if parts.port != 0 and parts.scheme in _SCHEMES and parts.hostname and url.isprintable():
+        usable = parts.port != 0 and parts.scheme in _SCHEMES and parts.hostname
+        if usable and re.fullmatch(r"[!-~]+", url):
             return parts
     except ValueError:
         pass

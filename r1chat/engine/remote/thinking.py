@@ -74,9 +74,13 @@ class Thinking:
         """Why the server closes the thought, from when it is told to until it has."""
         self._ending_at = 0
 
-    def begin_segment(self) -> None:
-        """Another request is sent, with the budget as it is now."""
-        self._armed = self._control.budget
+    def begin_segment(self, *, told: bool) -> None:
+        """Another request is sent.
+
+        Args:
+            told: Whether it says how long the thought may be.
+        """
+        self._armed = self._control.budget if told else None
         self._ending = None
         self._finder.drop()
 

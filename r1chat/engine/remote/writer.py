@@ -123,19 +123,22 @@ class Writer:
     def _segment(self) -> Steps[Then]:
         """Reads the answer to one request."""
         account, limits = self._account, self._limits
-        may_think = account.in_thought or (not self._asker.continues and account.splitter.undecided)
+        thinking = account.in_thought
+        may_think = thinking or (self._can_think and account.splitter.undecided)
         thought_left = limits.thought if may_think else None
         self._was_limited = thought_left is not None and not self._asker.forces
         items = account.draft.items()
         account.begin_segment()
-        self._thinking.begin_segment()
+        self._thinking.begin_segment(told=thought_left is not None)
         segment = Segment(
             self._found.server.host,
             partial(
                 self._asker.begin,
                 items,
+                inside=thinking,
+                may_think=may_think,
                 thought_left=thought_left,
-                answer_left=None if account.in_thought else limits.answer,
+                answer_left=None if thinking else limits.answer,
             ),
             lambda: self._asker.explain(items, lambda: self._control.cancelled),
             lambda text: self._emit(Notice(text)),
@@ -153,6 +156,12 @@ class Writer:
                 if then is not None:
                     return then
                 yield
+
+    @property
+    def _can_think(self) -> bool:
+        """Whether a thought may begin that is not open yet."""
+        framed = self._asker.framed
+        return not self._request.raw and (framed is None or framed.kind.thinks)
 
     def _look(self, segment: Segment, *, idle: bool) -> Then:
         """Looks at all that does not come from the server."""

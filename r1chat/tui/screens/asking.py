@@ -377,7 +377,9 @@ class AskingScreen(AttachingScreen):
 
     def _take_receipt(self, reply: Reply) -> None:
         receipt = reply.receipt
-        self.topbar.used = receipt.prompt_tokens + len(reply.ids)
+        # A server shows no tokens, but says how many there are.
+        spent = receipt.thought_tokens + receipt.injected_tokens + receipt.answer_tokens
+        self.topbar.used = receipt.prompt_tokens + (len(reply.ids) or spent)
         if receipt.tokens_per_s > 0:
             self.topbar.speed = self.slider.tokens_per_s = receipt.tokens_per_s
         if receipt.thought_s + receipt.answer_s >= LONG_S:

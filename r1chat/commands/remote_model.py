@@ -1,0 +1,58 @@
+"""Tells what is known of a model on a server."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from dataclasses import asdict
+
+from r1chat import compose
+from r1chat.commands.columns import pairs
+from r1chat.sanitize import line
+
+_ABLE = (
+    ("budget", "thinking budget"),
+    ("close", "answer now"),
+    ("go_on", "think more, steering, going on"),
+    ("peek", "looks ahead"),
+)
+
+
+def described(ref: str, *, as_json: bool) -> str:
+    """Asks the server, and says what it says.
+
+    Args:
+        ref: What `compose.remote_server` takes.
+        as_json: Whether a script reads it.
+
+    Raises:
+        ModelError: If the server has no such model.
+        NetworkError: If it does not answer.
+    """
+    with closing(compose.load(ref)) as engine:
+        info = engine.info
+    if as_json:
+        names = (
+            "ref",
+            "name",
+            "host",
+            "context",
+            "context_trained",
+            "parameters",
+            "size",
+            "thinks",
+        )
+        known = {name: getattr(info, name) for name in names}
+        value = {"schema": 1, **known, "cannot": asdict(info.steering)}
+        return json.dumps(value, ensure_ascii=True, indent=2) + "\n"
+    rows = [
+        ("model", line(info.name)),
+        ("server", line(info.host)),
+        ("context", f"{info.context:,} tokens" if info.context else "the server does not say"),
+    ]
+    if info.parameters:
+        rows.append(("parameters", f"{info.parameters:,}"))
+    for name, what in _ABLE:
+        why = getattr(info.steering, name)
+        rows.append((what, f"no: {line(why)}" if why else "yes"))
+    return pairs(rows)
