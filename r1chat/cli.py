@@ -25,6 +25,8 @@ exit codes:
 """
 
 
+_LOADING = ("gpu_layers", "tensor_split")
+"""The app's options beside the model."""
 _LEFT_OVER = "unrecognized arguments: "
 
 
@@ -96,10 +98,13 @@ def _dispatch(argv: Sequence[str] | None, console: Console) -> int:
     args = parser().parse_args(argv)
     verb: str | None = args.verb
     if verb is None:
-        return _open_app(args.app_model, console)
-    if args.app_model is not None:
-        console.error(f"-m/--model belongs after the verb: r1chat {verb} -m REF")
-        return ExitCode.USAGE
+        return _open_app(args, console)
+    for option in ("model", *_LOADING):
+        if getattr(args, f"app_{option}") is not None:
+            flag = f"--{option.replace('_', '-')}"
+            shown, usage = (f"-m/{flag}", "-m REF") if option == "model" else (flag, f"{flag} …")
+            console.error(f"{shown} belongs after the verb: r1chat {verb} {usage}")
+            return ExitCode.USAGE
     return _run(verb, args, console)
 
 
@@ -119,14 +124,16 @@ def _run(verb: str, args: argparse.Namespace, console: Console) -> int:
     return code
 
 
-def _open_app(model: str | None, console: Console) -> int:
+def _open_app(args: argparse.Namespace, console: Console) -> int:
     has_screen = is_terminal(sys.stdin) and is_terminal(sys.stderr)
     if not has_screen and not web.is_child():
         console.error('the app needs a terminal; without one: r1chat ask "QUESTION"')
         return ExitCode.USAGE
     from r1chat.tui.start import run
 
-    return run(model=model)
+    given = {name: getattr(args, f"app_{name}") for name in _LOADING}
+    loading = {name: value for name, value in given.items() if value is not None}
+    return run(model=args.app_model, loading=loading)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -142,12 +149,21 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("-V", "--version", action="version", version=f"r1chat {__version__}")
     top.add_argument("--verbose", action="store_true", help="show the log on stderr too")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", title="verbs", parser_class=_Parser)
-    from r1chat.commands import eval_options, history_options, models_options, options
+    from r1chat.commands import (
+        eval_options,
+        history_options,
+        models_options,
+        options,
+        servers_options,
+    )
 
     options.add_app(top)
     options.add_ask(_verb(verbs, "ask", "answer one question", epilog=_EPILOG))
     models_options.add_models(
         _verb(verbs, "models", "find, fetch, verify and remove models", epilog=_EPILOG)
+    )
+    servers_options.add_servers(
+        _verb(verbs, "servers", "name servers, keep their keys, list their models", epilog=_EPILOG)
     )
     history_options.add_history(
         _verb(verbs, "history", "list, show, search, export and count conversations")

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from r1chat import limits
 from r1chat.errors import EngineError, MissingModel, ModelError
+from r1chat.limits import GpuLayers, layer_count
 from r1chat.sanitize import line
 
 if TYPE_CHECKING:
@@ -96,23 +98,39 @@ def remote_server(ref: str) -> tuple[Server, str] | None:
     """The server that a model reference leads to, and the model there.
 
     Args:
-        ref: ``http://host:port/v1#model``, or with https; the model may be left out.
+        ref: ``http://host:port/v1#model``, or with https; the model may be left out. Or
+            ``NAME#model`` for a server that has a name.
 
     Returns:
-        None where a model on this machine is meant.
+        The server, with its key, and the model's name; None where a model on this machine is meant.
 
     Raises:
-        UsageError: If it is an address that cannot be used.
+        UsageError: If it is an address that cannot be used, or its key is none.
+        ModelError: If no server has that name.
+        R1ChatError: If its key cannot be had.
     """
     # Most references are none: they cost no import.
-    if "://" not in ref:
+    if "://" in ref:
+        return _at_address(ref)
+    if "#" not in ref or _file(ref) is not None:
         return None
+    from r1chat import servers
+
+    named = servers.split(ref)
+    return (servers.server(named[0]), named[1]) if named else None
+
+
+def _at_address(ref: str) -> tuple[Server, str] | None:
+    from r1chat import servers
     from r1chat.engine.remote.server import parse
     from r1chat.hub import reference
 
     url, named, _ = ref.partition("#")
     is_certain = named or url.rstrip("/").endswith("/v1")
-    return None if not is_certain and reference.parse(ref) is not None else parse(ref)
+    if not is_certain and reference.parse(ref) is not None:
+        return None
+    found = parse(ref)
+    return (servers.unnamed(found[0]), found[1]) if found else None
 
 
 def load(
@@ -120,7 +138,8 @@ def load(
     *,
     ctx: int | None = None,
     threads: int | None = None,
-    gpu_layers: int | None = None,
+    gpu_layers: GpuLayers | None = None,
+    tensor_split: str | None = None,
     samples: int = 1,
     on_progress: Callable[[float], None] | None = None,
 ) -> Engine:
@@ -130,7 +149,9 @@ def load(
         ref: What `resolve` takes, or `remote_server`.
         ctx: Tokens of context; by default what the model was made for, as far as it fits.
         threads: Threads to compute with; by default measured.
-        gpu_layers: Layers on the GPU; -1 is all of them, and None leaves it to the engine.
+        gpu_layers: Layers on the GPU: a number, "all", or "auto", which leaves it to the engine.
+        tensor_split: How to share them out among several GPUs, e.g. "3,1"; by default by their
+            free memory.
         samples: Replies that are to be drawn side by side.
         on_progress: Is called from another thread with how much is loaded, from 0 to 1.
 
@@ -155,7 +176,8 @@ def load(
     options = LoadOptions(
         ctx=ctx,
         threads=threads,
-        gpu_layers=gpu_layers,
+        gpu_layers=layer_count(gpu_layers),
+        tensor_split=limits.tensor_split(tensor_split) if tensor_split else (),
         samples=samples,
         on_progress=on_progress,
         trusted=ref == TINY,

@@ -39,8 +39,10 @@ class Settings:
     ctx: int | None = None
     """Tokens of context."""
     threads: int | None = None
-    gpu_layers: int | None = None
+    gpu_layers: int | Literal["auto", "all"] | None = None
     """Layers on the GPU; -1 is all of them."""
+    tensor_split: str | None = None
+    """Parts of the model for each of several GPUs, e.g. "3,1"."""
     max_answer: int | None = None
     """Most tokens of answer."""
     save: bool | None = None
@@ -49,6 +51,8 @@ class Settings:
     """How many samples the app draws to a question; of several the majority counts."""
     panel: Literal["show", "hide"] | None = None
     """Whether the app's panel of conversations is open."""
+    servers: dict[str, str] | None = field(default=None, hash=False)
+    """Names of servers with their addresses; their keys are elsewhere."""
 
 
 def load(path: Path | None = None) -> tuple[Settings, str | None]:

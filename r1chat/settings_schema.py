@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from r1chat import limits
+from r1chat.addresses import NAME_RULE, is_name, normal
 from r1chat.limits import LIMITS
 from r1chat.reasoning.budget import Budget
 
@@ -16,14 +18,27 @@ def _budget(text: str) -> str:
     return str(Budget.parse(text))
 
 
+def _split(text: str) -> str:
+    return limits.split_text(limits.tensor_split(text))
+
+
+def _server(text: str) -> str:
+    if not is_name(text):
+        message = f"a server's name has {NAME_RULE}"
+        raise ValueError(message)
+    return text
+
+
 def _within(name: str) -> Any:  # noqa: ANN401  (what pydantic says it returns)
-    limits = LIMITS[name]
-    if limits.above:
-        return Field(gt=limits.least, le=limits.most)
-    return Field(ge=limits.least, le=limits.most)
+    within = LIMITS[name]
+    if within.above:
+        return Field(gt=within.least, le=within.most)
+    return Field(ge=within.least, le=within.most)
 
 
 Name = Annotated[str, Field(min_length=1, max_length=4096)]
+ServerName = Annotated[str, AfterValidator(_server)]
+Address = Annotated[str, AfterValidator(normal)]
 KeyText = Annotated[str, Field(min_length=1, max_length=80)]
 
 
@@ -46,11 +61,13 @@ class Schema(BaseModel):
     min_p: Annotated[float, _within("min_p")] | None = None
     ctx: Annotated[int, _within("ctx")] | None = None
     threads: Annotated[int, _within("threads")] | None = None
-    gpu_layers: Annotated[int, _within("gpu_layers")] | None = None
+    gpu_layers: Annotated[int | str, BeforeValidator(limits.gpu_layers)] | None = None
+    tensor_split: Annotated[str, AfterValidator(_split)] | None = None
     max_answer: Annotated[int, _within("max_answer")] | None = None
     save: bool | None = None
     samples: Annotated[int, _within("samples")] | None = None
     panel: Literal["show", "hide"] | None = None
+    servers: dict[ServerName, Address] | None = None
 
 
 def check(values: object) -> tuple[dict[str, Any], list[str]]:

@@ -114,6 +114,7 @@ class _Evaluation:
             ctx=self._either("ctx"),
             threads=self._either("threads"),
             gpu_layers=self._either("gpu_layers"),
+            tensor_split=self._either("tensor_split"),
             on_progress=lambda done: self._console.progress(f"loading the model: {done:.0%}"),
         )
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from r1chat.commands.options import budget, real, whole
+from r1chat.commands.options import add_gpu, budget, real, whole
 from r1chat.limits import LIMITS
 
 R1_WORDS = r"Please reason step by step, and put your final answer within \boxed{}."
@@ -42,12 +42,7 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     )
     add("--ctx", metavar="N", type=_limited("ctx"), help="tokens of context")
     add("--threads", metavar="N", type=_limited("threads"), help="threads")
-    add(
-        "--gpu-layers",
-        metavar="N",
-        type=_limited("gpu_layers"),
-        help="layers to put on the GPU; -1 is all of them",
-    )
+    add_gpu(add)
 
 
 def _add_plan(parser: argparse.ArgumentParser) -> None:

@@ -234,6 +234,8 @@ def _show(args: argparse.Namespace, console: Console, interrupts: Interrupts) ->
         header = fetcher.remote.header(variant.files[0])
         shown = about_header(header, variant, licence=variant.licence)
         extra = [("fit", f"{_WORDS[fits.mark]}: {fits.arithmetic}")]
+        if fits.on_gpu:
+            extra.append(("offload", fits.on_gpu))
         if fits.tokens_per_s is not None:
             extra.append(("expected", f"{fits.tokens_per_s:.1f} tokens/s"))
         extra.append(("here", f"no; r1chat models pull {ref}"))

@@ -6,15 +6,20 @@ import argparse
 import math
 import re
 from collections.abc import Callable
+from typing import TypeVar
 
+from r1chat import limits
 from r1chat.limits import LIMITS
 from r1chat.reasoning.budget import Budget
+
+T = TypeVar("T")
 
 _MOST_SECONDS = 7 * 24 * 3600.0
 _LAST_PORT = 65535
 _MODEL = (
     '"tiny" (built in), a distill ("r1:7b"), "owner/repo:QUANT" on the Hub, the path of a .gguf '
-    "file, or a server's model (http://host:port/v1#model); `r1chat models` lists and fetches them"
+    "file, or a server's model (http://host:port/v1#model, NAME#model); `r1chat models` and "
+    "`r1chat servers` list them"
 )
 # llama.cpp takes the largest 32-bit number as "any seed".
 _LARGEST_SEED = 2**32 - 2
@@ -64,22 +69,19 @@ def real(least: float, most: float, *, above: bool = False) -> Callable[[str], f
 
 def _whole(name: str) -> Callable[[str], int]:
     """Reads what the setting of that name may be."""
-    limits = LIMITS[name]
-    return whole(int(limits.least), int(limits.most))
+    within = LIMITS[name]
+    return whole(int(within.least), int(within.most))
 
 
 def _real(name: str) -> Callable[[str], float]:
     """Reads what the setting of that name may be."""
-    limits = LIMITS[name]
-    return real(limits.least, limits.most, above=limits.above)
+    within = LIMITS[name]
+    return real(within.least, within.most, above=within.above)
 
 
 def budget(text: str) -> str:
     """Checks a budget, which is kept as text until the minimum is known too."""
-    try:
-        Budget.parse(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+    _said(Budget.parse)(text)
     return text
 
 
@@ -117,17 +119,48 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         help="threads; default: all usable cores but one, and fewer while others use them; all of "
         "them to read a prompt",
     )
-    add(
-        "--gpu-layers",
-        metavar="N",
-        type=_whole("gpu_layers"),
-        help="layers to put on the GPU; -1 is all of them; default: as many as the build can",
-    )
+    add_gpu(add)
     add(
         "--no-reuse",
         action="store_true",
         help="read the whole prompt anew, so that a seeded reply is the same to the bit",
     )
+
+
+def add_gpu(add: Callable[..., object], prefix: str = "") -> None:
+    """Adds what goes onto GPUs.
+
+    Args:
+        add: A parser's or a group's `add_argument`.
+        prefix: Of the names of the values.
+    """
+    add(
+        "--gpu-layers",
+        metavar="N",
+        dest=f"{prefix}gpu_layers",
+        type=_said(limits.gpu_layers),
+        help="layers to put on the GPU: auto, all, or a number; default: auto, which is as many as "
+        "there is memory for",
+    )
+    add(
+        "--tensor-split",
+        metavar="P,…",
+        dest=f"{prefix}tensor_split",
+        type=_said(lambda text: limits.split_text(limits.tensor_split(text))),
+        help="how to share them out among several GPUs, e.g. 3,1; default: by their free memory",
+    )
+
+
+def _said(read: Callable[[str], T]) -> Callable[[str], T]:
+    """Has argparse say what a reader says of a bad value."""
+
+    def checked(text: str) -> T:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return checked
 
 
 def _add_question(parser: argparse.ArgumentParser) -> None:
@@ -267,6 +300,7 @@ def add_app(parser: argparse.ArgumentParser) -> None:
     """Adds what the app takes: `r1chat` without a verb."""
     # Under a name of its own: a verb's option would be overwritten by it, or overwrite it.
     parser.add_argument("-m", "--model", metavar="REF", dest="app_model", help="the app's model")
+    add_gpu(parser.add_argument, "app_")
 
 
 def add_serve(parser: argparse.ArgumentParser) -> None:
@@ -286,6 +320,7 @@ def add_serve(parser: argparse.ArgumentParser) -> None:
         help="default: 8000; 0 takes any that is free",
     )
     parser.add_argument("-m", "--model", metavar="REF", help=_MODEL)
+    add_gpu(parser.add_argument)
 
 
 def _host(text: str) -> str:

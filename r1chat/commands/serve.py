@@ -11,9 +11,8 @@ import logging
 import sys
 from typing import TYPE_CHECKING
 
-from r1chat import compose, logs, web
+from r1chat import compose, install, logs, web
 from r1chat.console import Console
-from r1chat.doctor import install
 from r1chat.errors import R1ChatError
 from r1chat.interrupts import Interrupts
 from r1chat.output import Out
@@ -69,7 +68,7 @@ def _page(args: argparse.Namespace) -> Page:
             raise
         message = f"this needs textual-serve; install it: {install.add(web.REQUIREMENT)}"
         raise R1ChatError(message) from None
-    return Page(command(args.model), guard.own_names(args.host))
+    return Page(command(args.model, args.gpu_layers, args.tensor_split), guard.own_names(args.host))
 
 
 def _serve(page: Page, args: argparse.Namespace, console: Console, out: Out) -> int:

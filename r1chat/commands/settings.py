@@ -73,7 +73,7 @@ def _value(name: str, text: str) -> object:
     """A value as it stands in the file; what is none is left to the checker to name."""
     if name == "save":
         return _SWITCH.get(text.strip().lower(), text)
-    if name not in (*LIMITS, "keys"):
+    if name not in (*LIMITS, "keys", "servers"):
         return text
     try:
         value = json.loads(text)

@@ -9,13 +9,14 @@ import shutil
 import sys
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import r1chat
-from r1chat import paths, settings
-from r1chat.doctor import child, gpu, machine
+from r1chat import gpu, paths, settings
+from r1chat.doctor import child, machine
 from r1chat.doctor.findings import Finding, Level, Section
-from r1chat.doctor.install import reinstall, requirement
 from r1chat.engine.threads import default_threads, usable_cores
+from r1chat.install import reinstall, requirement
 from r1chat.resources import memory
 
 _BUILD_TIMEOUT_S = 120
@@ -117,7 +118,7 @@ def _build(build: child.Outcome, processor: machine.Processor) -> list[Finding]:
         if foreign:
             advice = ("It may crash on a larger model. Compile it here:", reinstall())
             findings.append(Finding("not on this machine", " ".join(foreign), "odd", advice))
-    return [*findings, *_offload(offloads=bool(result["gpu_offload"]))]
+    return [*findings, *_offload(result["gpus"], offloads=bool(result["gpu_offload"]))]
 
 
 def _cure(build: child.Outcome) -> tuple[str, ...]:
@@ -130,12 +131,16 @@ def _cure(build: child.Outcome) -> tuple[str, ...]:
     return first, reinstall()
 
 
-def _offload(*, offloads: bool) -> list[Finding]:
+def _offload(usable: list[dict[str, Any]], *, offloads: bool) -> list[Finding]:
     gpus = gpu.found()
     seen = "; ".join(f"{', '.join(each.names)} ({each.kind})" for each in gpus)
     findings = [Finding("GPUs", seen or "none found")]
+    if usable:
+        return [*findings, *map(_usable, usable)]
     if offloads:
-        return [*findings, Finding("GPU offload", "yes, this build has it")]
+        said = "this build has it, but sees no GPU"
+        driver = ("Its driver is missing, or too old for this build of llama.cpp.",)
+        return [*findings, Finding("GPU offload", said, "odd" if gpus else "fine", driver)]
     if not gpus:
         return [*findings, Finding("GPU offload", "no, and none is needed without a GPU")]
     advice = []
@@ -143,6 +148,14 @@ def _offload(*, offloads: bool) -> list[Finding]:
         advice += [f"With {each.kind}; needs {each.needs}:", reinstall(each.flag)]
     level: Level = "odd"
     return [*findings, Finding("GPU offload", "no, this build has none", level, tuple(advice))]
+
+
+def _usable(device: dict[str, Any]) -> Finding:
+    """One of the GPUs that llama.cpp sees, in the order of --tensor-split."""
+    about = f"{device['description']} ({device['name']})"
+    if device["total"]:
+        about += f": {_gib(device['free'])} of {_gib(device['total'])} free"
+    return Finding("GPU offload", about + (", shared with the processor" * device["shared"]))
 
 
 def _trial() -> list[Finding]:

@@ -10,6 +10,7 @@ import ctypes
 import json
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +40,14 @@ def about() -> dict[str, Any]:
 
     native.start()
     api = native.api
+    from r1chat.engine.devices import backends, devices
+
     library = Path(getattr(api, "__file__", "")).parent / "lib"
     return {
         "seconds": time.perf_counter() - began,
         "features": api.llama_print_system_info().decode("utf-8", "replace"),
-        "gpu_offload": bool(api.llama_supports_gpu_offload()),
+        "gpu_offload": bool(backends() or api.llama_supports_gpu_offload()),
+        "gpus": [asdict(device) for device in devices()],
         "ggml_version": _ggml("ggml_version", library),
         "ggml_commit": _ggml("ggml_commit", library),
         "folder": str(library),

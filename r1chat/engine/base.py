@@ -111,7 +111,10 @@ class ModelInfo:
     """Whether the model's framing has thoughts."""
     threads: int
     gpu_layers: int
+    """Layers that are on GPUs."""
     load_s: float
+    layers: int = 0
+    """How many could be, the output counted as one; 0 where nobody knows."""
     host: str = ""
     """The server that runs it; empty where it runs in this process."""
     steering: Steering = field(default_factory=Steering)

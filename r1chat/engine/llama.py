@@ -13,6 +13,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeAlias
@@ -21,11 +22,12 @@ from r1chat import gguf, prompt
 from r1chat.engine import fitting, gpus, loading, probe
 from r1chat.engine.ahead import read_ahead
 from r1chat.engine.base import Message, ModelInfo, Request
+from r1chat.engine.devices import devices
 from r1chat.engine.loading import LoadOptions
 from r1chat.engine.loop import ThinkingLoop, answer_reserve
 from r1chat.engine.machine import ContextOptions, TokenMachine
 from r1chat.engine.many import ManyReplies
-from r1chat.engine.native import AbortByte, api
+from r1chat.engine.native import AbortByte
 from r1chat.engine.replay import tokens_kept, was_prefilled
 from r1chat.engine.room import cells_wanted
 from r1chat.engine.threads import default_threads, usable_cores
@@ -68,11 +70,11 @@ class LlamaEngine:
         self._options = options or LoadOptions()
         self._header = gguf.read_header(self._path)
         gguf.check_chat_model(self._header)
-        machine = None if self._options.gpu_layers == 0 else gpus.machine_with_gpus()
+        cards = () if self._options.gpu_layers == 0 else devices()
         available = available_memory()
-        if machine is not None and available is not None:
+        if available is not None:
             # Layers can be spread, so that what is free adds up.
-            available += machine.gpu_free
+            available += gpus.memory(cards)
         self._context_size, self._notice = loading.choose_context(
             self._header, self._options.ctx, available
         )
@@ -80,10 +82,13 @@ class LlamaEngine:
         self._cells = loading.choose_cells(
             self._header, self._context_size, self._options.samples, available
         )
-        layers = self._options.gpu_layers
-        if layers is None:
-            layers = gpus.choose_layers(self._header, self._context_size, machine)
-        self._gpu_layers = layers
+        self._on_gpu = gpus.plan(
+            self._header,
+            self._cells,
+            cards,
+            wanted=self._options.gpu_layers,
+            split=self._options.tensor_split,
+        )
         if not self._options.trusted:
             probe.check(self._path)
         self._abort = AbortByte()
@@ -138,20 +143,24 @@ class LlamaEngine:
     def _load(self) -> None:
         began = time.perf_counter()
         options = self._options
-        layers = self._gpu_layers if api.llama_supports_gpu_offload() else 0
-        self._model = loading.open_model(
-            self._path, gpu_layers=layers, on_progress=self._on_progress
-        )
         threads = options.threads or default_threads()
         batch_threads = options.threads or usable_cores()
-        try:
-            machine = TokenMachine(
-                self._model,
-                ContextOptions(self._context_size, threads, batch_threads, self._cells),
-                self._abort,
+        sizes = ContextOptions(self._context_size, threads, batch_threads, self._cells)
+
+        def attempt(layers: int) -> TokenMachine:
+            self._model = loading.open_model(
+                self._path,
+                gpu_layers=layers,
+                tensor_split=self._on_gpu.split,
+                on_progress=self._on_progress,
             )
-        except EngineError as error:
-            raise ModelError(str(error)) from None
+            try:
+                return TokenMachine(self._model, sizes, self._abort)
+            except EngineError as error:
+                self._free()
+                raise (gpus.GpuFull if layers else ModelError)(str(error)) from None
+
+        machine, self._on_gpu = gpus.settle(self._on_gpu, attempt)
         self._machine = machine
         self._template = loading.chat_template(self._model)
         self._load_s = time.perf_counter() - began
@@ -168,8 +177,9 @@ class LlamaEngine:
             size=weights,
             thinks=self._thinks(machine),
             threads=threads,
-            gpu_layers=layers,
+            gpu_layers=self._on_gpu.layers,
             load_s=self._load_s,
+            layers=self._on_gpu.count,
         )
 
     def _on_progress(self, fraction: float) -> bool:
@@ -405,9 +415,8 @@ class LlamaEngine:
         return fitting.fit(request.messages, build, capacity=capacity, wanted=wanted, taken=taken)
 
     def _notices(self, fitted: fitting.Fitted) -> Iterator[str]:
-        if self._notice:
-            yield self._notice
-            self._notice = ""
+        yield from filter(None, (self._on_gpu.notice, self._notice))
+        self._on_gpu, self._notice = replace(self._on_gpu, notice=""), ""
         yield from fitted.prompt.notices
         if fitted.dropped:
             turns = "turn" if fitted.dropped == 1 else f"{fitted.dropped} turns"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from r1chat.engine import native
+from r1chat.engine.gpus import GpuFull
 from r1chat.engine.native import api
 from r1chat.errors import ModelError
 from r1chat.gguf import Header
@@ -17,6 +19,8 @@ from r1chat.gguf.needs import DEFAULT_CONTEXT, SAFE_SHARE, Needs, Shape, gib, ne
 
 _CHEAP_CACHE = 16 << 20
 _CHEAP_SAMPLES = 8
+_LOADING = "error loading model: "
+_NO_ROOM = re.compile(r"(unable|failed) to allocate|out of (device )?memory", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,7 @@ class LoadOptions:
         ctx: Tokens of context.
         threads: Threads for single tokens.
         gpu_layers: Layers to put on the GPU; -1 for all.
+        tensor_split: A part for each of several GPUs; empty shares out by their free memory.
         on_progress: Called with 0 to 1 while the file is read, from another thread.
         trusted: Whether the file is known to be good, so that it need not be tried in a child
             process first.
@@ -36,19 +41,25 @@ class LoadOptions:
     ctx: int | None = None
     threads: int | None = None
     gpu_layers: int | None = None
+    tensor_split: tuple[float, ...] = ()
     on_progress: Callable[[float], None] | None = None
     trusted: bool = False
     samples: int = 1
 
 
 def open_model(
-    path: Path, *, gpu_layers: int = 0, on_progress: Callable[[float], bool] | None = None
+    path: Path,
+    *,
+    gpu_layers: int = 0,
+    tensor_split: Sequence[float] = (),
+    on_progress: Callable[[float], bool] | None = None,
 ) -> Any:  # noqa: ANN401  (an opaque native handle)
     """Loads a model's weights.
 
     Args:
         path: The file, of a split model the first one.
         gpu_layers: Layers to put on the GPU; -1 for all.
+        tensor_split: A part for each of several GPUs; empty shares out by their free memory.
         on_progress: Called with 0 to 1; returning False breaks off.
 
     Returns:
@@ -56,11 +67,16 @@ def open_model(
 
     Raises:
         ModelError: If llama.cpp refuses the file; the message gives its reason.
+        GpuFull: If there is not so much memory on the GPUs.
     """
     native.start()
     native.forget_errors()
     params = api.llama_model_default_params()
     params.n_gpu_layers = gpu_layers
+    if tensor_split:
+        # llama.cpp reads as many as there can be, and makes a copy.
+        parts = (ctypes.c_float * api.llama_max_devices())(*tensor_split)
+        params.tensor_split = ctypes.cast(parts, ctypes.POINTER(ctypes.c_float))
     if b"AMX_INT8 = 1" in api.llama_print_system_info():
         # llama.cpp's AMX kernels crash the process in the first decode with quantised weights
         # (ggml-org/llama.cpp#20824). They can only be avoided together with the repacked layouts.
@@ -72,9 +88,10 @@ def open_model(
         )
     model = api.llama_model_load_from_file(os.fsencode(path), params)
     if not model:
-        reason = native.last_error() or "llama.cpp gives no reason"
-        message = f"{path.name} cannot be loaded: {_plain(reason)}"
-        raise ModelError(message)
+        said = native.last_errors()
+        message = f"{path.name} cannot be loaded: {_reason(said)}"
+        full = gpu_layers and any(map(_NO_ROOM.search, said))
+        raise GpuFull(message) if full else ModelError(message)
     return model
 
 
@@ -83,9 +100,12 @@ def free_model(model: Any) -> None:  # noqa: ANN401  (an opaque native handle)
     api.llama_model_free(model)
 
 
-def _plain(reason: str) -> str:
-    """Takes llama.cpp's function names and repetitions off an error."""
-    return reason.rpartition("error loading model: ")[2].partition(": ")[2] or reason
+def _reason(said: Sequence[str]) -> str:
+    """Of what llama.cpp logged the error that says most, without the names of its functions."""
+    if not said:
+        return "llama.cpp gives no reason"
+    told = [error for error in said if _LOADING in error]
+    return re.sub(r"^\w+: ", "", (told or said)[-1].rpartition(_LOADING)[2])
 
 
 def choose_context(header: Header, wanted: int | None, available: int | None) -> tuple[int, str]:

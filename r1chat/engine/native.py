@@ -136,9 +136,9 @@ def check_layout() -> None:
         raise EngineError(message)
 
 
-def last_error() -> str:
-    """The last error that llama.cpp logged, or an empty string."""
-    return _last_errors[-1] if _last_errors else ""
+def last_errors() -> list[str]:
+    """The last errors that llama.cpp logged, the newest at the end."""
+    return list(_last_errors)
 
 
 def forget_errors() -> None:

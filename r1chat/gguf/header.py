@@ -30,6 +30,8 @@ TEXT, ARRAY = 8, 9
 MAX_TEXT = 1 << 20
 MAX_NUMBERS = 1 << 20
 MAX_SEARCHED = 1 << 26
+MAX_LAYERS = 4096
+"""More than any model has; a file can say any number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,8 +214,8 @@ class Header:
         return self._of_arch("attention.value_length") or self.key_length
 
     @property
-    def kv_bytes_per_token(self) -> int:
-        """Bytes of an F16 cache that a token takes.
+    def kv_bytes_per_layer(self) -> tuple[int, ...]:
+        """Bytes of an F16 cache that a token takes in each layer.
 
         An upper bound: layers with a sliding window and recurrent ones take less in a long
         context.
@@ -223,10 +225,14 @@ class Header:
             values = 0  # Multi-head latent attention reads both from the keys.
         heads = self._per_layer("attention.head_count_kv")
         if len(heads) <= 1:
-            total = (heads[0] if heads else self.head_count_kv) * self.block_count
-        else:
-            total = sum(heads)
-        return total * (self.key_length + values) * TENSOR_TYPES[1][2]
+            layers = min(self.block_count, MAX_LAYERS)
+            heads = layers * (heads[0] if heads else self.head_count_kv,)
+        return tuple(n * (self.key_length + values) * TENSOR_TYPES[1][2] for n in heads)
+
+    @property
+    def kv_bytes_per_token(self) -> int:
+        """Bytes of an F16 cache that a token takes in all of them."""
+        return sum(self.kv_bytes_per_layer)
 
     @property
     def chat_template(self) -> str | None:

@@ -148,6 +148,11 @@ def untouched(shape: Shape) -> int:
     return BATCH * shape.vocabulary * _F32
 
 
+def gpu_buffers(shape: Shape, tokens: int) -> int:
+    """Bytes that llama.cpp reserves on each GPU beside layers and cache."""
+    return untouched(shape) + BATCH * (_F32 * _WIDTHS * shape.hidden + _F16 * tokens)
+
+
 def _buffers(shape: Shape, tokens: int) -> int:
     """Bytes that a process needs beside weights and cache.
 

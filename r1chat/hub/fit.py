@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 from r1chat.gguf import Header
-from r1chat.gguf.needs import SAFE_SHARE, Needs, Shape, gib, needs, shortened, untouched
+from r1chat.gguf.layers import Layers
+from r1chat.gguf.needs import SAFE_SHARE, Needs, Shape, gib, gpu_buffers, needs, shortened
 from r1chat.hub.machine import Machine
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class Fit:
         tokens_per_s: What to expect; None where nobody knows.
         arithmetic: The sum, in a line for people.
         gpu_layers: Layers that the GPUs can hold, -1 for all; None without one.
+        layers: How many there are, the output counted as one.
     """
 
     mark: Mark
@@ -80,6 +82,16 @@ class Fit:
     tokens_per_s: float | None
     arithmetic: str
     gpu_layers: int | None = None
+    layers: int = 0
+
+    @property
+    def on_gpu(self) -> str:
+        """What of it the GPUs can hold, for people; empty without one."""
+        if self.gpu_layers is None:
+            return ""
+        if self.gpu_layers < 0:
+            return "all layers on the GPU"
+        return f"{self.gpu_layers} of {self.layers} layers on the GPU"
 
 
 def shape_of(model: Header | Distill) -> Shape:
@@ -109,16 +121,42 @@ def fit(shape: Shape, size: int, machine: Machine, context: int | None = None) -
         if context is None:
             found = shortened(shape, size, known)
         mark = "tight" if found.fits(known) else "no"
-    layers = _gpu_layers(shape, found, machine)
+    layers = Layers.even(shape, size)
+    on_gpu = gpu_layers(layers, shape, found.tokens, machine)
     return Fit(
         mark=mark,
         needed=found.total,
         available=available,
         context=found.tokens,
-        tokens_per_s=_speed(shape, size, machine, layers),
+        tokens_per_s=_speed(shape, size, machine, on_gpu),
         arithmetic=_arithmetic(found, machine),
-        gpu_layers=layers,
+        gpu_layers=on_gpu,
+        layers=layers.count,
     )
+
+
+def gpu_layers(
+    layers: Layers, shape: Shape, tokens: int, machine: Machine, shares: Sequence[float] = ()
+) -> int | None:
+    """How many layers the GPUs of a machine can hold.
+
+    Args:
+        layers: The model's.
+        shape: Its shape.
+        tokens: Of context.
+        machine: What there is.
+        shares: How the layers are to be shared out among the GPUs; by default by their memory.
+
+    Returns:
+        The layers, -1 for all; None without a GPU.
+    """
+    if not machine.gpus:
+        return None
+    taken = gpu_buffers(shape, tokens)
+    rooms = [max(0, int(gpu.free * SAFE_SHARE) - taken) for gpu in machine.gpus]
+    # Without a wish llama.cpp shares them out by what is free.
+    most = layers.most(tokens, rooms, shares or [gpu.free for gpu in machine.gpus])
+    return -1 if most == layers.count else most
 
 
 def best(
@@ -221,13 +259,6 @@ def _kind(quant: str) -> int:
     return 1 if bits > 8 else 2 if bits == 3 else 3  # noqa: PLR2004
 
 
-def _gpu_layers(shape: Shape, found: Needs, machine: Machine) -> int | None:
-    if not machine.gpus:
-        return None
-    room = machine.gpu_free * SAFE_SHARE - untouched(shape)
-    return -1 if found.total <= room else max(0, int(shape.layers * room / found.total))
-
-
 def _speed(shape: Shape, size: int, machine: Machine, gpu_layers: int | None) -> float | None:
     """Tokens a second, as far as the main memory and the processor bound them.
 
@@ -235,7 +266,7 @@ def _speed(shape: Shape, size: int, machine: Machine, gpu_layers: int | None) ->
     """
     if machine.bandwidth is None or gpu_layers == -1:
         return None
-    here = 1 - (gpu_layers or 0) / shape.layers if shape.layers else 1
+    here = 1 - (gpu_layers or 0) / (shape.layers + 1)
     read = here * (size + _TYPICAL_TOKENS * shape.cache_per_token)
     rate = machine.bandwidth * _EFFICIENCY
     if not machine.unified:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -43,6 +43,8 @@ _QUIT_AGAIN_S = 2.0
 _SAVE_S = 0.5
 _CLOSE_S = 0.3
 """How long the end waits for the engine; what needs longer is left to the system."""
+_LOADING = ("ctx", "threads", "gpu_layers", "tensor_split")
+"""Settings that say how a model is loaded."""
 _SIGNALS = ("SIGTERM", "SIGHUP", "SIGINT")
 
 
@@ -55,6 +57,7 @@ class R1ChatApp(FetchingApp):
         load: Loads a model.
         hub: Looks models up.
         history: Keeps conversations.
+        loading: How to load models, before what the settings say, e.g. their ``gpu_layers``.
     """
 
     TITLE = "r1chat"
@@ -75,6 +78,7 @@ class R1ChatApp(FetchingApp):
         load: Load = load_model,
         hub: Hub | None = None,
         history: History | None = None,
+        loading: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(hub, history)
         self.memory = Memory(given)
@@ -84,6 +88,7 @@ class R1ChatApp(FetchingApp):
         self._ref = model or self.memory.settings.model or TINY
         self._unset = model is None and self.memory.settings.model is None
         self._loader = Loader(self, load)
+        self._loading = dict(loading or {})
         self._themes = Themes(self)
         self._quit_asked = False
         self._saver: Timer | None = None
@@ -212,14 +217,8 @@ class R1ChatApp(FetchingApp):
         self._ref = ref
         self.chat.unloaded(ref)
         chosen = self.settings
-        self._loader.begin(
-            ref,
-            old=old,
-            ctx=chosen.ctx,
-            threads=chosen.threads,
-            gpu_layers=chosen.gpu_layers,
-            samples=self.samples,
-        )
+        options = {name: getattr(chosen, name) for name in _LOADING} | self._loading
+        self._loader.begin(ref, old=old, samples=self.samples, **options)
 
     @on(Loader.Progress)
     def _progress(self, event: Loader.Progress) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from textual.message import Message
@@ -15,7 +17,7 @@ from r1chat.sanitize import line
 from r1chat.tui import keys
 from r1chat.tui.fetch import Fetch
 from r1chat.tui.hub import Hub, Quant
-from r1chat.tui.shelf import Shelf, gigabytes, speed
+from r1chat.tui.shelf import Served, Shelf, gigabytes, speed
 from r1chat.tui.threads import on_thread
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _TOAST_S = 10.0
+_ANSWERS_S = 12.0
+"""How long a server has to list its models, all that comes before it included."""
 _TOY = "\n\nThe built-in model is a toy for arithmetic. "
 _OFFER = (
     _TOY + "{name} ({quant}, {size}) {well}{pace}:\n{key} fetches it, F3 shows what else there is."
@@ -51,6 +55,8 @@ class Fetching:
         self.hub = hub
         self.shelf: Shelf | None = None
         """What was seen last; None before anybody looked."""
+        self.served: dict[str, Served] = {}
+        """What named servers have said of themselves, by their names."""
         self.begin_with = ""
         """The row of the model to begin with, where nobody chose one yet."""
         self._app = app
@@ -73,6 +79,42 @@ class Fetching:
         """
         self.shelf = await on_thread(self.hub.shelf, "r1chat-look")
         return self.shelf
+
+    async def ask_servers(self, then: Callable[[], object], name: str | None = None) -> None:
+        """Asks named servers what models they have, all at the same time.
+
+        What one has said before stands until it says something else.
+
+        Args:
+            then: Is called whenever there is something new to show.
+            name: The one to ask; by default all of them.
+        """
+        known = await on_thread(self.hub.servers, "r1chat-servers")
+        self.served = {
+            each: self.served.get(each) or Served(each, url) for each, url in sorted(known.items())
+        }
+        asked = [each for each in known if name in {None, each}]
+        for each in asked:
+            if not self.served[each].models or self.served[each].url != known[each]:
+                self.served[each] = Served(each, known[each])
+        then()
+
+        async def ask(each: str) -> None:
+            url = known[each]
+            try:
+                asking = on_thread(lambda: self.hub.served(each, url), f"r1chat-ask-{each}")
+                said = Served(each, url, await asyncio.wait_for(asking, _ANSWERS_S))
+            except asyncio.TimeoutError:
+                # A name that is looked up for a minute, a keyring that asks something.
+                problem = f"no answer within {_ANSWERS_S:.0f} s: is it running?"
+                said = Served(each, url, problem=problem)
+            except R1ChatError as error:
+                said = Served(each, url, problem=str(error))
+            if each in self.served:
+                self.served[each] = said
+            then()
+
+        await asyncio.gather(*map(ask, asked))
 
     async def greet(self) -> None:
         """After the start: offers the recommended distill, and what was not fetched to its end."""

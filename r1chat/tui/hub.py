@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from r1chat.hub.remote import Found, Remote
     from r1chat.hub.variants import Variant
     from r1chat.hub.verify import Verified
+    from r1chat.servers.listing import ServedModel
 
+_ANSWERS_S = 8.0
+"""How long a server has to list its models."""
 _MOST = 50
 """Files of the working folder that are looked at."""
 
@@ -162,6 +165,26 @@ class Hub:
         from r1chat.hub.removal import remove
 
         return remove(model)
+
+    # -- named servers --
+
+    def servers(self) -> dict[str, str]:
+        """The addresses of named servers, by their names."""
+        from r1chat import servers
+
+        return servers.known()
+
+    def served(self, name: str, url: str) -> tuple[ServedModel, ...]:
+        """The models of a named server.
+
+        Raises:
+            NetworkError: If it does not say.
+            R1ChatError: If its key cannot be had.
+        """
+        from r1chat import servers
+        from r1chat.servers import listing
+
+        return listing.models(servers.server(name, url), patience_s=_ANSWERS_S)
 
     # -- the Hub --
 

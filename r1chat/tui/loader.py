@@ -11,6 +11,7 @@ from textual.app import App
 from textual.message import Message
 
 from r1chat.errors import MissingModel, R1ChatError
+from r1chat.limits import GpuLayers
 
 if TYPE_CHECKING:
     from r1chat.engine.base import Engine
@@ -27,7 +28,8 @@ class Load(Protocol):
         *,
         ctx: int | None = None,
         threads: int | None = None,
-        gpu_layers: int | None = None,
+        gpu_layers: GpuLayers | None = None,
+        tensor_split: str | None = None,
         samples: int = 1,
         on_progress: Callable[[float], None] | None = None,
     ) -> Engine:
@@ -89,7 +91,7 @@ class Loader:
         """Whether a model is being loaded or freed. It cannot be waited for at the end."""
         return any(thread.is_alive() for thread in self._threads)
 
-    def begin(self, ref: str, *, old: Engine | None, **options: int | None) -> None:
+    def begin(self, ref: str, *, old: Engine | None, **options: Any) -> None:  # noqa: ANN401
         """Loads a model in the background; what was being loaded before is dropped.
 
         Args:

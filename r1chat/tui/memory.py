@@ -35,8 +35,10 @@ class Memory:
         """A file with a slip in it is the user's to mend, not ours to write over."""
         self._lock = threading.Lock()
         self._told = False
-        self.unsaved = False
-        """Whether something was changed since it was saved."""
+        self._names = threading.Lock()
+        """For the names alone: nobody on the screen waits until a disk has written."""
+        self._changed: set[str] = set()
+        """Settings that were changed since they were saved."""
 
     def change(self, **values: Value) -> bool:
         """Changes settings.
@@ -48,7 +50,9 @@ class Memory:
         if changed == self.settings:
             return False
         self.settings = changed
-        self.unsaved = self._saves
+        if self._saves:
+            with self._names:
+                self._changed |= values.keys()
         return self._saves
 
     def obstacle(self) -> str | None:
@@ -68,11 +72,15 @@ class Memory:
             One line on why it could not be saved, once.
         """
         with self._lock:
-            if not self.unsaved:
+            with self._names:
+                changed, self._changed = self._changed, set()
+            if not changed:
                 return None
-            self.unsaved = False
             try:
-                settings.save(self.settings)
+                # Another program may have changed others meanwhile: `r1chat servers add`, say.
+                fresh, fault = settings.load()
+                new = {name: getattr(self.settings, name) for name in changed}
+                settings.save(self.settings if fault else replace(fresh, **new))
             except (OSError, ValueError) as error:
                 log.warning("settings not saved: %s", error)
                 told, self._told = self._told, True

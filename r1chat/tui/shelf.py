@@ -16,14 +16,16 @@ if TYPE_CHECKING:
     from r1chat.hub.local import LocalModel
     from r1chat.hub.machine import Machine
     from r1chat.hub.remote import Found
+    from r1chat.servers.listing import ServedModel
     from r1chat.tui.fetch import Fetch
 
-Section: TypeAlias = Literal["fetching", "here", "offered", "found"]
+Section: TypeAlias = Literal["fetching", "here", "served", "offered", "found"]
 Order: TypeAlias = Literal["usual", "name", "size", "score", "speed"]
 ORDERS: tuple[Order, ...] = ("usual", "name", "size", "score", "speed")
 TITLES: dict[Section, str] = {
     "fetching": "Being fetched",
     "here": "On this machine",
+    "served": "On servers",
     "offered": "To fetch",
     "found": "On the Hub",
 }
@@ -72,6 +74,18 @@ class Shelf:
 
 
 @dataclass(frozen=True, slots=True)
+class Served:
+    """A named server, and what it has."""
+
+    name: str
+    url: str
+    models: tuple[ServedModel, ...] | None = None
+    """None before it has said."""
+    problem: str = ""
+    """Why it has not, in a line."""
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """A line of the list. Its texts are clean."""
 
@@ -91,6 +105,14 @@ class Row:
     local: LocalModel | None = None
     fetch: Fetch | None = None
     found: Found | None = None
+    server: Served | None = None
+
+    @property
+    def usable(self) -> bool:
+        """Whether a model can be used as it is."""
+        if self.section == "served":
+            return "#" in self.ref
+        return self.section == "here" or (self.fetch is not None and self.fetch.active)
 
     @property
     def score(self) -> float | None:
@@ -113,7 +135,11 @@ class Row:
 
 
 def rows(
-    shelf: Shelf | None, fetches: Iterable[Fetch], current: str, path: Path | None = None
+    shelf: Shelf | None,
+    fetches: Iterable[Fetch],
+    current: str,
+    path: Path | None = None,
+    servers: Iterable[Served] = (),
 ) -> list[Row]:
     """What there is, in the usual order.
 
@@ -122,9 +148,11 @@ def rows(
         fetches: Downloads that go on, wait or failed.
         current: The model in use.
         path: Its file.
+        servers: Named servers, as far as they have said what they have.
     """
+    served = [row for server in servers for row in _of_server(server, current)]
     if shelf is None:
-        return _unseen(current)
+        return _unseen(current, served)
     fetches = list(fetches)
     by_repo = {repo: offer.distill for offer in shelf.offers for repo in offer.distill.repos}
     made = [_of_fetch(fetch, by_repo.get(fetch.repo)) for fetch in fetches]
@@ -140,23 +168,57 @@ def rows(
         for offer in shelf.offers
         if (offer.distill.name, offer.quant) not in here
     ]
+    made += served
     if not any(row.in_use for row in made):
         made.append(_in_use(current))
     return made
 
 
-def _unseen(current: str) -> list[Row]:
+def _unseen(current: str, served: list[Row]) -> list[Row]:
     """What is there in any case."""
     tiny = Row(key=f"here {TINY}", section="here", ref=TINY, name=TINY, state=SOURCES["built in"])
     if current == TINY:
-        return [replace(tiny, in_use=True)]
-    return [tiny, _in_use(current)]
+        return [replace(tiny, in_use=True), *served]
+    chosen = [] if any(row.in_use for row in served) else [_in_use(current)]
+    return [tiny, *served, *chosen]
 
 
 def _in_use(current: str) -> Row:
     """The model in use, which lies where nobody looks; or the one that should be in use."""
     name = current.rpartition("/")[2] if current.endswith(".gguf") else current
-    return Row(f"here {current}", "here", current, line(name, 96), state="chosen", in_use=True)
+    # An address, or a model that its server did not list.
+    section: Section = "served" if "#" in current or "://" in current else "here"
+    return Row(f"here {current}", section, current, line(name, 96), state="chosen", in_use=True)
+
+
+def _of_server(server: Served, current: str) -> list[Row]:
+    """A server's models; one row that says how it stands where it has not listed any."""
+    if server.models:
+        return [
+            Row(
+                key=f"served {server.name}#{model.id}",
+                section="served",
+                ref=f"{server.name}#{model.id}",
+                name=line(f"{server.name}#{model.id}", 96),
+                state=f"{short(model.context)} ctx" if model.context else "",
+                in_use=f"{server.name}#{model.id}" == current,
+                server=server,
+            )
+            for model in server.models
+        ]
+    waits = server.models is None and not server.problem
+    state = "asking …" if waits else "no access" if server.problem else "no models"
+    return [
+        Row(
+            key=f"served {server.name}",
+            section="served",
+            ref=server.name,
+            name=line(server.name, 96),
+            state=state,
+            busy=True,
+            server=server,
+        )
+    ]
 
 
 def found_rows(results: Iterable[Found]) -> list[Row]:

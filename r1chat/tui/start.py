@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections.abc import Mapping
 
 from r1chat import logs, paths
 from r1chat.tui import terminal
@@ -15,11 +16,19 @@ _SWITCH_S = 0.001
 for it every 2 ms: with Python's own 5 ms a pasted megabyte kept the screen waiting for 0.3 s."""
 
 
-def run(*, model: str | None = None) -> int:
-    """Runs the app until the user leaves; returns the exit code."""
+def run(*, model: str | None = None, loading: Mapping[str, object] | None = None) -> int:
+    """Runs the app until the user leaves.
+
+    Args:
+        model: A model reference; by default what the settings say.
+        loading: How to load models, before what the settings say.
+
+    Returns:
+        The exit code.
+    """
     logs.start()
     sys.setswitchinterval(_SWITCH_S)
-    app = R1ChatApp(model=model)
+    app = R1ChatApp(model=model, loading=loading)
     with terminal.private_screen():
         try:
             app.run()

@@ -17,6 +17,7 @@ from textual_serve.app_service import AppService
 from textual_serve.download_manager import DownloadManager
 
 import r1chat
+from r1chat.limits import GpuLayers
 from r1chat.web import DRIVER, DRIVER_VARIABLE
 
 _START = (
@@ -31,14 +32,20 @@ _TERM_S = 2.0
 _LAST_WORDS_S = 1.0
 
 
-def command(model: str | None) -> list[str]:
+def command(
+    model: str | None, gpu_layers: GpuLayers | None = None, tensor_split: str | None = None
+) -> list[str]:
     """The arguments that start an app. No shell reads them.
 
     Args:
         model: A model reference; by default what the settings say.
+        gpu_layers: Layers to put on the GPU; by default what the settings say.
+        tensor_split: How to share them out among several; by default what the settings say.
     """
     start = [sys.executable, "-c", _START, str(Path(r1chat.__file__).parent.parent)]
-    return start if model is None else [*start, f"--model={model}"]
+    options = {"model": model, "gpu-layers": gpu_layers, "tensor-split": tensor_split}
+    given = {name: value for name, value in options.items() if value is not None}
+    return [*start, *(f"--{name}={value}" for name, value in given.items())]
 
 
 class Child(AppService):

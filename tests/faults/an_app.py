@@ -74,8 +74,8 @@ def load(ref: str, **options: object) -> FakeEngine:
 class Chosen(Broken):
     """Loads the fake engine."""
 
-    def __init__(self, *, model: str | None = None) -> None:
-        super().__init__(model=model, load=load)
+    def __init__(self, **options: object) -> None:
+        super().__init__(load=load, **options)
 
 
 threading.current_thread().name = "app"

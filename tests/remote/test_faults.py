@@ -475,8 +475,25 @@ def test_a_thought_in_tags_is_one():
     assert (reply.thought, reply.answer) == ("hm", "42")
 
 
-def test_a_budget_that_cannot_be_kept_is_said():
+def test_vllm_limits_a_thought_that_cannot_be_gone_on_with():
+    deltas = [*CHAT, *({"reasoning": f" hm{n}"} for n in range(6)), {"content": "42"}]
+    with ModelServer(owner="vllm", r1=False, chat=deltas) as server:
+        engine = opened(server)
+        reply = reply_of(engine, asked(budget=Budget(tokens=6, grace=0)))
+        body = server.completions()[0].body
+        # Without a thought, it is asked for none.
+        reply_of(engine, asked(budget=Budget(tokens=0)))
+        silent = server.completions()[1].body
+    assert body["thinking_token_budget"] == 6
+    assert reply.receipt.thought_ended_by == "budget"
+    assert engine.info.steering.budget == ""
+    assert "vLLM does not say how" in engine.info.steering.close
+    assert silent["chat_template_kwargs"] == {"enable_thinking": False, "thinking": False}
+
+
+@pytest.mark.parametrize("tokens", [0, 5])
+def test_a_budget_that_cannot_be_kept_is_said(tokens):
     with ModelServer(owner="somebody", chat=[*CHAT, {"content": "42"}]) as server:
-        events = events_of(opened(server), asked(budget=Budget(tokens=5)))
+        events = events_of(opened(server), asked(budget=Budget(tokens=tokens)))
     assert any("the budget is not kept" in e.text for e in events if isinstance(e, Notice))
     assert events[-1].answer == "42"

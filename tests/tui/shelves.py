@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from r1chat.errors import NetworkError
 from r1chat.gguf.needs import Shape
 from r1chat.hub.local import LocalModel
 from r1chat.hub.machine import Machine
+from r1chat.servers.listing import ServedModel
 from r1chat.tui.hub import Hub
 
 GIB = 1 << 30
@@ -73,11 +75,26 @@ class StillHub(Hub):
         self, local: Sequence[LocalModel] = (TINY,), machine: Machine | None = None
     ) -> None:
         super().__init__()
+        self.answers: dict[str, tuple[ServedModel, ...] | str] = {}
+        """What named servers say, or why they do not."""
         self.local = list(local)
         self.seen = machine or MACHINE
 
     def machine(self) -> Machine:
         return self.seen
+
+    def servers(self) -> dict[str, str]:
+        if not self.answers:
+            return super().servers()
+        return {name: f"http://{name}.example:8000/v1" for name in self.answers}
+
+    def served(self, name: str, url: str) -> tuple[ServedModel, ...]:
+        answer = self.answers.get(name)
+        if answer is None:
+            return super().served(name, url)
+        if isinstance(answer, str):
+            raise NetworkError(answer)
+        return answer
 
     def local_models(self) -> Sequence[LocalModel]:
         return self.local

@@ -10,6 +10,7 @@ from r1chat.hub.download import Progress
 from r1chat.hub.queue import Job
 from r1chat.hub.values import RemoteFile
 from r1chat.hub.variants import Variant
+from r1chat.servers.listing import ServedModel
 from r1chat.settings import Settings
 from tests.tui.chat import an_app, ready, until
 from tests.tui.shelves import DAMAGED, DISTILL, TINY, StillHub
@@ -58,3 +59,26 @@ def test_the_models_look_on_a_narrow_screen_as_they_did(snap_compare):
         await look(pilot, "down", "down", "down")
 
     assert snap_compare(the_app(), terminal_size=(40, 12), run_before=play)
+
+
+@pytest.mark.parametrize("size", [(40, 16), (80, 24), (120, 30)], ids=["40x16", "80x24", "120x30"])
+def test_servers_look_as_they_did(snap_compare, size):
+    app = the_app()
+    app._hub.answers = {
+        "home": "home.example:8000 cannot be reached (timed out): is the server running?",
+        "lab": (
+            ServedModel("deepseek-ai/DeepSeek-R1-Distill-Llama-70B", 131_072),
+            ServedModel("QwQ-32B"),
+        ),
+    }
+
+    async def play(pilot):
+        await look(pilot)
+        pilot.app.screen.list.highlighted = next(
+            at
+            for at, option in enumerate(pilot.app.screen.list.options)
+            if option.id == "served home"
+        )
+        await pilot.pause()
+
+    assert snap_compare(app, terminal_size=size, run_before=play)

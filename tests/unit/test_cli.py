@@ -84,7 +84,8 @@ def test_options_go_before_settings(run, model):
 def test_every_option_reaches_the_engine(run, model):
     options = (
         "--budget 30s --min-think 5 --temperature 0.5 --top-p 0.9 --top-k 7 --min-p 0.1 --seed 9 "
-        "--max-answer 3 --ctx 1024 --threads 2 --gpu-layers 0 --no-reuse --timeout 60 --no-save"
+        "--max-answer 3 --ctx 1024 --threads 2 --gpu-layers 0 --tensor-split 3,1 --no-reuse "
+        "--timeout 60 --no-save"
     )
     code, *_ = ask(run, "1 + 1?", *options.split(), "--system", "Be brief.")
     assert code == 0
@@ -95,7 +96,7 @@ def test_every_option_reaches_the_engine(run, model):
     assert (sampling.min_p, sampling.seed) == (0.1, 9)
     assert (request.max_answer, request.timeout, request.reuse) == (3, 60, False)
     assert [m.text for m in request.messages] == ["Be brief.", "1 + 1?"]
-    wanted = {"ctx": 1024, "threads": 2, "gpu_layers": 0}
+    wanted = {"ctx": 1024, "threads": 2, "gpu_layers": 0, "tensor_split": "3,1"}
     assert {name: model.options[name] for name in wanted} == wanted
 
 

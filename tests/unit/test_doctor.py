@@ -13,8 +13,8 @@ from argparse import Namespace
 
 import pytest
 
-from r1chat import doctor, paths
-from r1chat.doctor import child, examination, gpu, install, machine
+from r1chat import doctor, gpu, install, paths
+from r1chat.doctor import child, examination, machine
 from r1chat.doctor.findings import Finding, Section, as_json, as_text, healthy
 from r1chat.errors import R1ChatError
 
@@ -130,11 +130,12 @@ def test_a_build_that_hangs_is_given_up(fake_llama, monkeypatch):
     assert found(examination.examine(), "llama.cpp", "loads").value == "no: it hung for 0.5 s"
 
 
-def build(features, *, gpu_offload=False):
+def build(features, *, gpu_offload=False, gpus=()):
     result = {
         "seconds": 0.1,
         "features": features,
         "gpu_offload": gpu_offload,
+        "gpus": list(gpus),
         "ggml_version": "1.2.3",
         "ggml_commit": None,
         "folder": "/lib",
@@ -174,11 +175,34 @@ def test_a_fitting_build_is_fine():
 def test_a_gpu_that_lies_idle_comes_with_its_command(command):
     command("nvidia-smi", "NVIDIA H100, 81559 MiB\n")
     (offload,) = [
-        finding for finding in examination._offload(offloads=False) if finding.name == "GPU offload"
+        finding
+        for finding in examination._offload([], offloads=False)
+        if finding.name == "GPU offload"
     ]
     assert offload.level == "odd"
     assert offload.advice[1].startswith('CMAKE_ARGS="-DGGML_CUDA=on" ')
     assert "'llama-cpp-python" in offload.advice[1]
+
+
+def test_the_gpus_that_llama_cpp_sees_are_listed_in_the_order_of_a_split():
+    card = {"name": "CUDA0", "description": "NVIDIA H100", "total": 80 << 30, "free": 79 << 30}
+    graphics = {"name": "X1", "description": "Graphics", "total": 0, "free": 0, "shared": True}
+    findings = examination._build(
+        build("OPENMP = 1", gpu_offload=True, gpus=[card | {"shared": False}, graphics]),
+        processor("AVX"),
+    )
+    assert [each.value for each in findings if each.name == "GPU offload"] == [
+        "NVIDIA H100 (CUDA0): 79.0 GiB of 80.0 GiB free",
+        "Graphics (X1), shared with the processor",
+    ]
+
+
+@posix_only
+def test_a_build_that_sees_no_gpu_though_there_is_one_is_odd(command):
+    command("nvidia-smi", "NVIDIA H100, 81559 MiB\n")
+    findings = examination._build(build("OPENMP = 1", gpu_offload=True), processor("AVX"))
+    (offload,) = [each for each in findings if each.name == "GPU offload"]
+    assert (offload.level, "driver" in offload.advice[0]) == ("odd", True)
 
 
 @posix_only

@@ -112,6 +112,23 @@ def test_the_app_s_model_belongs_after_a_verb(run, served):
     assert "r1chat serve -m REF" in err
 
 
+@pytest.mark.parametrize("option", ["--gpu-layers", "--tensor-split"])
+def test_what_the_app_puts_on_gpus_belongs_after_a_verb(run, served, option):
+    code, _, err = run(option, "1", "serve")
+    assert (code, err) == (2, f"r1chat: {option} belongs after the verb: r1chat serve {option} …\n")
+    assert served == []
+
+
+def test_what_goes_onto_gpus_is_handed_on_to_the_apps(run, served):
+    run("serve", "-m", "tiny", "--gpu-layers", "all", "--tensor-split", "3, 1")
+    ((page, _, _),) = served
+    options = page._arguments[-3:]
+    assert options == ["--model=tiny", "--gpu-layers=all", "--tensor-split=3,1"]
+    given = cli.parser().parse_args(options)
+    assert (given.app_gpu_layers, given.app_tensor_split) == ("all", "3,1")
+    assert child.command(None) == child.command("x")[:-1]
+
+
 def test_a_port_in_use_is_one_line(run):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

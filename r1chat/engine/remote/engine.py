@@ -201,7 +201,8 @@ class RemoteEngine:
             yield from asker.framed.notices
         steering, budget = self._info.steering, control.budget
         limited = budget.tokens is not None or budget.seconds is not None
-        if steering.budget and limited and not budget.off:
+        can_be_off = budget.off and self._found.dialect.chat_off
+        if steering.budget and limited and not can_be_off:
             yield f"the budget is not kept: {steering.budget}"
         elif steering.close and (budget.seconds is not None or budget.minimum or budget.agree):
             yield f"the budget is kept in tokens alone: {steering.close}"

@@ -27,6 +27,7 @@ class ModelsScreen(ModelsListScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "use", "Use", id="models.choose", priority=True),
         Binding("enter", "fetch", "Fetch", id="models.choose", priority=True),
+        Binding("enter", "ask", "Ask again", id="models.choose", priority=True),
         Binding("escape,f3", "leave", "Close", id="models.leave", priority=True),
         # Letters are keys while the list has the focus: then nothing else takes them.
         Binding("f7,p", "pause", "Pause", id="models.pause"),
@@ -51,11 +52,12 @@ class ModelsScreen(ModelsListScreen):
             return True
         row = self.row
         fetch = row.fetch if row else None
-        usable = row is not None and row.section == "here"
-        usable = usable or (fetch is not None and fetch.active)
+        usable = row is not None and row.usable
+        served = row is not None and row.section == "served"
         tests = {
             "use": usable,
-            "fetch": not usable,
+            "fetch": not usable and not served,
+            "ask": served and not usable,
             "quants": row is not None and (row.distill is not None or row.found is not None),
             "details": row is not None,
             "pause": fetch is not None and fetch.active,
@@ -74,6 +76,10 @@ class ModelsScreen(ModelsListScreen):
 
     def action_fetch(self) -> None:
         """Fetches a model that is not, or looks what there is of what was found."""
+        self.after_typing(self.choose)
+
+    def action_ask(self) -> None:
+        """Asks a server again that has not said what it has."""
         self.after_typing(self.choose)
 
     @work(group="choose", exclusive=True)
@@ -98,6 +104,11 @@ class ModelsScreen(ModelsListScreen):
                 self.note(f"{row.name} cannot be used: {row.local.problem}")
             else:
                 self.dismiss(row.ref)
+        elif row.section == "served":
+            if row.usable:
+                self.dismiss(row.ref)
+            else:
+                await self._ask_again(row.ref)
         elif row.fetch is not None:
             self.app.fetching.choose(row.fetch)
             if row.fetch.active:
@@ -108,6 +119,13 @@ class ModelsScreen(ModelsListScreen):
             await self._pick_quant(row)
         else:
             await self._fetch_offer(row)
+
+    async def _ask_again(self, name: str) -> None:
+        """Asks a server again, and says what hinders it: the details may have no room."""
+        self.note(f"Asking {name} …")
+        await self.ask_servers(name)
+        said = self.app.fetching.served.get(name)
+        self.note(said.problem if said else "")
 
     async def _fetch_offer(self, row: Row) -> None:
         """Fetches a distill; where the Hub has not that quant of it, asks which other."""
@@ -121,7 +139,7 @@ class ModelsScreen(ModelsListScreen):
         """Opens a path, or fetches what is named."""
         from r1chat.hub.reference import parse
 
-        if not _is_path(typed):
+        if typed.partition("#")[0] not in self.app.fetching.served and not _is_path(typed):
             try:
                 if parse(typed) is not None:
                     await self._fetch(typed)

@@ -72,6 +72,7 @@ class ModelsListScreen(Screen[str | None]):
         self.show_rows()
         self.query_one(Input).focus()
         self.run_worker(while_shown(self, self._look_around()), group="look")
+        self.run_worker(while_shown(self, self.ask_servers()), group="servers")
 
     async def _look_around(self) -> None:
         try:
@@ -82,6 +83,14 @@ class ModelsListScreen(Screen[str | None]):
         # Whoever was quicker than this thread has put the cursor where it belongs.
         begins = self.app.unset and not self.typed and (self.row is None or self.row.in_use)
         self.show_rows(cursor=self.app.fetching.begin_with if begins else None)
+
+    async def ask_servers(self, name: str | None = None) -> None:
+        """Asks named servers what they have; each is shown as soon as it has said.
+
+        Args:
+            name: The one to ask; by default all of them.
+        """
+        await self.app.fetching.ask_servers(self.show_rows, name)
 
     # -- parts --
 
@@ -120,7 +129,8 @@ class ModelsListScreen(Screen[str | None]):
         else:
             engine = self.app.engine
             path = Path(engine.info.path) if engine else None
-            known = shelf.rows(fetching.shelf, fetching.fetches, self.app.model_ref, path)
+            served = fetching.served.values()
+            known = shelf.rows(fetching.shelf, fetching.fetches, self.app.model_ref, path, served)
             rows = shelf.arranged(known, self._order, self.typed)
         self.list.show(rows, cursor=cursor)
         self.query_one("#head", Static).update(self.list.head)
@@ -142,7 +152,8 @@ class ModelsListScreen(Screen[str | None]):
         machine = known.machine
         parts = [title]
         if machine.ram_total:
-            parts.append(f"{gigabytes(machine.ram_free + machine.gpu_free)} of memory free")
+            parts.append(f"{gigabytes(machine.ram_free)} of memory free")
+        parts += [f"{gigabytes(gpu.free)} on {line(gpu.name, 40)}" for gpu in machine.gpus]
         if machine.disk_free:
             parts.append(f"{gigabytes(machine.disk_free)} of disk")
         return line(" · ".join(parts), 200)

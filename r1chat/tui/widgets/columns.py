@@ -83,7 +83,13 @@ def head(chosen: list[Column], width: int) -> Content:
 def row(of: Row, chosen: list[Column], width: int) -> Content:
     """A row, set in columns."""
     parts: list[str | tuple[str, str]] = ["● " if of.in_use else "  "]
-    for at, (column, size) in enumerate(zip(chosen, _widths(chosen, width), strict=True)):
+    widths = _widths(chosen, width)
+    if of.section == "served":
+        # It has no more than a name and a state: the name takes the room of all between.
+        *others, last = widths
+        widths = [sum(others) + len(_GAP) * (len(others) - 1), last]
+        chosen = [Column("", 0, _name), Column("", 0, _state)]
+    for at, (column, size) in enumerate(zip(chosen, widths, strict=True)):
         text, style = column.cell(of)
         text = _set(text, size, right=column.right)
         parts += [_GAP if at else "", (text, style) if style else text]
@@ -113,11 +119,17 @@ def middle(text: str, width: int) -> str:
 
 
 def _name(of: Row) -> tuple[str, str]:
-    return of.name, "bold" if of.in_use else ""
+    return of.name, _style(of)
 
 
 def _full_name(of: Row) -> tuple[str, str]:
-    return f"{of.name} {of.quant}".strip(), "bold" if of.in_use else ""
+    return f"{of.name} {of.quant}".strip(), _style(of)
+
+
+def _style(of: Row) -> str:
+    if of.section == "served" and not of.usable:
+        return "$foreground 50%"
+    return "bold" if of.in_use else ""
 
 
 def _quant(of: Row) -> tuple[str, str]:
@@ -155,4 +167,5 @@ def _percent(score: float | None) -> tuple[str, str]:
 
 
 def _state(of: Row) -> tuple[str, str]:
-    return of.state, "$text-accent" if of.busy or of.section == "offered" else "$foreground 60%"
+    accent = of.section != "served" and (of.busy or of.section == "offered")
+    return of.state, "$text-accent" if accent else "$foreground 60%"

@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from r1chat.sanitize import line
-from r1chat.tui.shelf import SOURCES, Row, gigabytes, short, speed
+from r1chat.tui.shelf import SOURCES, Row, Served, gigabytes, short, speed
 
 _SAYS = {
     "fits": ("✓ Fits", "$text-success"),
@@ -48,6 +48,8 @@ def text(row: Row) -> Content:
         lines.append(Content(row.fetch.failure))
     if row.local is not None and row.local.problem:
         lines.append(Content.styled(f"✗ {line(row.local.problem, _LONGEST)}", "$text-error"))
+    if row.server is not None:
+        lines += _server(row.server)
     if row.fit is not None:
         says, style = _SAYS[row.fit.mark]
         lines.append(Content.assemble((f"{says}: ", style), row.fit.arithmetic))
@@ -57,6 +59,14 @@ def text(row: Row) -> Content:
         path = str(row.local.path)
         lines.append(Content.styled(line(path, _LONGEST), "$foreground 60%"))
     return Content("\n").join(each for each in lines if each)
+
+
+def _server(server: Served) -> list[Content]:
+    """Where a server is, and what is wrong with it."""
+    where = Content(f"Server {server.name}, {line(server.url, _LONGEST)}")
+    if not server.problem:
+        return [where]
+    return [where, Content.styled(f"✗ {line(server.problem, _LONGEST)}", "$text-error")]
 
 
 def _heading(row: Row) -> Content:
@@ -77,7 +87,7 @@ def _heading(row: Row) -> Content:
 
 
 def _speed_and_scores(row: Row) -> str:
-    parts = []
+    parts = [row.fit.on_gpu] if row.fit is not None and row.fit.on_gpu else []
     if row.speed is not None:
         parts.append(f"about {speed(row.speed)} tokens/s")
     context = row.distill.context if row.distill else row.local.context if row.local else 0

@@ -78,6 +78,8 @@ class TopBar(Widget):
             name, host = line(info.name, 40), f"on {line(info.host, 40)}"
             return [[name, host, *speed], [name, host], [name]]
         where = "CPU" if info.gpu_layers == 0 else "GPU"
+        if 0 < info.gpu_layers < info.layers:
+            where += f" {info.gpu_layers}/{info.layers} layers"
         where += f", {info.threads} thread{'' if info.threads == 1 else 's'}"
         kind = line(info.quant, 12)
         return [[name, kind, where, *speed], [name, kind, *speed], [name, kind], [name]]

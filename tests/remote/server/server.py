@@ -53,6 +53,8 @@ class ModelServer:
         pause: Seconds between tokens.
         tls: Encrypts, where there is one.
         chat: The deltas of a chat, in place of a reply that is split.
+        key: The key that it wants, if it wants one.
+        r1: Whether its vocabulary has R1's markers.
     """
 
     reply: list[str] = field(default_factory=list)
@@ -62,6 +64,7 @@ class ModelServer:
     tls: ssl.SSLContext | None = None
     chat: list[dict[str, Any]] = field(default_factory=list)
     key: str | None = None
+    r1: bool = True
 
     def __post_init__(self) -> None:
         self.faults: list[Fault] = []
@@ -208,7 +211,7 @@ class ModelServer:
 
     def tokens(self, text: str) -> list[int]:
         """Tokenises: markers and words, else single characters."""
-        found = [match[0] for match in _TOKEN.finditer(text)]
+        found = [match[0] for match in _TOKEN.finditer(text)] if self.r1 else list(text)
         for name in found:
             token = self._ids.setdefault(name, len(self._ids) + 1)
             self.vocabulary[token] = name

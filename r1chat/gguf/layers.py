@@ -1,0 +1,114 @@
+"""A model layer by layer: how many of them GPUs have room for.
+
+llama.cpp puts layers on GPUs from the end of the model: its output first, then the last of the
+repeating layers, and so on. With each goes its part of the cache. What reads tokens in stays in
+the main memory.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+from r1chat.gguf.header import MAX_LAYERS, Header
+from r1chat.gguf.needs import Shape
+
+_BLOCK = re.compile(r"blk\.(\d{1,4})\.")
+_INPUT = "token_embd.weight"
+_OUTPUT = "output.weight"
+_ROUNDING = 1e-9
+_OUTPUT_BYTES = 0.82
+"""Bytes of a weight of the output in Q6_K, in which quants of 4 bits and more keep it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """What a model's layers weigh.
+
+    Attributes:
+        weights: Bytes of each repeating layer's weights.
+        cache: Bytes of an F16 cache that a token takes in each of them.
+        output: Bytes of what comes after the last of them.
+    """
+
+    weights: tuple[int, ...]
+    cache: tuple[int, ...]
+    output: int
+
+    @classmethod
+    def of(cls, header: Header) -> Layers:
+        """Those that a header lists."""
+        count = min(header.block_count, MAX_LAYERS)
+        sizes: Counter[int] = Counter()
+        output = embedding = 0
+        tied = True
+        for tensor in header.tensors:
+            block = _BLOCK.match(tensor.name)
+            if block:
+                sizes[int(block[1])] += tensor.size
+            elif tensor.name == _INPUT:
+                embedding = tensor.size
+            else:
+                output += tensor.size
+                tied = tied and tensor.name != _OUTPUT
+        # A model that has one matrix for both ends gets a copy of it on the GPU.
+        output += embedding if tied else 0
+        each = header.kv_bytes_per_layer
+        cache = tuple(each[at] if at < len(each) else 0 for at in range(count))
+        return cls(tuple(sizes[at] for at in range(count)), cache, output)
+
+    @classmethod
+    def even(cls, shape: Shape, size: int) -> Layers:
+        """Those of a model of which no more is known than its shape and the bytes of its file."""
+        count = max(1, min(shape.layers, MAX_LAYERS))
+        output = min(size // 2, int(shape.vocabulary * shape.hidden * _OUTPUT_BYTES))
+        weights, cache = (size - output) / count, shape.cache_per_token / count
+        return cls(count * (math.ceil(weights),), count * (math.ceil(cache),), output)
+
+    @property
+    def count(self) -> int:
+        """How many can be put on GPUs: the repeating ones and the output."""
+        return len(self.weights) + 1
+
+    def most(self, tokens: int, rooms: Sequence[int], shares: Sequence[float] = ()) -> int:
+        """How many layers some GPUs have room for.
+
+        Args:
+            tokens: Of context, that the cache holds.
+            rooms: Bytes of each GPU for layers and cache.
+            shares: How the layers are to be shared out among them; by default by their room.
+
+        Returns:
+            Up to `count`.
+        """
+        weights = [w + tokens * c for w, c in zip(self.weights, self.cache, strict=True)]
+        # From the end: that is where layers go first. `sums[n]` is what the last n take.
+        sums = [0, *accumulate((self.output, *reversed(weights)))]
+        bounds = _bounds(shares or rooms)
+        if not bounds:
+            return 0
+        for count in range(self.count, 0, -1):
+            if all(
+                # Among those that go to GPUs the first GPU has the first.
+                sums[count - first] - sums[count - last] <= room
+                for (first, last), room in zip(_spans(bounds, count), rooms, strict=True)
+            ):
+                return count
+        return 0
+
+
+def _bounds(shares: Sequence[float]) -> list[float]:
+    """Up to which part of the layers each GPU has them; nothing where none is to have any."""
+    total = sum(shares)
+    return [part / total for part in accumulate(shares)] if total else []
+
+
+def _spans(bounds: Sequence[float], count: int) -> list[tuple[int, int]]:
+    """Which of so many layers each GPU has, as llama.cpp shares them out."""
+    # What is whole must stay so: 10 * 0.7 is a little more than 7.
+    ends = [math.ceil(count * bound - _ROUNDING) for bound in bounds]
+    return list(zip([0, *ends[:-1]], ends, strict=True))

@@ -1,0 +1,41 @@
+"""A keyring of the test's own, and servers that list models."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.servers import keyrings
+from tests.servers.api import Api, listed
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _no_keys(monkeypatch):
+    for name in list(os.environ):
+        if name.endswith("_API_KEY") or name == "OPENAI_BASE_URL":
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def keyring_file(tmp_path, monkeypatch):
+    """Where the keyring of this test, and of the processes that it starts, keeps its keys."""
+    file = tmp_path / "kept.json"
+    monkeypatch.setenv(keyrings.FILE, str(file))
+    use_keyring(monkeypatch, "FileKeyring")
+    return file
+
+
+def use_keyring(monkeypatch, name):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", f"tests.servers.keyrings.{name}")
+
+
+@pytest.fixture
+def api():
+    """A server with two models."""
+    with Api(listed("deepseek-r1:7b", "org/R1-70B", max_model_len=131_072)) as server:
+        yield server
