@@ -141,6 +141,7 @@ def load(
     gpu_layers: GpuLayers | None = None,
     tensor_split: str | None = None,
     samples: int = 1,
+    draft: str | None = None,
     on_progress: Callable[[float], None] | None = None,
 ) -> Engine:
     """Loads a model.
@@ -153,6 +154,7 @@ def load(
         tensor_split: How to share them out among several GPUs, e.g. "3,1"; by default by their
             free memory.
         samples: Replies that are to be drawn side by side.
+        draft: A smaller model of the same vocabulary, to draft tokens; a server knows its own.
         on_progress: Is called from another thread with how much is loaded, from 0 to 1.
 
     Raises:
@@ -179,6 +181,7 @@ def load(
         gpu_layers=layer_count(gpu_layers),
         tensor_split=limits.tensor_split(tensor_split) if tensor_split else (),
         samples=samples,
+        draft=resolve(draft) if draft else None,
         on_progress=on_progress,
         trusted=ref == TINY,
     )

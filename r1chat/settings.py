@@ -42,6 +42,7 @@ class Settings:
     gpu_layers: int | Literal["auto", "all"] | None = None
     """Layers on the GPU; -1 is all of them."""
     tensor_split: str | None = None
+    draft: str | None = None
     """Parts of the model for each of several GPUs, e.g. "3,1"."""
     max_answer: int | None = None
     """Most tokens of answer."""

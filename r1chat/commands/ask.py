@@ -241,6 +241,7 @@ class _Ask:
             threads=self._either("threads"),
             gpu_layers=self._either("gpu_layers"),
             tensor_split=self._either("tensor_split"),
+            draft=self._either("draft"),
             samples=self._args.samples,
             on_progress=progress,
         )

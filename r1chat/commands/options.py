@@ -120,10 +120,21 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         "them to read a prompt",
     )
     add_gpu(add)
+    add_draft(add)
     add(
         "--no-reuse",
         action="store_true",
         help="read the whole prompt anew, so that a seeded reply is the same to the bit",
+    )
+
+
+def add_draft(add: Callable[..., object]) -> None:
+    """Adds the model that drafts."""
+    add(
+        "--draft",
+        metavar="REF",
+        help="a smaller model of the same family, to guess tokens that the larger one verifies "
+        "several at a time; changes no word, and is used only as far as it makes replies faster",
     )
 
 

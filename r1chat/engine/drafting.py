@@ -2,51 +2,89 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from r1chat import gguf
-from r1chat.engine import loading
+from r1chat.engine import gpus, loading, probe
 from r1chat.engine.base import Sampling
 from r1chat.engine.machine import ContextOptions, TokenMachine
 from r1chat.engine.native import AbortByte
-from r1chat.errors import ModelError
+from r1chat.errors import Cancelled, EngineError, ModelError
+from r1chat.gguf.needs import Shape, needs
+
+log = logging.getLogger(__name__)
 
 _MOST_PADDING = 1024
 """Vocabularies of one family differ by unused tokens at their end."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedDraft:
+    """A draft model that is about to be loaded."""
+
+    path: Path
+    header: gguf.Header
+
+    def bytes_needed(self, context: int) -> int:
+        """Memory that it will take, with a context of so many tokens."""
+        return needs(Shape.of(self.header), self.header.size, context).total
+
+
+def plan(path: Path, larger: gguf.Header, *, trusted: bool) -> PlannedDraft:
+    """Looks at a draft model before it is loaded.
+
+    Args:
+        path: The file.
+        larger: The header of the model that it drafts for.
+        trusted: Whether the file is known to be good.
+
+    Raises:
+        ModelError: If it cannot be used, or not with that model.
+    """
+    header = gguf.read_header(path)
+    gguf.check_chat_model(header)
+    check_vocabulary(header, larger)
+    if not trusted:
+        probe.check(path)
+    return PlannedDraft(path, header)
 
 
 class DraftModel:
     """Drafts greedily; its own cache follows the text of the larger model.
 
     Args:
-        path: The file.
+        planned: What to load.
         sizes: The context of the larger model.
         abort: That of the larger model.
-        gpu_layers: Layers to put on the GPU; -1 for all.
+        on_gpu: Whether it may go onto a GPU.
         on_progress: Called with 0 to 1; returning False breaks off.
 
     Raises:
         ModelError: If it cannot be loaded.
-        EngineError: If there is not enough memory for its context.
     """
 
     def __init__(
         self,
-        path: Path,
+        planned: PlannedDraft,
         sizes: ContextOptions,
         abort: AbortByte,
         *,
-        gpu_layers: int = 0,
+        on_gpu: bool = False,
         on_progress: Callable[[float], bool] | None = None,
     ) -> None:
-        self._model: Any = loading.open_model(path, gpu_layers=gpu_layers, on_progress=on_progress)
+        layers = gpus.ALL if on_gpu else 0
+        self._model: Any = loading.open_model(
+            planned.path, gpu_layers=layers, on_progress=on_progress
+        )
         try:
-            self._machine = TokenMachine(self._model, sizes, abort)
-        except BaseException:
+            self._machine = TokenMachine(self._model, replace(sizes, cells=None), abort)
+        except EngineError as error:
             loading.free_model(self._model)
-            raise
+            raise ModelError(str(error)) from None
         self._machine.set_sampler(Sampling(temperature=0), 0)
 
     def draft(self, text: Sequence[int], token: int, most: int) -> list[int]:
@@ -59,8 +97,17 @@ class DraftModel:
 
         Raises:
             Cancelled: If the abort byte was set.
-            EngineError: If llama.cpp fails.
         """
+        try:
+            return self._written(text, token, most)
+        except Cancelled:
+            raise
+        except EngineError as error:
+            # A draft is never needed.
+            log.warning("no draft: %s", error)
+            return []
+
+    def _written(self, text: Sequence[int], token: int, most: int) -> list[int]:
         machine = self._machine
         whole = [*text, token]
         if len(whole) + most > machine.capacity or max(whole) >= machine.vocabulary.size:

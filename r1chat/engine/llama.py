@@ -13,28 +13,23 @@ import os
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-from r1chat import gguf, prompt
-from r1chat.engine import fitting, gpus, loading, probe
+from r1chat import prompt
+from r1chat.engine import fitting, planning
 from r1chat.engine.ahead import read_ahead
 from r1chat.engine.base import Message, ModelInfo, Request
-from r1chat.engine.devices import devices
+from r1chat.engine.loaded import LoadedModel
 from r1chat.engine.loading import LoadOptions
 from r1chat.engine.loop import ThinkingLoop, answer_reserve
-from r1chat.engine.machine import ContextOptions, TokenMachine
 from r1chat.engine.many import ManyReplies
 from r1chat.engine.native import AbortByte
 from r1chat.engine.replay import tokens_kept, was_prefilled
-from r1chat.engine.room import cells_wanted
-from r1chat.engine.threads import default_threads, usable_cores
-from r1chat.errors import EngineError, ModelError, R1ChatError
+from r1chat.errors import EngineError, R1ChatError
 from r1chat.events import Event, Notice, Reply, Sampled
 from r1chat.reasoning.control import Control, ControlGroup
-from r1chat.resources import available_memory
 
 __all__ = ["LlamaEngine", "LoadOptions"]
 
@@ -68,34 +63,10 @@ class LlamaEngine:
         self._path = Path(path)
         self._ref = ref or str(path)
         self._options = options or LoadOptions()
-        self._header = gguf.read_header(self._path)
-        gguf.check_chat_model(self._header)
-        cards = () if self._options.gpu_layers == 0 else devices()
-        available = available_memory()
-        if available is not None:
-            # Layers can be spread, so that what is free adds up.
-            available += gpus.memory(cards)
-        self._context_size, self._notice = loading.choose_context(
-            self._header, self._options.ctx, available
-        )
-        self._available = available
-        self._cells = loading.choose_cells(
-            self._header, self._context_size, self._options.samples, available
-        )
-        self._on_gpu = gpus.plan(
-            self._header,
-            self._cells,
-            cards,
-            wanted=self._options.gpu_layers,
-            split=self._options.tensor_split,
-        )
-        if not self._options.trusted:
-            probe.check(self._path)
+        self._plan = planning.plan(self._path, self._options)
         self._abort = AbortByte()
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        self._model: Any = None
-        self._machine: TokenMachine | None = None
-        self._template: str | None = None
+        self._model: LoadedModel | None = None
         self._info: ModelInfo | None = None
         self._load_s = 0.0
         self._ahead_allowed = False
@@ -126,78 +97,22 @@ class LlamaEngine:
 
     def _own(self, loaded: SimpleQueue[BaseException | None]) -> None:
         try:
-            self._load()
+            model = LoadedModel(self._plan, self._ref, self._abort, self._on_progress)
         except BaseException as failure:  # noqa: BLE001  (handed to the thread that waits)
-            self._free()
             loaded.put(failure)
             return
+        self._model, self._info, self._load_s = model, model.info, model.load_s
         loaded.put(None)
-        if self._broken_off:
-            self._free()
-            return
-        while (job := self._jobs.get()) is not None:
+        while not self._broken_off and (job := self._jobs.get()) is not None:
             job()
-        self._free()
+        self._model = None
+        model.close()
         self._abort.clear()
-
-    def _load(self) -> None:
-        began = time.perf_counter()
-        options = self._options
-        threads = options.threads or default_threads()
-        batch_threads = options.threads or usable_cores()
-        sizes = ContextOptions(self._context_size, threads, batch_threads, self._cells)
-
-        def attempt(layers: int) -> TokenMachine:
-            self._model = loading.open_model(
-                self._path,
-                gpu_layers=layers,
-                tensor_split=self._on_gpu.split,
-                on_progress=self._on_progress,
-            )
-            try:
-                return TokenMachine(self._model, sizes, self._abort)
-            except EngineError as error:
-                self._free()
-                raise (gpus.GpuFull if layers else ModelError)(str(error)) from None
-
-        machine, self._on_gpu = gpus.settle(self._on_gpu, attempt)
-        self._machine = machine
-        self._template = loading.chat_template(self._model)
-        self._load_s = time.perf_counter() - began
-        parameters, weights = loading.describe(self._model)
-        self._info = ModelInfo(
-            ref=self._ref,
-            path=str(self._path),
-            arch=self._header.arch,
-            quant=self._header.quant,
-            name=self._header.name,
-            context=machine.capacity,
-            context_trained=self._header.context_trained or machine.capacity,
-            parameters=parameters,
-            size=weights,
-            thinks=self._thinks(machine),
-            threads=threads,
-            gpu_layers=self._on_gpu.layers,
-            load_s=self._load_s,
-            layers=self._on_gpu.count,
-        )
 
     def _on_progress(self, fraction: float) -> bool:
         if self._options.on_progress is not None:
             self._options.on_progress(fraction)
         return not self._broken_off
-
-    def _thinks(self, machine: TokenMachine) -> bool:
-        question = (Message("user", "?"),)
-        return prompt.build(machine.vocabulary, question, template=self._template).thinks
-
-    def _free(self) -> None:
-        if self._machine is not None:
-            self._machine.close()
-            self._machine = None
-        if self._model is not None:
-            loading.free_model(self._model)
-            self._model = None
 
     # -- answering --
 
@@ -307,13 +222,12 @@ class LlamaEngine:
         self._abort.clear()
         ending = EngineError("the engine failed; the log has the details")
         try:
-            machine = self._loaded()
-            fitted = self._fit(machine, request, group.whole)
-            for notice in self._notices(fitted):
+            model = self._loaded()
+            fitted = self._fit(model, request, group.whole)
+            for notice in self._notices(model, fitted):
                 events.put(Notice(notice))
             seed = request.sampling.seed
-            length = len(fitted.prompt.ids)
-            machine = self._with_room(machine, request, length, len(group.parts))
+            machine = model.make_room(request, len(fitted.prompt.ids), len(group.parts))
             many = ManyReplies(
                 machine, fitted.prompt, request, group, events.put, time.perf_counter, began=began
             )
@@ -330,33 +244,6 @@ class LlamaEngine:
         # Read by nobody where all replies have come.
         events.put(ending)
 
-    def _with_room(
-        self, machine: TokenMachine, request: Request, prompt: int, count: int
-    ) -> TokenMachine:
-        """The machine; where more samples would fit into the memory, one with a larger cache.
-
-        The conversation has to be read anew then: for the first samples of a model only.
-        """
-        # What is loaded on the processor shows in what is free now; on a GPU it may not.
-        available = self._available if self.info.gpu_layers else available_memory()
-        cells = cells_wanted(self._header, machine, prompt, count, request, available)
-        if cells <= machine.cells:
-            return machine
-        machine.close()
-        self._machine = None
-        threads = self.info.threads, self._options.threads or usable_cores()
-
-        def made(cells: int) -> TokenMachine:
-            sizes = ContextOptions(self._context_size, *threads, cells)
-            return TokenMachine(self._model, sizes, self._abort)
-
-        try:
-            self._machine = made(cells)
-        except EngineError:
-            log.warning("no memory for a cache of %s tokens", cells)
-            self._machine = made(self._cells)
-        return self._machine
-
     def _begin(
         self,
         request: Request,
@@ -365,13 +252,14 @@ class LlamaEngine:
         began: float,
     ) -> tuple[ThinkingLoop, int]:
         """Makes prompt, cache and sampler ready; returns the loop and the seed."""
-        machine = self._loaded()
-        fitted = self._fit(machine, request, control)
+        model = self._loaded()
+        machine = model.machine
+        fitted = self._fit(model, request, control)
         sampling = request.sampling
         seed = _new_seed() if sampling.seed is None else sampling.seed
         machine.set_sampler(sampling, seed)
         machine.speculates = request.reuse
-        for notice in self._notices(fitted):
+        for notice in self._notices(model, fitted):
             events.put(Notice(notice))
         loop = ThinkingLoop(
             machine,
@@ -385,12 +273,12 @@ class LlamaEngine:
         )
         return loop, seed
 
-    def _loaded(self) -> TokenMachine:
-        if self._machine is None:
+    def _loaded(self) -> LoadedModel:
+        if self._model is None:
             raise EngineError(_CLOSED)
-        return self._machine
+        return self._model
 
-    def _fit(self, machine: TokenMachine, request: Request, control: Control) -> fitting.Fitted:
+    def _fit(self, model: LoadedModel, request: Request, control: Control) -> fitting.Fitted:
         resume = request.resume
         think = not control.budget.off
         if resume is not None:
@@ -399,14 +287,14 @@ class LlamaEngine:
 
         def build(messages: tuple[Message, ...]) -> prompt.Prompt:
             return prompt.build(
-                machine.vocabulary,
+                model.machine.vocabulary,
                 messages,
-                template=self._template,
+                template=model.template,
                 think=think,
                 raw=request.raw,
             )
 
-        capacity = machine.capacity
+        capacity = model.machine.capacity
         share = capacity // 4
         tokens = control.budget.tokens
         thought = share if tokens is None else min(tokens, share)
@@ -414,9 +302,9 @@ class LlamaEngine:
         wanted = thought + answer_reserve(capacity, request.max_answer) + fitting.LEAST_REPLY
         return fitting.fit(request.messages, build, capacity=capacity, wanted=wanted, taken=taken)
 
-    def _notices(self, fitted: fitting.Fitted) -> Iterator[str]:
-        yield from filter(None, (self._on_gpu.notice, self._notice))
-        self._on_gpu, self._notice = replace(self._on_gpu, notice=""), ""
+    @staticmethod
+    def _notices(model: LoadedModel, fitted: fitting.Fitted) -> Iterator[str]:
+        yield from model.notices()
         yield from fitted.prompt.notices
         if fitted.dropped:
             turns = "turn" if fitted.dropped == 1 else f"{fitted.dropped} turns"
@@ -438,13 +326,13 @@ class LlamaEngine:
         done.wait()
 
     def _read_ahead(self, messages: tuple[Message, ...]) -> None:
-        machine = self._machine
-        if machine is None or not self._ahead_allowed:
+        model = self._model
+        if model is None or not self._ahead_allowed:
             return
         self._abort.clear()
         if not self._ahead_allowed:
             return
-        read_ahead(machine, messages, self._template)
+        read_ahead(model.machine, messages, model.template)
 
     def close(self) -> None:
         """Frees the model. Further calls do nothing."""

@@ -36,6 +36,7 @@ class LoadOptions:
         trusted: Whether the file is known to be good, so that it need not be tried in a child
             process first.
         samples: Replies that are to be drawn side by side.
+        draft: A smaller model of the same vocabulary, to draft tokens.
     """
 
     ctx: int | None = None
@@ -45,6 +46,7 @@ class LoadOptions:
     on_progress: Callable[[float], None] | None = None
     trusted: bool = False
     samples: int = 1
+    draft: Path | None = None
 
 
 def open_model(

@@ -43,7 +43,7 @@ _QUIT_AGAIN_S = 2.0
 _SAVE_S = 0.5
 _CLOSE_S = 0.3
 """How long the end waits for the engine; what needs longer is left to the system."""
-_LOADING = ("ctx", "threads", "gpu_layers", "tensor_split")
+_LOADING = ("ctx", "threads", "gpu_layers", "tensor_split", "draft")
 """Settings that say how a model is loaded."""
 _SIGNALS = ("SIGTERM", "SIGHUP", "SIGINT")
 

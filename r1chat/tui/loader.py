@@ -31,6 +31,7 @@ class Load(Protocol):
         gpu_layers: GpuLayers | None = None,
         tensor_split: str | None = None,
         samples: int = 1,
+        draft: str | None = None,
         on_progress: Callable[[float], None] | None = None,
     ) -> Engine:
         """Loads a model."""

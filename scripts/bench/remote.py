@@ -98,7 +98,7 @@ def compare(remote: Engine, here: Engine, questions: list[str], budget: str) -> 
 def obeyed(remote: Engine, here: Engine, questions: list[str]) -> tuple[int, int]:
     """How many thoughts kept to their budget, counted by the model's own vocabulary."""
     rng = random.Random(3)
-    vocabulary = here._machine.vocabulary  # type: ignore[attr-defined]  # noqa: SLF001
+    vocabulary = here._loaded().machine.vocabulary  # type: ignore[attr-defined]  # noqa: SLF001
     kept = cut = 0
     for question in questions:
         budget = rng.randrange(8, 120)

@@ -45,7 +45,7 @@ def on_its_thread(engine: LlamaEngine, work: Callable[[TokenMachine], _T]) -> _T
 
     def job() -> None:
         try:
-            found.append(work(engine._loaded()))  # noqa: SLF001  (what is measured is inside)
+            found.append(work(engine._loaded().machine))  # noqa: SLF001  (what is measured is inside)
         finally:
             done.set()
 

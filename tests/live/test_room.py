@@ -78,21 +78,21 @@ def test_what_was_said_before_is_read_anew_and_the_conversation_goes_on(engine):
 
 def test_room_that_is_there_is_not_made_again(engine):
     drawn(engine, 4, question())
-    machine = engine._machine
+    machine = engine._loaded().machine
     drawn(engine, 4, question())
-    assert engine._machine is machine
+    assert engine._loaded().machine is machine
 
 
 def test_a_budget_that_leaves_room_enough_changes_nothing(engine):
-    machine = engine._machine
+    machine = engine._loaded().machine
     drawing, _ = drawn(engine, 4, question(Budget(tokens=64)))
     assert drawing == Drawing(4, 4)
-    assert engine._machine is machine
+    assert engine._loaded().machine is machine
 
 
 @pytest.mark.parametrize("fitting", [1, 2, 3, 8])
 def test_as_many_get_room_as_fit_into_the_memory(engine, long_model, fitting):
-    header, machine = read_header(long_model), engine._machine
+    header, machine = read_header(long_model), engine._loaded().machine
     shape = Shape.of(header)
     each = machine.capacity - PROMPT
     total = needs(shape, header.size, PROMPT + fitting * each).total
@@ -103,7 +103,7 @@ def test_as_many_get_room_as_fit_into_the_memory(engine, long_model, fitting):
 
 
 def test_where_memory_is_short_they_take_turns_and_that_is_said(engine, monkeypatch):
-    monkeypatch.setattr("r1chat.engine.llama.available_memory", lambda: 1)
+    monkeypatch.setattr("r1chat.engine.loaded.available_memory", lambda: 1)
     drawing, replies = drawn(engine, 3, question())
     assert drawing == Drawing(3, 1, short=True)
     assert len(replies) == 3

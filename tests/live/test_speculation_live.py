@@ -49,7 +49,7 @@ def on_its_thread(engine: LlamaEngine, work: Callable[[TokenMachine], T]) -> T:
 
     def job() -> None:
         try:
-            found.append(work(engine._loaded()))
+            found.append(work(engine._loaded().machine))
         finally:
             done.set()
 

@@ -1,0 +1,170 @@
+"""A model with all its native handles. Everything here runs on the one thread that owns them."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from r1chat import prompt
+from r1chat.engine import gpus, loading
+from r1chat.engine.base import Message, ModelInfo, Request
+from r1chat.engine.drafting import DraftModel
+from r1chat.engine.machine import ContextOptions, TokenMachine
+from r1chat.engine.native import AbortByte
+from r1chat.engine.planning import Plan
+from r1chat.engine.room import cells_wanted
+from r1chat.engine.speculation import Speculation
+from r1chat.engine.threads import default_threads, usable_cores
+from r1chat.errors import EngineError, ModelError
+from r1chat.resources import available_memory
+
+log = logging.getLogger(__name__)
+
+
+class LoadedModel:
+    """Loads a model as it was planned.
+
+    Args:
+        plan: How.
+        ref: As the user named it.
+        abort: Stops a running evaluation when it is set.
+        on_progress: Called with 0 to 1 while it is read; returning False breaks off.
+
+    Raises:
+        ModelError: If llama.cpp refuses the file, or there is not enough memory.
+    """
+
+    def __init__(
+        self, plan: Plan, ref: str, abort: AbortByte, on_progress: Callable[[float], bool]
+    ) -> None:
+        began = time.perf_counter()
+        self._plan = plan
+        self._on_gpu = plan.on_gpu
+        self._notice = plan.notice
+        self._abort = abort
+        self._on_progress = on_progress
+        self._model: Any = None
+        self._machine: TokenMachine | None = None
+        self._draft: DraftModel | None = None
+        options = plan.options
+        threads = options.threads or default_threads()
+        self._sizes = ContextOptions(
+            plan.context, threads, options.threads or usable_cores(), plan.cells
+        )
+        try:
+            machine, self._on_gpu = gpus.settle(self._on_gpu, self._attempt)
+            self._machine = machine
+            self._load_draft(machine)
+            self.template = loading.chat_template(self._model)
+            """The model's chat template."""
+            thinks = self._thinks(machine)
+        except BaseException:
+            self.close()
+            raise
+        self.load_s = time.perf_counter() - began
+        """Seconds that it took."""
+        parameters, weights = loading.describe(self._model)
+        self.info = ModelInfo(
+            ref=ref,
+            path=str(plan.path),
+            arch=plan.header.arch,
+            quant=plan.header.quant,
+            name=plan.header.name,
+            context=machine.capacity,
+            context_trained=plan.header.context_trained or machine.capacity,
+            parameters=parameters,
+            size=weights,
+            thinks=thinks,
+            threads=threads,
+            gpu_layers=self._on_gpu.layers,
+            load_s=self.load_s,
+            layers=self._on_gpu.count,
+        )
+        """The model, described."""
+
+    @property
+    def machine(self) -> TokenMachine:
+        """Evaluates and samples."""
+        if self._machine is None:
+            message = "the model is closed"
+            raise EngineError(message)
+        return self._machine
+
+    def _attempt(self, layers: int) -> TokenMachine:
+        self._model = loading.open_model(
+            self._plan.path,
+            gpu_layers=layers,
+            tensor_split=self._on_gpu.split,
+            on_progress=self._on_progress,
+        )
+        try:
+            return TokenMachine(self._model, self._sizes, self._abort)
+        except EngineError as error:
+            self.close()
+            raise (gpus.GpuFull if layers else ModelError)(str(error)) from None
+
+    def _load_draft(self, machine: TokenMachine) -> None:
+        if self._plan.draft is not None:
+            self._draft = DraftModel(
+                self._plan.draft,
+                self._sizes,
+                self._abort,
+                on_gpu=self._on_gpu.layers > 0,
+                on_progress=self._on_progress,
+            )
+            machine.speculation = Speculation(self._draft)
+
+    def _thinks(self, machine: TokenMachine) -> bool:
+        question = (Message("user", "?"),)
+        return prompt.build(machine.vocabulary, question, template=self.template).thinks
+
+    def notices(self) -> Iterator[str]:
+        """What the user should know of the loading; once."""
+        yield from filter(None, (self._on_gpu.notice, self._notice))
+        self._on_gpu, self._notice = replace(self._on_gpu, notice=""), ""
+
+    def make_room(self, request: Request, prompt: int, count: int) -> TokenMachine:
+        """Makes a larger cache, where more samples would fit into the memory then.
+
+        The conversation has to be read anew then: for the first samples of a model only.
+
+        Args:
+            request: The question.
+            prompt: Tokens of its prompt.
+            count: How many samples are wanted.
+
+        Returns:
+            The machine from now on.
+        """
+        machine = self.machine
+        # What is loaded on the processor shows in what is free now; on a GPU it may not.
+        available = self._plan.available if self.info.gpu_layers else available_memory()
+        cells = cells_wanted(self._plan.header, machine, prompt, count, request, available)
+        if cells <= machine.cells:
+            return machine
+        machine.close()
+        self._machine = None
+        try:
+            self._machine = TokenMachine(
+                self._model, replace(self._sizes, cells=cells), self._abort
+            )
+        except EngineError:
+            log.warning("no memory for a cache of %s tokens", cells)
+            self._machine = TokenMachine(self._model, self._sizes, self._abort)
+        self._machine.speculation = Speculation(self._draft)
+        return self._machine
+
+    def close(self) -> None:
+        """Frees all of it: the draft model, the context, the weights."""
+        if self._draft is not None:
+            self._draft.close()
+            self._draft = None
+        if self._machine is not None:
+            self._machine.close()
+            self._machine = None
+        if self._model is not None:
+            loading.free_model(self._model)
+            self._model = None

@@ -1,0 +1,72 @@
+"""What is to be loaded of a model, and how: decided before anything is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from r1chat import gguf
+from r1chat.engine import drafting, gpus, loading, probe
+from r1chat.engine.devices import devices
+from r1chat.engine.loading import LoadOptions
+from r1chat.gguf.needs import DEFAULT_CONTEXT
+from r1chat.resources import available_memory
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a model is going to be loaded.
+
+    Attributes:
+        path: The file; of a split model the first one.
+        options: What was asked for.
+        header: The file's.
+        context: Tokens of context.
+        cells: Tokens that the cache holds, of all samples.
+        available: Bytes of free memory, GPUs included; None where nobody knows.
+        on_gpu: What goes onto GPUs.
+        draft: The model that drafts, if there is one.
+        notice: What the user should know, or an empty string.
+    """
+
+    path: Path
+    options: LoadOptions
+    header: gguf.Header
+    context: int
+    cells: int
+    available: int | None
+    on_gpu: gpus.Plan
+    draft: drafting.PlannedDraft | None
+    notice: str
+
+
+def plan(path: Path, options: LoadOptions) -> Plan:
+    """Looks at a model and at the machine.
+
+    Args:
+        path: The file.
+        options: What is asked for.
+
+    Raises:
+        ModelError: If the file cannot be used, or does not fit into the memory; the message says
+            why.
+    """
+    header = gguf.read_header(path)
+    gguf.check_chat_model(header)
+    cards = () if options.gpu_layers == 0 else devices()
+    available = available_memory()
+    if available is not None:
+        # Layers can be spread, so that what is free adds up.
+        available += gpus.memory(cards)
+    draft = None
+    if options.draft is not None:
+        draft = drafting.plan(options.draft, header, trusted=options.trusted)
+        if available is not None:
+            needed = draft.bytes_needed(options.ctx or DEFAULT_CONTEXT)
+            available = max(0, available - needed)
+    context, notice = loading.choose_context(header, options.ctx, available)
+    cells = loading.choose_cells(header, context, options.samples, available)
+    on_gpu = gpus.plan(header, cells, cards, wanted=options.gpu_layers, split=options.tensor_split)
+    if not options.trusted:
+        probe.check(path)
+    return Plan(path, options, header, context, cells, available, on_gpu, draft, notice)
