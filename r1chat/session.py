@@ -16,6 +16,7 @@ from r1chat.events import (
     Event,
     InjectedText,
     Injection,
+    Notice,
     Receipt,
     Reply,
     Sampled,
@@ -28,6 +29,8 @@ from r1chat.reasoning.control import Control, ControlGroup
 from r1chat.reasoning.equality import same_answer
 from r1chat.reasoning.final import best_guess
 from r1chat.recording import Asked, Recorder, Recording, Watch, kept, origin
+
+_NO_LOOKS = 'samples do not look ahead: the budget "auto" is "max" for them'
 
 
 class Session:
@@ -208,6 +211,8 @@ class Session:
         ]
         votes: tuple[tuple[str, int], ...] = ()
         try:
+            if control.budget.agree is not None:
+                yield Notice(_NO_LOOKS)
             with closing(self._engine.stream_many(request, group)) as events:
                 for event in events:
                     if not isinstance(event, Sampled):

@@ -107,7 +107,8 @@ def unfinished(votes: Votes) -> str:
     """What became of those that did not end, e.g. "2 stopped: they could change nothing"."""
     parts = []
     if votes.stopped:
-        why = ": they could change nothing" if votes.settled else ""
+        who = "it" if votes.stopped == 1 else "they"
+        why = f": {who} could change nothing" if votes.settled else ""
         parts.append(f"{votes.stopped} stopped{why}")
     if votes.failed:
         parts.append(f"{votes.failed} failed")

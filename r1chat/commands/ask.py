@@ -164,8 +164,6 @@ class _Ask:
         args = self._args
         if args.samples == 1:
             return partial(session.ask, raw=args.raw, reuse=not args.no_reuse)
-        if self._budget().agree is not None:
-            self._console.note('samples do not look ahead: the budget "auto" is "max" for them')
         from r1chat.checking import same
 
         return partial(session.consensus, samples=args.samples, same=same)

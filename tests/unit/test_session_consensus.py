@@ -6,7 +6,8 @@ import pytest
 
 from r1chat.engine.fake import FakeEngine
 from r1chat.errors import UsageError
-from r1chat.events import Reply, Sampled, Tallied
+from r1chat.events import Notice, Reply, Sampled, Tallied
+from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control
 from r1chat.session import Session
 
@@ -129,3 +130,11 @@ def test_events_of_a_sample_carry_its_number():
 def test_an_empty_question_is_refused():
     with pytest.raises(UsageError):
         list(Session(FakeEngine(script("7"))).consensus(" ", samples=2))
+
+
+def test_that_samples_do_not_look_ahead_is_said_where_the_budget_asks_for_it():
+    session = Session(FakeEngine(script("\\boxed{1}")))
+    control = Control(Budget.parse("auto"))
+    first, *_ = session.consensus("?", samples=2, control=control)
+    assert isinstance(first, Notice)
+    assert "look ahead" in first.text

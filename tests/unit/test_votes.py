@@ -58,6 +58,7 @@ def test_the_votes_are_said_in_one_line():
     ("votes", "words"),
     [
         (Votes(8, 3, 0, (("1", 2), ("2", 1))), "5 stopped"),
+        (Votes(4, 3, 0, (("1", 3),)), "1 stopped: it could change nothing"),
         (Votes(4, 3, 1, (("1", 3),)), "1 failed"),
         (Votes(4, 4, 0, (("1", 3), ("2", 1))), ""),
     ],
