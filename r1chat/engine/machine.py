@@ -346,6 +346,9 @@ class TokenMachine:
         batch.n_tokens = i
         began = time.perf_counter()
         status = api.llama_decode(self._context, batch)
+        if i <= _LARGEST:
+            # A GPU may still be at it. What small batches take is what drafts are decided by.
+            api.llama_synchronize(self._context)
         seconds = time.perf_counter() - began
         if status == 0:
             for sequence, tokens in rows:
