@@ -10,10 +10,11 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
-from r1chat.engine.base import Continuation
+from r1chat.engine.base import Continuation, Message
 from r1chat.engine.remote import RemoteEngine, Server, models
 from r1chat.engine.remote.asking import Asker
 from r1chat.errors import ModelError, NetworkError, UsageError
@@ -21,7 +22,7 @@ from r1chat.events import Notice, Reply, ThoughtText
 from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control
 from tests.program import run
-from tests.remote.helpers import asked, events_of, quick, reply_of
+from tests.remote.helpers import asked, events_of, quick, reply_of, thought_in
 from tests.remote.server import Fault, ModelServer, marked
 from tests.remote.server.server import event
 
@@ -372,6 +373,25 @@ def test_it_is_said_once_that_others_can_read_along(server):
     (notice,) = engine._notices(asker, Control())
     assert notice.startswith("192.0.2.7:8080 is reached without encryption")
     assert list(engine._notices(asker, Control())) == []
+
+
+@pytest.mark.parametrize(("budget", "dropped"), [(Budget(), "2 turns"), (Budget(tokens=0), "turn")])
+def test_old_turns_make_room_for_the_reply(budget, dropped):
+    old = [Message("user", "old " * 100), Message("assistant", "yes")]
+    request = replace(asked(budget=budget), messages=(*old, *old, *asked().messages))
+    with ModelServer(REPLY, context=300) as server:
+        events = events_of(opened(server), request)
+    (notice,) = [event.text for event in events if isinstance(event, Notice)]
+    assert f"left out: the oldest {dropped} of" in notice
+    assert thought_in(events) == events[-1].thought
+    assert events[-1].answer.strip() == WHOLE
+
+
+def test_a_long_question_alone_is_answered_as_far_as_there_is_room():
+    with ModelServer(REPLY, context=300) as server:
+        reply = reply_of(opened(server), asked("long " * 150))
+    assert reply.receipt.thought_ended_by == "context"
+    assert reply.answer == WHOLE
 
 
 # -- being stopped --

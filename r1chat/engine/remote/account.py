@@ -61,11 +61,6 @@ class Account:
         """Whether what comes next belongs to a thought."""
         return self.splitter.in_thought
 
-    @property
-    def has_text(self) -> bool:
-        """Whether anything has been written."""
-        return self.transcript.has_thought or self.transcript.has_answer
-
     def begin(self) -> None:
         """Writes what stands before the server has said a word."""
         framed, continuation = self._asker.framed, self._request.resume

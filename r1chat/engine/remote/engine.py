@@ -23,7 +23,7 @@ from r1chat.engine.remote.shared import Branch
 from r1chat.engine.remote.writer import Writer
 from r1chat.engine.replay import was_prefilled
 from r1chat.errors import EngineError, PromptError
-from r1chat.events import Event, Notice, Reply
+from r1chat.events import Evaluating, Event, Notice, Reply
 from r1chat.reasoning.control import Control, ControlGroup
 
 _CLOSED = "the model is closed"
@@ -32,6 +32,7 @@ _READABLE = (
     "{} is reached without encryption: whoever is on the way can read and change what is said. "
     "Use https:// or a tunnel"
 )
+_SHORTENED = "the server's context is full; left out: the oldest {} of this conversation"
 _warned: set[str] = set()
 """Hosts about which the user has been told."""
 
@@ -141,8 +142,9 @@ class RemoteEngine:
                 self._link, self._found, messages, request, seed, think=think, ready=ready
             )
             ready = None
-            for notice in self._notices(asker, control):
-                yield Notice(notice)
+            if not dropped:
+                yield from map(Notice, self._notices(asker, control))
+            shorter = without_oldest_turn(messages)
             writer = Writer(
                 asker,
                 self._found,
@@ -152,18 +154,21 @@ class RemoteEngine:
                 time.perf_counter,
                 began=began,
                 patience=self._patience,
+                may_shorten=shorter != messages,
             )
             steps = writer.run(seed=seed, load_s=self._load_s)
             try:
-                yield from self._steps(steps, events, control)
+                for event in self._steps(steps, events, control):
+                    if dropped and not isinstance(event, (Evaluating, Notice)):
+                        turns = "turn" if dropped == 1 else f"{dropped} turns"
+                        yield Notice(_SHORTENED.format(turns))
+                        dropped = 0
+                    yield event
             except Refused as error:
-                shorter = without_oldest_turn(messages)
                 if shorter == messages:
                     raise PromptError(str(error)) from None
                 messages, dropped = shorter, dropped + 1
                 self._learn(error.context)
-                turns = "turn" if dropped == 1 else f"{dropped} turns"
-                yield Notice(f"too long for the server: the oldest {turns} were left out")
             else:
                 return
 

@@ -73,16 +73,30 @@ class Limits:
         return None if maximum is None else maximum - self._account.transcript.answer_tokens
 
     @property
+    def crowded(self) -> bool:
+        """Whether the prompt leaves less room than a good reply wants."""
+        context, prompt = self._context, self._account.prompt_tokens
+        share = context // _RESERVED_SHARE
+        most = most_thought(self._control.budget)
+        thought = share if most is None else min(most, share)
+        return bool(context and prompt) and prompt + thought + self._reserve + _CLOSING > context
+
+    @property
+    def _reserve(self) -> int:
+        """Tokens kept free for the answer."""
+        wanted = self._request.max_answer
+        reserve = _RESERVE if wanted is None else min(wanted, _RESERVE)
+        return min(reserve, self._context // _RESERVED_SHARE)
+
+    @property
     def room(self) -> int:
         """Tokens of thought for which there is room; many, where nobody knows."""
         context, prompt = self._context, self._account.prompt_tokens
         if not context or not prompt:
             return _UNKNOWN
-        wanted = self._request.max_answer
-        reserve = _RESERVE if wanted is None else min(wanted, _RESERVE)
         transcript = self._account.transcript
         used = prompt + transcript.thought_tokens + transcript.injected_tokens
-        return context - used - min(reserve, context // _RESERVED_SHARE) - _CLOSING
+        return context - used - self._reserve - _CLOSING
 
     def time(self, kept_share: float = 0.0) -> float:
         """Seconds left, some share of them kept for what is to follow."""

@@ -19,7 +19,7 @@ from r1chat.engine.remote.refusals import Refused
 from r1chat.engine.remote.segment import Patience, Segment
 from r1chat.engine.remote.thinking import Then, Thinking
 from r1chat.errors import Cancelled, R1ChatError
-from r1chat.events import EndedBy, Event, Notice, Reply
+from r1chat.events import EndedBy, Evaluating, Event, Notice, Reply
 from r1chat.reasoning.control import Control
 from r1chat.reasoning.loops import ANSWER_PATIENCE, LoopGuard
 
@@ -48,9 +48,10 @@ class Writer:
         clock: Seconds, monotonic.
         began: When the question was asked, on that clock.
         patience: How long to wait for the server.
+        may_shorten: Whether the conversation has turns that can be left out.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (a reply has no fewer sides)
         self,
         asker: Asker,
         found: Found,
@@ -61,6 +62,7 @@ class Writer:
         *,
         began: float,
         patience: Patience,
+        may_shorten: bool = False,
     ) -> None:
         self._asker = asker
         self._found = found
@@ -69,7 +71,10 @@ class Writer:
         self._emit = emit
         self._clock = clock
         self._patience = patience
-        self._account = Account(asker, request, emit, clock, began=began)
+        self._may_shorten = may_shorten
+        self._held: list[Event] | None = []
+        """What is not told before the server has taken the question."""
+        self._account = Account(asker, request, self._say, clock, began=began)
         self._limits = Limits(self._account, request, control, found.context, clock, began=began)
         alone = found.parallel == 1
         self._thinking = Thinking(self._account, self._limits, asker, control, emit, alone=alone)
@@ -101,14 +106,31 @@ class Writer:
         except Cancelled:
             ended_by = "cancelled"
         except R1ChatError as failure:
-            if isinstance(failure, Refused) and failure.too_long and not self._account.has_text:
+            if isinstance(failure, Refused) and failure.too_long and not self._begun:
                 raise
             ended_by, error = "error", str(failure)
         except Exception as failure:
             log.exception("a reply failed")
             ended_by, error = "error", f"the engine failed ({type(failure).__name__})"
+        self._release()
         budget = "max" if self._request.raw else str(self._control.budget)
         return self._account.reply(ended_by, error, seed=seed, load_s=load_s, budget=budget)
+
+    def _say(self, event: Event) -> None:
+        if self._held is not None and not isinstance(event, (Evaluating, Notice)):
+            self._held.append(event)
+        else:
+            self._emit(event)
+
+    @property
+    def _begun(self) -> bool:
+        """Whether the server has taken the question."""
+        return self._held is None
+
+    def _release(self) -> None:
+        held, self._held = self._held, None
+        for event in held or ():
+            self._emit(event)
 
     def _write(self) -> Steps[EndedBy]:
         if not self._control.cancelled:
@@ -160,7 +182,9 @@ class Writer:
     def _can_think(self) -> bool:
         """Whether a thought may begin that is not open yet."""
         framed = self._asker.framed
-        return not self._request.raw and (framed is None or framed.kind.thinks)
+        if framed is None:
+            return not self._request.raw
+        return framed.kind.thinks and not framed.prefilled
 
     def _look(self, segment: Segment, *, idle: bool) -> Then:
         """Looks at all that does not come from the server."""
@@ -175,8 +199,12 @@ class Writer:
     def _take(self, chunk: Chunk, segment: Segment) -> Then:
         account = self._account
         account.count(chunk)
+        if self._may_shorten and not self._begun and self._limits.crowded:
+            msg = "the conversation leaves no room for a reply"
+            raise Refused(msg, 0, too_long=True)
         if not chunk.text and not chunk.thought:
             return None
+        self._release()
         self._keep_pace()
         account.transcript.sampled()
         if chunk.thought:

@@ -145,9 +145,11 @@ class RunningScreen(AttachingScreen):
 
     def _take_receipt(self, reply: Reply) -> None:
         receipt = reply.receipt
-        # A server shows no tokens, but says how many there are.
-        spent = receipt.thought_tokens + receipt.injected_tokens + receipt.answer_tokens
-        self.topbar.used = receipt.prompt_tokens + (len(reply.ids) or spent)
+        used = len(reply.ids)
+        if self.topbar.info is not None and self.topbar.info.host:
+            # A server shows no tokens, but says how many there are.
+            used = receipt.thought_tokens + receipt.injected_tokens + receipt.answer_tokens
+        self.topbar.used = receipt.prompt_tokens + used
         if receipt.tokens_per_s > 0:
             self.topbar.speed = self.slider.tokens_per_s = receipt.tokens_per_s
         if receipt.thought_s + receipt.answer_s >= LONG_S:

@@ -55,6 +55,7 @@ class ModelServer:
         chat: The deltas of a chat, in place of a reply that is split.
         key: The key that it wants, if it wants one.
         r1: Whether its vocabulary has R1's markers.
+        context: Tokens of context; 0 says nothing of it.
     """
 
     reply: list[str] = field(default_factory=list)
@@ -65,6 +66,7 @@ class ModelServer:
     chat: list[dict[str, Any]] = field(default_factory=list)
     key: str | None = None
     r1: bool = True
+    context: int = 0
 
     def __post_init__(self) -> None:
         self.faults: list[Fault] = []
@@ -194,7 +196,9 @@ class ModelServer:
     def _value(self, asked: Asked) -> tuple[int, Any]:  # noqa: PLR0911  (one for each address)
         path, body = asked.path, asked.body
         if path.endswith("/models"):
-            data = [{"id": name, "object": "model", "owned_by": self.owner} for name in self.models]
+            about = {"object": "model", "owned_by": self.owner}
+            about |= {"max_model_len": self.context} if self.context else {}
+            data = [{"id": name, **about} for name in self.models]
             return 200, {"object": "list", "data": data}
         if path == "/version" and self.owner == "vllm":
             return 200, {"version": "0.0.0-test"}
