@@ -17,12 +17,12 @@ from typing import Any, TypeAlias
 
 from r1chat.engine.base import Sampling
 from r1chat.engine.cache import Cache
-from r1chat.engine.contest import Contest
 from r1chat.engine.native import AbortByte, api
 from r1chat.engine.samplers import make_sampler
 from r1chat.engine.speculation import SIZES, Speculation
 from r1chat.engine.threads import Pace
 from r1chat.engine.vocab import LlamaVocabulary
+from r1chat.engine.ways import Ways
 from r1chat.errors import Cancelled, EngineError
 
 MAIN = 0
@@ -115,7 +115,7 @@ class TokenMachine:
         self._greedy: Any = None
         self._pace = Pace(options.threads)
         self._batch_threads = options.batch_threads
-        self.ways = Contest(
+        self.ways = Ways(
             [
                 (threads, rows)
                 for threads in sorted({options.threads, options.batch_threads})

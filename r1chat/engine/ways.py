@@ -14,7 +14,7 @@ _ROUND = 100
 _LONGEST_ROUND = 1600
 
 
-class Contest(Generic[T]):
+class Ways(Generic[T]):
     """Tries each way a few times, takes the fastest, and tries all again after a while.
 
     A way that is hopeless is broken off at once: two threads where another program has the second
