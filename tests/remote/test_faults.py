@@ -17,6 +17,8 @@ import pytest
 from r1chat.engine.base import Continuation, Message
 from r1chat.engine.remote import RemoteEngine, Server, models
 from r1chat.engine.remote.asking import Asker
+from r1chat.engine.remote.chunks import NOTHING
+from r1chat.engine.remote.link import Link
 from r1chat.errors import ModelError, NetworkError, UsageError
 from r1chat.events import Notice, Reply, ThoughtText
 from r1chat.reasoning.budget import Budget
@@ -517,3 +519,33 @@ def test_a_budget_that_cannot_be_kept_is_said(tokens):
         events = events_of(opened(server), asked(budget=Budget(tokens=tokens)))
     assert any("the budget is not kept" in e.text for e in events if isinstance(e, Notice))
     assert events[-1].answer == "42"
+
+
+# -- long replies --
+
+
+def taken(server, raw):
+    """What comes of a stream."""
+    server.faults = [Fault(raw=raw)]
+    body = {"prompt": "", "stream": True}
+    link = Link(Server(server.url))
+    stream = link.stream(lambda: (f"{server.url}/completions", body, NOTHING), "")
+    chunks = []
+    while not stream.ended:
+        chunks += stream.take(1.0) or []
+    return chunks
+
+
+def test_a_long_thought_comes_to_its_end_however_much_stands_around_each_token(server):
+    """llama-server sends five hundred bytes for each, so that 32,768 are more than 16 MiB."""
+    around = {"timings": {"predicted_n": 1, "predicted_per_token_ms": "9" * 400}}
+    one = event({"choices": [{"text": " word", "index": 0}], **around})
+    count = (18 << 20) // len(one)
+    chunks = taken(server, one * count + b"data: [DONE]\n\n")
+    assert "".join(chunk.text for chunk in chunks) == " word" * count
+
+
+def test_a_stream_of_text_without_end_is_left(server):
+    one = event({"choices": [{"text": "x" * 900_000, "index": 0}]})
+    with pytest.raises(NetworkError, match="sends without end"):
+        taken(server, one * 20)
