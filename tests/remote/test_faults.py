@@ -172,6 +172,29 @@ def test_of_several_models_one_must_be_named():
 
 
 @pytest.mark.parametrize(
+    ("models", "asked_for", "chosen"),
+    [
+        (("gpt-4.1", "gpt-4"), "gpt-4", "gpt-4"),
+        (("other/m", "m"), "m", "m"),
+        (("other/m.gguf", "m"), "m", "m"),
+        (("llama3.1:8b",), "llama3", ""),
+        (("/models/r1.Q4.gguf", "x"), "r1.Q4", "/models/r1.Q4.gguf"),
+        (("/models/r1.gguf", "x"), "r1.gguf", "/models/r1.gguf"),
+        (("a/r1.gguf", "b/r1.gguf"), "r1", ""),
+        (("a/r1", "b/r1"), "r1", ""),
+        (("m", "m"), "m", "m"),
+    ],
+)
+def test_the_model_that_is_asked_is_the_one_that_was_named(models, asked_for, chosen):
+    with ModelServer(REPLY, models=models) as server:
+        if chosen:
+            assert RemoteEngine(Server(server.url), asked_for).info.name == chosen
+            return
+        with pytest.raises(ModelError, match="has no model"):
+            RemoteEngine(Server(server.url), asked_for)
+
+
+@pytest.mark.parametrize(
     "url",
     [
         "http://me:secret@127.0.0.1/v1",

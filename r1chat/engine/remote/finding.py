@@ -29,6 +29,7 @@ OUR_WORDS = (
 )
 """What r1chat writes into thoughts: counted once, for the receipts."""
 _MOST_NAMED = 6
+_GGUF = ".gguf"
 _LONGEST_TEMPLATE = 1 << 18
 _LONGEST_MARKER = 100
 
@@ -136,15 +137,26 @@ def _entries(data: object) -> Iterator[dict[str, Any]]:
 def _chosen(entries: list[dict[str, Any]], model: str, server: Server) -> dict[str, Any]:
     if not model and len(entries) == 1:
         return entries[0]
-    for each in entries:
-        # llama.cpp's servers name a model by its file, if they are given no other name.
-        if model and model in {each["id"], PurePath(each["id"]).name, PurePath(each["id"]).stem}:
-            return each
+    for name_of in (str, _file_name, _file_stem) if model else ():
+        found = [each for each in entries if name_of(each["id"]) == model]
+        # A whole name counts though it is listed twice; what is a part of several is none of them.
+        if len(found) == 1 or (found and name_of is str):
+            return found[0]
     names = [line(each["id"], 60) for each in entries[:_MOST_NAMED]]
     names += ["…"] if len(entries) > _MOST_NAMED else []
     what = f"has no model {line(model, 80)}" if model else "has several models"
     msg = f"{server.host} {what}; put one of these behind a #: {', '.join(names)}"
     raise ModelError(msg)
+
+
+def _file_name(name: str) -> str:
+    """What llama.cpp's servers name a model by, if they are given no other name: its file."""
+    return PurePath(name).name
+
+
+def _file_stem(name: str) -> str:
+    """The same without its ending; what stands behind another dot is part of a version."""
+    return _file_name(name)[: -len(_GGUF)] if name.lower().endswith(_GGUF) else ""
 
 
 def _dialect(link: Link, entry: dict[str, Any]) -> tuple[Dialect, dict[str, Any]]:
