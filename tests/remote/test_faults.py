@@ -572,3 +572,20 @@ def test_a_stream_of_text_without_end_is_left(server):
     one = event({"choices": [{"text": "x" * 900_000, "index": 0}]})
     with pytest.raises(NetworkError, match="sends without end"):
         taken(server, one * 20)
+
+
+@pytest.mark.parametrize(("words", "ended_by"), [(2500, "natural"), (3500, "context")])
+def test_a_server_that_must_be_given_a_limit_has_the_whole_context(words, ended_by):
+    reply = [*(f" word{n}" for n in range(words)), *REPLY[60:]]
+    with ModelServer(reply, owner="sglang", context=4096) as server:
+        answered = reply_of(opened(server), asked())
+    assert answered.receipt.thought_ended_by == ended_by
+    assert answered.answer == WHOLE
+
+
+def test_a_server_that_writes_so_many_tokens_at_a_time_is_asked_for_more():
+    with ModelServer(REPLY, context=4096, at_a_time=25) as server:
+        answered = reply_of(opened(server), asked())
+        assert len(server.completions()) == 3
+    assert answered.thought == "".join(THOUGHT) + "\n"
+    assert (answered.answer, answered.receipt.ended_by) == (WHOLE, "natural")

@@ -25,6 +25,8 @@ FORCED = f"\n\n{LANDING}\n"
 _CONTROL_S = 5.0
 _PEEK_S = 60.0
 _EXPLAIN_S = 30.0
+_SPARE = 16
+"""Tokens of context that servers may keep for themselves."""
 _LONGEST_REPLY = 32_768
 """Tokens, for servers that must be given a limit and do not say what they have room for."""
 
@@ -67,6 +69,11 @@ class Asker:
     def continues(self) -> bool:
         """Whether a reply can be gone on with from any place of it."""
         return self.framed is not None
+
+    @property
+    def must_limit(self) -> bool:
+        """Whether the server is given a limit where none is wanted."""
+        return not self._found.dialect.open_end
 
     @property
     def forces(self) -> bool:
@@ -143,6 +150,7 @@ class Asker:
     ) -> tuple[str, dict[str, Any], Counts]:
         found = self._found
         body["prompt"] = self._prompt(items)
+        self._fit(body)
         counts = NOTHING
         if not found.dialect.counts and isinstance(body["prompt"], str):
             # It counts only when it is asked.
@@ -250,7 +258,16 @@ class Asker:
             body[self._found.dialect.chat_budget] = thought_left
 
     def _most(self) -> int:
-        return self._found.context // 2 or _LONGEST_REPLY
+        return self._found.context or _LONGEST_REPLY
+
+    def _fit(self, body: dict[str, Any]) -> None:
+        """Asks for no more than there is room for: some servers refuse that."""
+        context, limit, prompt = self._found.context, body["max_tokens"], body["prompt"]
+        if not context or limit is None:
+            return
+        # How long a text is nobody knows who has not tokenised it.
+        left = context - len(prompt) - _SPARE if isinstance(prompt, list) else context // 2
+        body["max_tokens"] = max(1, min(limit, left))
 
     def _parts(self, items: Sequence[Item]) -> list[str]:
         assert self.framed is not None  # noqa: S101  (the callers have looked)

@@ -266,5 +266,8 @@ class Writer:
         if left is not None and left <= 0:
             return "length"
         # Where it was the limit of the thought that cut the answer, the answer goes on.
-        goes_on = self._asker.continues and self._was_limited and self._account.segment_tokens > 0
-        return "again" if goes_on else "context"
+        if not self._asker.continues:
+            return "context"
+        if self._was_limited and self._account.segment_tokens > 0:
+            return "again"
+        return self._thinking.beyond_length()
