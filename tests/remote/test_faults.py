@@ -19,6 +19,8 @@ from r1chat.engine.remote import RemoteEngine, Server, models
 from r1chat.engine.remote.asking import Asker
 from r1chat.engine.remote.chunks import NOTHING
 from r1chat.engine.remote.link import Link
+from r1chat.engine.remote.refusals import Busy
+from r1chat.engine.remote.segment import Patience, trying_again, wait_before
 from r1chat.errors import ModelError, NetworkError, UsageError
 from r1chat.events import Notice, Reply, ThoughtText
 from r1chat.reasoning.budget import Budget
@@ -269,7 +271,7 @@ def test_a_wait_that_is_asked_for_is_kept(server):
     began = time.monotonic()
     events = events_of(opened(server), asked())
     assert any(
-        "too much to do; trying again in 1 s" in e.text
+        "too much to do; trying again in 2 s" in e.text
         for e in events[:-1]
         if isinstance(e, Notice)
     )
@@ -589,3 +591,47 @@ def test_a_server_that_writes_so_many_tokens_at_a_time_is_asked_for_more():
         assert len(server.completions()) == 3
     assert answered.thought == "".join(THOUGHT) + "\n"
     assert (answered.answer, answered.receipt.ended_by) == (WHOLE, "natural")
+
+
+# -- the end of a reply --
+
+
+@pytest.mark.parametrize("how", ["stall", "reset", "close"])
+def test_a_reply_that_is_whole_ends_though_its_connection_does_not(server, how):
+    engine = opened(server, closing=0.2)
+    raw = b"".join(server._stream({"prompt": "", "stream": True})).removesuffix(b"data: [DONE]\n\n")
+    server.faults = [Fault(raw=raw, after=len(raw), how=how)]
+    reply = reply_of(engine, asked())
+    assert (reply.answer, reply.receipt.ended_by) == (WHOLE, "natural")
+
+
+def test_a_wait_that_is_asked_for_is_spread_out_and_never_shortened():
+    waits = [wait_before(2, Busy("busy", 20.0), Patience()) for _ in range(200)]
+    assert min(waits) >= 20
+    assert len({round(wait, 3) for wait in waits}) > 100
+    assert trying_again(Busy("busy: later"), 20.4) == "busy; trying again in 21 s"
+
+
+@pytest.mark.parametrize("owner", ["somebody", "vllm"])
+def test_a_limit_of_the_answer_leaves_the_thought_of_a_chat_alone(owner):
+    words = [{"content": f" a{n}"} for n in range(9)]
+    deltas = [*({"reasoning": f" hm{n}"} for n in range(20)), *words]
+    with ModelServer(owner=owner, r1=False, chat=deltas) as server:
+        reply = reply_of(opened(server), asked(max_answer=3))
+    assert reply.thought == "".join(f" hm{n}" for n in range(20))
+    assert reply.answer == "a0 a1 a2"
+    assert reply.receipt.answer_ended_by == "length"
+
+
+def test_a_limit_of_ours_is_never_taken_for_a_full_context():
+    """Nor where several tokens come in one piece, so that fewer are counted."""
+    deltas = [{"content": f" a{n}"} for n in range(9)]
+    with ModelServer(owner="vllm", r1=False, chat=deltas) as server:
+        server.faults = [
+            Fault(
+                raw=event({"choices": [{"delta": {"content": "a b"}, "finish_reason": "length"}]})
+            )
+        ]
+        reply = reply_of(opened(server), asked(max_answer=3, budget=Budget(tokens=0)))
+        assert server.completions()[0].body["max_tokens"] == 3
+    assert (reply.answer, reply.receipt.answer_ended_by) == ("a b", "length")

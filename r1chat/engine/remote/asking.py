@@ -64,6 +64,8 @@ class Asker:
         self._ready = ready
         self.framed = framing(found, messages, raw=request.raw, think=think)
         """The conversation in its framing; None where only the server knows it."""
+        self.limits_answer = False
+        """Whether the server was told how long the answer may be, and nothing less."""
 
     @property
     def continues(self) -> bool:
@@ -142,6 +144,7 @@ class Asker:
             # It is counted here as well, to land softly. This is what holds in any case.
             limit = thought_left
         body |= found.dialect.completion
+        self.limits_answer = limit is not None and limit == answer_left
         body["max_tokens"] = limit if limit is not None or found.dialect.open_end else self._most()
         return body
 
@@ -252,8 +255,11 @@ class Asker:
         }
 
     def _limit_chat(self, body: dict[str, Any], thought_left: int | None) -> None:
-        if self._request.max_answer is not None and thought_left is None:
+        off = not self._think and bool(self._found.dialect.chat_off)
+        if self._request.max_answer is not None and off:
+            # Where there may be a thought, a limit for all would cut it.
             body["max_tokens"] = self._request.max_answer
+            self.limits_answer = True
         if thought_left is not None and self._found.dialect.chat_budget:
             body[self._found.dialect.chat_budget] = thought_left
 
@@ -268,6 +274,7 @@ class Asker:
         # How long a text is nobody knows who has not tokenised it.
         left = context - len(prompt) - _SPARE if isinstance(prompt, list) else context // 2
         body["max_tokens"] = max(1, min(limit, left))
+        self.limits_answer = self.limits_answer and limit <= left
 
     def _parts(self, items: Sequence[Item]) -> list[str]:
         assert self.framed is not None  # noqa: S101  (the callers have looked)

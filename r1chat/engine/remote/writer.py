@@ -159,7 +159,8 @@ class Writer:
                 inside=thinking,
                 may_think=may_think,
                 thought_left=thought_left,
-                answer_left=None if thinking else limits.answer,
+                # It would hold for a thought as well.
+                answer_left=None if may_think else limits.answer,
             ),
             lambda: self._asker.explain(items, lambda: self._control.cancelled),
             lambda text: self._emit(Notice(text)),
@@ -263,7 +264,7 @@ class Writer:
         if finish != "length":
             return "natural"
         left = self._limits.answer
-        if left is not None and left <= 0:
+        if left is not None and (left <= 0 or self._asker.limits_answer):
             return "length"
         # Where it was the limit of the thought that cut the answer, the answer goes on.
         if not self._asker.continues:

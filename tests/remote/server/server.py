@@ -210,7 +210,7 @@ class ModelServer:
             tokens = self.tokens(body["prompt"])
             return 200, {"tokens": tokens, "count": len(tokens)}
         if path.endswith("/chat/completions"):
-            return 200, self._chat_stream()
+            return 200, self._chat_stream(body)
         if path.endswith("/completions"):
             if not body.get("stream"):
                 return 200, {"choices": [{"text": "42}", "index": 0, "finish_reason": "stop"}]}
@@ -266,10 +266,12 @@ class ModelServer:
             done += token
         return []
 
-    def _chat_stream(self) -> Iterator[bytes]:
-        for delta in self.chat:
+    def _chat_stream(self, body: dict[str, Any]) -> Iterator[bytes]:
+        limit = body.get("max_tokens")
+        for delta in self.chat[:limit]:
             yield event({"id": "c", "choices": [{"index": 0, "delta": delta}]})
-        yield event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+        reason = "stop" if limit is None or limit >= len(self.chat) else "length"
+        yield event({"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]})
         yield b"data: [DONE]\n\n"
 
 
