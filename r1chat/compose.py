@@ -133,7 +133,7 @@ def _at_address(ref: str) -> tuple[Server, str] | None:
     return (servers.unnamed(found[0]), found[1]) if found else None
 
 
-def load(
+def load(  # noqa: PLR0913  (all that a model can be loaded with)
     ref: str = TINY,
     *,
     ctx: int | None = None,
@@ -143,6 +143,7 @@ def load(
     samples: int = 1,
     draft: str | None = None,
     on_progress: Callable[[float], None] | None = None,
+    on_notice: Callable[[str], None] | None = None,
 ) -> Engine:
     """Loads a model.
 
@@ -156,6 +157,8 @@ def load(
         samples: Replies that are to be drawn side by side.
         draft: A smaller model of the same vocabulary, to draft tokens; a server knows its own.
         on_progress: Is called from another thread with how much is loaded, from 0 to 1.
+        on_notice: Takes what the user should know before a server is sent anything, and while it
+            is waited for.
 
     Raises:
         ModelError: If it cannot be found or loaded.
@@ -166,7 +169,7 @@ def load(
     if remote is not None:
         from r1chat.engine.remote import RemoteEngine
 
-        return RemoteEngine(*remote, ctx=ctx)
+        return RemoteEngine(*remote, ctx=ctx, on_notice=on_notice)
     path = resolve(ref)
     try:
         from r1chat.engine.llama import LlamaEngine, LoadOptions

@@ -635,3 +635,53 @@ def test_a_limit_of_ours_is_never_taken_for_a_full_context():
         reply = reply_of(opened(server), asked(max_answer=3, budget=Budget(tokens=0)))
         assert server.completions()[0].body["max_tokens"] == 3
     assert (reply.answer, reply.receipt.answer_ended_by) == ("a b", "length")
+
+
+# -- while it is found out what a server is --
+
+
+@pytest.mark.parametrize(
+    ("on", "status"), [("/models", 503), ("/version", 503), ("/tokenize", 429), ("/tokenize", 408)]
+)
+def test_a_server_that_is_busy_at_first_loses_nothing_of_what_it_can_do(server, on, status):
+    body = b'{"error": {"message": "Loading model"}}'
+    server.faults = [Fault(on, 2, status, body=body)]
+    told = []
+    engine = RemoteEngine(Server(server.url), "m", patience=quick(), on_notice=told.append)
+    assert engine.info.steering.go_on == ""
+    assert len(told) == 2
+    assert all("(Loading model)" in each and "trying again in 1 s" in each for each in told)
+
+
+@pytest.mark.parametrize("on", ["/models", "/version", "/tokenize"])
+def test_a_server_that_stays_busy_is_not_taken_for_one_that_can_less(server, on):
+    server.faults = [Fault(on, 99, 503)]
+    with pytest.raises(NetworkError, match="HTTP 503"):
+        opened(server, looking=0.3)
+
+
+def test_a_server_that_does_not_tokenise_says_so_once(server):
+    server.faults = [Fault("/tokenize", 1, 404)]
+    assert "does not say how" in opened(server).info.steering.go_on
+    assert sum(each.path == "/tokenize" for each in server.asked) == 1
+
+
+def test_that_others_can_read_along_is_said_before_the_key_is_sent(server, monkeypatch):
+    monkeypatch.setattr(Server, "is_private", property(lambda _: False))
+    asked_before = []
+    RemoteEngine(
+        Server(server.url, KEY),
+        "m",
+        on_notice=lambda text: asked_before.append((text, len(server.asked))),
+    )
+    ((text, count),) = asked_before
+    assert "is reached without encryption" in text
+    assert count == 0
+    assert server.asked[0].headers["authorization"] == f"Bearer {KEY}"
+
+
+def test_ask_says_that_a_server_is_waited_for(server):
+    server.faults = [Fault("/models", 1, 503, body=b'{"error": {"message": "Loading model"}}')]
+    code, out, err = run("ask", "-m", f"{server.url}#m", "?")
+    assert (code, out) == (0, WHOLE + "\n")
+    assert "(Loading model); trying again in 1 s" in err

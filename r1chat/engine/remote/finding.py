@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import itertools
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
@@ -12,7 +14,10 @@ from r1chat.engine.remote import dialects
 from r1chat.engine.remote.dialects import Dialect
 from r1chat.engine.remote.link import Link
 from r1chat.engine.remote.markers import Markers, Tokenizer
+from r1chat.engine.remote.refusals import Busy, Refused
+from r1chat.engine.remote.segment import Patience, trying_again, wait_before
 from r1chat.engine.remote.server import Server
+from r1chat.engine.remote.sse import Garbage
 from r1chat.errors import ModelError, NetworkError
 from r1chat.reasoning.phrases import FINISHED, LANDING, WAIT
 from r1chat.sanitize import line
@@ -32,6 +37,8 @@ _MOST_NAMED = 6
 _GGUF = ".gguf"
 _LONGEST_TEMPLATE = 1 << 18
 _LONGEST_MARKER = 100
+_NO = (Refused, Garbage, ModelError)
+"""How a server says that it cannot do something. Whatever else goes wrong says nothing of that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +74,36 @@ def models(server: Server) -> tuple[str, ...]:
     return tuple(str(each["id"]) for each in _listed(Link(server)))
 
 
-def find(link: Link, model: str) -> Found:
-    """Asks a server what it is and can do.
+def find(
+    link: Link, model: str, patience: Patience, tell: Callable[[str], None] = lambda _: None
+) -> Found:
+    """Asks a server what it is and can do; tries again where it is busy, or still loads its model.
 
     Args:
         link: To the server.
         model: The model's name; may be empty where the server has only one.
+        patience: How long it is waited for.
+        tell: Takes a line for the user.
+
+    Raises:
+        ModelError: If it has no such model.
+        NetworkError: If it does not answer, or stays busy.
+    """
+    end = time.monotonic() + patience.looking
+    for attempt in itertools.count(2):
+        try:
+            return _find(link, model)
+        except Busy as busy:
+            wait = wait_before(attempt, busy, patience)
+            if wait is None or time.monotonic() + wait > end:
+                raise
+            tell(trying_again(busy, wait))
+            time.sleep(wait)
+    raise AssertionError
+
+
+def _find(link: Link, model: str) -> Found:
+    """Asks once.
 
     Raises:
         ModelError: If it has no such model.
@@ -92,8 +123,7 @@ def find(link: Link, model: str) -> Found:
         # Nothing else has shown that it is what it seems.
         dialect = dialects.UNKNOWN
     markers = Markers(tokenizer.tokenize if works else None)
-    with contextlib.suppress(NetworkError):
-        markers.learn(OUR_WORDS)
+    markers.learn(OUR_WORDS)
     bos = _text(facts.get("bos_token"), _LONGEST_MARKER)
     adds_bos = bool(markers.base) or (works and dialect.tokenizes_parts and tokenizer.adds_bos())
     template = _text(facts.get("chat_template"), _LONGEST_TEMPLATE) or None
@@ -168,7 +198,8 @@ def _dialect(link: Link, entry: dict[str, Any]) -> tuple[Dialect, dict[str, Any]
             if likely:
                 return dialect, {}
             continue
-        with contextlib.suppress(NetworkError, ModelError):
+        # A guess may go wrong in any way, such as a gateway's; what is likely has to be certain.
+        with contextlib.suppress(*(_NO if likely else (NetworkError, ModelError))):
             answer = link.get(link.server.root + dialect.proof, ASK_S)
             if isinstance(answer, dict) and dialect.proves in answer:
                 return dialect, answer
@@ -179,7 +210,7 @@ def _works(tokenizer: Tokenizer) -> bool:
     """Whether the server tokenises: some can be told not to."""
     try:
         return tokenizer.tokenize("a") != []
-    except (NetworkError, ModelError):
+    except _NO:
         return False
 
 

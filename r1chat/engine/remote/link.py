@@ -113,7 +113,7 @@ class Link:
                 found.append(json.loads(data))
             except (ValueError, RecursionError):
                 host = self.server.host
-                found.append(NetworkError(f"{host} answers with something else than JSON"))
+                found.append(Garbage(f"{host} answers with something else than JSON"))
             except R1ChatError as error:
                 found.append(error)
             except Exception as error:

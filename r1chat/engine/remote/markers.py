@@ -14,7 +14,7 @@ from typing import Any
 
 from r1chat.engine.remote.dialects import Dialect
 from r1chat.engine.remote.link import Link
-from r1chat.errors import NetworkError
+from r1chat.engine.remote.sse import Garbage
 from r1chat.prompt import Item, cut_markers
 
 _ASK_S = 30.0
@@ -73,7 +73,7 @@ class Tokenizer:
         if isinstance(tokens, list) and all(type(token) is int for token in tokens):
             return tokens
         msg = f"{self._link.server.host} does not tokenise as {dialect.name} does"
-        raise NetworkError(msg)
+        raise Garbage(msg)
 
 
 class Markers:

@@ -25,6 +25,8 @@ class Patience:
     """For each token after it."""
     closing: float = 2.0
     """For what may follow the end of a reply: what it cost, and that this was all."""
+    looking: float = 30.0
+    """While it is found out what the server is, for one that is busy."""
     tries: int = 4
     first_wait: float = 0.5
     """Before the second try; it doubles from try to try."""
@@ -106,10 +108,10 @@ class Segment:
             if self._stream.whole:
                 # llama-cpp-python's server does so when another request comes.
                 why = f"{self._server} broke the reply off, perhaps for another one"
-            error = Cut(f"{why}: what came is kept")
+            cut = Cut(f"{why}: what came is kept")
             if self.begun:
-                raise error
-            self._try_again(error)
+                raise cut
+            self._try_again(cut)
             return []
         return chunks
 
@@ -161,7 +163,7 @@ def wait_before(attempt: int, error: Busy, patience: Patience) -> float | None:
     Returns:
         None where the server asks for more than is sat out.
     """
-    own = patience.first_wait * 2 ** (attempt - 2)
+    own: float = patience.first_wait * 2 ** (attempt - 2)
     asked = error.wait_s or 0.0
     if asked > patience.longest_wait:
         return None
