@@ -685,3 +685,19 @@ def test_ask_says_that_a_server_is_waited_for(server):
     code, out, err = run("ask", "-m", f"{server.url}#m", "?")
     assert (code, out) == (0, WHOLE + "\n")
     assert "(Loading model); trying again in 1 s" in err
+
+
+@pytest.mark.parametrize(
+    ("pieces", "count"),
+    [
+        (("hm", "\n</thi", "nk>\n\n", "42"), 1),
+        (("<think>", "hm", "</think>", "42", "</think>"), 0),
+        (("4", "2"), 0),
+    ],
+)
+def test_a_thought_that_nobody_saw_begin_is_said(pieces, count):
+    with ModelServer(owner="somebody", chat=[{"content": each} for each in pieces]) as server:
+        events = events_of(opened(server), asked())
+    notices = [e.text for e in events if isinstance(e, Notice)]
+    assert sum("before </think> was one" in each for each in notices) == count
+    assert events[-1].answer.endswith("42")

@@ -14,6 +14,7 @@ from r1chat.engine.base import Request
 from r1chat.engine.remote.account import Account
 from r1chat.engine.remote.asking import Asker
 from r1chat.engine.remote.chunks import Chunk, Halves
+from r1chat.engine.remote.draft import Finder
 from r1chat.engine.remote.limits import Limits
 from r1chat.engine.remote.refusals import Refused
 from r1chat.engine.remote.segment import Patience, Segment
@@ -22,6 +23,7 @@ from r1chat.errors import Cancelled, R1ChatError
 from r1chat.events import EndedBy, Evaluating, Event, Notice, Reply
 from r1chat.reasoning.control import Control
 from r1chat.reasoning.loops import ANSWER_PATIENCE, LoopGuard
+from r1chat.reasoning.phrases import CLOSE
 
 if TYPE_CHECKING:
     from r1chat.engine.remote.finding import Found
@@ -31,6 +33,10 @@ log = logging.getLogger(__name__)
 LOOK_S = 0.05
 """How often the control is looked at where nothing arrives."""
 _MOST_THOUGHTS = 3
+_UNOPENED = (
+    "{} does not say where the thought begins: what stands before </think> was one. Started with "
+    "a parser for reasoning, it tells it apart"
+)
 
 T = TypeVar("T")
 Steps: TypeAlias = Generator[None, None, T]
@@ -83,6 +89,8 @@ class Writer:
         self._due = -math.inf
         self._was_limited = False
         self._thought_halves, self._text_halves = Halves(), Halves()
+        self._close_finder = Finder(CLOSE) if asker.framed is None else None
+        """Looks in an answer for the end of a thought that nobody saw begin."""
         self._told_apart = False
         """Whether the server itself tells the thought from the answer."""
 
@@ -248,6 +256,7 @@ class Writer:
         if self._answer_guard.feed(hash(text), text.encode()):
             return "loop"
         account.add(text)
+        self._look_for_close(text)
         if account.transcript.stopped:
             return "natural"
         if account.in_thought:
@@ -256,6 +265,18 @@ class Writer:
                 return "loop"
             self._thinking.begin_anew()
         return None
+
+    def _look_for_close(self, text: str) -> None:
+        """Says so where what was taken for an answer was a thought.
+
+        A template that opens it does so in the prompt, which only the server sees. What has been
+        shown as an answer stays one.
+        """
+        if self._close_finder is None or self._account.splitter.closed_once:
+            return
+        if self._close_finder.feed(text)[1]:
+            self._close_finder = None
+            self._emit(Notice(_UNOPENED.format(self._found.server.host)))
 
     def _end(self, finish: str) -> Then:
         """The server's stream is over; says whether the reply is."""
