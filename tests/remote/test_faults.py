@@ -15,7 +15,7 @@ from dataclasses import replace
 import pytest
 
 from r1chat.engine.base import Continuation, Message
-from r1chat.engine.remote import RemoteEngine, Server, models
+from r1chat.engine.remote import RemoteEngine, Server
 from r1chat.engine.remote.asking import Asker
 from r1chat.engine.remote.chunks import NOTHING
 from r1chat.engine.remote.link import Link
@@ -148,7 +148,7 @@ def test_a_server_without_tls_at_an_https_address_is_named(server):
 def test_a_server_that_does_not_list_its_models(server, fault, words):
     server.faults = [fault]
     with pytest.raises(NetworkError, match=words):
-        models(Server(server.url))
+        opened(server, looking=0)
 
 
 def test_what_a_server_says_about_an_error_is_made_harmless(server):
@@ -157,7 +157,7 @@ def test_what_a_server_says_about_an_error_is_made_harmless(server):
     )
     server.faults = [Fault("/models", 1, 400, body=evil)]
     with pytest.raises(NetworkError) as caught:
-        models(Server(server.url, KEY))
+        opened(server, key=KEY)
     assert str(caught.value).endswith("(no key [key])")
 
 
@@ -167,10 +167,11 @@ def test_a_model_that_is_not_there_is_no_network_error(server):
 
 
 def test_of_several_models_one_must_be_named():
-    with ModelServer(REPLY, models=("a", "b")) as server:
-        with pytest.raises(ModelError, match=r"has several models; .*: a, b"):
-            RemoteEngine(Server(server.url))
-        assert models(Server(server.url)) == ("a", "b")
+    with (
+        ModelServer(REPLY, models=("a", "b")) as server,
+        pytest.raises(ModelError, match=r"has several models; .*: a, b"),
+    ):
+        RemoteEngine(Server(server.url))
 
 
 @pytest.mark.parametrize(
@@ -235,11 +236,13 @@ def test_a_hundred_resets_lose_nothing(server):
     rng = random.Random(7)
     engine = opened(server)
     size = len(b"".join(server._stream({"prompt": "", "stream": True})))
+    cuts = 0
     for _ in range(100):
         # What is cut before the first token comes is asked for again, and so is never seen.
         at = rng.randrange(size)
         server.faults = [Fault(after=at, how="reset")]
         cut = reply_of(engine, asked())
+        assert server.faults[0].times == 0
         assert ("".join(THOUGHT) + "\n").startswith(cut.thought)
         assert WHOLE.startswith(cut.answer)
         if cut.receipt.ended_by == "natural":
@@ -247,8 +250,11 @@ def test_a_hundred_resets_lose_nothing(server):
             continue
         assert cut.receipt.ended_by == "error"
         assert cut.thought
+        cuts += 1
         whole = reply_of(engine, asked(resume=Continuation(cut)))
         assert (whole.thought, whole.answer) == ("".join(THOUGHT) + "\n", WHOLE)
+    # Before the first token, and behind the last, a cut is not seen; here none falls there.
+    assert cuts == 100
 
 
 def test_before_the_first_token_a_cut_connection_is_tried_again(server):

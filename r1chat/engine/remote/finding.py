@@ -65,15 +65,6 @@ class Found:
     """Tokenises; None where the server does not."""
 
 
-def models(server: Server) -> tuple[str, ...]:
-    """The names of a server's models.
-
-    Raises:
-        NetworkError: If it does not say.
-    """
-    return tuple(str(each["id"]) for each in _listed(Link(server)))
-
-
 def find(
     link: Link, model: str, patience: Patience, tell: Callable[[str], None] = lambda _: None
 ) -> Found:
