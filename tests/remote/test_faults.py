@@ -591,6 +591,14 @@ def test_a_server_that_must_be_given_a_limit_has_the_whole_context(words, ended_
     assert answered.answer == WHOLE
 
 
+def test_a_limit_of_the_server_is_not_taken_for_the_budget():
+    with ModelServer(REPLY, context=4096, at_a_time=25) as server:
+        reply = reply_of(opened(server), asked(budget=Budget(tokens=50, grace=0)))
+    assert reply.receipt.thought_ended_by == "budget"
+    assert reply.receipt.thought_tokens == 50
+    assert reply.answer == WHOLE
+
+
 def test_a_server_that_writes_so_many_tokens_at_a_time_is_asked_for_more():
     with ModelServer(REPLY, context=4096, at_a_time=25) as server:
         answered = reply_of(opened(server), asked())

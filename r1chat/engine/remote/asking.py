@@ -73,6 +73,11 @@ class Asker:
         return self.framed is not None
 
     @property
+    def counts(self) -> bool:
+        """Whether the server says how many tokens it has written."""
+        return self._found.dialect.counts
+
+    @property
     def must_limit(self) -> bool:
         """Whether the server is given a limit where none is wanted."""
         return not self._found.dialect.open_end

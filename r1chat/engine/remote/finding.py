@@ -114,7 +114,8 @@ def _find(link: Link, model: str) -> Found:
         # Nothing else has shown that it is what it seems.
         dialect = dialects.UNKNOWN
     markers = Markers(tokenizer.tokenize if works else None)
-    markers.learn(OUR_WORDS)
+    with contextlib.suppress(*_NO):
+        markers.learn(OUR_WORDS)
     bos = _text(facts.get("bos_token"), _LONGEST_MARKER)
     adds_bos = bool(markers.base) or (works and dialect.tokenizes_parts and tokenizer.adds_bos())
     template = _text(facts.get("chat_template"), _LONGEST_TEMPLATE) or None

@@ -30,6 +30,8 @@ Then: TypeAlias = EndedBy | Literal["again"] | None
 what stands ("again"); or the next chunk."""
 
 _ANSWER_TIME_SHARE = 0.2
+_NEARLY_ALL = 16
+"""Tokens by which a server's limit and our count of them may differ."""
 _OBEYS: dict[EndedBy, int] = {"user": 64, "budget": 4}
 """Tokens after which a server that ends thoughts itself has to have begun with it. What it wrote
 before it was told is on its way still."""
@@ -142,10 +144,12 @@ class Thinking:
             if not self.thinks_on():
                 account.shut()
             return "again"
-        if self._limits.thought is not None:
-            account.land("budget")
-            return "again"
-        return self.beyond_length()
+        left = self._limits.thought
+        if left is None or (left > _NEARLY_ALL and self._asker.counts and account.segment_tokens):
+            # It was not the budget: the server has a limit of its own.
+            return self.beyond_length()
+        account.land("budget")
+        return "again"
 
     def beyond_length(self) -> Then:
         """What comes after the number of tokens that a server writes at a time.
