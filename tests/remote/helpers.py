@@ -5,12 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from r1chat.engine.base import Engine, Message, Request, Sampling
-from r1chat.engine.remote import Patience
+from r1chat.engine.remote import Patience, RemoteEngine, Server
 from r1chat.events import AnswerText, Event, InjectedText, Reply, ThoughtText
 from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control
+from tests.remote.server import ModelServer
 
 SUM = "What is 44 + 41 + 25?"
+THOUGHT = [f" word{n}" for n in range(60)]
+ANSWER = ["The", " answer", " is", " \\boxed{", "42", "}."]
+REPLY = [*THOUGHT, "\n", "</think>", "\n\n", *ANSWER]
+WHOLE = "".join(ANSWER)
+KEY = "sk-fake-3f9c1b77e0"
 
 
 def quick(**changes: float) -> Patience:
@@ -47,3 +53,16 @@ def thought_in(events: list[Event]) -> str:
 def budget(text: str, **more: Any) -> dict[str, Any]:
     """A request's budget."""
     return {"budget": Budget.parse(text, **more)}
+
+
+def opened(server: ModelServer, *, key: str | None = None, **patience: float) -> RemoteEngine:
+    """An engine on a server of the tests' own."""
+    return RemoteEngine(Server(server.url, key), "m", patience=quick(**patience))
+
+
+def failed(engine: RemoteEngine) -> Reply:
+    """The reply to a question that comes to nothing."""
+    reply = reply_of(engine, asked())
+    assert reply.receipt.ended_by == "error"
+    assert "\n" not in reply.error
+    return reply
