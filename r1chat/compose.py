@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from r1chat import limits
-from r1chat.errors import EngineError, MissingModel, ModelError
+from r1chat.errors import EngineError, MissingModel, ModelError, R1ChatError
 from r1chat.limits import GpuLayers, layer_count
 from r1chat.sanitize import line
 
@@ -133,6 +133,16 @@ def _at_address(ref: str) -> tuple[Server, str] | None:
     return (servers.unnamed(found[0]), found[1]) if found else None
 
 
+def _draft(ref: str | None) -> dict[str, Any]:
+    """What a draft model adds to the options; one that is not here is never a reason to fail."""
+    if not ref:
+        return {}
+    try:
+        return {"draft": resolve(ref)}
+    except R1ChatError as error:
+        return {"notice": f"no draft model: {error}"}
+
+
 def load(
     ref: str = TINY,
     *,
@@ -154,7 +164,8 @@ def load(
         tensor_split: How to share them out among several GPUs, e.g. "3,1"; by default by their
             free memory.
         samples: Replies that are to be drawn side by side.
-        draft: A smaller model of the same vocabulary, to draft tokens; a server knows its own.
+        draft: A smaller model of the same vocabulary, to draft tokens; a server knows its
+            own. Where it cannot be used, a notice says so.
         on_progress: Is called from another thread with how much is loaded, from 0 to 1.
 
     Raises:
@@ -181,7 +192,7 @@ def load(
         gpu_layers=layer_count(gpu_layers),
         tensor_split=limits.tensor_split(tensor_split) if tensor_split else (),
         samples=samples,
-        draft=resolve(draft) if draft else None,
+        **_draft(draft),
         on_progress=on_progress,
         trusted=ref == TINY,
     )

@@ -90,9 +90,6 @@ def _refuse_what_makes_no_sense(args: argparse.Namespace) -> None:
     if args.samples > 1 and args.peek:
         message = "--peek looks into one thought; with -n/--samples the votes say more"
         raise UsageError(message)
-    if args.samples > 1 and args.temperature == 0:
-        message = "at a --temperature of 0 all samples are the same; leave it or -n out"
-        raise UsageError(message)
     goes_on = args.go_on or args.conversation is not None
     if args.raw and args.system is not None:
         message = "--system has no place in --raw, which has no chat framing; put it in the text"
@@ -141,6 +138,10 @@ class _Ask:
                 conversation=self._conversation,
                 recorder=self._recorder,
             )
+            if args.draft is not None and engine.info.host:
+                writer.event(
+                    Notice("--draft is left out: a server drafts by itself, or not at all")
+                )
             control = Control(budget, peek_every=self._peek_every(writer))
             interrupts.control = control
             try:
@@ -164,6 +165,11 @@ class _Ask:
         args = self._args
         if args.samples == 1:
             return partial(session.ask, raw=args.raw, reuse=not args.no_reuse)
+        if self._sampling().temperature == 0:
+            message = (
+                "at a --temperature of 0 all samples are the same; set another, or leave out -n"
+            )
+            raise UsageError(message)
         from r1chat.checking import same
 
         return partial(session.consensus, samples=args.samples, same=same)

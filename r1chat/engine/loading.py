@@ -37,6 +37,7 @@ class LoadOptions:
             process first.
         samples: Replies that are to be drawn side by side.
         draft: A smaller model of the same vocabulary, to draft tokens.
+        notice: What the user should know when the model is there.
     """
 
     ctx: int | None = None
@@ -47,6 +48,7 @@ class LoadOptions:
     trusted: bool = False
     samples: int = 1
     draft: Path | None = None
+    notice: str = ""
 
 
 def open_model(

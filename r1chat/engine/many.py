@@ -97,6 +97,7 @@ class ManyReplies:
             EngineError: If the prompt cannot be evaluated.
         """
         ids = self._prompt.ids
+        self._machine.speculates = False
         reused = self._machine.reuse(ids)
         self._emit(Evaluating(reused, len(ids), reused))
         rest = ids[reused:-1]
@@ -118,8 +119,11 @@ class ManyReplies:
             lane.start(partial(self._write, lane, number, lane_seed, load_s))
             return lane
 
+        # At a pace all lanes take their steps together, and a seed asks for the same each time.
+        steady = self._request.sampling.seed is not None or self._group.whole.pace is not None
+        ways = self._machine.steady_ways if steady else self._machine.ways
         with self._machine.few_threads():
-            run_side_by_side(self._machine, lanes, begin, self._between)
+            run_side_by_side(self._machine, lanes, begin, self._between, ways)
 
     def _between(self) -> None:
         """Passes on what the user has changed, and keeps the reading pace: one for all lanes."""
