@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import TypeVar
@@ -82,6 +83,21 @@ def write(
     return Written(tuple(written), seconds, drafted - before[0], accepted - before[1])
 
 
+def pair(
+    prompt: Sequence[int],
+    count: int,
+    sampling: Sampling,
+    machine: TokenMachine,
+    *,
+    cold: bool,
+    first: bool,
+) -> list[Written]:
+    """Has a text written with drafts and without; `first` says that those with come first."""
+    if not cold:
+        write(machine, prompt, _WARM, sampling, drafts=True)
+    return [write(machine, prompt, count, sampling, drafts=drafts) for drafts in (first, not first)]
+
+
 def compare(
     model: Path, prompt: Sequence[int], sampling: Sampling, args: argparse.Namespace, *, cold: bool
 ) -> tuple[list[str], float]:
@@ -99,19 +115,10 @@ def compare(
     ratios, same, drafted, accepted = [], True, 0, 0
     for number in range(args.pairs):
         with closing(LlamaEngine(model, options=options)) as engine:
-
-            def texts(
-                machine: TokenMachine, first: bool = cold or number % 2 == 0
-            ) -> list[Written]:  # noqa: FBT001
-                if not cold:
-                    write(machine, prompt, _WARM, sampling, drafts=True)
-                return [
-                    write(machine, prompt, args.tokens, sampling, drafts=drafts)
-                    for drafts in (first, not first)
-                ]
-
-            one, other = on_its_thread(engine, texts)
-            drafts, plain = (one, other) if cold or number % 2 == 0 else (other, one)
+            first = cold or number % 2 == 0
+            job = partial(pair, prompt, args.tokens, sampling, cold=cold, first=first)
+            one, other = on_its_thread(engine, job)
+            drafts, plain = (one, other) if first else (other, one)
             costs = on_its_thread(
                 engine, lambda m: [f"{size}: {m.speculation.cost.of(size):.1f}" for size in SIZES]
             )
