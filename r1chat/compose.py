@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,6 +118,31 @@ def remote_server(ref: str) -> tuple[Server, str] | None:
 
     named = servers.split(ref)
     return (servers.server(named[0]), named[1]) if named else None
+
+
+def as_kept(ref: str, known: Iterable[str | None] = ()) -> str | None:
+    """The model that a conversation was held with, if it may be asked without a word.
+
+    Args:
+        ref: As the conversation says; it may be empty.
+        known: References that the user has given.
+
+    Raises:
+        UsageError: If it is on another machine, at an address that the user has not given. A
+            conversation that was imported may say anything, and would be sent there, with a key.
+    """
+    given = {_address(each) for each in known if each}
+    found = remote_server(ref) if "://" in ref and _address(ref) not in given else None
+    if found is not None and not found[0].is_local:
+        message = (
+            f"this conversation was held with {line(ref)}; to send it there, say so: -m {line(ref)}"
+        )
+        raise UsageError(message)
+    return ref or None
+
+
+def _address(ref: str) -> str:
+    return ref.partition("#")[0]
 
 
 def _at_address(ref: str) -> tuple[Server, str] | None:
