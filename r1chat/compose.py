@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from r1chat import limits
-from r1chat.errors import EngineError, MissingModel, ModelError, R1ChatError
+from r1chat.addresses import is_name
+from r1chat.errors import EngineError, MissingModel, ModelError, R1ChatError, UsageError
 from r1chat.limits import GpuLayers, layer_count
 from r1chat.sanitize import line
 
@@ -99,7 +100,7 @@ def remote_server(ref: str) -> tuple[Server, str] | None:
 
     Args:
         ref: ``http://host:port/v1#model``, or with https; the model may be left out. Or
-            ``NAME#model`` for a server that has a name.
+            ``NAME#model`` for a server that has a name; NAME alone where it has one model.
 
     Returns:
         The server, with its key, and the model's name; None where a model on this machine is meant.
@@ -112,7 +113,7 @@ def remote_server(ref: str) -> tuple[Server, str] | None:
     # Most references are none: they cost no import.
     if "://" in ref:
         return _at_address(ref)
-    if "#" not in ref or _file(ref) is not None:
+    if ref == TINY or ("#" not in ref and not is_name(ref)) or _file(ref) is not None:
         return None
     from r1chat import servers
 
