@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Callable
 from functools import partial
 
@@ -11,14 +9,13 @@ from r1chat.engine.base import Request
 from r1chat.engine.lanes import Lane, run_side_by_side
 from r1chat.engine.loop import ThinkingLoop, answer_reserve
 from r1chat.engine.machine import MOST_LANES, TokenMachine
+from r1chat.engine.pacing import ReadingPace
 from r1chat.events import Drawing, Evaluating, Event, Sampled
 from r1chat.prompt import Prompt
 from r1chat.reasoning.control import ControlGroup
 
 _CLOSING = 64
 """Tokens for the words that close a thought."""
-_NAP_S = 0.05
-"""A stop is not waited for longer than this, however slow the pace."""
 
 
 def width(cells: int, capacity: int, prompt: int, count: int, request: Request) -> int:
@@ -83,7 +80,7 @@ class ManyReplies:
         self._clock = clock
         self._began = began
         self._next = 0
-        self._due = -math.inf
+        self._pace = ReadingPace(group.whole, clock)
 
     def run(self, *, seed: int, load_s: float) -> None:
         """Reads the prompt once and writes the replies.
@@ -127,15 +124,8 @@ class ManyReplies:
 
     def _between(self) -> None:
         """Passes on what the user has changed, and keeps the reading pace: one for all lanes."""
-        whole = self._group.whole
         self._group.pass_on()
-        if whole.pace is None:
-            return
-        now = self._clock()
-        self._due = max(self._due + 1 / whole.pace, now)
-        while now < self._due and not whole.cancelled:
-            time.sleep(min(self._due - now, _NAP_S))
-            now = self._clock()
+        self._pace.keep()
         self._group.pass_on()
 
     def _report(self, reused: int, total: int, done: int) -> None:
