@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from r1chat import limits
-from r1chat.errors import EngineError, MissingModel, ModelError, R1ChatError
+from r1chat.addresses import is_name
+from r1chat.errors import EngineError, MissingModel, ModelError, R1ChatError, UsageError
 from r1chat.limits import GpuLayers, layer_count
 from r1chat.sanitize import line
 
@@ -99,7 +100,7 @@ def remote_server(ref: str) -> tuple[Server, str] | None:
 
     Args:
         ref: ``http://host:port/v1#model``, or with https; the model may be left out. Or
-            ``NAME#model`` for a server that has a name.
+            ``NAME#model`` for a server that has a name; NAME alone where it has one model.
 
     Returns:
         The server, with its key, and the model's name; None where a model on this machine is meant.
@@ -112,12 +113,37 @@ def remote_server(ref: str) -> tuple[Server, str] | None:
     # Most references are none: they cost no import.
     if "://" in ref:
         return _at_address(ref)
-    if "#" not in ref or _file(ref) is not None:
+    if ref == TINY or ("#" not in ref and not is_name(ref)) or _file(ref) is not None:
         return None
     from r1chat import servers
 
     named = servers.split(ref)
     return (servers.server(named[0]), named[1]) if named else None
+
+
+def as_kept(ref: str, known: Iterable[str | None] = ()) -> str | None:
+    """The model that a conversation was held with, if it may be asked without a word.
+
+    Args:
+        ref: As the conversation says; it may be empty.
+        known: References that the user has given.
+
+    Raises:
+        UsageError: If it is on another machine, at an address that the user has not given. A
+            conversation that was imported may say anything, and would be sent there, with a key.
+    """
+    given = {_address(each) for each in known if each}
+    found = remote_server(ref) if "://" in ref and _address(ref) not in given else None
+    if found is not None and not found[0].is_local:
+        message = (
+            f"this conversation was held with {line(ref)}; to send it there, say so: -m {line(ref)}"
+        )
+        raise UsageError(message)
+    return ref or None
+
+
+def _address(ref: str) -> str:
+    return ref.partition("#")[0]
 
 
 def _at_address(ref: str) -> tuple[Server, str] | None:

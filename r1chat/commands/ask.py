@@ -24,7 +24,6 @@ from r1chat.interrupts import Interrupts
 from r1chat.output import JsonLinesWriter, JsonWriter, Out, TextWriter, Thoughts, Writer
 from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control
-from r1chat.sanitize import line
 from r1chat.session import Session
 from r1chat.settings import Settings
 
@@ -232,7 +231,7 @@ class _Ask:
     def _load(self, writer: Writer, interrupts: Interrupts) -> Engine:
         ref: str | None = self._args.model
         if ref is None and self._loaded is not None:
-            ref = _as_kept(self._loaded.summary.model)
+            ref = compose.as_kept(self._loaded.summary.model, (self._settings.model,))
         ref = self._settings.model if ref is None else ref
         if ref is None:
             ref = compose.TINY
@@ -286,22 +285,6 @@ class _Ask:
         if ended_by in _CUT:
             self._console.note(f"the answer is cut: {_CUT[ended_by]}")
         return ExitCode.ANSWERED
-
-
-def _as_kept(ref: str) -> str | None:
-    """The model that a conversation was held with, if it may be asked without a word.
-
-    Raises:
-        UsageError: If it is on another machine that the user has given no name. A conversation that
-            was imported may say anything, and would be sent there, with a key.
-    """
-    found = compose.remote_server(ref) if "://" in ref else None
-    if found is not None and not found[0].is_local:
-        message = (
-            f"this conversation was held with {line(ref)}; to send it there, say so: -m {line(ref)}"
-        )
-        raise UsageError(message)
-    return ref or None
 
 
 class _Progress:

@@ -156,7 +156,8 @@ class LoadedModel:
         """
         machine = self.machine
         # What is loaded on the processor shows in what is free now; on a GPU it may not.
-        available = self._plan.available if self.info.gpu_layers else available_memory()
+        as_planned = 0 < self.info.gpu_layers == self._plan.on_gpu.layers
+        available = self._plan.available if as_planned else available_memory()
         cells = cells_wanted(self._plan.header, machine, prompt, count, request, available)
         if cells <= machine.cells:
             return machine

@@ -10,7 +10,7 @@ from r1chat.engine import drafting, gpus, loading, probe
 from r1chat.engine.devices import devices
 from r1chat.engine.loading import LoadOptions
 from r1chat.errors import ModelError
-from r1chat.gguf.needs import DEFAULT_CONTEXT
+from r1chat.gguf.needs import DEFAULT_CONTEXT, Shape
 from r1chat.resources import available_memory
 
 
@@ -55,18 +55,22 @@ def plan(path: Path, options: LoadOptions) -> Plan:
     header = gguf.read_header(path)
     gguf.check_chat_model(header)
     cards = () if options.gpu_layers == 0 else devices()
-    available = available_memory()
-    if available is not None:
-        # Layers can be spread, so that what is free adds up.
-        available += gpus.memory(cards)
+    here = available_memory()
     notices = [options.notice] if options.notice else []
     draft = _draft(options, header, notices)
-    if draft is not None and available is not None:
-        needed = draft.bytes_needed(options.ctx or DEFAULT_CONTEXT)
-        available = max(0, available - needed)
-    context, notice = loading.choose_context(header, options.ctx, available)
-    cells = loading.choose_cells(header, context, options.samples, available)
-    on_gpu = gpus.plan(header, cells, cards, wanted=options.gpu_layers, split=options.tensor_split)
+    if draft is not None and here is not None:
+        here = max(0, here - draft.bytes_needed(options.ctx or DEFAULT_CONTEXT))
+    room = gpus.Room(header, cards, here, options.gpu_layers, options.tensor_split)
+    context, notice = room.settled(
+        options.ctx or Shape.of(header).usual_context,
+        lambda free: loading.choose_context(header, options.ctx, free),
+    )
+    cells, _ = room.settled(
+        context * max(options.samples, loading.CHEAP_SAMPLES),
+        lambda free: (loading.choose_cells(header, context, options.samples, free), ""),
+    )
+    on_gpu = room.plan(cells)
+    available = room.free(on_gpu, cells, grows=True)
     if not options.trusted:
         probe.check(path)
     if notice:
