@@ -169,7 +169,7 @@ def _draft(ref: str | None) -> dict[str, Any]:
         return {"notice": f"no draft model: {error}"}
 
 
-def load(
+def load(  # noqa: PLR0913  (all that a model can be loaded with)
     ref: str = TINY,
     *,
     ctx: int | None = None,
@@ -179,6 +179,7 @@ def load(
     samples: int = 1,
     draft: str | None = None,
     on_progress: Callable[[float], None] | None = None,
+    on_notice: Callable[[str], None] | None = None,
 ) -> Engine:
     """Loads a model.
 
@@ -193,6 +194,8 @@ def load(
         draft: A smaller model of the same vocabulary, to draft tokens; a server knows its
             own. Where it cannot be used, a notice says so.
         on_progress: Is called from another thread with how much is loaded, from 0 to 1.
+        on_notice: Takes what the user should know before a server is sent anything, and while it
+            is waited for.
 
     Raises:
         ModelError: If it cannot be found or loaded.
@@ -203,7 +206,7 @@ def load(
     if remote is not None:
         from r1chat.engine.remote import RemoteEngine
 
-        return RemoteEngine(*remote, ctx=ctx)
+        return RemoteEngine(*remote, ctx=ctx, on_notice=on_notice)
     path = resolve(ref)
     try:
         from r1chat.engine.llama import LlamaEngine, LoadOptions

@@ -247,6 +247,7 @@ class _Ask:
             draft=self._either("draft"),
             samples=self._args.samples,
             on_progress=progress,
+            on_notice=lambda text: writer.event(Notice(text)),
         )
         try:
             return load()

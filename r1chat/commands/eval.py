@@ -117,6 +117,7 @@ class _Evaluation:
             tensor_split=self._either("tensor_split"),
             draft=self._either("draft"),
             on_progress=lambda done: self._console.progress(f"loading the model: {done:.0%}"),
+            on_notice=self._console.note,
         )
         try:
             return load()

@@ -221,7 +221,8 @@ def _show(args: argparse.Namespace, console: Console, interrupts: Interrupts) ->
     if compose.remote_server(args.ref) is not None:
         from r1chat.commands.remote_model import described
 
-        Out(sys.stdout).write(described(args.ref, as_json=args.format == "json"))
+        as_json = args.format == "json"
+        Out(sys.stdout).write(described(args.ref, as_json=as_json, on_notice=console.note))
         return ExitCode.ANSWERED
     ref = parse(args.ref)
     model = upkeep.here(args.ref)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict
 
@@ -18,18 +19,19 @@ _ABLE = (
 )
 
 
-def described(ref: str, *, as_json: bool) -> str:
+def described(ref: str, *, as_json: bool, on_notice: Callable[[str], None]) -> str:
     """Asks the server, and says what it says.
 
     Args:
         ref: What `compose.remote_server` takes.
         as_json: Whether a script reads it.
+        on_notice: Takes what the user should know before the server is asked.
 
     Raises:
         ModelError: If the server has no such model.
         NetworkError: If it does not answer.
     """
-    with closing(compose.load(ref)) as engine:
+    with closing(compose.load(ref, on_notice=on_notice)) as engine:
         info = engine.info
     if as_json:
         names = (

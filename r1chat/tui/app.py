@@ -225,6 +225,10 @@ class R1ChatApp(FetchingApp):
         if self.engine is None and self.screen_stack:
             self.chat.topbar.progress = event.fraction
 
+    @on(Loader.Told)
+    def _told(self, event: Loader.Told) -> None:
+        self.notify(line(event.text, 300), severity="warning", markup=False, timeout=10)
+
     @on(Loader.Failed)
     def _failed(self, event: Loader.Failed) -> None:
         self.offered = event.missing or ""

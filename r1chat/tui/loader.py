@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 class Load(Protocol):
     """What loads a model: `r1chat.compose.load`, or a test's own."""
 
-    def __call__(
+    def __call__(  # noqa: PLR0913  (as `compose.load`)
         self,
         ref: str,
         *,
@@ -33,6 +33,7 @@ class Load(Protocol):
         samples: int = 1,
         draft: str | None = None,
         on_progress: Callable[[float], None] | None = None,
+        on_notice: Callable[[str], None] | None = None,
     ) -> Engine:
         """Loads a model."""
 
@@ -60,6 +61,14 @@ class Loader:
             super().__init__()
             self.fraction = fraction
             """0 to 1."""
+
+    class Told(Message):
+        """Something that the user should know meanwhile."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+            """One line."""
 
     class Loaded(Message):
         """A model is there."""
@@ -113,6 +122,9 @@ class Loader:
             if number == self._number:
                 self._app.post_message(self.Progress(fraction))
 
+        def notice(text: str) -> None:
+            self._tell(number, self.Told(text))
+
         if old is not None:
             old.close()
         # One at a time: a dropped one must be gone before the next takes its memory.
@@ -120,7 +132,7 @@ class Loader:
             if number != self._number:
                 return
             try:
-                engine = self._load(ref, on_progress=progress, **options)
+                engine = self._load(ref, on_progress=progress, on_notice=notice, **options)
             except R1ChatError as error:
                 missing = error.ref if isinstance(error, MissingModel) else None
                 self._tell(number, self.Failed(ref, str(error), missing))

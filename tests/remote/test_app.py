@@ -88,3 +88,13 @@ async def test_what_a_server_cannot_do_is_greyed_and_says_why():
             assert chat.running
             await pilot.press("escape")
             await rest(pilot)
+
+
+async def test_a_server_that_still_loads_its_model_is_waited_for_visibly(server):
+    body = b'{"error": {"message": "Loading model"}}'
+    server.faults = [Fault("/models", 1, 503, body=body)]
+    app = R1ChatApp(model=f"{server.url}#m", given=Settings(save=False, pace=0), hub=StillHub())
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: "(Loading model); trying again in" in toasts(app))
+        chat = await ask(pilot)
+        assert chat.last.answer.source == "It is 42."

@@ -15,8 +15,12 @@ from dataclasses import replace
 import pytest
 
 from r1chat.engine.base import Continuation, Message
-from r1chat.engine.remote import RemoteEngine, Server, models
+from r1chat.engine.remote import RemoteEngine, Server
 from r1chat.engine.remote.asking import Asker
+from r1chat.engine.remote.chunks import NOTHING
+from r1chat.engine.remote.link import Link
+from r1chat.engine.remote.refusals import Busy
+from r1chat.engine.remote.segment import Patience, trying_again, wait_before
 from r1chat.errors import ModelError, NetworkError, UsageError
 from r1chat.events import Notice, Reply, ThoughtText
 from r1chat.reasoning.budget import Budget
@@ -144,7 +148,7 @@ def test_a_server_without_tls_at_an_https_address_is_named(server):
 def test_a_server_that_does_not_list_its_models(server, fault, words):
     server.faults = [fault]
     with pytest.raises(NetworkError, match=words):
-        models(Server(server.url))
+        opened(server, looking=0)
 
 
 def test_what_a_server_says_about_an_error_is_made_harmless(server):
@@ -153,7 +157,7 @@ def test_what_a_server_says_about_an_error_is_made_harmless(server):
     )
     server.faults = [Fault("/models", 1, 400, body=evil)]
     with pytest.raises(NetworkError) as caught:
-        models(Server(server.url, KEY))
+        opened(server, key=KEY)
     assert str(caught.value).endswith("(no key [key])")
 
 
@@ -163,10 +167,34 @@ def test_a_model_that_is_not_there_is_no_network_error(server):
 
 
 def test_of_several_models_one_must_be_named():
-    with ModelServer(REPLY, models=("a", "b")) as server:
-        with pytest.raises(ModelError, match=r"has several models; .*: a, b"):
-            RemoteEngine(Server(server.url))
-        assert models(Server(server.url)) == ("a", "b")
+    with (
+        ModelServer(REPLY, models=("a", "b")) as server,
+        pytest.raises(ModelError, match=r"has several models; .*: a, b"),
+    ):
+        RemoteEngine(Server(server.url))
+
+
+@pytest.mark.parametrize(
+    ("models", "asked_for", "chosen"),
+    [
+        (("gpt-4.1", "gpt-4"), "gpt-4", "gpt-4"),
+        (("other/m", "m"), "m", "m"),
+        (("other/m.gguf", "m"), "m", "m"),
+        (("llama3.1:8b",), "llama3", ""),
+        (("/models/r1.Q4.gguf", "x"), "r1.Q4", "/models/r1.Q4.gguf"),
+        (("/models/r1.gguf", "x"), "r1.gguf", "/models/r1.gguf"),
+        (("a/r1.gguf", "b/r1.gguf"), "r1", ""),
+        (("a/r1", "b/r1"), "r1", ""),
+        (("m", "m"), "m", "m"),
+    ],
+)
+def test_the_model_that_is_asked_is_the_one_that_was_named(models, asked_for, chosen):
+    with ModelServer(REPLY, models=models) as server:
+        if chosen:
+            assert RemoteEngine(Server(server.url), asked_for).info.name == chosen
+            return
+        with pytest.raises(ModelError, match="has no model"):
+            RemoteEngine(Server(server.url), asked_for)
 
 
 @pytest.mark.parametrize(
@@ -208,11 +236,13 @@ def test_a_hundred_resets_lose_nothing(server):
     rng = random.Random(7)
     engine = opened(server)
     size = len(b"".join(server._stream({"prompt": "", "stream": True})))
+    cuts = 0
     for _ in range(100):
         # What is cut before the first token comes is asked for again, and so is never seen.
         at = rng.randrange(size)
         server.faults = [Fault(after=at, how="reset")]
         cut = reply_of(engine, asked())
+        assert server.faults[0].times == 0
         assert ("".join(THOUGHT) + "\n").startswith(cut.thought)
         assert WHOLE.startswith(cut.answer)
         if cut.receipt.ended_by == "natural":
@@ -220,8 +250,11 @@ def test_a_hundred_resets_lose_nothing(server):
             continue
         assert cut.receipt.ended_by == "error"
         assert cut.thought
+        cuts += 1
         whole = reply_of(engine, asked(resume=Continuation(cut)))
         assert (whole.thought, whole.answer) == ("".join(THOUGHT) + "\n", WHOLE)
+    # Before the first token, and behind the last, a cut is not seen; here none falls there.
+    assert cuts == 100
 
 
 def test_before_the_first_token_a_cut_connection_is_tried_again(server):
@@ -244,7 +277,7 @@ def test_a_wait_that_is_asked_for_is_kept(server):
     began = time.monotonic()
     events = events_of(opened(server), asked())
     assert any(
-        "too much to do; trying again in 1 s" in e.text
+        "too much to do; trying again in 2 s" in e.text
         for e in events[:-1]
         if isinstance(e, Notice)
     )
@@ -517,3 +550,160 @@ def test_a_budget_that_cannot_be_kept_is_said(tokens):
         events = events_of(opened(server), asked(budget=Budget(tokens=tokens)))
     assert any("the budget is not kept" in e.text for e in events if isinstance(e, Notice))
     assert events[-1].answer == "42"
+
+
+# -- long replies --
+
+
+def taken(server, raw):
+    """What comes of a stream."""
+    server.faults = [Fault(raw=raw)]
+    body = {"prompt": "", "stream": True}
+    link = Link(Server(server.url))
+    stream = link.stream(lambda: (f"{server.url}/completions", body, NOTHING), "")
+    chunks = []
+    while not stream.ended:
+        chunks += stream.take(1.0) or []
+    return chunks
+
+
+def test_a_long_thought_comes_to_its_end_however_much_stands_around_each_token(server):
+    """llama-server sends five hundred bytes for each, so that 32,768 are more than 16 MiB."""
+    around = {"timings": {"predicted_n": 1, "predicted_per_token_ms": "9" * 400}}
+    one = event({"choices": [{"text": " word", "index": 0}], **around})
+    count = (18 << 20) // len(one)
+    chunks = taken(server, one * count + b"data: [DONE]\n\n")
+    assert "".join(chunk.text for chunk in chunks) == " word" * count
+
+
+def test_a_stream_of_text_without_end_is_left(server):
+    one = event({"choices": [{"text": "x" * 900_000, "index": 0}]})
+    with pytest.raises(NetworkError, match="sends without end"):
+        taken(server, one * 20)
+
+
+@pytest.mark.parametrize(("words", "ended_by"), [(2500, "natural"), (3500, "context")])
+def test_a_server_that_must_be_given_a_limit_has_the_whole_context(words, ended_by):
+    reply = [*(f" word{n}" for n in range(words)), *REPLY[60:]]
+    with ModelServer(reply, owner="sglang", context=4096) as server:
+        answered = reply_of(opened(server), asked())
+    assert answered.receipt.thought_ended_by == ended_by
+    assert answered.answer == WHOLE
+
+
+def test_a_server_that_writes_so_many_tokens_at_a_time_is_asked_for_more():
+    with ModelServer(REPLY, context=4096, at_a_time=25) as server:
+        answered = reply_of(opened(server), asked())
+        assert len(server.completions()) == 3
+    assert answered.thought == "".join(THOUGHT) + "\n"
+    assert (answered.answer, answered.receipt.ended_by) == (WHOLE, "natural")
+
+
+# -- the end of a reply --
+
+
+@pytest.mark.parametrize("how", ["stall", "reset", "close"])
+def test_a_reply_that_is_whole_ends_though_its_connection_does_not(server, how):
+    engine = opened(server, closing=0.2)
+    raw = b"".join(server._stream({"prompt": "", "stream": True})).removesuffix(b"data: [DONE]\n\n")
+    server.faults = [Fault(raw=raw, after=len(raw), how=how)]
+    reply = reply_of(engine, asked())
+    assert (reply.answer, reply.receipt.ended_by) == (WHOLE, "natural")
+
+
+def test_a_wait_that_is_asked_for_is_spread_out_and_never_shortened():
+    waits = [wait_before(2, Busy("busy", 20.0), Patience()) for _ in range(200)]
+    assert min(waits) >= 20
+    assert len({round(wait, 3) for wait in waits}) > 100
+    assert trying_again(Busy("busy: later"), 20.4) == "busy; trying again in 21 s"
+
+
+@pytest.mark.parametrize("owner", ["somebody", "vllm"])
+def test_a_limit_of_the_answer_leaves_the_thought_of_a_chat_alone(owner):
+    words = [{"content": f" a{n}"} for n in range(9)]
+    deltas = [*({"reasoning": f" hm{n}"} for n in range(20)), *words]
+    with ModelServer(owner=owner, r1=False, chat=deltas) as server:
+        reply = reply_of(opened(server), asked(max_answer=3))
+    assert reply.thought == "".join(f" hm{n}" for n in range(20))
+    assert reply.answer == "a0 a1 a2"
+    assert reply.receipt.answer_ended_by == "length"
+
+
+def test_a_limit_of_ours_is_never_taken_for_a_full_context():
+    """Nor where several tokens come in one piece, so that fewer are counted."""
+    deltas = [{"content": f" a{n}"} for n in range(9)]
+    with ModelServer(owner="vllm", r1=False, chat=deltas) as server:
+        server.faults = [
+            Fault(
+                raw=event({"choices": [{"delta": {"content": "a b"}, "finish_reason": "length"}]})
+            )
+        ]
+        reply = reply_of(opened(server), asked(max_answer=3, budget=Budget(tokens=0)))
+        assert server.completions()[0].body["max_tokens"] == 3
+    assert (reply.answer, reply.receipt.answer_ended_by) == ("a b", "length")
+
+
+# -- while it is found out what a server is --
+
+
+@pytest.mark.parametrize(
+    ("on", "status"), [("/models", 503), ("/version", 503), ("/tokenize", 429), ("/tokenize", 408)]
+)
+def test_a_server_that_is_busy_at_first_loses_nothing_of_what_it_can_do(server, on, status):
+    body = b'{"error": {"message": "Loading model"}}'
+    server.faults = [Fault(on, 2, status, body=body)]
+    told = []
+    engine = RemoteEngine(Server(server.url), "m", patience=quick(), on_notice=told.append)
+    assert engine.info.steering.go_on == ""
+    assert len(told) == 2
+    assert all("(Loading model)" in each and "trying again in 1 s" in each for each in told)
+
+
+@pytest.mark.parametrize("on", ["/models", "/version", "/tokenize"])
+def test_a_server_that_stays_busy_is_not_taken_for_one_that_can_less(server, on):
+    server.faults = [Fault(on, 99, 503)]
+    with pytest.raises(NetworkError, match="HTTP 503"):
+        opened(server, looking=0.3)
+
+
+def test_a_server_that_does_not_tokenise_says_so_once(server):
+    server.faults = [Fault("/tokenize", 1, 404)]
+    assert "does not say how" in opened(server).info.steering.go_on
+    assert sum(each.path == "/tokenize" for each in server.asked) == 1
+
+
+def test_that_others_can_read_along_is_said_before_the_key_is_sent(server, monkeypatch):
+    monkeypatch.setattr(Server, "is_private", property(lambda _: False))
+    asked_before = []
+    RemoteEngine(
+        Server(server.url, KEY),
+        "m",
+        on_notice=lambda text: asked_before.append((text, len(server.asked))),
+    )
+    ((text, count),) = asked_before
+    assert "is reached without encryption" in text
+    assert count == 0
+    assert server.asked[0].headers["authorization"] == f"Bearer {KEY}"
+
+
+def test_ask_says_that_a_server_is_waited_for(server):
+    server.faults = [Fault("/models", 1, 503, body=b'{"error": {"message": "Loading model"}}')]
+    code, out, err = run("ask", "-m", f"{server.url}#m", "?")
+    assert (code, out) == (0, WHOLE + "\n")
+    assert "(Loading model); trying again in 1 s" in err
+
+
+@pytest.mark.parametrize(
+    ("pieces", "count"),
+    [
+        (("hm", "\n</thi", "nk>\n\n", "42"), 1),
+        (("<think>", "hm", "</think>", "42", "</think>"), 0),
+        (("4", "2"), 0),
+    ],
+)
+def test_a_thought_that_nobody_saw_begin_is_said(pieces, count):
+    with ModelServer(owner="somebody", chat=[{"content": each} for each in pieces]) as server:
+        events = events_of(opened(server), asked())
+    notices = [e.text for e in events if isinstance(e, Notice)]
+    assert sum("before </think> was one" in each for each in notices) == count
+    assert events[-1].answer.endswith("42")

@@ -9,11 +9,12 @@ import pytest
 
 from r1chat import load
 from r1chat.engine.base import Continuation, Engine, Sampling
-from r1chat.engine.remote import RemoteEngine, Server, models
+from r1chat.engine.remote import RemoteEngine, Server
 from r1chat.engine.remote.asking import FORCED
 from r1chat.events import Evaluating, Peeked, Reply, Sampled, ThoughtText
 from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control, ControlGroup
+from r1chat.servers.listing import models
 from tests.remote.helpers import SUM, asked, budget, events_of, quick, reply_of
 
 pytestmark = pytest.mark.long
@@ -35,7 +36,7 @@ def here() -> Iterator[Engine]:
 
 
 def test_the_server_says_what_it_is(engine, llama_server_url):
-    assert models(Server(llama_server_url)) == ("tiny",)
+    assert [each.id for each in models(Server(llama_server_url))] == ["tiny"]
     assert engine._found.dialect.name == "llama-server"
     assert engine._found.parallel == 4
     assert engine.info.context == 1024

@@ -10,13 +10,16 @@ from hypothesis import strategies as st
 
 from r1chat.compose import remote_server, resolve
 from r1chat.engine.remote.chunks import Counts, Halves, read
+from r1chat.engine.remote.dialects import VLLM
 from r1chat.engine.remote.draft import Draft, Finder
-from r1chat.engine.remote.markers import Markers
+from r1chat.engine.remote.link import Link
+from r1chat.engine.remote.markers import Markers, Tokenizer
 from r1chat.engine.remote.refusals import refusal, said
 from r1chat.engine.remote.server import Server
 from r1chat.engine.remote.sse import Lines
 from r1chat.errors import ModelError, UsageError
 from r1chat.prompt import Content
+from tests.remote.server import ModelServer
 
 SERVER = Server("http://127.0.0.1:8080/v1", "sk-secret")
 
@@ -193,6 +196,30 @@ def test_markers_of_known_families_are_cut_without_asking():
     assert "".join(parts) == text
     assert Markers().harmless("</think>") == "< /think>"
     assert [each[:1] for each in parts[1:]] == ["|", "/", "s", "I", "｜"]
+
+
+def test_a_tag_of_html_is_left_alone_where_the_model_has_no_such_token():
+    text = "<s>old</s> [TOOL_CALLS] <tool_call>"
+    asked = []
+
+    def tokenize(name):
+        asked.append(name)
+        return [1, 2] if name else []
+
+    assert Markers(tokenize).cut(text) == ["<s>old</s> [", "TOOL_CALLS] <", "tool_call>"]
+    assert {"<s>", "</s>"} <= set(asked)
+    # Who is not told cuts it in any case.
+    assert Markers().cut(text)[0] == "<"
+
+
+def test_long_texts_are_not_kept():
+    with ModelServer() as server:
+        link = Link(Server(server.url))
+        tokenizer = Tokenizer(link, VLLM, "m")
+        for text in ("word", "word " * 100):
+            assert tokenizer.tokenize(text) == tokenizer.tokenize(text)
+        texts = [each.body["prompt"] for each in server.asked]
+    assert texts == ["word", "word " * 100, "word " * 100]
 
 
 def test_a_server_is_asked_about_a_name_once_and_not_about_too_many():

@@ -1,8 +1,7 @@
 """Models on another machine, or in another process: any OpenAI-compatible server."""
 
 from r1chat.engine.remote.engine import RemoteEngine
-from r1chat.engine.remote.finding import models
 from r1chat.engine.remote.segment import Patience
 from r1chat.engine.remote.server import Server
 
-__all__ = ["Patience", "RemoteEngine", "Server", "models"]
+__all__ = ["Patience", "RemoteEngine", "Server"]

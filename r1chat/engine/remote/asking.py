@@ -25,6 +25,8 @@ FORCED = f"\n\n{LANDING}\n"
 _CONTROL_S = 5.0
 _PEEK_S = 60.0
 _EXPLAIN_S = 30.0
+_SPARE = 16
+"""Tokens of context that servers may keep for themselves."""
 _LONGEST_REPLY = 32_768
 """Tokens, for servers that must be given a limit and do not say what they have room for."""
 
@@ -62,11 +64,18 @@ class Asker:
         self._ready = ready
         self.framed = framing(found, messages, raw=request.raw, think=think)
         """The conversation in its framing; None where only the server knows it."""
+        self.limits_answer = False
+        """Whether the server was told how long the answer may be, and nothing less."""
 
     @property
     def continues(self) -> bool:
         """Whether a reply can be gone on with from any place of it."""
         return self.framed is not None
+
+    @property
+    def must_limit(self) -> bool:
+        """Whether the server is given a limit where none is wanted."""
+        return not self._found.dialect.open_end
 
     @property
     def forces(self) -> bool:
@@ -135,6 +144,7 @@ class Asker:
             # It is counted here as well, to land softly. This is what holds in any case.
             limit = thought_left
         body |= found.dialect.completion
+        self.limits_answer = limit is not None and limit == answer_left
         body["max_tokens"] = limit if limit is not None or found.dialect.open_end else self._most()
         return body
 
@@ -143,6 +153,7 @@ class Asker:
     ) -> tuple[str, dict[str, Any], Counts]:
         found = self._found
         body["prompt"] = self._prompt(items)
+        self._fit(body)
         counts = NOTHING
         if not found.dialect.counts and isinstance(body["prompt"], str):
             # It counts only when it is asked.
@@ -244,13 +255,26 @@ class Asker:
         }
 
     def _limit_chat(self, body: dict[str, Any], thought_left: int | None) -> None:
-        if self._request.max_answer is not None and thought_left is None:
+        off = not self._think and bool(self._found.dialect.chat_off)
+        if self._request.max_answer is not None and off:
+            # Where there may be a thought, a limit for all would cut it.
             body["max_tokens"] = self._request.max_answer
+            self.limits_answer = True
         if thought_left is not None and self._found.dialect.chat_budget:
             body[self._found.dialect.chat_budget] = thought_left
 
     def _most(self) -> int:
-        return self._found.context // 2 or _LONGEST_REPLY
+        return self._found.context or _LONGEST_REPLY
+
+    def _fit(self, body: dict[str, Any]) -> None:
+        """Asks for no more than there is room for: some servers refuse that."""
+        context, limit, prompt = self._found.context, body["max_tokens"], body["prompt"]
+        if not context or limit is None:
+            return
+        # How long a text is nobody knows who has not tokenised it.
+        left = context - len(prompt) - _SPARE if isinstance(prompt, list) else context // 2
+        body["max_tokens"] = max(1, min(limit, left))
+        self.limits_answer = self.limits_answer and limit <= left
 
     def _parts(self, items: Sequence[Item]) -> list[str]:
         assert self.framed is not None  # noqa: S101  (the callers have looked)

@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 
 from r1chat.engine.base import Message, ModelInfo, Request, Steering
@@ -46,6 +46,8 @@ class RemoteEngine:
         ref: As the user named it; the address if there is no other name.
         ctx: Tokens of context to use at most.
         patience: How long the server is waited for.
+        on_notice: Takes what the user should know before the server is asked anything, and while
+            it is waited for. Without it that comes with the first reply.
 
     Raises:
         ModelError: If the server has no such model.
@@ -60,14 +62,19 @@ class RemoteEngine:
         ref: str | None = None,
         ctx: int | None = None,
         patience: Patience | None = None,
+        on_notice: Callable[[str], None] | None = None,
     ) -> None:
         began = time.perf_counter()
         self._link = Link(server)
-        found = find(self._link, model)
+        self._patience = patience or Patience()
+        if on_notice is not None:
+            # Before the first request, which has the key in it.
+            for text in _readable(server):
+                on_notice(text)
+        found = find(self._link, model, self._patience, on_notice or (lambda _: None))
         if ctx is not None:
             found = replace(found, context=min(found.context or ctx, ctx))
         self._found = found
-        self._patience = patience or Patience()
         self._load_s = time.perf_counter() - began
         self._closed = threading.Event()
         self._info = _describe(found, ref, self._load_s)
@@ -198,10 +205,7 @@ class RemoteEngine:
             steps.close()
 
     def _notices(self, asker: Asker, control: Control) -> Iterator[str]:
-        server = self._found.server
-        if not server.is_private and server.host not in _warned:
-            _warned.add(server.host)
-            yield _READABLE.format(server.host)
+        yield from _readable(self._found.server)
         if asker.framed is not None:
             yield from asker.framed.notices
         steering, budget = self._info.steering, control.budget
@@ -211,6 +215,13 @@ class RemoteEngine:
             yield f"the budget is not kept: {steering.budget}"
         elif steering.close and (budget.seconds is not None or budget.minimum or budget.agree):
             yield f"the budget is kept in tokens alone: {steering.close}"
+
+
+def _readable(server: Server) -> Iterator[str]:
+    """Says once of a server that others can read along."""
+    if not server.is_private and server.host not in _warned:
+        _warned.add(server.host)
+        yield _READABLE.format(server.host)
 
 
 def _all(events: deque[Event]) -> Iterator[Event]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import itertools
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
@@ -12,7 +14,10 @@ from r1chat.engine.remote import dialects
 from r1chat.engine.remote.dialects import Dialect
 from r1chat.engine.remote.link import Link
 from r1chat.engine.remote.markers import Markers, Tokenizer
+from r1chat.engine.remote.refusals import Busy, Refused
+from r1chat.engine.remote.segment import Patience, trying_again, wait_before
 from r1chat.engine.remote.server import Server
+from r1chat.engine.remote.sse import Garbage
 from r1chat.errors import ModelError, NetworkError
 from r1chat.reasoning.phrases import FINISHED, LANDING, WAIT
 from r1chat.sanitize import line
@@ -29,8 +34,11 @@ OUR_WORDS = (
 )
 """What r1chat writes into thoughts: counted once, for the receipts."""
 _MOST_NAMED = 6
+_GGUF = ".gguf"
 _LONGEST_TEMPLATE = 1 << 18
 _LONGEST_MARKER = 100
+_NO = (Refused, Garbage, ModelError)
+"""How a server says that it cannot do something. Whatever else goes wrong says nothing of that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +65,36 @@ class Found:
     """Tokenises; None where the server does not."""
 
 
-def models(server: Server) -> tuple[str, ...]:
-    """The names of a server's models.
-
-    Raises:
-        NetworkError: If it does not say.
-    """
-    return tuple(str(each["id"]) for each in _listed(Link(server)))
-
-
-def find(link: Link, model: str) -> Found:
-    """Asks a server what it is and can do.
+def find(
+    link: Link, model: str, patience: Patience, tell: Callable[[str], None] = lambda _: None
+) -> Found:
+    """Asks a server what it is and can do; tries again where it is busy, or still loads its model.
 
     Args:
         link: To the server.
         model: The model's name; may be empty where the server has only one.
+        patience: How long it is waited for.
+        tell: Takes a line for the user.
+
+    Raises:
+        ModelError: If it has no such model.
+        NetworkError: If it does not answer, or stays busy.
+    """
+    end = time.monotonic() + patience.looking
+    for attempt in itertools.count(2):
+        try:
+            return _find(link, model)
+        except Busy as busy:
+            wait = wait_before(attempt, busy, patience)
+            if wait is None or time.monotonic() + wait > end:
+                raise
+            tell(trying_again(busy, wait))
+            time.sleep(wait)
+    raise AssertionError
+
+
+def _find(link: Link, model: str) -> Found:
+    """Asks once.
 
     Raises:
         ModelError: If it has no such model.
@@ -91,8 +114,7 @@ def find(link: Link, model: str) -> Found:
         # Nothing else has shown that it is what it seems.
         dialect = dialects.UNKNOWN
     markers = Markers(tokenizer.tokenize if works else None)
-    with contextlib.suppress(NetworkError):
-        markers.learn(OUR_WORDS)
+    markers.learn(OUR_WORDS)
     bos = _text(facts.get("bos_token"), _LONGEST_MARKER)
     adds_bos = bool(markers.base) or (works and dialect.tokenizes_parts and tokenizer.adds_bos())
     template = _text(facts.get("chat_template"), _LONGEST_TEMPLATE) or None
@@ -136,15 +158,26 @@ def _entries(data: object) -> Iterator[dict[str, Any]]:
 def _chosen(entries: list[dict[str, Any]], model: str, server: Server) -> dict[str, Any]:
     if not model and len(entries) == 1:
         return entries[0]
-    for each in entries:
-        # llama.cpp's servers name a model by its file, if they are given no other name.
-        if model and model in {each["id"], PurePath(each["id"]).name, PurePath(each["id"]).stem}:
-            return each
+    for name_of in (str, _file_name, _file_stem) if model else ():
+        found = [each for each in entries if name_of(each["id"]) == model]
+        # A whole name counts though it is listed twice; what is a part of several is none of them.
+        if len(found) == 1 or (found and name_of is str):
+            return found[0]
     names = [line(each["id"], 60) for each in entries[:_MOST_NAMED]]
     names += ["…"] if len(entries) > _MOST_NAMED else []
     what = f"has no model {line(model, 80)}" if model else "has several models"
     msg = f"{server.host} {what}; put one of these behind a #: {', '.join(names)}"
     raise ModelError(msg)
+
+
+def _file_name(name: str) -> str:
+    """What llama.cpp's servers name a model by, if they are given no other name: its file."""
+    return PurePath(name).name
+
+
+def _file_stem(name: str) -> str:
+    """The same without its ending; what stands behind another dot is part of a version."""
+    return _file_name(name)[: -len(_GGUF)] if name.lower().endswith(_GGUF) else ""
 
 
 def _dialect(link: Link, entry: dict[str, Any]) -> tuple[Dialect, dict[str, Any]]:
@@ -156,7 +189,8 @@ def _dialect(link: Link, entry: dict[str, Any]) -> tuple[Dialect, dict[str, Any]
             if likely:
                 return dialect, {}
             continue
-        with contextlib.suppress(NetworkError, ModelError):
+        # A guess may go wrong in any way, such as a gateway's; what is likely has to be certain.
+        with contextlib.suppress(*(_NO if likely else (NetworkError, ModelError))):
             answer = link.get(link.server.root + dialect.proof, ASK_S)
             if isinstance(answer, dict) and dialect.proves in answer:
                 return dialect, answer
@@ -167,7 +201,7 @@ def _works(tokenizer: Tokenizer) -> bool:
     """Whether the server tokenises: some can be told not to."""
     try:
         return tokenizer.tokenize("a") != []
-    except (NetworkError, ModelError):
+    except _NO:
         return False
 
 

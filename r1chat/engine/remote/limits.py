@@ -89,14 +89,23 @@ class Limits:
         return min(reserve, self._context // _RESERVED_SHARE)
 
     @property
-    def room(self) -> int:
-        """Tokens of thought for which there is room; many, where nobody knows."""
-        context, prompt = self._context, self._account.prompt_tokens
-        if not context or not prompt:
+    def knows_room(self) -> bool:
+        """Whether anybody knows how much room there is."""
+        return bool(self._context and self._account.prompt_tokens)
+
+    @property
+    def left(self) -> int:
+        """Tokens of context that nothing stands in; many, where nobody knows."""
+        if not self.knows_room:
             return _UNKNOWN
         transcript = self._account.transcript
-        used = prompt + transcript.thought_tokens + transcript.injected_tokens
-        return context - used - self._reserve - _CLOSING
+        written = transcript.thought_tokens + transcript.injected_tokens + transcript.answer_tokens
+        return self._context - self._account.prompt_tokens - written
+
+    @property
+    def room(self) -> int:
+        """Tokens of thought for which there is room; many, where nobody knows."""
+        return self.left - self._reserve - _CLOSING if self.knows_room else _UNKNOWN
 
     def time(self, kept_share: float = 0.0) -> float:
         """Seconds left, some share of them kept for what is to follow."""

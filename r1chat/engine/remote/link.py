@@ -34,7 +34,8 @@ CONNECT_S = 10.0
 _MOST_JSON = 8 << 20
 _MOST_ERROR = 16 << 10
 _MOST_TEXT = 16 << 20
-"""Bytes of one stream. A million tokens have less, and nobody waits for a million tokens."""
+"""Characters of the replies in one stream, where each event counts for one more. A million tokens
+have less. Bytes would say little: around each token stand five hundred that count it."""
 _MOST_WAITING = 256
 """Reads that wait to be taken: a server that is faster than its reader has to wait."""
 _LOOK_S = 0.05
@@ -112,7 +113,7 @@ class Link:
                 found.append(json.loads(data))
             except (ValueError, RecursionError):
                 host = self.server.host
-                found.append(NetworkError(f"{host} answers with something else than JSON"))
+                found.append(Garbage(f"{host} answers with something else than JSON"))
             except R1ChatError as error:
                 found.append(error)
             except Exception as error:
@@ -314,7 +315,6 @@ class Stream:
         lines = Lines()
         size = 0
         for data in response.iter_raw():
-            size += len(data)
             found = [text for text in lines.feed(data) if text]
             chunks: list[Chunk] = []
             try:
@@ -324,6 +324,7 @@ class Stream:
                         break
                     chunks += read(text, server)
             finally:
+                size += sum(len(chunk.text) + len(chunk.thought) + 1 for chunk in chunks)
                 if chunks:
                     self._put(chunks)
             if self.whole or self._wire.is_cut:

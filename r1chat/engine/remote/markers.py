@@ -14,18 +14,21 @@ from typing import Any
 
 from r1chat.engine.remote.dialects import Dialect
 from r1chat.engine.remote.link import Link
-from r1chat.errors import NetworkError
+from r1chat.engine.remote.sse import Garbage
 from r1chat.prompt import Item, cut_markers
 
 _ASK_S = 30.0
+_LONGEST_REMEMBERED = 100
 _MOST_ASKED = 32
 """Names that a server is asked about for one text; what goes beyond is cut in any case."""
 _SURE = re.compile(
-    r"<[|｜][^<>\n]{1,80}[|｜]>|</?(think|s|unk|pad|bos|eos)>|\[/?(INST|THINK|SYSTEM_PROMPT)\]"
-    r"|<(start|end)_of_turn>",
+    r"<[|｜][^<>\n]{1,80}[|｜]>|</?(think|tool_call|tool_response)>|<(start|end)_of_turn>"
+    r"|\[/?(INST|THINK|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_RESULTS)\]|\[TOOL_CALLS\]",
     re.IGNORECASE,
 )
 """Markers of well-known families: cut without asking."""
+_LIKELY = re.compile("</?s>|<(unk|pad|bos|eos)>", re.IGNORECASE)
+"""Markers of some models, and in HTML something else: cut where the server does not say."""
 
 
 class Tokenizer:
@@ -41,7 +44,17 @@ class Tokenizer:
         self._link = link
         self._dialect = dialect
         self._model = model
-        self.tokenize = lru_cache(maxsize=512)(self._tokenize)
+        self._remembered = lru_cache(maxsize=512)(self._tokenize)
+
+    def tokenize(self, text: str) -> list[int]:
+        """Tokens of a text; none where the server does not tokenise.
+
+        Raises:
+            NetworkError: If it does not do it now.
+        """
+        # Names and our own words come again; a prompt would only be kept.
+        short = len(text) <= _LONGEST_REMEMBERED
+        return self._remembered(text) if short else self._tokenize(text)
 
     def adds_bos(self) -> bool:
         """Whether the server begins a text with a token of its own; for those that say so."""
@@ -73,7 +86,7 @@ class Tokenizer:
         if isinstance(tokens, list) and all(type(token) is int for token in tokens):
             return tokens
         msg = f"{self._link.server.host} does not tokenise as {dialect.name} does"
-        raise NetworkError(msg)
+        raise Garbage(msg)
 
 
 class Markers:
@@ -89,11 +102,6 @@ class Markers:
         self._counts: dict[str, int] = {}
         self.base = len(tokenize("")) if tokenize is not None else 0
         """Tokens of an empty text: a server may begin each text with one."""
-
-    @property
-    def tells(self) -> bool:
-        """Whether anything can be found out."""
-        return self._tokenize is not None
 
     def count(self, text: str) -> int | None:
         """Tokens of a text, if the server says."""
@@ -136,7 +144,7 @@ class Markers:
                 return True
             asked += name not in self._known
             if self._tokenize is None:
-                return False
+                return _LIKELY.fullmatch(name) is not None
             return asked > _MOST_ASKED or self.has(name)
 
         return cut_markers(text, is_marker)

@@ -68,7 +68,8 @@ def refusal(  # noqa: PLR0911  (one for each kind of refusal)
     """
     host, reason = server.host, said(body, server)
     detail = f" ({reason})" if reason else ""
-    if status in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    passes = status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.NOT_IMPLEMENTED
+    if status in _PASSING or passes:
         wait = wait_asked_for(headers)
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             return Busy(f"{host} has too much to do{detail}: try again later", wait)

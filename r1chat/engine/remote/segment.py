@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable
@@ -22,6 +23,10 @@ class Patience:
     """For the first token: long prompts are read slowly, and servers have queues."""
     idle: float = 120.0
     """For each token after it."""
+    closing: float = 2.0
+    """For what may follow the end of a reply: what it cost, and that this was all."""
+    looking: float = 30.0
+    """While it is found out what the server is, for one that is busy."""
     tries: int = 4
     first_wait: float = 0.5
     """Before the second try; it doubles from try to try."""
@@ -57,6 +62,8 @@ class Segment:
         self._retry_at: float | None = None
         self._stream = begin()
         self._last = time.monotonic()
+        self._complete = False
+        """Whether nothing more is waited for."""
         self.begun = False
         """Whether anything has come."""
         self.finish: str | None = None
@@ -67,7 +74,7 @@ class Segment:
     @property
     def ended(self) -> bool:
         """Whether all of it has been taken."""
-        return self._stream.ended and self._retry_at is None
+        return self._complete or (self._stream.ended and self._retry_at is None)
 
     def take(self, wait_s: float) -> list[Chunk]:
         """Takes what came, if need be after a wait; nothing where nothing did.
@@ -85,8 +92,8 @@ class Segment:
             self._last = time.monotonic()
         try:
             chunks = self._stream.take(wait_s)
-        except Busy as busy:
-            self._try_again(busy)
+        except NetworkError as error:
+            self._fail(error)
             return []
         if chunks is None:
             self._check_idle()
@@ -101,10 +108,10 @@ class Segment:
             if self._stream.whole:
                 # llama-cpp-python's server does so when another request comes.
                 why = f"{self._server} broke the reply off, perhaps for another one"
-            error = Cut(f"{why}: what came is kept")
+            cut = Cut(f"{why}: what came is kept")
             if self.begun:
-                raise error
-            self._try_again(error)
+                raise cut
+            self._try_again(cut)
             return []
         return chunks
 
@@ -112,23 +119,60 @@ class Segment:
         """Leaves the rest of it."""
         self._stream.close()
 
+    def _fail(self, error: NetworkError) -> None:
+        if self.finish is not None:
+            # The reply is whole, whatever becomes of the connection.
+            self._complete = True
+        elif isinstance(error, Busy):
+            self._try_again(error)
+        else:
+            raise error
+
     def _try_again(self, error: Busy) -> None:
         patience = self._patience
         if isinstance(error, Cut) and not self.begun:
             # Some servers cannot refuse any more once they have promised a stream.
             self._explain()
-        # Spread out, so that not everybody who was refused comes back at once.
-        spread = random.uniform(0.5, 1.5)  # noqa: S311
-        own = patience.first_wait * 2 ** (self._tried - 1) * spread
-        wait = max(own, error.wait_s or 0)
-        if self.begun or self._tried >= patience.tries or wait > patience.longest_wait:
+        wait = wait_before(self._tried + 1, error, patience)
+        if self.begun or self._tried >= patience.tries or wait is None:
             raise error
         self._tried += 1
         self._retry_at = time.monotonic() + wait
-        self._tell(f"{str(error).partition(': ')[0]}; trying again in {max(1, round(wait))} s")
+        self._tell(trying_again(error, wait))
 
     def _check_idle(self) -> None:
+        if self.finish is not None:
+            self._complete = time.monotonic() - self._last > self._patience.closing
+            return
         limit = self._patience.idle if self.begun else self._patience.first
         if time.monotonic() - self._last > limit:
             msg = f"{self._server} has sent nothing for {limit:.0f} s: what came is kept"
             raise NetworkError(msg)
+
+
+def wait_before(attempt: int, error: Busy, patience: Patience) -> float | None:
+    """Seconds to wait before a further try.
+
+    They are spread out, so that not everybody who was refused comes back at once.
+
+    Args:
+        attempt: The try's number, from 2 on.
+        error: Why the last one failed.
+        patience: How long to wait.
+
+    Returns:
+        None where the server asks for more than is sat out.
+    """
+    own: float = patience.first_wait * 2 ** (attempt - 2)
+    asked = error.wait_s or 0.0
+    if asked > patience.longest_wait:
+        return None
+    if asked > own:
+        # Never earlier than it asked for.
+        return asked + random.uniform(0, own + asked / 10)  # noqa: S311
+    return max(asked, own * random.uniform(0.5, 1.5))  # noqa: S311
+
+
+def trying_again(error: Busy, wait_s: float) -> str:
+    """Says what failed, and when it is tried again."""
+    return f"{str(error).partition(': ')[0]}; trying again in {math.ceil(wait_s)} s"

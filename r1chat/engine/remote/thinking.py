@@ -142,9 +142,23 @@ class Thinking:
             if not self.thinks_on():
                 account.shut()
             return "again"
-        if self._limits.thought is None:
+        if self._limits.thought is not None:
+            account.land("budget")
+            return "again"
+        return self.beyond_length()
+
+    def beyond_length(self) -> Then:
+        """What comes after the number of tokens that a server writes at a time.
+
+        It goes on where there is room; where that is used up, a thought is landed for the answer.
+        """
+        account, limits = self._account, self._limits
+        if not account.segment_tokens or not (limits.knows_room or self._asker.must_limit):
             return "context"
-        account.land("budget")
+        if not account.in_thought:
+            return "again" if limits.left > 0 else "context"
+        if limits.room <= 0:
+            account.land("context")
         return "again"
 
     def thinks_on(self) -> bool:

@@ -14,6 +14,7 @@ from r1chat.engine.base import Request
 from r1chat.engine.remote.account import Account
 from r1chat.engine.remote.asking import Asker
 from r1chat.engine.remote.chunks import Chunk, Halves
+from r1chat.engine.remote.draft import Finder
 from r1chat.engine.remote.limits import Limits
 from r1chat.engine.remote.refusals import Refused
 from r1chat.engine.remote.segment import Patience, Segment
@@ -22,6 +23,7 @@ from r1chat.errors import Cancelled, R1ChatError
 from r1chat.events import EndedBy, Evaluating, Event, Notice, Reply
 from r1chat.reasoning.control import Control
 from r1chat.reasoning.loops import ANSWER_PATIENCE, LoopGuard
+from r1chat.reasoning.phrases import CLOSE
 
 if TYPE_CHECKING:
     from r1chat.engine.remote.finding import Found
@@ -31,6 +33,10 @@ log = logging.getLogger(__name__)
 LOOK_S = 0.05
 """How often the control is looked at where nothing arrives."""
 _MOST_THOUGHTS = 3
+_UNOPENED = (
+    "{} does not say where the thought begins: what stands before </think> was one. Started with "
+    "a parser for reasoning, it tells it apart"
+)
 
 T = TypeVar("T")
 Steps: TypeAlias = Generator[None, None, T]
@@ -83,6 +89,8 @@ class Writer:
         self._due = -math.inf
         self._was_limited = False
         self._thought_halves, self._text_halves = Halves(), Halves()
+        self._close_finder = Finder(CLOSE) if asker.framed is None else None
+        """Looks in an answer for the end of a thought that nobody saw begin."""
         self._told_apart = False
         """Whether the server itself tells the thought from the answer."""
 
@@ -159,7 +167,8 @@ class Writer:
                 inside=thinking,
                 may_think=may_think,
                 thought_left=thought_left,
-                answer_left=None if thinking else limits.answer,
+                # It would hold for a thought as well.
+                answer_left=None if may_think else limits.answer,
             ),
             lambda: self._asker.explain(items, lambda: self._control.cancelled),
             lambda text: self._emit(Notice(text)),
@@ -247,6 +256,7 @@ class Writer:
         if self._answer_guard.feed(hash(text), text.encode()):
             return "loop"
         account.add(text)
+        self._look_for_close(text)
         if account.transcript.stopped:
             return "natural"
         if account.in_thought:
@@ -256,6 +266,18 @@ class Writer:
             self._thinking.begin_anew()
         return None
 
+    def _look_for_close(self, text: str) -> None:
+        """Says so where what was taken for an answer was a thought.
+
+        A template that opens it does so in the prompt, which only the server sees. What has been
+        shown as an answer stays one.
+        """
+        if self._close_finder is None or self._account.splitter.closed_once:
+            return
+        if self._close_finder.feed(text)[1]:
+            self._close_finder = None
+            self._emit(Notice(_UNOPENED.format(self._found.server.host)))
+
     def _end(self, finish: str) -> Then:
         """The server's stream is over; says whether the reply is."""
         if self._account.in_thought and self._asker.continues:
@@ -263,8 +285,11 @@ class Writer:
         if finish != "length":
             return "natural"
         left = self._limits.answer
-        if left is not None and left <= 0:
+        if left is not None and (left <= 0 or self._asker.limits_answer):
             return "length"
         # Where it was the limit of the thought that cut the answer, the answer goes on.
-        goes_on = self._asker.continues and self._was_limited and self._account.segment_tokens > 0
-        return "again" if goes_on else "context"
+        if not self._asker.continues:
+            return "context"
+        if self._was_limited and self._account.segment_tokens > 0:
+            return "again"
+        return self._thinking.beyond_length()

@@ -56,6 +56,7 @@ class ModelServer:
         key: The key that it wants, if it wants one.
         r1: Whether its vocabulary has R1's markers.
         context: Tokens of context; 0 says nothing of it.
+        at_a_time: Tokens that it writes for one request; 0 for any number.
     """
 
     reply: list[str] = field(default_factory=list)
@@ -67,6 +68,7 @@ class ModelServer:
     key: str | None = None
     r1: bool = True
     context: int = 0
+    at_a_time: int = 0
 
     def __post_init__(self) -> None:
         self.faults: list[Fault] = []
@@ -202,14 +204,21 @@ class ModelServer:
             return 200, {"object": "list", "data": data}
         if path == "/version" and self.owner == "vllm":
             return 200, {"version": "0.0.0-test"}
-        if path == "/tokenize" and self.owner == "vllm":
+        if path == "/get_model_info" and self.owner == "sglang":
+            return 200, {"model_path": "m"}
+        if path == "/tokenize" and self.owner in {"vllm", "sglang"}:
             tokens = self.tokens(body["prompt"])
             return 200, {"tokens": tokens, "count": len(tokens)}
         if path.endswith("/chat/completions"):
-            return 200, self._chat_stream()
+            return 200, self._chat_stream(body)
         if path.endswith("/completions"):
             if not body.get("stream"):
                 return 200, {"choices": [{"text": "42}", "index": 0, "finish_reason": "stop"}]}
+            if self.owner == "sglang" and self.context:
+                asked_for = len(body["prompt"]) + body["max_tokens"]
+                if asked_for > self.context:
+                    words = f"Requested token count exceeds the context length of {self.context}"
+                    return 400, {"error": {"message": words}}
             return 200, self._stream(body)
         return 404, {"error": {"message": f"no {path}"}}
 
@@ -231,7 +240,7 @@ class ModelServer:
         prompt = self.text_of(body["prompt"])
         rest = self._rest(prompt)
         limit = body.get("max_tokens")
-        cut = rest if limit is None else rest[:limit]
+        cut = rest[: min(limit or len(rest), self.at_a_time or len(rest))]
         count = len(self.tokens(prompt))
         several = range(body.get("n", 1))
         for number, token in enumerate(cut, 1):
@@ -257,10 +266,12 @@ class ModelServer:
             done += token
         return []
 
-    def _chat_stream(self) -> Iterator[bytes]:
-        for delta in self.chat:
+    def _chat_stream(self, body: dict[str, Any]) -> Iterator[bytes]:
+        limit = body.get("max_tokens")
+        for delta in self.chat[:limit]:
             yield event({"id": "c", "choices": [{"index": 0, "delta": delta}]})
-        yield event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+        reason = "stop" if limit is None or limit >= len(self.chat) else "length"
+        yield event({"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]})
         yield b"data: [DONE]\n\n"
 
 
