@@ -67,12 +67,14 @@ def origin(url: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine, by its name or number."""
+    """Whether what is sent to a host stays on this machine, by its name or number."""
     name = host.lower().strip("[]").rstrip(".")
     try:
-        return ipaddress.ip_address(name.partition("%")[0]).is_loopback
+        address = ipaddress.ip_address(name.partition("%")[0])
     except ValueError:
         return name == "localhost" or name.endswith(".localhost")
+    # What servers listen at on all networks: who connects there stays here.
+    return address.is_loopback or address.is_unspecified
 
 
 def is_plain_to_other_machine(url: str) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from r1chat import limits
-from r1chat.errors import EngineError, MissingModel, ModelError
+from r1chat.addresses import is_name
+from r1chat.errors import EngineError, MissingModel, ModelError, R1ChatError, UsageError
 from r1chat.limits import GpuLayers, layer_count
 from r1chat.sanitize import line
 
@@ -99,7 +100,7 @@ def remote_server(ref: str) -> tuple[Server, str] | None:
 
     Args:
         ref: ``http://host:port/v1#model``, or with https; the model may be left out. Or
-            ``NAME#model`` for a server that has a name.
+            ``NAME#model`` for a server that has a name; NAME alone where it has one model.
 
     Returns:
         The server, with its key, and the model's name; None where a model on this machine is meant.
@@ -112,12 +113,37 @@ def remote_server(ref: str) -> tuple[Server, str] | None:
     # Most references are none: they cost no import.
     if "://" in ref:
         return _at_address(ref)
-    if "#" not in ref or _file(ref) is not None:
+    if ref == TINY or ("#" not in ref and not is_name(ref)) or _file(ref) is not None:
         return None
     from r1chat import servers
 
     named = servers.split(ref)
     return (servers.server(named[0]), named[1]) if named else None
+
+
+def as_kept(ref: str, known: Iterable[str | None] = ()) -> str | None:
+    """The model that a conversation was held with, if it may be asked without a word.
+
+    Args:
+        ref: As the conversation says; it may be empty.
+        known: References that the user has given.
+
+    Raises:
+        UsageError: If it is on another machine, at an address that the user has not given. A
+            conversation that was imported may say anything, and would be sent there, with a key.
+    """
+    given = {_address(each) for each in known if each}
+    found = remote_server(ref) if "://" in ref and _address(ref) not in given else None
+    if found is not None and not found[0].is_local:
+        message = (
+            f"this conversation was held with {line(ref)}; to send it there, say so: -m {line(ref)}"
+        )
+        raise UsageError(message)
+    return ref or None
+
+
+def _address(ref: str) -> str:
+    return ref.partition("#")[0]
 
 
 def _at_address(ref: str) -> tuple[Server, str] | None:
@@ -131,6 +157,16 @@ def _at_address(ref: str) -> tuple[Server, str] | None:
         return None
     found = parse(ref)
     return (servers.unnamed(found[0]), found[1]) if found else None
+
+
+def _draft(ref: str | None) -> dict[str, Any]:
+    """What a draft model adds to the options; one that is not here is never a reason to fail."""
+    if not ref:
+        return {}
+    try:
+        return {"draft": resolve(ref)}
+    except R1ChatError as error:
+        return {"notice": f"no draft model: {error}"}
 
 
 def load(  # noqa: PLR0913  (all that a model can be loaded with)
@@ -155,7 +191,8 @@ def load(  # noqa: PLR0913  (all that a model can be loaded with)
         tensor_split: How to share them out among several GPUs, e.g. "3,1"; by default by their
             free memory.
         samples: Replies that are to be drawn side by side.
-        draft: A smaller model of the same vocabulary, to draft tokens; a server knows its own.
+        draft: A smaller model of the same vocabulary, to draft tokens; a server knows its
+            own. Where it cannot be used, a notice says so.
         on_progress: Is called from another thread with how much is loaded, from 0 to 1.
         on_notice: Takes what the user should know before a server is sent anything, and while it
             is waited for.
@@ -184,7 +221,7 @@ def load(  # noqa: PLR0913  (all that a model can be loaded with)
         gpu_layers=layer_count(gpu_layers),
         tensor_split=limits.tensor_split(tensor_split) if tensor_split else (),
         samples=samples,
-        draft=resolve(draft) if draft else None,
+        **_draft(draft),
         on_progress=on_progress,
         trusted=ref == TINY,
     )

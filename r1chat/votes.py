@@ -37,11 +37,19 @@ class Votes:
 
     @property
     def agreement(self) -> float | None:
-        """Of those that ended, the share that gave it.
+        """The share of the samples that gave it, those that failed left out.
 
-        It estimates how often a single sample would have given it: pass@1, if it is right.
+        It estimates how often a single sample would have given it: pass@1, if it is right. Of
+        those that were stopped nobody knows: then it is the least that it can be.
         """
-        return self.agreed / self.ended if self.ended else None
+        known = self.samples - self.failed
+        return self.agreed / known if self.ended else None
+
+    @property
+    def most_agreement(self) -> float | None:
+        """The same, had all that were stopped come to give it."""
+        known = self.samples - self.failed
+        return (self.agreed + self.stopped) / known if self.ended else None
 
     @property
     def stopped(self) -> int:
@@ -94,13 +102,16 @@ def agreeing(votes: Votes) -> str:
 
 
 def estimate(votes: Votes) -> str:
-    """What that says of a single sample, e.g. "pass@1 83 % if it is right".
+    """What that says of a single sample, e.g. "pass@1 62–88 % if it is right".
 
-    Nothing where no two agree: then there is nothing to go by.
+    A single figure where none was stopped, and nothing where no two agree: then there is nothing
+    to go by.
     """
-    if votes.agreement is None or votes.agreed <= 1:
+    least, most = votes.agreement, votes.most_agreement
+    if least is None or most is None or votes.agreed <= 1:
         return ""
-    return f"pass@1 {100 * votes.agreement:.0f} % if it is right"
+    span = f"{100 * least:.0f}" if least == most else f"{100 * least:.0f}–{100 * most:.0f}"
+    return f"pass@1 {span} % if it is right"
 
 
 def unfinished(votes: Votes) -> str:

@@ -24,7 +24,6 @@ from r1chat.interrupts import Interrupts
 from r1chat.output import JsonLinesWriter, JsonWriter, Out, TextWriter, Thoughts, Writer
 from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control
-from r1chat.sanitize import line
 from r1chat.session import Session
 from r1chat.settings import Settings
 
@@ -90,9 +89,6 @@ def _refuse_what_makes_no_sense(args: argparse.Namespace) -> None:
     if args.samples > 1 and args.peek:
         message = "--peek looks into one thought; with -n/--samples the votes say more"
         raise UsageError(message)
-    if args.samples > 1 and args.temperature == 0:
-        message = "at a --temperature of 0 all samples are the same; leave it or -n out"
-        raise UsageError(message)
     goes_on = args.go_on or args.conversation is not None
     if args.raw and args.system is not None:
         message = "--system has no place in --raw, which has no chat framing; put it in the text"
@@ -141,6 +137,10 @@ class _Ask:
                 conversation=self._conversation,
                 recorder=self._recorder,
             )
+            if args.draft is not None and engine.info.host:
+                writer.event(
+                    Notice("--draft is left out: a server drafts by itself, or not at all")
+                )
             control = Control(budget, peek_every=self._peek_every(writer))
             interrupts.control = control
             try:
@@ -164,6 +164,11 @@ class _Ask:
         args = self._args
         if args.samples == 1:
             return partial(session.ask, raw=args.raw, reuse=not args.no_reuse)
+        if self._sampling().temperature == 0:
+            message = (
+                "at a --temperature of 0 all samples are the same; set another, or leave out -n"
+            )
+            raise UsageError(message)
         from r1chat.checking import same
 
         return partial(session.consensus, samples=args.samples, same=same)
@@ -226,7 +231,7 @@ class _Ask:
     def _load(self, writer: Writer, interrupts: Interrupts) -> Engine:
         ref: str | None = self._args.model
         if ref is None and self._loaded is not None:
-            ref = _as_kept(self._loaded.summary.model)
+            ref = compose.as_kept(self._loaded.summary.model, (self._settings.model,))
         ref = self._settings.model if ref is None else ref
         if ref is None:
             ref = compose.TINY
@@ -281,22 +286,6 @@ class _Ask:
         if ended_by in _CUT:
             self._console.note(f"the answer is cut: {_CUT[ended_by]}")
         return ExitCode.ANSWERED
-
-
-def _as_kept(ref: str) -> str | None:
-    """The model that a conversation was held with, if it may be asked without a word.
-
-    Raises:
-        UsageError: If it is on another machine that the user has given no name. A conversation that
-            was imported may say anything, and would be sent there, with a key.
-    """
-    found = compose.remote_server(ref) if "://" in ref else None
-    if found is not None and not found[0].is_local:
-        message = (
-            f"this conversation was held with {line(ref)}; to send it there, say so: -m {line(ref)}"
-        )
-        raise UsageError(message)
-    return ref or None
 
 
 class _Progress:

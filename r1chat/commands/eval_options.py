@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from r1chat.commands.options import add_gpu, budget, real, whole
+from r1chat.commands.options import add_draft, add_gpu, budget, real, whole
 from r1chat.limits import LIMITS
 
 R1_WORDS = r"Please reason step by step, and put your final answer within \boxed{}."
@@ -43,6 +43,7 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     add("--ctx", metavar="N", type=_limited("ctx"), help="tokens of context")
     add("--threads", metavar="N", type=_limited("threads"), help="threads")
     add_gpu(add)
+    add_draft(add)
 
 
 def _add_plan(parser: argparse.ArgumentParser) -> None:

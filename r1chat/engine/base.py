@@ -80,6 +80,8 @@ class Steering:
 
     budget: str = ""
     """How long it may think."""
+    off: str = ""
+    """Whether it thinks at all; empty wherever its budget can be set."""
     close: str = ""
     """Its thought can be closed at any time: "answer now", budgets in seconds."""
     go_on: str = ""

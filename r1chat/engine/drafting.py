@@ -34,13 +34,12 @@ class PlannedDraft:
         return needs(Shape.of(self.header), self.header.size, context).total
 
 
-def plan(path: Path, larger: gguf.Header, *, trusted: bool) -> PlannedDraft:
+def plan(path: Path, larger: gguf.Header) -> PlannedDraft:
     """Looks at a draft model before it is loaded.
 
     Args:
         path: The file.
         larger: The header of the model that it drafts for.
-        trusted: Whether the file is known to be good.
 
     Raises:
         ModelError: If it cannot be used, or not with that model.
@@ -48,8 +47,7 @@ def plan(path: Path, larger: gguf.Header, *, trusted: bool) -> PlannedDraft:
     header = gguf.read_header(path)
     gguf.check_chat_model(header)
     check_vocabulary(header, larger)
-    if not trusted:
-        probe.check(path)
+    probe.check(path)
     return PlannedDraft(path, header)
 
 
@@ -86,40 +84,59 @@ class DraftModel:
             loading.free_model(self._model)
             raise ModelError(str(error)) from None
         self._machine.set_sampler(Sampling(temperature=0), 0)
+        self._has_failed = False
+
+    def behind(self, text: Sequence[int]) -> int:
+        """How many tokens of a text it has not read."""
+        machine = self._machine
+        if len(text) >= machine.capacity or self._has_failed:
+            return 0
+        return len(text) - machine.shared(text)
+
+    def read(self, text: Sequence[int], most: int) -> None:
+        """Reads some of them.
+
+        Raises:
+            Cancelled: If the abort byte was set.
+        """
+        at = self._machine.shared(text)
+        self._machine.truncate(at)
+        self._evaluate(text[at : at + most])
 
     def draft(self, text: Sequence[int], token: int, most: int) -> list[int]:
         """What it would write.
 
         Args:
-            text: All tokens before.
+            text: All tokens before; it has read them.
             token: The one that comes behind them.
-            most: Tokens to draft; fewer where it does not know one of them.
+            most: Tokens to draft; none where it does not know the token, or has no room.
 
         Raises:
             Cancelled: If the abort byte was set.
         """
+        machine = self._machine
+        machine.truncate(len(text))
+        if machine.position != len(text) or machine.room <= most:
+            return []
+        drafted = [token]
+        while len(drafted) <= most:
+            if not self._evaluate(drafted[-1:]):
+                return []
+            drafted.append(machine.sample())
+        return drafted[1:]
+
+    def _evaluate(self, tokens: Sequence[int]) -> bool:
+        if self._has_failed or max(tokens) >= self._machine.vocabulary.size:
+            return False
         try:
-            return self._written(text, token, most)
+            self._machine.evaluate(tokens)
         except Cancelled:
             raise
         except EngineError as error:
             # A draft is never needed.
-            log.warning("no draft: %s", error)
-            return []
-
-    def _written(self, text: Sequence[int], token: int, most: int) -> list[int]:
-        machine = self._machine
-        whole = [*text, token]
-        if len(whole) + most > machine.capacity or max(whole) >= machine.vocabulary.size:
-            return []
-        done = machine.reuse(whole)
-        machine.evaluate(whole[done:])
-        drafted: list[int] = []
-        while True:
-            drafted.append(machine.sample())
-            if len(drafted) >= most:
-                return drafted
-            machine.evaluate(drafted[-1:])
+            log.warning("no more drafts: %s", error)
+            self._has_failed = True
+        return not self._has_failed
 
     def close(self) -> None:
         """Frees it."""

@@ -6,15 +6,16 @@ The arithmetic is the one that the hub marks models by, with what a file really 
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from r1chat.engine.devices import Device, backends
 from r1chat.errors import ModelError, UsageError
 from r1chat.gguf import Header
 from r1chat.gguf.layers import Layers
-from r1chat.gguf.needs import Shape
+from r1chat.gguf.needs import SAFE_SHARE, Shape, gib, needs
 
 log = logging.getLogger(__name__)
 
@@ -43,11 +44,8 @@ class Plan:
     count: int
     split: tuple[float, ...] = ()
     notice: str = ""
-
-
-def memory(found: Sequence[Device]) -> int:
-    """Bytes that GPUs have beside the main memory."""
-    return sum(device.free for device in found if not device.shared)
+    check: Callable[[int], None] = field(default=lambda _: None, compare=False, repr=False)
+    """Raises a `ModelError` where the main memory has no room for the rest of so many layers."""
 
 
 def plan(
@@ -108,6 +106,78 @@ def choose_layers(
     return ALL if chosen is None else chosen
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """The memory that there is for a model, in this machine and on its GPUs.
+
+    Attributes:
+        header: The model's.
+        found: The GPUs, as `devices` lists them.
+        here: Bytes of free main memory; None where nobody knows.
+        wanted: Layers that are to go onto GPUs; see `plan`.
+        split: How they are to be shared out.
+    """
+
+    header: Header
+    found: Sequence[Device]
+    here: int | None
+    wanted: int | None = None
+    split: tuple[float, ...] = ()
+
+    def plan(self, tokens: int) -> Plan:
+        """What goes onto the GPUs with a cache of so many tokens; see `plan`."""
+        made = plan(self.header, tokens, self.found, wanted=self.wanted, split=self.split)
+        return replace(made, check=lambda layers: self._check(replace(made, layers=layers), tokens))
+
+    def free(self, chosen: Plan, tokens: int, *, grows: bool = False) -> int | None:
+        """Bytes of free memory: of a GPU only as much as lets what goes there fit.
+
+        Args:
+            chosen: What goes onto the GPUs.
+            tokens: Of context, that the cache holds.
+            grows: Whether the cache may become larger: all of it is on GPUs where all layers are.
+        """
+        if self.here is None or not self.found:
+            return self.here
+        shares = chosen.split or [float(device.free) for device in self.found]
+        taken = Layers.of(self.header).shared_out(tokens, chosen.layers, shares)
+        whole = grows and chosen.layers == chosen.count
+        return self.here + sum(
+            device.free if whole and part else min(device.free, math.ceil(part / SAFE_SHARE))
+            for device, part in zip(self.found, taken, strict=True)
+            # It is counted already.
+            if not device.shared
+        )
+
+    def settled(
+        self, most: int, choose: Callable[[int | None], tuple[int, str]]
+    ) -> tuple[int, str]:
+        """Chooses how many tokens a cache holds by what is free with it.
+
+        Args:
+            most: With how many to begin.
+            choose: Chooses by the free bytes, and gives a notice along.
+        """
+        while True:
+            free = self.free(self.plan(most), most) if self.found else self.here
+            tokens, notice = choose(free)
+            if tokens >= most:
+                return tokens, notice
+            most = tokens
+
+    def _check(self, chosen: Plan, tokens: int) -> None:
+        free = self.free(chosen, tokens)
+        needed = needs(Shape.of(self.header), self.header.size, tokens)
+        if free is None or needed.fits(free):
+            return
+        message = (
+            f"the GPU's memory was too small, and with {chosen.layers} of {chosen.count} layers on "
+            f"it the main memory is: {needed}, of {gib(free)} free at most {SAFE_SHARE:.0%}; take "
+            "a smaller --ctx, or fewer samples"
+        )
+        raise ModelError(message)
+
+
 def settle(chosen: Plan, attempt: Callable[[int], T]) -> tuple[T, Plan]:
     """Loads with as many layers on the GPUs as they really have room for.
 
@@ -120,10 +190,12 @@ def settle(chosen: Plan, attempt: Callable[[int], T]) -> tuple[T, Plan]:
 
     Raises:
         ModelError: What the last attempt, with nothing on the GPUs, raises; at once what has
-            nothing to do with their memory.
+            nothing to do with their memory, and where the rest has no room in the main memory.
     """
     full: GpuFull | None = None
     for layers in fewer(chosen.layers, chosen.count):
+        if full is not None:
+            chosen.check(layers)
         try:
             loaded = attempt(layers)
         except GpuFull as error:

@@ -18,6 +18,7 @@ from r1chat.engine.base import Sampling
 from r1chat.engine.machine import LANES, TokenMachine
 from r1chat.engine.native import api
 from r1chat.engine.samplers import make_sampler
+from r1chat.engine.ways import Ways
 from r1chat.errors import EngineError
 
 
@@ -159,6 +160,7 @@ def run_side_by_side(
     width: int,
     begin: Callable[[int], Lane | None],
     refresh: Callable[[], None],
+    ways: Ways[tuple[int, int]],
 ) -> None:
     """Writes replies in lanes until all are done.
 
@@ -167,6 +169,7 @@ def run_side_by_side(
         width: Lanes at a time. When one is done, the next takes its place.
         begin: Makes and starts the next reply's lane in a sequence; None when there is no more.
         refresh: Brings what steers the replies up to date; called around each batch.
+        ways: With how many threads, and how many lanes in a batch.
     """
     free = list(range(LANES + width - 1, LANES - 1, -1))
     lanes: list[Lane] = []
@@ -184,20 +187,25 @@ def run_side_by_side(
                 lanes.append(begun)
         elif lanes:
             refresh()
-            _timed_step(machine, lanes, refresh)
+            _timed_step(machine, lanes, refresh, ways)
         else:
             return
 
 
-def _timed_step(machine: TokenMachine, lanes: list[Lane], refresh: Callable[[], None]) -> None:
+def _timed_step(
+    machine: TokenMachine,
+    lanes: list[Lane],
+    refresh: Callable[[], None],
+    ways: Ways[tuple[int, int]],
+) -> None:
     """Takes a step in the way that is fastest on this machine just now."""
-    threads, most = machine.ways.way
+    threads, most = ways.way
     machine.use_threads(threads)
     began = time.perf_counter()
     tokens = _step(machine, lanes, refresh, most)
     # Closing words come in bunches and would flatter the way that met them.
     if tokens <= most:
-        machine.ways.took((time.perf_counter() - began) / tokens)
+        ways.took((time.perf_counter() - began) / tokens)
 
 
 def _step(machine: TokenMachine, lanes: list[Lane], refresh: Callable[[], None], most: int) -> int:

@@ -220,6 +220,9 @@ class LlamaEngine:
         self, request: Request, group: ControlGroup, events: Events, began: float
     ) -> None:
         self._abort.clear()
+        if self._closed:
+            events.put(EngineError(_CLOSED))
+            return
         ending = EngineError("the engine failed; the log has the details")
         try:
             model = self._loaded()

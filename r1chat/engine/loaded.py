@@ -43,7 +43,7 @@ class LoadedModel:
         began = time.perf_counter()
         self._plan = plan
         self._on_gpu = plan.on_gpu
-        self._notice = plan.notice
+        self._notices = list(plan.notices)
         self._abort = abort
         self._on_progress = on_progress
         self._model: Any = None
@@ -89,9 +89,14 @@ class LoadedModel:
     def machine(self) -> TokenMachine:
         """Evaluates and samples."""
         if self._machine is None:
-            message = "the model is closed"
-            raise EngineError(message)
+            # There was no memory for it when a larger cache was tried; there may be now.
+            self._machine = self._made(self._sizes)
         return self._machine
+
+    def _made(self, sizes: ContextOptions) -> TokenMachine:
+        machine = TokenMachine(self._model, sizes, self._abort)
+        machine.speculation = Speculation(self._draft)
+        return machine
 
     def _attempt(self, layers: int) -> TokenMachine:
         self._model = loading.open_model(
@@ -107,15 +112,25 @@ class LoadedModel:
             raise (gpus.GpuFull if layers else ModelError)(str(error)) from None
 
     def _load_draft(self, machine: TokenMachine) -> None:
-        if self._plan.draft is not None:
-            self._draft = DraftModel(
-                self._plan.draft,
-                self._sizes,
-                self._abort,
-                on_gpu=self._on_gpu.layers > 0,
-                on_progress=self._on_progress,
-            )
+        """Loads the draft model, onto the GPU where there is still room; it is never needed."""
+        planned = self._plan.draft
+        if planned is None:
+            return
+        for on_gpu in (True, False) if self._on_gpu.layers else (False,):
+            try:
+                self._draft = DraftModel(
+                    planned,
+                    self._sizes,
+                    self._abort,
+                    on_gpu=on_gpu,
+                    on_progress=self._on_progress,
+                )
+            except ModelError as error:
+                if not on_gpu:
+                    self._notices.append(f"no draft model: {error}")
+                continue
             machine.speculation = Speculation(self._draft)
+            return
 
     def _thinks(self, machine: TokenMachine) -> bool:
         question = (Message("user", "?"),)
@@ -123,8 +138,8 @@ class LoadedModel:
 
     def notices(self) -> Iterator[str]:
         """What the user should know of the loading; once."""
-        yield from filter(None, (self._on_gpu.notice, self._notice))
-        self._on_gpu, self._notice = replace(self._on_gpu, notice=""), ""
+        yield from filter(None, (self._on_gpu.notice, *self._notices))
+        self._on_gpu, self._notices = replace(self._on_gpu, notice=""), []
 
     def make_room(self, request: Request, prompt: int, count: int) -> TokenMachine:
         """Makes a larger cache, where more samples would fit into the memory then.
@@ -141,21 +156,18 @@ class LoadedModel:
         """
         machine = self.machine
         # What is loaded on the processor shows in what is free now; on a GPU it may not.
-        available = self._plan.available if self.info.gpu_layers else available_memory()
+        as_planned = 0 < self.info.gpu_layers == self._plan.on_gpu.layers
+        available = self._plan.available if as_planned else available_memory()
         cells = cells_wanted(self._plan.header, machine, prompt, count, request, available)
         if cells <= machine.cells:
             return machine
         machine.close()
         self._machine = None
         try:
-            self._machine = TokenMachine(
-                self._model, replace(self._sizes, cells=cells), self._abort
-            )
+            self._machine = self._made(replace(self._sizes, cells=cells))
         except EngineError:
             log.warning("no memory for a cache of %s tokens", cells)
-            self._machine = TokenMachine(self._model, self._sizes, self._abort)
-        self._machine.speculation = Speculation(self._draft)
-        return self._machine
+        return self.machine
 
     def close(self) -> None:
         """Frees all of it: the draft model, the context, the weights."""

@@ -18,7 +18,8 @@ from r1chat.gguf import Header
 from r1chat.gguf.needs import DEFAULT_CONTEXT, SAFE_SHARE, Needs, Shape, gib, needs, shortened
 
 _CHEAP_CACHE = 16 << 20
-_CHEAP_SAMPLES = 8
+CHEAP_SAMPLES = 8
+"""So many there is room for at most unless more are asked for."""
 _LOADING = "error loading model: "
 _NO_ROOM = re.compile(r"(unable|failed) to allocate|out of (device )?memory", re.IGNORECASE)
 
@@ -37,6 +38,7 @@ class LoadOptions:
             process first.
         samples: Replies that are to be drawn side by side.
         draft: A smaller model of the same vocabulary, to draft tokens.
+        notice: What the user should know when the model is there.
     """
 
     ctx: int | None = None
@@ -47,6 +49,7 @@ class LoadOptions:
     trusted: bool = False
     samples: int = 1
     draft: Path | None = None
+    notice: str = ""
 
 
 def open_model(
@@ -156,7 +159,7 @@ def choose_cells(header: Header, context: int, samples: int, available: int | No
     """
     shape, weights = Shape.of(header), header.size
     cheap = _CHEAP_CACHE // max(1, context * shape.cache_per_token)
-    wanted = max(1, samples, min(cheap, _CHEAP_SAMPLES))
+    wanted = max(1, samples, min(cheap, CHEAP_SAMPLES))
     while wanted > 1 and not needs(shape, weights, wanted * context).fits(available):
         wanted -= 1
     return wanted * context

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import logging
 import math
-import time
 from collections.abc import Callable, Sequence
 
 from r1chat import prompt as prompts
 from r1chat.engine.base import Request
+from r1chat.engine.pacing import ReadingPace
 from r1chat.engine.parts import Machine, Vocabulary
 from r1chat.engine.peeking import peek
 from r1chat.engine.replay import replay
@@ -35,8 +35,6 @@ _RESERVED_SHARE = 4
 _ANSWER_TIME_SHARE = 0.2
 _MOST_THOUGHTS = 3
 _LONGEST_CHARACTER = 4
-_NAP_S = 0.05
-"""A stop is not waited for longer than this, however slow the pace."""
 
 
 def answer_reserve(capacity: int, max_answer: int | None) -> int:
@@ -87,7 +85,7 @@ class ThinkingLoop:
         self._emit = emit
         self._clock = clock
         self._began = began
-        self._due = -math.inf
+        self._pace = ReadingPace(control, clock)
         self._open = vocabulary.token_of(OPEN)
         self._close = vocabulary.token_of(CLOSE)
         self._by_token = self._close is not None and not request.raw
@@ -185,7 +183,7 @@ class ThinkingLoop:
     def _write(self) -> EndedBy:
         while True:
             token = self._machine.sample()
-            self._keep_pace()
+            self._pace.keep()
             self._transcript.sampled()
             if self._control.cancelled:
                 return "cancelled"
@@ -195,17 +193,6 @@ class ThinkingLoop:
             ended_by = self._answer(token)
             if ended_by is not None:
                 return ended_by
-
-    def _keep_pace(self) -> None:
-        """Waits where the model writes faster than it should."""
-        pace = self._control.pace
-        if pace is None:
-            return
-        now = self._clock()
-        self._due = max(self._due + 1 / pace, now)
-        while now < self._due and not self._control.cancelled:
-            time.sleep(min(self._due - now, _NAP_S))
-            now = self._clock()
 
     # -- the thought --
 

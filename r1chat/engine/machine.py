@@ -111,7 +111,7 @@ class TokenMachine:
         self._batch = api.llama_batch_init(self._chunk, 0, 1)
         self._main = self._cache.ledgers[MAIN]
         self._sampler: Any = None
-        self._sampler_is_greedy = False
+        self._must_repeat = False
         self._greedy: Any = None
         self._pace = Pace(options.threads)
         self._batch_threads = options.batch_threads
@@ -123,6 +123,10 @@ class TokenMachine:
             ]
         )
         """With how many threads, and how many lanes in a batch, samples are drawn side by side."""
+        self.steady_ways = Ways(
+            [(threads, MOST_LANES) for threads in sorted({options.threads, options.batch_threads})]
+        )
+        """The same for samples that are to be the same each time: as many lanes as there are."""
         self.speculation = Speculation()
         self.speculates = False
         """Whether tokens are drafted. They change the shape of batches, and so the last bits of
@@ -155,7 +159,7 @@ class TokenMachine:
         """Chooses how tokens are drawn from now on."""
         self._free_sampler()
         self._sampler = make_sampler(sampling, seed)
-        self._sampler_is_greedy = sampling.temperature <= 0
+        self._must_repeat = sampling.temperature <= 0 or sampling.seed is not None
 
     def sample(self) -> int:
         """Draws the token that follows what was evaluated last."""
@@ -192,8 +196,14 @@ class TokenMachine:
         for start in range(0, len(tokens), self._chunk):
             chunk = tokens[start : start + self._chunk]
             self._decode(((sequence, chunk),))
+            if sequence == MAIN and self.speculates:
+                self.speculation.read(self._main)
             if on_progress is not None:
                 on_progress(start + len(chunk))
+
+    def shared(self, tokens: Sequence[int]) -> int:
+        """How many tokens the main sequence and others have in common at their beginning."""
+        return self._cache.shared(MAIN, tokens)
 
     def evaluate_together(self, rows: Sequence[Row]) -> list[int]:
         """Appends tokens to several sequences in one batch.
@@ -284,24 +294,31 @@ class TokenMachine:
         if self.speculates and self._can_cut and self.position > _LARGEST:
             cells = self.cells - self._cache.used
             room = min(self.room, cells - _LARGEST) - 1
-            usable = self._is_exact if self._sampler_is_greedy else None
+            usable = self._is_exact if self._must_repeat else None
             draft = self.speculation.draft(self._main, token, room, usable)
         seconds = self._decode(((MAIN, (token,)),), draft)
         self._draft = draft
         self._row = 0 if draft else _LAST
         self.speculation.took(len(draft), seconds)
+        if not draft and self._pace.observe(seconds):
+            api.llama_set_n_threads(self._context, self._pace.threads, self._batch_threads)
 
     def _is_exact(self, size: int) -> bool:
         """Whether a batch of so many tokens gives the same bits as its tokens one by one.
 
         Kernels change with the size of a batch and with the length of the context. Greedy
-        decoding, which is asked for when a reply is to be the same each time, drafts only where
-        nothing is rounded otherwise.
+        decoding, and that with a given seed, are asked for when a reply is to be the same each
+        time: they draft only where nothing is rounded otherwise.
         """
-        key = size, self.position.bit_length()
-        if key not in self._exact:
-            self._exact[key] = self._first_row(1) == self._first_row(size)
-        return self._exact[key]
+        length = self.position.bit_length()
+        if (size, length) not in self._exact:
+            # To find out costs the batch and a single token.
+            if not self.speculation.affords(self.speculation.cost.of(size) + 1):
+                return False
+            began = time.perf_counter()
+            self._exact[size, length] = self._first_row(1) == self._first_row(size)
+            self.speculation.spend(time.perf_counter() - began)
+        return self._exact[size, length]
 
     def _first_row(self, size: int) -> bytes:
         """The logits behind the first token of a batch, made of the end of the main sequence."""
@@ -353,8 +370,6 @@ class TokenMachine:
         if status == 0:
             for sequence, tokens in rows:
                 self._cache.ledgers[sequence].extend(tokens)
-            if i == 1 and self._pace.observe(seconds):
-                api.llama_set_n_threads(self._context, self._pace.threads, self._batch_threads)
             return seconds
         self.speculation.restart()
         for sequence, tokens in rows:

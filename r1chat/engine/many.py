@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Callable
 from functools import partial
 
@@ -11,14 +9,13 @@ from r1chat.engine.base import Request
 from r1chat.engine.lanes import Lane, run_side_by_side
 from r1chat.engine.loop import ThinkingLoop, answer_reserve
 from r1chat.engine.machine import MOST_LANES, TokenMachine
+from r1chat.engine.pacing import ReadingPace
 from r1chat.events import Drawing, Evaluating, Event, Sampled
 from r1chat.prompt import Prompt
 from r1chat.reasoning.control import ControlGroup
 
 _CLOSING = 64
 """Tokens for the words that close a thought."""
-_NAP_S = 0.05
-"""A stop is not waited for longer than this, however slow the pace."""
 
 
 def width(cells: int, capacity: int, prompt: int, count: int, request: Request) -> int:
@@ -83,7 +80,7 @@ class ManyReplies:
         self._clock = clock
         self._began = began
         self._next = 0
-        self._due = -math.inf
+        self._pace = ReadingPace(group.whole, clock)
 
     def run(self, *, seed: int, load_s: float) -> None:
         """Reads the prompt once and writes the replies.
@@ -97,6 +94,7 @@ class ManyReplies:
             EngineError: If the prompt cannot be evaluated.
         """
         ids = self._prompt.ids
+        self._machine.speculates = False
         reused = self._machine.reuse(ids)
         self._emit(Evaluating(reused, len(ids), reused))
         rest = ids[reused:-1]
@@ -118,20 +116,16 @@ class ManyReplies:
             lane.start(partial(self._write, lane, number, lane_seed, load_s))
             return lane
 
+        # At a pace all lanes take their steps together, and a seed asks for the same each time.
+        steady = self._request.sampling.seed is not None or self._group.whole.pace is not None
+        ways = self._machine.steady_ways if steady else self._machine.ways
         with self._machine.few_threads():
-            run_side_by_side(self._machine, lanes, begin, self._between)
+            run_side_by_side(self._machine, lanes, begin, self._between, ways)
 
     def _between(self) -> None:
         """Passes on what the user has changed, and keeps the reading pace: one for all lanes."""
-        whole = self._group.whole
         self._group.pass_on()
-        if whole.pace is None:
-            return
-        now = self._clock()
-        self._due = max(self._due + 1 / whole.pace, now)
-        while now < self._due and not whole.cancelled:
-            time.sleep(min(self._due - now, _NAP_S))
-            now = self._clock()
+        self._pace.keep()
         self._group.pass_on()
 
     def _report(self, reused: int, total: int, done: int) -> None:

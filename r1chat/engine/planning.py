@@ -9,7 +9,8 @@ from r1chat import gguf
 from r1chat.engine import drafting, gpus, loading, probe
 from r1chat.engine.devices import devices
 from r1chat.engine.loading import LoadOptions
-from r1chat.gguf.needs import DEFAULT_CONTEXT
+from r1chat.errors import ModelError
+from r1chat.gguf.needs import DEFAULT_CONTEXT, Shape
 from r1chat.resources import available_memory
 
 
@@ -26,7 +27,7 @@ class Plan:
         available: Bytes of free memory, GPUs included; None where nobody knows.
         on_gpu: What goes onto GPUs.
         draft: The model that drafts, if there is one.
-        notice: What the user should know, or an empty string.
+        notices: What the user should know, a line each.
     """
 
     path: Path
@@ -37,7 +38,7 @@ class Plan:
     available: int | None
     on_gpu: gpus.Plan
     draft: drafting.PlannedDraft | None
-    notice: str
+    notices: tuple[str, ...]
 
 
 def plan(path: Path, options: LoadOptions) -> Plan:
@@ -54,19 +55,37 @@ def plan(path: Path, options: LoadOptions) -> Plan:
     header = gguf.read_header(path)
     gguf.check_chat_model(header)
     cards = () if options.gpu_layers == 0 else devices()
-    available = available_memory()
-    if available is not None:
-        # Layers can be spread, so that what is free adds up.
-        available += gpus.memory(cards)
-    draft = None
-    if options.draft is not None:
-        draft = drafting.plan(options.draft, header, trusted=options.trusted)
-        if available is not None:
-            needed = draft.bytes_needed(options.ctx or DEFAULT_CONTEXT)
-            available = max(0, available - needed)
-    context, notice = loading.choose_context(header, options.ctx, available)
-    cells = loading.choose_cells(header, context, options.samples, available)
-    on_gpu = gpus.plan(header, cells, cards, wanted=options.gpu_layers, split=options.tensor_split)
+    here = available_memory()
+    notices = [options.notice] if options.notice else []
+    draft = _draft(options, header, notices)
+    if draft is not None and here is not None:
+        here = max(0, here - draft.bytes_needed(options.ctx or DEFAULT_CONTEXT))
+    room = gpus.Room(header, cards, here, options.gpu_layers, options.tensor_split)
+    context, notice = room.settled(
+        options.ctx or Shape.of(header).usual_context,
+        lambda free: loading.choose_context(header, options.ctx, free),
+    )
+    cells, _ = room.settled(
+        context * max(options.samples, loading.CHEAP_SAMPLES),
+        lambda free: (loading.choose_cells(header, context, options.samples, free), ""),
+    )
+    on_gpu = room.plan(cells)
+    available = room.free(on_gpu, cells, grows=True)
     if not options.trusted:
         probe.check(path)
-    return Plan(path, options, header, context, cells, available, on_gpu, draft, notice)
+    if notice:
+        notices.append(notice)
+    return Plan(path, options, header, context, cells, available, on_gpu, draft, tuple(notices))
+
+
+def _draft(
+    options: LoadOptions, header: gguf.Header, notices: list[str]
+) -> drafting.PlannedDraft | None:
+    """The draft model; where it cannot be used, a notice says why. It is never needed."""
+    if options.draft is None:
+        return None
+    try:
+        return drafting.plan(options.draft, header)
+    except ModelError as error:
+        notices.append(f"no draft model: {error}")
+        return None

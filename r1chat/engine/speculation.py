@@ -23,6 +23,8 @@ LEAST_S = 1e-3
 """Seconds of a token below which nothing is drafted: looking for it would take too much of them."""
 _SHARE = 0.02
 """How much of the time without drafts may be lost by them."""
+_SHARE_OF_MODEL = 0.01
+_ENDOWMENT = 8.0
 _MOST_SAVED = 16.0
 """Tokens' time that is kept for bad times."""
 _WORTH = 1.15
@@ -35,6 +37,8 @@ _HOPE = 0.8
 _SMALLER = 0.15
 """What is believed before it was measured: how often a draft model is right, and what a token of
 it costs, in tokens' time."""
+_PIECE = 64
+"""Tokens that a draft model reads at a time while a reply is being written."""
 _WEIGHT = 4.0
 _MEMORY = 0.98
 _GUESS = 0.3
@@ -82,11 +86,42 @@ class Cost:
         return (self.of(size) if size in self._batches else size) - 1
 
 
+class Account:
+    """What drafts may cost: a share of the time without them, and what they have saved.
+
+    Args:
+        share: Of the time without drafts.
+        saved: Tokens' time to begin with.
+    """
+
+    def __init__(self, share: float, saved: float = 0.0) -> None:
+        self.saved = saved
+        self._share = share
+
+    def add(self, tokens: float) -> None:
+        """Takes note of tokens' time that was saved or, below 0, lost."""
+        self.saved = max(-_MOST_SAVED, min(self.saved + tokens, _MOST_SAVED))
+
+    def wait(self) -> None:
+        """A token was written at its usual price."""
+        self.add(self._share)
+
+    def affords(self, tokens: float) -> bool:
+        """Whether so many tokens' time may be spent."""
+        return tokens <= self.saved
+
+
 class Drafter(Protocol):
     """Another model that drafts."""
 
+    def behind(self, text: Sequence[int]) -> int:
+        """Says how many tokens of a text it has not read yet."""
+
+    def read(self, text: Sequence[int], most: int) -> None:
+        """Reads some of them."""
+
     def draft(self, text: Sequence[int], token: int, most: int) -> list[int]:
-        """Says what it would write behind a text and a token."""
+        """Says what it would write behind a text that it has read, and a token."""
 
 
 class Model:
@@ -94,12 +129,16 @@ class Model:
 
     Args:
         drafter: Drafts.
+        clock: Seconds, monotonic.
     """
 
-    def __init__(self, drafter: Drafter) -> None:
+    def __init__(self, drafter: Drafter, clock: Callable[[], float]) -> None:
         self._drafter = drafter
+        self._clock = clock
         self._hits, self._trials = _HOPE * _WEIGHT, _WEIGHT
         self._token_s = 0.0
+        # It has to keep step with the text before it can show what it is worth.
+        self.account = Account(_SHARE_OF_MODEL, _ENDOWMENT)
         self.asked = 0
         """How many tokens it has drafted in the batch that is under way."""
         self.right = 0
@@ -113,18 +152,31 @@ class Model:
         """Seconds for a token of a draft."""
         return self._token_s or _SMALLER * single
 
+    def read(self, text: Sequence[int]) -> None:
+        """Reads a text that the larger model has read."""
+        behind = self._drafter.behind(text)
+        if behind:
+            self._drafter.read(text, behind)
+
     def draft(self, text: Sequence[int], token: int, most: int) -> tuple[list[int], float]:
-        """Has it draft; also says how many seconds that took."""
-        began = time.perf_counter()
+        """Has it draft, once it has read the text; also says how many seconds that took."""
+        began = self._clock()
+        behind = self._drafter.behind(text)
+        if behind:
+            self._drafter.read(text, min(behind, _PIECE))
+        if behind > _PIECE:
+            # The rest at the next tokens: a reply should not stand still.
+            return [], self._clock() - began
+        ready = self._clock()
         drafted = self._drafter.draft(text, token, most)
-        seconds = time.perf_counter() - began
+        now = self._clock()
         self.asked, self.right = len(drafted), 0
         if drafted:
-            known = self._token_s or seconds / len(drafted)
-            self._token_s = known + _RATE * (seconds / len(drafted) - known)
-        return drafted, seconds
+            found = (now - ready) / len(drafted)
+            self._token_s += (_RATE if self._token_s else 1.0) * (found - self._token_s)
+        return drafted, now - began
 
-    def settle(self) -> None:
+    def settle(self, single: float) -> None:
         """The batch with its draft has come to its end, or there was none."""
         for trial in range(min(self.right + 1, self.asked)):
             self._trials = _MEMORY * self._trials + 1
@@ -132,6 +184,8 @@ class Model:
         if not self.asked:
             self._trials = _WEIGHT + (self._trials - _WEIGHT) * _FORGET
             self._hits = _HOPE * _WEIGHT + (self._hits - _HOPE * _WEIGHT) * _FORGET
+            if self._token_s:
+                self._token_s += (_SMALLER * single - self._token_s) * (1 - _FORGET)
         self.asked = self.right = 0
 
 
@@ -140,24 +194,34 @@ class Speculation:
 
     Args:
         drafter: A smaller model, if there is one; it is asked where nothing is repeated.
+        clock: Seconds, monotonic.
     """
 
-    def __init__(self, drafter: Drafter | None = None) -> None:
+    def __init__(
+        self, drafter: Drafter | None = None, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
         self.cost = Cost()
-        self._model = None if drafter is None else Model(drafter)
+        self._model = None if drafter is None else Model(drafter, clock)
         self.least_s = LEAST_S
         self.drafted = 0
         """Tokens that were drafted."""
         self.accepted = 0
         """Of them, those that the model confirmed."""
         self._lookup = Lookup()
-        self._saved = 0.0
+        self._account = Account(_SHARE)
+        self._payer = self._payer_of_batch = self._account
+        """Who pays for the draft that is thought of, and for the one that is under way."""
         self._batch = (0, 0.0)
         """Size and seconds of the last batch, until the token after it is there."""
 
     def restart(self) -> None:
         """The text before is another one now."""
         self._lookup.reset()
+
+    def read(self, text: Sequence[int]) -> None:
+        """Takes note of a prompt, as far as it has been read."""
+        if self._model is not None:
+            self._model.read(text)
 
     def draft(
         self,
@@ -172,25 +236,28 @@ class Speculation:
             text: All tokens before it.
             token: The one to be evaluated next.
             room: Most tokens to draft.
-            usable: Says which sizes of batches may be used; None for all.
+            usable: Says which sizes of batches may be used; if one may not, no larger one may.
+                None allows all.
         """
-        if self.cost.single < self.least_s:
+        if not self.cost.single or self.cost.single < self.least_s:
             return []
         self._lookup.follow(text, token)
         if self._model is not None:
-            self._model.settle()
+            self._model.settle(self.cost.single)
         if self._lookup.repeats:
+            self._payer = self._account
             size = self._best(self._lookup.chances(), room, usable)
             if size > 1:
                 return self._lookup.draft(text, token, size - 1)
         if self._model is None:
             return []
+        self._payer = self._model.account
         each = self._model.token_s(self.cost.single) / self.cost.single
         size = self._best(self._model.chances(), room, usable, each)
         if size == 1:
             return []
         drafted, seconds = self._model.draft(text, token, size - 1)
-        self._save(-seconds / self.cost.single)
+        self.spend(seconds)
         return drafted
 
     def _best(
@@ -212,14 +279,17 @@ class Speculation:
         gained, reached = 1.0, 1
         for size in SIZES:
             drafting = each * (size - 1)
-            if size > room + 1 or self.cost.risk(size) + drafting > self._saved:
+            if size > room + 1 or not self.affords(self.cost.risk(size) + drafting):
                 break
             while reached < size:
                 gained += next(chances)
                 reached += 1
             found = gained / (self.cost.of(size) + drafting)
-            if found > worth and (usable is None or usable(size)):
-                best, worth = size, found
+            if found <= worth:
+                continue
+            if usable is not None and not usable(size):
+                break
+            best, worth = size, found
         return best
 
     def took(self, drafted: int, seconds: float) -> None:
@@ -231,11 +301,14 @@ class Speculation:
         size, before = self._batch
         if size:
             before += max(0.0, seconds - self.cost.single) if not drafted else 0.0
-            self._save(1 - self.cost.batch_took(size, before))
+            self._payer_of_batch.add(1 - self.cost.batch_took(size, before))
         elif not drafted:
             self.cost.single_took(seconds)
-            self._save(_SHARE)
+            if self._model is not None:
+                self._model.account.wait()
+        self._account.wait()
         self._batch = (drafted + 1, seconds) if drafted else (0, 0.0)
+        self._payer_of_batch = self._payer
         self.drafted += drafted
 
     def confirmed(self) -> None:
@@ -243,7 +316,12 @@ class Speculation:
         self.accepted += 1
         if self._model is not None:
             self._model.right += 1
-        self._save(1.0)
+        self._payer_of_batch.add(1.0)
 
-    def _save(self, tokens: float) -> None:
-        self._saved = min(self._saved + tokens, _MOST_SAVED)
+    def affords(self, tokens: float) -> bool:
+        """Whether so many tokens' time may be spent on the draft that is thought of."""
+        return self._payer.affords(tokens)
+
+    def spend(self, seconds: float) -> None:
+        """Takes note of time that was spent for its sake."""
+        self._payer.add(-seconds / self.cost.single)

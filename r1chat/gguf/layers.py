@@ -85,26 +85,42 @@ class Layers:
         Returns:
             Up to `count`.
         """
-        weights = [w + tokens * c for w, c in zip(self.weights, self.cache, strict=True)]
-        # From the end: that is where layers go first. `sums[n]` is what the last n take.
-        sums = [0, *accumulate((self.output, *reversed(weights)))]
+        sums = self._sums(tokens)
         bounds = _bounds(shares or rooms)
         if not bounds:
             return 0
         for count in range(self.count, 0, -1):
-            if all(
-                # Among those that go to GPUs the first GPU has the first.
-                sums[count - first] - sums[count - last] <= room
-                for (first, last), room in zip(_spans(bounds, count), rooms, strict=True)
-            ):
+            taken = _taken(sums, bounds, count)
+            if all(part <= room for part, room in zip(taken, rooms, strict=True)):
                 return count
         return 0
+
+    def shared_out(self, tokens: int, count: int, shares: Sequence[float]) -> list[int]:
+        """Bytes of layers and cache that each GPU gets.
+
+        Args:
+            tokens: Of context, that the cache holds.
+            count: How many layers go onto GPUs.
+            shares: How they are shared out among them.
+        """
+        bounds = _bounds(shares)
+        return _taken(self._sums(tokens), bounds, count) if bounds else [0] * len(shares)
+
+    def _sums(self, tokens: int) -> list[int]:
+        """What the last layers take, none of them, one, and so on: those go to GPUs first."""
+        weights = [w + tokens * c for w, c in zip(self.weights, self.cache, strict=True)]
+        return [0, *accumulate((self.output, *reversed(weights)))]
 
 
 def _bounds(shares: Sequence[float]) -> list[float]:
     """Up to which part of the layers each GPU has them; nothing where none is to have any."""
     total = sum(shares)
     return [part / total for part in accumulate(shares)] if total else []
+
+
+def _taken(sums: Sequence[int], bounds: Sequence[float], count: int) -> list[int]:
+    """What each GPU gets of so many layers: among them the first GPU has the first."""
+    return [sums[count - first] - sums[count - last] for first, last in _spans(bounds, count)]
 
 
 def _spans(bounds: Sequence[float], count: int) -> list[tuple[int, int]]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from r1chat.addresses import is_plain_to_other_machine
 from r1chat.errors import NetworkError
 from r1chat.sanitize import line
 
@@ -79,8 +80,7 @@ class Environment:
     @property
     def notice(self) -> str:
         """A warning for the user, or empty."""
-        parts = urlsplit(self.endpoint)
-        if self.token is None or parts.scheme == "https" or _is_here(parts.hostname or ""):
+        if self.token is None or not is_plain_to_other_machine(self.endpoint):
             return ""
         return f"your token goes to {self.host} unencrypted: give HF_ENDPOINT an https address"
 
@@ -98,16 +98,6 @@ def origin(url: str) -> tuple[str, str, int | None]:
     parts = urlsplit(url)
     port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
     return parts.scheme, (parts.hostname or "").lower(), port
-
-
-def _is_here(host: str) -> bool:
-    """Whether a host is this machine."""
-    import ipaddress
-
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _token() -> str | None:

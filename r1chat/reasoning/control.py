@@ -103,7 +103,10 @@ class ControlGroup:
         for part in self.parts:
             part.budget = whole.budget
             part.max_waits = whole.max_waits
-            part.wants_answer = part.wants_answer or whole.wants_answer
-            part.cancelled = part.cancelled or whole.cancelled
+            # Never written back as they were: another thread may set them meanwhile.
+            if whole.wants_answer:
+                part.wants_answer = True
+            if whole.cancelled:
+                part.cancelled = True
             while part.more_wanted < whole.more_wanted:
                 part.think_more()

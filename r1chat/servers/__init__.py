@@ -40,13 +40,13 @@ def split(ref: str) -> tuple[str, str] | None:
     """Takes apart what names a model on a named server.
 
     Args:
-        ref: A model reference; ``NAME#model`` is one of those.
+        ref: A model reference; ``NAME#model`` is one of those, and the NAME of a known server.
 
     Returns:
-        The server's name and the model's; None for any other reference.
+        The server's name and the model's, which may be empty; None for any other reference.
     """
     name, mark, model = ref.partition("#")
-    return (name, model) if mark and model and is_name(name) else None
+    return (name, model) if is_name(name) and (mark or name in known()) else None
 
 
 def server(name: str, url: str | None = None) -> Server:

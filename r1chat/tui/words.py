@@ -61,5 +61,7 @@ def receipt(reply: Reply, *, cut_off: bool = False) -> str:
 
 
 def name_of(ref: str) -> str:
-    """A model reference as it is shown: of a file its name alone."""
-    return ref.rpartition("/")[2] or ref if ref.endswith(".gguf") else ref
+    """A model reference as it is shown: of a file its name alone, of a server's all of it."""
+    if "://" in ref or "#" in ref or not ref.endswith(".gguf"):
+        return ref
+    return ref.rpartition("/")[2] or ref

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import TypeVar
@@ -82,34 +83,49 @@ def write(
     return Written(tuple(written), seconds, drafted - before[0], accepted - before[1])
 
 
+def pair(
+    prompt: Sequence[int],
+    count: int,
+    sampling: Sampling,
+    machine: TokenMachine,
+    *,
+    cold: bool,
+    first: bool,
+) -> list[Written]:
+    """Has a text written with drafts and without; `first` says that those with come first."""
+    if not cold:
+        write(machine, prompt, _WARM, sampling, drafts=True)
+    return [write(machine, prompt, count, sampling, drafts=drafts) for drafts in (first, not first)]
+
+
 def compare(
-    model: Path, prompt: Sequence[int], sampling: Sampling, args: argparse.Namespace
+    model: Path, prompt: Sequence[int], sampling: Sampling, args: argparse.Namespace, *, cold: bool
 ) -> tuple[list[str], float]:
-    """A row of the table, and its ratio, for a model of usual size."""
+    """A row of the table, and its ratio, for a model of usual size.
+
+    Args:
+        model: The file.
+        prompt: What stands before.
+        sampling: How tokens are drawn.
+        args: Of the command line.
+        cold: Whether what batches cost here has yet to be learned, as in the first reply of all.
+    """
     context = len(prompt) + args.tokens + _WARM
     options = LoadOptions(ctx=context, threads=args.threads, trusted=True)
     ratios, same, drafted, accepted = [], True, 0, 0
-    with closing(LlamaEngine(model, options=options)) as engine:
-
-        def pair(number: int) -> tuple[Written, Written]:
-            def both(machine: TokenMachine) -> tuple[Written, Written]:
-                first = write(machine, prompt, args.tokens, sampling, drafts=number % 2 == 0)
-                second = write(machine, prompt, args.tokens, sampling, drafts=number % 2 == 1)
-                return (first, second) if number % 2 == 0 else (second, first)
-
-            return on_its_thread(engine, both)
-
-        # What batches cost here is learned first, as it is in life while a model thinks.
-        on_its_thread(engine, lambda machine: write(machine, prompt, _WARM, sampling, drafts=True))
-        for number in range(args.pairs):
-            drafts, plain = pair(number)
-            ratios.append(plain.seconds / drafts.seconds)
-            same = same and drafts.tokens == plain.tokens
-            drafted, accepted = drafted + drafts.drafted, accepted + drafts.accepted
-        costs = on_its_thread(
-            engine, lambda m: [f"{size}: {m.speculation.cost.of(size):.1f}" for size in SIZES]
-        )
-    name = f"{model.stem}, temperature {sampling.temperature:g}"
+    for number in range(args.pairs):
+        with closing(LlamaEngine(model, options=options)) as engine:
+            first = cold or number % 2 == 0
+            job = partial(pair, prompt, args.tokens, sampling, cold=cold, first=first)
+            one, other = on_its_thread(engine, job)
+            drafts, plain = (one, other) if first else (other, one)
+            costs = on_its_thread(
+                engine, lambda m: [f"{size}: {m.speculation.cost.of(size):.1f}" for size in SIZES]
+            )
+        ratios.append(plain.seconds / drafts.seconds)
+        same = same and drafts.tokens == plain.tokens
+        drafted, accepted = drafted + drafts.drafted, accepted + drafts.accepted
+    name = f"{model.stem}, temperature {sampling.temperature:g}{', first reply' if cold else ''}"
     row = [name, report.middle(ratios), f"{accepted} of {drafted}", "yes" if same else "no"]
     print(f"{name}: a batch in tokens' time: {', '.join(costs)}", file=sys.stderr)
     return row, median(ratios)
@@ -171,15 +187,21 @@ def main() -> int:
         model = speed_model.ensure(cache / "repeats-1.5b.gguf", repeats=True)
         for temperature in (0.6, 0):
             sampling = Sampling(temperature=temperature)
-            row, ratio = compare(model, list(speed_model.CIRCLE), sampling, args)
+            row, ratio = compare(model, list(speed_model.CIRCLE), sampling, args, cold=False)
             rows.append(row)
             verdicts.append(f"{row[0]}: {report.verdict(ratio, BEST, at_least=True)}")
+        row, ratio = compare(
+            model, list(speed_model.CIRCLE), Sampling(temperature=0), args, cold=True
+        )
+        rows.append(row)
+        verdicts.append(f"{row[0]}: {report.verdict(ratio, WORST, at_least=True)}")
     if "worst" in only:
         model = speed_model.ensure(cache / "speed-1.5b.gguf")
         prompt = list(range(1000, 1000 + _QUESTION))
-        row, ratio = compare(model, prompt, Sampling(temperature=1, top_k=0), args)
-        rows.append(row)
-        verdicts.append(f"{row[0]}: {report.verdict(ratio, WORST, at_least=True)}")
+        for cold in (False, True):
+            row, ratio = compare(model, prompt, Sampling(temperature=1, top_k=0), args, cold=cold)
+            rows.append(row)
+            verdicts.append(f"{row[0]}: {report.verdict(ratio, WORST, at_least=True)}")
     if "tiny" in only:
         row, *ratios = built_in(args)
         rows.append(row)

@@ -40,7 +40,7 @@ def test_json_has_all_samples_and_the_votes():
     assert len(found["samples"]) == 4
     assert found["receipt"]["samples"] == 4
     assert found["receipt"]["vote"] == "110"
-    assert found["receipt"]["agreement"] == 1.0
+    assert found["receipt"]["agreement"] == 0.75, "the least that it can be"
     assert [sample["receipt"]["seed"] for sample in found["samples"]] == [1, 2, 3, 4]
     ends = sorted(sample["receipt"]["ended_by"] for sample in found["samples"])
     assert ends == ["cancelled", "natural", "natural", "natural"]
@@ -71,8 +71,7 @@ def test_the_samples_that_ended_are_kept_as_versions_and_the_winner_is_gone_on_w
     chosen = [turn["chosen"] for turn in kept["turns"]]
     finals = [turn["final"] for turn in kept["turns"]]
     assert finals == [each["final"] for each in ended]
-    # Of those that agree the one that came first, whichever that was.
-    assert [final for final, is_chosen in zip(finals, chosen, strict=True) if is_chosen] == ["110"]
+    assert chosen == [number == finals.index("110") for number in range(len(finals))]
 
 
 @pytest.mark.parametrize(

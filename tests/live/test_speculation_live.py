@@ -179,10 +179,16 @@ def test_sizes_that_are_called_exact_are_so_to_the_bit(request, name):
     ask(engine, "What is 12 + 345?", reuse=False)
 
     def work(machine: TokenMachine) -> list[tuple[int, bool, bool]]:
+        machine.speculation = Speculation()
+        machine.speculation.cost.single = 1.0
         found = []
         for size in (2, 3, 4, 8, 16):
             same = machine._first_row(size) == machine._first_row(1)
+            assert not machine._is_exact(size), "nobody pays"
+            machine.speculation._account.saved = 16.0
             found.append((size, machine._is_exact(size), same))
+            machine.speculation._account.saved = 0.0
+        machine.speculation._account.saved = 16.0
         assert machine._is_exact(1)
         return found
 

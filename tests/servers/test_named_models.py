@@ -119,6 +119,19 @@ def test_a_name_that_no_server_has_is_said():
         compose.load("lob#tiny")
 
 
+@pytest.mark.parametrize("ref", ["lab", "lab#"])
+def test_a_server_with_one_model_is_named_by_its_name_alone(lab, ref):
+    engine = compose.load(ref)
+    assert engine.info.ref == "lab#tiny"
+    engine.close()
+
+
+def test_a_word_that_names_no_server_is_no_model_either():
+    settings.save(Settings(servers={"lab": "http://localhost:1/v1"}))
+    with pytest.raises(ModelError, match="no such model: 'lob'"):
+        compose.load("lob")
+
+
 def test_a_file_goes_before_a_server_of_the_same_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "lab#tiny").write_bytes(b"no model")

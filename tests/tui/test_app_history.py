@@ -17,6 +17,7 @@ from r1chat.settings import Settings
 from r1chat.store import Loaded, Store, Summary
 from r1chat.tui.titling import cleaned
 from r1chat.tui.widgets.history_panel import PAGE
+from r1chat.tui.words import name_of
 from tests.tui.chat import (
     ENDLESS,
     REPLY,
@@ -470,6 +471,50 @@ async def test_another_model_than_that_of_the_conversation_is_said_and_one_key_l
         assert app.chat.check_action("its_model", ())
         await pilot.press("alt+l")
         await until(pilot, lambda: app.model_ref == "r1:7b")
+
+
+async def its_model(app, pilot, ref):
+    """Opens a conversation that says it was had with a model, and asks for that."""
+    named = Summary("a" * 16, "theirs", 1000.0, 1000.0, model=ref)
+    saved(Loaded(named, conversation("x", turn(model=ref)).conversation))
+    await panel(pilot)
+    await pilot.press("enter")
+    await until(pilot, lambda: app.chat.last is not None)
+    await pilot.press("alt+l")
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("path", ["v1#r1/tiny.gguf", "v1#m", "v1"])
+async def test_no_key_sends_anything_to_an_address_that_a_conversation_names(path):
+    there = f"http://192.0.2.2:18130/{path}"
+    app = an_app()
+    async with app.run_test() as pilot:
+        await its_model(app, pilot, there)
+        await until(pilot, lambda: toasts(app).count(f"say so: -m {there}") == 2)
+        assert "loads" not in toasts(app)
+        assert app.model_ref != there
+
+
+@pytest.mark.asyncio
+async def test_an_address_that_the_user_has_set_is_loaded_with_a_key():
+    there = "http://192.0.2.2:18130/v1"
+    app = an_app(settings=Settings(pace=0, model=f"{there}#a"))
+    async with app.run_test() as pilot:
+        await its_model(app, pilot, f"{there}#b")
+        await until(pilot, lambda: app.model_ref == f"{there}#b")
+
+
+@pytest.mark.parametrize(
+    ("ref", "shown"),
+    [
+        ("/home/me/models/a.gguf", "a.gguf"),
+        ("tiny", "tiny"),
+        ("http://192.0.2.2:18130/v1#r1/tiny.gguf", "http://192.0.2.2:18130/v1#r1/tiny.gguf"),
+        ("lab#r1/tiny.gguf", "lab#r1/tiny.gguf"),
+    ],
+)
+def test_the_host_of_a_model_is_never_hidden(ref, shown):
+    assert name_of(ref) == shown
 
 
 @pytest.mark.asyncio

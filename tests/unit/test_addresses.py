@@ -83,7 +83,10 @@ def test_whatever_is_taken_for_an_address_is_plain_and_stays_as_it_is(text):
     assert address.startswith(origin(address))
 
 
-@pytest.mark.parametrize("host", ["localhost", "LOCALHOST.", "127.0.0.1", "127.9.9.9", "::1"])
+@pytest.mark.parametrize(
+    "host",
+    ["localhost", "LOCALHOST.", "a.localhost", "127.0.0.1", "127.9.9.9", "::1", "0.0.0.0", "::"],  # noqa: S104
+)
 def test_this_machine_is_known_by_its_names(host):
     assert is_loopback(host)
     shown = f"[{host}]" if ":" in host else host

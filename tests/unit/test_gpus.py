@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import shlex
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r1chat import limits
-from r1chat.engine import gpus
+from r1chat import compose, limits
+from r1chat.engine import gpus, planning
 from r1chat.engine.devices import Device, backends, devices
-from r1chat.engine.gpus import ALL, GpuFull, Plan, fewer, plan, settle
+from r1chat.engine.gpus import ALL, GpuFull, Plan, Room, fewer, plan, settle
+from r1chat.engine.loading import LoadOptions, choose_context
 from r1chat.errors import ModelError, UsageError
+from r1chat.gguf.needs import Shape, needs
 from tests.live.test_context_choice import header
 
 GIB = 1 << 30
@@ -59,9 +62,89 @@ def test_a_split_of_more_parts_than_gpus_is_refused_with_their_names():
 
 def test_a_gpu_in_the_main_memory_is_not_counted_twice():
     shared = card(8 * GIB, "Metal", shared=True)
-    assert gpus.memory([shared]) == 0
-    assert gpus.memory([BIG, SMALL]) == 26 * GIB
+    room = Room(header(), [shared], 6 * GIB)
+    assert room.free(room.plan(4096), 4096) == 6 * GIB
     assert plan(header(), 4096, [shared]) == Plan(29, 29)
+
+
+HUGE = card(100 * GIB)
+
+
+def test_of_a_gpu_as_much_is_counted_as_is_to_go_there():
+    made = header()
+    for wanted, least, most in (
+        (0, 0, 0),
+        (1, 1, GIB),
+        (15, GIB, 3 * GIB),
+        (ALL, 3 * GIB, 7 * GIB),
+    ):
+        room = Room(made, [HUGE], 0, wanted)
+        free = room.free(room.plan(4096), 4096)
+        assert least <= free <= most
+    room = Room(made, [SMALL], 0, ALL)
+    assert room.free(room.plan(4096), 4096) == 2 * GIB
+
+
+def test_a_gpu_that_a_split_gives_nothing_counts_for_nothing():
+    made = header()
+    alone = Room(made, [SMALL], GIB, ALL)
+    beside = Room(made, [SMALL, HUGE], GIB, ALL, (1, 0))
+    assert beside.free(beside.plan(4096), 4096) == alone.free(alone.plan(4096), 4096)
+
+
+def test_a_cache_may_grow_into_the_rest_of_a_gpu_that_has_all_layers():
+    for wanted, grown in ((ALL, 100 * GIB), (5, None)):
+        room = Room(header(), [HUGE], 0, wanted)
+        chosen = room.plan(4096)
+        free = room.free(chosen, 4096)
+        assert room.free(chosen, 4096, grows=True) == (grown or free)
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """Pretends to other GPUs and another main memory."""
+
+    def pretend(free, *cards):
+        monkeypatch.setattr(planning, "devices", lambda: cards)
+        monkeypatch.setattr(planning, "available_memory", lambda: free)
+
+    return pretend
+
+
+def test_a_large_gpu_is_no_room_for_what_stays_in_the_main_memory(machine):
+    machine(3 << 20, HUGE)
+    with pytest.raises(ModelError, match="not enough memory: "):
+        planning.plan(compose.resolve("tiny"), LoadOptions(gpu_layers=1, trusted=True))
+    machine(16 * GIB, HUGE)
+    made = planning.plan(compose.resolve("tiny"), LoadOptions(gpu_layers=1, trusted=True))
+    assert made.on_gpu.layers == 1
+    assert made.available < 17 * GIB
+
+
+@pytest.mark.parametrize("wanted", [None, 3, 14, ALL])
+@pytest.mark.parametrize("free", [GIB, 2 * GIB, 4 * GIB, 6 * GIB])
+def test_what_is_chosen_fits_with_what_goes_onto_the_gpu_then(wanted, free):
+    made = header()
+    room = Room(made, [SMALL], free, wanted)
+    try:
+        tokens, _ = room.settled(16384, lambda free: choose_context(made, None, free))
+    except ModelError:
+        return
+    found = room.free(room.plan(tokens), tokens)
+    assert needs(Shape.of(made), made.size, tokens).fits(found)
+
+
+def test_fewer_layers_than_planned_are_refused_where_the_rest_has_no_room():
+    made = header()
+    attempt, asked = loading(28)
+    room = Room(made, [HUGE], GIB, ALL)
+    with pytest.raises(
+        ModelError, match=r"with 26 of 29 layers on it the main memory is: 4\.0 GiB"
+    ):
+        settle(replace(room.plan(131_072), layers=29), attempt)
+    assert asked == [29]
+    chosen = Room(made, [HUGE], 16 * GIB, ALL).plan(4096)
+    assert settle(chosen, attempt)[1].layers == 26
 
 
 @pytest.mark.parametrize(("wanted", "split"), [(None, ()), (0, ()), (0, (1, 1))])

@@ -582,7 +582,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0
-        monkeypatch.setattr("r1chat.engine.loop.time.sleep", self.sleep)
+        monkeypatch.setattr("r1chat.engine.pacing.time.sleep", self.sleep)
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
@@ -617,7 +617,7 @@ def test_a_stop_does_not_wait_for_a_slow_pace(monkeypatch: pytest.MonkeyPatch) -
         clock.now += seconds
         control.cancel()
 
-    monkeypatch.setattr("r1chat.engine.loop.time.sleep", sleep)
+    monkeypatch.setattr("r1chat.engine.pacing.time.sleep", sleep)
     reply, _, _ = run("abcdef", control=control, clock=clock)
     assert reply.receipt.ended_by == "cancelled"
     assert clock.now < 1

@@ -39,7 +39,9 @@ def cut(text, places):
         ("http://127.0.0.1:8080/v1#tiny", "http://127.0.0.1:8080/v1", "tiny"),
         ("http://127.0.0.1:8080/v1", "http://127.0.0.1:8080/v1", ""),
         ("https://host/v1/#a/b:c#d", "https://host/v1", "a/b:c#d"),
-        ("HTTP://[::1]:1/v1#m", "HTTP://[::1]:1/v1", "m"),
+        ("HTTP://[::1]:1/v1#m", "http://[::1]:1/v1", "m"),
+        ("http://gpu-box:8000#m", "http://gpu-box:8000/v1", "m"),
+        ("http://gpu-box:8000/", "http://gpu-box:8000/v1", ""),
         ("https://huggingface.co/v1#m", "https://huggingface.co/v1", "m"),
     ],
 )
@@ -77,6 +79,23 @@ def test_an_address_that_is_none_is_refused(ref):
         remote_server(ref)
 
 
+def test_what_may_be_a_secret_is_not_repeated():
+    with pytest.raises(UsageError) as caught:
+        remote_server("http://me:SECRET@host/v1#m")
+    assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("server", "cure"),
+    [
+        (SERVER, "set R1CHAT_API_KEY, or give the server a name: r1chat servers add"),
+        (Server(SERVER.url, name="lab"), "set it with: r1chat servers key lab"),
+    ],
+)
+def test_who_lacks_a_key_is_told_what_sets_it(server, cure):
+    assert str(refusal(401, {}, b"", server)).endswith(cure)
+
+
 def test_a_key_is_not_shown():
     assert "secret" not in repr(SERVER)
     with pytest.raises(UsageError) as caught:
@@ -94,6 +113,8 @@ def test_a_key_is_not_shown():
         ("http://example.org/v1", False),
         ("http://127.0.0.1.example.org/v1", False),
         ("http://192.168.0.2/v1", False),
+        ("http://0.0.0.0:8000/v1", True),
+        ("http://r1.localhost:8000/v1", True),
     ],
 )
 def test_who_can_read_along_is_known(url, private):

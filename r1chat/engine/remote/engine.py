@@ -257,6 +257,10 @@ def _describe(found: Found, ref: str | None, load_s: float) -> ModelInfo:
         load_s=load_s,
         host=server.host,
         steering=Steering(
-            budget="" if found.dialect.chat_budget else why, close=why, go_on=why, peek=why
+            budget="" if found.dialect.chat_budget else why,
+            off="" if found.dialect.chat_budget or found.dialect.chat_off else why,
+            close=why,
+            go_on=why,
+            peek=why,
         ),
     )

@@ -76,7 +76,7 @@ def refusal(  # noqa: PLR0911  (one for each kind of refusal)
         return Busy(f"{host} fails with HTTP {status}{detail}: see the server's log", wait)
     if status == HTTPStatus.UNAUTHORIZED:
         what = "does not accept your key" if server.key else "wants a key"
-        return Refused(f"{host} {what}{detail}: `r1chat servers` sets it", status)
+        return Refused(f"{host} {what}{detail}: {_key_cure(server)}", status)
     if status == HTTPStatus.FORBIDDEN:
         return Refused(f"{host} refuses access{detail}: check the key and what it is for", status)
     if status == HTTPStatus.NOT_FOUND and model and "model" in reason.lower():
@@ -144,6 +144,12 @@ def _clean(text: str, server: Server) -> str:
     if server.key:
         text = text.replace(server.key, _REDACTED)
     return line(text, _LONGEST_REASON)
+
+
+def _key_cure(server: Server) -> str:
+    if server.name:
+        return f"set it with: r1chat servers key {server.name}"
+    return "set R1CHAT_API_KEY, or give the server a name: r1chat servers add"
 
 
 def _certificate(text: str) -> str:

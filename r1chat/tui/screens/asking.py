@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     # What a turn needs is imported where it is used: the first frame has none.
     from r1chat.attachments import Attachment
     from r1chat.conversation import Conversation, Node
-    from r1chat.engine.base import Continuation, Engine
+    from r1chat.engine.base import Continuation, Engine, Steering
     from r1chat.events import Event
     from r1chat.reasoning.budget import Budget
     from r1chat.reasoning.control import Control
@@ -211,12 +211,23 @@ class AskingScreen(RunningScreen):
         self.topbar.used = 0
         self.topbar.speed = 0.0
         self.slider.tokens_per_s = None
-        why = engine.info.steering.budget
-        self.slider.disabled, self.slider.tooltip = bool(why), why or None
+        self._fit_slider(engine.info.steering)
         self.refresh_bindings()
         if self._waiting is not None:
             (view, _, parent), self._waiting = self._waiting, None
             self.start(view, parent or session.conversation.last())
+
+    def _fit_slider(self, steering: Steering) -> None:
+        """Offers what can be kept of a budget; one that was remembered stays for other models."""
+        why = steering.budget
+        self.slider.disabled, self.slider.ends_only = bool(steering.off), bool(why)
+        self.slider.tooltip = why or None
+        budget = self.slider.value
+        is_kept = str(budget) == "max" or (budget.off and not steering.off)
+        if why and not is_kept:
+            able = "" if steering.off else " Off and max are."
+            text = f"The budget ({budget}) is not kept: {line(why, 200)}.{able}"
+            self.notify(text, timeout=10, markup=False)
 
     def begin_session(self, engine: Engine, tree: Conversation | None) -> Session:
         """Begins a conversation, or goes on with one.

@@ -100,7 +100,7 @@ class ChatScreen(LookingScreen):
         if engine is None:
             return ""
         steering = engine.info.steering
-        why = {"answer_now": steering.close, "slider": steering.budget, "look_ahead": steering.peek}
+        why = {"answer_now": steering.close, "slider": steering.off, "look_ahead": steering.peek}
         return (why | dict.fromkeys(("think_more", "steer", "go_on"), steering.go_on)).get(
             action, ""
         )

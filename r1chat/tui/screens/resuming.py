@@ -172,7 +172,7 @@ class ResumingScreen(SamplingScreen):
         return bool(self._its_model) and self._its_model != current
 
     def _offer_its_model(self) -> None:
-        if not self._other_model:
+        if not self._other_model or not self._may_load_its_model():
             return
         key = keys.shown(self.app.shown_keys()["chat.its_model"])
         its, current = (line(name_of(ref), 40) for ref in (self._its_model, self.app.model_ref))
@@ -183,8 +183,20 @@ class ResumingScreen(SamplingScreen):
         )
 
     def action_its_model(self) -> None:
-        """Loads the model that the conversation was had with."""
-        self.app.load_model(self._its_model)
+        """Loads the model that the conversation was had with, unless it may name a stranger's."""
+        if self._may_load_its_model():
+            self.app.load_model(self._its_model)
+
+    def _may_load_its_model(self) -> bool:
+        """Says why not, where it may not."""
+        from r1chat import compose
+
+        try:
+            compose.as_kept(self._its_model, (self.app.model_ref, self.app.settings.model))
+        except R1ChatError as error:
+            self.notify(line(str(error), 500), severity="warning", markup=False, timeout=10)
+            return False
+        return True
 
     def loaded(self, engine: Engine) -> None:
         """Goes on with another model."""

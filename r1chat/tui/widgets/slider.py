@@ -23,6 +23,8 @@ LABEL = "Thinking budget"
 LABEL_MINIMUM = "At least"
 BIG_STEP = 4
 _LONGEST_TYPED = 7
+_BETWEEN = frozenset({"auto", "flat", "unit", "minimum", "step_minimum", "take", "erase"})
+"""Actions that need more than off and max."""
 
 
 class BudgetSlider(Widget, can_focus=True):
@@ -101,6 +103,8 @@ class BudgetSlider(Widget, can_focus=True):
     """What there is to say of the budget and the marks, from long to short, or nothing."""
     editing_minimum: reactive[bool] = reactive(default=False, bindings=True)
     """Whether the keys move the minimum."""
+    ends_only: reactive[bool] = reactive(default=False, bindings=True)
+    """Whether there is nothing to be chosen between off and max."""
     typed: reactive[str] = reactive("", bindings=True)
     """The figure that is being typed."""
 
@@ -151,6 +155,11 @@ class BudgetSlider(Widget, can_focus=True):
         self._remark()
         self.post_message(self.Changed(self, value))
 
+    def watch_ends_only(self) -> None:
+        """Drops what is being set in between."""
+        self.typed = ""
+        self.editing_minimum = False
+
     def watch_marks(self) -> None:
         """Says what they mean."""
         self._remark()
@@ -174,6 +183,8 @@ class BudgetSlider(Widget, can_focus=True):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Leaves Enter and Escape to others where there is nothing to take or to drop."""
         del parameters
+        if self.ends_only and action in _BETWEEN:
+            return False
         if action in ("take", "erase"):
             return bool(self.typed)
         if action == "flat":
@@ -186,6 +197,9 @@ class BudgetSlider(Widget, can_focus=True):
 
     def action_step(self, by: int) -> None:
         """Goes some stops up or down."""
+        if self.ends_only:
+            self.action_end("off" if by < 0 else "max")
+            return
         if self.editing_minimum:
             self.action_step_minimum(by)
             return
@@ -257,6 +271,8 @@ class BudgetSlider(Widget, can_focus=True):
     def on_key(self, event: events.Key) -> None:
         """Gathers the figure that is being typed."""
         char = event.character or ""
+        if self.ends_only:
+            return
         if char.isascii() and char.isdigit():
             pass
         elif char != "." or "." in self.typed or not self._seconds_typed:
@@ -327,7 +343,9 @@ class BudgetSlider(Widget, can_focus=True):
 
     def _drag_to(self, column: int, track: Track) -> None:
         column = clamp(column, 0, track.width - 1)
-        if self._dragging == "minimum":
+        if self.ends_only:
+            self.action_end("off" if column < track.width // 2 else "max")
+        elif self._dragging == "minimum":
             self.value = scale.with_minimum(self.value, track.minimum_at(column))
         elif column != track.of_budget(self.value):
             # A thumb that stands between two stops stays there until it is really moved.
