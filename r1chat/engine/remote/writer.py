@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import math
-import time
 from collections.abc import Callable, Generator
 from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from r1chat.engine.base import Request
+from r1chat.engine.pacing import ReadingPace
 from r1chat.engine.remote.account import Account
 from r1chat.engine.remote.asking import Asker
 from r1chat.engine.remote.chunks import Chunk, Halves
@@ -86,7 +85,7 @@ class Writer:
         self._thinking = Thinking(self._account, self._limits, asker, control, emit, alone=alone)
         self._answer_guard = LoopGuard(ANSWER_PATIENCE)
         self._thoughts = 0
-        self._due = -math.inf
+        self._pace = ReadingPace(control, clock)
         self._was_limited = False
         self._thought_halves, self._text_halves = Halves(), Halves()
         self._close_finder = Finder(CLOSE) if asker.framed is None else None
@@ -214,7 +213,7 @@ class Writer:
         if not chunk.text and not chunk.thought:
             return None
         self._release()
-        self._keep_pace()
+        self._pace.keep()
         account.transcript.sampled()
         if chunk.thought:
             if not account.in_thought:
@@ -236,17 +235,6 @@ class Writer:
         limited = bool(self._found.dialect.chat_budget) and tokens is not None
         written = self._account.transcript.thought_tokens
         return "budget" if limited and written >= (tokens or 0) else "natural"
-
-    def _keep_pace(self) -> None:
-        """Waits where the server writes faster than it should."""
-        pace = self._control.pace
-        if pace is None:
-            return
-        now = self._clock()
-        self._due = max(self._due + 1 / pace, now)
-        while now < self._due and not self._control.cancelled:
-            time.sleep(min(self._due - now, LOOK_S))
-            now = self._clock()
 
     def _answer(self, text: str) -> Then:
         account = self._account
