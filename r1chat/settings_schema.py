@@ -62,8 +62,8 @@ class Schema(BaseModel):
     ctx: Annotated[int, _within("ctx")] | None = None
     threads: Annotated[int, _within("threads")] | None = None
     gpu_layers: Annotated[int | str, BeforeValidator(limits.gpu_layers)] | None = None
-    draft: Name | None = None
     tensor_split: Annotated[str, AfterValidator(_split)] | None = None
+    draft: Name | None = None
     max_answer: Annotated[int, _within("max_answer")] | None = None
     save: bool | None = None
     samples: Annotated[int, _within("samples")] | None = None
