@@ -402,7 +402,7 @@ async def test_a_stored_conversation_shows_the_votes_again():
         assert await chat.open_conversation(name)
         await pilot.pause()
         head, bars, samples = rows(chat.last)
-        assert head.startswith("cons@4: 7 · pass@1 100 % if it is right · 1 stopped")
+        assert head.startswith("cons@4: 7 · pass@1 75–100 % if it is right · 1 stopped")
         assert bars == "7 ━━━ 3"
         assert samples.split() == ["▸1", "7", "2", "7", "3", "7"]
         assert "3 of 4 samples agree" in chat.last.status
