@@ -44,7 +44,7 @@ import sys
 from r1chat.settings import Settings
 from r1chat.tui import start
 from r1chat.tui.app import R1ChatApp
-start.R1ChatApp = lambda model=None: R1ChatApp(given=Settings(**{settings!r}))
+start.R1ChatApp = lambda **given: R1ChatApp(given=Settings(**{settings!r}))
 sys.exit(start.run())
 """
 ENTER, ESCAPE, HOME, END, LEFT = "\r", "\x1b", "\x1b[H", "\x1b[F", "\x1b[D"
@@ -140,6 +140,8 @@ def effects(model: str, rounds: int) -> None:
             if number < rounds:
                 times["answer now"].append(screen.effect_ms(ANSWER_NOW, "ended by you"))
             else:
+                # The first step down from "max" is "auto".
+                screen.effect_ms(LEFT, "auto")
                 times["slider, shown"].append(screen.effect_ms(LEFT, " of 32,768"))
                 times["slider to off"].append(screen.effect_ms(HOME, "ended by budget"))
             screen.look(rng.uniform(0.2, 0.6))

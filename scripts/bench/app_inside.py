@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
@@ -38,8 +38,8 @@ class Measured(R1ChatApp):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("f12", "report", priority=True)]
 
-    def __init__(self, *, model: str | None = None) -> None:
-        super().__init__(model=model, given=Settings(pace=0), load=_load)
+    def __init__(self, **given: Any) -> None:  # noqa: ANN401  (as the app takes it)
+        super().__init__(**given, given=Settings(pace=0), load=_load)
         self._stall_s = self._beaten = 0.0
 
     @on(Loader.Loaded)
