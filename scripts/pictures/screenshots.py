@@ -38,7 +38,8 @@ async def ask(app: R1ChatApp, pilot: Pilot[None], question: str = QUESTION) -> N
     await until(pilot, lambda: app.chat.ready)
     app.chat.composer.load_text(question)
     await pilot.press("enter")
-    await until(pilot, lambda: app.chat.running)
+    # The press itself may last until the reply is there.
+    await until(pilot, lambda: app.chat.running or (app.chat.session and app.chat.session.turns))
 
 
 async def rest(app: R1ChatApp, pilot: Pilot[None]) -> None:
