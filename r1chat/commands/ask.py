@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Generator
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -124,6 +125,7 @@ class _Ask:
 
     def run(self, interrupts: Interrupts, fault: str | None) -> int:
         args = self._args
+        sampling = self._sampling()
         budget = self._budget()
         question, attachments = self._question()
         writer = self._writer(question)
@@ -147,7 +149,7 @@ class _Ask:
                 events = self._put(session)(
                     question,
                     control=control,
-                    sampling=self._sampling(),
+                    sampling=sampling,
                     max_answer=self._either("max_answer"),
                     timeout=args.timeout,
                     attachments=attachments,
@@ -164,11 +166,6 @@ class _Ask:
         args = self._args
         if args.samples == 1:
             return partial(session.ask, raw=args.raw, reuse=not args.no_reuse)
-        if self._sampling().temperature == 0:
-            message = (
-                "at a --temperature of 0 all samples are the same; set another, or leave out -n"
-            )
-            raise UsageError(message)
         from r1chat.checking import same
 
         return partial(session.consensus, samples=args.samples, same=same)
@@ -261,13 +258,16 @@ class _Ask:
             progress.check()
 
     def _sampling(self) -> Sampling:
-        default = Sampling()
         names = ("temperature", "top_k", "top_p", "min_p")
         chosen = {name: self._either(name) for name in names}
         given = {name: value for name, value in chosen.items() if value is not None}
-        return Sampling(
-            **{**{n: getattr(default, n) for n in names}, **given}, seed=self._args.seed
-        )
+        sampling = replace(Sampling(), **given, seed=self._args.seed)
+        if self._args.samples > 1 and sampling.temperature == 0:
+            message = (
+                "at a --temperature of 0 all samples are the same; set another, or leave out -n"
+            )
+            raise UsageError(message)
+        return sampling
 
     def _verdict(self, reply: Reply, engine: Engine, interrupts: Interrupts) -> int:
         if interrupts.code is not None:

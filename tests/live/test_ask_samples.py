@@ -85,3 +85,11 @@ def test_what_makes_no_sense_with_samples_is_refused(options, words):
     code, out, err = run("ask", "-n", "3", *options, "?")
     assert (code, out) == (2, "")
     assert words in err
+
+
+def test_a_temperature_of_0_is_refused_wherever_it_is_set_before_a_model_is_looked_for():
+    assert run("settings", "set", "temperature", "0")[0] == 0
+    code, out, err = run("ask", "-n", "4", "-m", "nowhere.gguf", SUM)
+    assert (code, out) == (2, "")
+    assert "all samples are the same" in err
+    assert run("ask", "-n", "4", "--temperature", "0.6", "--seed", "1", SUM)[0] == 0
