@@ -150,7 +150,7 @@ def untouched(shape: Shape) -> int:
 
 def gpu_buffers(shape: Shape, tokens: int) -> int:
     """Bytes that llama.cpp reserves on each GPU beside layers and cache."""
-    return untouched(shape) + BATCH * (_F32 * _WIDTHS * shape.hidden + _F16 * tokens)
+    return untouched(shape) + _values(shape, tokens)
 
 
 def _buffers(shape: Shape, tokens: int) -> int:
@@ -171,8 +171,12 @@ def _buffers(shape: Shape, tokens: int) -> int:
     nobody reads them, and the system takes their memory back when it needs it. Until then a
     process manager shows up to twice the weights.
     """
-    values = _F32 * _WIDTHS * shape.hidden
-    return _PROGRAM + _PER_WORD * shape.vocabulary + BATCH * (values + _F16 * tokens)
+    return _PROGRAM + _PER_WORD * shape.vocabulary + _values(shape, tokens)
+
+
+def _values(shape: Shape, tokens: int) -> int:
+    """Bytes of the layers' values of one batch, and of the mask of its attention."""
+    return BATCH * (_F32 * _WIDTHS * shape.hidden + _F16 * tokens)
 
 
 def gib(size: float) -> str:
