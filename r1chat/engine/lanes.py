@@ -204,7 +204,7 @@ def _timed_step(
     began = time.perf_counter()
     tokens = _step(machine, lanes, refresh, most)
     # Closing words come in bunches and would flatter the way that met them.
-    if tokens <= most:
+    if 0 < tokens <= most:
         ways.took((time.perf_counter() - began) / tokens)
 
 
@@ -218,7 +218,7 @@ def _step(machine: TokenMachine, lanes: list[Lane], refresh: Callable[[], None],
         most: Lanes in the batch.
 
     Returns:
-        Tokens of the batch.
+        Tokens that were evaluated; none where that failed.
     """
     rows: list[tuple[Lane, list[int]]] = []
     left = machine.chunk
@@ -234,7 +234,7 @@ def _step(machine: TokenMachine, lanes: list[Lane], refresh: Callable[[], None],
         for lane in lanes:
             lane.failure = failure
             lane.wake()
-        return machine.chunk
+        return 0
     ready = []
     for (lane, tokens), end in zip(rows, ends, strict=True):
         if lane.took(len(tokens)):
