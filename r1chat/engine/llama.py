@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from queue import SimpleQueue
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from r1chat import prompt
 from r1chat.engine import fitting, planning
@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 
 _CLOSED = "the model is closed"
 
+T = TypeVar("T")
 Events: TypeAlias = "SimpleQueue[Event | R1ChatError]"
 
 
@@ -324,9 +325,26 @@ class LlamaEngine:
 
     def wait_ahead(self) -> None:
         """Waits until what `prepare` began is done. For measurements and tests."""
-        done = threading.Event()
-        self._jobs.put(done.set)
-        done.wait()
+        self.inside(lambda _: None)
+
+    def inside(self, work: Callable[[LoadedModel], T]) -> T:
+        """Does something on the thread that owns the model. For measurements and tests.
+
+        Args:
+            work: Is given the model; what it raises is raised here.
+        """
+        from concurrent.futures import Future
+
+        found: Future[T] = Future()
+
+        def job() -> None:
+            try:
+                found.set_result(work(self._loaded()))
+            except BaseException as failure:  # noqa: BLE001  (handed to the thread that waits)
+                found.set_exception(failure)
+
+        self._jobs.put(job)
+        return found.result()
 
     def _read_ahead(self, messages: tuple[Message, ...]) -> None:
         model = self._model

@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import TypeVar
 
 import llama_source
 import report
@@ -26,6 +24,7 @@ import speed_model
 
 from r1chat.engine.base import Message, Request, Sampling
 from r1chat.engine.llama import LlamaEngine, LoadOptions
+from r1chat.engine.loaded import LoadedModel
 from r1chat.engine.machine import TokenMachine
 from r1chat.engine.speculation import SIZES
 from r1chat.evaluation.reading import read
@@ -36,23 +35,6 @@ BEST, WORST = 1.3, 0.97
 SEED = 3
 _WARM = 256
 _QUESTION = 40
-_T = TypeVar("_T")
-
-
-def on_its_thread(engine: LlamaEngine, work: Callable[[TokenMachine], _T]) -> _T:
-    """Does something with an engine's machine on the thread that owns it."""
-    done = threading.Event()
-    found: list[_T] = []
-
-    def job() -> None:
-        try:
-            found.append(work(engine._loaded().machine))  # noqa: SLF001  (what is measured is inside)
-        finally:
-            done.set()
-
-    engine._jobs.put(job)  # noqa: SLF001
-    done.wait()
-    return found[0]
 
 
 @dataclass(frozen=True)
@@ -87,12 +69,13 @@ def pair(
     prompt: Sequence[int],
     count: int,
     sampling: Sampling,
-    machine: TokenMachine,
+    model: LoadedModel,
     *,
     cold: bool,
     first: bool,
 ) -> list[Written]:
     """Has a text written with drafts and without; `first` says that those with come first."""
+    machine = model.machine
     if not cold:
         write(machine, prompt, _WARM, sampling, drafts=True)
     return [write(machine, prompt, count, sampling, drafts=drafts) for drafts in (first, not first)]
@@ -117,11 +100,10 @@ def compare(
         with closing(LlamaEngine(model, options=options)) as engine:
             first = cold or number % 2 == 0
             job = partial(pair, prompt, args.tokens, sampling, cold=cold, first=first)
-            one, other = on_its_thread(engine, job)
+            one, other = engine.inside(job)
             drafts, plain = (one, other) if first else (other, one)
-            costs = on_its_thread(
-                engine, lambda m: [f"{size}: {m.speculation.cost.of(size):.1f}" for size in SIZES]
-            )
+            cost = engine.inside(lambda model: model.machine.speculation.cost)
+            costs = [f"{size}: {cost.of(size):.1f}" for size in SIZES]
         ratios.append(plain.seconds / drafts.seconds)
         same = same and drafts.tokens == plain.tokens
         drafted, accepted = drafted + drafts.drafted, accepted + drafts.accepted
@@ -146,7 +128,7 @@ def built_in(args: argparse.Namespace) -> tuple[list[str], float, float]:
             )
             if args.force:
                 least = 0.0 if drafts else 1.0
-                on_its_thread(engine, lambda m: setattr(m.speculation, "least_s", least))
+                engine.inside(lambda m: setattr(m.machine.speculation, "least_s", least))
             *_, reply = engine.stream(request, Control())
             assert isinstance(reply, Reply)
             return reply

@@ -12,6 +12,7 @@ from r1chat.compose import load, resolve
 from r1chat.engine.base import Message, Request, Sampling
 from r1chat.engine.drafting import check_vocabulary
 from r1chat.engine.llama import LlamaEngine, LoadOptions
+from r1chat.engine.loaded import LoadedModel
 from r1chat.engine.speculation import Speculation
 from r1chat.events import Notice, Reply
 from r1chat.reasoning.budget import Budget
@@ -33,8 +34,10 @@ class AlwaysAsks(Speculation):
 
 
 def asks_always(engine: LlamaEngine) -> None:
-    model = engine._loaded()
-    model.machine.speculation = AlwaysAsks(model._draft)
+    def work(model: LoadedModel) -> None:
+        model.machine.speculation = AlwaysAsks(model._draft)
+
+    engine.inside(work)
 
 
 def ask(engine, *, reuse: bool = True, control: Control | None = None) -> Reply:

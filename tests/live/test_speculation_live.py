@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import random
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
 
 import pytest
 
-from r1chat.compose import resolve
 from r1chat.engine.base import Message, Request, Sampling
 from r1chat.engine.llama import LlamaEngine, LoadOptions
-from r1chat.engine.machine import TokenMachine
+from r1chat.engine.loaded import LoadedModel
 from r1chat.engine.speculation import Speculation
 from r1chat.events import Peeked, Reply, ThoughtText
 from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control
 from tests.factory import write_model
 
-T = TypeVar("T")
 GREEDY = Sampling(temperature=0)
 
 
@@ -42,27 +38,11 @@ class Eager(Speculation):
         return self._lookup.draft(text, token, min(self._size - 1, room))
 
 
-def on_its_thread(engine: LlamaEngine, work: Callable[[TokenMachine], T]) -> T:
-    """Does something with the machine where it may be done."""
-    done = threading.Event()
-    found: list[T] = []
-
-    def job() -> None:
-        try:
-            found.append(work(engine._loaded().machine))
-        finally:
-            done.set()
-
-    engine._jobs.put(job)
-    done.wait()
-    return found[0]
-
-
 def drafting(engine: LlamaEngine, size: int) -> LlamaEngine:
-    def work(machine: TokenMachine) -> None:
-        machine.speculation = Eager(size)
+    def work(model: LoadedModel) -> None:
+        model.machine.speculation = Eager(size)
 
-    on_its_thread(engine, work)
+    engine.inside(work)
     return engine
 
 
@@ -71,13 +51,6 @@ def loops(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LlamaEngine]:
     """A model that repeats itself: with small weights, each token depends on the last alone."""
     path = write_model(tmp_path_factory.mktemp("model") / "loops.gguf", scale=0.1)
     engine = LlamaEngine(path, options=LoadOptions(trusted=True, ctx=512))
-    yield engine
-    engine.close()
-
-
-@pytest.fixture(scope="module")
-def tiny() -> Iterator[LlamaEngine]:
-    engine = LlamaEngine(resolve("tiny"), ref="tiny", options=LoadOptions(trusted=True))
     yield engine
     engine.close()
 
@@ -178,7 +151,8 @@ def test_sizes_that_are_called_exact_are_so_to_the_bit(request, name):
     engine = request.getfixturevalue(name)
     ask(engine, "What is 12 + 345?", reuse=False)
 
-    def work(machine: TokenMachine) -> list[tuple[int, bool, bool]]:
+    def work(model: LoadedModel) -> list[tuple[int, bool, bool]]:
+        machine = model.machine
         machine.speculation = Speculation()
         machine.speculation.cost.single = 1.0
         found = []
@@ -192,7 +166,7 @@ def test_sizes_that_are_called_exact_are_so_to_the_bit(request, name):
         assert machine._is_exact(1)
         return found
 
-    for size, exact, same in on_its_thread(engine, work):
+    for size, exact, same in engine.inside(work):
         assert exact == same, size
 
 
@@ -208,11 +182,11 @@ def test_greedy_decoding_drafts_only_in_exact_sizes(tiny):
                 sizes.append(1 + len(drafted))
             return drafted
 
-    def work(machine: TokenMachine) -> None:
-        machine.speculation = Watched()
-        machine.speculation.least_s = 0.0
+    def work(model: LoadedModel) -> None:
+        model.machine.speculation = Watched()
+        model.machine.speculation.least_s = 0.0
 
-    on_its_thread(tiny, work)
+    tiny.inside(work)
     with_drafts = ask(tiny, "What is 517 - 268?", budget=Budget())
     plain = ask(tiny, "What is 517 - 268?", budget=Budget(), reuse=False)
     assert with_drafts.ids == plain.ids
