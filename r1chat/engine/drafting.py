@@ -11,7 +11,8 @@ from typing import Any
 from r1chat import gguf
 from r1chat.engine import gpus, loading, probe
 from r1chat.engine.base import Sampling
-from r1chat.engine.machine import ContextOptions, TokenMachine
+from r1chat.engine.context import ContextOptions
+from r1chat.engine.machine import TokenMachine
 from r1chat.engine.native import AbortByte
 from r1chat.errors import Cancelled, EngineError, ModelError
 from r1chat.gguf.needs import Shape, needs

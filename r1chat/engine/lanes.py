@@ -200,7 +200,7 @@ def _timed_step(
 ) -> None:
     """Takes a step in the way that is fastest on this machine just now."""
     threads, most = ways.way
-    machine.use_threads(threads)
+    machine.context.use_threads(threads)
     began = time.perf_counter()
     tokens = _step(machine, lanes, refresh, most)
     # Closing words come in bunches and would flatter the way that met them.

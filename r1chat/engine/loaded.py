@@ -11,8 +11,9 @@ from typing import Any
 from r1chat import prompt
 from r1chat.engine import gpus, loading
 from r1chat.engine.base import Message, ModelInfo, Request
+from r1chat.engine.context import ContextOptions
 from r1chat.engine.drafting import DraftModel
-from r1chat.engine.machine import ContextOptions, TokenMachine
+from r1chat.engine.machine import TokenMachine
 from r1chat.engine.native import AbortByte
 from r1chat.engine.planning import Plan
 from r1chat.engine.room import cells_wanted

@@ -7,23 +7,20 @@ stand a *draft*: tokens that were evaluated in advance and become part of it whe
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from itertools import accumulate
-from typing import Any, TypeAlias
+from typing import Any
 
 from r1chat.engine.base import Sampling
-from r1chat.engine.cache import Cache
+from r1chat.engine.context import Context, ContextOptions, Row
 from r1chat.engine.native import AbortByte, api
 from r1chat.engine.samplers import make_sampler
 from r1chat.engine.speculation import SIZES, Speculation
-from r1chat.engine.threads import Pace
 from r1chat.engine.vocab import LlamaVocabulary
 from r1chat.engine.ways import Ways
-from r1chat.errors import Cancelled, EngineError
+from r1chat.errors import EngineError
 
 MAIN = 0
 AHEAD = 1
@@ -33,35 +30,8 @@ MOST_LANES = 16
 _FEW_LANES = 4
 """Some processors' kernels are at their best with so many tokens."""
 _SEQUENCES = LANES + MOST_LANES
-_ABORTED = 2
-_NO_SLOT = 1
-_BATCH = 512
 _LAST = -1
 _LARGEST = max(SIZES)
-_NARROW = 64
-"""Heads of less width than this do without flash attention: for each pair of tokens the processor's
-costs as much as for wide ones. Without it the built-in model takes half the time for a token, and
-a fifth for each of a small batch."""
-
-Row: TypeAlias = tuple[int, Sequence[int]]
-"""A sequence and the tokens to be appended to it."""
-
-
-@dataclass(frozen=True, slots=True)
-class ContextOptions:
-    """How a context is made.
-
-    Attributes:
-        size: Tokens of context.
-        cells: Tokens that the cache holds, of all sequences; as many as the context by default.
-        threads: Threads for single tokens.
-        batch_threads: Threads for prompts.
-    """
-
-    size: int
-    threads: int
-    batch_threads: int
-    cells: int | None = None
 
 
 class TokenMachine:
@@ -83,49 +53,19 @@ class TokenMachine:
         abort: AbortByte,
     ) -> None:
         self.vocabulary = LlamaVocabulary(model)
-        self._abort = abort
-        params = api.llama_context_default_params()
-        params.n_ctx = max(options.size, options.cells or 0)
-        params.n_batch = params.n_ubatch = min(_BATCH, options.size)
-        params.n_seq_max = _SEQUENCES
-        params.kv_unified = True
-        if api.llama_model_n_embd(model) < _NARROW * api.llama_model_n_head(model):
-            params.flash_attn_type = api.LLAMA_FLASH_ATTN_TYPE_DISABLED
-        params.n_threads = options.threads
-        params.n_threads_batch = options.batch_threads
-        params.abort_callback = abort.callback
-        params.abort_callback_data = abort.data
-        params.no_perf = True
-        self._params = params
-        self._context = api.llama_init_from_model(model, params)
-        if not self._context:
-            message = f"no memory for a context of {options.size} tokens; take a smaller --ctx"
-            raise EngineError(message)
-        self._cache = Cache(self._context, _SEQUENCES)
-        self.cells = self._cache.cells
-        """Tokens that the cache holds, of all sequences."""
-        # llama.cpp rounds up.
-        self.capacity = self.cells if options.cells in {None, options.size} else options.size
+        self.context = Context(model, options, _SEQUENCES, abort)
+        """Evaluates the batches."""
+        self._cache = self.context.cache
+        self.capacity = self.context.capacity
         """Tokens of context, of one sequence."""
-        self._chunk: int = api.llama_n_batch(self._context)
-        self._batch = api.llama_batch_init(self._chunk, 0, 1)
         self._main = self._cache.ledgers[MAIN]
         self._sampler: Any = None
         self._must_repeat = False
         self._greedy: Any = None
-        self._pace = Pace(options.threads)
-        self._batch_threads = options.batch_threads
-        self.ways = Ways(
-            [
-                (threads, rows)
-                for threads in sorted({options.threads, options.batch_threads})
-                for rows in (MOST_LANES, _FEW_LANES)
-            ]
-        )
+        threads = sorted({options.threads, options.batch_threads})
+        self.ways = Ways([(each, rows) for each in threads for rows in (MOST_LANES, _FEW_LANES)])
         """With how many threads, and how many lanes in a batch, samples are drawn side by side."""
-        self.steady_ways = Ways(
-            [(threads, MOST_LANES) for threads in sorted({options.threads, options.batch_threads})]
-        )
+        self.steady_ways = Ways([(each, MOST_LANES) for each in threads])
         """The same for samples that are to be the same each time: as many lanes as there are."""
         self.speculation = Speculation()
         self.speculates = False
@@ -139,6 +79,16 @@ class TokenMachine:
         self._draft: list[int] = []
         self._row = _LAST
         """Where in the last batch the logits for the next token stand."""
+
+    @property
+    def cells(self) -> int:
+        """Tokens that the cache holds, of all sequences."""
+        return self._cache.cells
+
+    @property
+    def chunk(self) -> int:
+        """Tokens of a batch at most."""
+        return self.context.chunk
 
     @property
     def position(self) -> int:
@@ -163,7 +113,7 @@ class TokenMachine:
 
     def sample(self) -> int:
         """Draws the token that follows what was evaluated last."""
-        return int(api.llama_sampler_sample(self._sampler, self._context, self._row))
+        return self.sample_with(self._sampler, self._row)
 
     def evaluate(
         self,
@@ -193,8 +143,8 @@ class TokenMachine:
                 on_progress(1)
             return
         self._drop_draft()
-        for start in range(0, len(tokens), self._chunk):
-            chunk = tokens[start : start + self._chunk]
+        for start in range(0, len(tokens), self.chunk):
+            chunk = tokens[start : start + self.chunk]
             self._decode(((sequence, chunk),))
             if sequence == MAIN and self.speculates:
                 self.speculation.read(self._main)
@@ -249,9 +199,9 @@ class TokenMachine:
         drawn: list[int] = []
         self.fork(LANES, self.position)
         try:
-            with self.few_threads():
-                for start in range(0, len(tokens), self._chunk):
-                    self._decode(((LANES, tokens[start : start + self._chunk]),))
+            with self.context.few_threads():
+                for start in range(0, len(tokens), self.chunk):
+                    self._decode(((LANES, tokens[start : start + self.chunk]),))
             while True:
                 drawn.append(self.sample_with(self._greedy, -1))
                 if len(drawn) >= most or is_last(drawn[-1]):
@@ -260,26 +210,9 @@ class TokenMachine:
         finally:
             self.fork(LANES, 0)
 
-    @contextlib.contextmanager
-    def few_threads(self) -> Iterator[None]:
-        """Evaluates batches with the threads for single tokens, or as `use_threads` says.
-
-        A prompt is worth all cores; a small batch is not worth fighting over the last one: where
-        another program has it, two threads took ten times as long as one.
-        """
-        self.use_threads(self._pace.threads)
-        try:
-            yield
-        finally:
-            api.llama_set_n_threads(self._context, self._pace.threads, self._batch_threads)
-
-    def use_threads(self, threads: int) -> None:
-        """Evaluates all that comes with some threads, until `few_threads` ends."""
-        api.llama_set_n_threads(self._context, threads, threads)
-
     def sample_with(self, sampler: Any, index: int) -> int:  # noqa: ANN401  (an opaque handle)
         """Draws the token that follows a place of the last batch."""
-        return int(api.llama_sampler_sample(sampler, self._context, index))
+        return int(api.llama_sampler_sample(sampler, self.context.handle, index))
 
     def _go_on(self, token: int) -> None:
         """Appends a token to the main sequence; one that was drafted stands there already."""
@@ -300,8 +233,8 @@ class TokenMachine:
         self._draft = draft
         self._row = 0 if draft else _LAST
         self.speculation.took(len(draft), seconds)
-        if not draft and self._pace.observe(seconds):
-            api.llama_set_n_threads(self._context, self._pace.threads, self._batch_threads)
+        if not draft:
+            self.context.single_took(seconds)
 
     def _is_exact(self, size: int) -> bool:
         """Whether a batch of so many tokens gives the same bits as its tokens one by one.
@@ -326,7 +259,7 @@ class TokenMachine:
         self.fork(LANES, self.position - len(tokens))
         try:
             self._decode(((LANES, tokens[:1]),), tokens[1:size])
-            logits = api.llama_get_logits_ith(self._context, 0)
+            logits = api.llama_get_logits_ith(self.context.handle, 0)
             return ctypes.string_at(logits, self.vocabulary.size * ctypes.sizeof(ctypes.c_float))
         finally:
             self.fork(LANES, 0)
@@ -339,49 +272,13 @@ class TokenMachine:
         self._row = _LAST
 
     def _decode(self, rows: Sequence[Row], draft: Sequence[int] = ()) -> float:
-        """Evaluates a batch.
-
-        Args:
-            rows: What is appended to which ledger.
-            draft: Tokens to be tried behind the last row; logits are made for each.
-
-        Returns:
-            The seconds that it took.
-        """
-        batch = self._batch
-        i = 0
-        for sequence, tokens in rows:
-            position = len(self._cache.ledgers[sequence])
-            tried = len(tokens) - 1
-            for offset, token in enumerate((*tokens, *draft)):
-                batch.token[i] = token
-                batch.pos[i] = position + offset
-                batch.n_seq_id[i] = 1
-                batch.seq_id[i][0] = sequence
-                batch.logits[i] = offset >= tried
-                i += 1
-        batch.n_tokens = i
-        began = time.perf_counter()
-        status = api.llama_decode(self._context, batch)
-        if i <= _LARGEST:
-            # A GPU may still be at it. What small batches take is what drafts are decided by.
-            api.llama_synchronize(self._context)
-        seconds = time.perf_counter() - began
-        if status == 0:
-            for sequence, tokens in rows:
-                self._cache.ledgers[sequence].extend(tokens)
-            return seconds
-        self.speculation.restart()
-        for sequence, tokens in rows:
-            self._cache.resync(sequence, tokens)
-        if status == _ABORTED or self._abort:
-            message = "stopped"
-            raise Cancelled(message)
-        if status == _NO_SLOT:
-            message = f"the context of {self.capacity} tokens is full"
-            raise EngineError(message)
-        message = f"llama.cpp could not evaluate {i} tokens (error {status})"
-        raise EngineError(message)
+        """Evaluates a batch; see `Context.decode`."""
+        try:
+            return self.context.decode(rows, draft)
+        except EngineError:
+            # The main sequence may end before it did.
+            self.speculation.restart()
+            raise
 
     def truncate(self, length: int, *, sequence: int = MAIN) -> None:
         """Cuts a sequence to a length."""
@@ -399,11 +296,6 @@ class TokenMachine:
         """
         self._drop_draft()
         self._cache.copy(MAIN, sequence, length)
-
-    @property
-    def chunk(self) -> int:
-        """Tokens of a batch at most."""
-        return self._chunk
 
     def reuse(self, tokens: Sequence[int]) -> int:
         """Keeps of the cache what a prompt begins with, and drops the rest.
@@ -463,7 +355,4 @@ class TokenMachine:
         if self._greedy is not None:
             api.llama_sampler_free(self._greedy)
             self._greedy = None
-        if self._context:
-            api.llama_batch_free(self._batch)
-            api.llama_free(self._context)
-            self._context = None
+        self.context.close()

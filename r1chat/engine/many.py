@@ -119,7 +119,7 @@ class ManyReplies:
         # At a pace all lanes take their steps together, and a seed asks for the same each time.
         steady = self._request.sampling.seed is not None or self._group.whole.pace is not None
         ways = self._machine.steady_ways if steady else self._machine.ways
-        with self._machine.few_threads():
+        with self._machine.context.few_threads():
             run_side_by_side(self._machine, lanes, begin, self._between, ways)
 
     def _between(self) -> None:

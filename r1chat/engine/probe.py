@@ -95,8 +95,9 @@ def _remember(keys: list[str]) -> None:
 
 def _probe(path: Path) -> None:
     from r1chat.engine.base import Sampling
+    from r1chat.engine.context import ContextOptions
     from r1chat.engine.loading import free_model, open_model
-    from r1chat.engine.machine import ContextOptions, TokenMachine
+    from r1chat.engine.machine import TokenMachine
     from r1chat.engine.native import AbortByte
 
     model = open_model(path)

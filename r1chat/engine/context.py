@@ -1,0 +1,174 @@
+"""llama.cpp's context of a model: evaluates batches, with the threads that are worth it."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from r1chat.engine.cache import Cache
+from r1chat.engine.native import AbortByte, api
+from r1chat.engine.threads import Pace
+from r1chat.errors import Cancelled, EngineError
+
+_ABORTED = 2
+_NO_SLOT = 1
+_BATCH = 512
+_SMALL = 16
+"""Tokens of a batch that is waited for, where a GPU may still be at it: threads and drafts are
+decided by what small batches take."""
+_NARROW = 64
+"""Heads of less width than this do without flash attention: for each pair of tokens the processor's
+costs as much as for wide ones. Without it the built-in model takes half the time for a token, and
+a fifth for each of a small batch."""
+
+Row: TypeAlias = tuple[int, Sequence[int]]
+"""A sequence and the tokens to be appended to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContextOptions:
+    """How a context is made.
+
+    Attributes:
+        size: Tokens of context.
+        cells: Tokens that the cache holds, of all sequences; as many as the context by default.
+        threads: Threads for single tokens.
+        batch_threads: Threads for prompts.
+    """
+
+    size: int
+    threads: int
+    batch_threads: int
+    cells: int | None = None
+
+
+class Context:
+    """A model's context, with its cache.
+
+    Args:
+        model: llama.cpp's handle of the model; it must outlive this object.
+        options: How the context is made.
+        sequences: How many sequences there may be.
+        abort: Stops a running evaluation when it is set.
+
+    Raises:
+        EngineError: If there is not enough memory for it.
+    """
+
+    def __init__(
+        self,
+        model: Any,  # noqa: ANN401  (an opaque native handle)
+        options: ContextOptions,
+        sequences: int,
+        abort: AbortByte,
+    ) -> None:
+        self._abort = abort
+        params = api.llama_context_default_params()
+        params.n_ctx = max(options.size, options.cells or 0)
+        params.n_batch = params.n_ubatch = min(_BATCH, options.size)
+        params.n_seq_max = sequences
+        params.kv_unified = True
+        if api.llama_model_n_embd(model) < _NARROW * api.llama_model_n_head(model):
+            params.flash_attn_type = api.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        params.n_threads = options.threads
+        params.n_threads_batch = options.batch_threads
+        params.abort_callback = abort.callback
+        params.abort_callback_data = abort.data
+        params.no_perf = True
+        self._params = params
+        self.handle = api.llama_init_from_model(model, params)
+        if not self.handle:
+            message = f"no memory for a context of {options.size} tokens; take a smaller --ctx"
+            raise EngineError(message)
+        self.cache = Cache(self.handle, sequences)
+        # llama.cpp rounds up.
+        rounded = options.cells in {None, options.size}
+        self.capacity = self.cache.cells if rounded else options.size
+        """Tokens of context, of one sequence."""
+        self.chunk: int = api.llama_n_batch(self.handle)
+        """Tokens of a batch at most."""
+        self._batch = api.llama_batch_init(self.chunk, 0, 1)
+        self._pace = Pace(options.threads)
+        self._batch_threads = options.batch_threads
+
+    def decode(self, rows: Sequence[Row], draft: Sequence[int] = ()) -> float:
+        """Evaluates a batch.
+
+        Args:
+            rows: What is appended to which ledger.
+            draft: Tokens to be tried behind the only row; logits are made for each.
+
+        Returns:
+            The seconds that it took.
+
+        Raises:
+            Cancelled: If the abort byte was set; the ledgers then end where the cache does.
+            EngineError: If they do not fit, or llama.cpp fails.
+        """
+        batch = self._batch
+        i = 0
+        for sequence, tokens in rows:
+            position = len(self.cache.ledgers[sequence])
+            tried = len(tokens) - 1
+            for offset, token in enumerate((*tokens, *draft)):
+                batch.token[i] = token
+                batch.pos[i] = position + offset
+                batch.n_seq_id[i] = 1
+                batch.seq_id[i][0] = sequence
+                batch.logits[i] = offset >= tried
+                i += 1
+        batch.n_tokens = i
+        began = time.perf_counter()
+        status = api.llama_decode(self.handle, batch)
+        if i <= _SMALL:
+            api.llama_synchronize(self.handle)
+        seconds = time.perf_counter() - began
+        if status == 0:
+            for sequence, tokens in rows:
+                self.cache.ledgers[sequence].extend(tokens)
+            return seconds
+        for sequence, tokens in rows:
+            self.cache.resync(sequence, tokens)
+        if status == _ABORTED or self._abort:
+            message = "stopped"
+            raise Cancelled(message)
+        if status == _NO_SLOT:
+            message = f"the context of {self.capacity} tokens is full"
+            raise EngineError(message)
+        message = f"llama.cpp could not evaluate {i} tokens (error {status})"
+        raise EngineError(message)
+
+    @contextlib.contextmanager
+    def few_threads(self) -> Iterator[None]:
+        """Evaluates batches with the threads for single tokens, or as `use_threads` says.
+
+        A prompt is worth all cores; a small batch is not worth fighting over the last one: where
+        another program has it, two threads took ten times as long as one.
+        """
+        self.use_threads(self._pace.threads)
+        try:
+            yield
+        finally:
+            self._set_threads()
+
+    def use_threads(self, threads: int) -> None:
+        """Evaluates all that comes with some threads, until `few_threads` ends."""
+        api.llama_set_n_threads(self.handle, threads, threads)
+
+    def single_took(self, seconds: float) -> None:
+        """Takes note of what a token by itself took; the threads change with it."""
+        if self._pace.observe(seconds):
+            self._set_threads()
+
+    def _set_threads(self) -> None:
+        api.llama_set_n_threads(self.handle, self._pace.threads, self._batch_threads)
+
+    def close(self) -> None:
+        """Frees the batch and the context."""
+        if self.handle:
+            api.llama_batch_free(self._batch)
+            api.llama_free(self.handle)
+            self.handle = None
