@@ -30,8 +30,11 @@ def keyring_file(tmp_path, monkeypatch):
 
 
 def use_keyring(monkeypatch, name):
+    """Has this process and those that it starts use a keyring, whatever was used before."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", f"tests.servers.keyrings.{name}")
+    # It is chosen once, at the first use.
+    monkeypatch.setattr("keyring.core._keyring_backend", None)
 
 
 @pytest.fixture
