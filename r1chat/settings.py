@@ -42,8 +42,9 @@ class Settings:
     gpu_layers: int | Literal["auto", "all"] | None = None
     """Layers on the GPU; -1 is all of them."""
     tensor_split: str | None = None
-    draft: str | None = None
     """Parts of the model for each of several GPUs, e.g. "3,1"."""
+    draft: str | None = None
+    """A reference to a smaller model, which guesses tokens."""
     max_answer: int | None = None
     """Most tokens of answer."""
     save: bool | None = None
