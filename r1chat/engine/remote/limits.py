@@ -6,13 +6,13 @@ import math
 from collections.abc import Callable
 
 from r1chat.engine.base import Request
+from r1chat.engine.loop import answer_reserve
 from r1chat.engine.remote.account import Account
 from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control
 
-_RESERVE = 1024
-"""Tokens of context kept free for the answer while the model thinks, where there are so many."""
-_RESERVED_SHARE = 4
+_THOUGHT_SHARE = 4
+"""The part of the context that a thought should have room for, where it may have so much."""
 _CLOSING = 32
 """Tokens, rather more than less, of the words that close a thought."""
 _UNKNOWN = 1 << 30
@@ -75,18 +75,16 @@ class Limits:
     @property
     def crowded(self) -> bool:
         """Whether the prompt leaves less room than a good reply wants."""
-        context, prompt = self._context, self._account.prompt_tokens
-        share = context // _RESERVED_SHARE
+        share = self._context // _THOUGHT_SHARE
         most = most_thought(self._control.budget)
         thought = share if most is None else min(most, share)
-        return bool(context and prompt) and prompt + thought + self._reserve + _CLOSING > context
+        wanted = self._account.prompt_tokens + thought + self._reserve + _CLOSING
+        return self.knows_room and wanted > self._context
 
     @property
     def _reserve(self) -> int:
         """Tokens kept free for the answer."""
-        wanted = self._request.max_answer
-        reserve = _RESERVE if wanted is None else min(wanted, _RESERVE)
-        return min(reserve, self._context // _RESERVED_SHARE)
+        return answer_reserve(self._context, self._request.max_answer)
 
     @property
     def knows_room(self) -> bool:
