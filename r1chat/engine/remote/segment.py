@@ -108,10 +108,7 @@ class Segment:
             if self._stream.whole:
                 # llama-cpp-python's server does so when another request comes.
                 why = f"{self._server} broke the reply off, perhaps for another one"
-            cut = Cut(f"{why}: what came is kept")
-            if self.begun:
-                raise cut
-            self._try_again(cut)
+            self._try_again(Cut(f"{why}: what came is kept"))
             return []
         return chunks
 
@@ -129,12 +126,13 @@ class Segment:
             raise error
 
     def _try_again(self, error: Busy) -> None:
-        patience = self._patience
-        if isinstance(error, Cut) and not self.begun:
+        if self.begun:
+            raise error
+        if isinstance(error, Cut):
             # Some servers cannot refuse any more once they have promised a stream.
             self._explain()
-        wait = wait_before(self._tried + 1, error, patience)
-        if self.begun or self._tried >= patience.tries or wait is None:
+        wait = wait_before(self._tried + 1, error, self._patience)
+        if self._tried >= self._patience.tries or wait is None:
             raise error
         self._tried += 1
         self._retry_at = time.monotonic() + wait
