@@ -105,11 +105,10 @@ class Link:
         def work() -> None:
             try:
                 with self.open(wire, method, url, body, timeout) as response:
-                    most = _MOST_JSON if response.is_success else _MOST_ERROR
-                    data = _read(response, most)
                     if not response.is_success:
-                        found.append(self._refusal(response, data, ""))
+                        found.append(self.refuse(response))
                         return
+                    data = _read(response, _MOST_JSON)
                 found.append(json.loads(data))
             except (ValueError, RecursionError):
                 host = self.server.host
@@ -176,12 +175,10 @@ class Link:
             headers["authorization"] = f"Bearer {self.server.key}"
         return headers
 
-    def _refusal(self, response: httpx2.Response, body: bytes, model: str) -> R1ChatError:
-        return refusals.refusal(response.status_code, response.headers, body, self.server, model)
-
-    def refuse(self, response: httpx2.Response, model: str) -> R1ChatError:
+    def refuse(self, response: httpx2.Response, model: str = "") -> R1ChatError:
         """What an answer means that is no success."""
-        return self._refusal(response, _read(response, _MOST_ERROR), model)
+        body = _read(response, _MOST_ERROR)
+        return refusals.refusal(response.status_code, response.headers, body, self.server, model)
 
     def _session(self) -> httpx2.Client:
         with self._lock:
