@@ -8,7 +8,7 @@ import pytest
 
 from r1chat.engine.remote import RemoteEngine, Server
 from r1chat.engine.remote.chunks import NOTHING
-from r1chat.engine.remote.link import Link
+from r1chat.engine.remote.link import Link, Stream
 from r1chat.engine.remote.refusals import Busy
 from r1chat.engine.remote.segment import Patience, trying_again, wait_before
 from r1chat.errors import NetworkError
@@ -93,7 +93,7 @@ def taken(server, raw):
     server.faults = [Fault(raw=raw)]
     body = {"prompt": "", "stream": True}
     link = Link(Server(server.url))
-    stream = link.stream(lambda: (f"{server.url}/completions", body, NOTHING), "")
+    stream = Stream(link, lambda: (f"{server.url}/completions", body, NOTHING), "")
     chunks = []
     while not stream.ended:
         chunks += stream.take(1.0) or []

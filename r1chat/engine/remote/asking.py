@@ -87,6 +87,10 @@ class Asker:
         """Whether the server ends thoughts itself."""
         return self._found.dialect.forces and self.framed is not None and not self._request.raw
 
+    @property
+    def _completions(self) -> str:
+        return f"{self._found.server.url}/completions"
+
     def begin(
         self,
         items: Sequence[Item],
@@ -115,9 +119,10 @@ class Asker:
         body = self._body(thought_left, answer_left)
         if self.forces and may_think:
             self._arm(body, thought_left, inside=inside)
+        prepare = partial(self._completion, body, items)
         if self.framed is None:
-            return self._link.stream(lambda: self._chat(body), self._found.model)
-        return self._link.stream(lambda: self._completion(body, items), self._found.model)
+            prepare = partial(self._chat, body)
+        return Stream(self._link, prepare, self._found.model)
 
     def several(self, count: int, *, thought_left: int | None) -> tuple[Branch, ...]:
         """Begins several replies in one stream.
@@ -165,7 +170,7 @@ class Asker:
             with contextlib.suppress(NetworkError):
                 count = found.markers.count(body["prompt"])
                 counts = NOTHING if count is None else Counts(prompt=count + found.adds_bos)
-        return f"{found.server.url}/completions", body, counts
+        return self._completions, body, counts
 
     def _chat(self, body: dict[str, Any]) -> tuple[str, dict[str, Any], Counts]:
         harmless = self._found.markers.harmless
@@ -197,19 +202,19 @@ class Asker:
         Raises:
             R1ChatError: What the server says.
         """
-        if self.framed is not None:
-            body = self._found.dialect.completion | {
-                "model": self._found.model,
-                "prompt": self._prompt(items),
-                "max_tokens": 1,
-            }
-            url = f"{self._found.server.url}/completions"
-            try:
-                self._link.post(url, body, _EXPLAIN_S, wants_stop)
-            except Refused:
-                raise
-            except NetworkError:
-                pass
+        if self.framed is None:
+            return
+        body = self._found.dialect.completion | {
+            "model": self._found.model,
+            "prompt": self._prompt(items),
+            "max_tokens": 1,
+        }
+        try:
+            self._link.post(self._completions, body, _EXPLAIN_S, wants_stop)
+        except Refused:
+            raise
+        except NetworkError:
+            pass
 
     def peek(self, items: Sequence[Item], wants_stop: Callable[[], bool]) -> str | None:
         """Asks what the final answer would be, were the thought to end like this.
@@ -228,7 +233,7 @@ class Asker:
             "temperature": 0,
             "stop": ["\n"],
         }
-        answer = self._link.post(f"{found.server.url}/completions", body, _PEEK_S, wants_stop)
+        answer = self._link.post(self._completions, body, _PEEK_S, wants_stop)
         choices = answer.get("choices") if isinstance(answer, dict) else None
         first = choices[0] if isinstance(choices, list) and choices else None
         text = first.get("text") if isinstance(first, dict) else None
@@ -281,26 +286,21 @@ class Asker:
         body["max_tokens"] = max(1, min(limit, left))
         self.limits_answer = self.limits_answer and limit <= left
 
-    def _parts(self, items: Sequence[Item]) -> list[str]:
-        assert self.framed is not None  # noqa: S101  (the callers have looked)
-        return self._found.markers.parts([*self.framed.items, *items])
-
     def _prompt(self, items: Sequence[Item]) -> str | list[int]:
         """The prompt: a text, or where a text cannot say it, tokens."""
         found, framed = self._found, self.framed
-        parts = self._parts(items)
+        assert framed is not None  # noqa: S101  (the callers have looked)
+        parts = found.markers.parts([*framed.items, *items])
         bos = found.bos or BOS
-        wanted = found.adds_bos or (framed is not None and framed.kind.framing == "r1")
+        wanted = found.adds_bos or framed.kind.framing == "r1"
         while parts[0].startswith(bos):
             parts[0] = parts[0].removeprefix(bos)
             wanted = True
-        wants_tokens = found.dialect.takes_tokens and found.tokenizer is not None
-        as_tokens = wants_tokens and (len(parts) > 1 or not found.dialect.takes_texts)
-        if wanted and found.markers.has(bos) and (as_tokens or not found.adds_bos):
+        as_text = found.dialect.takes_texts and len(parts) == 1
+        tokenizer = found.tokenizer if found.dialect.takes_tokens and not as_text else None
+        if wanted and found.markers.has(bos) and (tokenizer is not None or not found.adds_bos):
             parts[0] = bos + parts[0]
-        if as_tokens and found.tokenizer is not None:
-            return found.tokenizer.parts(parts)
-        return " ".join(parts)
+        return " ".join(parts) if tokenizer is None else tokenizer.parts(parts)
 
 
 def framing(

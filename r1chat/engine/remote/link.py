@@ -71,10 +71,6 @@ class Link:
         """Sends something and gets a short answer; see `_whole`."""
         return self._whole("POST", url, body, timeout, wants_stop)
 
-    def stream(self, prepare: Prepare, model: str) -> Stream:
-        """Begins to read the reply to a request."""
-        return Stream(self, prepare, model)
-
     def _whole(
         self,
         method: str,
