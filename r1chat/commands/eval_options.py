@@ -5,8 +5,16 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from r1chat.commands.options import add_draft, add_gpu, budget, real, whole
-from r1chat.limits import LIMITS
+from r1chat.commands.options import (
+    add_draft,
+    add_format,
+    add_gpu,
+    budget,
+    real,
+    real_of,
+    whole,
+    whole_of,
+)
 
 R1_WORDS = r"Please reason step by step, and put your final answer within \boxed{}."
 """What DeepSeek advises to say where mathematics is asked."""
@@ -40,8 +48,8 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         metavar="REF",
         help="as for `r1chat ask`; default: the configured one, else the built-in model",
     )
-    add("--ctx", metavar="N", type=_limited("ctx"), help="tokens of context")
-    add("--threads", metavar="N", type=_limited("threads"), help="threads")
+    add("--ctx", metavar="N", type=whole_of("ctx"), help="tokens of context")
+    add("--threads", metavar="N", type=whole_of("threads"), help="threads")
     add_gpu(add)
     add_draft(add)
 
@@ -59,7 +67,7 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
     add(
         "--min-think",
         metavar="N,…",
-        type=_several(_limited("min_think")),
+        type=_several(whole_of("min_think")),
         default=[],
         help='more rows: the budget "max" with at least N tokens of thought',
     )
@@ -94,11 +102,11 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
 
 def _add_sampling(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("sampling").add_argument
-    add("--temperature", metavar="T", type=_limited_real("temperature"), help="default: 0.6")
-    add("--top-p", metavar="P", type=_limited_real("top_p"), help="default: 0.95; 1 is off")
-    add("--top-k", metavar="K", type=_limited("top_k"), help="default: 40; 0 is off")
-    add("--min-p", metavar="P", type=_limited_real("min_p"), help="default: 0, which is off")
-    add("--max-answer", metavar="N", type=_limited("max_answer"), help="most tokens of answer")
+    add("--temperature", metavar="T", type=real_of("temperature"), help="default: 0.6")
+    add("--top-p", metavar="P", type=real_of("top_p"), help="default: 0.95; 1 is off")
+    add("--top-k", metavar="K", type=whole_of("top_k"), help="default: 40; 0 is off")
+    add("--min-p", metavar="P", type=real_of("min_p"), help="default: 0, which is off")
+    add("--max-answer", metavar="N", type=whole_of("max_answer"), help="most tokens of answer")
     add(
         "--timeout",
         metavar="S",
@@ -116,7 +124,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         help="where every sample is kept, so that the same command goes on where it was stopped; "
         "default: FILE with .results.jsonl in the place of .jsonl",
     )
-    add("--format", choices=("text", "json"), default="text", help="default: text")
+    add_format(add)
     add("--png", metavar="PATH", help="draw accuracy against budget into this file, too")
 
 
@@ -127,13 +135,3 @@ def _several(read: Callable[[str], object]) -> Callable[[str], list[object]]:
         return list(dict.fromkeys(read(part.strip()) for part in text.split(",")))
 
     return values
-
-
-def _limited(name: str) -> Callable[[str], int]:
-    limits = LIMITS[name]
-    return whole(int(limits.least), int(limits.most))
-
-
-def _limited_real(name: str) -> Callable[[str], float]:
-    limits = LIMITS[name]
-    return real(limits.least, limits.most, above=limits.above)

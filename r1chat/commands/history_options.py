@@ -4,37 +4,30 @@ from __future__ import annotations
 
 import argparse
 
+from r1chat.commands.options import actions_of, add_format, count
+
 FORMATS = ("md", "json", "jsonl", "html")
 _ID = "the beginning of a conversation's id, as `r1chat history list` shows it"
 
 
 def add_history(parser: argparse.ArgumentParser) -> None:
     """Adds what `r1chat history` takes."""
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", title="actions", required=True)
-
-    def action(name: str, purpose: str) -> argparse.ArgumentParser:
-        return actions.add_parser(
-            name,
-            help=purpose,
-            description=f"{purpose[0].upper()}{purpose[1:]}.",
-            allow_abbrev=False,
-        )
-
+    action = actions_of(parser)
     lister = action("list", "the conversations, pinned ones first, then the newest")
-    lister.add_argument("--limit", metavar="N", type=_count, default=30, help="default: 30")
+    lister.add_argument("--limit", metavar="N", type=count, default=30, help="default: 30")
     lister.add_argument("--deleted", action="store_true", help="those that can be restored")
-    _add_format(lister)
+    add_format(lister.add_argument)
     shower = action("show", "one conversation: questions, answers, receipts")
     shower.add_argument("id", metavar="ID", help=_ID)
     shower.add_argument("--thoughts", action="store_true", help="the thoughts too")
-    _add_format(shower)
+    add_format(shower.add_argument)
     searcher = action("search", "find words in questions and answers")
     searcher.add_argument(
         "text", metavar="TEXT", nargs="+", help="words, all of which must be there"
     )
     searcher.add_argument("--thoughts", action="store_true", help="look into thoughts too")
-    searcher.add_argument("--limit", metavar="N", type=_count, default=20, help="default: 20")
-    _add_format(searcher)
+    searcher.add_argument("--limit", metavar="N", type=count, default=20, help="default: 20")
+    add_format(searcher.add_argument)
     _add_export(action("export", "write conversations as Markdown, JSON, JSON lines or HTML"))
     importer = action(
         "import", "take in an export in JSON, or JSON lines of chat messages; all of it or nothing"
@@ -57,10 +50,10 @@ def add_history(parser: argparse.ArgumentParser) -> None:
     restorer.add_argument("ids", metavar="ID", nargs="+", help=_ID)
     stats = action("stats", "tokens, thinking times, speeds, and how thoughts ended")
     stats.add_argument(
-        "--days", metavar="N", type=_count, help="of the last N days; default: of all"
+        "--days", metavar="N", type=count, help="of the last N days; default: of all"
     )
     stats.add_argument("--png", metavar="FILE", help="draw them into a file too")
-    _add_format(stats)
+    add_format(stats.add_argument)
 
 
 def _add_export(parser: argparse.ArgumentParser) -> None:
@@ -77,13 +70,3 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--no-thoughts", action="store_true", help="leave out the thoughts")
     parser.add_argument("--force", action="store_true", help="overwrite a file that is there")
-
-
-def _add_format(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
-
-
-def _count(text: str) -> int:
-    from r1chat.commands.options import whole
-
-    return whole(1, 1_000_000)(text)

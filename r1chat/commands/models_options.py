@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from r1chat.commands.options import actions_of, add_format, count, whole_of
+
 _REF = (
     'a distill ("r1:7b", "r1:7b-q4_k_m"), any GGUF repository on the Hub ("owner/repo:Q4_K_M", '
     '"owner/repo/file.gguf") or a path'
@@ -12,23 +14,14 @@ _REF = (
 
 def add_models(parser: argparse.ArgumentParser) -> None:
     """Adds what `r1chat models` takes."""
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", title="actions", required=True)
-
-    def action(name: str, purpose: str) -> argparse.ArgumentParser:
-        return actions.add_parser(
-            name,
-            help=purpose,
-            description=f"{purpose[0].upper()}{purpose[1:]}.",
-            allow_abbrev=False,
-        )
-
+    action = actions_of(parser)
     lister = action("list", "the models on this machine, and the distills that it could run")
-    _add_format(lister)
+    add_format(lister.add_argument)
     _add_context(lister)
     searcher = action("search", "find GGUF repositories on the Hugging Face Hub")
     searcher.add_argument("text", metavar="TEXT", help="words of the repository's name")
-    searcher.add_argument("--limit", metavar="N", type=_count, default=20, help="default: 20")
-    _add_format(searcher)
+    searcher.add_argument("--limit", metavar="N", type=count, default=20, help="default: 20")
+    add_format(searcher.add_argument)
     puller = action("pull", "fetch a model; what is there of it already is not fetched again")
     puller.add_argument("ref", metavar="REF", help=_REF)
     puller.add_argument("--revision", metavar="REV", help="a branch, tag or commit; default: main")
@@ -38,7 +31,7 @@ def add_models(parser: argparse.ArgumentParser) -> None:
     _add_context(puller)
     shower = action("show", "what is known of a model, here or on the Hub")
     shower.add_argument("ref", metavar="REF", help=_REF)
-    _add_format(shower)
+    add_format(shower.add_argument)
     _add_context(shower)
     verifier = action("verify", "hash a model's files again and compare with the Hub's checksums")
     verifier.add_argument(
@@ -49,19 +42,11 @@ def add_models(parser: argparse.ArgumentParser) -> None:
     remover.add_argument("-y", "--yes", action="store_true", help="without asking")
 
 
-def _add_format(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
-
-
 def _add_context(parser: argparse.ArgumentParser) -> None:
-    from r1chat.commands.options import whole
-    from r1chat.limits import LIMITS
-
-    limits = LIMITS["ctx"]
     parser.add_argument(
         "--ctx",
         metavar="N",
-        type=whole(int(limits.least), int(limits.most)),
+        type=whole_of("ctx"),
         help="tokens of context to reckon with; default: what r1chat would take",
     )
 

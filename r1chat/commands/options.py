@@ -67,13 +67,17 @@ def real(least: float, most: float, *, above: bool = False) -> Callable[[str], f
     return read
 
 
-def _whole(name: str) -> Callable[[str], int]:
+count = whole(1, 1_000_000)
+"""Reads how many of something are wanted."""
+
+
+def whole_of(name: str) -> Callable[[str], int]:
     """Reads what the setting of that name may be."""
     within = LIMITS[name]
     return whole(int(within.least), int(within.most))
 
 
-def _real(name: str) -> Callable[[str], float]:
+def real_of(name: str) -> Callable[[str], float]:
     """Reads what the setting of that name may be."""
     within = LIMITS[name]
     return real(within.least, within.most, above=within.above)
@@ -83,6 +87,34 @@ def budget(text: str) -> str:
     """Checks a budget, which is kept as text until the minimum is known too."""
     _said(Budget.parse)(text)
     return text
+
+
+def actions_of(parser: argparse.ArgumentParser) -> Callable[[str, str], argparse.ArgumentParser]:
+    """Gives a verb actions, one of which must be named.
+
+    Returns:
+        What adds one: by its name, and what it is for.
+    """
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", title="actions", required=True)
+
+    def action(name: str, purpose: str) -> argparse.ArgumentParser:
+        return actions.add_parser(
+            name,
+            help=purpose,
+            description=f"{purpose[0].upper()}{purpose[1:]}.",
+            allow_abbrev=False,
+        )
+
+    return action
+
+
+def add_format(add: Callable[..., object]) -> None:
+    """Adds the choice between text for people and JSON for scripts.
+
+    Args:
+        add: A parser's or a group's `add_argument`.
+    """
+    add("--format", choices=("text", "json"), default="text", help="default: text")
 
 
 def add_ask(parser: argparse.ArgumentParser) -> None:
@@ -109,13 +141,13 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     add(
         "--ctx",
         metavar="N",
-        type=_whole("ctx"),
+        type=whole_of("ctx"),
         help="tokens of context; default: what the model was made for, as far as memory allows",
     )
     add(
         "--threads",
         metavar="N",
-        type=_whole("threads"),
+        type=whole_of("threads"),
         help="threads; default: all usable cores but one, and fewer while others use them; all of "
         "them to read a prompt",
     )
@@ -204,14 +236,14 @@ def _add_thinking(parser: argparse.ArgumentParser) -> None:
     add(
         "--min-think",
         metavar="N",
-        type=_whole("min_think"),
+        type=whole_of("min_think"),
         help='tokens that it must think; until then "Wait," takes the place of its end of '
         "thinking, 16 times at most; default: 0",
     )
     add(
         "--peek",
         metavar="N",
-        type=_whole("peek"),
+        type=whole_of("peek"),
         help="every N tokens of thought, look at what it would answer now; the thought goes on as "
         "it would without; default: 0, which is never",
     )
@@ -228,10 +260,10 @@ def _add_thinking(parser: argparse.ArgumentParser) -> None:
 def _add_sampling(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("sampling")
     add = group.add_argument
-    add("--temperature", metavar="T", type=_real("temperature"), help="0 is greedy; default: 0.6")
-    add("--top-p", metavar="P", type=_real("top_p"), help="default: 0.95; 1 is off")
-    add("--top-k", metavar="K", type=_whole("top_k"), help="default: 40; 0 is off")
-    add("--min-p", metavar="P", type=_real("min_p"), help="default: 0, which is off")
+    add("--temperature", metavar="T", type=real_of("temperature"), help="0 is greedy; default: 0.6")
+    add("--top-p", metavar="P", type=real_of("top_p"), help="default: 0.95; 1 is off")
+    add("--top-k", metavar="K", type=whole_of("top_k"), help="default: 40; 0 is off")
+    add("--min-p", metavar="P", type=real_of("min_p"), help="default: 0, which is off")
     add(
         "--seed",
         metavar="N",
@@ -241,7 +273,7 @@ def _add_sampling(parser: argparse.ArgumentParser) -> None:
     add(
         "--max-answer",
         metavar="N",
-        type=_whole("max_answer"),
+        type=whole_of("max_answer"),
         help="most tokens of answer; default: as many as fit",
     )
     add(
@@ -294,7 +326,7 @@ def _add_history(parser: argparse.ArgumentParser) -> None:
 
 def add_doctor(parser: argparse.ArgumentParser) -> None:
     """Adds what `r1chat doctor` takes."""
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+    add_format(parser.add_argument)
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import argparse
 
+from r1chat.commands.options import actions_of, add_format
+
 _NAME = "its name: small letters, digits and hyphens"
 
 
 def add_servers(parser: argparse.ArgumentParser) -> None:
     """Adds what `r1chat servers` takes."""
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", title="actions", required=True)
-
-    def action(name: str, purpose: str) -> argparse.ArgumentParser:
-        return actions.add_parser(
-            name,
-            help=purpose,
-            description=f"{purpose[0].upper()}{purpose[1:]}.",
-            allow_abbrev=False,
-        )
-
-    _add_format(action("list", "the servers that have a name, and where their keys come from"))
+    action = actions_of(parser)
+    lister = action("list", "the servers that have a name, and where their keys come from")
+    add_format(lister.add_argument)
     adder = action("add", "give a server a name; its models are then called NAME#model")
     adder.add_argument("name", metavar="NAME", help=_NAME)
     adder.add_argument(
@@ -32,10 +26,6 @@ def add_servers(parser: argparse.ArgumentParser) -> None:
     keeper = action("key", "keep a server's API key in the system's keyring; it is not shown")
     keeper.add_argument("name", metavar="NAME", help="its name")
     keeper.add_argument("--rm", action="store_true", help="remove it from the keyring")
-    lister = action("models", "the models that a server has")
-    lister.add_argument("name", metavar="NAME", help="its name")
-    _add_format(lister)
-
-
-def _add_format(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+    models = action("models", "the models that a server has")
+    models.add_argument("name", metavar="NAME", help="its name")
+    add_format(models.add_argument)
