@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -102,6 +101,6 @@ def tensor_split(text: str) -> tuple[float, ...]:
     return parts
 
 
-def split_text(parts: Sequence[float]) -> str:
-    """The same as text."""
-    return ",".join(f"{part:g}" for part in parts)
+def split_text(text: str) -> str:
+    """The same in its normal form, as text; raises what `tensor_split` does."""
+    return ",".join(f"{part:g}" for part in tensor_split(text))

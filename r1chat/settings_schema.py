@@ -18,10 +18,6 @@ def _budget(text: str) -> str:
     return str(Budget.parse(text))
 
 
-def _split(text: str) -> str:
-    return limits.split_text(limits.tensor_split(text))
-
-
 def _server(text: str) -> str:
     if not is_name(text):
         message = f"a server's name has {NAME_RULE}"
@@ -62,7 +58,7 @@ class Schema(BaseModel):
     ctx: Annotated[int, _within("ctx")] | None = None
     threads: Annotated[int, _within("threads")] | None = None
     gpu_layers: Annotated[int | str, BeforeValidator(limits.gpu_layers)] | None = None
-    tensor_split: Annotated[str, AfterValidator(_split)] | None = None
+    tensor_split: Annotated[str, AfterValidator(limits.split_text)] | None = None
     draft: Name | None = None
     max_answer: Annotated[int, _within("max_answer")] | None = None
     save: bool | None = None

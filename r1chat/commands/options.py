@@ -189,7 +189,7 @@ def add_gpu(add: Callable[..., object], prefix: str = "") -> None:
         "--tensor-split",
         metavar="P,…",
         dest=f"{prefix}tensor_split",
-        type=_said(lambda text: limits.split_text(limits.tensor_split(text))),
+        type=_said(limits.split_text),
         help="how to share them out among several GPUs, e.g. 3,1; default: by their free memory",
     )
 
