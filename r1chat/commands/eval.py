@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from r1chat import compose, logs, paths
-from r1chat import settings as user
 from r1chat.checking import Checker
 from r1chat.checking.mathematics import INSTALL
+from r1chat.commands import settings as user
 from r1chat.commands.columns import columns
 from r1chat.commands.eval_options import R1_WORDS
 from r1chat.commands.exits import ExitCode
@@ -54,10 +54,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     """
     with Interrupts() as interrupts:
         logs.start(console.log if args.verbose else None)
-        settings, fault = user.load()
-        if fault is not None:
-            console.note(fault)
-        return _Evaluation(args, settings, console, interrupts).run()
+        return _Evaluation(args, user.load(console), console, interrupts).run()
 
 
 class _Evaluation:

@@ -8,8 +8,8 @@ import sys
 import warnings
 from dataclasses import asdict, replace
 
-from r1chat import addresses, install, logs, paths, servers
-from r1chat import settings as user
+from r1chat import addresses, install, logs, servers
+from r1chat.commands import settings as user
 from r1chat.commands.columns import columns
 from r1chat.commands.exits import ExitCode
 from r1chat.console import Console, is_terminal
@@ -78,9 +78,9 @@ def _add(args: argparse.Namespace, console: Console) -> None:
         # What was typed may have a password in it.
         message = f"{error}; e.g. r1chat servers add {name} http://localhost:8000"
         raise UsageError(message) from None
-    settings = _settings(console)
+    settings = user.load(console)
     old = (settings.servers or {}).get(name)
-    _save(replace(settings, servers={**(settings.servers or {}), name: url}), console)
+    user.save(replace(settings, servers={**(settings.servers or {}), name: url}), console)
     if old is not None and addresses.origin(old) != addresses.origin(url):
         _forget(name, old, console, f"the key that {name} had was for {addresses.origin(old)}")
     if addresses.is_plain_to_other_machine(url):
@@ -90,9 +90,9 @@ def _add(args: argparse.Namespace, console: Console) -> None:
 
 def _remove(args: argparse.Namespace, console: Console) -> None:
     url = servers.find(args.name)
-    settings = _settings(console)
+    settings = user.load(console)
     left = {name: each for name, each in (settings.servers or {}).items() if name != args.name}
-    _save(replace(settings, servers=left or None), console)
+    user.save(replace(settings, servers=left or None), console)
     _forget(args.name, url, console, f"{args.name} had a key")
 
 
@@ -157,22 +157,3 @@ def _models(args: argparse.Namespace, console: Console) -> None:
         return
     rows = [(f"{name}#{each.id}", f"{each.context:,}" if each.context else "") for each in found]
     out.write(columns(("model", "context"), rows, right="context"))
-
-
-def _settings(console: Console) -> user.Settings:
-    settings, fault = user.load()
-    if fault is not None:
-        console.note(fault)
-    return settings
-
-
-def _save(settings: user.Settings, console: Console) -> None:
-    try:
-        kept = user.save(settings)
-    except ValueError as error:
-        raise UsageError(str(error)) from None
-    except OSError as error:
-        message = f"cannot write {paths.settings_file()}: {error.strerror}"
-        raise R1ChatError(message) from None
-    if kept is not None:
-        console.note(f"the file before it had a fault and was kept as {kept}")

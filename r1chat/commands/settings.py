@@ -33,14 +33,38 @@ def run(args: argparse.Namespace, console: Console) -> int:
     Raises:
         R1ChatError: If they cannot be changed.
     """
-    settings, fault = user.load()
-    if fault is not None:
-        console.note(fault)
+    settings = load(console)
     if args.action is None:
         _show(settings)
     else:
         _change(settings, args, console)
     return ExitCode.ANSWERED
+
+
+def load(console: Console) -> Settings:
+    """The settings; what is wrong with their file is said."""
+    settings, fault = user.load()
+    if fault is not None:
+        console.note(fault)
+    return settings
+
+
+def save(settings: Settings, console: Console) -> None:
+    """Writes the settings.
+
+    Raises:
+        UsageError: If a value makes no sense.
+        R1ChatError: If they cannot be written.
+    """
+    try:
+        kept = user.save(settings)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    except OSError as error:
+        message = f"cannot write {paths.settings_file()}: {error.strerror}"
+        raise R1ChatError(message) from None
+    if kept is not None:
+        console.note(f"the file before it had a fault and was kept as {kept}")
 
 
 def _show(settings: Settings) -> None:
@@ -58,15 +82,7 @@ def _change(settings: Settings, args: argparse.Namespace, console: Console) -> N
         message = f"{line(args.key)!r} is not a setting; they are {', '.join(names)}"
         raise UsageError(message)
     value = _value(name, args.value) if args.action == "set" else None
-    try:
-        kept = user.save(Settings(**{**asdict(settings), name: value}))
-    except ValueError as error:
-        raise UsageError(str(error)) from None
-    except OSError as error:
-        message = f"cannot write {paths.settings_file()}: {error.strerror}"
-        raise R1ChatError(message) from None
-    if kept is not None:
-        console.note(f"the file before it had a fault and was kept as {kept}")
+    save(Settings(**{**asdict(settings), name: value}), console)
 
 
 def _value(name: str, text: str) -> object:
