@@ -229,7 +229,7 @@ class JsonWriter:
     def reply(self, reply: Reply, info: ModelInfo) -> None:
         """Writes the object."""
         self._console.end_progress()
-        _write_json(self._out, document(reply, info, self._question, self._conversation))
+        write_json(self._out, document(reply, info, self._question, self._conversation))
 
 
 class JsonLinesWriter:
@@ -248,12 +248,12 @@ class JsonLinesWriter:
 
     def event(self, event: Event) -> None:
         """Writes a line."""
-        _write_json(self._out, event_line(event))
+        write_json(self._out, event_line(event))
 
     def reply(self, reply: Reply, info: ModelInfo) -> None:
         """Writes the last line."""
         values = document(reply, info, self._question, self._conversation)
-        _write_json(self._out, {"type": "reply", **values})
+        write_json(self._out, {"type": "reply", **values})
 
 
 def event_line(event: Event) -> dict[str, Any]:
@@ -346,6 +346,16 @@ def to_json(value: object, *, unicode: bool = True) -> str:
     return _UNUSUAL.sub(_escaped, text)
 
 
+def write_json(out: Out, value: object) -> None:
+    """Writes JSON on one line."""
+    out.write(to_json(value, unicode=out.unicode) + "\n")
+
+
+def write_indented(out: Out, value: object) -> None:
+    """Writes JSON that people read too; in ASCII, of which no character can steer a terminal."""
+    out.write(json.dumps(value, ensure_ascii=True, indent=2, default=str) + "\n")
+
+
 def _escaped(found: re.Match[str]) -> str:
     char = found[0]
     return char if sanitize(char) == char else json.dumps(char)[1:-1]
@@ -378,10 +388,6 @@ def receipt_line(receipt: Receipt) -> str:
     if receipt.tokens_per_s > 0:
         parts.append(f"{receipt.tokens_per_s:.0f} tok/s")
     return " · ".join(parts)
-
-
-def _write_json(out: Out, value: object) -> None:
-    out.write(to_json(value, unicode=out.unicode) + "\n")
 
 
 def _plain(value: object) -> object:

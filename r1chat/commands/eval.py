@@ -27,7 +27,7 @@ from r1chat.evaluation.reading import QuestionSet
 from r1chat.evaluation.results import Results
 from r1chat.evaluation.summary import Summary, summarise
 from r1chat.interrupts import Interrupts
-from r1chat.output import Out, to_json
+from r1chat.output import Out, write_json
 from r1chat.reasoning.equality import normal, value
 from r1chat.sanitize import line
 from r1chat.settings import Settings
@@ -230,7 +230,7 @@ class _Evaluation:
             self._console.note(f"the slider will not know of it: {error.strerror}")
         if self._args.format == "json":
             values = report.document(summary, plan, asked, info, conditions, results)
-            out.write(to_json(values, unicode=out.unicode) + "\n")
+            write_json(out, values)
         else:
             out.write(self._text(summary, plan, _title(asked, plan, engine, conditions)))
         if self._args.png is not None:

@@ -18,7 +18,7 @@ from r1chat.console import Console, is_terminal
 from r1chat.errors import R1ChatError, UsageError
 from r1chat.exchange import words
 from r1chat.interrupts import Interrupts
-from r1chat.output import Out, to_json
+from r1chat.output import Out, write_json
 from r1chat.sanitize import line, sanitize
 from r1chat.store import Hit, Store, Summary
 
@@ -209,7 +209,7 @@ def _stats(args: argparse.Namespace, store: Store, out: Out, console: Console) -
 
 
 def _write_json(out: Out, value: dict[str, Any]) -> None:
-    out.write(to_json({"schema": 1, **value}, unicode=out.unicode) + "\n")
+    write_json(out, {"schema": 1, **value})
 
 
 def _colour(out: Out) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from r1chat.commands.fetch import Fetcher, gigabytes
 from r1chat.console import Console
 from r1chat.errors import UsageError
 from r1chat.interrupts import Interrupts
-from r1chat.output import Out
+from r1chat.output import Out, write_indented
 from r1chat.sanitize import line
 
 if TYPE_CHECKING:
@@ -68,7 +67,7 @@ def _list(args: argparse.Namespace, console: Console, interrupts: Interrupts) ->
         found = [{**asdict(model), "path": str(model.path)} for model in here]
         could = [_as_json(distill, quant, fits) for distill, quant, fits in offers]
         rest = [{"repo": part.repo, "size": part.size} for part in parts]
-        _write_json(out, {"schema": 1, "models": found, "unfinished": rest, "distills": could})
+        write_indented(out, {"schema": 1, "models": found, "unfinished": rest, "distills": could})
         return ExitCode.ANSWERED
     rows = [_local_row(model) for model in here]
     out.write(
@@ -147,7 +146,7 @@ def _search(args: argparse.Namespace, console: Console, interrupts: Interrupts) 
         console.end_progress()
     out = Out(sys.stdout)
     if args.format == "json":
-        _write_json(out, {"schema": 1, "found": [asdict(each) for each in found]})
+        write_indented(out, {"schema": 1, "found": [asdict(each) for each in found]})
         return ExitCode.ANSWERED
     if not found:
         console.note(f"no GGUF repository on the Hub is called anything like {line(args.text)!r}")
@@ -219,10 +218,10 @@ def _show(args: argparse.Namespace, console: Console, interrupts: Interrupts) ->
     from r1chat.hub.reference import parse
 
     if compose.remote_server(args.ref) is not None:
-        from r1chat.commands.remote_model import described
+        from r1chat.commands import remote_model
 
-        as_json = args.format == "json"
-        Out(sys.stdout).write(described(args.ref, as_json=as_json, on_notice=console.note))
+        as_json, out = args.format == "json", Out(sys.stdout)
+        remote_model.show(args.ref, out, as_json=as_json, on_notice=console.note)
         return ExitCode.ANSWERED
     ref = parse(args.ref)
     model = upkeep.here(args.ref)
@@ -245,11 +244,7 @@ def _show(args: argparse.Namespace, console: Console, interrupts: Interrupts) ->
         extra = []
     out = Out(sys.stdout)
     if args.format == "json":
-        _write_json(out, {"schema": 1, **shown.as_json(), **dict(extra)})
+        write_indented(out, {"schema": 1, **shown.as_json(), **dict(extra)})
     else:
         out.write(pairs([*shown.lines(), *extra]))
     return ExitCode.ANSWERED
-
-
-def _write_json(out: Out, value: dict[str, Any]) -> None:
-    out.write(json.dumps(value, ensure_ascii=True, indent=2, default=str) + "\n")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict
 
 from r1chat import compose
 from r1chat.commands.columns import pairs
+from r1chat.output import Out, write_indented
 from r1chat.sanitize import line
 
 _ABLE = (
@@ -19,11 +19,12 @@ _ABLE = (
 )
 
 
-def described(ref: str, *, as_json: bool, on_notice: Callable[[str], None]) -> str:
+def show(ref: str, out: Out, *, as_json: bool, on_notice: Callable[[str], None]) -> None:
     """Asks the server, and says what it says.
 
     Args:
         ref: What `compose.remote_server` takes.
+        out: Standard output.
         as_json: Whether a script reads it.
         on_notice: Takes what the user should know before the server is asked.
 
@@ -45,8 +46,8 @@ def described(ref: str, *, as_json: bool, on_notice: Callable[[str], None]) -> s
             "thinks",
         )
         known = {name: getattr(info, name) for name in names}
-        value = {"schema": 1, **known, "cannot": asdict(info.steering)}
-        return json.dumps(value, ensure_ascii=True, indent=2) + "\n"
+        write_indented(out, {"schema": 1, **known, "cannot": asdict(info.steering)})
+        return
     rows = [
         ("model", line(info.name)),
         ("server", line(info.host)),
@@ -57,4 +58,4 @@ def described(ref: str, *, as_json: bool, on_notice: Callable[[str], None]) -> s
     for name, what in _ABLE:
         why = getattr(info.steering, name)
         rows.append((what, f"no: {line(why)}" if why else "yes"))
-    return pairs(rows)
+    out.write(pairs(rows))

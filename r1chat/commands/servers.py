@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import warnings
 from dataclasses import asdict, replace
@@ -15,7 +14,7 @@ from r1chat.commands.exits import ExitCode
 from r1chat.console import Console, is_terminal
 from r1chat.errors import R1ChatError, UsageError
 from r1chat.interrupts import Interrupts
-from r1chat.output import Out
+from r1chat.output import Out, write_indented
 from r1chat.sanitize import line
 from r1chat.servers import keys, listing
 
@@ -50,7 +49,7 @@ def _list(args: argparse.Namespace, console: Console) -> None:
     out = Out(sys.stdout)
     if args.format == "json":
         listed = [{"name": name, "url": url, "key": key} for name, url, key in rows]
-        out.write(json.dumps({"schema": 1, "servers": listed}, indent=2) + "\n")
+        write_indented(out, {"schema": 1, "servers": listed})
     elif rows:
         out.write(columns(("name", "address", "key"), rows))
     else:
@@ -147,10 +146,7 @@ def _models(args: argparse.Namespace, console: Console) -> None:
     out = Out(sys.stdout)
     if args.format == "json":
         listed = [{"ref": f"{name}#{model.id}", **asdict(model)} for model in found]
-        out.write(
-            json.dumps({"schema": 1, "server": name, "url": server.url, "models": listed}, indent=2)
-        )
-        out.write("\n")
+        write_indented(out, {"schema": 1, "server": name, "url": server.url, "models": listed})
         return
     if not found:
         console.aside(f"{name} has no models")

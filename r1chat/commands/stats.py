@@ -10,7 +10,7 @@ from pathlib import Path
 
 from r1chat.commands.exits import ExitCode
 from r1chat.console import Console
-from r1chat.output import Out, to_json
+from r1chat.output import Out, write_json
 from r1chat.sanitize import line
 from r1chat.statistics import compute, drawing
 from r1chat.store import Store
@@ -29,8 +29,7 @@ def show(args: argparse.Namespace, store: Store, out: Out, console: Console) -> 
     since = time.time() - args.days * _DAY_S if args.days else 0.0
     statistics = compute(store.figures(since))
     if args.format == "json":
-        values = {"schema": 1, **asdict(statistics)}
-        out.write(to_json(values, unicode=out.unicode) + "\n")
+        write_json(out, {"schema": 1, **asdict(statistics)})
     else:
         width = min(shutil.get_terminal_size().columns, _WIDEST)
         out.write("\n".join([*drawing.lines(statistics, width, unicode=out.unicode), ""]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 
 
@@ -21,12 +20,12 @@ def main(args: argparse.Namespace) -> int:
         BrokenPipeError: If nobody reads it.
     """
     from r1chat.doctor import examination, findings
-    from r1chat.output import Out
+    from r1chat.output import Out, write_indented
 
     out = Out(sys.stdout)
     sections = examination.examine()
     if args.format == "json":
-        out.write(json.dumps(findings.as_json(sections), indent=2) + "\n")
+        write_indented(out, findings.as_json(sections))
     else:
         out.write(findings.as_text(sections) + "\n")
     return 0 if findings.healthy(sections) else 1
