@@ -21,7 +21,6 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Literal
 
-from r1chat import servers
 from r1chat.addresses import normal, origin
 from r1chat.errors import R1ChatError, UsageError
 from r1chat.sanitize import line
@@ -54,26 +53,12 @@ def variable(name: str) -> str:
     return f"R1CHAT_KEY_{name.upper().replace('-', '_')}"
 
 
-def key_for(server: str) -> str | None:
-    """The key that a server takes.
-
-    Args:
-        server: Its name, or its address.
-
-    Returns:
-        None where there is none for it.
+def of_address(url: str) -> Key | None:
+    """The key of a server without a name.
 
     Raises:
         UsageError: If what is in the environment can be no key.
-        R1ChatError: If the keyring fails.
-        ModelError: If no server is called that.
     """
-    found = of_address(server) if "://" in server else of_name(server, servers.find(server))
-    return found.text if found else None
-
-
-def of_address(url: str) -> Key | None:
-    """The key of a server without a name."""
     if found := _from_environment(_BARE):
         return found
     own = os.environ.get(_OPENAI_URL) or _OPENAI_USUAL
@@ -85,7 +70,12 @@ def of_address(url: str) -> Key | None:
 
 
 def of_name(name: str, url: str) -> Key | None:
-    """The key of a named server."""
+    """The key of a named server.
+
+    Raises:
+        UsageError: If what is in the environment can be no key.
+        R1ChatError: If the keyring fails.
+    """
     wanted = variable(name)
     if wanted in os.environ:
         return _from_environment(wanted)

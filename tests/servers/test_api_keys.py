@@ -9,7 +9,8 @@ import keyring
 import pytest
 from keyring.backends import fail
 
-from r1chat import paths, settings
+from r1chat import paths, servers, settings
+from r1chat.engine.remote.server import Server
 from r1chat.errors import R1ChatError, UsageError
 from r1chat.servers import keys
 from r1chat.settings import Settings
@@ -43,34 +44,40 @@ def locked(use):
     use(LockedKeyring())
 
 
+def key_for(server):
+    """The key that goes to a server, named or by its address."""
+    found = servers.unnamed(Server(server)) if "://" in server else servers.server(server)
+    return found.key
+
+
 def test_a_name_has_a_variable_of_its_own(monkeypatch, fresh_keyring):
     monkeypatch.setenv("R1CHAT_KEY_GPU_BOX", "sk-box\n")
-    assert keys.key_for("gpu-box") == "sk-box"
-    assert keys.key_for("lab") is None
+    assert key_for("gpu-box") == "sk-box"
+    assert key_for("lab") is None
 
 
 def test_the_environment_goes_before_the_keyring_and_may_say_that_there_is_none(
     monkeypatch, fresh_keyring
 ):
     keys.keep("lab", LAB, "sk-kept")
-    assert keys.key_for("lab") == "sk-kept"
+    assert key_for("lab") == "sk-kept"
     monkeypatch.setenv("R1CHAT_KEY_LAB", "sk-given")
-    assert keys.key_for("lab") == "sk-given"
+    assert key_for("lab") == "sk-given"
     monkeypatch.setenv("R1CHAT_KEY_LAB", "")
-    assert keys.key_for("lab") is None
+    assert key_for("lab") is None
 
 
 def test_a_name_that_is_given_to_another_server_takes_no_key_along(fresh_keyring):
     keys.keep("lab", LAB, "sk-kept")
     settings.save(Settings(servers={"lab": "https://lab.example:8000/v1"}))
-    assert keys.key_for("lab") is None
+    assert key_for("lab") is None
     settings.save(Settings(servers={"lab": "http://lab.example:8000/other"}))
-    assert keys.key_for("lab") == "sk-kept"
+    assert key_for("lab") == "sk-kept"
 
 
 def test_openais_key_goes_to_openai_or_to_the_address_beside_it_alone(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-openai")
-    assert keys.key_for("https://api.openai.com/v1") == "sk-openai"
+    assert key_for("https://api.openai.com/v1") == "sk-openai"
     for other in (
         "http://api.openai.com/v1",
         "https://api.openai.com:8443/v1",
@@ -78,23 +85,23 @@ def test_openais_key_goes_to_openai_or_to_the_address_beside_it_alone(monkeypatc
         "http://localhost:8000/v1",
         "lab",
     ):
-        assert keys.key_for(other) is None
+        assert key_for(other) is None
     monkeypatch.setenv("OPENAI_BASE_URL", "http://localhost:8000/v1/")
-    assert keys.key_for("http://localhost:8000/v1") == "sk-openai"
-    assert keys.key_for("https://api.openai.com/v1") is None
+    assert key_for("http://localhost:8000/v1") == "sk-openai"
+    assert key_for("https://api.openai.com/v1") is None
 
 
 def test_a_broken_base_address_sends_the_key_nowhere(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-openai")
     monkeypatch.setenv("OPENAI_BASE_URL", "localhost:8000")
-    assert keys.key_for("https://api.openai.com/v1") is None
+    assert key_for("https://api.openai.com/v1") is None
 
 
 def test_servers_without_a_name_have_a_variable_that_named_ones_never_see(monkeypatch):
     monkeypatch.setenv("R1CHAT_API_KEY", "sk-bare")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-openai")
-    assert keys.key_for("http://localhost:8000/v1") == "sk-bare"
-    assert keys.key_for("lab") is None
+    assert key_for("http://localhost:8000/v1") == "sk-bare"
+    assert key_for("lab") is None
 
 
 @pytest.mark.parametrize("bad", ["sk\r\nx-evil: 1", "sk-ü", "two words", "k" * 5000, "\x00"])
@@ -118,7 +125,7 @@ def test_a_key_is_removed_once(fresh_keyring):
 
 def test_a_locked_keyring_is_one_line_that_names_the_way_out(locked):
     for act in (
-        lambda: keys.key_for("lab"),
+        lambda: key_for("lab"),
         lambda: keys.keep("lab", LAB, "sk-kept"),
         lambda: keys.forget("lab", LAB),
     ):
@@ -130,11 +137,11 @@ def test_a_locked_keyring_is_one_line_that_names_the_way_out(locked):
 
 def test_a_locked_keyring_is_not_asked_where_the_environment_answers(monkeypatch, locked):
     monkeypatch.setenv("R1CHAT_KEY_LAB", "")
-    assert keys.key_for("lab") is None
+    assert key_for("lab") is None
 
 
 def test_a_system_without_a_keyring_has_no_keys_and_keeps_none():
-    assert keys.key_for("lab") is None
+    assert key_for("lab") is None
     assert not keys.forget("lab", LAB)
     with pytest.raises(R1ChatError, match=r"no keyring; .* R1CHAT_KEY_LAB"):
         keys.keep("lab", LAB, "sk-kept")
@@ -145,7 +152,7 @@ def test_without_the_package_there_are_no_kept_keys(monkeypatch):
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name, *a: None if name == "keyring" else find(name, *a)
     )
-    assert keys.key_for("lab") is None
+    assert key_for("lab") is None
     assert not keys.forget("lab", LAB)
     with pytest.raises(keys.NoKeyring):
         keys.keep("lab", LAB, "sk-kept")
