@@ -1,4 +1,4 @@
-"""Addresses of servers: which may be one, and which lie on this machine.
+"""Addresses of servers, their names and keys: what may be one, and which lie on this machine.
 
 An address is shown, saved and logged, so that nothing secret may stand in it: one with a password
 or a query is refused, and no message here repeats what it refuses.
@@ -11,8 +11,10 @@ import re
 from urllib.parse import SplitResult, urlsplit
 
 LONGEST = 1000
+LONGEST_KEY = 4096
 NAME_RULE = "small letters, digits and hyphens, 32 at most, a letter or a digit first"
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+_KEY = re.compile(rf"[!-~]{{1,{LONGEST_KEY}}}")
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?\.?|[0-9a-f:.]+(%[a-z0-9._~-]+)?")
 _PATH = re.compile(r"[\w.~!$&'()*+,;=:@%/-]*", re.ASCII)
 _PORTS = {"http": 80, "https": 443}
@@ -22,6 +24,11 @@ _USUAL_PATH = "/v1"
 def is_name(text: str) -> bool:
     """Whether a server may be called that; see `NAME_RULE`."""
     return _NAME.fullmatch(text) is not None
+
+
+def is_key(text: str) -> bool:
+    """Whether a server may want that as a key: one line of ASCII without spaces."""
+    return _KEY.fullmatch(text) is not None
 
 
 def normal(text: str) -> str:

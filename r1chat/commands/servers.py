@@ -123,7 +123,7 @@ def _key(args: argparse.Namespace, console: Console) -> None:
 def _asked(name: str, url: str, console: Console) -> str:
     """The key, typed without being shown, or the first line of what comes through a pipe."""
     if not is_terminal(sys.stdin):
-        given = sys.stdin.readline(keys.LONGEST + 2) if sys.stdin is not None else ""
+        given = sys.stdin.readline(addresses.LONGEST_KEY + 2) if sys.stdin is not None else ""
         return keys.clean(given, "what came on stdin")
     import getpass
 

@@ -21,13 +21,12 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Literal
 
-from r1chat.addresses import normal, origin
+from r1chat.addresses import is_key, normal, origin
 from r1chat.errors import R1ChatError, UsageError
 from r1chat.sanitize import line
 
 REQUIREMENT = "keyring>=25,<26"
 """What the extra `keyring` installs."""
-LONGEST = 4096
 _SERVICE = "r1chat"
 _BARE = "R1CHAT_API_KEY"
 _OPENAI, _OPENAI_URL = "OPENAI_API_KEY", "OPENAI_BASE_URL"
@@ -148,7 +147,7 @@ def clean(text: str, what: str) -> str:
     if not text:
         message = f"{what} is empty: no key"
         raise UsageError(message)
-    if len(text) > LONGEST or not text.isascii() or not text.isprintable() or " " in text:
+    if not is_key(text):
         message = f"{what} is no API key: one is a line of plain letters, digits and signs"
         raise UsageError(message)
     return text

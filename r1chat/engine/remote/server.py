@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from r1chat.addresses import is_loopback, is_plain_to_other_machine, normal
+from r1chat.addresses import is_key, is_loopback, is_plain_to_other_machine, normal
 from r1chat.errors import UsageError
 from r1chat.sanitize import line
 
@@ -36,7 +35,7 @@ class Server:
             # The address is not even shown: what stands there may be a secret.
             msg = f"{error}; {_FORM}"
             raise UsageError(msg) from None
-        if self.key is not None and not re.fullmatch(r"[!-~]{1,4096}", self.key):
+        if self.key is not None and not is_key(self.key):
             msg = f"the key for {self.host} has characters that no key has; set it anew"
             raise UsageError(msg)
 
