@@ -15,13 +15,13 @@ import pytest
 from r1chat.compose import resolve
 from r1chat.engine.remote import RemoteEngine, Server
 from tests.ports import free_port
-from tests.remote.helpers import quick
+from tests.remote.helpers import KEY, REPLY, quick
+from tests.remote.server import ModelServer
 
 STARTS_S = 60.0
 """A guard against waiting for ever."""
 FLASH = ("--flash_attn", "true")
 """As in this process, where it is llama.cpp's own choice; else the figures differ slightly."""
-FAKE_KEY = "sk-fake-3f9c1b77e0"
 ROOT = Path(__file__).parents[2]
 
 
@@ -45,29 +45,35 @@ def running(command: list[str], port: int, log: Path) -> Iterator[str]:
         process.wait()
 
 
-def llama_cpp(port: int, *more: str) -> list[str]:
-    """The command of llama-cpp-python's server, with the built-in model."""
-    model = str(resolve("tiny"))
+@contextmanager
+def llama_cpp(folder: Path, *more: str) -> Iterator[str]:
+    """llama-cpp-python's server with the built-in model; its log goes into a folder."""
+    port, model = free_port(), str(resolve("tiny"))
     command = [sys.executable, "-m", "llama_cpp.server", "--host", "127.0.0.1", "--port", str(port)]
-    return [*command, "--model", model, "--model_alias", "tiny", "--n_ctx", "1024", *FLASH, *more]
+    command += ["--model", model, "--model_alias", "tiny", "--n_ctx", "1024", *FLASH, *more]
+    with running(command, port, folder / "log") as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
 def llama_cpp_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """llama-cpp-python's own server."""
-    port = free_port()
-    log = tmp_path_factory.mktemp("llama-cpp-server") / "log"
-    with running(llama_cpp(port), port, log) as url:
+    with llama_cpp(tmp_path_factory.mktemp("llama-cpp-server")) as url:
         yield url
 
 
 @pytest.fixture(scope="session")
 def keyed_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The same, which wants a key."""
-    port = free_port()
-    log = tmp_path_factory.mktemp("llama-cpp-server") / "log"
-    with running(llama_cpp(port, "--api_key", FAKE_KEY), port, log) as url:
+    with llama_cpp(tmp_path_factory.mktemp("llama-cpp-server"), "--api_key", KEY) as url:
         yield url
+
+
+@pytest.fixture
+def server() -> Iterator[ModelServer]:
+    """A server of the tests' own that is well."""
+    with ModelServer(REPLY) as started:
+        yield started
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from r1chat.engine.remote import RemoteEngine, Server
@@ -28,14 +26,6 @@ from tests.remote.helpers import (
 )
 from tests.remote.server import Fault, ModelServer
 from tests.remote.server.server import event
-
-
-@pytest.fixture
-def server() -> Iterator[ModelServer]:
-    """A server that is well."""
-    with ModelServer(REPLY) as running:
-        yield running
-
 
 # -- servers that say less --
 

@@ -9,7 +9,6 @@ import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -36,13 +35,6 @@ from tests.remote.helpers import (
 )
 from tests.remote.server import Fault, ModelServer, marked
 from tests.remote.server.server import event
-
-
-@pytest.fixture
-def server() -> Iterator[ModelServer]:
-    """A server that is well."""
-    with ModelServer(REPLY) as running:
-        yield running
 
 
 def test_a_server_that_is_well_answers(server):

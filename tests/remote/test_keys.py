@@ -11,14 +11,13 @@ from r1chat import logs
 from r1chat.engine.remote import RemoteEngine, Server
 from r1chat.errors import NetworkError
 from r1chat.tui.app import R1ChatApp
-from tests.remote.conftest import FAKE_KEY
-from tests.remote.helpers import SUM, asked, events_of, reply_of
+from tests.remote.helpers import KEY, SUM, asked, events_of, reply_of
 from tests.tui.chat import ask, loading
 from tests.tui.shelves import StillHub
 
 
 def test_a_key_opens_the_door(keyed_url):
-    engine = RemoteEngine(Server(keyed_url, FAKE_KEY), "tiny")
+    engine = RemoteEngine(Server(keyed_url, KEY), "tiny")
     assert reply_of(engine, asked()).final == "110"
 
 
@@ -32,34 +31,34 @@ def test_without_a_key_and_with_a_wrong_one_it_stays_shut(keyed_url):
 
 def without_key(home, *texts):
     """Whether neither texts nor any file of r1chat's hold the key."""
-    assert FAKE_KEY not in "\n".join(texts)
+    assert KEY not in "\n".join(texts)
     files = [path for path in home.rglob("*") if path.is_file()]
     assert files
-    return not [path for path in files if FAKE_KEY.encode() in path.read_bytes()]
+    return not [path for path in files if KEY.encode() in path.read_bytes()]
 
 
 def test_a_key_is_in_nothing_that_is_written_out(keyed_url, caplog):
     caplog.set_level(logging.DEBUG)
-    server = Server(keyed_url, FAKE_KEY)
+    server = Server(keyed_url, KEY)
     engine = RemoteEngine(server, "tiny")
     events = events_of(engine, asked())
-    assert engine._link._headers()["authorization"] == f"Bearer {FAKE_KEY}"
+    assert engine._link._headers()["authorization"] == f"Bearer {KEY}"
     shown = [server, engine, engine.info, engine._found, engine._link, vars(engine), *events]
-    assert FAKE_KEY not in "\n".join(map(repr, shown)) + caplog.text
+    assert KEY not in "\n".join(map(repr, shown)) + caplog.text
 
 
 @pytest.mark.asyncio
 async def test_a_key_is_on_no_screen_and_in_no_file_after_a_run_of_the_app(keyed_url, home, caplog):
     caplog.set_level(logging.DEBUG)
     logs.start()
-    loads = loading(RemoteEngine(Server(keyed_url, FAKE_KEY, "class"), "tiny"))
+    loads = loading(RemoteEngine(Server(keyed_url, KEY, "class"), "tiny"))
     app = R1ChatApp(model="class#tiny", load=loads, hub=StillHub())
     async with app.run_test(size=(100, 30)) as pilot:
         chat = await ask(pilot, SUM)
         assert "110" in chat.last.answer.source
         app.remember(model="class#tiny")
         screens = [app.export_screenshot()]
-        app.engine._link.server = Server("http://127.0.0.1:9/v1", FAKE_KEY)
+        app.engine._link.server = Server("http://127.0.0.1:9/v1", KEY)
         object.__setattr__(app.engine._found, "server", app.engine._link.server)
         await ask(pilot, "and now?")
         screens.append(app.export_screenshot())

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.remote.conftest import llama_cpp
 from tests.servers import keyrings
 from tests.servers.api import Api, listed
+from tests.servers.secret import KEY
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -35,6 +37,13 @@ def use_keyring(monkeypatch, name):
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", f"tests.servers.keyrings.{name}")
     # It is chosen once, at the first use.
     monkeypatch.setattr("keyring.core._keyring_backend", None)
+
+
+@pytest.fixture(scope="session")
+def keyed(tmp_path_factory):
+    """llama-cpp-python's server with the built-in model and a key."""
+    with llama_cpp(tmp_path_factory.mktemp("server"), "--api_key", KEY) as url:
+        yield url
 
 
 @pytest.fixture

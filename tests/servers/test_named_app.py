@@ -8,11 +8,8 @@ from r1chat import paths, settings
 from r1chat.settings import Settings
 from r1chat.tui.loader import load_model
 from r1chat.tui.screens.models import ModelsScreen
-from tests.ports import free_port
 from tests.program import run
-from tests.remote.conftest import llama_cpp, running
-from tests.servers.test_servers_verb import KEY as SECRET
-from tests.servers.test_servers_verb import nowhere
+from tests.servers.secret import KEY, nowhere
 from tests.tui.chat import an_app, ask, ready, until
 from tests.tui.shelves import TINY, StillHub
 
@@ -26,17 +23,9 @@ RemoteEngine.stream = stream
 """
 
 
-@pytest.fixture(scope="module")
-def keyed(tmp_path_factory):
-    port = free_port()
-    log = tmp_path_factory.mktemp("server") / "log"
-    with running(llama_cpp(port, "--api_key", SECRET), port, log) as url:
-        yield url
-
-
 @pytest.mark.asyncio
 async def test_a_model_is_picked_and_answers_and_no_screen_shows_the_key(keyed, home, monkeypatch):
-    monkeypatch.setenv("R1CHAT_KEY_LAB", SECRET)
+    monkeypatch.setenv("R1CHAT_KEY_LAB", KEY)
     settings.save(Settings(servers={"lab": keyed}))
     app = an_app(load=load_model, hub=StillHub([TINY]))
     shown = []
@@ -61,7 +50,7 @@ async def test_a_model_is_picked_and_answers_and_no_screen_shows_the_key(keyed, 
 def test_a_crash_tells_nothing_of_the_key(keyed, home, monkeypatch, tmp_path):
     (tmp_path / "sitecustomize.py").write_text(CRASH)
     run("servers", "add", "lab", keyed)
-    monkeypatch.setenv("R1CHAT_KEY_LAB", SECRET)
+    monkeypatch.setenv("R1CHAT_KEY_LAB", KEY)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     code, out, err = run("--verbose", "ask", "-m", "lab#tiny", "2 + 3?")
     assert (code, out) == (1, "")

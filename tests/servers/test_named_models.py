@@ -9,30 +9,18 @@ import pytest
 from r1chat import compose, settings
 from r1chat.errors import ModelError, UsageError
 from r1chat.settings import Settings
-from tests.ports import free_port
 from tests.program import run
-from tests.remote.conftest import llama_cpp, running
-from tests.servers.test_servers_verb import KEY as SECRET
-from tests.servers.test_servers_verb import nowhere
+from tests.servers.secret import KEY, nowhere
 
 pytestmark = pytest.mark.usefixtures("keyring_file")
 SUM = "What is 44 + 41 + 25?"
-
-
-@pytest.fixture(scope="module")
-def keyed(tmp_path_factory):
-    """llama-cpp-python's server with the built-in model and a key."""
-    port = free_port()
-    log = tmp_path_factory.mktemp("server") / "log"
-    with running(llama_cpp(port, "--api_key", SECRET), port, log) as url:
-        yield url
 
 
 @pytest.fixture
 def lab(keyed):
     """The same, called lab, its key in the keyring."""
     assert run("servers", "add", "lab", keyed)[0] == 0
-    assert run("servers", "key", "lab", stdin=SECRET.encode())[0] == 0
+    assert run("servers", "key", "lab", stdin=KEY.encode())[0] == 0
     return keyed
 
 
@@ -69,9 +57,9 @@ def test_a_key_that_is_not_taken_is_one_line_without_it(keyed, home, monkeypatch
 
 def test_a_server_by_its_address_gets_the_key_for_those(keyed, home, monkeypatch):
     run("servers", "add", "lab", keyed)
-    monkeypatch.setenv("R1CHAT_KEY_LAB", SECRET)
+    monkeypatch.setenv("R1CHAT_KEY_LAB", KEY)
     assert run("ask", "-m", f"{keyed}#tiny", "--no-save", SUM)[0] == 5
-    monkeypatch.setenv("R1CHAT_API_KEY", SECRET)
+    monkeypatch.setenv("R1CHAT_API_KEY", KEY)
     code, out, err = run("--verbose", "ask", "-m", f"{keyed}#tiny", "--no-save", SUM)
     assert (code, "110" in out) == (0, True), err
     assert nowhere(home, out, err)
@@ -87,7 +75,7 @@ def test_a_locked_keyring_is_one_line_when_a_question_is_asked(lab, home, monkey
 def test_an_imported_conversation_is_not_sent_to_the_address_that_it_names(
     home, monkeypatch, tmp_path
 ):
-    monkeypatch.setenv("R1CHAT_API_KEY", SECRET)
+    monkeypatch.setenv("R1CHAT_API_KEY", KEY)
     assert run("ask", "-m", "tiny", "2 + 3?")[0] == 0
     code, out, err = run("history", "export", "--all", "--format", "json")
     assert code == 0, err
@@ -141,11 +129,11 @@ def test_a_file_goes_before_a_server_of_the_same_name(tmp_path, monkeypatch):
 
 def test_a_server_is_found_with_its_key_and_never_shows_it(monkeypatch):
     settings.save(Settings(servers={"lab": "http://localhost:1/v1"}))
-    monkeypatch.setenv("R1CHAT_KEY_LAB", SECRET)
+    monkeypatch.setenv("R1CHAT_KEY_LAB", KEY)
     server, model = compose.remote_server("lab#org/R1:7b")
-    assert (server.url, server.key, server.name) == ("http://localhost:1/v1", SECRET, "lab")
+    assert (server.url, server.key, server.name) == ("http://localhost:1/v1", KEY, "lab")
     assert model == "org/R1:7b"
-    assert SECRET not in repr(server)
+    assert KEY not in repr(server)
     assert compose.remote_server("http://localhost:1/v1#m")[0].key is None
     monkeypatch.setenv("R1CHAT_KEY_LAB", "two words")
     with pytest.raises(UsageError, match="R1CHAT_KEY_LAB is no API key"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 
 import pexpect
 import pytest
@@ -13,18 +12,9 @@ from r1chat import settings
 from tests.program import run
 from tests.servers.api import Api, listed
 from tests.servers.conftest import use_keyring
-
-KEY = "sk-THE-SECRET-0123456789"
+from tests.servers.secret import KEY, nowhere
 
 pytestmark = pytest.mark.usefixtures("keyring_file")
-
-
-def nowhere(folder: Path, *texts: str) -> bool:
-    """Whether the key stands neither in some texts nor in any file of a folder."""
-    found = [
-        file for file in folder.rglob("*") if file.is_file() and KEY.encode() in file.read_bytes()
-    ]
-    return not found and not any(KEY in text for text in texts)
 
 
 def test_a_server_is_named_listed_and_forgotten(home):
