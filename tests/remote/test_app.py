@@ -7,10 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from r1chat.engine.base import Engine
-from r1chat.engine.remote import RemoteEngine, Server
 from r1chat.settings import Settings
 from r1chat.tui.app import R1ChatApp
-from tests.remote.helpers import SUM, quick
+from tests.remote.helpers import SUM, opened
 from tests.remote.server import Fault, ModelServer
 from tests.tui.chat import ask, begin, loading, ready, rest, thought, toasts, until
 from tests.tui.shelves import StillHub
@@ -32,10 +31,6 @@ def an_app(engine: Engine) -> R1ChatApp:
     return R1ChatApp(given=settings, load=loading(engine), hub=StillHub())
 
 
-def on(server: ModelServer) -> RemoteEngine:
-    return RemoteEngine(Server(server.url), "m", patience=quick())
-
-
 async def test_the_app_asks_a_server_and_says_where_it_is(llama_cpp_url):
     app = R1ChatApp(model=f"{llama_cpp_url}#tiny", given=Settings(save=False), hub=StillHub())
     async with app.run_test(size=(100, 30)) as pilot:
@@ -50,7 +45,7 @@ async def test_answer_now_works_on_a_server(server):
     # So long that nobody misses it.
     server.reply = [*(f" word{n}" for n in range(5000)), *REPLY[60:]]
     server.pause = 0.01
-    app = an_app(on(server))
+    app = an_app(opened(server))
     async with app.run_test() as pilot:
         chat = await begin(pilot)
         await thought(pilot, "word3")
@@ -61,7 +56,7 @@ async def test_answer_now_works_on_a_server(server):
 
 
 async def test_a_reply_that_was_cut_off_can_be_gone_on_with(server):
-    app = an_app(on(server))
+    app = an_app(opened(server))
     async with app.run_test() as pilot:
         server.faults = [Fault(after=3000, how="reset")]
         chat = await ask(pilot)
@@ -76,7 +71,7 @@ async def test_what_a_server_cannot_do_is_greyed_and_says_why():
     deltas = [*({"reasoning": f" hm{n}"} for n in range(5000)), {"content": "42"}]
     with ModelServer(owner="somebody", chat=deltas) as server:
         server.pause = 0.02
-        app = an_app(on(server))
+        app = an_app(opened(server))
         async with app.run_test() as pilot:
             chat = await ready(pilot)
             assert chat.slider.disabled

@@ -7,12 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from r1chat.engine.base import Sampling
-from r1chat.engine.remote import RemoteEngine, Server
 from r1chat.events import Reply, Sampled, ThoughtText
 from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control, ControlGroup
 from r1chat.session import Session
-from tests.remote.helpers import asked, quick
+from tests.remote.helpers import asked, opened
 from tests.remote.server import Fault, ModelServer
 
 REPLY = [*(f" word{n}" for n in range(40)), "\n", "</think>", "\n\n", "It", " is", " 42."]
@@ -27,7 +26,7 @@ def server() -> Iterator[ModelServer]:
 
 
 def drawn(server, count, *, budget=None, act=None):
-    engine = RemoteEngine(Server(server.url), "m", patience=quick())
+    engine = opened(server)
     group = ControlGroup(Control(budget), count)
     request = asked(sampling=Sampling(seed=7), budget=budget or Budget())
     replies = {}
@@ -92,7 +91,7 @@ def test_a_cut_stream_leaves_what_came_of_each(server):
 
 
 def test_a_majority_is_found_on_a_server(server):
-    engine = RemoteEngine(Server(server.url), "m", patience=quick())
+    engine = opened(server)
     *_, reply = Session(engine).consensus("?", samples=5)
     assert reply.votes[0][0] == "42"
     assert reply.votes[0][1] >= 3
