@@ -38,7 +38,8 @@ _MOST_TEXT = 16 << 20
 have less. Bytes would say little: around each token stand five hundred that count it."""
 _MOST_WAITING = 256
 """Reads that wait to be taken: a server that is faster than its reader has to wait."""
-_LOOK_S = 0.05
+LOOK_S = 0.05
+"""How often the control is looked at where nothing arrives."""
 
 
 Prepare: TypeAlias = Callable[[], tuple[str, Mapping[str, Any], Counts]]
@@ -119,7 +120,7 @@ class Link:
         thread.start()
         end = time.monotonic() + timeout
         while thread.is_alive():
-            thread.join(_LOOK_S)
+            thread.join(LOOK_S)
             late = time.monotonic() > end
             if thread.is_alive() and (late or (wants_stop is not None and wants_stop())):
                 wire.cut()
@@ -275,7 +276,7 @@ class Stream:
     def _put(self, what: list[Chunk] | R1ChatError | None) -> None:
         while not self._wire.is_cut:
             with contextlib.suppress(Full):
-                self._queue.put(what, timeout=_LOOK_S)
+                self._queue.put(what, timeout=LOOK_S)
                 return
 
     def _read(self) -> None:

@@ -8,7 +8,7 @@ from contextlib import closing
 from queue import Empty, SimpleQueue
 from typing import TypeAlias
 
-from r1chat.engine.remote.writer import LOOK_S
+from r1chat.engine.remote.link import LOOK_S
 from r1chat.events import Evaluating, Event, Notice, Reply, Sampled
 from r1chat.reasoning.control import Control, ControlGroup
 

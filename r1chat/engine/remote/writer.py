@@ -15,6 +15,7 @@ from r1chat.engine.remote.asking import Asker
 from r1chat.engine.remote.chunks import Chunk, Halves
 from r1chat.engine.remote.draft import Finder
 from r1chat.engine.remote.limits import Limits
+from r1chat.engine.remote.link import LOOK_S
 from r1chat.engine.remote.refusals import Refused
 from r1chat.engine.remote.segment import Patience, Segment
 from r1chat.engine.remote.thinking import Then, Thinking
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 0.05
-"""How often the control is looked at where nothing arrives."""
 _MOST_THOUGHTS = 3
 _UNOPENED = (
     "{} does not say where the thought begins: what stands before </think> was one. Started with "
