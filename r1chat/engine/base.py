@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -33,6 +35,12 @@ class Sampling:
     min_p: float = 0.0
     seed: int | None = None
     """None takes a new one each time; the receipt says which."""
+
+    def drawn_seed(self) -> int:
+        """The seed; where none is given, a new one."""
+        if self.seed is not None:
+            return self.seed
+        return int.from_bytes(os.urandom(4), "big") >> 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +80,17 @@ class Request:
     reproducible to the bit."""
     resume: Continuation | None = None
     """An earlier reply to go on from, in place of a new one."""
+
+    def time_left(self, spent: float, kept_share: float = 0.0) -> float:
+        """Seconds left of the reply's, or infinity.
+
+        Args:
+            spent: Seconds since it was asked for.
+            kept_share: Of all its seconds, the part that is kept for what is to follow.
+        """
+        if self.timeout is None:
+            return math.inf
+        return self.timeout * (1 - kept_share) - spent
 
 
 @dataclass(frozen=True, slots=True)

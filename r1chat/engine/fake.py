@@ -295,8 +295,7 @@ class _Play:
         )
 
     def _time_left(self) -> float:
-        timeout = self._request.timeout
-        return float("inf") if timeout is None else timeout - (self._clock() - self._start)
+        return self._request.time_left(self._clock() - self._start)
 
     def _peek(self) -> Peeked:
         final = self._finals.pop() if len(self._finals) > 1 else self._finals[0]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -39,10 +38,6 @@ _CLOSED = "the model is closed"
 
 T = TypeVar("T")
 Events: TypeAlias = "SimpleQueue[Event | R1ChatError]"
-
-
-def _new_seed() -> int:
-    return int.from_bytes(os.urandom(4), "big") >> 1
 
 
 class LlamaEngine:
@@ -230,13 +225,12 @@ class LlamaEngine:
             fitted = self._fit(model, request, group.whole)
             for notice in self._notices(model, fitted):
                 events.put(Notice(notice))
-            seed = request.sampling.seed
             machine = model.make_room(request, len(fitted.prompt.ids), len(group.parts))
             many = ManyReplies(
                 machine, fitted.prompt, request, group, events.put, time.perf_counter, began=began
             )
             with self._stoppable(request, group.whole, began):
-                many.run(seed=_new_seed() if seed is None else seed, load_s=self._load_s)
+                many.run(seed=request.sampling.drawn_seed(), load_s=self._load_s)
             self._load_s = 0.0
         except EngineError as error:
             ending = error
@@ -260,7 +254,7 @@ class LlamaEngine:
         machine = model.machine
         fitted = self._fit(model, request, control)
         sampling = request.sampling
-        seed = _new_seed() if sampling.seed is None else sampling.seed
+        seed = sampling.drawn_seed()
         machine.set_sampler(sampling, seed)
         machine.speculates = request.reuse
         for notice in self._notices(model, fitted):

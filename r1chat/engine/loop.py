@@ -7,7 +7,6 @@ thinking, or the beginning of one sentence too many, is dropped and other tokens
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable, Sequence
 
 from r1chat import prompt as prompts
@@ -32,8 +31,10 @@ log = logging.getLogger(__name__)
 ANSWER_RESERVE = 1024
 """Tokens of context kept free for the answer while the model thinks, where there are so many."""
 _RESERVED_SHARE = 4
-_ANSWER_TIME_SHARE = 0.2
-_MOST_THOUGHTS = 3
+ANSWER_TIME_SHARE = 0.2
+"""The part of a reply's time that is kept for its answer."""
+MOST_THOUGHTS = 3
+"""After so many more thoughts a reply goes round in circles."""
 _LONGEST_CHARACTER = 4
 
 
@@ -174,7 +175,7 @@ class ThinkingLoop:
             if resume.words:
                 self._inject(resume.words)
             if resume.close:
-                self._inject_close(self._landing(), "user")
+                self._inject_close(self._transcript.landing, "user")
 
     def _append(self, tokens: Sequence[int]) -> None:
         self._machine.evaluate(tokens)
@@ -215,7 +216,7 @@ class ThinkingLoop:
             self._peeked.forget()
             return
         if reason is not None:
-            self._inject_close(self._landing(), reason)
+            self._inject_close(self._transcript.landing, reason)
             return
         if not self._splitter.holding:
             self._tag_began = self._machine.position
@@ -239,7 +240,7 @@ class ThinkingLoop:
     def _peek(self) -> None:
         """Looks at what the answer would be; the next token has been drawn already."""
         # Without a landing's words: they make a look half as dear again, and find no more.
-        closing = self._closing_tokens("" if self._transcript.tail.endswith("\n") else "\n")
+        closing = self._closing_tokens(self._transcript.line_break)
         final = peek(self._machine, self._vocabulary, closing)
         tokens = self._transcript.thought_tokens
         self._emit(Peeked(final, tokens, self._peeked.take(final)))
@@ -255,17 +256,14 @@ class ThinkingLoop:
             tokens=transcript.thought_tokens,
             seconds=transcript.thought_seconds,
             room=self._machine.room - self._reserve - self._closing,
-            time_left=self._time_left(_ANSWER_TIME_SHARE),
+            time_left=self._time_left(ANSWER_TIME_SHARE),
             tail=transcript.tail,
             following=transcript.preview(following),
             agreed=self._peeked.repeats,
         )
 
     def _time_left(self, kept_share: float) -> float:
-        timeout = self._request.timeout
-        if timeout is None:
-            return math.inf
-        return timeout * (1 - kept_share) - (self._clock() - self._began)
+        return self._request.time_left(self._clock() - self._began, kept_share)
 
     def _wants_more(self) -> bool:
         tokens = self._transcript.thought_tokens
@@ -284,8 +282,7 @@ class ThinkingLoop:
         if not self._wants_more():
             return False
         self._waits += 1
-        text = WAIT if self._transcript.tail.endswith("\n") else "\n" + WAIT
-        self._inject(text)
+        self._inject(self._transcript.line_break + WAIT)
         return True
 
     def _reopen(self) -> None:
@@ -297,14 +294,6 @@ class ThinkingLoop:
         # The first line break of an opened thought is dropped; this one stands in for it.
         self._transcript.inject("\n", 0)
         self._inject("\n" + WAIT)
-
-    def _landing(self) -> str:
-        transcript = self._transcript
-        if not transcript.has_thought:
-            return FINISHED + "\n"
-        tail = transcript.tail
-        gap = "" if tail.endswith("\n\n") else "\n" if tail.endswith("\n") else "\n\n"
-        return gap + LANDING + "\n"
 
     def _inject(self, text: str) -> None:
         tokens = prompts.plain(self._vocabulary, text)
@@ -318,8 +307,7 @@ class ThinkingLoop:
         return [*tokens, self._close, *self._vocabulary.tokenize("\n\n", special=False)]
 
     def _inject_close(self, words: str, reason: EndedBy) -> None:
-        if not words and not self._transcript.tail.endswith("\n"):
-            words = "\n"
+        words = words or self._transcript.line_break
         tokens = self._closing_tokens(words)
         self._append(tokens)
         self._transcript.inject(words, len(tokens))
@@ -361,7 +349,7 @@ class ThinkingLoop:
     def _stray_tag(self, token: int) -> EndedBy | None:
         if token == self._open:
             self._thoughts += 1
-            if self._thoughts > _MOST_THOUGHTS:
+            if self._thoughts > MOST_THOUGHTS:
                 return "loop"
             self._guard.reset()
             self._transcript.open_thought()

@@ -18,6 +18,7 @@ from r1chat.events import (
     ThoughtText,
 )
 from r1chat.reasoning.final import final_answer
+from r1chat.reasoning.phrases import FINISHED, LANDING
 from r1chat.reasoning.splitter import Piece, Splitter
 from r1chat.reasoning.stops import StopPhrases
 
@@ -96,6 +97,19 @@ class Transcript:
     def mid_character(self) -> bool:
         """Whether the last token ended inside a character."""
         return bool(self._decoder.getstate()[0])
+
+    @property
+    def line_break(self) -> str:
+        """What brings the thought to the beginning of a line."""
+        return "" if self.tail.endswith("\n") else "\n"
+
+    @property
+    def landing(self) -> str:
+        """The words that close the thought where it stands."""
+        if not self.has_thought:
+            return FINISHED + "\n"
+        gap = "" if self.tail.endswith("\n\n") else self.line_break + "\n"
+        return gap + LANDING + "\n"
 
     @property
     def thought_seconds(self) -> float:

@@ -75,6 +75,16 @@ class Budget:
         """Whether agreement is all that ends it."""
         return self.agree is not None and self.tokens is None and self.seconds is None
 
+    @property
+    def spare(self) -> int:
+        """Tokens over its limit that a thought may run to reach the end of its sentence."""
+        return math.floor((self.tokens or 0) * self.grace)
+
+    @property
+    def most(self) -> int | None:
+        """Tokens that a thought may have, those among them; None for any number."""
+        return None if self.tokens is None else self.tokens + self.spare
+
     @classmethod
     def parse(cls, text: str, *, minimum: int = 0) -> Budget:
         """Reads a budget as people write it: ``off``, ``512``, ``30s``, ``auto`` or ``max``.
@@ -189,8 +199,7 @@ class Governor:
             return "time"
         budget = self._control.budget
         boundary = ends_sentence(tail, following)
-        spare = math.floor((budget.tokens or 0) * budget.grace)
-        if self._tokens.passed(budget.tokens, used=tokens, grace=spare, boundary=boundary):
+        if self._tokens.passed(budget.tokens, used=tokens, grace=budget.spare, boundary=boundary):
             return "budget"
         late = (budget.seconds or 0) * budget.grace
         if self._seconds.passed(budget.seconds, used=seconds, grace=late, boundary=boundary):

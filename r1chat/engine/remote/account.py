@@ -11,7 +11,7 @@ from r1chat.engine.remote.draft import Draft
 from r1chat.engine.remote.resuming import resume
 from r1chat.engine.transcript import Circumstances, Transcript
 from r1chat.events import EndedBy, Evaluating, Event, Reply
-from r1chat.reasoning.phrases import CLOSE, FINISHED, LANDING, WAIT
+from r1chat.reasoning.phrases import CLOSE, FINISHED, WAIT
 from r1chat.reasoning.splitter import Splitter
 
 
@@ -123,26 +123,17 @@ class Account:
 
     # -- words of ours --
 
-    @property
-    def landing(self) -> str:
-        """The words that close the thought."""
-        if not self.transcript.has_thought:
-            return FINISHED + "\n"
-        tail = self.transcript.tail
-        gap = "" if tail.endswith("\n\n") else "\n" if tail.endswith("\n") else "\n\n"
-        return gap + LANDING + "\n"
-
     def land(self, reason: EndedBy) -> None:
         """Closes the thought with words of ours."""
-        self._shut(self.landing, reason)
+        self._shut(self.transcript.landing, reason)
 
     def shut(self) -> None:
         """Closes a thought that the model has ended without doing so."""
-        self._shut("" if self.transcript.tail.endswith("\n") else "\n", "natural")
+        self._shut(self.transcript.line_break, "natural")
 
     def wait(self) -> None:
         """Has the thought go on."""
-        self.inject(WAIT if self.transcript.tail.endswith("\n") else "\n" + WAIT)
+        self.inject(self.transcript.line_break + WAIT)
 
     def inject(self, words: str, *, quoted: bool = False) -> None:
         """Puts words into the thought.

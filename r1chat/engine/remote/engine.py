@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import deque
@@ -14,7 +13,6 @@ from r1chat.engine.fitting import without_oldest_turn
 from r1chat.engine.remote import samples
 from r1chat.engine.remote.asking import Asker, framing
 from r1chat.engine.remote.finding import Found, find
-from r1chat.engine.remote.limits import most_thought
 from r1chat.engine.remote.link import Link
 from r1chat.engine.remote.refusals import Refused
 from r1chat.engine.remote.segment import Patience
@@ -86,13 +84,11 @@ class RemoteEngine:
 
     def stream(self, request: Request, control: Control) -> Iterator[Event]:
         """Answers; see `Engine.stream`."""
-        seed = request.sampling.seed
-        yield from self._stream(request, control, _new_seed() if seed is None else seed)
+        yield from self._stream(request, control, request.sampling.drawn_seed())
 
     def stream_many(self, request: Request, group: ControlGroup) -> Generator[Event, None, None]:
         """Answers several times; see `Engine.stream_many`."""
-        seed = request.sampling.seed
-        first = _new_seed() if seed is None else seed
+        first = request.sampling.drawn_seed()
         width = self._found.parallel
         ready = self._begun(request, group, first)
 
@@ -112,7 +108,7 @@ class RemoteEngine:
         if not asker.continues:
             # What cannot be gone on with is better asked for one by one.
             return ()
-        limit = most_thought(group.whole.budget) if think else None
+        limit = group.whole.budget.most if think else None
         return asker.several(count, thought_left=limit)
 
     def prepare(self, messages: tuple[Message, ...]) -> None:
@@ -227,10 +223,6 @@ def _readable(server: Server) -> Iterator[str]:
 def _all(events: deque[Event]) -> Iterator[Event]:
     while events:
         yield events.popleft()
-
-
-def _new_seed() -> int:
-    return int.from_bytes(os.urandom(4), "big") >> 1
 
 
 def _describe(found: Found, ref: str | None, load_s: float) -> ModelInfo:

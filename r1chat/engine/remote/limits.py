@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 from r1chat.engine.base import Request
 from r1chat.engine.loop import answer_reserve
 from r1chat.engine.remote.account import Account
-from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control
 
 _THOUGHT_SHARE = 4
@@ -16,13 +14,6 @@ _THOUGHT_SHARE = 4
 _CLOSING = 32
 """Tokens, rather more than less, of the words that close a thought."""
 _UNKNOWN = 1 << 30
-
-
-def most_thought(budget: Budget) -> int | None:
-    """The tokens that a thought may have at the most, its grace included."""
-    if budget.tokens is None:
-        return None
-    return budget.tokens + math.floor(budget.tokens * budget.grace)
 
 
 class Limits:
@@ -57,13 +48,13 @@ class Limits:
     @property
     def thought(self) -> int | None:
         """Tokens that the thought may still have; None for any number."""
-        most = most_thought(self._control.budget)
+        most = self._control.budget.most
         return None if most is None else max(1, most - self._account.transcript.thought_tokens)
 
     @property
     def thought_used_up(self) -> bool:
         """Whether it has had all of them."""
-        most = most_thought(self._control.budget)
+        most = self._control.budget.most
         return most is not None and self._account.transcript.thought_tokens >= most
 
     @property
@@ -76,7 +67,7 @@ class Limits:
     def crowded(self) -> bool:
         """Whether the prompt leaves less room than a good reply wants."""
         share = self._context // _THOUGHT_SHARE
-        most = most_thought(self._control.budget)
+        most = self._control.budget.most
         thought = share if most is None else min(most, share)
         wanted = self._account.prompt_tokens + thought + self._reserve + _CLOSING
         return self.knows_room and wanted > self._context
@@ -107,7 +98,4 @@ class Limits:
 
     def time(self, kept_share: float = 0.0) -> float:
         """Seconds left, some share of them kept for what is to follow."""
-        timeout = self._request.timeout
-        if timeout is None:
-            return math.inf
-        return timeout * (1 - kept_share) - (self._clock() - self._began)
+        return self._request.time_left(self._clock() - self._began, kept_share)

@@ -12,10 +12,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Literal, TypeAlias
 
+from r1chat.engine.loop import ANSWER_TIME_SHARE
 from r1chat.engine.remote.account import Account
 from r1chat.engine.remote.asking import FORCED, Asker
 from r1chat.engine.remote.draft import Finder
-from r1chat.engine.remote.limits import Limits, most_thought
+from r1chat.engine.remote.limits import Limits
 from r1chat.engine.remote.segment import Segment
 from r1chat.errors import NetworkError
 from r1chat.events import EndedBy, Event, Peeked
@@ -29,7 +30,6 @@ Then: TypeAlias = EndedBy | Literal["again"] | None
 """What comes after a chunk: the end of the reply, for a reason; another request, which goes on with
 what stands ("again"); or the next chunk."""
 
-_ANSWER_TIME_SHARE = 0.2
 _NEARLY_ALL = 16
 """Tokens by which a server's limit and our count of them may differ."""
 _OBEYS: dict[EndedBy, int] = {"user": 64, "budget": 4}
@@ -185,7 +185,7 @@ class Thinking:
             tokens=transcript.thought_tokens,
             seconds=transcript.thought_seconds,
             room=self._limits.room,
-            time_left=self._limits.time(_ANSWER_TIME_SHARE),
+            time_left=self._limits.time(ANSWER_TIME_SHARE),
             tail=transcript.tail,
             following=following,
             agreed=self._peeks.repeats,
@@ -219,8 +219,8 @@ class Thinking:
     @property
     def _outgrown(self) -> bool:
         """Whether the budget has been raised above the one that the server knows."""
-        armed = None if self._armed is None else most_thought(self._armed)
-        most = most_thought(self._control.budget)
+        armed = None if self._armed is None else self._armed.most
+        most = self._control.budget.most
         return self._asker.continues and armed is not None and (most is None or most > armed)
 
     def _is_stopped(self) -> bool:
@@ -233,7 +233,7 @@ class Thinking:
         account = self._account
         final = None
         with suppress(NetworkError):
-            closed = [*account.draft.items(), account.landing + CLOSE + "\n\n"]
+            closed = [*account.draft.items(), account.transcript.landing + CLOSE + "\n\n"]
             final = self._asker.peek(closed, self._is_stopped)
         self._emit(Peeked(final, account.transcript.thought_tokens, self._peeks.take(final)))
         return "again" if self._alone else None

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from r1chat.engine.base import Request
+from r1chat.engine.loop import MOST_THOUGHTS
 from r1chat.engine.pacing import ReadingPace
 from r1chat.engine.remote.account import Account
 from r1chat.engine.remote.asking import Asker
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_MOST_THOUGHTS = 3
 _UNOPENED = (
     "{} does not say where the thought begins: what stands before </think> was one. Started with "
     "a parser for reasoning, it tells it apart"
@@ -248,7 +248,7 @@ class Writer:
             return "natural"
         if account.in_thought:
             self._thoughts += 1
-            if self._thoughts > _MOST_THOUGHTS:
+            if self._thoughts > MOST_THOUGHTS:
                 return "loop"
             self._thinking.begin_anew()
         return None
