@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from r1chat.engine.remote.server import Server
 from r1chat.errors import NetworkError
+from r1chat.sanitize import line
 from r1chat.servers import listing
 from r1chat.servers.listing import MOST_MODELS, ServedModel, read
 from tests.servers.api import Api, listed
@@ -99,4 +100,4 @@ def test_nothing_a_server_says_breaks_the_reader(value):
     except NetworkError:
         assert not isinstance(value, dict) or not isinstance(value.get("data"), list)
     else:
-        assert all(model.id.isprintable() and model.context >= 0 for model in found)
+        assert all(model.id == line(model.id, 300) and model.context >= 0 for model in found)
