@@ -109,7 +109,7 @@ class ThinkingLoop:
         # A landing may have to wait for the rest of a character.
         self._closing = len(self._closing_tokens("\n\n" + LANDING + "\n")) + _LONGEST_CHARACTER - 1
         self._tag_began = 0
-        self._pending = 0
+        """Where in `_ids` a tag begins that is spelled in several tokens."""
         self._peeked = Peeks(control)
         self._reused = 0
         self._ids: list[int] = []
@@ -159,6 +159,7 @@ class ThinkingLoop:
             self._transcript.prefilled(FINISHED + "\n")
         if resume is not None:
             self._ids += replay(resume, self._transcript, self._vocabulary)
+            self._waits = self._transcript.times_injected(WAIT)
         ids = (*self._prompt.ids, *self._ids)
         if self._request.reuse:
             self._reused = self._machine.reuse(ids)
@@ -178,8 +179,13 @@ class ThinkingLoop:
                 self._inject_close(self._transcript.landing, "user")
 
     def _append(self, tokens: Sequence[int]) -> None:
-        self._machine.evaluate(tokens)
+        """Adds tokens to the reply, of which the transcript has taken note already.
+
+        Nothing may come between the two. A stop in the evaluation leaves the cache behind; the
+        tokens are still part of the reply, and are evaluated when it is continued.
+        """
         self._ids += tokens
+        self._machine.evaluate(tokens)
 
     def _write(self) -> EndedBy:
         while True:
@@ -201,8 +207,8 @@ class ThinkingLoop:
         transcript = self._transcript
         if token == self._close:
             if not self._think_on():
-                self._append([token])
                 transcript.close_thought("natural")
+                self._append([token])
             return
         if self._vocabulary.ends_reply(token):
             # The model stops without an answer: its thought is closed for it, and it goes on.
@@ -219,7 +225,7 @@ class ThinkingLoop:
             self._inject_close(self._transcript.landing, reason)
             return
         if not self._splitter.holding:
-            self._tag_began = self._machine.position
+            self._tag_began = len(self._ids)
         if token == self._open:
             transcript.open_thought()
         else:
@@ -247,8 +253,7 @@ class ThinkingLoop:
 
     def _mid_character(self) -> bool:
         """Whether to wait for the rest of a character; invalid bytes are not waited for."""
-        self._pending = self._pending + 1 if self._transcript.mid_character else 0
-        return 0 < self._pending < _LONGEST_CHARACTER
+        return 0 < self._transcript.unfinished < _LONGEST_CHARACTER
 
     def _verdict(self, following: bytes) -> EndedBy | None:
         transcript = self._transcript
@@ -287,18 +292,25 @@ class ThinkingLoop:
 
     def _reopen(self) -> None:
         """Takes back a closing tag that was spelled in several tokens."""
-        del self._ids[self._tag_began - self._machine.position :]
-        self._machine.truncate(self._tag_began)
         self._transcript.open_thought()
         self._waits += 1
         # The first line break of an opened thought is dropped; this one stands in for it.
         self._transcript.inject("\n", 0)
-        self._inject("\n" + WAIT)
+        words = self._noted("\n" + WAIT)
+        del self._ids[self._tag_began :]
+        kept = len(self._prompt.ids) + len(self._ids)
+        self._ids += words
+        self._machine.truncate(kept)
+        self._machine.evaluate(words)
 
     def _inject(self, text: str) -> None:
+        self._append(self._noted(text))
+
+    def _noted(self, text: str) -> list[int]:
+        """The tokens of words of ours, of which the transcript has taken note."""
         tokens = prompts.plain(self._vocabulary, text)
-        self._append(tokens)
         self._transcript.inject(text, len(tokens))
+        return tokens
 
     def _closing_tokens(self, words: str) -> list[int]:
         tokens = self._vocabulary.tokenize(words, special=False) if words else []
@@ -309,9 +321,9 @@ class ThinkingLoop:
     def _inject_close(self, words: str, reason: EndedBy) -> None:
         words = words or self._transcript.line_break
         tokens = self._closing_tokens(words)
-        self._append(tokens)
         self._transcript.inject(words, len(tokens))
         self._transcript.close_thought(reason)
+        self._append(tokens)
 
     # -- the answer --
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from r1chat import prompt
 from r1chat.engine.base import Continuation
@@ -59,6 +59,7 @@ def replay(
         if keep is not None and at >= keep:
             break
         data = vocabulary.shown(token)
+        ours = _ours_at(transcript, spans, data)
         if token == close:
             transcript.close_thought(reply.receipt.thought_ended_by or "natural")
             transcript.injected_tokens += forced
@@ -66,11 +67,11 @@ def replay(
             transcript.injected_tokens += 1
         elif token == open_:
             transcript.open_thought()
-        elif transcript.splitter.in_thought and at in spans and not transcript.mid_character:
-            group = [token, *_rest_of_span(tokens, spans[at], data, vocabulary)]
+        elif ours:
+            group = [token, *_rest_of_span(tokens, ours, data, vocabulary)]
             kept += group[:-1]
             token = group[-1]  # noqa: PLW2901  (the last token of the words stands for them)
-            transcript.inject(spans[at], len(group))
+            transcript.inject(ours, len(group))
         elif keep is not None and at + len(transcript.preview(data)) > keep:
             for part in prompt.plain(vocabulary, reply.thought[at:keep], continues=True):
                 transcript.write(part, vocabulary.shown(part))
@@ -105,6 +106,13 @@ def _cut_anew(reply: Reply, transcript: Transcript, vocabulary: Vocabulary) -> I
             yield each
         else:
             yield from prompt.plain(vocabulary, each, continues=True)
+
+
+def _ours_at(transcript: Transcript, spans: Mapping[int, str], data: bytes) -> str:
+    """The words of ours that a token begins, if it begins any."""
+    ours = spans.get(transcript.thought_written, "")
+    is_rest = transcript.mid_character and not ours.encode().startswith(data)
+    return ours if transcript.splitter.in_thought and not is_rest else ""
 
 
 def _after_closing(transcript: Transcript, data: bytes) -> bool:

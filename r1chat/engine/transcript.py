@@ -23,6 +23,9 @@ from r1chat.reasoning.splitter import Piece, Splitter
 from r1chat.reasoning.stops import StopPhrases
 
 _TAIL = 32
+_TO_BE_CONTINUED: frozenset[EndedBy] = frozenset({"cancelled", "error", "time"})
+"""Ends that leave a reply open. What is held back then, half a character or what may become a tag,
+is told when it is continued: told now, it would stand there twice."""
 
 
 def _nobody(_: Event) -> None:
@@ -72,6 +75,8 @@ class Transcript:
         self.thought_tokens = 0
         self.answer_tokens = 0
         self.injected_tokens = 0
+        self.unfinished = 0
+        """Tokens that have ended inside a character, one after another."""
         self.answer_ids: list[int] = []
         self.tail = ""
         self._tell = self._emit = emit
@@ -92,6 +97,15 @@ class Transcript:
     def thought_length(self) -> int:
         """Characters of thought so far."""
         return self._thought_length
+
+    @property
+    def thought_written(self) -> int:
+        """Characters of thought so far, if nothing more of what is held back were to come."""
+        return self._thought_length + len(self.splitter.held_thought) + self.mid_character
+
+    def times_injected(self, ending: str) -> int:
+        """How many of our words in the thought end in some way."""
+        return sum(injection.text.endswith(ending) for injection in self._injected)
 
     @property
     def mid_character(self) -> bool:
@@ -164,6 +178,7 @@ class Transcript:
         else:
             self.answer_tokens += 1
         text = self._decoder.decode(data)
+        self.unfinished = self.unfinished + 1 if self.mid_character else 0
         if not in_thought and (self._answer or text.strip()):
             self.answer_ids.append(token)
         self._show(self.splitter.feed(text if in_thought else self._stops.feed(text)))
@@ -219,6 +234,8 @@ class Transcript:
     def inject(self, text: str, tokens: int) -> None:
         """Adds words of ours to the thought."""
         self._flush()
+        # What may have become a tag is the model's; it must not count as ours.
+        self._show(self.splitter.release())
         self.injected_tokens += tokens
         at = self._thought_length
         shown = "".join(piece.text for piece in self.splitter.feed(text))
@@ -257,9 +274,11 @@ class Transcript:
             circumstances: What else goes into the receipt.
             error: One line, where something failed.
         """
-        self._flush()
         in_thought = self.splitter.in_thought
-        self._show([*self.splitter.feed(self._stops.close()), *self.splitter.close()])
+        if ended_by == "natural":
+            self._flush()
+        if ended_by not in _TO_BE_CONTINUED:
+            self._show([*self.splitter.feed(self._stops.close()), *self.splitter.close()])
         if in_thought and (self._first_token_s is not None or self.has_thought):
             self.end_thought(ended_by)
         elif self._first_token_s is not None:

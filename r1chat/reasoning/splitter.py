@@ -124,6 +124,19 @@ class Splitter:
         self._close()
         return self._take()
 
+    @property
+    def held_thought(self) -> str:
+        """What `release` would return now, inside a thought."""
+        return _less_a_line_break("".join(self._spaces)) + self._partial
+
+    def release(self) -> list[Piece]:
+        """Returns what was held back inside a thought: what comes next is no part of a tag."""
+        self._release_partial()
+        if self._state is _State.OPENED and self._spaces:
+            self._state = _State.THOUGHT
+            self._begin_thought("")
+        return self._take()
+
     def close(self) -> list[Piece]:
         """Returns what was held back, at the end of the text."""
         self._release_partial()
@@ -211,9 +224,7 @@ class Splitter:
         self._closed_once = True
 
     def _begin_thought(self, text: str) -> None:
-        text = self._take_spaces() + text
-        line_break = "\r\n" if text.startswith("\r\n") else "\n"
-        self._emit("thought", text.removeprefix(line_break))
+        self._emit("thought", _less_a_line_break(self._take_spaces() + text))
 
     def _take_spaces(self) -> str:
         spaces = "".join(self._spaces)
@@ -230,3 +241,7 @@ class Splitter:
             Piece(kind, "".join(text for _, text in group))
             for kind, group in itertools.groupby(out, key=operator.itemgetter(0))
         ]
+
+
+def _less_a_line_break(text: str) -> str:
+    return text.removeprefix("\r\n" if text.startswith("\r\n") else "\n")
