@@ -12,12 +12,20 @@ from functools import cache
 
 from markdown_it import MarkdownIt
 
+from r1chat import emphasis
 from r1chat.conversation import Node, Turn
 from r1chat.exchange import words
 from r1chat.sanitize import line, sanitize
 from r1chat.store import Loaded
 
 _CODE = re.compile(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)", re.DOTALL)
+_LITERAL = re.compile(
+    _CODE.pattern
+    + r"|\\\(.{1,1000}?\\\)|\\\[.{1,1000}?\\\]|\$\$.{1,1000}?\$\$"
+    + r"|\$(?![\s$])[^$\n]{1,200}(?<!\s)\$(?!\d)",
+    re.DOTALL,
+)
+"""Code and formulas, whose signs are no Markdown."""
 _TAG = re.compile(r"(?<!\\)((?:\\\\)*)<(?=[A-Za-z/!?])")
 _IMAGE = re.compile(r"(?<!\\)((?:\\\\)*)!\[")
 _BREAK = re.compile(r"(?<=\S)[ \t]*\n(?=[ \t]*\S)")
@@ -137,6 +145,7 @@ def _harmless(text: str) -> str:
 
 
 def _without_tags(prose: str) -> str:
+    prose = emphasis.escaped(prose, _LITERAL.finditer(prose))
     done, at = [], 0
     for span in _CODE.finditer(prose):
         done += [_disarmed(prose[at : span.start()]), span[0]]

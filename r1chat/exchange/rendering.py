@@ -17,6 +17,7 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
+from r1chat import emphasis
 from r1chat.sanitize import sanitize
 
 _FORMULAS = (("\\(", "\\)"), ("\\[", "\\]"), ("$$", "$$"))
@@ -38,6 +39,7 @@ def rendered(markdown: str) -> str:
 def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False, "maxNesting": _DEEPEST})
     parser.enable(["table", "strikethrough"]).disable("image")
+    emphasis.use(parser)
     parser.inline.ruler.before("escape", "math", _formula)
     parser.add_render_rule("math", _render_formula)
     parser.add_render_rule("link_open", _render_link)

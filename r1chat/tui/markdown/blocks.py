@@ -48,19 +48,22 @@ class _List:
     number: int
 
 
-def blocks_of(piece: Piece, *, first_code: int = 1, ansi: bool = False) -> tuple[list[Block], int]:
+def blocks_of(
+    piece: Piece, *, first_code: int = 1, ansi: bool = False, growing: bool = False
+) -> tuple[list[Block], int]:
     """Reads a piece of Markdown.
 
     Args:
         piece: The piece.
         first_code: The number of the first code in it.
         ansi: Whether to highlight in a terminal's own colours only.
+        growing: Whether its end is still being written.
 
     Returns:
         Its blocks, none for one that shows nothing; and how many blocks of code begin in it.
     """
     writer = _Writer(piece, first_code, ansi=ansi)
-    return writer.write(), writer.code - first_code
+    return writer.write(growing=growing), writer.code - first_code
 
 
 class _Writer:
@@ -74,8 +77,8 @@ class _Writer:
         self._gap = False
         self._blocks: list[Block] = []
 
-    def write(self) -> list[Block]:
-        tokens = parse(self._piece.text)
+    def write(self, *, growing: bool) -> list[Block]:
+        tokens = parse(self._piece.text, growing=growing)
         at = 0
         while at < len(tokens):
             at = self._token(tokens, at)

@@ -77,7 +77,7 @@ class Document:
         fixed = self._fixed[self._given :]
         self._given = len(self._fixed)
         piece = self._cutter.open()
-        return fixed, self._read(piece)[0] if piece else []
+        return fixed, self._read(piece, growing=True)[0] if piece else []
 
     def _source_news(self) -> tuple[list[Block], list[Block]]:
         source = "".join(self._source)
@@ -97,11 +97,13 @@ class Document:
             self._codes += codes
             self._joined = self._joined or piece.joined
 
-    def _read(self, piece: Piece) -> tuple[list[Block], int]:
+    def _read(self, piece: Piece, *, growing: bool = False) -> tuple[list[Block], int]:
         # The parsers are not needed before the first answer, nor is the time to import them.
         from r1chat.tui.markdown.blocks import blocks_of
 
-        blocks, codes = blocks_of(piece, first_code=self._codes + 1, ansi=self.ansi)
+        blocks, codes = blocks_of(
+            piece, first_code=self._codes + 1, ansi=self.ansi, growing=growing
+        )
         if blocks and self._fixed and not piece.tight:
             blocks.insert(0, Line(Content("")))
         return blocks, codes

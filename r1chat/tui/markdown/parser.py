@@ -6,6 +6,7 @@ nothing; they are shown with their address.
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 from markdown_it import MarkdownIt
@@ -13,22 +14,37 @@ from markdown_it.rules_block import StateBlock
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
+from r1chat import emphasis
 from r1chat.tui.mathematics import find, render
 
 _MOST_LINES = 100
 _BLOCK_OPENINGS = ("$$", "\\[", "\\b")
 _AFTER = " \t.,;:"
+_PARAGRAPH_END = re.compile(r"\n[ \t]*\n[ \t]*\Z")
 
 
-def parse(source: str) -> list[Token]:
-    """Reads Markdown."""
-    return _parser().parse(source)
+def parse(source: str, *, growing: bool = False) -> list[Token]:
+    """Reads Markdown.
+
+    Args:
+        source: The text.
+        growing: Whether its end is still being written. Signs at its very end may not be complete
+            and are left out, and strong emphasis counts as closed, so that nothing changes its
+            looks when the rest arrives.
+    """
+    tokens = _parser().parse(source)
+    if growing and not _PARAGRAPH_END.search(source):
+        last = next((token for token in reversed(tokens) if token.nesting >= 0), None)
+        if last is not None and last.type == "inline":
+            last.children = emphasis.parse_growing(_parser(), last.content)
+    return tokens
 
 
 @cache
 def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False, "maxNesting": 20})
     parser.enable(["table", "strikethrough"])
+    emphasis.use(parser)
     # What is no HTML would be hidden as such.
     parser.disable(["html_block", "html_inline"])
     parser.block.ruler.before(
