@@ -1,4 +1,4 @@
-"""The command line: verbs, options, and what becomes of errors."""
+"""The command line: subcommands, options, and what becomes of errors."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from typing import NoReturn
 
 from r1chat import __version__, web
 from r1chat.commands.exits import ExitCode, code_of
+from r1chat.commands.parsing import Parser, wants_json, with_ask
 from r1chat.console import Console, is_terminal
-from r1chat.errors import R1ChatError
+from r1chat.errors import R1ChatError, UsageError
 from r1chat.interrupts import Interrupted
+from r1chat.sanitize import line
 
 _EPILOG = """\
 exit codes:
@@ -27,25 +29,6 @@ exit codes:
 
 _LOADING = ("gpu_layers", "tensor_split")
 """The app's options beside the model."""
-_LEFT_OVER = "unrecognized arguments: "
-
-
-class _Parser(argparse.ArgumentParser):
-    """Reports what is wrong in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        hint = f"see {self.prog} --help"
-        if message.startswith(_LEFT_OVER) and "-" not in message:
-            hint = "put the question in quotes"
-        Console(sys.stderr).error(f"{message} ({hint})")
-        self.exit(ExitCode.USAGE)
-
-    def _print_message(self, message: str, file: object = None) -> None:
-        """Prints a help or a version. Argparse's own keeps silent where that fails."""
-        from r1chat.output import Out
-
-        del file
-        Out(sys.stdout).write(message)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     console = Console(sys.stderr)
     try:
-        code = _guarded(argv, console)
+        code = _guarded(sys.argv[1:] if argv is None else argv, console)
         _flush()
     except BrokenPipeError:
         # Nobody reads on: the reader has what it wanted, as with `| head -1`.
@@ -72,8 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _guarded(argv: Sequence[str] | None, console: Console) -> int:
-    """Runs a verb and turns whatever it raises into one line and an exit code."""
+def _guarded(argv: Sequence[str], console: Console) -> int:
+    """Runs a subcommand and turns whatever it raises into one line and an exit code."""
     try:
         return _dispatch(argv, console)
     except SystemExit as end:
@@ -87,24 +70,36 @@ def _guarded(argv: Sequence[str] | None, console: Console) -> int:
     except R1ChatError as error:
         console.end_progress()
         console.error(str(error))
-        return code_of(error)
+        return _failed(str(error), code_of(error), argv)
     except Exception as error:  # noqa: BLE001  (the last border: nobody may see a traceback)
         console.end_progress()
-        _report(error, console)
-        return ExitCode.FAILED
+        return _failed(_report(error, console), ExitCode.FAILED, argv)
 
 
-def _dispatch(argv: Sequence[str] | None, console: Console) -> int:
-    args = parser().parse_args(argv)
+def _failed(message: str, code: ExitCode, argv: Sequence[str]) -> ExitCode:
+    """Tells a script that asked for JSON of a failure in JSON too."""
+    form = wants_json(argv)
+    if form is not None and sys.stdout is not None:
+        from r1chat.output import SCHEMA, Out, write_json
+
+        kind = {"type": "error"} if form == "jsonl" else {"schema": SCHEMA}
+        write_json(Out(sys.stdout), {**kind, "error": line(message, 1000), "exit_code": int(code)})
+    return code
+
+
+def _dispatch(argv: Sequence[str], console: Console) -> int:
+    top = parser()
+    args = top.read(with_ask(argv, top))
+    args.top = top
     verb: str | None = args.verb
     if verb is None:
-        return _open_app(args, console)
+        return _open_app(args)
     for option in ("model", *_LOADING):
         if getattr(args, f"app_{option}") is not None:
             flag = f"--{option.replace('_', '-')}"
             shown, usage = (f"-m/{flag}", "-m REF") if option == "model" else (flag, f"{flag} …")
-            console.error(f"{shown} belongs after the verb: r1chat {verb} {usage}")
-            return ExitCode.USAGE
+            message = f"{shown} belongs after the subcommand: r1chat {verb} {usage}"
+            raise UsageError(message)
     return _run(verb, args, console)
 
 
@@ -124,11 +119,11 @@ def _run(verb: str, args: argparse.Namespace, console: Console) -> int:
     return code
 
 
-def _open_app(args: argparse.Namespace, console: Console) -> int:
+def _open_app(args: argparse.Namespace) -> int:
     has_screen = is_terminal(sys.stdin) and is_terminal(sys.stderr)
     if not has_screen and not web.is_child():
-        console.error('the app needs a terminal; without one: r1chat ask "QUESTION"')
-        return ExitCode.USAGE
+        message = 'the app needs a terminal; without one: r1chat ask "QUESTION"'
+        raise UsageError(message)
     from r1chat.tui.start import run
 
     given = {name: getattr(args, f"app_{name}") for name in _LOADING}
@@ -136,19 +131,23 @@ def _open_app(args: argparse.Namespace, console: Console) -> int:
     return run(model=args.app_model, loading=loading)
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The parser of the whole command line."""
-    top = _Parser(
+    top = Parser(
         prog="r1chat",
+        usage='%(prog)s [-m REF] | "QUESTION" | COMMAND …',
         description="Chat with distilled R1 models on your own machine, and watch, measure and "
-        "steer their thinking.",
+        "steer their thinking. Without arguments the app opens; with a question it answers once, "
+        "as `r1chat ask` does.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     top.add_argument("-V", "--version", action="version", version=f"r1chat {__version__}")
     top.add_argument("--verbose", action="store_true", help="show the log on stderr too")
-    verbs = top.add_subparsers(dest="verb", metavar="VERB", title="verbs", parser_class=_Parser)
+    verbs = top.add_subparsers(
+        dest="verb", metavar="COMMAND", title="subcommands", prog="r1chat", parser_class=Parser
+    )
     from r1chat.commands import (
         eval_options,
         history_options,
@@ -170,13 +169,16 @@ def parser() -> argparse.ArgumentParser:
     )
     options.add_doctor(_verb(verbs, "doctor", "say what works on this machine and what does not"))
     options.add_settings(_verb(verbs, "settings", "show or change what is set for good"))
+    options.add_completion(
+        _verb(verbs, "completion", "print what makes bash, zsh or fish complete r1chat")
+    )
     options.add_serve(_verb(verbs, "serve", "the app in a browser"))
     eval_options.add_eval(_verb(verbs, "eval", "measure a model with questions and their answers"))
     return top
 
 
 def _verb(
-    verbs: argparse._SubParsersAction[_Parser], name: str, purpose: str, *, epilog: str = ""
+    verbs: argparse._SubParsersAction[Parser], name: str, purpose: str, *, epilog: str = ""
 ) -> argparse.ArgumentParser:
     parser = verbs.add_parser(
         name,
@@ -186,7 +188,7 @@ def _verb(
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    # After the verb as well as before it; a default here would undo what stood before it.
+    # After the subcommand as well as before it; a default here would undo what stood before it.
     parser.add_argument(
         "--verbose",
         action="store_true",
@@ -202,17 +204,19 @@ def _die(error: BaseException | None, console: Console) -> NoReturn:
     _leave(ExitCode.FAILED)
 
 
-def _report(error: BaseException | None, console: Console) -> None:
+def _report(error: BaseException | None, console: Console) -> str:
     """Says calmly that something broke; the details go to the log, never to the terminal."""
     if error is None:
-        return
+        return ""
     from r1chat import logs
 
     logs.start()
     path = logs.crash(error)
     where = f"the log has the details: {path}" if path else "the log could not be written"
     kind = type(error).__name__
-    console.error(f"something went wrong inside r1chat ({kind}: {error}); {where}")
+    message = f"something went wrong inside r1chat ({kind}: {error}); {where}"
+    console.error(message)
+    return message
 
 
 def _flush() -> None:

@@ -36,7 +36,7 @@ LIMITS = {
     "min_think": Limits(0, LIMIT_TOKENS),
     "pace": Limits(0, 10_000),
     "peek": Limits(0, LIMIT_TOKENS),
-    "temperature": Limits(0, 10),
+    "temperature": Limits(0, 2),
     "top_p": Limits(0, 1, above=True),
     "top_k": Limits(0, _MOST),
     "min_p": Limits(0, 1),

@@ -19,7 +19,7 @@ from r1chat.commands.keeping import Keeper
 from r1chat.console import Console
 from r1chat.conversation import Conversation
 from r1chat.engine.base import Engine, Sampling
-from r1chat.errors import EngineError, MissingModel, NetworkError, UsageError
+from r1chat.errors import EngineError, MissingModel, UsageError
 from r1chat.events import EndedBy, Event, Loading, Notice, Reply
 from r1chat.interrupts import Interrupts
 from r1chat.output import JsonLinesWriter, JsonWriter, Out, TextWriter, Thoughts, Writer
@@ -274,8 +274,9 @@ class _Ask:
             return interrupts.code
         receipt = reply.receipt
         if receipt.ended_by == "error":
-            failure = NetworkError if engine.info.host else EngineError
-            raise failure(reply.error or "the engine failed")
+            # Its JSON is written: an error that was raised would add another object.
+            self._console.error(reply.error or "the engine failed")
+            return ExitCode.NETWORK if engine.info.host else ExitCode.FAILED
         ended_by = receipt.answer_ended_by
         if not reply.answer.strip():
             why = _NO_ANSWER.get(ended_by, _NOTHING_WRITTEN).format(context=engine.info.context)

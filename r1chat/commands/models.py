@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from r1chat import compose, logs
@@ -59,9 +60,12 @@ def _list(args: argparse.Namespace, console: Console, interrupts: Interrupts) ->
     from r1chat.hub import cache, local
     from r1chat.hub.unfinished import unfinished
 
-    here = local.local_models()
-    parts = [part for folder in cache.repos() for part in unfinished(folder)]
-    offers = _offers(here, args.ctx)
+    if args.folder is not None:
+        here, parts, offers = local.models_in(_folder(args.folder)), [], []
+    else:
+        here = local.local_models()
+        parts = [part for folder in cache.repos() for part in unfinished(folder)]
+        offers = _offers(here, args.ctx)
     out = Out(sys.stdout)
     if args.format == "json":
         found = [{**asdict(model), "path": str(model.path)} for model in here]
@@ -85,6 +89,23 @@ def _list(args: argparse.Namespace, console: Console, interrupts: Interrupts) ->
         if out.tty:
             out.write(f"\n{_LIST_HINT}\n")
     return ExitCode.ANSWERED
+
+
+def _folder(text: str) -> Path:
+    """A folder to list.
+
+    Raises:
+        UsageError: If it is none.
+    """
+    try:
+        folder = Path(text).expanduser()
+        if folder.is_dir():
+            return folder
+        reason = "is not a folder" if folder.exists() else "does not exist"
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = f"cannot be looked at: {getattr(error, 'strerror', None) or error}"
+    message = f"{line(text)} {reason}"
+    raise UsageError(message)
 
 
 def _local_row(model: LocalModel) -> tuple[str, ...]:

@@ -16,6 +16,9 @@ def add_models(parser: argparse.ArgumentParser) -> None:
     """Adds what `r1chat models` takes."""
     action = actions_of(parser)
     lister = action("list", "the models on this machine, and the distills that it could run")
+    lister.add_argument(
+        "folder", metavar="DIR", nargs="?", help="only the models in this folder, three levels deep"
+    )
     add_format(lister.add_argument)
     _add_context(lister)
     searcher = action("search", "find GGUF repositories on the Hugging Face Hub")
@@ -49,9 +52,3 @@ def _add_context(parser: argparse.ArgumentParser) -> None:
         type=whole_of("ctx"),
         help="tokens of context to reckon with; default: what r1chat would take",
     )
-
-
-def _count(text: str) -> int:
-    from r1chat.commands.options import whole
-
-    return whole(1, 500)(text)

@@ -14,6 +14,7 @@ from r1chat.reasoning.budget import Budget
 
 T = TypeVar("T")
 
+SHELLS = ("bash", "zsh", "fish")
 _MOST_SECONDS = 7 * 24 * 3600.0
 _LAST_PORT = 65535
 _MODEL = (
@@ -332,11 +333,22 @@ def add_doctor(parser: argparse.ArgumentParser) -> None:
 def add_settings(parser: argparse.ArgumentParser) -> None:
     """Adds what `r1chat settings` takes."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", title="actions")
+    getter = actions.add_parser(
+        "get",
+        help="print a value; exit code 1 where it is not set",
+        allow_abbrev=False,
+    )
+    getter.add_argument("key", metavar="KEY", help="its name, as `r1chat settings` shows it")
     setter = actions.add_parser("set", help="set a value for good", allow_abbrev=False)
     setter.add_argument("key", metavar="KEY", help="its name, as `r1chat settings` shows it")
     setter.add_argument("value", metavar="VALUE", help="its value")
     unsetter = actions.add_parser("unset", help="leave a value to r1chat", allow_abbrev=False)
     unsetter.add_argument("key", metavar="KEY", help="its name, as `r1chat settings` shows it")
+
+
+def add_completion(parser: argparse.ArgumentParser) -> None:
+    """Adds what `r1chat completion` takes."""
+    parser.add_argument("shell", choices=SHELLS, help="the shell that is to complete r1chat")
 
 
 def add_app(parser: argparse.ArgumentParser) -> None:

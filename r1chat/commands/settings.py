@@ -13,8 +13,9 @@ from r1chat.commands.exits import ExitCode
 from r1chat.console import Console
 from r1chat.errors import R1ChatError, UsageError
 from r1chat.limits import LIMITS
+from r1chat.nearest import did_you_mean
 from r1chat.output import Out
-from r1chat.sanitize import line
+from r1chat.sanitize import line, sanitize
 from r1chat.settings import Settings
 
 _SWITCH = {"on": True, "true": True, "yes": True, "off": False, "false": False, "no": False}
@@ -36,6 +37,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
     settings = load(console)
     if args.action is None:
         _show(settings)
+    elif args.action == "get":
+        return _get(settings, args.key, console)
     else:
         _change(settings, args, console)
     return ExitCode.ANSWERED
@@ -75,12 +78,37 @@ def _show(settings: Settings) -> None:
     Out(sys.stdout).write("".join(line(row, 1000) + "\n" for row in rows))
 
 
-def _change(settings: Settings, args: argparse.Namespace, console: Console) -> None:
+def _get(settings: Settings, key: str, console: Console) -> ExitCode:
+    """Prints a value as `settings set` takes it."""
+    name = _name(key)
+    value = getattr(settings, name)
+    if value is None:
+        console.note(f"{name} is not set")
+        return ExitCode.FAILED
+    if isinstance(value, bool):
+        value = "on" if value else "off"
+    shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    Out(sys.stdout).write(sanitize(shown) + "\n")
+    return ExitCode.ANSWERED
+
+
+def _name(key: str) -> str:
+    """A setting's name.
+
+    Raises:
+        UsageError: If there is no such setting.
+    """
     names = [field.name for field in fields(Settings)]
-    name = args.key.replace("-", "_")
+    name = key.replace("-", "_")
     if name not in names:
-        message = f"{line(args.key)!r} is not a setting; they are {', '.join(names)}"
+        hint = did_you_mean(name, names) or f"; they are {', '.join(names)}"
+        message = f"{line(key)!r} is not a setting{hint}"
         raise UsageError(message)
+    return name
+
+
+def _change(settings: Settings, args: argparse.Namespace, console: Console) -> None:
+    name = _name(args.key)
     value = _value(name, args.value) if args.action == "set" else None
     save(Settings(**{**asdict(settings), name: value}), console)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -62,10 +62,19 @@ def local_models() -> list[LocalModel]:
     A split model is one, and so is a file with several names. What only goes with a model (its
     eyes, an adapter) is left out. Never raises: what is wrong with a file is its `problem`.
     """
+    return _listed(_places())
+
+
+def models_in(folder: Path) -> list[LocalModel]:
+    """The models below a folder, as `local_models` lists them; no deeper than a store's lie."""
+    return _listed(_below(_absolute(folder)))
+
+
+def _listed(places: Iterable[Place]) -> list[LocalModel]:
     memory = Memory()
     seen: set[object] = set()
     found: list[tuple[Place, LocalModel]] = []
-    for place in whole(_places()):
+    for place in whole(places):
         model = _model(place, memory, seen)
         if model is not None:
             found.append((place, model))
@@ -97,9 +106,13 @@ def _places() -> Iterator[Place]:
         ),
         key=lambda place: (place.repo, place.file),
     )
-    yield from (Place(path, "folder") for path in files(paths.models(), depth=_DEPTH, suffix=GGUF))
+    yield from _below(paths.models())
     yield from lmstudio.models()
     yield from ollama.models()
+
+
+def _below(folder: Path) -> Iterator[Place]:
+    return (Place(path, "folder") for path in files(folder, depth=_DEPTH, suffix=GGUF))
 
 
 def _model(place: Place, memory: Memory, seen: set[object]) -> LocalModel | None:

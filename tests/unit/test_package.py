@@ -59,7 +59,10 @@ def test_every_module_is_inside(contents):
 
 def test_nothing_else_is_inside(contents):
     top = {name.split("/")[0] for name in contents}
-    assert top == {"r1chat", f"r1chat-{r1chat.__version__}.dist-info"}
+    name = f"r1chat-{r1chat.__version__}"
+    assert top == {"r1chat", f"{name}.dist-info", f"{name}.data"}
+    data = {entry for entry in contents if entry.startswith(f"{name}.data/")}
+    assert data == {f"{name}.data/data/share/man/man1/r1chat.1"}
     assert not [name for name in contents if "test" in name or "__pycache__" in name]
 
 
