@@ -1,7 +1,8 @@
 """GGUF models in this process, through llama.cpp.
 
-One thread owns every native handle and takes its work from a queue. Two things alone reach it from
-other threads: the abort byte, and the plain values of a `Control`.
+One thread owns every native handle and takes its work from a queue: of several replies that are
+asked for at once, each waits for its turn. Two things alone reach it from other threads: the abort
+byte, and the plain values of a `Control`.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ from __future__ import annotations
 import atexit
 import contextlib
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TypeAlias, TypeVar
 
 from r1chat import prompt
@@ -26,8 +28,9 @@ from r1chat.engine.loop import ThinkingLoop, answer_reserve
 from r1chat.engine.many import ManyReplies
 from r1chat.engine.native import AbortByte
 from r1chat.engine.replay import tokens_kept, was_prefilled
-from r1chat.errors import EngineError, R1ChatError
-from r1chat.events import Event, Notice, Reply, Sampled
+from r1chat.engine.turns import Breaker, Job, unserved
+from r1chat.errors import Cancelled, EngineError, R1ChatError
+from r1chat.events import EndedBy, Event, Notice, Reply, Sampled
 from r1chat.reasoning.control import Control, ControlGroup
 
 __all__ = ["LlamaEngine", "LoadOptions"]
@@ -35,6 +38,8 @@ __all__ = ["LlamaEngine", "LoadOptions"]
 log = logging.getLogger(__name__)
 
 _CLOSED = "the model is closed"
+_GIVEN_UP = EngineError("given up")
+"""Stands in the queue of events where a reply is not wanted any more; it is never raised."""
 
 T = TypeVar("T")
 Events: TypeAlias = "SimpleQueue[Event | R1ChatError]"
@@ -61,11 +66,15 @@ class LlamaEngine:
         self._options = options or LoadOptions()
         self._plan = planning.plan(self._path, self._options)
         self._abort = AbortByte()
-        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._breaker = Breaker(self._abort)
+        self._process = os.getpid()
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._submitting = threading.RLock()
         self._model: LoadedModel | None = None
         self._info: ModelInfo | None = None
         self._load_s = 0.0
-        self._ahead_allowed = False
+        self._ahead: tuple[Message, ...] | None = None
+        self._stop_ahead: Callable[[], None] = _nothing
         self._broken_off = False
         self._closed = False
         loaded: SimpleQueue[BaseException | None] = SimpleQueue()
@@ -100,7 +109,11 @@ class LlamaEngine:
         self._model, self._info, self._load_s = model, model.info, model.load_s
         loaded.put(None)
         while not self._broken_off and (job := self._jobs.get()) is not None:
-            job()
+            try:
+                job.run()
+            except Exception:
+                # Whoever comes next must find somebody here.
+                log.exception("a piece of work failed")
         self._model = None
         model.close()
         self._abort.clear()
@@ -113,13 +126,19 @@ class LlamaEngine:
     # -- answering --
 
     def stream(self, request: Request, control: Control) -> Iterator[Event]:
-        """Answers; see `Engine.stream`."""
+        """Answers; see `Engine.stream`. Where another reply is being written, waits its turn."""
         began = time.perf_counter()
 
         def serve(events: Events) -> None:
             self._serve(request, control, events, began)
 
-        yield from self._events(serve, control, lambda event: isinstance(event, Reply))
+        try:
+            yield from self._events(
+                serve, control, lambda event: isinstance(event, Reply), request.timeout
+            )
+        except Cancelled:
+            ended_by: EndedBy = "cancelled" if control.cancelled else "time"
+            yield unserved(request, ended_by, str(control.budget))
 
     def stream_many(self, request: Request, group: ControlGroup) -> Generator[Event, None, None]:
         """Answers several times, side by side; see `Engine.stream_many`."""
@@ -134,35 +153,81 @@ class LlamaEngine:
         def serve(events: Events) -> None:
             self._serve_many(request, group, events, began)
 
-        yield from self._events(serve, group.whole, is_last)
+        yield from self._events(serve, group.whole, is_last, request.timeout)
 
     def _events(
-        self, serve: Callable[[Events], None], control: Control, is_last: Callable[[Event], bool]
+        self,
+        serve: Callable[[Events], None],
+        control: Control,
+        is_last: Callable[[Event], bool],
+        patience: float | None,
     ) -> Iterator[Event]:
-        """Has the engine's thread serve a request, and hands on what comes of it."""
-        self._submit_guard()
+        """Has the engine's thread serve a request, and hands on what comes of it.
+
+        Args:
+            serve: Runs on that thread.
+            control: Gives the request up, before its turn too.
+            is_last: Whether an event ends the stream.
+            patience: Seconds until it is given up where its turn has not come.
+
+        Raises:
+            Cancelled: If it was given up before its turn came.
+        """
+        self._check_process()
         events: Events = SimpleQueue()
-        self._jobs.put(lambda: serve(events))
+        job = Job(lambda: serve(events))
+        control.on_cancel(lambda: events.put(_GIVEN_UP))
+        self._submit(job)
         finished = False
         try:
             while not finished:
-                event = events.get()
+                event = self._next(events, patience)
+                patience = None
+                if event is _GIVEN_UP:
+                    finished = job.take()
+                    if finished:
+                        message = "stopped"
+                        raise Cancelled(message)
+                    continue  # It is under way: its end comes along the same way.
                 if isinstance(event, R1ChatError):
                     finished = True
                     raise event
                 finished = is_last(event)
                 yield event
         finally:
-            if not finished:
+            if finished or job.take():
+                control.on_cancel(None)
+            elif os.getpid() == self._process:
                 control.cancel()
-                while not (isinstance(event := events.get(), R1ChatError) or is_last(event)):
+                while (event := events.get()) is _GIVEN_UP or not (
+                    isinstance(event, R1ChatError) or is_last(event)
+                ):
                     pass
 
-    def _submit_guard(self) -> None:
-        if self._closed:
-            raise EngineError(_CLOSED)
-        self._ahead_allowed = False
-        self._abort.set()
+    def _next(self, events: Events, patience: float | None) -> Event | R1ChatError:
+        self._check_process()
+        try:
+            return events.get(timeout=patience)
+        except Empty:
+            return _GIVEN_UP
+
+    def _submit(self, job: Job) -> None:
+        """Puts a reply into the queue; what is read ahead gives way to it."""
+        with self._submitting:
+            if self._closed:
+                raise EngineError(_CLOSED)
+            self._drop_ahead()
+            self._jobs.put(job)
+
+    def _drop_ahead(self) -> None:
+        # In this order: `_read_ahead` looks the other way round.
+        self._ahead = None
+        self._stop_ahead()
+
+    def _check_process(self) -> None:
+        if os.getpid() != self._process:
+            message = "this model was loaded before the process was forked; load it in the new one"
+            raise EngineError(message)
 
     def _serve(
         self,
@@ -171,11 +236,6 @@ class LlamaEngine:
         events: Events,
         began: float,
     ) -> None:
-        self._abort.clear()
-        if self._closed:
-            # Set just before it was cleared; nobody waits for this reply any more.
-            events.put(EngineError(_CLOSED))
-            return
         try:
             loop, seed = self._begin(request, control, events, began)
         except R1ChatError as error:
@@ -198,27 +258,24 @@ class LlamaEngine:
     @contextlib.contextmanager
     def _stoppable(self, request: Request, control: Control, began: float) -> Iterator[None]:
         """Lets the control and the clock break an evaluation off."""
-        timer = None
-        if request.timeout is not None:
-            left = max(0.0, request.timeout - (time.perf_counter() - began))
-            timer = threading.Timer(left, self._abort.set)
-            timer.daemon = True
-            timer.start()
-        control.on_cancel(self._abort.set)
-        try:
-            yield
-        finally:
-            control.on_cancel(None)
-            if timer is not None:
-                timer.cancel()
+        with self._breaker.breakable() as stop:
+            timer = None
+            if request.timeout is not None:
+                left = max(0.0, request.timeout - (time.perf_counter() - began))
+                timer = threading.Timer(left, stop)
+                timer.daemon = True
+                timer.start()
+            control.on_cancel(stop)
+            try:
+                yield
+            finally:
+                control.on_cancel(None)
+                if timer is not None:
+                    timer.cancel()
 
     def _serve_many(
         self, request: Request, group: ControlGroup, events: Events, began: float
     ) -> None:
-        self._abort.clear()
-        if self._closed:
-            events.put(EngineError(_CLOSED))
-            return
         ending = EngineError("the engine failed; the log has the details")
         try:
             model = self._loaded()
@@ -272,7 +329,7 @@ class LlamaEngine:
         return loop, seed
 
     def _loaded(self) -> LoadedModel:
-        if self._model is None:
+        if self._closed or self._model is None:
             raise EngineError(_CLOSED)
         return self._model
 
@@ -312,10 +369,13 @@ class LlamaEngine:
 
     def prepare(self, messages: tuple[Message, ...]) -> None:
         """Reads a conversation ahead in the background; see `Engine.prepare`."""
-        if self._closed:
-            return
-        self._ahead_allowed = True
-        self._jobs.put(lambda: self._read_ahead(messages))
+        self._check_process()
+        with self._submitting:
+            if self._closed:
+                return
+            self._drop_ahead()
+            self._ahead = messages
+            self._jobs.put(Job(lambda: self._read_ahead(messages)))
 
     def wait_ahead(self) -> None:
         """Waits until what `prepare` began is done. For measurements and tests."""
@@ -329,6 +389,7 @@ class LlamaEngine:
         """
         from concurrent.futures import Future
 
+        self._check_process()
         found: Future[T] = Future()
 
         def job() -> None:
@@ -337,25 +398,32 @@ class LlamaEngine:
             except BaseException as failure:  # noqa: BLE001  (handed to the thread that waits)
                 found.set_exception(failure)
 
-        self._jobs.put(job)
+        with self._submitting:
+            if self._closed:
+                raise EngineError(_CLOSED)
+            self._jobs.put(Job(job))
         return found.result()
 
     def _read_ahead(self, messages: tuple[Message, ...]) -> None:
-        model = self._model
-        if model is None or not self._ahead_allowed:
-            return
-        self._abort.clear()
-        if not self._ahead_allowed:
-            return
-        read_ahead(model.machine, messages, model.template)
+        with self._breaker.breakable() as stop:
+            self._stop_ahead = stop
+            model = self._model
+            if self._ahead is messages and model is not None and not self._closed:
+                read_ahead(model.machine, messages, model.template)
 
     def close(self) -> None:
-        """Frees the model. Further calls do nothing."""
-        if self._closed:
+        """Frees the model. Further calls do nothing, nor does one in a process that was forked."""
+        if os.getpid() != self._process:
             return
-        self._closed = True
-        self._ahead_allowed = False
-        self._abort.set()
-        self._jobs.put(None)
+        with self._submitting:
+            if self._closed:
+                return
+            self._closed = True
+            self._breaker.close()
+            self._jobs.put(None)
         self._thread.join()
         atexit.unregister(self.close)
+
+
+def _nothing() -> None:
+    pass

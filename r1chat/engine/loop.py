@@ -36,6 +36,8 @@ ANSWER_TIME_SHARE = 0.2
 MOST_THOUGHTS = 3
 """After so many more thoughts a reply goes round in circles."""
 _LONGEST_CHARACTER = 4
+_CLOCKS_DIFFER = 0.05
+"""Seconds by which the clock that breaks an evaluation off may be ahead of the loop's."""
 
 
 def answer_reserve(capacity: int, max_answer: int | None) -> int:
@@ -131,7 +133,9 @@ class ThinkingLoop:
             self._read_prompt()
             ended_by = self._write()
         except Cancelled:
-            ended_by = "cancelled" if self._control.cancelled else "time"
+            # What breaks an evaluation off is the user, the clock, or the end of the engine.
+            in_time = self._control.cancelled or self._time_left(0) > _CLOCKS_DIFFER
+            ended_by = "cancelled" if in_time else "time"
         except EngineError as failure:
             ended_by, error = "error", str(failure)
         except Exception as failure:
