@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from r1chat.engine.remote import listed
 from r1chat.engine.remote.link import Link
 from r1chat.engine.remote.server import Server
 from r1chat.errors import NetworkError
@@ -50,14 +51,14 @@ def read(value: object, host: str) -> tuple[ServedModel, ...]:
     Raises:
         NetworkError: If it is none.
     """
-    entries = value.get("data") if isinstance(value, dict) else None
-    if not isinstance(entries, list):
+    entries = listed.models(value)
+    if entries is None:
         message = f"{host} does not list models as OpenAI's servers do: is its address right?"
         raise NetworkError(message)
     found: dict[str, ServedModel] = {}
     for entry in entries[:MOST_MODELS]:
-        name = entry.get("id") if isinstance(entry, dict) else None
-        if isinstance(name, str) and name and line(name, _LONGEST_ID) == name:
+        name = str(entry["id"])
+        if line(name, _LONGEST_ID) == name:
             found.setdefault(name, ServedModel(name, _context(entry)))
     return tuple(found.values())
 

@@ -15,7 +15,6 @@ import pytest
 
 from r1chat.engine.base import Continuation, Message
 from r1chat.engine.remote import RemoteEngine, Server
-from r1chat.engine.remote.asking import Asker
 from r1chat.errors import ModelError, NetworkError, UsageError
 from r1chat.events import Notice, ThoughtText
 from r1chat.reasoning.budget import Budget
@@ -30,6 +29,7 @@ from tests.remote.helpers import (
     events_of,
     failed,
     opened,
+    quick,
     reply_of,
     thought_in,
 )
@@ -117,7 +117,7 @@ def test_a_server_without_tls_at_an_https_address_is_named(server):
         (Fault("/models", 1, 401, body=b'{"error": {"message": "no key"}}'), "wants a key"),
         (Fault("/models", 1, 403, body=b'{"detail": "not you"}'), r"refuses access \(not you\)"),
         (Fault("/models", 1, 404), "has nothing at this address"),
-        (Fault("/models", 1, 302, {"Location": "http://127.0.0.1:1/"}), "another address"),
+        (Fault("/models", 1, 302, {"Location": "http://127.0.0.1:1/"}), "use http://127.0.0.1:1/v1"),
         (Fault("/models", 1, 500, body=b"<html>"), "fails with HTTP 500: see"),
         (Fault("/models", 1, 200, body=b"hello"), "something else than JSON"),
         (Fault("/models", 1, 200, body=b'{"data": []}'), "lists no models"),
@@ -130,7 +130,7 @@ def test_a_server_without_tls_at_an_https_address_is_named(server):
 def test_a_server_that_does_not_list_its_models(server, fault, words):
     server.faults = [fault]
     with pytest.raises(NetworkError, match=words):
-        opened(server, looking=0)
+        RemoteEngine(Server(server.url), patience=quick(looking=0))
 
 
 def test_what_a_server_says_about_an_error_is_made_harmless(server):
@@ -139,7 +139,7 @@ def test_what_a_server_says_about_an_error_is_made_harmless(server):
     )
     server.faults = [Fault("/models", 1, 400, body=evil)]
     with pytest.raises(NetworkError) as caught:
-        opened(server, key=KEY)
+        RemoteEngine(Server(server.url, KEY))
     assert str(caught.value).endswith("(no key [key])")
 
 
@@ -285,7 +285,7 @@ def test_a_server_that_stays_broken_is_left_after_some_tries(server):
         (401, b"", "wants a key"),
         (403, b'{"error": "no\\u001b[31m"}', r"refuses access \(no\)"),
         (404, b'{"error": {"message": "The model `m` does not exist"}}', "has no model m"),
-        (400, b'{"error": {"message": "bad temperature"}}', r"HTTP 400\) \(bad temperature\)"),
+        (400, b'{"error": {"message": "bad manners"}}', r"HTTP 400\) \(bad manners\)"),
         (418, b"<h1>tea</h1>", r"HTTP 418\)$"),
     ],
 )
@@ -384,7 +384,7 @@ def test_a_budget_in_seconds_lands_while_a_server_stalls(server):
 def test_it_is_said_once_that_others_can_read_along(server):
     engine = opened(server)
     object.__setattr__(engine._found, "server", Server("http://192.0.2.7:8080/v1"))
-    asker = Asker(engine._link, engine._found, asked().messages, asked(), 1, think=True)
+    asker = engine._asker(asked().messages, asked(), 1, think=True)
     (notice,) = engine._notices(asker, Control())
     assert notice.startswith("192.0.2.7:8080 is reached without encryption")
     assert list(engine._notices(asker, Control())) == []

@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from r1chat.compose import remote_server, resolve
-from r1chat.engine.remote.chunks import Counts, Halves, read
+from r1chat.engine.remote.chunks import Counts, Halves, Reader
 from r1chat.engine.remote.dialects import VLLM
 from r1chat.engine.remote.draft import Draft, Finder
 from r1chat.engine.remote.link import Link
 from r1chat.engine.remote.markers import Markers, Tokenizer
-from r1chat.engine.remote.refusals import refusal, said
+from r1chat.engine.remote.refusals import refusal
 from r1chat.engine.remote.server import Server
-from r1chat.engine.remote.sse import Lines
+from r1chat.engine.remote.sse import Event, Events
 from r1chat.errors import ModelError, UsageError
 from r1chat.prompt import Content
 from tests.remote.server import ModelServer
@@ -128,12 +128,10 @@ def test_who_can_read_along_is_known(url, private):
 @given(st.lists(st.integers(0, 120)))
 def test_a_stream_is_the_same_however_it_is_cut(places):
     data = ": ping\r\n\r\nevent: x\ndata: één\r\ndata:two\nid: 3\n\ndata: [DONE]\n".encode()
-    lines = Lines()
-    assert [text for piece in cut(data, places) for text in lines.feed(piece)] == [
-        "één",
-        "two",
-        "[DONE]",
-    ]
+    events = Events()
+    found = [each for piece in cut(data, places) for each in events.feed(piece)]
+    assert [each.text for each in (*found, *events.close())] == ["één\ntwo", "[DONE]"]
+    assert found[0].name == "x"
 
 
 def test_counts_are_read_in_every_form():
@@ -144,7 +142,8 @@ def test_counts_are_read_in_every_form():
         ({"usage": usage}, Counts(7, 5, None)),
         ({"prompt_progress": {"total": 9, "cache": 1, "processed": 4}}, Counts(None, 9, 1, 4)),
     ):
-        (chunk,) = read(json.dumps({"choices": [{"text": "x"}], **value}), SERVER)
+        event = Event("", "", {"choices": [{"text": "x"}], **value})
+        (chunk,) = Reader(SERVER).read(event)
         assert (chunk.text, chunk.counts) == ("x", counts)
 
 
@@ -257,7 +256,9 @@ def test_a_server_is_asked_about_a_name_once_and_not_about_too_many():
     ],
 )
 def test_what_a_server_says_is_found(body, words):
-    assert said(body, SERVER) == words
+    detail = f" ({words})" if words else ""
+    told = f"127.0.0.1:8080 refuses the request (HTTP 400){detail}"
+    assert str(refusal(400, {}, body, SERVER)) == told
 
 
 @pytest.mark.parametrize(

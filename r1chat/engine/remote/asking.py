@@ -10,10 +10,12 @@ from typing import Any
 from r1chat.engine.base import Message, Request
 from r1chat.engine.peeking import MOST, PROBE
 from r1chat.engine.remote.chunks import NOTHING, Counts
+from r1chat.engine.remote.fields import LIMITS, Fields
 from r1chat.engine.remote.finding import Found
 from r1chat.engine.remote.link import Link, Stream
-from r1chat.engine.remote.refusals import Refused
+from r1chat.engine.remote.refusals import Refused, trouble
 from r1chat.engine.remote.shared import Branch, Shared
+from r1chat.engine.remote.sse import Event
 from r1chat.errors import ModelError, NetworkError
 from r1chat.prompt import Framed, Item, frame
 from r1chat.reasoning.final import final_answer
@@ -41,6 +43,7 @@ class Asker:
         request: The question.
         seed: For the sampling.
         think: Whether there is to be a thought.
+        fields: Knows which fields the server refuses.
         ready: A stream that has been begun for this reply already.
     """
 
@@ -53,6 +56,7 @@ class Asker:
         seed: int,
         *,
         think: bool,
+        fields: Fields,
         ready: Branch | None = None,
     ) -> None:
         self._link = link
@@ -61,6 +65,9 @@ class Asker:
         self._request = request
         self._seed = seed
         self._think = think
+        self._fields = fields
+        self._sent: dict[str, Any] = {}
+        """The fields of the last request."""
         self._ready = ready
         self.framed = framing(found, messages, raw=request.raw, think=think)
         """The conversation in its framing; None where only the server knows it."""
@@ -85,7 +92,8 @@ class Asker:
     @property
     def forces(self) -> bool:
         """Whether the server ends thoughts itself."""
-        return self._found.dialect.forces and self.framed is not None and not self._request.raw
+        knows = self._found.dialect.forces and self._fields.takes("reasoning_budget_tokens")
+        return knows and self.framed is not None and not self._request.raw
 
     @property
     def _completions(self) -> str:
@@ -119,10 +127,25 @@ class Asker:
         body = self._body(thought_left, answer_left)
         if self.forces and may_think:
             self._arm(body, thought_left, inside=inside)
+        body = self._kept(body)
         prepare = partial(self._completion, body, items)
         if self.framed is None:
             prepare = partial(self._chat, body)
         return Stream(self._link, prepare, self._found.model)
+
+    def adapt(self, refusal: Refused) -> str | None:
+        """Leaves out from now on what the server refuses of a request.
+
+        Returns:
+            What the user should know; None where the refusal is of something else.
+        """
+        return self._fields.learn(refusal, self._sent)
+
+    def _kept(self, body: dict[str, Any]) -> dict[str, Any]:
+        """The fields of a request that the server takes."""
+        self._sent = self._fields.fit(body)
+        self.limits_answer = self.limits_answer and any(name in self._sent for name in LIMITS)
+        return self._sent
 
     def several(self, count: int, *, thought_left: int | None) -> tuple[Branch, ...]:
         """Begins several replies in one stream.
@@ -134,6 +157,7 @@ class Asker:
         body = self._body(thought_left, None) | {"n": count}
         if self.forces and self.framed is not None:
             self._arm(body, thought_left, inside=self.framed.opened)
+        body = self._kept(body)
         prepare = partial(self._completion, body, ())
         return Shared(self._link, prepare, self._found.model, count).branches
 
@@ -202,15 +226,17 @@ class Asker:
         Raises:
             R1ChatError: What the server says.
         """
+        body = {**self._found.dialect.completion, "model": self._found.model, "max_tokens": 1}
+        url = self._completions
         if self.framed is None:
-            return
-        body = self._found.dialect.completion | {
-            "model": self._found.model,
-            "prompt": self._prompt(items),
-            "max_tokens": 1,
-        }
+            url = self._chat(body)[0]
+        else:
+            body["prompt"] = self._prompt(items)
         try:
-            self._link.post(self._completions, body, _EXPLAIN_S, wants_stop)
+            answer = self._link.post(url, self._fields.fit(body), _EXPLAIN_S, wants_stop)
+            error = trouble(Event("", "", answer), self._found.server, self._found.model)
+            if isinstance(error, Refused):
+                raise error
         except Refused:
             raise
         except NetworkError:
@@ -233,6 +259,7 @@ class Asker:
             "temperature": 0,
             "stop": ["\n"],
         }
+        body = self._fields.fit(body)
         answer = self._link.post(self._completions, body, _PEEK_S, wants_stop)
         choices = answer.get("choices") if isinstance(answer, dict) else None
         first = choices[0] if isinstance(choices, list) and choices else None
@@ -278,12 +305,14 @@ class Asker:
 
     def _fit(self, body: dict[str, Any]) -> None:
         """Asks for no more than there is room for: some servers refuse that."""
-        context, limit, prompt = self._found.context, body["max_tokens"], body["prompt"]
+        context, prompt = self._found.context, body["prompt"]
+        name = next((name for name in LIMITS if name in body), "")
+        limit = body[name] if name else None
         if not context or limit is None:
             return
         # How long a text is nobody knows who has not tokenised it.
         left = context - len(prompt) - _SPARE if isinstance(prompt, list) else context // 2
-        body["max_tokens"] = max(1, min(limit, left))
+        body[name] = max(1, min(limit, left))
         self.limits_answer = self.limits_answer and limit <= left
 
     def _prompt(self, items: Sequence[Item]) -> str | list[int]:

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
-import json
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from r1chat.engine.remote.refusals import Busy, said
+from r1chat.engine.remote.refusals import trouble
 from r1chat.engine.remote.server import Server
-from r1chat.engine.remote.sse import Garbage
+from r1chat.engine.remote.sse import Event, Garbage
 
 _MOST = 1 << 40
 _LONGEST_NAME = 200
 _FIRST_HALVES = ("\ud800", "\udbff")
+_DEEPEST = 6
+"""Levels of parts in which words are looked for."""
+_THOUGHTS = (
+    "reasoning_content",
+    "reasoning",
+    "thinking",
+    "reasoning_text",
+    "thought",
+    "thoughts",
+    "reasoning_details",
+    "thinking_blocks",
+)
+"""Where servers put thoughts that they tell apart: DeepSeek's and llama-server's name, OpenRouter's
+and Ollama's, and those of gateways."""
+_PARTS = ("text", "content", "thinking", "reasoning", "summary", "refusal", "value", "parts")
+"""Where the parts of a message have their words."""
+_GOES_ON = ("", "null", "None")
 _NO_STREAM = "{} sends something that is no stream of a reply: check the address"
 
 
@@ -49,42 +67,150 @@ class Chunk:
     counts: Counts = NOTHING
 
 
-def read(text: str, server: Server) -> list[Chunk]:
-    """Reads one event.
+class Reader:
+    """Reads the events of one stream.
 
-    Raises:
-        Garbage: If it is nothing that a server sends in the middle of a reply.
-        Busy: If the server says that it failed.
+    Args:
+        server: Who sends it.
+        model: What was asked for.
     """
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        value = None
+
+    def __init__(self, server: Server, model: str = "") -> None:
+        self._server = server
+        self._model = model
+        self._streamed: dict[int, tuple[list[str], list[str]]] = {}
+        """What came of each reply piece by piece: of its answer, and of its thought."""
+
+    def read(self, event: Event) -> Iterator[Chunk]:
+        """Reads an event.
+
+        Yields:
+            What it holds. Words that came with an error come before it.
+
+        Raises:
+            Garbage: If it is nothing that a server sends in the middle of a reply.
+            R1ChatError: If the server says that something went wrong.
+        """
+        value = event.value
+        error = trouble(event, self._server, self._model)
+        if isinstance(value, dict):
+            yield from self._chunks(value, is_error=error is not None)
+        if error is not None:
+            raise error
+        if not isinstance(value, dict):
+            raise Garbage(_NO_STREAM.format(self._server.host))
+
+    def _chunks(self, value: dict[str, Any], *, is_error: bool) -> Iterator[Chunk]:
+        counts = _counts(value)
+        choices = value.get("choices")
+        if isinstance(choices, dict):
+            choices = [choices]
+        elif not choices and isinstance(value.get("message"), dict):
+            # As in Ollama's own protocol.
+            choices = [value]
+        if not isinstance(choices, list) or not choices:
+            if counts is not NOTHING:
+                yield Chunk(counts=counts)
+            elif choices != [] and not is_error and not _says_nothing(value):
+                raise Garbage(_NO_STREAM.format(self._server.host))
+            return
+        name = value.get("id")
+        for choice in choices:
+            if not isinstance(choice, dict):
+                continue
+            index = _number(choice.get("index")) or 0
+            text, thought = self._words(choice, index)
+            yield Chunk(
+                text=text,
+                thought=thought,
+                finish=None if is_error else _finish(choice),
+                index=index,
+                name=name if isinstance(name, str) and len(name) <= _LONGEST_NAME else "",
+                counts=counts,
+            )
+
+    def _words(self, choice: dict[str, Any], index: int) -> tuple[str, str]:
+        """The words of a choice, and of its thought."""
+        said = _Said()
+        message = choice.get("message")
+        for place in (choice.get("delta"), message, choice):
+            if isinstance(place, dict):
+                said.take(place)
+            if said.text or said.thought:
+                break
+        streamed = self._streamed.setdefault(index, ([], []))
+        if place is message:
+            # Some servers say all of it again at the end.
+            text, thought = map("".join, streamed)
+            return _beyond(text, said.text), _beyond(thought, said.thought)
+        streamed[0].append(said.text)
+        streamed[1].append(said.thought)
+        return said.text, said.thought
+
+
+def _beyond(before: str, words: str) -> str:
+    """What of a whole message has not come yet, where its beginning has."""
+    if before and words.startswith(before):
+        return words[len(before) :]
+    return "" if before and words.strip() == before.strip() else words
+
+
+class _Said:
+    """Collects the words of a message, however they are wrapped."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.thought = ""
+
+    def take(self, message: dict[str, Any]) -> None:
+        """Takes the words of a message, or of a piece of one."""
+        for name in _THOUGHTS:
+            # A server that has several of these says the same in each.
+            self.thought = self.thought or _flat(message.get(name))
+        for name in ("content", "text", "refusal"):
+            before = self.text
+            self._take_part(message.get(name))
+            if self.text != before:
+                break
+
+    def _take_part(self, part: object) -> None:
+        if isinstance(part, str):
+            self.text += part
+        elif isinstance(part, list):
+            for each in part:
+                self._take_part(each)
+        elif isinstance(part, dict):
+            kind = part.get("type")
+            if isinstance(kind, str) and re.search("think|thought|reason", kind):
+                self.thought += _flat(part)
+            else:
+                self.text += _flat(part)
+
+
+def _flat(value: object, deepest: int = _DEEPEST) -> str:
+    """The words in a value: a text, or parts that hold texts."""
+    if isinstance(value, str):
+        return value
+    if deepest <= 0:
+        return ""
+    if isinstance(value, list):
+        return "".join(_flat(each, deepest - 1) for each in value)
     if not isinstance(value, dict):
-        raise Garbage(_NO_STREAM.format(server.host))
-    if value.get("error"):
-        reason = said(text.encode("utf-8", "replace"), server)
-        msg = f"{server.host} fails{f' ({reason})' if reason else ''}: see the server's log"
-        raise Busy(msg)
-    counts = _counts(value)
-    choices = value.get("choices")
-    if not isinstance(choices, list) or not choices:
-        if counts is not NOTHING or choices == []:
-            return [Chunk(counts=counts)]
-        raise Garbage(_NO_STREAM.format(server.host))
-    name = value.get("id")
-    return [
-        Chunk(
-            text=_text(choice, "content", "text"),
-            thought=_text(choice, "reasoning_content", "reasoning"),
-            finish=finish if isinstance(finish := choice.get("finish_reason"), str) else None,
-            index=_number(choice.get("index")) or 0,
-            name=name if isinstance(name, str) and len(name) <= _LONGEST_NAME else "",
-            counts=counts,
-        )
-        for choice in choices
-        if isinstance(choice, dict)
-    ]
+        return ""
+    return next((w for name in _PARTS if (w := _flat(value.get(name), deepest - 1))), "")
+
+
+def _finish(choice: dict[str, Any]) -> str | None:
+    """Why a reply ended, in the server's word; some say "null" as long as it goes on."""
+    found = choice.get("finish_reason")
+    if isinstance(found, dict):
+        found = found.get("type")
+    return found if isinstance(found, str) and found not in _GOES_ON else None
+
+
+def _says_nothing(value: dict[str, Any]) -> bool:
+    """Whether an event is one of those with which servers keep a connection alive."""
+    return not value or value.get("type") == "ping" or "id" in value or "object" in value
 
 
 class Halves:
@@ -104,16 +230,6 @@ class Halves:
         if _FIRST_HALVES[0] <= text[-1] <= _FIRST_HALVES[1]:
             text, self._first = text[:-1], text[-1]
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _text(choice: dict[str, Any], *names: str) -> str:
-    delta = choice.get("delta")
-    for place in (delta, choice):
-        for name in names:
-            found = place.get(name) if isinstance(place, dict) else None
-            if isinstance(found, str) and found:
-                return found
-    return ""
 
 
 def _counts(value: dict[str, Any]) -> Counts:

@@ -59,6 +59,8 @@ class Dialect:
     """Whether one request may ask for several replies (`n`)."""
     open_end: bool = True
     """Whether "no limit" may be said as null."""
+    interrupts: bool = False
+    """Whether a further request breaks off the reply that is being written, without a word."""
 
 
 LLAMA_SERVER = Dialect(
@@ -86,7 +88,7 @@ LLAMA_CPP_PYTHON = Dialect(
     # It would be 1.1, which does harm where numbers repeat.
     plain={"repeat_penalty": 1.0},
     sampling=_MORE_SAMPLING,
-    # A second request breaks the first one off.
+    interrupts=True,
     parallel=1,
 )
 _TEMPLATE_OFF = {"chat_template_kwargs": {"enable_thinking": False, "thinking": False}}

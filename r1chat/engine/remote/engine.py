@@ -12,6 +12,7 @@ from r1chat.engine.base import Message, ModelInfo, Request, Steering
 from r1chat.engine.fitting import without_oldest_turn
 from r1chat.engine.remote import samples
 from r1chat.engine.remote.asking import Asker, framing
+from r1chat.engine.remote.fields import Fields
 from r1chat.engine.remote.finding import Found, find
 from r1chat.engine.remote.link import Link
 from r1chat.engine.remote.refusals import Refused
@@ -69,10 +70,13 @@ class RemoteEngine:
             # Before the first request, which has the key in it.
             for text in _readable(server):
                 on_notice(text)
-        found = find(self._link, model, self._patience, on_notice or (lambda _: None))
+        self._untold: list[str] = []
+        """What the user should know and nobody has taken yet."""
+        found = find(self._link, model, self._patience, on_notice or self._untold.append)
         if ctx is not None:
             found = replace(found, context=min(found.context or ctx, ctx))
         self._found = found
+        self._fields = Fields(server.host)
         self._load_s = time.perf_counter() - began
         self._closed = threading.Event()
         self._info = _describe(found, ref, self._load_s)
@@ -104,7 +108,7 @@ class RemoteEngine:
         if not self._found.dialect.several or not 1 < count <= self._found.parallel:
             return ()
         think = not group.whole.budget.off
-        asker = Asker(self._link, self._found, request.messages, request, seed, think=think)
+        asker = self._asker(request.messages, request, seed, think=think)
         if not asker.continues:
             # What cannot be gone on with is better asked for one by one.
             return ()
@@ -141,9 +145,7 @@ class RemoteEngine:
         events: deque[Event] = deque()
         messages, dropped = request.messages, 0
         while True:
-            asker = Asker(
-                self._link, self._found, messages, request, seed, think=think, ready=ready
-            )
+            asker = self._asker(messages, request, seed, think=think, ready=ready)
             ready = None
             if not dropped:
                 yield from map(Notice, self._notices(asker, control))
@@ -175,6 +177,26 @@ class RemoteEngine:
             else:
                 return
 
+    def _asker(
+        self,
+        messages: tuple[Message, ...],
+        request: Request,
+        seed: int,
+        *,
+        think: bool,
+        ready: Branch | None = None,
+    ) -> Asker:
+        return Asker(
+            self._link,
+            self._found,
+            messages,
+            request,
+            seed,
+            think=think,
+            fields=self._fields,
+            ready=ready,
+        )
+
     def _learn(self, context: int) -> None:
         """Remembers how much context there is, where only a refusal says it."""
         if context and not self._found.context:
@@ -202,6 +224,8 @@ class RemoteEngine:
 
     def _notices(self, asker: Asker, control: Control) -> Iterator[str]:
         yield from _readable(self._found.server)
+        while self._untold:
+            yield self._untold.pop(0)
         if asker.framed is not None:
             yield from asker.framed.notices
         steering, budget = self._info.steering, control.budget

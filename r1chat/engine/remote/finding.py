@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import PurePath
 from typing import Any
 
-from r1chat.engine.remote import dialects
+from r1chat.engine.remote import dialects, listed
 from r1chat.engine.remote.dialects import Dialect
 from r1chat.engine.remote.link import Link
 from r1chat.engine.remote.markers import Markers, Tokenizer
@@ -37,6 +39,9 @@ _MOST_NAMED = 6
 _GGUF = ".gguf"
 _LONGEST_TEMPLATE = 1 << 18
 _LONGEST_MARKER = 100
+_NO_LIST = "does not list its models as OpenAI's servers do"
+_FINAL = {HTTPStatus.UNAUTHORIZED}
+"""Refusals of the list of models that hold for questions too."""
 _NO = (Refused, Garbage, ModelError)
 """How a server says that it cannot do something. Whatever else goes wrong says nothing of that."""
 
@@ -83,7 +88,7 @@ def find(
     end = time.monotonic() + patience.looking
     for attempt in itertools.count(2):
         try:
-            return _find(link, model)
+            return _find(link, model, patience, tell)
         except Busy as busy:
             wait = wait_before(attempt, busy, patience)
             if wait is None or time.monotonic() + wait > end:
@@ -93,15 +98,15 @@ def find(
     raise AssertionError
 
 
-def _find(link: Link, model: str) -> Found:
+def _find(link: Link, model: str, patience: Patience, tell: Callable[[str], None]) -> Found:
     """Asks once.
 
     Raises:
         ModelError: If it has no such model.
         NetworkError: If it does not answer.
     """
-    entry = _chosen(_listed(link), model, link.server)
-    dialect, facts = _dialect(link, entry)
+    entry = _entry(link, model, tell)
+    dialect, facts = _dialect(link, entry, patience.probing)
     name = str(entry["id"])
     about = meta if isinstance(meta := entry.get("meta"), dict) else {}
     settings = facts.get("default_generation_settings")
@@ -137,23 +142,26 @@ def _find(link: Link, model: str) -> Found:
     )
 
 
-def _listed(link: Link) -> list[dict[str, Any]]:
-    answer = link.get(f"{link.server.url}/models", ASK_S)
-    data = answer.get("data") if isinstance(answer, dict) else None
-    entries = list(_entries(data))
-    if not entries:
-        what = (
-            "lists no models" if data == [] else "does not list its models as OpenAI's servers do"
-        )
-        msg = f"{link.server.host} {what}: check the address, which mostly ends in /v1"
-        raise NetworkError(msg)
-    return entries
-
-
-def _entries(data: object) -> Iterator[dict[str, Any]]:
-    for each in data if isinstance(data, list) else ():
-        if isinstance(each, dict) and isinstance(each.get("id"), str) and each["id"].strip():
-            yield each
+def _entry(link: Link, model: str, tell: Callable[[str], None]) -> dict[str, Any]:
+    """What a server says of a model in its list; its name alone where there is no usable list."""
+    host = link.server.host
+    try:
+        entries = listed.models(link.get(f"{link.server.url}/models", ASK_S))
+    except _NO as error:
+        status = error.status if isinstance(error, Refused) else 0
+        if not model or status in _FINAL or (status and status < HTTPStatus.BAD_REQUEST):
+            raise
+        why = f"HTTP {status}" if status else "its answer is no JSON"
+    else:
+        if entries:
+            return _chosen(entries, model, link.server)
+        what = "lists no models" if entries == [] else _NO_LIST
+        if not model:
+            msg = f"{host} {what}: check the address, or put the model's name behind a #"
+            raise NetworkError(msg)
+        why = f"it {what}"
+    tell(f"{host} does not say which models it has ({why}): {line(model, 80)} is taken as named")
+    return {"id": model}
 
 
 def _chosen(entries: list[dict[str, Any]], model: str, server: Server) -> dict[str, Any]:
@@ -181,19 +189,39 @@ def _file_stem(name: str) -> str:
     return _file_name(name)[: -len(_GGUF)] if name.lower().endswith(_GGUF) else ""
 
 
-def _dialect(link: Link, entry: dict[str, Any]) -> tuple[Dialect, dict[str, Any]]:
+def _dialect(
+    link: Link, entry: dict[str, Any], patience_s: float
+) -> tuple[Dialect, dict[str, Any]]:
     """The make of a server, and what it says of itself."""
     owner = entry.get("owned_by")
-    likely = [each for each in dialects.KNOWN if each.owner == owner]
-    for dialect in likely or dialects.KNOWN:
-        if not dialect.proof:
-            if likely:
-                return dialect, {}
-            continue
-        # A guess may go wrong in any way, such as a gateway's; what is likely has to be certain.
-        with contextlib.suppress(*(_NO if likely else (NetworkError, ModelError))):
-            answer = link.get(link.server.root + dialect.proof, ASK_S)
+    likely = next((each for each in dialects.KNOWN if each.owner == owner), None)
+    if likely is None:
+        return _guessed(link, patience_s)
+    if not likely.proof:
+        return likely, {}
+    # What is likely has to be certain: that it is busy is no proof of the contrary.
+    with contextlib.suppress(*_NO):
+        answer = link.get(link.server.root + likely.proof, ASK_S)
+        if isinstance(answer, dict) and likely.proves in answer:
+            return likely, answer
+    return dialects.UNKNOWN, {}
+
+
+def _guessed(link: Link, patience_s: float) -> tuple[Dialect, dict[str, Any]]:
+    """The make of a server that does not name it: all are tried at once, for a short while."""
+
+    def prove(dialect: Dialect) -> dict[str, Any] | None:
+        # A guess may go wrong in any way, such as a gateway's.
+        with contextlib.suppress(NetworkError, ModelError):
+            answer = link.get(link.server.root + dialect.proof, patience_s)
             if isinstance(answer, dict) and dialect.proves in answer:
+                return answer
+        return None
+
+    proved = [each for each in dialects.KNOWN if each.proof]
+    with ThreadPoolExecutor(len(proved), "r1chat-probe") as pool:
+        for dialect, answer in zip(proved, pool.map(prove, proved), strict=True):
+            if answer is not None:
                 return dialect, answer
     return dialects.UNKNOWN, {}
 

@@ -8,20 +8,22 @@ when it wants to; the thread then finds its connection shut and ends.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import logging
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from queue import Empty, Full, Queue
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import r1chat
 from r1chat.engine.remote import refusals
-from r1chat.engine.remote.chunks import NOTHING, Chunk, Counts, read
+from r1chat.engine.remote.chunks import NOTHING, Chunk, Counts, Reader
 from r1chat.engine.remote.server import Server
-from r1chat.engine.remote.sse import DONE, Garbage, Lines
+from r1chat.engine.remote.sse import Event, Events, Garbage, parsed
+from r1chat.engine.remote.unpacking import unpacked
 from r1chat.errors import Cancelled, NetworkError, R1ChatError
 from r1chat.sanitize import line
 
@@ -105,7 +107,7 @@ class Link:
                     if not response.is_success:
                         found.append(self.refuse(response))
                         return
-                    data = _read(response, _MOST_JSON)
+                    data = self._read(response, _MOST_JSON)
                 found.append(json.loads(data))
             except (ValueError, RecursionError):
                 host = self.server.host
@@ -174,8 +176,24 @@ class Link:
 
     def refuse(self, response: httpx2.Response, model: str = "") -> R1ChatError:
         """What an answer means that is no success."""
-        body = _read(response, _MOST_ERROR)
-        return refusals.refusal(response.status_code, response.headers, body, self.server, model)
+        status, asked = response.status_code, str(response.request.url)
+        if response.has_redirect_location:
+            return refusals.redirection(status, response.headers["location"], asked, self.server)
+        body = self._read(response, _MOST_ERROR)
+        return refusals.refusal(status, response.headers, body, self.server, model)
+
+    def bytes_of(self, response: httpx2.Response) -> Iterator[bytes]:
+        """The body of an answer as it comes."""
+        return unpacked(response.iter_raw(), response.headers, self.server.host)
+
+    def _read(self, response: httpx2.Response, most: int) -> bytes:
+        """Reads a body; what is longer is cut off."""
+        body = bytearray()
+        for data in self.bytes_of(response):
+            body += data
+            if len(body) > most:
+                break
+        return bytes(body[:most])
 
     def _session(self) -> httpx2.Client:
         with self._lock:
@@ -300,39 +318,73 @@ class Stream:
         self._put(None)
 
     def _read_events(self, response: httpx2.Response) -> None:
-        server = self._link.server
-        kind = response.headers.get("content-type", "")
-        if not kind.startswith("text/event-stream"):
-            msg = f"{server.host} answers with {line(kind, 40) or 'something'} in place of "
-            msg += "a stream: check the address"
+        """Reads a reply, whether it is a stream as it was asked for or one JSON value."""
+        parts = self._link.bytes_of(response)
+        beginning = b""
+        for part in parts:
+            beginning += part
+            if beginning.strip():
+                break
+        sign = beginning.lstrip().removeprefix(b"\xef\xbb\xbf")[:1]
+        if sign == b"<":
+            kind = line(response.headers.get("content-type", ""), 40) or "a page"
+            host = self._link.server.host
+            msg = f"{host} answers with {kind} in place of a stream: check the address"
             raise Garbage(msg)
-        lines = Lines()
+        parts = itertools.chain([beginning], parts)
+        reader = Reader(self._link.server, self._model)
+        if sign in {b"{", b"["}:
+            self._read_whole(parts, reader)
+        else:
+            self._read_stream(parts, reader)
+
+    def _read_stream(self, parts: Iterable[bytes], reader: Reader) -> None:
+        events = Events()
         size = 0
-        for data in response.iter_raw():
-            found = [text for text in lines.feed(data) if text]
-            chunks: list[Chunk] = []
-            try:
-                for text in found:
-                    if text == DONE:
-                        self.whole = True
-                        break
-                    chunks += read(text, server)
-            finally:
-                size += sum(len(chunk.text) + len(chunk.thought) + 1 for chunk in chunks)
-                if chunks:
-                    self._put(chunks)
+        for data in parts:
+            size += self._take(events.feed(data), reader)
             if self.whole or self._wire.is_cut:
                 return
             if size > _MOST_TEXT:
-                msg = f"{server.host} sends without end: stopped"
-                raise Garbage(msg)
+                raise Garbage(self._endless)
+        self._take(events.close(), reader)
 
+    def _read_whole(self, parts: Iterable[bytes], reader: Reader) -> None:
+        """Reads a reply that comes as one JSON value, a list of them, or a line each."""
+        body = bytearray()
+        for data in parts:
+            body += data
+            if self._wire.is_cut:
+                return
+            if len(body) > _MOST_TEXT:
+                raise Garbage(self._endless)
+        value = parsed(bytes(body))
+        if value is None:
+            self._read_stream([bytes(body)], reader)
+            return
+        values = value if isinstance(value, list) else [value]
+        self._take([Event("", "", each) for each in values], reader)
+        self.whole = True
 
-def _read(response: httpx2.Response, most: int) -> bytes:
-    """Reads a body; what is longer is cut off."""
-    body = bytearray()
-    for data in response.iter_raw():
-        body += data
-        if len(body) > most:
-            break
-    return bytes(body[:most])
+    def _take(self, events: list[Event], reader: Reader) -> int:
+        """Hands over what events hold.
+
+        Returns:
+            Characters that came, each event counted as one more.
+        """
+        chunks: list[Chunk] = []
+        try:
+            for event in events:
+                if event.is_last:
+                    self.whole = True
+                    break
+                # What comes before an error is kept.
+                chunks.extend(reader.read(event))
+        finally:
+            if chunks:
+                self._put(chunks)
+        return len(events) + sum(len(chunk.text) + len(chunk.thought) for chunk in chunks)
+
+    @property
+    def _endless(self) -> str:
+        return f"{self._link.server.host} sends without end: stopped"

@@ -2,22 +2,64 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import re
 from collections.abc import Mapping
 from http import HTTPStatus
+from urllib.parse import urljoin
 
+from r1chat.addresses import normal
 from r1chat.engine.remote.server import Server
+from r1chat.engine.remote.sse import Event, parsed
 from r1chat.errors import ModelError, NetworkError, R1ChatError
 from r1chat.hub.refusals import wait_asked_for
 from r1chat.sanitize import line
 
 _LONGEST_REASON = 200
 _PASSING = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT}
-_TOO_LONG = ("context", "too long", "maximum", "exceed")
+_ABOUT_THE_REQUEST = {
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+}
+_TOO_LONG = re.compile(
+    r"context"
+    r"|\b(prompt|input|message|request|conversation|sequence)\w*\b.{0,60}"
+    r"\b(too (long|large|big)|longer|exceed)"
+    r"|too many (input |prompt )?tokens"
+    r"|(exceed|maximum|longer|limit|allowed|<=).{0,40}\btokens"
+    r"|\btokens?\b.{0,60}(exceed|too large|too long|longer|must be <=|maximum)"
+    r"|maximum prompt length|reduce the length",
+    re.IGNORECASE,
+)
 """Words with which servers refuse a prompt for its length."""
-_CONTEXT = re.compile(r"(?:context length is|context size \(?|context window of) ?(\d{2,9})")
+_CONTEXT = re.compile(
+    r"(?:(?:context|prompt|sequence) (?:length|size|window)(?: is| of)?(?: only)?:? ?\(?"
+    r"|tokens \+ `?max_new_tokens`? must be <= |model with )(\d{2,9})"
+)
 _REDACTED = "[key]"
+_LONGEST_CODE = 100
+_DIGITS = 3
+_MOST_STATUS = 600
+_MOST_CONTEXT = 1 << 40
+_DEEPEST = 6
+"""Levels of an answer in which words are looked for."""
+_WORDS = ("error", "errors", "detail", "message", "msg", "description", "reason", "title")
+"""Where servers put their words."""
+_CODES = ("code", "status_code", "http_code", "status", "type", "error_type")
+"""Where they put the kind of their trouble, as a number or a name."""
+_MEANINGS = (
+    (r"ratelimit|toomanyrequests|throttl", HTTPStatus.TOO_MANY_REQUESTS),
+    (r"quota|billing|credit|payment", HTTPStatus.PAYMENT_REQUIRED),
+    (r"overload|unavailable|capacity|busy|loading", HTTPStatus.SERVICE_UNAVAILABLE),
+    (r"timeout|timedout", HTTPStatus.REQUEST_TIMEOUT),
+    (r"auth|apikey|token.*invalid", HTTPStatus.UNAUTHORIZED),
+    (r"permission|^forbidden|denied", HTTPStatus.FORBIDDEN),
+    (r"notfound", HTTPStatus.NOT_FOUND),
+    (r"invalid|badrequest|validation|unprocessable|context|unsupported", HTTPStatus.BAD_REQUEST),
+    (r"filter|moderation|policy|valueerror|typeerror|forbid", HTTPStatus.BAD_REQUEST),
+)
+"""What the names of errors mean in terms of HTTP; the first that fits counts."""
 
 
 class Busy(NetworkError):  # noqa: N818  (a state that passes)
@@ -43,18 +85,29 @@ class Refused(NetworkError):  # noqa: N818  (what happened, not what went wrong)
         status: HTTP's.
         too_long: Whether the prompt is too long for it.
         context: Tokens of context, where it says them then; else 0.
+        said: The server's words, unshortened and not fit to be shown.
+        fields: Parts of the request that it names as being at fault.
     """
 
     def __init__(
-        self, message: str, status: int, *, too_long: bool = False, context: int = 0
+        self,
+        message: str,
+        status: int,
+        *,
+        too_long: bool = False,
+        context: int = 0,
+        said: str = "",
+        fields: tuple[str, ...] = (),
     ) -> None:
         super().__init__(message)
         self.status = status
         self.too_long = too_long
         self.context = context
+        self.said = said
+        self.fields = fields
 
 
-def refusal(  # noqa: PLR0911  (one for each kind of refusal)
+def refusal(
     status: int, headers: Mapping[str, str], body: bytes, server: Server, model: str = ""
 ) -> R1ChatError:
     """What an answer means that is not the one hoped for.
@@ -66,14 +119,82 @@ def refusal(  # noqa: PLR0911  (one for each kind of refusal)
         server: Who answered.
         model: What was asked for.
     """
-    host, reason = server.host, said(body, server)
+    text = body.decode("utf-8", "replace")
+    value = parsed(text)
+    # A web page says nothing.
+    words = ("" if "<" in text else text) if value is None else _words(value)
+    return _meaning(
+        status, words, value, server, model, wait_s=wait_asked_for(headers), label=f"HTTP {status}"
+    )
+
+
+def trouble(event: Event, server: Server, model: str = "") -> R1ChatError | None:
+    """The error that an event of a stream tells of; None where it tells of none.
+
+    A server that has promised a stream can refuse nothing by a status any more.
+
+    Args:
+        event: The event.
+        server: Who sent it.
+        model: What was asked for.
+    """
+    value = event.value
+    tells = event.name == "error"
+    if isinstance(value, dict):
+        listed = value.get("choices")
+        choices = listed if isinstance(listed, list) else []
+        found = next((c for c in choices if isinstance(c, dict) and c.get("error")), None)
+        if found is not None and not value.get("error"):
+            value = {"error": found["error"]}
+        bare = listed is None and any(
+            isinstance(value.get(name), (str, list)) and value[name] for name in _WORDS
+        )
+        marked = "error" in (value.get("object"), value.get("type"))
+        tells = tells or bool(value.get("error")) or marked or bare
+    if not tells:
+        return None
+    words = event.text if value is None else _words(value)
+    status = _status(value, words)
+    return _meaning(status, words, value, server, model)
+
+
+def redirection(status: int, target: str, asked: str, server: Server) -> Refused:
+    """What it means that a server sends us to another address, where no key is sent unasked.
+
+    Args:
+        status: HTTP's.
+        target: Where it sends us, as it says.
+        asked: The address that was asked.
+        server: Who answered.
+    """
+    host, hint = server.host, "use the address that it means"
+    with contextlib.suppress(ValueError):
+        # What stands behind the server's address belongs to the question, not to the server.
+        there = urljoin(asked, target).partition("?")[0].rstrip("/")
+        behind = asked.removeprefix(server.url)
+        hint = f"use {line(normal(there.removesuffix(behind)), _LONGEST_REASON)}"
+    return Refused(f"{host} sends us to another address (HTTP {status}): {hint}", status)
+
+
+def _meaning(  # noqa: PLR0911  (one for each kind of refusal)
+    status: int,
+    words: str,
+    value: object,
+    server: Server,
+    model: str,
+    *,
+    wait_s: float | None = None,
+    label: str = "",
+) -> R1ChatError:
+    host, reason = server.host, _clean(words, server)
     detail = f" ({reason})" if reason else ""
+    with_label = f" with {label}" if label else ""
+    size = _context(words, value)
     passes = status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.NOT_IMPLEMENTED
-    if status in _PASSING or passes:
-        wait = wait_asked_for(headers)
+    if (status in _PASSING or passes) and not size:
         if status == HTTPStatus.TOO_MANY_REQUESTS:
-            return Busy(f"{host} has too much to do{detail}: try again later", wait)
-        return Busy(f"{host} fails with HTTP {status}{detail}: see the server's log", wait)
+            return Busy(f"{host} has too much to do{detail}: try again later", wait_s)
+        return Busy(f"{host} fails{with_label}{detail}: see the server's log", wait_s)
     if status == HTTPStatus.UNAUTHORIZED:
         what = "does not accept your key" if server.key else "wants a key"
         return Refused(f"{host} {what}{detail}: {_key_cure(server)}", status)
@@ -85,16 +206,74 @@ def refusal(  # noqa: PLR0911  (one for each kind of refusal)
         hint = "" if server.url.endswith("/v1") else "; most addresses end in /v1"
         return Refused(f"{host} has nothing at this address{detail}: check it{hint}", status)
     if status < HTTPStatus.BAD_REQUEST:
-        where = "sends us to another address" if status >= HTTPStatus.MULTIPLE_CHOICES else "fails"
-        return Refused(f"{host} {where} (HTTP {status}): use the address that it means", status)
-    too_long = any(word in reason.lower() for word in _TOO_LONG)
-    size = _CONTEXT.search(reason) if too_long else None
+        return Refused(f"{host} fails (HTTP {status}): use the address that it means", status)
+    told = f"{words} {' '.join(_codes(value))}"
+    about_it = status in _ABOUT_THE_REQUEST or bool(size)
     return Refused(
-        f"{host} refuses the request (HTTP {status}){detail}",
+        f"{host} refuses the request{f' ({label})' if label else ''}{detail}",
         status,
-        too_long=too_long,
-        context=int(size[1]) if size else 0,
+        too_long=about_it and _TOO_LONG.search(told.replace("_", " ")) is not None,
+        context=size,
+        said=words,
+        fields=_fields(value),
     )
+
+
+def _context(words: str, value: object) -> int:
+    """Tokens of context that a refusal speaks of; 0 where it speaks of none."""
+    found = _CONTEXT.search(words)
+    if found:
+        return int(found[1])
+    error = value.get("error") if isinstance(value, dict) else None
+    said = error.get("n_ctx") if isinstance(error, dict) else None
+    return said if type(said) is int and 0 < said < _MOST_CONTEXT else 0
+
+
+def _status(value: object, words: str) -> int:
+    """What the status would have been of an error that came in a stream."""
+    codes = _codes(value)
+    for code in codes:
+        if code.isascii() and code.isdecimal() and len(code) == _DIGITS:
+            number = int(code)
+            if HTTPStatus.BAD_REQUEST <= number < _MOST_STATUS:
+                return number
+    for code in codes:
+        plain = re.sub(r"[^a-z]", "", code.lower())
+        for meaning, status in _MEANINGS:
+            if re.search(meaning, plain):
+                return status
+    if _CONTEXT.search(words):
+        return HTTPStatus.BAD_REQUEST
+    return HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def _codes(value: object) -> list[str]:
+    """The numbers and names by which a server says what kind of trouble it is in."""
+    error = value.get("error") if isinstance(value, dict) else None
+    found: list[str] = []
+    for place in (error, value):
+        for name in _CODES:
+            code = place.get(name) if isinstance(place, dict) else None
+            if isinstance(code, (str, int)) and not isinstance(code, bool):
+                found.append(str(code)[:_LONGEST_CODE])
+    return found
+
+
+def _fields(value: object) -> tuple[str, ...]:
+    """The parts of the request that a refusal names by themselves, not in its words."""
+    if not isinstance(value, dict):
+        return ()
+    found = []
+    for place in (value.get("error"), value):
+        param = place.get("param") if isinstance(place, dict) else None
+        if isinstance(param, str):
+            found.append(param)
+    detail = value.get("detail")
+    for each in detail if isinstance(detail, list) else ():
+        where = each.get("loc") if isinstance(each, dict) else None
+        if isinstance(where, list):
+            found += [part for part in where if isinstance(part, str)]
+    return tuple(found)
 
 
 def failure(error: Exception, server: Server) -> R1ChatError:
@@ -127,17 +306,25 @@ def failure(error: Exception, server: Server) -> R1ChatError:
     raise error
 
 
-def said(body: bytes, server: Server) -> str:
-    """What the server itself says, fit to be shown and without the key."""
-    text = body.decode("utf-8", "replace")
-    try:
-        value: object = json.loads(text)
-    except (ValueError, RecursionError):
-        # A web page says nothing.
-        return "" if "<" in text else _clean(text, server)
-    for name in ("error", "detail", "message"):
-        value = value.get(name, value) if isinstance(value, dict) else value
-    return _clean(value, server) if isinstance(value, str) else ""
+def _words(value: object, deepest: int = _DEEPEST) -> str:
+    """The words of a server in whatever it answers."""
+    if isinstance(value, str):
+        # A gateway may pass on what another server said as it came.
+        inner = parsed(value) if value.lstrip().startswith("{") else None
+        return (_words(inner, deepest - 1) if inner is not None else "") or value
+    if deepest <= 0:
+        return ""
+    if isinstance(value, list):
+        return "; ".join(words for each in value if (words := _words(each, deepest - 1)))
+    if not isinstance(value, dict):
+        return ""
+    words = next((w for name in _WORDS if (w := _words(value.get(name), deepest - 1))), "")
+    where = value.get("loc")
+    if words and isinstance(where, list) and where and isinstance(where[-1], str):
+        words = f"{where[-1]}: {words}"
+    metadata = value.get("metadata")
+    raw = _words(metadata.get("raw"), deepest - 1) if isinstance(metadata, dict) else ""
+    return f"{words}: {raw}" if words and raw and raw != words else words or raw
 
 
 def _clean(text: str, server: Server) -> str:

@@ -9,10 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from r1chat.engine.remote.chunks import Chunk
+from r1chat.engine.remote.finishes import end_of
 from r1chat.engine.remote.link import Stream
-from r1chat.engine.remote.refusals import Busy, Cut
+from r1chat.engine.remote.refusals import Busy, Cut, Refused
 from r1chat.engine.remote.shared import Branch
 from r1chat.errors import NetworkError
+from r1chat.sanitize import line
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,8 @@ class Patience:
     """For what may follow the end of a reply: what it cost, and that this was all."""
     looking: float = 30.0
     """While it is found out what the server is, for one that is busy."""
+    probing: float = 5.0
+    """For each sign of its make, where it does not name it; all are looked for at once."""
     tries: int = 4
     first_wait: float = 0.5
     """Before the second try; it doubles from try to try."""
@@ -41,8 +45,11 @@ class Segment:
         server: What to call the server.
         begin: Sends the request.
         explain: Finds out why nothing came; raises what it finds.
+        adapt: Makes the next request one that the server does not refuse for the same reason;
+            returns what the user should know of it, or None where that cannot be done.
         tell: Takes a line for the user.
         patience: How long to wait.
+        interrupts: Whether a reply that ends without a reason was broken off.
     """
 
     def __init__(
@@ -50,12 +57,17 @@ class Segment:
         server: str,
         begin: Callable[[], Stream | Branch],
         explain: Callable[[], None],
+        adapt: Callable[[Refused], str | None],
         tell: Callable[[str], None],
         patience: Patience,
+        *,
+        interrupts: bool = False,
     ) -> None:
         self._server = server
         self._begin = begin
         self._explain = explain
+        self._adapt = adapt
+        self._interrupts = interrupts
         self._tell = tell
         self._patience = patience
         self._tried = 1
@@ -103,14 +115,28 @@ class Segment:
             self.begun = self.begun or bool(chunk.text or chunk.thought)
             self.finish = chunk.finish or self.finish
             self.name = chunk.name or self.name
-        if self._stream.ended and self.finish is None:
-            why = f"the connection to {self._server} was cut"
-            if self._stream.whole:
-                # llama-cpp-python's server does so when another request comes.
-                why = f"{self._server} broke the reply off, perhaps for another one"
-            self._try_again(Cut(f"{why}: what came is kept"))
-            return []
+        if self._stream.ended:
+            self._judge()
         return chunks
+
+    def _judge(self) -> None:
+        """Looks at how a stream has ended."""
+        why = ""
+        if self.finish is not None:
+            if end_of(self.finish) == "failed":
+                why = f"{self._server} broke the reply off ({line(self.finish, 40)})"
+                self.finish = None
+        elif not self._stream.whole:
+            why = f"the connection to {self._server} was cut"
+        elif self._interrupts:
+            why = f"{self._server} broke the reply off, perhaps for another one"
+        elif not self.begun:
+            why = f"{self._server} answers with nothing"
+        if why:
+            try:
+                self._try_again(Cut(f"{why}: what came is kept"))
+            except Refused as refused:
+                self._fail(refused)
 
     def close(self) -> None:
         """Leaves the rest of it."""
@@ -122,8 +148,19 @@ class Segment:
             self._complete = True
         elif isinstance(error, Busy):
             self._try_again(error)
+        elif isinstance(error, Refused) and not self.begun:
+            self._adapt_to(error)
         else:
             raise error
+
+    def _adapt_to(self, error: Refused) -> None:
+        """Asks in another way where the server refuses this one."""
+        note = self._adapt(error)
+        if note is None:
+            raise error
+        if note:
+            self._tell(note)
+        self._retry_at = time.monotonic()
 
     def _try_again(self, error: Busy) -> None:
         if self.begun:
@@ -173,4 +210,5 @@ def wait_before(attempt: int, error: Busy, patience: Patience) -> float | None:
 
 def trying_again(error: Busy, wait_s: float) -> str:
     """Says what failed, and when it is tried again."""
-    return f"{str(error).partition(': ')[0]}; trying again in {math.ceil(wait_s)} s"
+    # The server's own words may have colons in them; what is said behind the last is a cure.
+    return f"{str(error).rpartition(': ')[0] or error}; trying again in {math.ceil(wait_s)} s"

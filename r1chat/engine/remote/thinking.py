@@ -16,6 +16,7 @@ from r1chat.engine.loop import ANSWER_TIME_SHARE
 from r1chat.engine.remote.account import Account
 from r1chat.engine.remote.asking import FORCED, Asker
 from r1chat.engine.remote.draft import Finder
+from r1chat.engine.remote.finishes import End
 from r1chat.engine.remote.limits import Limits
 from r1chat.engine.remote.segment import Segment
 from r1chat.errors import NetworkError
@@ -129,17 +130,21 @@ class Thinking:
         reason = self._verdict("") if segment.begun else None
         return "again" if reason is not None and self._closes(reason, segment) else None
 
-    def end(self, finish: str) -> Then:
+    def end(self, why: End) -> Then:
         """The server has ended its stream in the middle of the thought.
 
         Args:
-            finish: Why, in its words.
+            why: Why.
         """
         account = self._account
         held = self._finder.drop()
         if held:
             account.add(held)
-        if finish != "length":
+        if why == "context":
+            # Its own words for a full context come before our count of it.
+            account.land("context")
+            return "again"
+        if why != "length":
             # The model stops without an answer: its thought is closed for it, and it goes on.
             if not self.thinks_on():
                 account.shut()

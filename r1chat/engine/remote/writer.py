@@ -15,16 +15,18 @@ from r1chat.engine.remote.account import Account
 from r1chat.engine.remote.asking import Asker
 from r1chat.engine.remote.chunks import Chunk, Halves
 from r1chat.engine.remote.draft import Finder
+from r1chat.engine.remote.finishes import end_of
 from r1chat.engine.remote.limits import Limits
 from r1chat.engine.remote.link import LOOK_S
 from r1chat.engine.remote.refusals import Refused
 from r1chat.engine.remote.segment import Patience, Segment
 from r1chat.engine.remote.thinking import Then, Thinking
-from r1chat.errors import Cancelled, R1ChatError
+from r1chat.errors import Cancelled, NetworkError, R1ChatError
 from r1chat.events import EndedBy, Evaluating, Event, Notice, Reply
 from r1chat.reasoning.control import Control
 from r1chat.reasoning.loops import ANSWER_PATIENCE, LoopGuard
 from r1chat.reasoning.phrases import CLOSE
+from r1chat.sanitize import line
 
 if TYPE_CHECKING:
     from r1chat.engine.remote.finding import Found
@@ -35,6 +37,13 @@ _UNOPENED = (
     "{} does not say where the thought begins: what stands before </think> was one. Started with "
     "a parser for reasoning, it tells it apart"
 )
+
+_UNFINISHED = {
+    "withheld": "keeps the rest of the reply back ({}): what came is kept; ask in other words",
+    "tools": "ended the reply to call a tool ({}), and there is none here: ask in other words",
+    "unknown": "ended the reply for a reason of its own ({}): what came is kept",
+}
+"""What it means that a server ended a reply that the model had not ended."""
 
 T = TypeVar("T")
 Steps: TypeAlias = Generator[None, None, T]
@@ -169,8 +178,10 @@ class Writer:
                 answer_left=None if may_think else limits.answer,
             ),
             lambda: self._asker.explain(items, lambda: self._control.cancelled),
+            self._asker.adapt,
             lambda text: self._emit(Notice(text)),
             self._patience,
+            interrupts=self._found.dialect.interrupts,
         )
         with closing(segment):
             while True:
@@ -266,11 +277,23 @@ class Writer:
             self._emit(Notice(_UNOPENED.format(self._found.server.host)))
 
     def _end(self, finish: str) -> Then:
-        """The server's stream is over; says whether the reply is."""
+        """The server's stream is over; says whether the reply is.
+
+        Raises:
+            NetworkError: If something else than the model or a limit ended it.
+        """
+        end = end_of(finish)
+        if end in _UNFINISHED:
+            msg = f"{self._found.server.host} {_UNFINISHED[end].format(line(finish, 40))}"
+            raise NetworkError(msg)
         if self._account.in_thought and self._asker.continues:
-            return self._thinking.end(finish)
-        if finish != "length":
-            return "natural"
+            return self._thinking.end(end)
+        if end == "length":
+            return self._end_of_length()
+        return "context" if end == "context" else "natural"
+
+    def _end_of_length(self) -> Then:
+        """What comes after a limit in tokens that cut the answer."""
         left = self._limits.answer
         if left is not None and (left <= 0 or self._asker.limits_answer):
             return "length"
