@@ -117,7 +117,10 @@ def test_a_server_without_tls_at_an_https_address_is_named(server):
         (Fault("/models", 1, 401, body=b'{"error": {"message": "no key"}}'), "wants a key"),
         (Fault("/models", 1, 403, body=b'{"detail": "not you"}'), r"refuses access \(not you\)"),
         (Fault("/models", 1, 404), "has nothing at this address"),
-        (Fault("/models", 1, 302, {"Location": "http://127.0.0.1:1/"}), "use http://127.0.0.1:1/v1"),
+        (
+            Fault("/models", 1, 302, {"Location": "http://127.0.0.1:1/"}),
+            "use http://127.0.0.1:1/v1",
+        ),
         (Fault("/models", 1, 500, body=b"<html>"), "fails with HTTP 500: see"),
         (Fault("/models", 1, 200, body=b"hello"), "something else than JSON"),
         (Fault("/models", 1, 200, body=b'{"data": []}'), "lists no models"),

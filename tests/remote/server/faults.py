@@ -16,7 +16,7 @@ class Fault:
         status: Is answered in place of 200, with `body` and `headers`.
         how: What happens to the connection `after` so many bytes of the body, or before the
             answer's head where `after` is None.
-        raw: Goes out in place of the body.
+        raw: Goes out in place of the body, with `headers`.
         kind: The body's content type.
     """
 

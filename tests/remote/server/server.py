@@ -154,7 +154,8 @@ class ModelServer:
             connection.sendall(body)
             return
         parts = iter([fault.raw]) if fault is not None and fault.raw is not None else value
-        _head(connection, status, fault.kind if fault else "text/event-stream", {}, None)
+        headers = fault.headers if fault else {}
+        _head(connection, status, fault.kind if fault else "text/event-stream", headers, None)
         self._send(connection, asked, parts, fault)
 
     def _fault(self, asked: Asked) -> Fault | None:
