@@ -112,6 +112,16 @@ class Splitter:
             self._text(text)
         return self._take()
 
+    def expect_thoughts(self) -> None:
+        """Lets a thought begin behind a text that began without one.
+
+        For who is told so otherwise than by a tag: some servers tell thoughts apart themselves.
+        """
+        if self._state is _State.PLAIN:
+            self._release_partial()
+            self._state = _State.ANSWER
+            self._closed_once = True
+
     def open_tag(self) -> list[Piece]:
         """Takes an opening tag that came as a token of its own."""
         self._release_partial()

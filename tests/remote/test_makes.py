@@ -107,6 +107,14 @@ def test_a_little_that_unpacks_to_much_is_left():
     assert "lines without end" in reply.error
 
 
+def test_thoughts_between_the_blocks_of_an_answer_are_thoughts():
+    deltas = [{"content": "It"}, {"reasoning": "hm"}, {"content": " is"}, {"reasoning": " yes"}]
+    raw = stream([*map(chunk, [*deltas, {"content": " 42"}]), chunk({}, "stop")])
+    with chatting(raw) as server:
+        reply = reply_of(opened(server), asked())
+    assert (reply.thought, reply.answer.split()) == ("hm yes", ["Itis42"])
+
+
 # -- why a reply ended --
 
 

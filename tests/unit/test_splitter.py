@@ -305,3 +305,16 @@ def test_pieces_of_one_kind_come_as_one():
     assert Splitter(opened=True).feed("a<think>b</thing>c") == [
         Piece("thought", "a<think>b</thing>c")
     ]
+
+
+def test_who_is_told_so_lets_a_thought_begin_behind_an_answer():
+    splitter = Splitter()
+    pieces = splitter.feed("It is <")
+    splitter.expect_thoughts()
+    pieces += splitter.open_tag() + splitter.feed("hm") + splitter.close_tag()
+    pieces += splitter.feed("42") + splitter.close()
+    assert [(piece.kind, piece.text) for piece in pieces] == [
+        ("answer", "It is <"),
+        ("thought", "hm"),
+        ("answer", "42"),
+    ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -66,7 +66,7 @@ class Asker:
         self._seed = seed
         self._think = think
         self._fields = fields
-        self._sent: dict[str, Any] = {}
+        self._sent: Mapping[str, Any] = ready.sent if ready is not None else {}
         """The fields of the last request."""
         self._ready = ready
         self.framed = framing(found, messages, raw=request.raw, think=think)
@@ -143,9 +143,9 @@ class Asker:
 
     def _kept(self, body: dict[str, Any]) -> dict[str, Any]:
         """The fields of a request that the server takes."""
-        self._sent = self._fields.fit(body)
-        self.limits_answer = self.limits_answer and any(name in self._sent for name in LIMITS)
-        return self._sent
+        self._sent = kept = self._fields.fit(body)
+        self.limits_answer = self.limits_answer and any(name in kept for name in LIMITS)
+        return kept
 
     def several(self, count: int, *, thought_left: int | None) -> tuple[Branch, ...]:
         """Begins several replies in one stream.
@@ -159,7 +159,7 @@ class Asker:
             self._arm(body, thought_left, inside=self.framed.opened)
         body = self._kept(body)
         prepare = partial(self._completion, body, ())
-        return Shared(self._link, prepare, self._found.model, count).branches
+        return Shared(self._link, prepare, self._found.model, count, body).branches
 
     def _body(self, thought_left: int | None, answer_left: int | None) -> dict[str, Any]:
         found = self._found

@@ -105,7 +105,8 @@ class RemoteEngine:
     def _begun(self, request: Request, group: ControlGroup, seed: int) -> tuple[Branch, ...]:
         """The streams of several replies, where the server writes them side by side by itself."""
         count = len(group.parts)
-        if not self._found.dialect.several or not 1 < count <= self._found.parallel:
+        able = self._found.dialect.several and self._fields.takes("n")
+        if not able or not 1 < count <= self._found.parallel:
             return ()
         think = not group.whole.budget.off
         asker = self._asker(request.messages, request, seed, think=think)

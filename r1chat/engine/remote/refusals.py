@@ -33,6 +33,8 @@ _TOO_LONG = re.compile(
     re.IGNORECASE,
 )
 """Words with which servers refuse a prompt for its length."""
+_LIMIT = re.compile(r"max_(completion_|new_|output_)?tokens")
+_PROMPT = re.compile(r"context|prompt|input|message", re.IGNORECASE)
 _CONTEXT = re.compile(
     r"(?:(?:context|prompt|sequence) (?:length|size|window)(?: is| of)?(?: only)?:? ?\(?"
     r"|tokens \+ `?max_new_tokens`? must be <= |model with )(\d{2,9})"
@@ -207,16 +209,23 @@ def _meaning(  # noqa: PLR0911  (one for each kind of refusal)
         return Refused(f"{host} has nothing at this address{detail}: check it{hint}", status)
     if status < HTTPStatus.BAD_REQUEST:
         return Refused(f"{host} fails (HTTP {status}): use the address that it means", status)
-    told = f"{words} {' '.join(_codes(value))}"
     about_it = status in _ABOUT_THE_REQUEST or bool(size)
     return Refused(
         f"{host} refuses the request{f' ({label})' if label else ''}{detail}",
         status,
-        too_long=about_it and _TOO_LONG.search(told.replace("_", " ")) is not None,
+        too_long=about_it and _is_too_long(words, value),
         context=size,
         said=words,
         fields=_fields(value),
     )
+
+
+def _is_too_long(words: str, value: object) -> bool:
+    """Whether a refusal speaks of the prompt's length."""
+    if any("context" in code for code in _codes(value)):
+        return True
+    is_limit = _LIMIT.search(words) and not _PROMPT.search(words)
+    return not is_limit and _TOO_LONG.search(words) is not None
 
 
 def _context(words: str, value: object) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from queue import Empty, Queue
+from typing import Any
 
 from r1chat.engine.remote.chunks import Chunk
 from r1chat.engine.remote.link import Link, Prepare, Stream
@@ -24,6 +26,11 @@ class Branch:
         """Whether all of it has been taken."""
         self.left = False
         """Whether nobody takes the rest."""
+
+    @property
+    def sent(self) -> Mapping[str, Any]:
+        """The fields of the request."""
+        return self._shared.sent
 
     @property
     def whole(self) -> bool:
@@ -66,9 +73,13 @@ class Shared(Stream):
         prepare: Makes the request.
         model: For the words of a refusal.
         count: How many replies.
+        sent: The fields of the request.
     """
 
-    def __init__(self, link: Link, prepare: Prepare, model: str, count: int) -> None:
+    def __init__(
+        self, link: Link, prepare: Prepare, model: str, count: int, sent: Mapping[str, Any]
+    ) -> None:
+        self.sent = sent
         self.branches = tuple(Branch(self) for _ in range(count))
         super().__init__(link, prepare, model)
 

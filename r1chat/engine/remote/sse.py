@@ -111,9 +111,10 @@ class Events:
         return found
 
     def _take(self, text: str) -> list[Event]:
-        event = self._event(text)
-        if event.value is not None or event.is_last:
-            return [*self._dispatch(), event]
+        if not self._data and text.strip():
+            event = self._event(text)
+            if isinstance(event.value, dict) or event.is_last:
+                return [event]
         if text.strip() or self._data:
             self._data.append(text)
             self._size += len(text)
@@ -124,7 +125,13 @@ class Events:
     def _dispatch(self) -> list[Event]:
         """The event whose lines have been held back, if there is one."""
         lines, self._data, self._size = self._data, [], 0
-        return [self._event("\n".join(lines))] if lines else []
+        if not lines:
+            return []
+        event = self._event("\n".join(lines))
+        if event.value is None and len(lines) > 1:
+            # Perhaps several events, the first of them garbage.
+            return [self._event(each) for each in lines]
+        return [event]
 
     def _event(self, text: str, name: str = "") -> Event:
         self._found_any = True

@@ -228,6 +228,7 @@ class Writer:
         if chunk.thought:
             if not account.in_thought:
                 self._told_apart = True
+                account.splitter.expect_thoughts()
                 account.transcript.open_thought()
             then = self._thinking.words(self._thought_halves.feed(chunk.thought), segment)
             if then is not None:

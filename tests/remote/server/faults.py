@@ -13,6 +13,7 @@ class Fault:
     Args:
         on: The end of the path that it happens on.
         times: How often.
+        when: Only to a request that has this field.
         status: Is answered in place of 200, with `body` and `headers`.
         how: What happens to the connection `after` so many bytes of the body, or before the
             answer's head where `after` is None.
@@ -22,6 +23,7 @@ class Fault:
 
     on: str = "/completions"
     times: int = 1
+    when: str = field(default="", kw_only=True)
     status: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""

@@ -160,7 +160,8 @@ class ModelServer:
 
     def _fault(self, asked: Asked) -> Fault | None:
         for fault in self.faults:
-            if fault.times and asked.path.endswith(fault.on):
+            meant = not fault.when or fault.when in (asked.body or {})
+            if fault.times and meant and asked.path.endswith(fault.on):
                 fault.times -= 1
                 return fault
         return None
