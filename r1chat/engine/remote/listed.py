@@ -19,11 +19,11 @@ def models(answer: object) -> list[dict[str, Any]] | None:
     Returns:
         What it says of each, with a name in `id`; None where it is no list of models.
     """
-    places = [answer]
+    places = [answer] if answer != [] else []
     if isinstance(answer, dict):
         places = [answer.get(name) for name in _PLACES]
     lists = [list(_named(place)) for place in places if isinstance(place, list)]
-    return next(filter(None, lists), [] if [] in places else None)
+    return next(filter(None, lists), [] if lists else None)
 
 
 def _named(entries: list[Any]) -> Iterator[dict[str, Any]]:

@@ -128,10 +128,9 @@ class Events:
         if not lines:
             return []
         event = self._event("\n".join(lines))
-        if event.value is None and len(lines) > 1:
-            # Perhaps several events, the first of them garbage.
-            return [self._event(each) for each in lines]
-        return [event]
+        alone = [self._event(each) for each in lines] if event.value is None else []
+        # Several events without an empty line between them, the first of them garbage.
+        return alone if any(isinstance(each.value, dict) for each in alone) else [event]
 
     def _event(self, text: str, name: str = "") -> Event:
         self._found_any = True
