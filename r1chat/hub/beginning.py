@@ -118,6 +118,6 @@ class _Beginning:
         location = self._location or self._locate(self._file)
         self._location = None
         subject = Subject(self._file.repo, self._file.commit, self._file.path)
-        data = self._client.part(location.url, location.headers, start, length, subject)
+        data = self._client.part(location.url, start, length, subject)
         self._location = location
         return data

@@ -7,35 +7,35 @@ entry that is not as it should be.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import urljoin
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import r1chat
-from r1chat.errors import NetworkError, R1ChatError
+from r1chat.errors import NetworkError
 from r1chat.hub import refusals
-from r1chat.hub.environment import Environment, origin
+from r1chat.hub.environment import Environment
+from r1chat.hub.redirects import opened
 from r1chat.hub.refusals import Busy
 
 if TYPE_CHECKING:
     import httpx2
+
+    from r1chat.hub.way import Way
 
 MOST_JSON = 8 << 20
 """Bytes of one answer of the API. As Python's values they can take twenty times as much."""
 _MOST_ERROR = 16 << 10
 _WHOLE_S = 60.0
 """Seconds after which an answer that comes in drops is given up."""
-_HOPS = 5
-# The first digits of statuses.
-_SUCCESS, _REDIRECT = 2, 3
+# The first digit of statuses.
+_SUCCESS = 2
 _TRIES = 4
 _FIRST_WAIT_S = 0.25
 _SAT_OUT_S = 10.0
@@ -55,7 +55,9 @@ class Answer:
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     url: str = field(repr=False)
-    """Where it came from, after redirects within the Hub."""
+    """Where it came from, after redirects."""
+    party: str
+    """Who answered, to be shown."""
 
     @property
     def leads_away(self) -> bool:
@@ -97,29 +99,18 @@ class Client:
         """
 
         def once() -> tuple[object, Answer]:
-            answer = self.follow("GET", url, parameters, subject, most=MOST_JSON)
-            if answer.leads_away:
-                msg = f"{self.environment.host} sends us to another site: check HF_ENDPOINT"
-                raise NetworkError(msg)
+            answer = self._answer("GET", url, parameters, subject, most=MOST_JSON)
             try:
                 return json.loads(answer.body), answer
             except (ValueError, RecursionError):
                 pass
-            msg = f"{self.environment.host} answers with something else than JSON: try again later"
+            msg = f"{answer.party} answers with something else than JSON: try again later"
             raise Busy(msg)
 
         return self.patiently(once)
 
-    def follow(
-        self,
-        method: str,
-        url: str,
-        parameters: Mapping[str, str | list[str]],
-        subject: refusals.Subject,
-        *,
-        most: int,
-    ) -> Answer:
-        """Sends one request, and follows redirects as long as they stay at the Hub.
+    def look(self, url: str, subject: refusals.Subject) -> Answer:
+        """Asks what the Hub says of a file (HEAD), following redirects within the Hub.
 
         Returns:
             The answer; its status may be that of a redirect to somewhere else, then with the
@@ -129,36 +120,49 @@ class Client:
             NetworkError, ModelError: As `refusals.refusal` says it.
         """
         kept: dict[str, str] = {}
-        for _ in range(_HOPS):
-            with self._stream(method, url, self.headers(url), parameters) as response:
-                body = _read(response, most if response.is_success else _MOST_ERROR)
-                answer = Answer(response.status_code, response.headers, body, str(response.url))
-            self._check(answer, subject)
-            kept = {**{name.lower(): value for name, value in answer.headers.items()}, **kept}
-            location = answer.headers.get("location")
-            if answer.status // 100 != _REDIRECT or location is None:
-                kept.pop("location", None)
-                return Answer(answer.status, kept, answer.body, answer.url)
-            url, parameters = _joined(answer.url, location), {}
-            if not self.environment.is_own(url):
-                return Answer(answer.status, {**kept, "location": url}, b"", answer.url)
-            kept = {k: v for k, v in kept.items() if k.startswith("x-")}
-        msg = f"{self.environment.host} redirects in a circle: try again later"
-        raise NetworkError(msg)
+        away = ""
 
-    def part(
+        def within(response: httpx2.Response, target: str) -> bool:
+            nonlocal away
+            for name, value in response.headers.items():
+                if name.lower().startswith("x-"):
+                    kept.setdefault(name.lower(), value)
+            away = "" if self.environment.is_own(target) else target
+            return not away
+
+        answer = self._answer("HEAD", url, {}, subject, most=0, onward=within)
+        said = {name.lower(): value for name, value in answer.headers.items()} | kept
+        said.pop("location", None)
+        if away:
+            said["location"] = away
+        return replace(answer, headers=said)
+
+    def _answer(
         self,
+        method: str,
         url: str,
-        headers: Mapping[str, str],
-        start: int,
-        length: int,
+        parameters: Mapping[str, str | list[str]],
         subject: refusals.Subject,
-    ) -> bytes:
+        *,
+        most: int,
+        onward: Callable[[httpx2.Response, str], bool] | None = None,
+    ) -> Answer:
+        """Sends a request, and reads an answer of so many bytes at most."""
+        more = {"onward": onward} if onward else {}
+        with self._opened(method, url, parameters=parameters, **more) as (response, way):
+            body = _read(response, most if response.is_success else _MOST_ERROR, way)
+            answer = Answer(
+                response.status_code, response.headers, body, str(response.url), way.party
+            )
+        if answer.status >= HTTPStatus.BAD_REQUEST:
+            raise refusals.refusal(answer.status, answer.headers, answer.body, subject, way)
+        return answer
+
+    def part(self, url: str, start: int, length: int, subject: refusals.Subject) -> bytes:
         """Reads some bytes of a file, in one try.
 
         Args:
-            url: Where the file's bytes are.
-            headers: What to send there.
+            url: Where the file's bytes are, or what leads there.
             start: The first byte.
             length: How many bytes; the file must have them.
             subject: What they are part of.
@@ -166,32 +170,35 @@ class Client:
         Raises:
             NetworkError, ModelError: If they do not come.
         """
-        ask = {**headers, "range": f"bytes={start}-{start + length - 1}"}
-        with self._stream("GET", url, ask, {}) as response:
+        headers = {"range": f"bytes={start}-{start + length - 1}"}
+        with self._opened("GET", url, headers=headers) as (response, way):
             if not response.is_success:
-                body = _read(response, _MOST_ERROR)
-                self._check(Answer(response.status_code, response.headers, body, ""), subject)
-                msg = f"{subject.path} is not where the Hub says (HTTP {response.status_code})"
+                body = _read(response, _MOST_ERROR, way)
+                status = response.status_code
+                if status >= HTTPStatus.BAD_REQUEST:
+                    raise refusals.refusal(status, response.headers, body, subject, way)
+                msg = f"{way.party} does not give {subject.path} (HTTP {status}): try again"
                 raise NetworkError(msg)
             skip = start
             if response.status_code == HTTPStatus.PARTIAL_CONTENT:
                 if not response.headers.get("content-range", "").startswith(f"bytes {start}-"):
-                    msg = f"{self.environment.host} sends other bytes than asked for: try again"
+                    msg = f"{way.party} sends other bytes than asked for: try again"
                     raise Busy(msg)
                 skip = 0
             # A server that knows no ranges starts at the beginning.
-            data = _read(response, skip + length, cut=True)[skip:]
+            data = _read(response, skip + length, way, cut=True)[skip:]
         if len(data) < length:
-            msg = f"the connection to {self.environment.host} was cut: try again"
+            msg = f"the connection to {way.party} was cut{way.via}: try again"
             raise Busy(msg)
         return data
 
-    def headers(self, url: str) -> dict[str, str]:
-        """What to send to an address; the token only to the Hub itself."""
-        headers = {"user-agent": f"r1chat/{r1chat.__version__}", "accept-encoding": "identity"}
-        if self.environment.token is not None and self.environment.is_own(url):
-            headers["authorization"] = f"Bearer {self.environment.token}"
-        return headers
+    def _opened(
+        self,
+        method: str,
+        url: str,
+        **more: Any,  # noqa: ANN401  (as `opened` takes them)
+    ) -> AbstractContextManager[tuple[httpx2.Response, Way]]:
+        return opened(self._session(), self.environment, method, url, **more)
 
     def patiently(self, once: Callable[[], T]) -> T:
         """Does something that may be `Busy`, several times if it must."""
@@ -208,58 +215,34 @@ class Client:
             (self._wait or time.sleep)(wait)
         raise AssertionError  # The last turn returns or raises.
 
-    def _check(self, answer: Answer, subject: refusals.Subject) -> None:
-        if answer.status >= HTTPStatus.BAD_REQUEST:
-            raise refusals.refusal(
-                answer.status, answer.headers, answer.body, subject, self.environment
-            )
-
-    @contextlib.contextmanager
-    def _stream(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str],
-        parameters: Mapping[str, str | list[str]],
-    ) -> Iterator[httpx2.Response]:
-        if self.environment.offline:
-            msg = "HF_HUB_OFFLINE is set: unset it to reach the Hub, or use a model that is here"
-            raise NetworkError(msg)
-        try:
-            with self._session().stream(
-                method, url, headers=dict(headers), params=parameters or None
-            ) as response:
-                yield response
-        except R1ChatError:
-            raise
-        except Exception as error:
-            raise refusals.failure(error, self.environment) from error
-
     def _session(self) -> httpx2.Client:
         with self._lock:
             if self._http is None:
                 import httpx2
 
+                from r1chat.hub.network import new_client
+
                 # They would write signed addresses, and headers, into the log.
                 for name in ("httpx2", "httpcore2"):
                     logging.getLogger(name).setLevel(logging.WARNING)
-                self._http = httpx2.Client(
-                    timeout=self.environment.timeout_s,
-                    limits=httpx2.Limits(max_keepalive_connections=0),
+                self._http = new_client(
+                    httpx2.Timeout(self.environment.timeout_s),
+                    httpx2.Limits(max_keepalive_connections=0),
                 )
             return self._http
 
 
-def _read(response: httpx2.Response, most: int, *, cut: bool = False) -> bytes:
+def _read(response: httpx2.Response, most: int, way: Way, *, cut: bool = False) -> bytes:
     """Reads a body.
 
     Args:
         response: The answer.
         most: Bytes.
+        way: The way that it comes.
         cut: Whether what is longer is cut off; else it is an error, or an error's text.
     """
     if response.headers.get("content-encoding", "identity").lower() != "identity":
-        msg = "the Hub sends packed data that nobody asked for: try again later"
+        msg = f"{way.party} sends packed data that nobody asked for: try again later"
         raise NetworkError(msg)
     body = bytearray()
     end = time.monotonic() + _WHOLE_S
@@ -268,20 +251,9 @@ def _read(response: httpx2.Response, most: int, *, cut: bool = False) -> bytes:
         if len(body) > most or (cut and len(body) == most):
             if cut or not response.is_success:
                 return bytes(body[:most])
-            msg = f"the Hub sends an answer of more than {most >> 20} MiB: it cannot be right"
+            msg = f"{way.party} sends an answer of more than {most >> 20} MiB: it cannot be right"
             raise NetworkError(msg)
         if time.monotonic() > end:
-            msg = "the Hub sends its answer too slowly: try again later"
+            msg = f"{way.party} sends its answer too slowly: try again later"
             raise Busy(msg)
     return bytes(body)
-
-
-def _joined(base: str, location: str) -> str:
-    try:
-        url = urljoin(base, location)
-        if origin(url)[0] in {"http", "https"} and origin(url)[1] and url.isprintable():
-            return url
-    except ValueError:
-        pass
-    msg = "the Hub redirects to something that is no address: try again later"
-    raise NetworkError(msg)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import r1chat
 from r1chat.addresses import is_plain_to_other_machine
 from r1chat.errors import NetworkError
 from r1chat.sanitize import line
@@ -85,8 +86,20 @@ class Environment:
         return f"your token goes to {self.host} unencrypted: give HF_ENDPOINT an https address"
 
     def is_own(self, url: str) -> bool:
-        """Whether an address is at the Hub's own origin, which alone may see the token."""
-        return origin(url) == origin(self.endpoint)
+        """Whether an address is at the Hub's own origin, which alone may see the token.
+
+        The same host is no other one for being reached encrypted.
+        """
+        own, there = origin(self.endpoint), origin(url)
+        plain, encrypted = ("http", own[1], 80), ("https", own[1], 443)
+        return there == own or (own == plain and there == encrypted)
+
+    def headers(self, url: str) -> dict[str, str]:
+        """What to send to an address; the token only to the Hub itself."""
+        headers = {"user-agent": f"r1chat/{r1chat.__version__}", "accept-encoding": "identity"}
+        if self.token is not None and self.is_own(url):
+            headers["authorization"] = f"Bearer {self.token}"
+        return headers
 
 
 def origin(url: str) -> tuple[str, str, int | None]:

@@ -9,10 +9,13 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from r1chat.errors import ModelError, NetworkError, R1ChatError
-from r1chat.hub.environment import Environment
 from r1chat.sanitize import line
+
+if TYPE_CHECKING:
+    from r1chat.hub.way import Way
 
 _LONGEST_REASON = 120
 _DAY_S = 86_400.0
@@ -47,21 +50,27 @@ class Subject:
 
 
 def refusal(  # noqa: PLR0911  (one for each kind of refusal)
-    status: int,
-    headers: Mapping[str, str],
-    body: bytes,
-    subject: Subject,
-    environment: Environment,
+    status: int, headers: Mapping[str, str], body: bytes, subject: Subject, way: Way
 ) -> R1ChatError:
     """What an answer with a status of 400 or more means.
+
+    Args:
+        status: The answer's.
+        headers: Likewise.
+        body: Likewise.
+        subject: What was asked for.
+        way: The way that the answer came.
 
     Returns:
         A ModelError for what does not exist, a `Busy` for what may work later, else a
         NetworkError.
     """
-    host, repo, page = environment.host, subject.repo, f"{environment.endpoint}/{subject.repo}"
+    environment = way.environment
+    host, repo, page = way.party, subject.repo, f"{environment.endpoint}/{subject.repo}"
     code = headers.get("x-error-code", "")
     reason = _reason(headers, body)
+    if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        return NetworkError(way.password_wanted)
     if code == "GatedRepo":
         account = "with your token's account" if environment.token else "and set HF_TOKEN"
         return NetworkError(f"{repo} is gated: accept its licence at {page} {account}")
@@ -70,7 +79,14 @@ def refusal(  # noqa: PLR0911  (one for each kind of refusal)
             f"{host} does not know your token: run `hf auth login`, or set another HF_TOKEN"
         )
     if status in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return _busy(status, headers, reason, host)
+        return _busy(status, headers, reason, way)
+    detail = f" ({reason})" if reason else ""
+    if subject.path and not way.is_hub and not code:
+        # A store, not a Hub: it knows addresses, and neither repositories nor tokens.
+        return NetworkError(
+            f"{host} refuses {line(subject.path, 100)} with HTTP {status}{detail}{way.via}: "
+            "try again, or look whether your network lets that host through"
+        )
     if code == "RevisionNotFound":
         return ModelError(f"{repo} has no revision {line(subject.revision, 60)}: see {page}")
     if code == "EntryNotFound" or (
@@ -80,20 +96,19 @@ def refusal(  # noqa: PLR0911  (one for each kind of refusal)
     if repo and (code == "RepoNotFound" or status in _MISSING):
         seen = "your token may not see it" if environment.token else "it is private: set HF_TOKEN"
         return ModelError(f"there is no {repo} on {host}, or {seen}. Check the name")
-    detail = f" ({reason})" if reason else ""
     if status == HTTPStatus.FORBIDDEN and repo:
         hint = "" if environment.token else ": set HF_TOKEN if you may use it"
-        return NetworkError(f"{host} refuses access to {repo}{detail}{hint}")
-    return NetworkError(f"{host} says HTTP {status}{detail}: check HF_ENDPOINT")
+        return NetworkError(f"{host} refuses access to {repo}{detail}{way.via}{hint}")
+    return NetworkError(f"{host} says HTTP {status}{detail}{way.via}: check HF_ENDPOINT")
 
 
-def _busy(status: int, headers: Mapping[str, str], reason: str, host: str) -> Busy:
+def _busy(status: int, headers: Mapping[str, str], reason: str, way: Way) -> Busy:
     wait = wait_asked_for(headers)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         when = f"in {wait:,.0f} s" if wait is not None else "in some minutes"
-        return Busy(f"{host} has had too many requests from here: try again {when}", wait)
+        return Busy(f"{way.party} has had too many requests from here: try again {when}", wait)
     detail = f" ({reason})" if reason else ""
-    return Busy(f"{host} fails with HTTP {status}{detail}: try again later", wait)
+    return Busy(f"{way.party} fails with HTTP {status}{detail}{way.via}: try again later", wait)
 
 
 def wait_asked_for(headers: Mapping[str, str]) -> float | None:
@@ -115,35 +130,6 @@ def wait_asked_for(headers: Mapping[str, str]) -> float | None:
         except (ValueError, TypeError, OverflowError):
             return None
     return min(max(seconds, 0.0), _DAY_S)
-
-
-def failure(error: Exception, environment: Environment) -> R1ChatError:
-    """What an exception on the way to the Hub means."""
-    import ssl
-
-    import httpx2
-
-    host = environment.host
-    text = line(str(error), _LONGEST_REASON)
-    if "CERTIFICATE_VERIFY_FAILED" in str(error) or isinstance(error, ssl.SSLError):
-        return NetworkError(f"{host} cannot prove its name ({text}): check the clock and the proxy")
-    for kinds, what in (
-        (httpx2.TimeoutException, f"{host} does not answer: check the connection, or try later"),
-        (httpx2.ProxyError, f"the proxy does not reach {host} ({text}): check HTTPS_PROXY"),
-        (
-            httpx2.ConnectError,
-            f"{host} cannot be reached ({text}): check the connection and HF_ENDPOINT",
-        ),
-        (
-            (httpx2.NetworkError, httpx2.RemoteProtocolError),
-            f"the connection to {host} was cut: try again",
-        ),
-    ):
-        if isinstance(error, kinds):
-            return Busy(what)
-    if isinstance(error, (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError, RuntimeError)):
-        return NetworkError(f"{host} cannot be asked ({type(error).__name__}): check HF_ENDPOINT")
-    raise error
 
 
 def _reason(headers: Mapping[str, str], body: bytes) -> str:

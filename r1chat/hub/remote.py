@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urljoin
 
-from r1chat.errors import NetworkError, UsageError
+from r1chat.errors import UsageError
 from r1chat.gguf import Header
 from r1chat.hub import answers
 from r1chat.hub.beginning import read_header
 from r1chat.hub.client import Answer, Client, Wait
-from r1chat.hub.environment import Environment
+from r1chat.hub.environment import Environment, origin
 from r1chat.hub.names import good_commit, good_repo, good_revision, good_sha256
 from r1chat.hub.reference import MAIN
 from r1chat.hub.refusals import Busy, FileChanged, Subject
@@ -122,24 +122,25 @@ class Remote:
         """
         url = f"{self.endpoint}/{file.repo}/resolve/{file.commit}/{quote(file.path)}"
         subject = Subject(file.repo, file.commit, file.path)
-        answer = self._client.follow("HEAD", url, {}, subject, most=0)
-        location = answer.headers.get("location", answer.url)
+        answer = self._client.look(url, subject)
         if not answer.is_final:
             msg = f"the Hub does not say where {file.path} is (HTTP {answer.status}): try again"
             raise Busy(msg)
-        if urlsplit(self.endpoint).scheme == "https" and urlsplit(location).scheme != "https":
-            msg = f"the Hub says that {file.path} is at an unencrypted address: not fetched"
-            raise NetworkError(msg)
         _compare(file, answer)
-        return Location(location, self._client.headers(location))
+        location = answer.headers.get("location", answer.url)
+        return Location(location, self._client.environment)
 
     def _next(self, answer: Answer) -> str:
-        """The address of the next page, if it is the Hub's."""
+        """The address of the next page, if it is at the Hub, or where the Hub sent us."""
         match = re.search(r'<([^<>]+)>\s*;\s*rel="?next"?', answer.headers.get("link", ""))
+        if match is None:
+            return ""
         try:
-            return match[1] if match and self._client.environment.is_own(match[1]) else ""
+            url = urljoin(answer.url, match[1])
+            same = self._client.environment.is_own(url) or origin(url) == origin(answer.url)
         except ValueError:
             return ""
+        return url if same else ""
 
 
 def _compare(file: RemoteFile, answer: Answer) -> None:
@@ -147,8 +148,9 @@ def _compare(file: RemoteFile, answer: Answer) -> None:
     linked = answer.headers.get("x-linked-etag")
     etag = _bare(answer.headers.get("etag", "") if linked is None else linked)
     known = good_sha256(etag) or good_commit(etag)
-    # Where a store sends the file, the etag is the store's own; then the SHA-256 has to do.
-    believed = linked is not None or file.sha256 is None or (known and not answer.leads_away)
+    # A mirror need not know the file's etag, and a store has one of its own: then the checksum has
+    # to do, which is taken of what comes.
+    believed = linked is not None or (not answer.leads_away and (known or file.sha256 is None))
     size = answer.headers.get("x-linked-size")
     if size is None and not answer.leads_away:
         size = answer.headers.get("content-length")

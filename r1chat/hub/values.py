@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from r1chat.hub.environment import Environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,5 +62,10 @@ class Location:
     """Where a file's bytes are. The address may be signed and expire: resolve it again."""
 
     url: str = field(repr=False)
-    headers: Mapping[str, str] = field(repr=False)
-    """What to send there; the token only where that is the Hub itself."""
+    environment: Environment = field(repr=False)
+    """Of the Hub that said so."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What to send there; the token only where that is the Hub itself."""
+        return self.environment.headers(self.url)

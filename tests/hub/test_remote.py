@@ -309,14 +309,6 @@ def test_a_renamed_repository_is_followed_within_the_hub(hub, remote):
     assert len(remote.listing("owner/old-name").files) == 3
 
 
-def test_the_api_is_not_followed_to_another_site(hub, repo, monkeypatch):
-    monkeypatch.setenv("HF_TOKEN", MEMBER)
-    hub.faults.add(faults.Redirect(f"{hub.cdn_url}/steal"), "info")
-    with pytest.raises(NetworkError, match="sends us to another site"):
-        Remote().listing(NAME)
-    assert not hub.requests.of("cdn")
-
-
 @pytest.mark.parametrize(
     "to", ["file:///etc/hostname", "https://[", "ftp://127.0.0.1/", "http://:1/"]
 )

@@ -232,12 +232,6 @@ def test_links_that_expire_are_asked_for_again(hub, remote, file):
     assert remote.header(file).block_count == 28
 
 
-def test_a_store_that_redirects_again_is_refused(hub, remote, file):
-    hub.faults.add(faults.Redirect(hub.url), "cdn", times=None)
-    with pytest.raises(NetworkError, match=r"is not where the Hub says \(HTTP 302\)"):
-        remote.header(file)
-
-
 def test_a_file_that_is_no_model_is_refused(hub, remote):
     hub.add(Repo("owner/bad", [File("bad-Q4_0.gguf", b"<html>no</html>" * 100)]))
     (file,) = remote.listing("owner/bad").files

@@ -21,7 +21,7 @@ def wire(response: httpx2.Response) -> socket.socket | None:
     return found if isinstance(found, socket.socket) else None
 
 
-def pieces(response: httpx2.Response, stall_s: float) -> Iterator[bytes | memoryview]:
+def pieces(response: httpx2.Response, stall_s: float, party: str) -> Iterator[bytes | memoryview]:
     """Reads a body past the HTTP library, whose small pieces cost more than all the rest.
 
     The connection is of no use to anybody afterwards.
@@ -29,6 +29,7 @@ def pieces(response: httpx2.Response, stall_s: float) -> Iterator[bytes | memory
     Args:
         response: The answer; nothing of its body was read yet.
         stall_s: Seconds without a byte after which it gives up.
+        party: Who sends it, to be named in an error.
 
     Yields:
         The body as it came; a piece is good until the next one is asked for.
@@ -60,12 +61,12 @@ def pieces(response: httpx2.Response, stall_s: float) -> Iterator[bytes | memory
             connection.settimeout(stall_s)
             read = connection.recv_into(block[: min(left, _BLOCK)])
         except TimeoutError:
-            reason = "nothing came any more"
+            reason = f"nothing came any more from {party}"
             raise Broken(reason) from None
         except OSError:
             read = 0
         if not read:
-            reason = "the connection broke"
+            reason = f"the connection to {party} broke"
             raise Broken(reason)
         left -= read
         yield block[:read]

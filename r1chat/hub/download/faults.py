@@ -51,24 +51,7 @@ def as_broken(error: Exception) -> Exception:
     Returns:
         A `Broken`, or an error that is not.
     """
-    import httpx2
-
-    if isinstance(error, Busy):
-        return Broken(str(error), error.wait_s)
-    if isinstance(error, httpx2.UnsupportedProtocol):
-        return NetworkError("the Hub sent r1chat to an address that is not http")
-    for kind, reason in (
-        (httpx2.ConnectTimeout, "cannot connect to where the file is"),
-        (httpx2.ConnectError, "cannot connect to where the file is"),
-        (httpx2.ProxyError, "cannot connect to the proxy"),
-        (httpx2.TimeoutException, "nothing came any more"),
-        (httpx2.TransportError, "the connection broke"),
-    ):
-        if isinstance(error, kind):
-            return Broken(reason)
-    if isinstance(error, httpx2.HTTPError | httpx2.InvalidURL):
-        return NetworkError(f"the download cannot go on: {line(str(error), 80)}")
-    return error
+    return Broken(str(error), error.wait_s) if isinstance(error, Busy) else error
 
 
 def disk_error(error: OSError, folder: Path, left: int) -> NetworkError:

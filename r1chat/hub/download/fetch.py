@@ -10,14 +10,18 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
+from r1chat.errors import NetworkError
 from r1chat.hub.download.body import pieces, wire
 from r1chat.hub.download.faults import Broken, Worthless, as_broken
 from r1chat.hub.download.part import Part, Span
+from r1chat.hub.redirects import opened
 from r1chat.hub.refusals import wait_asked_for
 from r1chat.hub.values import Location, RemoteFile
 
 if TYPE_CHECKING:
     import httpx2
+
+    from r1chat.hub.way import Way
 
 CONNECT_S = 10.0
 STALL_S = 30.0
@@ -57,14 +61,15 @@ class Source:
 
 
 def new_client() -> httpx2.Client:
-    """Makes what speaks HTTP; it goes by the same proxies and certificates as the library."""
+    """Makes what speaks HTTP."""
     import httpx2
 
-    return httpx2.Client(
-        follow_redirects=True,
-        timeout=httpx2.Timeout(STALL_S, connect=CONNECT_S),
+    from r1chat.hub import network
+
+    return network.new_client(
+        httpx2.Timeout(STALL_S, connect=CONNECT_S),
         # One that was left to itself may hold on to its connection for a while.
-        limits=httpx2.Limits(max_connections=None),
+        httpx2.Limits(max_connections=None),
     )
 
 
@@ -127,27 +132,26 @@ class Fetch(threading.Thread):
                 self._socket.shutdown(socket.SHUT_RDWR)
 
     def _fetch(self) -> None:
-        import httpx2
-
         location = self._source.locate()
         span = self.span
-        headers = httpx2.Headers(dict(location.headers))
-        headers["Accept-Encoding"] = "identity"
-        headers["Range"] = f"bytes={span.at}-{span.end - 1}"
+        headers = {"range": f"bytes={span.at}-{span.end - 1}"}
         if self._stopped:
             return
-        with self._client.stream("GET", location.url, headers=headers) as response:
+        way = opened(self._client, location.environment, "GET", location.url, headers=headers)
+        with way as (response, came):
             self._socket = wire(response)
             self.whole = response.status_code == HTTPStatus.OK
-            check(response.status_code, response.headers, span, self._part.size)
+            check(response.status_code, response.headers, span, self._part.size, came)
             with self._part.path.open("r+b", buffering=0) as file:
                 file.seek(span.at)
-                chunks = pieces(response, STALL_S) if self._alone else response.iter_raw()
+                chunks = (
+                    pieces(response, STALL_S, came.party) if self._alone else response.iter_raw()
+                )
                 for chunk in chunks:
                     if not self._take(cast("BinaryIO", file), chunk):
                         return
         if span.at == span.start:
-            reason = "the server sent nothing"
+            reason = f"{came.party} sent nothing"
             raise Broken(reason)
 
     def _take(self, file: BinaryIO, chunk: bytes | memoryview) -> bool:
@@ -165,7 +169,7 @@ class Fetch(threading.Thread):
         return span.at < span.end
 
 
-def check(status: int, headers: Mapping[str, str], span: Span, size: int) -> None:
+def check(status: int, headers: Mapping[str, str], span: Span, size: int, way: Way) -> None:
     """Sees whether an answer is the range that was asked for.
 
     Args:
@@ -173,6 +177,7 @@ def check(status: int, headers: Mapping[str, str], span: Span, size: int) -> Non
         headers: Its headers.
         span: The range.
         size: Bytes of the whole file.
+        way: The way that the answer came.
 
     Raises:
         Broken: If it is worth another try.
@@ -194,10 +199,12 @@ def check(status: int, headers: Mapping[str, str], span: Span, size: int) -> Non
         reason = "the server's file has another size"
         raise Worthless(reason)
     elif status in _BUSY or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        reason = f"the server answered {_words(status)}"
+        reason = f"{way.party} answered {_words(status)}{way.via}"
         raise Broken(reason, wait_asked_for(headers))
+    elif status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        raise NetworkError(way.password_wanted)
     else:
-        reason = f"the server refused the file: {_words(status)}"
+        reason = f"{way.party} refused the file: {_words(status)}{way.via}"
         raise Broken(reason)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import socket
+import ssl
 import sys
 import threading
 from collections.abc import Iterable
@@ -39,6 +40,7 @@ class Hub:
     Args:
         repos: What it holds; more can be added while it runs.
         host: Where it listens.
+        tls: What to encrypt both origins with; by default they are not.
 
     Attributes:
         url: The Hub's own origin, for HF_ENDPOINT. Known once it runs, and kept when it is
@@ -52,7 +54,13 @@ class Hub:
         mistakes: Exceptions of the Hub's own; there should be none.
     """
 
-    def __init__(self, repos: Iterable[Repo] = (), host: str = "127.0.0.1") -> None:
+    def __init__(
+        self,
+        repos: Iterable[Repo] = (),
+        host: str = "127.0.0.1",
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.tls = tls
         self.repos = {repo.name: repo for repo in repos}
         self.tokens = {MEMBER: "member", STRANGER: "stranger"}
         self.faults = Faults()
@@ -77,11 +85,15 @@ class Hub:
 
     @property
     def url(self) -> str:
-        return "http://{}:{}".format(*self._addresses[0])
+        return self._url(0)
 
     @property
     def cdn_url(self) -> str:
-        return "http://{}:{}".format(*self._addresses[1])
+        return self._url(1)
+
+    def _url(self, number: int) -> str:
+        host, port = self._addresses[number]
+        return f"{'https' if self.tls else 'http'}://{host}:{port}"
 
     def start(self) -> Hub:
         """Listens; returns itself."""
@@ -132,6 +144,8 @@ class Origin(ThreadingHTTPServer):
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
+        if self.hub.tls is not None:
+            self.socket = self.hub.tls.wrap_socket(self.socket, server_side=True)
 
     def begin(self) -> None:
         self._thread.start()
@@ -159,7 +173,9 @@ class Origin(ThreadingHTTPServer):
 
     def handle_error(self, _request: Any, _client_address: Any) -> None:
         error = sys.exc_info()[1]
-        if error is not None and not isinstance(error, ConnectionError | TimeoutError):
+        if error is not None and not isinstance(
+            error, ConnectionError | TimeoutError | ssl.SSLError
+        ):
             self.hub.mistakes.append(error)
 
 

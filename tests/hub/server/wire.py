@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 import struct
 import time
 from contextlib import suppress
@@ -89,7 +90,8 @@ class Wire:
         self._send_part(answer, at, answer.stop)
 
     def _send_part(self, answer: Answer, start: int, stop: int) -> None:
-        if isinstance(answer.body, OnDisk) and answer.rate is None:
+        encrypted = isinstance(self.connection, ssl.SSLSocket)
+        if isinstance(answer.body, OnDisk) and answer.rate is None and not encrypted:
             self._send_file(answer.body, start, stop)
             return
         step = STEP if answer.rate is None else max(min(int(answer.rate / 50), STEP), 1)
