@@ -32,6 +32,12 @@ room left in the context. length: the answer reached its limit. cancelled: stopp
 error: something failed.
 """
 
+AnswerAsked: TypeAlias = Literal["again", "words"]
+"""How a model was asked for the answer that it had left out.
+
+again: its end of the reply was refused, once. words: r1chat wrote the words that begin an answer.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Loading:
@@ -95,14 +101,16 @@ class AnswerText:
     text: str
     tokens: int = 0
     """Tokens of answer so far, this piece's included."""
+    injected: bool = False
+    """Whether r1chat wrote it, to have the model answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Injection:
-    """Words that r1chat put into a thought."""
+    """Words that r1chat put into a thought, or into an answer."""
 
     at: int
-    """Where they stand in the thought, in characters."""
+    """Where they stand in it, in characters."""
     text: str
 
 
@@ -116,6 +124,9 @@ class Receipt:
     """Why the (last) thought ended; None where there was none."""
     answer_ended_by: EndedBy = "natural"
     """Why the answer ended: "natural" where it is whole, else what cut it or kept it away."""
+    answer_asked: AnswerAsked | None = None
+    """What it took to get an answer out of a model that had ended its reply without one; None where
+    it answered by itself."""
     thought_tokens: int = 0
     answer_tokens: int = 0
     injected_tokens: int = 0
@@ -152,6 +163,9 @@ class Reply:
     final: str | None = None
     """The final answer by itself: what stands in the last ``\\boxed{}``, if anything does."""
     injected: tuple[Injection, ...] = ()
+    """What r1chat wrote into the thought."""
+    answer_injected: tuple[Injection, ...] = ()
+    """What r1chat wrote into the answer."""
     error: str | None = None
     """One line, where `receipt.ended_by` is "error"."""
     answer_ids: tuple[int, ...] = field(default=(), repr=False)

@@ -51,6 +51,8 @@ _UNUSUAL = re.compile(r"[^ -~]")
 _DECIMALS = 4
 _OF_SAMPLES = frozenset({"samples", "vote"})
 """Keys of a receipt that say nothing of a reply that was drawn alone."""
+_SELDOM = frozenset({"answer_asked"})
+"""Keys of a receipt that are left out where there is nothing to be said."""
 _NO_ROOM = "memory has no room for more; a smaller --budget or --ctx makes some"
 
 
@@ -265,6 +267,8 @@ def event_line(event: Event) -> dict[str, Any]:
         values = _reply(event)
     else:
         values = {field.name: _plain(getattr(event, field.name)) for field in fields(event)}
+        if isinstance(event, AnswerText) and not event.injected:
+            del values["injected"]
         if isinstance(event, Tallied):
             values["votes"] = dict(event.votes)
     return {"type": type_of(event), **values}
@@ -323,6 +327,8 @@ def _reply(reply: Reply) -> dict[str, Any]:
         "injected": [asdict(injection) for injection in reply.injected],
         "receipt": _receipt(reply.receipt),
     }
+    if reply.answer_injected:
+        values["answer_injected"] = [asdict(injection) for injection in reply.answer_injected]
     if reply.error is not None:
         values["error"] = reply.error
     return values
@@ -333,7 +339,7 @@ def _receipt(receipt: Receipt) -> dict[str, Any]:
     return {
         name: _plain(value)
         for name, value in asdict(receipt).items()
-        if not (alone and name in _OF_SAMPLES)
+        if not (alone and name in _OF_SAMPLES) and not (value is None and name in _SELDOM)
     }
 
 

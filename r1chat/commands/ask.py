@@ -53,6 +53,9 @@ _CUT: dict[EndedBy, str] = {
     "loop": "the model went round in circles",
 }
 _NOTHING_WRITTEN = "the model ended its reply without one; try again, or another --temperature"
+_STILL_NOTHING = (
+    "the model wrote none, though it was asked for one again; try again, or another --temperature"
+)
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
@@ -279,7 +282,8 @@ class _Ask:
             return ExitCode.NETWORK if engine.info.host else ExitCode.FAILED
         ended_by = receipt.answer_ended_by
         if not reply.answer.strip():
-            why = _NO_ANSWER.get(ended_by, _NOTHING_WRITTEN).format(context=engine.info.context)
+            nothing = _STILL_NOTHING if receipt.answer_asked else _NOTHING_WRITTEN
+            why = _NO_ANSWER.get(ended_by, nothing).format(context=engine.info.context)
             if ended_by == "context" and engine.info.host:
                 why = _FULL_SERVER
             self._console.error(f"no answer: {why}")

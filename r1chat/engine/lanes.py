@@ -99,6 +99,10 @@ class Lane:
         """Draws the next token."""
         return self._machine.sample_with(self._sampler, self.index)
 
+    def forbid(self, token: int) -> None:
+        """Takes a token out of what may be drawn next."""
+        self._machine.forbid_at(token, self.index)
+
     def evaluate(
         self, tokens: Sequence[int], *, on_progress: Callable[[int], None] | None = None
     ) -> None:

@@ -24,6 +24,7 @@ from r1chat.reasoning.control import Control
 from r1chat.reasoning.loops import ANSWER_PATIENCE, LoopGuard
 from r1chat.reasoning.peeks import Peeks
 from r1chat.reasoning.phrases import CLOSE, FINISHED, LANDING, OPEN, WAIT
+from r1chat.reasoning.rescue import Rescue
 from r1chat.reasoning.splitter import Splitter
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,10 @@ MOST_THOUGHTS = 3
 _LONGEST_CHARACTER = 4
 _CLOCKS_DIFFER = 0.05
 """Seconds by which the clock that breaks an evaluation off may be ahead of the loop's."""
+_ASKING = 32
+"""Tokens, rather more than less, of the words that ask for an answer and of the least one."""
+_MOST_ENDS = 16
+"""Tokens that end a reply, of which more than one may be the next likeliest."""
 
 
 def answer_reserve(capacity: int, max_answer: int | None) -> int:
@@ -91,9 +96,18 @@ class ThinkingLoop:
         self._pace = ReadingPace(control, clock)
         self._open = vocabulary.token_of(OPEN)
         self._close = vocabulary.token_of(CLOSE)
-        self._by_token = self._close is not None and not request.raw
-        by_text = self._close is None and not request.raw
-        self._splitter = Splitter(opened=prompt.opened, scan=by_text)
+        self._by_token = self._close is not None
+        by_text = self._close is None
+        asked = [message.text for message in request.messages if message.role == "system"]
+        asked.append(request.messages[-1].text)
+        self._splitter = Splitter(
+            opened=prompt.opened,
+            scan=by_text,
+            closed=prompt.closed,
+            plain=request.raw,
+            strays=any(CLOSE in text for text in asked),
+        )
+        self._rescue = Rescue(asked, allowed=not request.raw)
         self._transcript = Transcript(
             self._splitter,
             emit,
@@ -114,6 +128,8 @@ class ThinkingLoop:
         """Where in `_ids` a tag begins that is spelled in several tokens."""
         self._peeked = Peeks(control)
         self._reused = 0
+        self._asked_at: int | None = None
+        """Where among the tokens the words stand that began the answer."""
         self._ids: list[int] = []
 
     def run(self, *, seed: int, load_s: float) -> Reply:
@@ -142,6 +158,9 @@ class ThinkingLoop:
             # One reply fails; the model stays loaded and the conversation goes on.
             log.exception("a reply failed")
             ended_by, error = "error", f"the engine failed ({type(failure).__name__})"
+        if self._asked_at is not None and not self._transcript.answered:
+            # Words that nothing has followed are no part of the reply.
+            del self._ids[self._asked_at :]
         drafted_by_now, accepted_by_now = self._machine.speculated
         circumstances = Circumstances(
             seed=seed,
@@ -152,6 +171,7 @@ class ThinkingLoop:
             drafted_tokens=drafted_by_now - drafted,
             accepted_tokens=accepted_by_now - accepted,
             ids=tuple(self._ids),
+            asked=self._rescue.done,
         )
         return self._transcript.reply(ended_by, circumstances, error)
 
@@ -214,10 +234,9 @@ class ThinkingLoop:
                 transcript.close_thought("natural")
                 self._append([token])
             return
-        if self._vocabulary.ends_reply(token):
-            # The model stops without an answer: its thought is closed for it, and it goes on.
+        if self._ends(token):
             if not self._think_on():
-                self._inject_close("", "natural")
+                self._end_in_thought()
             return
         data = self._vocabulary.shown(token)
         reason = self._reason(data, loops=self._guard.feed(token, data))
@@ -238,6 +257,12 @@ class ThinkingLoop:
         if not self._splitter.in_thought and self._wants_more():
             self._reopen()
 
+    def _end_in_thought(self) -> None:
+        """Closes the thought of a model that ends its reply inside it, and asks for the answer."""
+        self._inject_close("", "natural")
+        if self._may_ask and self._rescue.begins_answer(self._transcript.answered):
+            self._begin_answer()
+
     def _reason(self, data: bytes, *, loops: bool) -> EndedBy | None:
         """Why the thought should be closed before a token, if it should."""
         if self._mid_character():
@@ -256,19 +281,25 @@ class ThinkingLoop:
         self._emit(Peeked(final, tokens, self._peeked.take(final)))
 
     def _mid_character(self) -> bool:
-        """Whether to wait for the rest of a character; invalid bytes are not waited for."""
-        return 0 < self._transcript.unfinished < _LONGEST_CHARACTER
+        """Whether to wait for the rest of a character; invalid bytes are not waited for.
+
+        Nor does a budget wait: it lets no character begin that may not end within it.
+        """
+        used_up = self._transcript.thought_tokens == self._control.budget.tokens
+        return 0 < self._transcript.unfinished < _LONGEST_CHARACTER and not used_up
 
     def _verdict(self, following: bytes) -> EndedBy | None:
         transcript = self._transcript
+        text, ends_whole = transcript.preview(following)
         return self._governor.verdict(
             tokens=transcript.thought_tokens,
             seconds=transcript.thought_seconds,
             room=self._machine.room - self._reserve - self._closing,
             time_left=self._time_left(ANSWER_TIME_SHARE),
             tail=transcript.tail,
-            following=transcript.preview(following),
+            following=text,
             agreed=self._peeked.repeats,
+            unfinished=0 if ends_whole else _LONGEST_CHARACTER - 1,
         )
 
     def _time_left(self, kept_share: float) -> float:
@@ -332,22 +363,68 @@ class ThinkingLoop:
     # -- the answer --
 
     def _answer(self, token: int) -> EndedBy | None:
-        transcript = self._transcript
-        if self._vocabulary.ends_reply(token):
-            return "natural"
+        token = self._drawn_again(token)
         data = self._vocabulary.shown(token)
-        limit = self._limit(token, data)
-        if limit is not None:
-            return limit
-        # Behind an answer that began without a thought, a tag is but a word.
-        may_think = self._splitter.undecided or self._splitter.closed_once
-        if self._by_token and may_think and token in (self._open, self._close):
+        ended_by = "natural" if self._ends(token) else self._limit(token, data)
+        if ended_by is not None:
+            return self._end(ended_by)
+        if self._is_tag(token):
             return self._stray_tag(token)
-        transcript.write(token, data)
-        if transcript.stopped:
-            return "natural"
+        self._transcript.write(token, data)
+        if self._transcript.stopped:
+            return self._end("natural")
         self._append([token])
         return None
+
+    def _ends(self, token: int) -> bool:
+        """Whether the model ends its reply with a token: that, or by beginning another turn."""
+        return token in self._prompt.ends or self._vocabulary.ends_reply(token)
+
+    @property
+    def _may_ask(self) -> bool:
+        """Whether there is still room and time to ask for an answer."""
+        room = self._machine.room > _ASKING
+        return room and not self._control.cancelled and self._time_left(0) > 0
+
+    def _drawn_again(self, token: int) -> int:
+        """Another token in place of an end of the reply, where it would end without an answer."""
+        if not self._ends(token) or not self._may_ask:
+            return token
+        if not self._rescue.refuses_end(self._transcript.answered):
+            return token
+        for _ in range(_MOST_ENDS):
+            self._machine.forbid(token)
+            token = self._machine.sample()
+            if not self._ends(token):
+                break
+        return token
+
+    def _end(self, reason: EndedBy) -> EndedBy | None:
+        """Ends the reply; one without an answer goes on instead, once, with words that begin it."""
+        asks = reason in {"natural", "loop"} and self._splitter.closed_once and self._may_ask
+        if asks and self._rescue.begins_answer(self._transcript.answered):
+            self._begin_answer()
+            return None
+        words = self._transcript.missing if reason == "natural" and self._may_ask else ""
+        if words:
+            tokens = prompts.plain(self._vocabulary, words, continues=True)
+            self._transcript.inject_answer(words, tokens)
+            self._append(tokens)
+        return reason
+
+    def _begin_answer(self) -> None:
+        words = self._rescue.words(self._transcript.thought)
+        tokens = prompts.plain(self._vocabulary, words, continues=True)
+        self._asked_at = len(self._ids)
+        self._transcript.begin_answer(words, tokens)
+        self._answer_guard.reset()
+        self._append(tokens)
+
+    def _is_tag(self, token: int) -> bool:
+        """Whether a token is a tag that has a meaning where it stands."""
+        if not self._by_token or token not in (self._open, self._close):
+            return False
+        return self._splitter.reads(OPEN if token == self._open else CLOSE)
 
     def _limit(self, token: int, data: bytes) -> EndedBy | None:
         """What forbids an answer to go on with a token, if anything does."""

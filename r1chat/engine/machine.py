@@ -8,6 +8,7 @@ stand a *draft*: tokens that were evaluated in advance and become part of it whe
 from __future__ import annotations
 
 import ctypes
+import math
 import time
 from collections.abc import Callable, Sequence
 from itertools import accumulate
@@ -115,6 +116,10 @@ class TokenMachine:
         """Draws the token that follows what was evaluated last."""
         return self.sample_with(self._sampler, self._row)
 
+    def forbid(self, token: int) -> None:
+        """Takes a token out of what may follow what was evaluated last."""
+        self.forbid_at(token, self._row)
+
     def evaluate(
         self,
         tokens: Sequence[int],
@@ -213,6 +218,10 @@ class TokenMachine:
     def sample_with(self, sampler: Any, index: int) -> int:  # noqa: ANN401  (an opaque handle)
         """Draws the token that follows a place of the last batch."""
         return int(api.llama_sampler_sample(sampler, self.context.handle, index))
+
+    def forbid_at(self, token: int, index: int) -> None:
+        """Takes a token out of what may follow a place of the last batch."""
+        api.llama_get_logits_ith(self.context.handle, index)[token] = -math.inf
 
     def _go_on(self, token: int) -> None:
         """Appends a token to the main sequence; one that was drafted stands there already."""

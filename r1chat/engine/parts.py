@@ -46,6 +46,9 @@ class Machine(Protocol):
     def sample(self) -> int:
         """Draws the next token."""
 
+    def forbid(self, token: int) -> None:
+        """Takes a token out of what may be drawn next."""
+
     def evaluate(
         self, tokens: Sequence[int], *, on_progress: Callable[[int], None] | None = None
     ) -> None:

@@ -12,8 +12,9 @@ from typing import Protocol
 
 from r1chat.engine.parts import Vocabulary
 from r1chat.reasoning.final import final_answer
+from r1chat.reasoning.phrases import ANSWER, BOX
 
-PROBE = "**Final Answer**\n\\boxed{"
+PROBE = ANSWER + BOX
 MOST = 16
 """Tokens of an answer that are waited for."""
 
@@ -57,4 +58,4 @@ def peek(machine: Peekable, vocabulary: Vocabulary, closing: Sequence[int]) -> s
 
     probe = vocabulary.tokenize(PROBE, special=False)
     machine.peek([*closing, *probe], MOST, is_last)
-    return final_answer("\\boxed{" + data.decode("utf-8", "replace")) if depth == 0 else None
+    return final_answer(BOX + data.decode("utf-8", "replace")) if depth == 0 else None

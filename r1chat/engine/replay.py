@@ -50,7 +50,8 @@ def replay(
         return ()
     open_, close = vocabulary.token_of(OPEN), vocabulary.token_of(CLOSE)
     spans = {injection.at: injection.text for injection in reply.injected}
-    forced = reply.receipt.thought_ended_by not in {None, "natural"}
+    asked = {injection.at: injection.text for injection in reply.answer_injected}
+    forced = reply.receipt.thought_ended_by not in {None, "natural"} and not was_prefilled(reply)
     kept: list[int] = []
     transcript.mute()
     tokens = iter(reply.ids or _cut_anew(reply, transcript, vocabulary))
@@ -59,7 +60,7 @@ def replay(
         if keep is not None and at >= keep:
             break
         data = vocabulary.shown(token)
-        ours = _ours_at(transcript, spans, data)
+        ours = _ours_at(transcript, spans, asked, data)
         if token == close:
             transcript.close_thought(reply.receipt.thought_ended_by or "natural")
             transcript.injected_tokens += forced
@@ -71,8 +72,8 @@ def replay(
             group = [token, *_rest_of_span(tokens, ours, data, vocabulary)]
             kept += group[:-1]
             token = group[-1]  # noqa: PLW2901  (the last token of the words stands for them)
-            transcript.inject(ours, len(group))
-        elif keep is not None and at + len(transcript.preview(data)) > keep:
+            transcript.inject_anywhere(ours, group)
+        elif keep is not None and at + len(transcript.preview(data)[0]) > keep:
             for part in prompt.plain(vocabulary, reply.thought[at:keep], continues=True):
                 transcript.write(part, vocabulary.shown(part))
                 kept.append(part)
@@ -108,11 +109,16 @@ def _cut_anew(reply: Reply, transcript: Transcript, vocabulary: Vocabulary) -> I
             yield from prompt.plain(vocabulary, each, continues=True)
 
 
-def _ours_at(transcript: Transcript, spans: Mapping[int, str], data: bytes) -> str:
-    """The words of ours that a token begins, if it begins any."""
-    ours = spans.get(transcript.thought_written, "")
-    is_rest = transcript.mid_character and not ours.encode().startswith(data)
-    return ours if transcript.splitter.in_thought and not is_rest else ""
+def _ours_at(
+    transcript: Transcript, spans: Mapping[int, str], asked: Mapping[int, str], data: bytes
+) -> str:
+    """The words of ours that a token begins, in the thought or in the answer, if it begins any."""
+    if transcript.splitter.in_thought:
+        ours = spans.get(transcript.thought_written, "")
+        is_rest = transcript.mid_character and not ours.encode().startswith(data)
+        return "" if is_rest else ours
+    ours = asked.get(transcript.answer_length, "") if data.strip() else ""
+    return ours if ours.encode().startswith(data) else ""
 
 
 def _after_closing(transcript: Transcript, data: bytes) -> bool:

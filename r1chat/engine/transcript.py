@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from r1chat.events import (
+    AnswerAsked,
     AnswerText,
     EndedBy,
     Event,
@@ -19,6 +20,7 @@ from r1chat.events import (
 )
 from r1chat.reasoning.final import final_answer
 from r1chat.reasoning.phrases import FINISHED, LANDING
+from r1chat.reasoning.rescue import missing
 from r1chat.reasoning.splitter import Piece, Splitter
 from r1chat.reasoning.stops import StopPhrases
 
@@ -44,6 +46,7 @@ class Circumstances:
     drafted_tokens: int
     accepted_tokens: int
     ids: tuple[int, ...]
+    asked: AnswerAsked | None = None
 
 
 class Transcript:
@@ -71,6 +74,7 @@ class Transcript:
     ) -> None:
         self.splitter = splitter
         self._keeps_ids = keeps_ids
+        self._phrases = stops
         self._stops = StopPhrases(stops)
         self.thought_tokens = 0
         self.answer_tokens = 0
@@ -86,6 +90,10 @@ class Transcript:
         self._thought: list[str] = []
         self._thought_length = 0
         self._answer: list[str] = []
+        self._answer_length = 0
+        self._answer_injected: list[Injection] = []
+        self._held: list[tuple[str, bool]] | None = None
+        """Words that begin an answer, and white space behind them, until the model goes on."""
         self._injected: list[Injection] = []
         self._first_token_s: float | None = None
         self._phase_began = began
@@ -106,6 +114,11 @@ class Transcript:
     def times_injected(self, ending: str) -> int:
         """How many of our words in the thought end in some way."""
         return sum(injection.text.endswith(ending) for injection in self._injected)
+
+    @property
+    def answer_length(self) -> int:
+        """Characters of answer so far."""
+        return self._answer_length
 
     @property
     def mid_character(self) -> bool:
@@ -163,12 +176,13 @@ class Transcript:
             self._first_token_s = now - self._began
             self._phase_began = now
 
-    def preview(self, data: bytes) -> str:
-        """The text that a token would add, without adding it."""
+    def preview(self, data: bytes) -> tuple[str, bool]:
+        """The text that a token would add, without adding it; and whether it ends a character."""
         state = self._decoder.getstate()
         text = self._decoder.decode(data)
+        whole = not self.mid_character
         self._decoder.setstate(state)
-        return text
+        return text, whole
 
     def write(self, token: int, data: bytes) -> None:
         """Adds a token that the model wrote."""
@@ -179,7 +193,7 @@ class Transcript:
             self.answer_tokens += 1
         text = self._decoder.decode(data)
         self.unfinished = self.unfinished + 1 if self.mid_character else 0
-        if not in_thought and (self._answer or text.strip()):
+        if not in_thought and (self._answer or self._held or text.strip()):
             self.answer_ids.append(token)
         self._show(self.splitter.feed(text if in_thought else self._stops.feed(text)))
         if in_thought and not self.splitter.in_thought:
@@ -220,6 +234,49 @@ class Transcript:
         """Whether any word of the answer has been written."""
         return bool(self._answer)
 
+    @property
+    def answered(self) -> bool:
+        """Whether the model has written anything but white space behind its thought."""
+        return any(text.strip() for text in self._answer)
+
+    @property
+    def answer(self) -> str:
+        """The answer so far."""
+        return "".join(self._answer)
+
+    @property
+    def thought(self) -> str:
+        """The thought so far."""
+        return "".join(self._thought)
+
+    @property
+    def missing(self) -> str:
+        """What closes the box that words of ours opened in the answer."""
+        ours = [injection.text for injection in self._answer_injected]
+        return missing(self.answer, ours) if ours else ""
+
+    def begin_answer(self, text: str, ids: Sequence[int]) -> None:
+        """Begins the answer with words of ours, which stand only if the model goes on with them.
+
+        Args:
+            text: The words.
+            ids: Their tokens.
+        """
+        self._flush()
+        self._stops = StopPhrases(self._phrases)
+        self.injected_tokens += len(ids)
+        # Spaces that came before do not belong to an answer that begins here.
+        self.answer_ids[:] = ids
+        self._held = [("".join(piece.text for piece in self.splitter.feed(text)), True)]
+
+    def inject_answer(self, text: str, ids: Sequence[int]) -> None:
+        """Adds words of ours to the answer."""
+        self._flush()
+        self.injected_tokens += len(ids)
+        self.answer_ids += ids
+        for piece in self.splitter.feed(text):
+            self._add_answer(piece.text, injected=True)
+
     def prefilled(self, text: str) -> None:
         """Notes a whole thought that stands in the prompt already, in place of the model's own.
 
@@ -244,6 +301,13 @@ class Transcript:
             self._add_thought(shown)
             self._emit(InjectedText(shown, at))
 
+    def inject_anywhere(self, text: str, ids: Sequence[int]) -> None:
+        """Adds words of ours to the thought or to the answer, whichever is being written."""
+        if self.splitter.in_thought:
+            self.inject(text, len(ids))
+        else:
+            self.inject_answer(text, ids)
+
     def _flush(self) -> None:
         rest = self._decoder.decode(b"", final=True)
         self._decoder.reset()
@@ -260,9 +324,21 @@ class Transcript:
             if piece.kind == "thought":
                 self._add_thought(piece.text)
                 self._emit(ThoughtText(piece.text, self.thought_tokens))
+            elif self._held is None:
+                self._add_answer(piece.text)
             else:
-                self._answer.append(piece.text)
-                self._emit(AnswerText(piece.text, self.answer_tokens))
+                self._held.append((piece.text, False))
+                if piece.text.strip():
+                    held, self._held = self._held, None
+                    for text, injected in held:
+                        self._add_answer(text, injected=injected)
+
+    def _add_answer(self, text: str, *, injected: bool = False) -> None:
+        if injected:
+            self._answer_injected.append(Injection(self._answer_length, text))
+        self._answer.append(text)
+        self._answer_length += len(text)
+        self._emit(AnswerText(text, self.answer_tokens, injected=injected))
 
     def reply(
         self, ended_by: EndedBy, circumstances: Circumstances, error: str | None = None
@@ -283,7 +359,10 @@ class Transcript:
             self.end_thought(ended_by)
         elif self._first_token_s is not None:
             self._answer_s += self._since_phase()
-        answer = "".join(self._answer)
+        if self._held is not None:
+            # Nothing has followed our words, which are no answer by themselves.
+            self.answer_ids.clear()
+        answer = self.answer
         written = self.thought_tokens + self.answer_tokens
         seconds = self._thought_s + self._answer_s
         reason = ended_by if ended_by != "natural" else self._thought_ended_by or "natural"
@@ -291,6 +370,7 @@ class Transcript:
             ended_by=reason,
             thought_ended_by=self._thought_ended_by,
             answer_ended_by=ended_by,
+            answer_asked=circumstances.asked,
             thought_tokens=self.thought_tokens,
             answer_tokens=self.answer_tokens,
             injected_tokens=self.injected_tokens,
@@ -307,11 +387,12 @@ class Transcript:
             seed=circumstances.seed,
         )
         return Reply(
-            thought="".join(self._thought),
+            thought=self.thought,
             answer=answer,
             receipt=receipt,
             final=final_answer(answer),
             injected=tuple(self._injected),
+            answer_injected=tuple(self._answer_injected),
             error=error,
             answer_ids=tuple(self.answer_ids) if self._keeps_ids else (),
             ids=circumstances.ids,

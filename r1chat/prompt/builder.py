@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from r1chat.errors import PromptError
-from r1chat.prompt import framing, templates
+from r1chat.prompt import framing, templates, turns
 from r1chat.prompt.kinds import Framing, Has, Kind, fallback, kind_of
 from r1chat.prompt.parts import Content, Item, Message, Vocabulary
 from r1chat.prompt.tokens import assemble
@@ -23,6 +23,8 @@ class Framed:
     """What the user should know, each in one line."""
     prefilled: bool = False
     """Whether it ends with a thought that r1chat has written and closed."""
+    stops: tuple[str, ...] = ()
+    """Texts that end the reply although they are no markers."""
 
     @property
     def opened(self) -> bool:
@@ -30,9 +32,9 @@ class Framed:
         return framing.ends_opened(self.items)
 
     @property
-    def stops(self) -> tuple[str, ...]:
-        """Texts that end the reply although they are no markers."""
-        return framing.TRANSCRIPT_STOPS if self.kind.framing == "transcript" else ()
+    def closed(self) -> bool:
+        """Whether it ends behind a thought."""
+        return framing.ends_closed(self.items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,11 @@ class Prompt:
     """Whether it ends with a thought that r1chat has written and closed."""
     stops: tuple[str, ...] = ()
     """Texts that end the reply although they are no markers."""
+    closed: bool = False
+    """Whether it ends behind a thought, one of r1chat's or of the template's."""
+    ends: frozenset[int] = field(default=frozenset(), compare=False, repr=False)
+    """Tokens with which a turn begins or ends: a model that writes one has ended its reply, also
+    where its file does not say so."""
 
 
 def build(
@@ -96,6 +103,8 @@ def build(
         notices=framed.notices,
         prefilled=framed.prefilled,
         stops=framed.stops,
+        closed=framed.closed,
+        ends=turns.tokens(vocabulary, framed.items),
     )
 
 
@@ -131,15 +140,17 @@ def frame(
     if not messages[-1].text.strip():
         msg = "the question is empty"
         raise PromptError(msg)
-    turns = _Turns(messages, end)
+    said = _Turns(messages, end)
     if raw:
-        return _plain(turns)
+        return _plain(said)
     kind = kind_of(has, template)
     if kind.framing == "r1":
-        return _framed(framing.r1(turns.merged()), kind, think=think)
-    if not template:
-        return _plain(turns, "this model has no chat template: plain completion")
-    return _from_template(has, turns, template, kind, think=think, bos=bos, eos=eos)
+        framed = _framed(framing.r1(said.merged()), kind, think=think)
+    elif not template:
+        framed = _plain(said, "this model has no chat template: plain completion")
+    else:
+        framed = _from_template(has, said, template, kind, think=think, bos=bos, eos=eos)
+    return replace(framed, stops=turns.texts(has, framed.items))
 
 
 class _Turns:

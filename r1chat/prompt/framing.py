@@ -12,7 +12,6 @@ ASSISTANT = "<｜Assistant｜>"
 END = "<｜end▁of▁sentence｜>"
 CHATML_START = "<|im_start|>"
 CHATML_END = "<|im_end|>"
-TRANSCRIPT_STOPS = ("\nUser:",)
 
 
 def r1(turns: Iterable[tuple[str, Content]]) -> list[Item]:

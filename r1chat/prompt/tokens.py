@@ -59,6 +59,17 @@ def assemble(vocabulary: Vocabulary, items: Iterable[Item]) -> list[int]:
     return out
 
 
+def markers(vocabulary: Vocabulary, items: Iterable[Item]) -> set[int]:
+    """The markers that stand in a framing, those in contents left out."""
+    return {
+        part[0]
+        for item in items
+        if isinstance(item, str)
+        for part in _parse(vocabulary, item)
+        if not isinstance(part, str)
+    }
+
+
 def _markers_apart(vocabulary: Vocabulary, items: Iterable[Item]) -> Iterator[str | list[int]]:
     for item in items:
         if isinstance(item, str):

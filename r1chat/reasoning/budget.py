@@ -30,8 +30,8 @@ class Budget:
         tokens: Most tokens of thought; 0 is off.
         seconds: Most seconds of thought.
         minimum: Tokens of thought that it must spend.
-        grace: How far over the limit, as a fraction of it, a thought may run to reach the end of
-            its sentence.
+        grace: The last part of the limit, as a fraction of it, in which a thought is closed at the
+            end of a sentence, so that it need not be cut within one.
         agree: Looks ahead in a row whose answers have to agree for the thought to end; None leaves
             its end to the model.
 
@@ -77,13 +77,8 @@ class Budget:
 
     @property
     def spare(self) -> int:
-        """Tokens over its limit that a thought may run to reach the end of its sentence."""
+        """Tokens before its limit from which on a thought ends with its sentence."""
         return math.floor((self.tokens or 0) * self.grace)
-
-    @property
-    def most(self) -> int | None:
-        """Tokens that a thought may have, those among them; None for any number."""
-        return None if self.tokens is None else self.tokens + self.spare
 
     @classmethod
     def parse(cls, text: str, *, minimum: int = 0) -> Budget:
@@ -135,22 +130,22 @@ def ends_sentence(text: str, following: str) -> bool:
 
 
 class _Limit:
-    """A limit and the grace after it, which begins anew whenever the limit is moved.
+    """A limit in whose last part, its grace, a thought ends with its sentence.
 
-    A limit moved below what is used up already so still leaves the grace to land in.
+    One that is moved below what is used up already leaves as much again to land in.
     """
 
     def __init__(self, limit: float | None) -> None:
-        self._limit = limit
-        self._grace_from = limit or 0
+        self._limit = self._hard = limit
 
-    def passed(self, limit: float | None, *, used: float, grace: float, boundary: bool) -> bool:
+    def passed(self, limit: float | None, used: float, *, grace: float, boundary: bool) -> bool:
         if limit != self._limit:
             self._limit = limit
-            self._grace_from = max(limit or 0, used)
-        if limit is None or used < limit:
+            moved_below = limit is not None and used >= limit
+            self._hard = used + grace if moved_below else limit
+        if limit is None or self._hard is None:
             return False
-        return boundary or used >= self._grace_from + grace
+        return used >= self._hard or (boundary and used >= limit - grace)
 
 
 class Governor:
@@ -176,6 +171,7 @@ class Governor:
         tail: str,
         following: str,
         agreed: int = 0,
+        unfinished: int = 0,
     ) -> EndedBy | None:
         """Says whether to close the thought before the next token, and why.
 
@@ -187,6 +183,8 @@ class Governor:
             tail: The end of the thought's text so far; a few characters are enough.
             following: The text of the token that would come next.
             agreed: How many looks ahead in a row had the same answer.
+            unfinished: How many more tokens the character may take, at most, that the next one
+                begins and does not end.
 
         Returns:
             The reason, or None to think on.
@@ -198,14 +196,15 @@ class Governor:
         if time_left <= 0:
             return "time"
         budget = self._control.budget
-        boundary = ends_sentence(tail, following)
-        if self._tokens.passed(budget.tokens, used=tokens, grace=budget.spare, boundary=boundary):
+        boundary = tokens >= budget.minimum and ends_sentence(tail, following)
+        used = tokens + unfinished
+        if self._tokens.passed(budget.tokens, used, grace=budget.spare, boundary=boundary):
             return "budget"
         late = (budget.seconds or 0) * budget.grace
-        if self._seconds.passed(budget.seconds, used=seconds, grace=late, boundary=boundary):
+        if self._seconds.passed(budget.seconds, seconds, grace=late, boundary=boundary):
             return "time"
         enough = budget.agree is not None and agreed >= budget.agree
-        return "agreed" if enough and tokens >= budget.minimum and boundary else None
+        return "agreed" if enough and boundary else None
 
     def wants_more(self, *, tokens: int, seconds: float, waits: int) -> bool:
         """Whether the model's own end of thinking is to be replaced by "Wait".

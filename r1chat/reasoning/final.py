@@ -34,6 +34,13 @@ def final_answer(text: str) -> str | None:
     return None
 
 
+def open_boxes(text: str) -> int:
+    """How many braces are open at the end of a text, from its outermost unclosed box on."""
+    _, open_braces = _scan(text)
+    first = next((at for at, start in enumerate(open_braces) if start is not None), None)
+    return 0 if first is None else len(open_braces) - first
+
+
 def best_guess(text: str) -> str | None:
     """Finds the final answer; without a box, the last number; without one, the last line.
 
@@ -54,6 +61,14 @@ def best_guess(text: str) -> str | None:
 
 
 def _boxes(text: str) -> list[tuple[int, int]]:
+    return _scan(text)[0]
+
+
+def _scan(text: str) -> tuple[list[tuple[int, int]], list[int | None]]:
+    """Finds the closed boxes; and of the braces open at the end, where the contents of boxes begin.
+
+    A brace that belongs to no box is None.
+    """
     boxes: list[tuple[int, int]] = []
     open_braces: list[int | None] = []
     for token in _TOKEN.finditer(text):
@@ -69,7 +84,7 @@ def _boxes(text: str) -> list[tuple[int, int]]:
             start = open_braces.pop()
             if start is not None:
                 boxes.append((start, token.start()))
-    return boxes
+    return boxes, open_braces
 
 
 def _tidy(text: str) -> str:

@@ -15,3 +15,9 @@ bare cut."""
 
 WAIT = "\nWait,"
 """Stands in for the end of thinking where more of it is wanted (Muennighoff et al. 2025, "s1")."""
+
+ANSWER = "**Final Answer**\n"
+"""Begins the answer where the model would not. R1 models write it themselves."""
+
+BOX, BOX_END = "\\boxed{", "}"
+"""Goes on with it where the final answer should stand in a box, and what closes that."""

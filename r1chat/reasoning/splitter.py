@@ -7,12 +7,14 @@ States and what leads out of them (white space alone leaves START, OPENED and CL
     OPENED  a thought begins    <think> dropped     </think> → CLOSED    text → THOUGHT
     THOUGHT                     <think> is text     </think> → CLOSED
     CLOSED  an answer begins    <think> → OPENED    </think> swallowed   text → ANSWER
-    ANSWER                      <think> → OPENED    </think> swallowed
+    ANSWER                      <think> → OPENED    </think> swallowed   in code: tags are text
 
 White space in START waits for what follows and goes with it (dropped before a tag, kept before
 text), that in OPENED too (dropped before a repeated ``<think>``, else kept, less one line break),
 that in CLOSED is dropped at once. Everywhere else a text goes out as it comes in, so that a text
 split over several blocks is simply the blocks put together.
+
+What an engine shows as an answer is held to more: see `Splitter`'s `strays`.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from r1chat.reasoning.code import CodeTracker
 from r1chat.reasoning.phrases import CLOSE, OPEN
 
 Kind: TypeAlias = Literal["thought", "answer"]
@@ -74,12 +77,30 @@ class Splitter:
         scan: Whether tags are looked for in the text. Without it a tag is only what `open_tag`
             and `close_tag` announce: a model whose tags are tokens of their own, and which spells
             one out in ordinary characters, has written text.
+        closed: Whether the prompt ended behind a thought that is closed already.
+        plain: Whether there are no thoughts at all: a text is merely completed.
+        strays: Whether a closing tag may stand in a text that never had a thought, although no
+            opening tag stands before it and it is not in code. (`split` is given whole texts and
+            leaves them alone; a model that was not asked for a tag has let it slip.)
     """
 
-    def __init__(self, *, opened: bool = False, scan: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        opened: bool = False,
+        scan: bool = True,
+        closed: bool = False,
+        plain: bool = False,
+        strays: bool = True,
+    ) -> None:
         self._state = _State.OPENED if opened else _State.START
+        if plain or closed:
+            self._state = _State.PLAIN if plain else _State.CLOSED
         self._scan = scan
-        self._closed_once = False
+        self._strays = strays
+        self._unmatched = 0
+        self._code = CodeTracker()
+        self._closed_once = closed and not plain
         self._spaces: list[str] = []
         self._partial = ""
         self._out: list[tuple[Kind, str]] = []
@@ -103,6 +124,16 @@ class Splitter:
     def holding(self) -> str:
         """What came in and is neither out nor dropped yet."""
         return "".join(self._spaces) + self._partial
+
+    def reads(self, tag: str) -> bool:
+        """Whether a tag that came now would be one, and not a word of the text."""
+        if self._state is _State.PLAIN:
+            return tag == CLOSE and not self._strays and not self._unmatched and not self._in_code
+        return not (self._state is _State.ANSWER and self._in_code)
+
+    @property
+    def _in_code(self) -> bool:
+        return self._code.inside
 
     def feed(self, text: str) -> list[Piece]:
         """Takes the next chunk and returns what is certain now."""
@@ -180,7 +211,7 @@ class Splitter:
             self._text(text[cut:])
 
     def _may_become_tag(self, text: str) -> bool:
-        if self._state is _State.PLAIN:
+        if self._state is _State.PLAIN and self._strays:
             return False
         if CLOSE.startswith(text):
             return True
@@ -215,17 +246,17 @@ class Splitter:
     def _open(self) -> None:
         if self._state is _State.THOUGHT:
             self._emit("thought", OPEN)
-        elif self._state is _State.PLAIN:
+        elif not self.reads(OPEN):
             self._emit("answer", OPEN)
         else:
             self._spaces.clear()
             self._state = _State.OPENED
 
     def _close(self) -> None:
-        if self._state is _State.PLAIN:
+        if not self.reads(CLOSE):
             self._emit("answer", CLOSE)
             return
-        if self._state is _State.ANSWER:
+        if self._state in {_State.ANSWER, _State.PLAIN}:
             return
         if self._state is _State.OPENED:
             self._begin_thought("")
@@ -242,8 +273,15 @@ class Splitter:
         return spaces
 
     def _emit(self, kind: Kind, text: str) -> None:
-        if text:
-            self._out.append((kind, text))
+        if not text:
+            return
+        self._out.append((kind, text))
+        if kind == "answer":
+            self._code.feed(text)
+            if self._state is _State.PLAIN:
+                # Tags that are words of the answer: an opening one expects its partner.
+                opened = text.count(OPEN) - text.count(CLOSE)
+                self._unmatched = max(0, self._unmatched + opened)
 
     def _take(self) -> list[Piece]:
         out, self._out = self._out, []

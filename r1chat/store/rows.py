@@ -10,7 +10,7 @@ from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any, cast, get_args, get_type_hints
 
 from r1chat.conversation import Act, Origin
-from r1chat.events import EndedBy, Injection, Receipt
+from r1chat.events import AnswerAsked, EndedBy, Injection, Receipt
 from r1chat.reasoning.budget import Budget
 
 if TYPE_CHECKING:
@@ -132,6 +132,7 @@ _RECEIPT: dict[str, Callable[[object], Any]] = {
     "ended_by": lambda value: ended(value) or "cancelled",
     "thought_ended_by": ended,
     "answer_ended_by": lambda value: ended(value) or "natural",
+    "answer_asked": lambda value: value if value in get_args(AnswerAsked) else None,
     "budget": budget,
     "vote": text_or_none,
 }

@@ -102,8 +102,8 @@ def _joined(one: Event, other: Event) -> Event | None:
     match one, other:
         case ThoughtText(), ThoughtText():
             return ThoughtText(one.text + other.text, other.tokens)
-        case AnswerText(), AnswerText():
-            return AnswerText(one.text + other.text, other.tokens)
+        case AnswerText(), AnswerText() if one.injected == other.injected:
+            return AnswerText(one.text + other.text, other.tokens, one.injected)
         case Sampled(), Sampled():
             inner = _joined(one.event, other.event)
             return Sampled(one.sample, inner) if inner is not None else None

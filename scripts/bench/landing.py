@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Compares a soft landing of thoughts with a hard cut, at equal budgets.
 
-Soft is what r1chat does: near the budget it waits for the end of the sentence within the grace, and
-closes the thought with a sentence of its own. Hard is what others do: at the budget the thought is
-closed where it stands. "Hard later" is cut hard at the budget plus the grace, so that what the
-words and the boundary do can be told from what a few tokens more do.
+Soft is what r1chat does: in the last part of the budget, its grace, it closes a thought at the end
+of a sentence, with a sentence of its own. Hard is what others do: at the budget the thought is
+closed where it stands. "Hard sooner" is cut hard where the grace begins, so that what the words and
+the boundary do can be told from what a few tokens less do.
 
 Each question is asked with the same seeds under all of them. The differences are paired by
 question, with intervals of 95 % (percentile bootstrap over questions).
@@ -75,7 +75,7 @@ class Way:
 WAYS = (
     Way("soft", ThinkingLoop, lambda tokens: Budget(tokens=tokens)),
     Way("hard", HardCut, lambda tokens: Budget(tokens=tokens, grace=0)),
-    Way("hard later", HardCut, lambda tokens: Budget(tokens=int(tokens * (1 + GRACE)), grace=0)),
+    Way("hard sooner", HardCut, lambda tokens: Budget(tokens=int(tokens * (1 - GRACE)), grace=0)),
 )
 
 
@@ -151,7 +151,7 @@ def row(budget: int, found: dict[str, Measured], samples: int) -> list[str]:
         measured = found[way.name]
         share, interval = percent(accuracy(measured.shares, samples))
         cells.append(f"{share} ({interval})")
-    cells += [points(lead(found["soft"], found[name])) for name in ("hard", "hard later")]
+    cells += [points(lead(found["soft"], found[name])) for name in ("hard", "hard sooner")]
     cells.append(" · ".join(f"{found[way.name].thought_tokens:.0f}" for way in WAYS))
     cells.append(f"{100 * found['hard'].cut:.0f} %")
     return cells
@@ -195,12 +195,12 @@ def main() -> int:
             rows.append(row(budget, found, args.samples))
             print(" | ".join(rows[-1]), file=sys.stderr, flush=True)
     head = ["budget", *(f"{way.name}, %" for way in WAYS)]
-    head += ["soft - hard, points", "soft - hard later", "tokens of thought", "cut"]
+    head += ["soft - hard, points", "soft - hard sooner", "tokens of thought", "cut"]
     print(report.table(head, rows))
     leads = [lead(found["soft"], found["hard"]) for found in everything]
     mean = mean_lead(everything, "hard")
     print(f"mean lead over the hard cut: {points(mean)} points")
-    print(f"mean lead over the later one: {points(mean_lead(everything, 'hard later'))} points")
+    print(f"mean lead over the sooner one: {points(mean_lead(everything, 'hard sooner'))} points")
     print(
         f"not lower at any budget: {report.verdict(min(e.value for e in leads), 0, at_least=True)}"
     )

@@ -75,7 +75,7 @@ def test_the_server_itself_ends_a_thought_at_the_hard_end_of_its_budget(engine):
 def test_a_budget_is_never_overrun(engine):
     for tokens in range(8, 60, 3):
         reply = reply_of(engine, asked(**budget(str(tokens))))
-        assert reply.receipt.thought_tokens <= tokens + tokens // 10, tokens
+        assert reply.receipt.thought_tokens <= tokens
         assert reply.receipt.thought_ended_by == "budget"
         assert reply.answer
 
@@ -108,7 +108,7 @@ def test_a_raised_budget_holds(engine):
     for event in engine.stream(asked(), control):
         if isinstance(event, ThoughtText) and event.tokens == 20:
             control.budget = Budget(tokens=60)
-    assert 60 <= event.receipt.thought_tokens <= 66
+    assert 54 <= event.receipt.thought_tokens <= 60
 
 
 def test_a_minimum_makes_it_think_on(engine):

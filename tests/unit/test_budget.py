@@ -154,28 +154,49 @@ def test_off_ends_a_thought_at_once():
     assert Thought(Budget(tokens=0)).verdict(0) == "budget"
 
 
-def test_a_thought_over_its_budget_ends_with_its_sentence():
+def test_near_its_budget_a_thought_ends_with_its_sentence():
     thought = Thought(Budget(tokens=100))
-    assert thought.verdict(99, boundary=True) is None
-    assert thought.verdict(100) is None
-    assert thought.verdict(104) is None
-    assert thought.verdict(105, boundary=True) == "budget"
+    assert thought.verdict(89, boundary=True) is None
+    assert thought.verdict(90) is None
+    assert thought.verdict(99) is None
+    assert thought.verdict(95, boundary=True) == "budget"
+    assert thought.verdict(100) == "budget"
+
+
+def test_a_sentence_that_ends_near_the_budget_does_not_end_a_thought_before_its_minimum():
+    thought = Thought(Budget(tokens=100, minimum=96))
+    assert thought.verdict(95, boundary=True) is None
+    assert thought.verdict(96, boundary=True) == "budget"
 
 
 @given(st.integers(0, 5000), st.floats(0, 1))
 @settings(deadline=None, max_examples=50)
-def test_a_thought_never_runs_over_its_budget_and_grace(limit, grace):
-    tokens, verdict = Thought(Budget(tokens=limit, grace=grace)).runs()
-    assert verdict == "budget"
-    assert limit <= tokens <= limit * (1 + grace)
+def test_a_thought_has_its_budget_and_not_a_token_more(limit, grace):
+    assert Thought(Budget(tokens=limit, grace=grace)).runs() == (limit, "budget")
 
 
-def test_a_thought_over_its_seconds_ends_with_its_sentence_or_after_the_grace():
+@given(st.integers(1, 500), st.floats(0, 1), st.lists(st.booleans(), min_size=501, max_size=501))
+@settings(deadline=None, max_examples=50)
+def test_wherever_sentences_end_a_thought_stays_within_its_budget(limit, grace, ends):
+    thought = Thought(Budget(tokens=limit, grace=grace))
+    at = next(n for n, boundary in enumerate(ends) if thought.verdict(n, boundary=boundary))
+    assert limit * (1 - grace) <= at <= limit
+
+
+def test_no_character_begins_that_may_not_end_within_the_budget():
+    governor = Governor(Control(Budget(tokens=100)))
+    limits = {"seconds": 0.0, "room": 10**6, "time_left": math.inf, "tail": "a", "following": "b"}
+    assert governor.verdict(tokens=96, unfinished=3, **limits) is None
+    assert governor.verdict(tokens=97, unfinished=3, **limits) == "budget"
+    assert governor.verdict(tokens=99, unfinished=0, **limits) is None
+
+
+def test_near_its_seconds_a_thought_ends_with_its_sentence():
     thought = Thought(Budget(seconds=10))
-    assert thought.verdict(1, 9.9, boundary=True) is None
-    assert thought.verdict(2, 10.5) is None
-    assert thought.verdict(3, 10.6, boundary=True) == "time"
-    assert thought.verdict(3, 11.1) == "time"
+    assert thought.verdict(1, 8.9, boundary=True) is None
+    assert thought.verdict(2, 9.9) is None
+    assert thought.verdict(3, 9.1, boundary=True) == "time"
+    assert thought.verdict(3, 10.0) == "time"
 
 
 def test_a_first_token_that_comes_too_late_ends_the_thought():
@@ -212,15 +233,15 @@ def test_turning_it_off_takes_hold_at_the_next_token():
 
 def test_a_budget_raised_in_time_lets_the_thought_go_on():
     thought = Thought(Budget(tokens=100))
-    assert thought.verdict(105) is None
+    assert thought.verdict(95) is None
     thought.control.budget = Budget(tokens=200)
-    assert thought.runs(start=106) == (220, "budget")
+    assert thought.runs(start=96) == (200, "budget")
 
 
 @pytest.mark.parametrize("meanwhile", [Budget(), Budget(seconds=1000), Budget(tokens=900)], ids=str)
 def test_a_limit_that_comes_back_brings_its_whole_grace(meanwhile):
     thought = Thought(Budget(tokens=100))
-    assert thought.verdict(105) is None
+    assert thought.verdict(95) is None
     thought.control.budget = meanwhile
     assert thought.verdict(500) is None
     thought.control.budget = Budget(tokens=100)

@@ -63,7 +63,7 @@ def test_the_reply_comes_once_and_last():
 
 
 def test_a_budget_lands_at_the_end_of_the_sentence():
-    events = play(*SCRIPT, control=Control(Budget(tokens=2, grace=1)))
+    events = play(*SCRIPT, control=Control(Budget(tokens=6, grace=0.5)))
     assert thought_of(events) == f"One and one.\n\n{LANDING}"
     assert answer_of(events) == "It is 2"
     assert events[-1].receipt.ended_by == "budget"
@@ -170,7 +170,7 @@ def resume(reply, *script, **options):
 
 
 def test_a_reply_goes_on_from_a_point_of_its_thought():
-    reply = play(*SCRIPT, control=Control(Budget(tokens=2, grace=1)))[-1]
+    reply = play(*SCRIPT, control=Control(Budget(tokens=6, grace=0.5)))[-1]
     events = resume(reply, " More.", "</think>", "It", " is", keep=len("One and one."))
     assert events[-1].thought == "One and one. More."
     assert thought_of(events) == " More."

@@ -36,7 +36,12 @@ class Account:
         began: float,
     ) -> None:
         framed = asker.framed
-        self.splitter = Splitter(opened=framed is not None and framed.opened, scan=not request.raw)
+        self.splitter = Splitter(
+            opened=framed is not None and framed.opened,
+            closed=framed is not None and framed.closed,
+            plain=request.raw,
+            strays=any(CLOSE in message.text for message in request.messages),
+        )
         self.transcript = Transcript(
             self.splitter,
             emit,

@@ -113,7 +113,7 @@ class RemoteEngine:
         if not asker.continues:
             # What cannot be gone on with is better asked for one by one.
             return ()
-        limit = group.whole.budget.most if think else None
+        limit = group.whole.budget.tokens if think else None
         return asker.several(count, thought_left=limit)
 
     def prepare(self, messages: tuple[Message, ...]) -> None:

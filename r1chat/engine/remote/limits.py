@@ -48,13 +48,13 @@ class Limits:
     @property
     def thought(self) -> int | None:
         """Tokens that the thought may still have; None for any number."""
-        most = self._control.budget.most
+        most = self._control.budget.tokens
         return None if most is None else max(1, most - self._account.transcript.thought_tokens)
 
     @property
     def thought_used_up(self) -> bool:
         """Whether it has had all of them."""
-        most = self._control.budget.most
+        most = self._control.budget.tokens
         return most is not None and self._account.transcript.thought_tokens >= most
 
     @property
@@ -67,7 +67,7 @@ class Limits:
     def crowded(self) -> bool:
         """Whether the prompt leaves less room than a good reply wants."""
         share = self._context // _THOUGHT_SHARE
-        most = self._control.budget.most
+        most = self._control.budget.tokens
         thought = share if most is None else min(most, share)
         wanted = self._account.prompt_tokens + thought + self._reserve + _CLOSING
         return self.knows_room and wanted > self._context

@@ -224,8 +224,8 @@ class Thinking:
     @property
     def _outgrown(self) -> bool:
         """Whether the budget has been raised above the one that the server knows."""
-        armed = None if self._armed is None else self._armed.most
-        most = self._control.budget.most
+        armed = None if self._armed is None else self._armed.tokens
+        most = self._control.budget.tokens
         return self._asker.continues and armed is not None and (most is None or most > armed)
 
     def _is_stopped(self) -> bool:

@@ -1,0 +1,121 @@
+"""Knows with what a turn of a conversation begins and ends, so that no model goes on as its user.
+
+llama.cpp knows the tokens that end a reply, as far as a file or their names tell. A model whose
+file does not say so, or that leaves out its end and begins the user's next turn, is ended by the
+markers that stand between turns: those of its own framing, and those known of other families.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from weakref import WeakKeyDictionary
+
+from r1chat.prompt.kinds import Has
+from r1chat.prompt.parts import Item, Vocabulary
+from r1chat.prompt.tokens import markers
+
+KNOWN = (
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|im_sep|>",
+    "<｜User｜>",
+    "<｜Assistant｜>",
+    "<｜end▁of▁sentence｜>",
+    "<|User|>",
+    "<|Assistant|>",
+    "<|user|>",
+    "<|assistant|>",
+    "<|system|>",
+    "<|observation|>",
+    "<start_of_turn>",
+    "<end_of_turn>",
+    "<|turn>",
+    "<turn|>",
+    "<|start_header_id|>",
+    "<|end_header_id|>",
+    "<|eot_id|>",
+    "<|header_start|>",
+    "<|header_end|>",
+    "<|eot|>",
+    "<|START_OF_TURN_TOKEN|>",
+    "<|END_OF_TURN_TOKEN|>",
+    "<|USER_TOKEN|>",
+    "<|SYSTEM_TOKEN|>",
+    "<|CHATBOT_TOKEN|>",
+    "<|start_of_role|>",
+    "<|end_of_role|>",
+    "<|user_start|>",
+    "<|user_end|>",
+    "<|assistant_start|>",
+    "<|assistant_end|>",
+    "<role>",
+    "<|role_start|>",
+    "<|role_end|>",
+    "<|prompter|>",
+    "<|endofturn|>",
+    "<|bom|>",
+    "<reserved_106>",
+    "<reserved_107>",
+    "<_user>",
+    "<_bot>",
+    "<_end>",
+    "[INST]",
+    "[/INST]",
+    "[SYSTEM_PROMPT]",
+    "[|user|]",
+    "[|assistant|]",
+    "[|system|]",
+    "[|endofturn|]",
+)
+"""Markers between turns, of the families in use."""
+
+_WITHIN = frozenset({"<|start|>", "<|channel|>", "<|message|>", "<|end|>", "<|constrain|>"})
+"""Markers with which one reply of gpt-oss goes from its thought to its answer."""
+_ABOUT_THOUGHTS = re.compile(
+    r"think|thought|reason|channel|response|inner|tool|answer", re.IGNORECASE
+)
+_SHAPED = re.compile(r"<[|｜][^<>\n]{1,40}>|<[^<>\n]{1,40}[|｜]>|\[/?INST\]|\[\|[a-z]{1,20}\|\]")
+_ROLES = ("\nUser:", "\nUSER:", "\nHuman:", "\n### Instruction:", "\n### User:", "\n### Human:")
+"""What begins a user's turn where turns are told apart by words alone."""
+_known: WeakKeyDictionary[Vocabulary, frozenset[int]] = WeakKeyDictionary()
+
+
+def tokens(vocabulary: Vocabulary, framing: Sequence[Item]) -> frozenset[int]:
+    """The tokens with which a turn begins or ends, in a model's vocabulary.
+
+    Args:
+        vocabulary: The model's.
+        framing: A conversation in its framing.
+    """
+    known = _known.get(vocabulary)
+    if known is None:
+        found = (vocabulary.token_of(name) for name in KNOWN)
+        known = _known[vocabulary] = frozenset(token for token in found if token is not None)
+    own = {
+        token
+        for token in markers(vocabulary, framing)
+        if _is_between(vocabulary.piece(token).decode("utf-8", "replace").strip())
+    }
+    return (known | own) - {vocabulary.bos}
+
+
+def _is_between(name: str) -> bool:
+    if name in _WITHIN or _ABOUT_THOUGHTS.search(name):
+        return False
+    return name in KNOWN or _SHAPED.fullmatch(name) is not None
+
+
+def texts(has: Has, framing: Sequence[Item]) -> tuple[str, ...]:
+    """The texts with which a turn begins or ends in a framing whose markers are no tokens.
+
+    Args:
+        has: Whether the model's vocabulary has a marker.
+        framing: A conversation in its framing.
+    """
+    whole = "".join(item if isinstance(item, str) else "\0" for item in framing)
+    names = dict.fromkeys(match[0] for match in _SHAPED.finditer(whole))
+    names |= dict.fromkeys(name for name in KNOWN if name in whole)
+    spelled = [name for name in names if _is_between(name) and not has(name)]
+    roles = [role for role in _ROLES if role in f"\n{whole}"]
+    return (*spelled, *roles)

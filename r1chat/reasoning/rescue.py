@@ -1,0 +1,87 @@
+"""Decides what to do where a reply would end without an answer.
+
+A model may end its reply in the middle of its thought, or behind it without a word, although the
+result stands in the thought. So it is asked for the answer: its end is refused once, and then words
+that begin an answer are written for it. A model whose answer follows by itself notices nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from r1chat.reasoning.final import open_boxes
+from r1chat.reasoning.phrases import ANSWER, BOX, BOX_END
+
+if TYPE_CHECKING:
+    from r1chat.events import AnswerAsked
+
+_BOXES = ("\\boxed", "\\fbox")
+
+
+def asks_for_box(texts: Iterable[str]) -> bool:
+    r"""Whether any of these texts speaks of ``\boxed``: instructions, a question, a thought."""
+    return any(box in text for text in texts for box in _BOXES)
+
+
+class Rescue:
+    """Knows what was tried already to get an answer out of one reply. Pure: it is told the rest.
+
+    Args:
+        asked: The texts that say what is wanted: system texts and the question.
+        allowed: Whether an answer may be asked for at all; not where a text is merely completed.
+    """
+
+    def __init__(self, asked: Iterable[str] = (), *, allowed: bool = True) -> None:
+        self.done: AnswerAsked | None = None
+        """The strongest remedy that was used."""
+        self._allowed = allowed
+        self._box_wanted = asks_for_box(asked)
+        self._refused = False
+
+    def refuses_end(self, answered: bool) -> bool:  # noqa: FBT001  (there is nothing else to say)
+        """Whether to draw another token in place of the one that ends the reply.
+
+        Args:
+            answered: Whether there is an answer: anything but white space that the model wrote.
+        """
+        if answered or self._refused or not self._allowed:
+            return False
+        self._refused = True
+        self.done = self.done or "again"
+        return True
+
+    def begins_answer(self, answered: bool) -> bool:  # noqa: FBT001  (as above)
+        """Whether to write `words`, and have the model go on behind them.
+
+        They are for a reply with a thought: where it ends inside it, so that the thought is closed
+        for it; and behind it, where no end was left to be refused.
+
+        Args:
+            answered: Whether there is an answer.
+        """
+        if answered or self.done == "words" or not self._allowed:
+            return False
+        self.done = "words"
+        # Words that nothing follows are no answer either: an end may be refused once more.
+        self._refused = False
+        return True
+
+    def words(self, thought: str) -> str:
+        r"""The words that begin the answer, with a ``\boxed{`` where one is wanted.
+
+        Args:
+            thought: The whole thought.
+        """
+        boxed = self._box_wanted or asks_for_box((thought,))
+        return ANSWER + BOX if boxed else ANSWER
+
+
+def missing(answer: str, ours: Iterable[str]) -> str:
+    """What closes a box that words of ours opened and the model did not close.
+
+    Args:
+        answer: The whole answer.
+        ours: What of it r1chat wrote.
+    """
+    return BOX_END * open_boxes(answer) if any(BOX in words for words in ours) else ""
