@@ -91,15 +91,21 @@ class Console:
         with self._lock:
             self._put(("" if self._at_start else "\n") + ("\n" if blank else ""))
 
-    def progress(self, text: str) -> None:
-        """Shows how far something is, on a terminal only, in a line that will go away."""
+    def progress(self, text: str, *, at_once: bool = False) -> None:
+        """Shows how far something is, on a terminal only, in a line that will go away.
+
+        Args:
+            text: How far.
+            at_once: Shows it without patience: it is sure to take long.
+        """
         with self._lock:
             now = self._clock()
             if self._since is None:
                 self._since = now
             # A line that wraps could not be taken away again.
             text = line(text, max(1, shutil.get_terminal_size().columns - 1))
-            if not self.tty or now - self._since < PATIENCE_S or text == self._progress:
+            too_soon = not at_once and now - self._since < PATIENCE_S
+            if not self.tty or too_soon or text == self._progress:
                 return
             self._erase()
             self._progress = text

@@ -11,12 +11,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from r1chat import compose, logs, paths
+from r1chat import compose, logs
 from r1chat.checking import Checker
 from r1chat.checking.mathematics import INSTALL
+from r1chat.commands import eval_results
 from r1chat.commands import settings as user
 from r1chat.commands.columns import columns
 from r1chat.commands.eval_options import R1_WORDS
+from r1chat.commands.eval_results import results_file
 from r1chat.commands.exits import ExitCode
 from r1chat.console import Console
 from r1chat.engine.base import Engine, Sampling
@@ -54,6 +56,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
     """
     with Interrupts() as interrupts:
         logs.start(console.log if args.verbose else None)
+        if args.show is not None or args.compare is not None or args.export is not None:
+            return eval_results.run(args, console, Out(sys.stdout))
         return _Evaluation(args, user.load(console), console, interrupts).run()
 
 
@@ -87,9 +91,10 @@ class _Evaluation:
         with closing(self._load()) as engine, closing(self._checker):
             plan = self._plan(asked, engine)
             conditions = self._conditions(engine, sampling)
-            with Results(self._results_file(asked), conditions, engine.info) as results:
-                if not self._ask(engine, plan, conditions, results):
-                    return self._stopped(plan, results)
+            with Results(results_file(args.file, args.out), conditions, engine.info) as results:
+                state = self._ask(engine, plan, conditions, results)
+                if state is not None:
+                    return self._stopped(state, results)
                 summary = self._summarise(plan, results)
                 self._show(summary, plan, asked, conditions, engine, results)
         return ExitCode.ANSWERED
@@ -161,14 +166,10 @@ class _Evaluation:
             ctx=self._either("ctx"),
         )
 
-    def _results_file(self, asked: QuestionSet) -> Path:
-        if self._args.out is not None:
-            return Path(self._args.out).expanduser()
-        if asked.path in reading.SHIPPED.values():
-            return paths.folder("data") / "evaluations" / f"{asked.name}.results.jsonl"
-        return asked.path.with_name(f"{asked.path.stem}.results.jsonl")
-
-    def _ask(self, engine: Engine, plan: Plan, conditions: Conditions, results: Results) -> bool:
+    def _ask(
+        self, engine: Engine, plan: Plan, conditions: Conditions, results: Results
+    ) -> running.State | None:
+        """Asks what is left; says how far it is where it was stopped."""
         stop = running.Stop(self._checker)
         runner = running.Runner(engine, conditions, results, self._checker, stop, self._progress)
         self._interrupts.control = stop
@@ -182,26 +183,21 @@ class _Evaluation:
             self._console.end_progress()
         for notice in runner.notices:
             self._console.note(notice)
-        return finished
+        return None if finished else runner.state
 
     def _progress(self, state: running.State) -> None:
-        full = _BAR * state.done // state.total
+        full = _BAR * state.done // max(1, state.total)
         bar = "#" * full + "." * (_BAR - full)
         left = "" if state.seconds_left is None else f" · {_about(state.seconds_left)} left"
-        self._console.progress(f"[{bar}] {state.done:,} of {state.total:,} samples{left}")
-
-    def _stopped(self, plan: Plan, results: Results) -> int:
-        wanted = (
-            key
-            for question in plan.questions
-            for setting in plan.settings
-            for seed in plan.seeds
-            for key in plan.keys(question, setting, seed)
+        reading_ = f" · reading question {line(state.reading, 40)}" if state.reading else ""
+        self._console.progress(
+            f"[{bar}] {state.done:,} of {state.total:,} samples{left}{reading_}", at_once=True
         )
-        kept = sum(key in results.samples for key in wanted)
+
+    def _stopped(self, state: running.State, results: Results) -> int:
         self._console.note(
-            f"stopped: {kept:,} of {plan.total:,} samples are kept in {line(str(results.path))}; "
-            "the same command goes on from there"
+            f"stopped: {state.done:,} of {state.total:,} samples are kept in "
+            f"{line(str(results.path))}; the same command goes on from there"
         )
         return self._interrupts.code or ExitCode.INTERRUPTED
 

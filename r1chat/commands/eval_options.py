@@ -38,6 +38,7 @@ def add_eval(parser: argparse.ArgumentParser) -> None:
     _add_plan(parser)
     _add_sampling(parser)
     _add_output(parser)
+    _add_results(parser)
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
@@ -122,10 +123,34 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         "--out",
         metavar="PATH",
         help="where every sample is kept, so that the same command goes on where it was stopped; "
-        "default: FILE with .results.jsonl in the place of .jsonl",
+        "default: FILE with .results.jsonl in the place of .jsonl; with --export, what is written",
     )
     add_format(add)
     add("--png", metavar="PATH", help="draw accuracy against budget into this file, too")
+
+
+def _add_results(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what was drawn (no model is loaded)")
+    which = ("wrong", "right", "all")
+    add = group.add_mutually_exclusive_group().add_argument
+    add(
+        "--show",
+        choices=which,
+        help="page through the replies to FILE that were judged so: thought, answer and reference "
+        "side by side; -b and -m choose among them",
+    )
+    add(
+        "--compare",
+        nargs=2,
+        metavar=("A", "B"),
+        help="compare two result files: the paired difference with its interval, and the questions "
+        "that flipped",
+    )
+    add(
+        "--export",
+        choices=which,
+        help="write these replies into the file that -o names, as chat messages with <think>",
+    )
 
 
 def _several(read: Callable[[str], object]) -> Callable[[str], list[object]]:

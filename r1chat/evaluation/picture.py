@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +15,9 @@ from r1chat.sanitize import line
 
 _INCHES = (9.0, 5.5)
 _DOTS = 120
+_LONGEST_TITLE = 400
+_TITLE_COLUMNS, _TITLE_POINTS = 88, 10
+"""As many characters of that size as are sure to fit into the width."""
 
 
 def check() -> None:
@@ -67,7 +71,8 @@ def save(summary: Summary, plan: Plan, title: str, path: Path) -> None:
     axes.set_xlabel("thinking budget, tokens")
     axes.set_ylabel("right, % (bars: 95 % intervals)")
     # A name is text, in which "$" is no formula.
-    axes.set_title(line(title, 120).replace("$", r"\$"))
+    shown = textwrap.fill(line(title, _LONGEST_TITLE), _TITLE_COLUMNS)
+    axes.set_title(shown.replace("$", r"\$"), fontsize=_TITLE_POINTS)
     axes.grid(axis="y", alpha=0.3)
     axes.legend(loc="lower right")
     try:

@@ -112,7 +112,11 @@ class Sample:
     thought_s: float
     answer_s: float
     seconds: float
-    """Its share of the time that passed: those of all samples add up to the whole."""
+    """Its share of the time in which replies were written; the reading of the prompt, which the
+    replies to a question share, is left out."""
+    thought: str = ""
+    why: str = ""
+    """Why it was judged wrong; empty where it was not."""
 
     @property
     def key(self) -> Key:
@@ -134,6 +138,15 @@ class Batch:
     def numbers(self) -> range:
         """The numbers of its samples."""
         return range(self.first, self.first + self.count)
+
+    @property
+    def keys(self) -> list[Key]:
+        """Its samples."""
+        setting = self.setting
+        return [
+            (self.question.key, setting.budget, setting.minimum, self.seed, number)
+            for number in self.numbers
+        ]
 
     @property
     def drawn_with(self) -> int:

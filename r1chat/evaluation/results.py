@@ -1,7 +1,8 @@
 """The file that keeps every sample, so that a second run goes on where the first one stopped.
 
 It is made of JSON lines. A line of the type "run" names a model and the conditions it was asked
-under; the samples drawn so refer to it. Several runs may stand in one file: each reads its own.
+under; the samples drawn so refer to it. A line of the type "question" has a question's text and
+reference. Several runs may stand in one file: each reads its own.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, get_args
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, get_args
 from r1chat.engine.base import ModelInfo
 from r1chat.errors import R1ChatError, UsageError
 from r1chat.evaluation.plan import Conditions, Key, Sample
-from r1chat.evaluation.reading import digest
+from r1chat.evaluation.reading import Question, digest
 from r1chat.events import EndedBy
 from r1chat.sanitize import line
 
@@ -25,8 +26,91 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 SCHEMA = 1
+_LONGEST_HEAD = 1 << 16
 _ENDED_BY = get_args(EndedBy)
-_FIELDS = frozenset(field.name for field in fields(Sample))
+_FIELDS = {each.name: each.default for each in fields(Sample)}
+"""A sample's fields; those that older files lack have a default."""
+
+
+@dataclass(slots=True)
+class Run:
+    """A model that was asked under some conditions, and what it answered."""
+
+    ref: str
+    quant: str
+    begun: str
+    words: str
+    """What stood behind each question."""
+    samples: dict[Key, Sample] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Kept:
+    """What a result file holds."""
+
+    path: Path
+    runs: dict[str, Run] = field(default_factory=dict)
+    """In the order in which they were begun."""
+    questions: dict[str, Question] = field(default_factory=dict)
+    """By their keys; files of older versions have none."""
+    unended: bool = False
+    """Whether its last line was never ended, as a run that was killed leaves it."""
+
+
+def is_results(path: Path) -> bool:
+    """Whether a file is a result file: its first line begins a run."""
+    try:
+        with path.open("rb") as file:
+            values = _object(file.readline(_LONGEST_HEAD))
+    except (OSError, ValueError):
+        return False
+    return values is not None and values.get("type") == "run"
+
+
+def read_results(path: Path) -> Kept:
+    """Reads a result file.
+
+    Raises:
+        UsageError: If it is a file of another kind, or of another version.
+        R1ChatError: If it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            lines = file.read().split(b"\n")
+    except OSError as error:
+        raise _failed(path, error, "read") from None
+    kept = Kept(path, unended=bool(lines[-1]))
+    for number, text in enumerate(lines, 1):
+        values = _object(text)
+        if values is None and not text.strip():
+            continue
+        kind = None if values is None else values.get("type")
+        if not kept.runs and kind != "run":
+            message = (
+                f"{line(str(path))} is no result file of `r1chat eval`; name another with -o/--out"
+            )
+            raise UsageError(message)
+        if values is None:
+            # What a run that was killed in the middle of a line has left.
+            continue
+        _take(kept, values, number)
+    return kept
+
+
+def _take(kept: Kept, values: Mapping[str, Any], number: int) -> None:
+    """Takes in what a line says."""
+    kind, name = values.get("type"), values.get("run")
+    if kind == "run":
+        _check(values, number, kept.path)
+        kept.runs.setdefault(str(name), _run(values))
+    elif kind == "sample" and str(name) in kept.runs:
+        sample = _sample(values)
+        if sample is not None:
+            kept.runs[str(name)].samples.setdefault(sample.key, sample)
+    elif kind == "question":
+        question = _question(values)
+        if question is not None:
+            kept.questions.setdefault(question.key, question)
 
 
 class Results:
@@ -49,12 +133,13 @@ class Results:
         values = conditions.as_json()
         self._run = digest(json.dumps(values, sort_keys=True))
         self.samples: dict[Key, Sample] = {}
-        known = self._read()
+        self._asked: set[str] = set()
+        known = self._take_up()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file: BinaryIO = path.open("ab")
         except OSError as error:
-            raise self._failed(error, "write") from None
+            raise _failed(path, error, "write") from None
         if not known:
             self._write(
                 {
@@ -81,12 +166,15 @@ class Results:
     ) -> None:
         self._file.close()
 
-    def add(self, sample: Sample) -> None:
-        """Keeps a sample at once.
+    def add(self, sample: Sample, question: Question) -> None:
+        """Keeps a sample of a question at once.
 
         Raises:
             R1ChatError: If it cannot be written.
         """
+        if question.key not in self._asked:
+            self._asked.add(question.key)
+            self._write({"type": "question", "question": question.key, **asdict(question)})
         self.samples[sample.key] = sample
         self._write({"type": "sample", "run": self._run, **asdict(sample)})
 
@@ -97,62 +185,56 @@ class Results:
             self._file.write(text.encode("utf-8", "replace") + b"\n")
             self._file.flush()
         except OSError as error:
-            raise self._failed(error, "write") from None
+            raise _failed(self.path, error, "write") from None
 
-    def _read(self) -> bool:
+    def _take_up(self) -> bool:
         """Reads what is there; whether this run has begun in it."""
         if not self.path.exists():
             return False
-        try:
-            with self.path.open("rb") as file:
-                lines = file.read().split(b"\n")
-        except OSError as error:
-            raise self._failed(error, "read") from None
-        runs: set[str] = set()
-        for number, text in enumerate(lines, 1):
-            values = _object(text)
-            if values is None and not text.strip():
-                continue
-            kind = None if values is None else values.get("type")
-            if not runs and kind != "run":
-                message = (
-                    f"{line(str(self.path))} is no result file of `r1chat eval`; name another "
-                    "with -o/--out"
-                )
-                raise UsageError(message)
-            if values is None:
-                # What a run that was killed in the middle of a line has left.
-                continue
-            if kind == "run":
-                self._check(values, number)
-                runs.add(str(values.get("run")))
-            elif kind == "sample" and values.get("run") == self._run:
-                sample = _sample(values)
-                if sample is not None:
-                    self.samples.setdefault(sample.key, sample)
-        self.others = len(runs - {self._run})
-        self._mend(lines)
-        return self._run in runs
+        kept = read_results(self.path)
+        self._asked |= kept.questions.keys()
+        self.others = len(kept.runs.keys() - {self._run})
+        if kept.unended:
+            self._end_line()
+        mine = kept.runs.get(self._run)
+        if mine is not None:
+            self.samples = mine.samples
+        return mine is not None
 
-    def _mend(self, lines: list[bytes]) -> None:
+    def _end_line(self) -> None:
         """Ends a line that was never ended, so that the next one begins afresh."""
-        if lines[-1]:
-            try:
-                with self.path.open("ab") as file:
-                    file.write(b"\n")
-            except OSError as error:
-                raise self._failed(error, "write") from None
+        try:
+            with self.path.open("ab") as file:
+                file.write(b"\n")
+        except OSError as error:
+            raise _failed(self.path, error, "write") from None
 
-    def _check(self, values: Mapping[str, Any], number: int) -> None:
-        if values.get("schema") != SCHEMA:
-            message = (
-                f"line {number} of {line(str(self.path))} was written by another version of "
-                "r1chat; name another file with -o/--out"
-            )
-            raise UsageError(message)
 
-    def _failed(self, error: OSError, verb: str) -> R1ChatError:
-        return R1ChatError(f"cannot {verb} {line(str(self.path))}: {error.strerror}")
+def _failed(path: Path, error: OSError, verb: str) -> R1ChatError:
+    return R1ChatError(f"cannot {verb} {line(str(path))}: {error.strerror}")
+
+
+def _check(values: Mapping[str, Any], number: int, path: Path) -> None:
+    if values.get("schema") != SCHEMA:
+        message = (
+            f"line {number} of {line(str(path))} was written by another version of r1chat; name "
+            "another file with -o/--out"
+        )
+        raise UsageError(message)
+
+
+def _run(values: Mapping[str, Any]) -> Run:
+    conditions = values.get("conditions")
+    words = conditions.get("words") if isinstance(conditions, dict) else None
+    texts = (values.get("ref"), values.get("quant"), values.get("begun"), words)
+    ref, quant, begun, words = (text if isinstance(text, str) else "" for text in texts)
+    return Run(ref, quant, begun, words)
+
+
+def _question(values: Mapping[str, Any]) -> Question | None:
+    texts = [values.get(name) for name in ("id", "text", "answer")]
+    question = Question(*map(str, texts)) if all(isinstance(t, str) for t in texts) else None
+    return question if question is not None and question.key == values.get("question") else None
 
 
 def _object(text: bytes) -> dict[str, Any] | None:
@@ -166,9 +248,13 @@ def _object(text: bytes) -> dict[str, Any] | None:
 def _sample(values: Mapping[str, Any]) -> Sample | None:
     """Reads a sample; None where somebody has changed it into something else."""
     try:
-        sample = Sample(**{name: values[name] for name in _FIELDS})
+        known = {
+            name: values[name] if usual is MISSING else values.get(name, usual)
+            for name, usual in _FIELDS.items()
+        }
     except KeyError:
         return None
+    sample = Sample(**known)
     whole = (
         sample.minimum,
         sample.seed,
@@ -178,7 +264,14 @@ def _sample(values: Mapping[str, Any]) -> Sample | None:
         sample.injected_tokens,
     )
     times = (sample.thought_s, sample.answer_s, sample.seconds)
-    texts = (sample.question, sample.budget, sample.judge, sample.answer)
+    texts = (
+        sample.question,
+        sample.budget,
+        sample.judge,
+        sample.answer,
+        sample.thought,
+        sample.why,
+    )
     sound = (
         all(type(each) is int and each >= 0 for each in whole)
         and all(type(each) in (int, float) and each >= 0 for each in times)

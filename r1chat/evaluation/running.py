@@ -12,8 +12,9 @@ from r1chat.checking import Checker
 from r1chat.engine.base import Engine, Message, Request
 from r1chat.errors import Cancelled, EngineError, PromptError
 from r1chat.evaluation.plan import Batch, Conditions, Plan, Sample, Setting
+from r1chat.evaluation.reading import Question
 from r1chat.evaluation.results import Results
-from r1chat.events import Event, Notice, Reply, Sampled
+from r1chat.events import EndedBy, Evaluating, Event, Notice, Reply, Sampled
 from r1chat.reasoning.control import Control, ControlGroup
 from r1chat.reasoning.final import best_guess
 
@@ -46,8 +47,11 @@ class State:
     done: int
     """Samples, those of earlier runs among them."""
     total: int
+    """Samples in all, less those of questions that cannot be put to this model."""
     seconds_left: float | None
     """About; None where nothing has been measured yet."""
+    reading: str = ""
+    """The question whose prompt is being read, if one is."""
 
 
 class Runner:
@@ -83,6 +87,8 @@ class Runner:
         self._paces: dict[Setting, tuple[int, float]] = {}
         self._left: Counter[Setting] = Counter()
         self._total = 0
+        self._drawn: set[str] = set()
+        """Keys of questions that have been put in this run."""
         self.notices: list[str] = []
         """What the engine had to say, each thing once."""
         self.unasked: set[str] = set()
@@ -102,18 +108,25 @@ class Runner:
         self._total = plan.total
         for batch in batches:
             self._left[batch.setting] += batch.count
-        self._report(self._state())
         for batch in batches:
             if self._stop.wanted:
                 break
+            self._report(self._state(batch.question))
             try:
                 self._draw(batch)
             except PromptError as error:
                 self.unasked.add(batch.question.key)
+                missing = sum(key not in self._results.samples for key in batch.keys)
+                self._left[batch.setting] -= missing
+                self._total -= missing
                 self._note(f"a question cannot be asked: {error}")
-            self._left[batch.setting] -= batch.count
-            self._report(self._state())
+        self._report(self.state)
         return not self._stop.wanted
+
+    @property
+    def state(self) -> State:
+        """How far it is."""
+        return self._state()
 
     def _draw(self, batch: Batch) -> None:
         control = Control(batch.setting.parsed)
@@ -126,6 +139,10 @@ class Runner:
                 for event in events:
                     if isinstance(event, Notice):
                         self._note(event.text)
+                    elif isinstance(event, Evaluating):
+                        # The prompt is read once for all budgets of a question: its time would
+                        # be billed to the first of them.
+                        since = self._clock()
                     elif isinstance(event, Sampled) and isinstance(event.event, Reply):
                         now = self._clock()
                         self._keep(batch, event.sample, event.event, now - since)
@@ -188,18 +205,26 @@ class Runner:
             thought_s=round(receipt.thought_s, 4),
             answer_s=round(receipt.answer_s, 4),
             seconds=round(seconds, 4),
+            thought=reply.thought,
+            why="" if right else why_wrong(final, receipt.answer_ended_by, self._checker.name),
         )
-        self._results.add(sample)
+        self._results.add(sample, batch.question)
+        self._left[setting] -= 1
         drawn, took = self._paces.get(setting, (0, 0.0))
         self._paces[setting] = (drawn + 1, took + seconds)
+        self._report(self.state)
 
     def _note(self, text: str) -> None:
         if text not in self.notices:
             self.notices.append(text)
 
-    def _state(self) -> State:
+    def _state(self, question: Question | None = None) -> State:
         left = sum(self._left.values())
-        return State(self._total - left, self._total, self._seconds_left())
+        reading = ""
+        if question is not None and question.key not in self._drawn:
+            self._drawn.add(question.key)
+            reading = question.id
+        return State(self._total - left, self._total, self._seconds_left(), reading)
 
     def _seconds_left(self) -> float | None:
         """By the pace of each setting; of one that was not measured yet, by that of all."""
@@ -212,6 +237,20 @@ class Runner:
             for setting, count in self._left.items()
             for number, took in [self._paces.get(setting, (0, 0.0))]
         )
+
+
+def why_wrong(final: str | None, answer_ended_by: EndedBy, judge: str) -> str:
+    """Why a reply counts as wrong, in a few words.
+
+    Args:
+        final: Its final answer.
+        answer_ended_by: Why its answer ended.
+        judge: What compared it with the reference.
+    """
+    cut = "" if answer_ended_by == "natural" else f"; the answer ended by {answer_ended_by}"
+    if final is None:
+        return f"no final answer{cut}"
+    return f"differs from the reference ({judge}){cut}"
 
 
 def judged(results: Results, plan: Plan, checker: Checker) -> dict[tuple[str, str], bool]:

@@ -1,8 +1,10 @@
 r"""Whether two final answers say the same, as far as plain arithmetic can tell.
 
 What is written differently but is the same number is the same: ``\frac{1}{2}``, ``1/2``, ``0.5``
-and ``50\%``; ``1{,}000``, ``1,000`` and ``1000``. Anything else is compared sign by sign, less what
-only sets it: spaces, ``$``, ``\left``, ``\text{…}``, a name in front (``x = 3``).
+and ``50\%``; ``1{,}000``, ``1,000`` and ``1000``. A number with a unit is the same as the number
+alone: ``18 dollars``, ``\$18`` and ``18``; two units have to agree. Anything else is compared sign
+by sign, less what only sets it: spaces, ``$``, ``\left``, ``\text{…}``, a name in front as in
+``x = 3``.
 """
 
 from __future__ import annotations
@@ -19,6 +21,18 @@ _LAYOUT = re.compile(r"\\(?:left|right|displaystyle|[,;:!> ])|[\s$~]|\{,\}")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _NAME = re.compile(r"[A-Za-z]=(?=.)")
 _NUMBER = re.compile(r"([+-]?)(\d+(?:\.\d*)?|\.\d+)(?:/(\d+(?:\.\d*)?))?(\\?%)?")
+_WITH_UNIT = re.compile(
+    r"(?P<number>[-+−]?(?:\\?[$£€¥]\s*)?\d[\d,]*(?:\.\d+)?(?:\s*/\s*\d+)?|\\[dtc]?frac\{\d+\}\{\d+\})"
+    r"(?:\s+|(?<=\d)(?=[a-zA-Z]{2}))(?P<unit>[^\W\d_]{2,}(?:[ -][^\W\d_]+){0,5})"
+)
+"""A number with a word or several behind it. One letter may be a variable."""
+_NO_UNITS = re.compile(
+    r"(?i:pi|sin|cos|tan|log|ln|exp|sqrt|sum|or|and|to|mod|of|in|is|out|over|plus|minus|times|than|more"
+    r"|less|million|billion|thousand|hundred|dozen|pair|percent|if|not|infty)\b.*"
+)
+"""First words behind a number that change what it is."""
+_SHORTEST_PLURAL = 3
+_CURRENCY = re.compile(r"\\?[$£€¥]|(?<![a-z])(?:US|USD|EUR|GBP)(?=\s*[$£€¥\d])")
 _DEGREES = re.compile(r"\^(?:\{\\circ\}|\\circ)|°")
 
 
@@ -36,14 +50,35 @@ def same_answer(one: str, other: str) -> bool:
     plain, also = normal(one), normal(other)
     if plain == also:
         return True
-    number, second = value(plain), value(also)
-    return number is not None and number == second
+    number, unit = _measure(one)
+    second, other_unit = _measure(other)
+    if number is None or number != second:
+        return False
+    return not unit or not other_unit or unit == other_unit
+
+
+def _measure(answer: str) -> tuple[Fraction | None, str]:
+    """A number and its unit; no number where the answer is neither."""
+    number = value(normal(answer))
+    if number is not None:
+        return number, ""
+    text = _WORDS.sub(r" \1 ", answer.replace("\\ ", " ").replace("~", " ")).strip(" .$\n")
+    found = _WITH_UNIT.fullmatch(text)
+    if found is None or _NO_UNITS.fullmatch(found["unit"]):
+        return None, ""
+    return value(normal(found["number"])), _singular(found["unit"])
+
+
+def _singular(unit: str) -> str:
+    """A unit's first word in one form: "Dollars per day" and "dollar" are the same unit."""
+    word = unit.split(maxsplit=1)[0].lower()
+    return word[:-1] if word.endswith("s") and len(word) > _SHORTEST_PLURAL else word
 
 
 def normal(answer: str) -> str:
     """An answer without what only sets it."""
     text = answer.replace("−", "-").replace("\\cdot", "*").replace("×", "*")
-    text = _WORDS.sub(r"\1", text)
+    text = _CURRENCY.sub("", _WORDS.sub(r"\1", text))
     text = _FRACTION.sub(lambda m: f"({m[1] or m[3]})/({m[2] or m[4]})", text)
     text = text.replace(r"\dfrac", r"\frac").replace(r"\tfrac", r"\frac")
     text = re.sub(r"\((\d+)\)/\((\d+)\)", r"\1/\2", text)

@@ -201,14 +201,14 @@ def test_samples_are_there_again_the_next_time(tmp_path):
     drawn = [sample(QUESTION, "64", number, "2") for number in range(3)]
     with Results(path, CONDITIONS, INFO) as results:
         for each in drawn:
-            results.add(each)
+            results.add(each, QUESTION)
     assert list(kept(path).values()) == drawn
 
 
 def test_a_sample_is_on_disk_as_soon_as_it_is_kept(tmp_path):
     path = tmp_path / "results.jsonl"
     with Results(path, CONDITIONS, INFO) as results:
-        results.add(sample(QUESTION, "64", 0, "2"))
+        results.add(sample(QUESTION, "64", 0, "2"), QUESTION)
         assert len(kept(path)) == 1
 
 
@@ -217,12 +217,12 @@ def test_a_line_that_was_cut_costs_itself_alone(tmp_path, cut):
     path = tmp_path / "results.jsonl"
     with Results(path, CONDITIONS, INFO) as results:
         for number in range(2):
-            results.add(sample(QUESTION, "64", number, "2"))
+            results.add(sample(QUESTION, "64", number, "2"), QUESTION)
     path.write_bytes(path.read_bytes()[:-cut])
     whole = 1 if cut > 1 else 2
     assert len(kept(path)) == whole
     with Results(path, CONDITIONS, INFO) as results:
-        results.add(sample(QUESTION, "64", 5, "2"))
+        results.add(sample(QUESTION, "64", 5, "2"), QUESTION)
     assert len(kept(path)) == whole + 1
 
 
@@ -242,7 +242,7 @@ def test_another_model_or_other_conditions_are_kept_apart(tmp_path, other):
     for conditions, final in ((CONDITIONS, "2"), (other, "3")):
         with Results(path, conditions, INFO) as results:
             assert results.samples == {}
-            results.add(sample(QUESTION, "64", 0, final))
+            results.add(sample(QUESTION, "64", 0, final), QUESTION)
     assert [s.final for s in kept(path).values()] == ["2"]
     assert [s.final for s in kept(path, other).values()] == ["3"]
 
@@ -278,15 +278,16 @@ def test_a_file_of_another_version_is_refused(tmp_path):
         {"thought_ended_by": ["budget"]},
         {"seconds": "long"},
         {"question": None},
+        {"thought": 1},
     ],
 )
 def test_a_sample_that_somebody_changed_is_drawn_anew(tmp_path, change):
     path = tmp_path / "results.jsonl"
     with Results(path, CONDITIONS, INFO) as results:
-        results.add(sample(QUESTION, "64", 0, "2"))
-    first, second = path.read_text("utf-8").splitlines()
-    changed = json.dumps(json.loads(second) | change)
-    path.write_text(f"{first}\n{changed}\n", encoding="utf-8")
+        results.add(sample(QUESTION, "64", 0, "2"), QUESTION)
+    *first, last = path.read_text("utf-8").splitlines()
+    changed = json.dumps(json.loads(last) | change)
+    path.write_text("\n".join([*first, changed]) + "\n", encoding="utf-8")
     assert kept(path) == {}
 
 

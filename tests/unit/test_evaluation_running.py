@@ -11,12 +11,12 @@ from r1chat.checking import Checker
 from r1chat.commands.eval import _about
 from r1chat.engine.base import Sampling
 from r1chat.engine.fake import INFO, FakeEngine
-from r1chat.errors import UsageError
+from r1chat.errors import PromptError, UsageError
 from r1chat.evaluation import picture
 from r1chat.evaluation.plan import Conditions, Plan, Setting
 from r1chat.evaluation.reading import Question
-from r1chat.evaluation.results import Results
-from r1chat.evaluation.running import Runner, Stop, judged
+from r1chat.evaluation.results import Results, read_results
+from r1chat.evaluation.running import Runner, Stop, judged, why_wrong
 
 QUESTIONS = tuple(Question(str(n), f"What is {n} + 1?", str(n + 1)) for n in range(3))
 PLAN = Plan(QUESTIONS, (Setting("off"), Setting("max")), samples=2)
@@ -82,15 +82,18 @@ def test_the_time_left_falls_to_nothing(tmp_path):
     drawn.run()
     first, *rest = drawn.states
     assert (first.done, first.total, first.seconds_left) == (0, 12, None)
+    assert first.reading == "0"
     left = [state.seconds_left for state in rest]
     assert left == sorted(left, reverse=True)
     assert left[-1] == 0
-    assert [state.done for state in drawn.states] == [0, 2, 4, 6, 8, 10, 12]
+    done = [state.done for state in drawn.states]
+    assert done == sorted(done)
+    assert set(done) == set(range(13))
 
 
 def test_a_run_that_is_stopped_goes_on_with_what_is_missing(tmp_path):
     path = tmp_path / "results.jsonl"
-    first = Drawn(path, stop_after=2)
+    first = Drawn(path, stop_after=6)
     assert not first.run()
     had = dict(first.results.samples)
     assert len(had) == 4
@@ -101,6 +104,51 @@ def test_a_run_that_is_stopped_goes_on_with_what_is_missing(tmp_path):
     assert len(second.engine.requests) < len(QUESTIONS) * 2 * 2
     assert {key: second.results.samples[key] for key in had} == had
     assert len(second.results.samples) == 12
+
+
+def test_the_reading_of_the_prompt_is_billed_to_no_budget(tmp_path):
+    drawn = Drawn(tmp_path / "results.jsonl")
+    clock = drawn.runner._clock
+
+    class Slow(FakeEngine):
+        def _read(self, request):
+            clock.now += 1000
+            yield from super()._read(request)
+
+    drawn.runner._engine = Slow(SCRIPT)
+    drawn.run()
+    assert all(sample.seconds < 100 for sample in drawn.results.samples.values())
+
+
+def test_a_question_that_cannot_be_asked_is_out_of_the_count(tmp_path):
+    drawn = Drawn(tmp_path / "results.jsonl")
+
+    class Short(FakeEngine):
+        def stream_many(self, request, group):
+            if "0 + 1" in request.messages[-1].text:
+                message = "too long"
+                raise PromptError(message)
+            return super().stream_many(request, group)
+
+    drawn.runner._engine = Short(SCRIPT)
+    with drawn.results:
+        drawn.runner.run(Plan(QUESTIONS[:2], (Setting("max"),), samples=2))
+    assert drawn.runner.unasked == {QUESTIONS[0].key}
+    assert (drawn.states[-1].done, drawn.states[-1].total) == (2, 2)
+    assert len(drawn.results.samples) == 2
+
+
+def test_a_wrong_reply_is_kept_with_its_thought_and_the_reason(tmp_path):
+    drawn = Drawn(tmp_path / "results.jsonl")
+    drawn.run()
+    kept = read_results(tmp_path / "results.jsonl")
+    assert {question.key: question for question in QUESTIONS} == kept.questions
+    (run,) = kept.runs.values()
+    for sample in run.samples.values():
+        assert sample.right == (sample.why == "")
+        if sample.budget == "max":
+            assert sample.thought == "I think."
+    assert why_wrong(None, "length", "plain") == "no final answer; the answer ended by length"
 
 
 def test_samples_that_look_ahead_are_drawn_one_by_one(tmp_path):
