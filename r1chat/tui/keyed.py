@@ -1,15 +1,20 @@
-"""An app whose keys its user can change, and which knows the keys that a browser keeps."""
+"""An app whose keys its user can change; letters go to the text, whatever has the focus."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from textual import events
 from textual.app import App
 from textual.binding import Binding
-from textual.dom import DOMNode
+from textual.dom import DOMNode, NoScreen
+from textual.errors import NoWidget
 
 from r1chat.sanitize import line
-from r1chat.tui import keys
+from r1chat.tui import keys, typed
+
+_NOT_YET_S = 0.01
+"""How soon it is tried again where a screen is not ready for what is typed."""
 
 
 class KeyedApp(App[None]):
@@ -18,6 +23,40 @@ class KeyedApp(App[None]):
     def __init__(self) -> None:
         super().__init__()
         self._clashes: set[str] = set()
+        self._early: list[events.Key | events.Paste] = []
+        """What was typed before a screen that was opened had its text field."""
+
+    async def on_event(self, event: events.Event) -> None:
+        """Sends what is typed to the text field of the screen in front."""
+        if isinstance(event, (events.Key, events.Paste)) and not event.is_forwarded:
+            self._early.append(event)
+            await self._send_typed()
+        elif not (isinstance(event, events.MouseEvent) and self._is_stray(event)):
+            await super().on_event(event)
+
+    def _is_stray(self, event: events.MouseEvent) -> bool:
+        """Whether the mouse hit what has been taken off the screen and is still to be seen.
+
+        Textual looks for what it stands in, and raises.
+        """
+        try:
+            widget, _ = self.get_widget_at(event.x, event.y)
+        except (NoWidget, NoScreen):
+            return False
+        return not event.is_forwarded and not widget.is_attached
+
+    async def _send_typed(self) -> None:
+        """Sends on what was typed, in its order, as soon as the screen in front can take it."""
+        while self._early:
+            event = self._early[0]
+            if self.screen_stack:
+                # Textual gives the focus back where the terminal had lost it, but too late.
+                self.app_focus = True
+                if not typed.aim(self.screen, event):
+                    self.set_timer(_NOT_YET_S, self._send_typed)
+                    return
+            del self._early[0]
+            await super().on_event(event)
 
     def set_keys(self, wanted: Mapping[str, str]) -> None:
         """Changes keys.

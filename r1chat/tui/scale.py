@@ -10,6 +10,7 @@ import bisect
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 from r1chat.reasoning.budget import AGREE, LIMIT_SECONDS, LIMIT_TOKENS, Budget
@@ -20,8 +21,10 @@ AUTO = math.inf
 """The figure of the budget "auto": more than any limit, and still not max."""
 _MINUTE = 60
 _HOUR = 3600
-_ROOM_FOR_FIGURE = 13
-_ROOM_FOR_MEANING = 14
+ROOM_FOR_FIGURE = 13
+"""Columns of a budget in words."""
+ROOM_FOR_MEANING = 14
+"""Columns of what else there is to know of it."""
 _SHORTEST_TRACK = 21
 _MARK = _GAP = 2
 _LONG = 10 * _MINUTE
@@ -120,6 +123,21 @@ SECONDS = Scale(
 SCALES: dict[Unit, Scale] = {"tokens": TOKENS, "seconds": SECONDS}
 
 
+@lru_cache(maxsize=64)
+def scale_up_to(unit: Unit, most: float | None) -> Scale:
+    """The scale of a unit as far as the context reaches.
+
+    Args:
+        unit: What it counts.
+        most: The figure that there is room for; None where nobody knows.
+    """
+    whole = SCALES[unit]
+    if most is None or most > whole.stops[-1]:
+        return whole
+    stops = tuple(stop for stop in whole.stops if stop <= most) or whole.stops[:1]
+    return replace(whole, stops=stops, limit=max(most, stops[-1] + 1))
+
+
 def figure_of(budget: Budget, unit: Unit) -> float | None:
     """What a budget says in a unit: 0 is off, None is max."""
     if budget.off:
@@ -142,9 +160,9 @@ def with_figure(budget: Budget, figure: float | None, unit: Unit) -> Budget:
     return replace(free, tokens=tokens, minimum=min(budget.minimum, tokens))
 
 
-def with_minimum(budget: Budget, minimum: float | None) -> Budget:
+def with_minimum(budget: Budget, minimum: float | None, scale: Scale = TOKENS) -> Budget:
     """The budget with another minimum, which stops at its limit in tokens."""
-    highest = TOKENS.stops[-1] if budget.tokens is None else budget.tokens
+    highest = scale.stops[-1] if budget.tokens is None else budget.tokens
     # Auto and max are no figures that it could have.
     tokens = highest if minimum is None or minimum == AUTO else min(minimum, LIMIT_TOKENS)
     if budget.tokens is not None:
@@ -196,27 +214,43 @@ def write_seconds(seconds: float) -> str:
 
 
 def describe(budget: Budget, unit: Unit, tokens_per_s: float | None) -> tuple[str, str]:
-    """Writes a budget, and what it means in the other unit.
+    """Writes a budget, and what else there is to know of it.
+
+    Both keep within their columns, so that the track beside them never moves.
 
     Returns:
-        The budget, as in "128–2,048 tokens", and its meaning, as in "≈ 51 s"; the second is
-        empty where it says nothing or no speed was measured.
+        The budget, as in "2,048 tokens", and its minimum with what it means in the other unit, as
+        in "min 128 ≈ 51 s"; the second is empty where there is neither.
     """
     figure = figure_of(budget, unit)
     if figure == 0:
         return "no thinking", ""
-    least = f"{budget.minimum:,}" if budget.minimum else ""
+    least = f"min {write_short(budget.minimum)}" if budget.minimum else ""
     if figure is None:
-        return (f"at least {least} tokens" if least else "no limit"), ""
+        return "no limit", least
     if figure == AUTO:
-        # Where no speed is known no room is kept for a meaning, and the track would give way.
-        meaning = f"until {budget.agree} agree" if tokens_per_s else ""
-        return (f"auto, min {least}" if least else "auto"), meaning
-    if unit == "tokens":
-        text = f"{least}–{write_tokens(figure)}" if least else write_tokens(figure)
-        return text, f"≈ {write_seconds(figure / tokens_per_s)}" if tokens_per_s else ""
-    text = write_seconds(figure) + (f", min {least}" if least else "")
-    return text, f"≈ {write_tokens(figure * tokens_per_s)}" if tokens_per_s else ""
+        return "auto", least or f"until {budget.agree} agree"
+    text, meaning = write_figure(figure, unit), ""
+    if tokens_per_s and unit == "tokens":
+        meaning = f"≈ {write_seconds(figure / tokens_per_s)}"
+    elif tokens_per_s:
+        meaning = f"≈ {write_figure(figure * tokens_per_s, 'tokens', ROOM_FOR_MEANING - 2)}"
+    both = f"{least} {meaning}".strip()
+    return text, both if len(both) <= ROOM_FOR_MEANING else least
+
+
+def write_figure(figure: float, unit: Unit, room: int = ROOM_FOR_FIGURE) -> str:
+    """Writes a figure of a scale; of so many tokens that the word has no room the number alone."""
+    if unit == "seconds":
+        return write_seconds(figure)
+    text = write_tokens(figure)
+    return text if len(text) <= room else f"{figure:,.0f}"
+
+
+def write_short(tokens: int) -> str:
+    """Writes a number of tokens as briefly as it can be without loss: "128", "1.5k", "1,234"."""
+    thousands = tokens / 1024
+    return f"{thousands:g}k" if tokens and (2 * thousands).is_integer() else f"{tokens:,}"
 
 
 def remark(budget: Budget, flat: Sequence[int]) -> tuple[str, ...]:
@@ -257,26 +291,19 @@ class Room:
     track: int
 
 
-def share_out(width: int, *, label: int, figure: int, meaning: int) -> Room:
+def share_out(width: int, *, label: int) -> Room:
     """Shares out the columns of a line: the track comes first, then the ends, then the rest.
+
+    It goes by the width alone, so that the track keeps still whatever stands beside it.
 
     Args:
         width: Columns of the line.
         label: Columns of the label.
-        figure: Columns of the figure, which always stands there.
-        meaning: Columns of what it means; 0 where nothing is known.
     """
-    # The usual widths are reserved, so that the track keeps still while the figure changes.
-    meaning = max(meaning, _ROOM_FOR_MEANING) if meaning else 0
-    always = _MARK + _GAP + max(figure, _ROOM_FOR_FIGURE)
-    ends = len("off  max")
-    track = width - always
-    for has_label, has_meaning, has_ends in (
-        (True, True, True),
-        (False, True, True),
-        (False, False, True),
-    ):
-        track = width - always - label * has_label - meaning * has_meaning - ends * has_ends
+    always = _MARK + _GAP + ROOM_FOR_FIGURE
+    meaning, ends = ROOM_FOR_MEANING + 1, len("off  max")
+    for has_label, has_meaning in ((True, True), (False, True), (False, False)):
+        track = width - always - label * has_label - meaning * has_meaning - ends
         if track >= _SHORTEST_TRACK:
-            return Room(has_label, has_meaning and meaning > 0, has_ends, track)
+            return Room(has_label, has_meaning, ends=True, track=track)
     return Room(label=False, meaning=False, ends=False, track=max(1, width - always))

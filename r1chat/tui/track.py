@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from r1chat.reasoning.budget import Budget
 from r1chat.tui import scale
-from r1chat.tui.scale import Unit
+from r1chat.tui.scale import Scale, Unit
 
 Sign: TypeAlias = tuple[str, str]
 """What stands in a column, and the part of the slider that it belongs to."""
@@ -22,40 +22,68 @@ class Track:
         width: Its columns.
         unit: What it counts.
         tokens_per_s: The measured speed; without one no tokens have a place among seconds.
+        room: Tokens that the context leaves; None where nobody knows.
     """
 
     width: int
     unit: Unit
     tokens_per_s: float | None
+    room: int | None = None
+
+    @property
+    def scale(self) -> Scale:
+        """What stands on it: nothing that the context has no room for."""
+        if self.unit == "tokens" or self.room is None:
+            return scale.scale_up_to(self.unit, self.room)
+        most = self.room / self.tokens_per_s if self.tokens_per_s else None
+        return scale.scale_up_to(self.unit, most)
+
+    @property
+    def tokens(self) -> Scale:
+        """The scale of the minimum, which counts tokens whatever the track counts."""
+        return scale.scale_up_to("tokens", self.room)
 
     def of_budget(self, budget: Budget) -> int:
         """The column of a budget."""
-        return scale.SCALES[self.unit].column(scale.figure_of(budget, self.unit), self.width)
+        return self.scale.column(scale.figure_of(budget, self.unit), self.width)
 
     def of_tokens(self, tokens: float) -> int | None:
         """The column of a number of tokens, where it has one."""
         if self.unit == "tokens":
-            return scale.TOKENS.column(tokens, self.width)
+            return self.scale.column(tokens, self.width)
         if self.tokens_per_s:
-            return scale.SECONDS.column(tokens / self.tokens_per_s, self.width)
+            return self.scale.column(tokens / self.tokens_per_s, self.width)
         return None
 
     def of_used(self, tokens: int, seconds: float) -> int:
         """How many columns are used up."""
         if self.unit == "seconds" and seconds:
-            return scale.SECONDS.column(seconds, self.width)
+            return self.scale.column(seconds, self.width)
         return (self.of_tokens(tokens) or 0) if tokens else 0
 
     def figure_at(self, column: int) -> float | None:
         """The figure of the stop nearest to a column."""
-        return scale.SCALES[self.unit].at_column(column, self.width)
+        return self.scale.at_column(column, self.width)
 
-    def minimum_at(self, column: int) -> float | None:
-        """The minimum, in tokens, that a column stands for."""
-        figure = self.figure_at(column)
-        if figure is None or self.unit == "tokens" or not self.tokens_per_s:
+    def dragged(self, figure: float | None, column: int) -> float | None:
+        """Where a thumb is dragged to: never to the other side of where it stood.
+
+        Args:
+            figure: Where it stood; it may be between two stops, and stays there in its column.
+            column: Where the mouse is.
+        """
+        began = self.scale.column(figure, self.width)
+        if column == began:
             return figure
-        return figure * self.tokens_per_s
+        here = self.figure_at(column)
+        farther = max if column > began else min
+        return farther(here, figure, key=self.scale.position)
+
+    def dragged_minimum(self, tokens: float, column: int) -> float | None:
+        """Where the minimum's thumb is dragged to, in tokens, as `dragged` has it."""
+        in_one = self.tokens_per_s if self.unit == "seconds" and self.tokens_per_s else 1
+        figure = self.dragged(tokens / in_one, column)
+        return None if figure is None else figure * in_one
 
     def signs(
         self,

@@ -16,6 +16,7 @@ from r1chat.tui.app import R1ChatApp
 from r1chat.tui.history import History
 from r1chat.tui.hub import Hub
 from r1chat.tui.screens.chat import ChatScreen
+from r1chat.tui.screens.one_line import OneLine
 from tests.tui.shelves import StillHub
 
 HANGS_S = 30.0
@@ -106,6 +107,15 @@ async def write(pilot: Pilot[None], text: str, *then: str) -> None:
     """Types a text, letter by letter, and then keys."""
     names = {" ": "space", "\n": "ctrl+j", ".": "full_stop", "?": "question_mark"}
     await pilot.press(*(names.get(char, char) for char in text), *then)
+
+
+async def type_figure(pilot: Pilot[None], figure: str) -> None:
+    """Types a figure in the field that Enter opens on the slider."""
+    await pilot.press("enter")
+    await until(pilot, lambda: isinstance(pilot.app.screen, OneLine))
+    await pilot.press("ctrl+u")
+    await write(pilot, figure, "enter")
+    await until(pilot, lambda: not isinstance(pilot.app.screen, OneLine))
 
 
 async def ask(pilot: Pilot[None], question: str = "two and two?") -> ChatScreen:

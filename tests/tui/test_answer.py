@@ -307,7 +307,7 @@ def test_unfinished_formulas_are_shown_as_they_stand():
 def test_the_source_can_be_shown_while_it_streams_and_after():
     async def act(pilot, view):
         view.write("**a** $x^2$\n\n")
-        await pilot.press("r")
+        await pilot.press("ctrl+l")
         view.write("- $y_1$")
         await pilot.pause(0.1)
         assert shown(view) == ["**a** $x^2$", "", "- $y_1$"]
@@ -315,10 +315,10 @@ def test_the_source_can_be_shown_while_it_streams_and_after():
         view.finish()
         await pilot.pause()
         assert shown(view) == ["**a** $x^2$", "", "- $y_1$ end"]
-        await pilot.press("r")
+        await pilot.press("ctrl+l")
         await pilot.pause()
         assert shown(view) == ["a x²", "", "• y₁ end"]
-        await pilot.press("r")
+        await pilot.press("ctrl+l")
         await pilot.pause()
         assert shown(view) == ["**a** $x^2$", "", "- $y_1$ end"]
 
@@ -327,10 +327,10 @@ def test_the_source_can_be_shown_while_it_streams_and_after():
 
 def test_keys_copy_the_answer_and_its_code():
     async def act(pilot, view):
-        await pilot.press("c", "k", "1")
+        await pilot.press("ctrl+y", "alt+c", "alt+1")
         assert pilot.app.copies == []
         await show(pilot, view, ANSWER)
-        await pilot.press("c", "1", "2", "3", "k")
+        await pilot.press("ctrl+y", "alt+1", "alt+2", "alt+3", "alt+c")
         await pilot.pause()
 
     app = run(act)

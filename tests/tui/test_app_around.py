@@ -50,7 +50,7 @@ pytestmark = pytest.mark.asyncio
 async def test_what_is_set_in_the_app_is_remembered(home):
     async with R1ChatApp(load=loading(FakeEngine(REPLY))).run_test() as pilot:
         chat = await ready(pilot)
-        await pilot.press("f5", "home", "right", "right", "m", "right", "f5", "ctrl+o")
+        await pilot.press("f5", "home", "right", "right", "alt+n", "right", "f5", "ctrl+o")
         await pilot.press("f4")
         await write(pilot, "paper", "enter")
         await until(pilot, lambda: chat.app.theme == "paper")

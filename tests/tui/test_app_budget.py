@@ -13,7 +13,17 @@ from r1chat.engine.fake import INFO, FakeEngine
 from r1chat.evaluation.curves import fingerprint
 from r1chat.reasoning.budget import Budget
 from r1chat.settings import Settings
-from tests.tui.chat import ENDLESS, an_app, begin, loading, ready, rest, thought, until
+from tests.tui.chat import (
+    ENDLESS,
+    an_app,
+    begin,
+    loading,
+    ready,
+    rest,
+    thought,
+    type_figure,
+    until,
+)
 
 pytestmark = pytest.mark.asyncio
 
@@ -105,7 +115,7 @@ async def test_auto_that_is_chosen_while_it_thinks_holds_at_once_and_is_remember
     async with app.run_test(size=(100, 30)) as pilot:
         chat = await begin(pilot)
         await thought(pilot, "thought 9.")
-        await pilot.press("f5", "a")
+        await pilot.press("f5", "alt+u")
         await rest(pilot)
         assert chat.last.node.turn.reply.receipt.thought_ended_by == "agreed"
         await until(pilot, lambda: paths.settings_file().exists())
@@ -119,7 +129,8 @@ async def test_a_figure_in_the_place_of_auto_holds_at_once():
     async with app.run_test(size=(100, 30)) as pilot:
         chat = await begin(pilot)
         await thought(pilot, "thought 9.")
-        await pilot.press("f5", "5", "enter")
+        await pilot.press("f5")
+        await type_figure(pilot, "5")
         await rest(pilot)
         assert chat.last.node.turn.reply.receipt.thought_ended_by == "budget"
 
@@ -162,10 +173,10 @@ async def test_where_the_accuracy_flattens_is_marked_and_said(tmp_path):
         await pilot.pause()
         said = "accuracy flattens at 128–1,024 tokens (measured)"
         assert chat.composer.border_subtitle == said
-        await pilot.press("f")
+        await pilot.press("alt+f")
         await pilot.pause()
         assert chat.slider.value == Budget(tokens=1024)
-        await pilot.press("a")
+        await pilot.press("alt+u")
         await pilot.pause()
         assert chat.composer.border_subtitle == "ends when 3 looks ahead agree"
         await pilot.press("f5")

@@ -18,6 +18,7 @@ from tests.tui.chat import (
     rest,
     thought,
     toasts,
+    type_figure,
     until,
 )
 
@@ -82,11 +83,11 @@ async def test_code_is_copied_by_the_palette_and_by_keys_on_the_answer():
         assert app.clipboard.strip() == "ls"
         assert "code 2" in toasts(app)
         chat.last.answer.focus()
-        await pilot.press("1")
+        await pilot.press("alt+1")
         assert app.clipboard.strip() == "print(1)"
-        await pilot.press("k")
+        await pilot.press("alt+c")
         assert app.clipboard.strip() == "ls"
-        await pilot.press("c")
+        await pilot.press("ctrl+y")
         assert app.clipboard.startswith("```python")
 
 
@@ -104,16 +105,17 @@ async def test_a_budget_in_seconds_goes_with_the_question_and_is_counted_against
     async with app.run_test(size=(80, 24)) as pilot:
         chat = await begin(pilot)
         await thought(pilot, "thought 5.")
-        await pilot.press("f5", "s", "end", "left", "left")
+        await pilot.press("f5", "alt+s", "end", "left", "left")
         assert chat.slider.value == Budget(seconds=1800)
-        await pilot.press("9", "0", "enter", "right")
+        await type_figure(pilot, "90")
+        await pilot.press("right")
         assert chat.slider.value == Budget(seconds=120)
         await pilot.pause()
         assert chat._run.control.budget == Budget(seconds=120)
         assert "of 120 s" in chat.last.thinking.header.text
         assert app.settings.budget == "120s"
         # Below what is spent: it ends softly, now.
-        await pilot.press(".", "0", "1", "enter")
+        await type_figure(pilot, "0.01")
         await until(pilot, lambda: not chat.thinking)
         await pilot.press("escape")
         await rest(pilot)

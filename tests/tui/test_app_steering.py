@@ -168,15 +168,15 @@ async def test_the_slider_and_the_composer_change_places_by_one_key():
         assert chat.composer.has_focus
 
 
-async def test_escape_drops_a_figure_that_is_being_typed_and_does_not_stop_the_reply():
+async def test_escape_leaves_the_minimum_and_does_not_stop_the_reply():
     app = an_app(ENDLESS)
     async with app.run_test() as pilot:
         chat = await begin(pilot)
         await thought(pilot)
-        await pilot.press("f5", "9", "9")
-        assert chat.slider.typed == "99"
+        await pilot.press("f5", "alt+n")
+        assert chat.slider.editing_minimum
         await pilot.press("escape")
-        assert chat.slider.typed == ""
+        assert not chat.slider.editing_minimum
         assert chat.running
         await pilot.press("escape")
         await rest(pilot)
@@ -260,7 +260,7 @@ async def test_going_back_to_a_paragraph_answers_or_thinks_again_from_there(pick
     async with app.run_test() as pilot:
         chat = await ask(pilot)
         chat.last.thinking.view.focus()
-        await pilot.press("k", "k", "k", "enter")
+        await pilot.press(*["ctrl+up"] * 3, "enter")
         await until(pilot, lambda: app.screen is not chat)
         await pilot.press(pick, *([] if pick == "enter" else ["enter"]))
         await until(pilot, lambda: len(engine_of(app).requests) == 2)
@@ -278,7 +278,7 @@ async def test_an_earlier_thought_is_gone_back_into_as_a_version_and_what_follow
         chat = await ask(pilot, "one")
         await ask(pilot, "two")
         chat.conversation.turns[0].thinking.view.focus()
-        await pilot.press("k", "k", "enter")
+        await pilot.press("ctrl+up", "ctrl+up", "enter")
         await until(pilot, lambda: app.screen is not chat)
         await pilot.press("down", "enter")
         await until(pilot, lambda: len(engine_of(app).requests) == 3)
@@ -299,7 +299,7 @@ async def test_a_thought_in_the_making_cannot_be_gone_back_into():
         chat = await begin(pilot)
         await thought(pilot, "thought 3.")
         chat.last.thinking.view.focus()
-        await pilot.press("k", "enter")
+        await pilot.press("ctrl+up", "enter")
         assert "Stop the reply first" in toasts(app)
         await pilot.press("escape")
         await rest(pilot)

@@ -109,14 +109,14 @@ async def test_a_key_sorts_by_name_size_score_and_speed(presses, first):
         assert names(screen)[:2] == ["tiny", first]
 
 
-async def test_letters_are_keys_while_the_list_has_the_focus():
+async def test_letters_belong_to_the_filter_wherever_the_focus_is():
     app = an_app(hub=StillHub())
     async with app.run_test() as pilot:
         screen = await models(pilot)
-        await pilot.press("tab", "s")
-        assert screen._order == "name"
-        await pilot.press("shift+tab", "s")
-        assert screen.typed == "s"
+        await pilot.press("q", "tab", "s", "d")
+        await pilot.click(screen.list, offset=(5, 2))
+        await pilot.press("p")
+        assert (screen.typed, screen._order) == ("qsdp", "usual")
 
 
 async def test_the_path_of_a_file_is_opened(tmp_path):

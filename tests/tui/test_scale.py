@@ -177,14 +177,18 @@ def test_a_time_is_written_as_exactly_as_it_matters(seconds, text):
         (Budget(tokens=2048), "tokens", 40, ("2,048 tokens", "≈ 51 s")),
         (Budget(tokens=2048), "tokens", None, ("2,048 tokens", "")),
         (Budget(tokens=1), "tokens", None, ("1 token", "")),
-        (Budget(tokens=2048, minimum=128), "tokens", 40, ("128–2,048 tokens", "≈ 51 s")),
+        (Budget(tokens=2048, minimum=128), "tokens", 40, ("2,048 tokens", "min 128 ≈ 51 s")),
         (Budget(tokens=0), "seconds", 40, ("no thinking", "")),
         (Budget(), "tokens", 40, ("no limit", "")),
-        (Budget(minimum=256), "tokens", 40, ("at least 256 tokens", "")),
+        (Budget(minimum=256), "tokens", 40, ("no limit", "min 256")),
         (Budget(agree=3), "tokens", 40, ("auto", "until 3 agree")),
-        (Budget(agree=3, minimum=256), "seconds", None, ("auto, min 256", "")),
+        (Budget(agree=3, minimum=256), "seconds", None, ("auto", "min 256")),
         (Budget(seconds=30), "seconds", 40, ("30 s", "≈ 1,200 tokens")),
-        (Budget(seconds=30, minimum=9), "seconds", None, ("30 s, min 9", "")),
+        (Budget(seconds=1800), "seconds", 20, ("30 min", "≈ 36,000")),
+        (Budget(tokens=1_000_000), "tokens", None, ("1,000,000", "")),
+        (Budget(minimum=32768), "tokens", None, ("no limit", "min 32k")),
+        (Budget(tokens=2048, minimum=1234), "tokens", 9, ("2,048 tokens", "min 1,234")),
+        (Budget(seconds=30, minimum=9), "seconds", None, ("30 s", "min 9")),
     ],
 )
 def test_a_budget_is_written_with_what_it_means(budget, unit, speed, text):
@@ -219,6 +223,7 @@ def test_what_there_is_to_say_of_budget_and_marks(budget, flat, said):
 
 
 @given(budgets(), UNITS, st.one_of(st.none(), st.floats(0.01, 10000)))
-def test_every_budget_can_be_written(budget, unit, speed):
-    figure, _ = scale.describe(budget, unit, speed)
-    assert figure
+def test_every_budget_is_written_in_the_columns_that_are_kept_for_it(budget, unit, speed):
+    figure, meaning = scale.describe(budget, unit, speed)
+    assert 0 < len(figure) <= scale.ROOM_FOR_FIGURE
+    assert len(meaning) <= scale.ROOM_FOR_MEANING

@@ -199,7 +199,7 @@ def test_one_from_the_history_is_shown_whole():
     run(act)
 
 
-@pytest.mark.parametrize("how", ["enter", "space", "click"])
+@pytest.mark.parametrize("how", ["enter", "click"])
 def test_it_opens_and_closes_by_key_and_mouse(how):
     async def act(pilot, app):
         app.pane.load(THOUGHT, (), ThoughtEnded("natural", 60, 2.0))
@@ -468,7 +468,7 @@ def test_snapshot(snap_compare):
         app.now += 12
         app.pane.budget = Budget(tokens=512)
         app.pane.view.focus(scroll_visible=False)
-        await pilot.press("k")
+        await pilot.press("ctrl+up")
         await pilot.pause()
 
     assert snap_compare(app, terminal_size=(80, 24), run_before=before)

@@ -253,12 +253,12 @@ def test_doubts_are_marked_and_reached_by_key():
         view.write(THOUGHT)
         await pilot.pause()
         assert view.moments == 2
-        await pilot.press("p")
+        await pilot.press("f7")
         assert any(line.startswith("↺▏Hmm") for line in shown(view))
-        await pilot.press("p")
+        await pilot.press("f7")
         assert any(line.startswith("↺▏Wait") for line in shown(view))
         assert not view.previous_moment()
-        await pilot.press("n")
+        await pilot.press("f8")
         assert any(line.startswith("↺▏Hmm") for line in shown(view))
         assert not view.next_moment()
         assert not view.following
@@ -301,14 +301,14 @@ def test_the_cursor_goes_by_paragraphs_and_tells_which():
         view.write(text)
         await pilot.pause()
         await pilot.press("enter")
-        await pilot.press("k")
+        await pilot.press("ctrl+up")
         assert view.paragraph_at_cursor.text == "three"
-        await pilot.press("k")
+        await pilot.press("ctrl+up")
         assert shown(view)[3] == " ▏two"
-        await pilot.press("k", "k", "k")
+        await pilot.press("ctrl+up", "ctrl+up", "ctrl+up")
         assert view.paragraph_at_cursor.text == "one red"
         await pilot.press("enter")
-        await pilot.press("j", "enter")
+        await pilot.press("ctrl+down", "enter")
         await pilot.press("escape", "enter")
         assert view.cursor is None
 

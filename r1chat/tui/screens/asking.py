@@ -210,6 +210,7 @@ class AskingScreen(RunningScreen):
         self.topbar.progress = None
         self.topbar.used = 0
         self.topbar.speed = 0.0
+        self.leave_room(0)
         self.slider.tokens_per_s = None
         self._fit_slider(engine.info.steering)
         self.refresh_bindings()
@@ -258,6 +259,7 @@ class AskingScreen(RunningScreen):
         self._waiting = None
         self.composer.blocked = ""
         self.topbar.used = 0
+        self.leave_room(0)
         await self.conversation.clear()
         await self.conversation.show_hint(_EMPTY + (self._recommended if self.app.unset else ""))
         self.app.titled = ""

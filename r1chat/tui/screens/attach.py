@@ -15,6 +15,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from r1chat.sanitize import line
+from r1chat.tui.typed import focus_first
 
 _MOST = 200
 _MOST_READ = 5_000
@@ -88,13 +89,21 @@ class AttachFile(ModalScreen[str | None]):
         """A title, the path, what there is."""
         with Vertical():
             yield Static("Attach a text file", classes="attach--title", markup=False)
-            yield Input(placeholder="Path  (Tab completes, Enter takes)", compact=True)
+            yield Input(
+                placeholder="Path  (Tab completes, Enter takes)",
+                compact=True,
+                select_on_focus=False,
+            )
             yield OptionList(markup=False)
 
     def on_mount(self) -> None:
         """Shows the working folder."""
         self._fill("")
-        self.query_one(Input).focus()
+        self.focus_text_field()
+
+    def focus_text_field(self) -> bool:
+        """Gives the keyboard to the path."""
+        return focus_first(self, Input)
 
     def _fill(self, typed: str) -> None:
         options = self.query_one(OptionList)
@@ -138,7 +147,7 @@ class AttachFile(ModalScreen[str | None]):
         field = self.query_one(Input)
         field.value = path
         field.cursor_position = len(path)
-        field.focus()
+        self.focus_text_field()
 
     def action_complete(self) -> None:
         """Completes the path with what the cursor is on."""

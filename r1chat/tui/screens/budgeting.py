@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
+
+from textual import on
 
 from r1chat.tui.screens.asking import AskingScreen
 from r1chat.tui.thought_words import fit
 from r1chat.tui.threads import on_thread
+from r1chat.tui.widgets.slider import BudgetSlider
 
 if TYPE_CHECKING:
     from r1chat.engine.base import Engine
@@ -46,6 +50,35 @@ class BudgetingScreen(AskingScreen):
         slider, composer = self.slider, self.composer
         said = slider.remark if slider.has_focus and slider.remark else ("",)
         composer.border_subtitle = fit(said, composer.size.width - _CORNERS)
+
+    @on(BudgetSlider.FigureWanted)
+    def _figure_wanted(self, event: BudgetSlider.FigureWanted) -> None:
+        self._ask_for_figure(of_minimum=event.of_minimum)
+
+    def _ask_for_figure(self, *, of_minimum: bool, typed: str = "", about: str = "") -> None:
+        """Opens a field for the budget, or for its minimum.
+
+        Args:
+            of_minimum: Whether it is the minimum.
+            typed: What was typed before and could not be taken.
+            about: Why not.
+        """
+        from r1chat.tui.screens.one_line import OneLine
+
+        budget = self.slider.value
+        value = typed or str(budget.minimum if of_minimum else budget)
+        title = "At least so many tokens" if of_minimum else "Thinking budget"
+        usual = "" if of_minimum else "off, 512 (tokens), 30s (seconds), auto or max"
+        box = OneLine(title, value, about or usual)
+        self.app.push_screen(box, partial(self._figure_typed, of_minimum))
+
+    def _figure_typed(self, of_minimum: bool, typed: str | None) -> None:  # noqa: FBT001  (a partial's)
+        if typed is None:
+            return
+        try:
+            self.slider.take_typed(typed, of_minimum=of_minimum)
+        except ValueError as error:
+            self._ask_for_figure(of_minimum=of_minimum, typed=typed, about=str(error))
 
     @property
     def can_look_ahead(self) -> bool:

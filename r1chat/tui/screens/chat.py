@@ -63,6 +63,7 @@ class ChatScreen(LookingScreen):
         Binding("alt+left", "version(-1)", "Version before", id="chat.version-1", show=False),
         Binding("alt+right", "version(1)", "Version after", id="chat.version+1", show=False),
         Binding("ctrl+y", "copy_answer", "Copy", id="chat.copy", priority=True, show=False),
+        Binding("alt+c", "copy_code", "Copy code", id="chat.copy_code", priority=True, show=False),
         Binding("ctrl+l", "raw", "Source", id="chat.raw", priority=True, show=False),
         Binding("pageup", "page(-1)", "Up", id="chat.page_up", priority=True, show=False),
         Binding("pagedown", "page(1)", "Down", id="chat.page_down", priority=True, show=False),
@@ -122,9 +123,8 @@ class ChatScreen(LookingScreen):
 
     @property
     def _slider_listens(self) -> bool:
-        """Whether Escape is the slider's: it drops a figure that is being typed."""
-        slider = self.slider
-        return slider.has_focus and (bool(slider.typed) or slider.editing_minimum)
+        """Whether Escape is the slider's: it leaves the minimum."""
+        return self.slider.has_focus and self.slider.editing_minimum
 
     @property
     def _something_to_leave(self) -> bool:

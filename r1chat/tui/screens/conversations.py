@@ -21,7 +21,7 @@ _BESIDE = 80
 """Columns from which on there is room for both."""
 _LOOKS_S = 1.0
 """How often the history is asked whether there is something to tell."""
-_OF_THE_PANEL = frozenset({"attach", "previous_moment", "next_moment"})
+_OF_THE_PANEL = frozenset({"attach", "previous_moment", "next_moment", "stop"})
 """Their keys are the panel's own while it has the focus."""
 
 
@@ -94,6 +94,13 @@ class ConversationsScreen(ManagingScreen):
             await self.mount(panel, before=0)
         return panel
 
+    def focus_text_field(self) -> bool:
+        """Gives the keyboard to the composer; a panel that hides it is closed."""
+        panel = self.panel
+        if panel is not None and self.app.size.width < _BESIDE:
+            panel.remove()
+        return super().focus_text_field()
+
     async def action_panel(self) -> None:
         """Opens the panel, goes to it, or closes it."""
         panel = self.panel
@@ -110,13 +117,6 @@ class ConversationsScreen(ManagingScreen):
         self.composer.focus()
         await panel.remove()
 
-    async def _leave_panel(self) -> None:
-        """Goes back to the conversation, which the panel may hide."""
-        panel = self.panel
-        if panel is not None and self.app.size.width < _BESIDE:
-            await self._close_panel(panel)
-        self.composer.focus()
-
     def show_again(self) -> None:
         """Has the panel show what is new."""
         panel = self.panel
@@ -125,9 +125,10 @@ class ConversationsScreen(ManagingScreen):
             panel.restorable = bool(self.deleted)
             panel.reload()
 
-    async def on_history_panel_left(self) -> None:
-        """Escape leaves the panel."""
-        await self._leave_panel()
+    async def on_history_panel_left(self, event: HistoryPanel.Left) -> None:
+        """Escape closes the panel."""
+        await self._close_panel(event.panel)
+        self.app.remember(panel="hide")
 
     # -- what has changed --
 
@@ -153,7 +154,7 @@ class ConversationsScreen(ManagingScreen):
         """Opens what was chosen."""
         name, hit = _parts(event.entry)
         if await self.open_conversation(name, hit):
-            await self._leave_panel()
+            self.focus_text_field()
 
     async def on_history_panel_wanted(self, event: HistoryPanel.Wanted) -> None:
         """Does something with the conversation that the cursor is on."""

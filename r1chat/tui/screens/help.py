@@ -33,7 +33,8 @@ _SECTIONS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("slider.off slider.max", "no thinking, no limit"),
             ("slider.auto", "until several looks ahead agree"),
             ("slider.flat", "to the mark ┴, where its accuracy flattens"),
-            ("slider.unit", "tokens or seconds; digits type a figure"),
+            ("slider.figure", "type it: off, 512, 30s, auto or max"),
+            ("slider.unit", "tokens or seconds"),
             ("slider.minimum", "the least that it must think"),
         ),
     ),
@@ -74,7 +75,7 @@ _SECTIONS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         "In an answer",
         (
             ("answer.copy", "copy it"),
-            ("answer.copy-code", "copy the last code block; 1 to 9 the others"),
+            ("answer.copy-code", "copy the last code block; Alt+1 to 9 the others"),
             ("answer.raw", "its source"),
         ),
     ),

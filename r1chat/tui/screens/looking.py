@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from r1chat.tui import typed
 from r1chat.tui.screens.budgeting import BudgetingScreen
+from r1chat.tui.widgets.composer import Composer
 
 if TYPE_CHECKING:
     from r1chat.tui.widgets.answer import AnswerView
+    from r1chat.tui.widgets.turn import TurnView
 
 
 class LookingScreen(BudgetingScreen):
@@ -18,9 +21,13 @@ class LookingScreen(BudgetingScreen):
         # `focus` and `has_focus` come about later: the key may be pressed twice in a row.
         self.set_focus(self.composer if self.focused is self.slider else self.slider)
 
+    def focus_text_field(self) -> bool:
+        """Gives the keyboard to the composer."""
+        return typed.focus_first(self, Composer)
+
     def action_to_composer(self) -> None:
         """Goes back to where questions are written."""
-        self.composer.focus()
+        self.focus_text_field()
 
     def action_page(self, step: int) -> None:
         """Scrolls the conversation from where one writes."""
@@ -43,20 +50,30 @@ class LookingScreen(BudgetingScreen):
         for turn in self.conversation.turns:
             turn.thinking.collapsed = hidden
 
+    @property
+    def _turn(self) -> TurnView | None:
+        """The turn that the keys mean: the one with the focus in it, else the last."""
+        return next((turn for turn in self.conversation.turns if turn.has_focus_within), self.last)
+
+    @property
+    def _answer(self) -> AnswerView | None:
+        """The answer that the keys mean."""
+        return self._turn.answer if self._turn is not None else None
+
     def action_copy_answer(self) -> None:
         """Copies the last answer, never the thought."""
-        if self.last is not None:
-            self.last.answer.action_copy_answer()
+        if self._answer is not None:
+            self._answer.action_copy_answer()
 
     def action_copy_code(self) -> None:
         """Copies the last block of code of the last answer."""
-        if self.last is not None and not self.last.answer.copy_code():
+        if self._answer is not None and not self._answer.copy_code():
             self.notify("There is no code in it.", timeout=2)
 
     def action_raw(self) -> None:
         """Shows the last answer's source, or its rendering."""
-        if self.last is not None:
-            self.last.answer.action_toggle_raw()
+        if self._answer is not None:
+            self._answer.action_toggle_raw()
 
     def action_next_moment(self) -> None:
         """Goes to the next place of the last thought where the model doubts."""
@@ -67,8 +84,8 @@ class LookingScreen(BudgetingScreen):
         self._go_to_moment(-1)
 
     def _go_to_moment(self, step: int) -> None:
-        if self.last is not None and self.last.thinking.display:
-            self.last.thinking.go_to_moment(step)
+        if self._turn is not None and self._turn.thinking.display:
+            self._turn.thinking.go_to_moment(step)
 
     def on_answer_view_copied(self, event: AnswerView.Copied) -> None:
         """Says what was copied."""

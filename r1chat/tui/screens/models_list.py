@@ -13,7 +13,7 @@ from textual.widgets import Input, OptionList, Static
 
 from r1chat.errors import R1ChatError
 from r1chat.sanitize import line
-from r1chat.tui import shelf
+from r1chat.tui import shelf, typed
 from r1chat.tui.shelf import Row, gigabytes
 from r1chat.tui.threads import on_thread, while_shown
 from r1chat.tui.widgets.key_bar import KeyBar
@@ -58,7 +58,7 @@ class ModelsListScreen(Screen[str | None]):
     def compose(self) -> ComposeResult:
         """From the top: the machine, the filter, the list, what is known, downloads, keys."""
         yield Static(id="machine", classes="models--line", markup=False)
-        yield Input(placeholder=_HINT, compact=True, id="filter")
+        yield Input(placeholder=_HINT, compact=True, select_on_focus=False, id="filter")
         yield Static(id="head", classes="models--line", markup=False)
         yield ModelList()
         yield ModelDetails()
@@ -70,7 +70,7 @@ class ModelsListScreen(Screen[str | None]):
         """Shows what is known already, then what there is."""
         self.note("")
         self.show_rows()
-        self.query_one(Input).focus()
+        self.focus_text_field()
         self.run_worker(while_shown(self, self._look_around()), group="look")
         self.run_worker(while_shown(self, self.ask_servers()), group="servers")
 
@@ -93,6 +93,10 @@ class ModelsListScreen(Screen[str | None]):
         await self.app.fetching.ask_servers(self.show_rows, name)
 
     # -- parts --
+
+    def focus_text_field(self) -> bool:
+        """Gives the keyboard to the filter."""
+        return typed.focus_first(self, Input)
 
     @property
     def list(self) -> ModelList:

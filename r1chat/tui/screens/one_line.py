@@ -12,6 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from r1chat.sanitize import line
+from r1chat.tui import typed
 
 
 class OneLine(ModalScreen[str | None]):
@@ -60,7 +61,11 @@ class OneLine(ModalScreen[str | None]):
 
     def on_mount(self) -> None:
         """The field takes keys at once."""
-        self.query_one(Input).focus()
+        self.focus_text_field()
+
+    def focus_text_field(self) -> bool:
+        """Gives the keyboard to the field."""
+        return typed.focus_first(self, Input)
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:

@@ -15,6 +15,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from r1chat.sanitize import line
+from r1chat.tui import typed
 
 _COLUMN = 30
 """What is said about a choice begins here at the latest."""
@@ -90,13 +91,17 @@ class Pick(ModalScreen[str | None]):
         """A title, the filter, the list."""
         with Vertical():
             yield Static(self._title, classes="pick--title", markup=False)
-            yield Input(placeholder="Filter", compact=True)
+            yield Input(placeholder="Filter", compact=True, select_on_focus=False)
             yield OptionList(markup=False)
 
     def on_mount(self) -> None:
         """Shows all there is, with the cursor on what is in use."""
         self._fill("")
-        self.query_one(Input).focus()
+        self.focus_text_field()
+
+    def focus_text_field(self) -> bool:
+        """Gives the keyboard to the filter."""
+        return typed.focus_first(self, Input)
 
     def _fill(self, text: str) -> None:
         options = self.query_one(OptionList)

@@ -160,6 +160,7 @@ class ResumingScreen(SamplingScreen):
     def _show_used(self, last: Node) -> None:
         cost = last.turn.reply.receipt if last.turn is not None else None
         self.topbar.used = 0
+        self.leave_room(cost.prompt_tokens + cost.answer_tokens if cost is not None else 0)
         if cost is not None and last not in self._foreign:
             self.topbar.used = cost.prompt_tokens + cost.thought_tokens + cost.answer_tokens
 

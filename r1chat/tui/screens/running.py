@@ -133,6 +133,7 @@ class RunningScreen(AttachingScreen):
         match event:
             case Evaluating(total=total):
                 self.topbar.prompt = total
+                self.leave_room(total)
             case ThoughtText(tokens=tokens):
                 self.slider.used = tokens
                 self.topbar.used = self.topbar.prompt + tokens
@@ -143,6 +144,16 @@ class RunningScreen(AttachingScreen):
             case _:
                 pass
 
+    def leave_room(self, used: int) -> None:
+        """Has the slider offer no more than the context leaves.
+
+        Args:
+            used: Tokens of it that the next thought will find taken.
+        """
+        info = self.topbar.info
+        context = info.context if info is not None else 0
+        self.slider.room = max(0, context - used) if context else None
+
     def _take_receipt(self, reply: Reply) -> None:
         receipt = reply.receipt
         used = len(reply.ids)
@@ -150,6 +161,8 @@ class RunningScreen(AttachingScreen):
             # A server shows no tokens, but says how many there are.
             used = receipt.thought_tokens + receipt.injected_tokens + receipt.answer_tokens
         self.topbar.used = receipt.prompt_tokens + used
+        # Thoughts do not go along with the next question.
+        self.leave_room(receipt.prompt_tokens + receipt.answer_tokens)
         if receipt.tokens_per_s > 0:
             self.topbar.speed = self.slider.tokens_per_s = receipt.tokens_per_s
         if receipt.thought_s + receipt.answer_s >= LONG_S:

@@ -95,13 +95,14 @@ class AnswerView(Widget, can_focus=True):
         "answer--raw",
     }
 
+    FOCUS_ON_CLICK = False
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r", "toggle_raw", "Source", id="answer.raw"),
-        Binding("c", "copy_answer", "Copy", id="answer.copy"),
-        Binding("k", "copy_code", "Copy code", id="answer.copy-code"),
+        Binding("ctrl+l", "toggle_raw", "Source", id="answer.raw"),
+        Binding("ctrl+y", "copy_answer", "Copy", id="answer.copy"),
+        Binding("alt+c", "copy_code", "Copy code", id="answer.copy-code"),
         *(
             Binding(
-                f"{number}", f"copy_code({number})", f"Copy code {number}", show=False,
+                f"alt+{number}", f"copy_code({number})", f"Copy code {number}", show=False,
                 id=f"answer.copy-code-{number}",
             )
             for number in range(1, 10)

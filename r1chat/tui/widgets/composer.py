@@ -10,6 +10,7 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.reactive import reactive
+from textual.strip import Strip
 from textual.widgets import TextArea
 
 from r1chat.sanitize import sanitize
@@ -155,6 +156,12 @@ class Composer(TextArea):
         self._at = at
         self.load_text(self._draft if at == len(self._history) else self._history[at])
         self.move_cursor(self.document.end)
+
+    def render_line(self, y: int) -> Strip:
+        """Draws a line; nothing where there is no column for it, which Textual cannot wrap to."""
+        if self.content_size.width < 1:
+            return Strip.blank(self.size.width, self.rich_style)
+        return super().render_line(y)
 
     def _on_key(self, event: events.Key) -> None:  # type: ignore[override]
         # Not as priority bindings: these overtake the letters that were typed just before.

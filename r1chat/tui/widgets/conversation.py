@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
@@ -39,6 +40,7 @@ class ConversationView(VerticalScroll, can_focus=True):
     }
     """
 
+    FOCUS_ON_CLICK = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("pageup", "earlier", "Earlier", id="conversation.pageup", show=False),
         Binding("pagedown", "further", "Further", id="conversation.pagedown", show=False),
@@ -82,10 +84,8 @@ class ConversationView(VerticalScroll, can_focus=True):
 
     def page(self, step: int) -> None:
         """Scrolls a page up (-1) or down (1)."""
-        if step > 0:
-            self.run_worker(self.action_further(), group="scroll", exclusive=True)
-        else:
-            self.run_worker(self.action_earlier(), group="scroll", exclusive=True)
+        further = self.action_further if step > 0 else self.action_earlier
+        self.run_worker(further(), group="scroll", exclusive=True)
 
     async def add(self, view: TurnView) -> None:
         """Mounts a new turn at the end and unmounts what is too far up."""
@@ -180,7 +180,7 @@ class ConversationView(VerticalScroll, can_focus=True):
     async def action_earlier(self) -> None:
         """Scrolls up; at the top it mounts the turn before."""
         if self.scroll_y > 0 or not self._hidden:
-            self.action_page_up()
+            self._scroll_page(self.scroll_page_up)
             return
         node = self._hidden.pop()
         await self._mount_node(node, collapsed=True, first=True)
@@ -189,10 +189,15 @@ class ConversationView(VerticalScroll, can_focus=True):
     async def action_further(self) -> None:
         """Scrolls down; at the bottom it mounts the turn after."""
         if self.scroll_y < self.max_scroll_y or not self._later:
-            self.action_page_down()
+            self._scroll_page(self.scroll_page_down)
             return
         await self._mount_node(self._later.pop(0), collapsed=True)
         await self._tell_hidden()
+
+    def _scroll_page(self, scroll: Callable[[], None]) -> None:
+        # Where all of it is in sight Textual's own action raises, and its method stops following.
+        if self.max_scroll_y:
+            scroll()
 
     async def action_tail(self) -> None:
         """Goes to the end and follows the newest text again."""

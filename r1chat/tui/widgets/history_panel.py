@@ -116,7 +116,7 @@ class HistoryPanel(Vertical):
 
     def compose(self) -> ComposeResult:
         """The search, what it looks into, the list, and what there is to say of it."""
-        yield Input(placeholder="Search", compact=True)
+        yield Input(placeholder="Search", compact=True, select_on_focus=False)
         yield Static("", classes="history--scope", markup=False)
         yield HistoryList()
         yield Static("", classes="history--note", markup=False)

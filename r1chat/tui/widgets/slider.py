@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 from typing import ClassVar
@@ -15,16 +16,27 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from r1chat.reasoning.budget import Budget
+from r1chat.sanitize import line
 from r1chat.tui import scale
 from r1chat.tui.scale import Room, Unit
 from r1chat.tui.track import Track
 
 LABEL = "Thinking budget"
 LABEL_MINIMUM = "At least"
+_LABEL_WIDTH = len(LABEL) + 2
 BIG_STEP = 4
-_LONGEST_TYPED = 7
-_BETWEEN = frozenset({"auto", "flat", "unit", "minimum", "step_minimum", "take", "erase"})
+_BETWEEN = frozenset({"auto", "flat", "unit", "minimum", "step_minimum", "figure"})
 """Actions that need more than off and max."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Drag:
+    """A thumb that is being dragged: the track stays as it was where the drag began."""
+
+    left: int
+    track: Track
+    began: Budget
+    of_minimum: bool
 
 
 class BudgetSlider(Widget, can_focus=True):
@@ -53,7 +65,6 @@ class BudgetSlider(Widget, can_focus=True):
         & > .slider--minimum { color: $warning; text-style: bold; }
         & > .slider--mark { color: $text-success; }
         & > .slider--meaning { color: $text-muted; }
-        & > .slider--typed { color: $primary; text-style: bold underline; }
         &:focus > .slider--label { color: $foreground; text-style: bold; }
     }
     """
@@ -66,9 +77,9 @@ class BudgetSlider(Widget, can_focus=True):
         "slider--minimum",
         "slider--mark",
         "slider--meaning",
-        "slider--typed",
     }
 
+    FOCUS_ON_CLICK = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "step(-1)", "Less", id="slider.less"),
         Binding("right", "step(1)", "More", id="slider.more"),
@@ -76,15 +87,15 @@ class BudgetSlider(Widget, can_focus=True):
         Binding("shift+right", f"step({BIG_STEP})", "Much more", show=False, id="slider.much-more"),
         Binding("home", "end('off')", "Off", id="slider.off"),
         Binding("end", "end('max')", "Max", id="slider.max"),
-        Binding("a", "auto", "Auto", id="slider.auto"),
-        Binding("f", "flat", "Where it flattens", id="slider.flat"),
-        Binding("s", "unit", "Tokens or seconds", id="slider.unit"),
-        Binding("m", "minimum", "Minimum", id="slider.minimum"),
+        Binding("enter", "figure", "Type it", id="slider.figure"),
+        # No letters alone: these are the composer's, wherever the focus is.
+        Binding("alt+u", "auto", "Auto", id="slider.auto"),
+        Binding("alt+f", "flat", "Where it flattens", id="slider.flat"),
+        Binding("alt+s", "unit", "Tokens or seconds", id="slider.unit"),
+        Binding("alt+n", "minimum", "Minimum", id="slider.minimum"),
         Binding("ctrl+left", "step_minimum(-1)", "Lower minimum", show=False, id="slider.min-less"),
         Binding("ctrl+right", "step_minimum(1)", "Raise minimum", show=False, id="slider.min-more"),
-        Binding("enter", "take", "Take", id="slider.take"),
         Binding("escape", "drop", "Drop", id="slider.drop"),
-        Binding("backspace", "erase", "Erase", show=False, id="slider.erase"),
     ]
 
     value: reactive[Budget] = reactive(Budget(), init=False)
@@ -105,8 +116,8 @@ class BudgetSlider(Widget, can_focus=True):
     """Whether the keys move the minimum."""
     ends_only: reactive[bool] = reactive(default=False, bindings=True)
     """Whether there is nothing to be chosen between off and max."""
-    typed: reactive[str] = reactive("", bindings=True)
-    """The figure that is being typed."""
+    room: reactive[int | None] = reactive[int | None](None)
+    """Tokens that the context leaves: what is more is not offered. None where nobody knows."""
 
     class Changed(Message):
         """The budget was changed, by the user or by an assignment to `value`.
@@ -130,6 +141,19 @@ class BudgetSlider(Widget, can_focus=True):
             """Whether an older message is out of date through this one."""
             return isinstance(message, BudgetSlider.Changed) and message.slider is self.slider
 
+    @dataclass
+    class FigureWanted(Message):
+        """The user wants to type a figure."""
+
+        slider: BudgetSlider
+        of_minimum: bool
+        """Whether it is the minimum's."""
+
+        @property
+        def control(self) -> BudgetSlider:
+            """The slider, under the name that `on` looks for."""
+            return self.slider
+
     def __init__(
         self,
         value: Budget | None = None,
@@ -139,7 +163,7 @@ class BudgetSlider(Widget, can_focus=True):
         classes: str | None = None,
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
-        self._dragging: str | None = None
+        self._drag: _Drag | None = None
         budget = value or Budget()
         self.set_reactive(BudgetSlider.value, budget)
         if budget.seconds is not None:
@@ -157,7 +181,6 @@ class BudgetSlider(Widget, can_focus=True):
 
     def watch_ends_only(self) -> None:
         """Drops what is being set in between."""
-        self.typed = ""
         self.editing_minimum = False
 
     def watch_marks(self) -> None:
@@ -181,16 +204,14 @@ class BudgetSlider(Widget, can_focus=True):
         return tokens_per_s if tokens_per_s and tokens_per_s > 0 else None
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Leaves Enter and Escape to others where there is nothing to take or to drop."""
+        """Leaves Escape to others where there is nothing to drop."""
         del parameters
         if self.ends_only and action in _BETWEEN:
             return False
-        if action in ("take", "erase"):
-            return bool(self.typed)
         if action == "flat":
             return bool(self.marks)
         if action == "drop":
-            return bool(self.typed) or self.editing_minimum
+            return self.editing_minimum
         return True
 
     # What the keys do.
@@ -203,93 +224,80 @@ class BudgetSlider(Widget, can_focus=True):
         if self.editing_minimum:
             self.action_step_minimum(by)
             return
-        self.typed = ""
-        figure = scale.SCALES[self.unit].step(scale.figure_of(self.value, self.unit), by)
+        figure = self._track.scale.step(scale.figure_of(self.value, self.unit), by)
         self.value = scale.with_figure(self.value, figure, self.unit)
 
     def action_step_minimum(self, by: int) -> None:
         """Goes some stops up or down with the minimum."""
-        self.typed = ""
-        self.value = scale.with_minimum(self.value, scale.TOKENS.step(self.value.minimum, by))
+        tokens = scale.scale_up_to("tokens", self.room)
+        self.value = scale.with_minimum(self.value, tokens.step(self.value.minimum, by), tokens)
 
     def action_end(self, which: str) -> None:
         """Goes to off or to max; the minimum to none or as high as it can."""
-        self.typed = ""
         figure = 0 if which == "off" else None
         if self.editing_minimum:
-            self.value = scale.with_minimum(self.value, figure)
+            tokens = scale.scale_up_to("tokens", self.room)
+            self.value = scale.with_minimum(self.value, figure, tokens)
         else:
             self.value = scale.with_figure(self.value, figure, self.unit)
 
     def action_auto(self) -> None:
         """Lets the agreement of several looks ahead end the thought."""
-        self.typed = ""
         self.value = scale.with_figure(self.value, scale.AUTO, self.unit)
 
     def action_flat(self) -> None:
         """Goes to the mark, of several to the last."""
-        self.typed = ""
         self.value = scale.with_figure(self.value, max(self.marks), "tokens")
 
     def action_unit(self) -> None:
         """Changes between tokens and seconds; the budget means the same as before."""
-        self.typed = ""
         unit: Unit = "seconds" if self.unit == "tokens" else "tokens"
         self.unit = unit
         self.value = scale.convert(self.value, unit, self.tokens_per_s)
 
     def action_minimum(self) -> None:
         """Has the keys move the minimum, or the budget again."""
-        self.typed = ""
         self.editing_minimum = not self.editing_minimum
 
-    def action_take(self) -> None:
-        """Takes the typed figure."""
-        try:
-            figure = float(self.typed)
-        except ValueError:
-            figure = None
-        self.typed = ""
-        if figure is None:
+    def action_figure(self) -> None:
+        """Asks for a field to type a figure into."""
+        self.post_message(self.FigureWanted(self, self.editing_minimum))
+
+    def take_typed(self, text: str, *, of_minimum: bool = False) -> None:
+        """Takes a budget as it was typed, or a minimum.
+
+        Args:
+            text: Words of a budget; in seconds a number alone is so many of them.
+            of_minimum: Whether it is tokens of the minimum.
+
+        Raises:
+            ValueError: If it is neither; the message is one line.
+        """
+        text = text.strip()
+        if of_minimum:
+            least = Budget.parse(text)
+            if least.tokens is None:
+                message = f"{line(text, 40)} is not a number of tokens"
+                raise ValueError(message)
+            tokens = scale.scale_up_to("tokens", self.room)
+            self.value = scale.with_minimum(self.value, min(least.tokens, tokens.limit))
             return
-        if self.editing_minimum:
-            self.value = scale.with_minimum(self.value, figure)
-        else:
-            self.value = scale.with_figure(self.value, figure, self.unit)
+        seconds = self.unit == "seconds" and text.replace(".", "", 1).isdecimal()
+        wanted = Budget.parse(f"{text}s" if seconds else text)
+        unit: Unit = "tokens" if wanted.seconds is None else "seconds"
+        figure = scale.figure_of(wanted, unit)
+        most = Track(1, unit, self.tokens_per_s, self.room).scale.limit
+        if figure is not None and figure != scale.AUTO:
+            figure = min(figure, most)
+        self.value = scale.with_figure(self.value, figure, unit)
 
     def action_drop(self) -> None:
-        """Drops the typed figure; without one, leaves the minimum alone again."""
-        if self.typed:
-            self.typed = ""
-        else:
-            self.editing_minimum = False
-
-    def action_erase(self) -> None:
-        """Takes back the last typed sign."""
-        self.typed = self.typed[:-1]
-
-    def on_key(self, event: events.Key) -> None:
-        """Gathers the figure that is being typed."""
-        char = event.character or ""
-        if self.ends_only:
-            return
-        if char.isascii() and char.isdigit():
-            pass
-        elif char != "." or "." in self.typed or not self._seconds_typed:
-            return
-        if len(self.typed) < _LONGEST_TYPED:
-            self.typed += char
-        event.stop()
-        event.prevent_default()
+        """Leaves the minimum alone again."""
+        self.editing_minimum = False
 
     def on_blur(self) -> None:
         """Leaves nothing half done behind."""
-        self.typed = ""
         self.editing_minimum = False
-
-    @property
-    def _seconds_typed(self) -> bool:
-        return self.unit == "seconds" and not self.editing_minimum
 
     # What the mouse does.
 
@@ -297,37 +305,35 @@ class BudgetSlider(Widget, can_focus=True):
         """Begins to drag a thumb: the minimum's where it was hit, else the budget's."""
         if event.button != 1:
             return
-        left, track = self._track()
+        left, track = self._left, self._track
         column = event.get_content_offset_capture(self).x - left
         if not -1 <= column <= track.width:
             return
         event.stop()
-        on_minimum = self.value.minimum and column == track.of_tokens(self.value.minimum)
-        on_budget = column == track.of_budget(self.value)
-        self._dragging = "minimum" if on_minimum and not on_budget else "budget"
-        self.typed = ""
+        value = self.value
+        on_minimum = value.minimum and column == track.of_tokens(value.minimum)
+        on_budget = column == track.of_budget(value)
+        self._drag = _Drag(left, track, value, of_minimum=bool(on_minimum and not on_budget))
         self.capture_mouse()
-        if self._dragging == "budget":
-            self._drag_to(column, track)
+        if not self._drag.of_minimum:
+            self._drag_to(event)
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """Drags a thumb."""
-        if self._dragging is None:
-            return
-        event.stop()
-        left, track = self._track()
-        self._drag_to(event.get_content_offset_capture(self).x - left, track)
+        if self._drag is not None:
+            event.stop()
+            self._drag_to(event)
 
     def on_mouse_up(self, event: events.MouseUp) -> None:
         """Lets go of the thumb."""
-        if self._dragging is not None:
+        if self._drag is not None:
             event.stop()
-            self._dragging = None
+            self._drag = None
             self.release_mouse()
 
     def on_mouse_release(self) -> None:
         """Lets go of the thumb, too, where somebody else took the mouse."""
-        self._dragging = None
+        self._drag = None
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         """Raises the budget."""
@@ -341,45 +347,47 @@ class BudgetSlider(Widget, can_focus=True):
         event.prevent_default()
         self.action_step(-1)
 
-    def _drag_to(self, column: int, track: Track) -> None:
-        column = clamp(column, 0, track.width - 1)
+    def _drag_to(self, event: events.MouseEvent) -> None:
+        drag = self._drag
+        if drag is None:
+            return
+        track = drag.track
+        column = clamp(event.get_content_offset_capture(self).x - drag.left, 0, track.width - 1)
         if self.ends_only:
             self.action_end("off" if column < track.width // 2 else "max")
-        elif self._dragging == "minimum":
-            self.value = scale.with_minimum(self.value, track.minimum_at(column))
-        elif column != track.of_budget(self.value):
-            # A thumb that stands between two stops stays there until it is really moved.
-            self.value = scale.with_figure(self.value, track.figure_at(column), self.unit)
+        elif drag.of_minimum:
+            least = track.dragged_minimum(drag.began.minimum, column)
+            self.value = scale.with_minimum(drag.began, least, track.tokens)
+        else:
+            figure = track.dragged(scale.figure_of(drag.began, track.unit), column)
+            self.value = scale.with_figure(drag.began, figure, track.unit)
 
     # How it looks.
 
     def _texts(self) -> tuple[str, str]:
-        if self.typed:
-            unit = "s" if self._seconds_typed else "tokens"
-            return f"{self.typed}▏{unit}", "Enter takes"
         if self.editing_minimum:
-            return f"min {scale.write_tokens(self.value.minimum)}", ""
+            return f"min {self.value.minimum:,}", ""
         return scale.describe(self.value, self.unit, self.tokens_per_s)
 
-    def _room(self) -> Room:
-        figure, meaning = self._texts()
-        means = bool(self.tokens_per_s or meaning)
-        return scale.share_out(
-            self.content_size.width,
-            label=len(LABEL) + 2,
-            figure=len(figure),
-            meaning=len(meaning) + 1 if means else 0,
-        )
+    @property
+    def _shared(self) -> Room:
+        """What there is room for."""
+        return scale.share_out(self.content_size.width, label=_LABEL_WIDTH)
 
-    def _track(self) -> tuple[int, Track]:
-        """The first column of the track, and the track."""
-        room = self._room()
-        left = 2 + (len(LABEL) + 2) * room.label + 4 * room.ends
-        return left, Track(room.track, self.unit, self.tokens_per_s)
+    @property
+    def _left(self) -> int:
+        """The first column of the track."""
+        shared = self._shared
+        return 2 + _LABEL_WIDTH * shared.label + 4 * shared.ends
+
+    @property
+    def _track(self) -> Track:
+        """The track as it is now."""
+        return Track(self._shared.track, self.unit, self.tokens_per_s, self.room)
 
     def render(self) -> Content:
         """Draws the line."""
-        room = self._room()
+        room = self._shared
         figure, meaning = self._texts()
         part = self.get_visual_style
         parts: list[Content] = [
@@ -387,10 +395,10 @@ class BudgetSlider(Widget, can_focus=True):
         ]
         if room.label:
             label = LABEL_MINIMUM if self.editing_minimum else LABEL
-            parts.append(Content.styled(label.ljust(len(LABEL) + 2), part("slider--label")))
+            parts.append(Content.styled(label.ljust(_LABEL_WIDTH), part("slider--label")))
         if room.ends:
             parts.append(Content.styled("off ", part("slider--label")))
-        track = self._track()[1]
+        track = self._track
         signs = track.signs(
             self.value,
             used=track.of_used(self.used, self.used_s),
@@ -401,8 +409,7 @@ class BudgetSlider(Widget, can_focus=True):
             parts.append(Content.styled("".join(sign for sign, _ in group), part(name)))
         if room.ends:
             parts.append(Content.styled(" max", part("slider--label")))
-        style = part("slider--typed") if self.typed else self.visual_style
-        parts += [Content("  "), Content.styled(figure, style)]
+        parts += [Content("  "), Content.styled(figure, self.visual_style)]
         if room.meaning and meaning:
             parts += [Content(" "), Content.styled(meaning, part("slider--meaning"))]
         return Content("").join(parts)

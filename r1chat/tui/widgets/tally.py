@@ -62,6 +62,7 @@ class Tally(Widget, can_focus=True):
         &:focus { color: $text; background: $boost; }
     }
     """
+    FOCUS_ON_CLICK = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "step(-1)", "Sample before", id="tally.previous"),
         Binding("right", "step(1)", "Sample after", id="tally.next"),

@@ -50,8 +50,9 @@ class ThinkingHeader(Widget, can_focus=True):
         }
     }
     """
+    FOCUS_ON_CLICK = False
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,space", "flip", "Open or close", id="thinking.toggle"),
+        Binding("enter", "flip", "Open or close", id="thinking.toggle"),
     ]
     ALLOW_SELECT = False
 

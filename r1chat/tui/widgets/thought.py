@@ -30,11 +30,20 @@ class ThoughtView(LineView):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "choose", "Back to here", id="thought.choose"),
-        Binding("n", "next_moment", "Next “wait”", id="thought.next_moment"),
-        Binding("p", "previous_moment", "Previous “wait”", id="thought.previous_moment"),
-        Binding("j,ctrl+down", "move_cursor(1)", "Next paragraph", id="thought.next_paragraph"),
+        Binding("f8", "next_moment", "Next “wait”", id="thought.next_moment"),
+        Binding("f7", "previous_moment", "Previous “wait”", id="thought.previous_moment"),
+        # Where a desktop keeps the one for itself, the other gets through.
         Binding(
-            "k,ctrl+up", "move_cursor(-1)", "Previous paragraph", id="thought.previous_paragraph"
+            "ctrl+down,alt+down",
+            "move_cursor(1)",
+            "Next paragraph",
+            id="thought.next_paragraph",
+        ),
+        Binding(
+            "ctrl+up,alt+up",
+            "move_cursor(-1)",
+            "Previous paragraph",
+            id="thought.previous_paragraph",
         ),
         Binding("escape", "leave", "Leave paragraph", id="thought.leave", show=False),
     ]
