@@ -1,0 +1,145 @@
+"""No key, mouse event, paste or size in any state ends the app or loses a word."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from itertools import count
+
+import pytest
+from textual.pilot import Pilot
+
+from r1chat.engine.fake import FakeEngine, Pause, Step
+from r1chat.settings import Settings
+from r1chat.tui.app import R1ChatApp
+from r1chat.tui.history import History
+from r1chat.tui.screens.question import Question
+from tests.tui.chat import Gate, until
+from tests.tui.fuzz import settle, throw
+from tests.tui.shelves import StillHub
+
+pytestmark = pytest.mark.asyncio
+
+NORMAL = 2_000
+LONG = 100_000
+SLOW: tuple[Step, ...] = (
+    "A first look at it.\n\n",
+    "Wait, that is wrong.\n",
+    *(step for number in range(400) for step in (f"thought {number}. ", Pause(0.05))),
+    "</think>",
+    "The end.",
+)
+QUICK: tuple[Step, ...] = (
+    "A first look at it.\n\n",
+    "Wait, that is wrong.\n",
+    "</think>",
+    "It is **4**: \\[\\frac{1}{2}\\]\n```python\nprint(1)\n```\n| a | b |\n|---|---|\n| 1 | 2 |\n",
+)
+
+
+class Stays(R1ChatApp):
+    """The app, which no key quits."""
+
+    def exit(self, *arguments: object, **options: object) -> None:
+        """Goes on."""
+
+
+def in_front(app: R1ChatApp) -> bool:
+    """Whether nothing stands before the conversation."""
+    return len(app.screen_stack) == 1
+
+
+async def rest(pilot: Pilot[None]) -> None:
+    del pilot
+
+
+async def ask(pilot: Pilot[None]) -> None:
+    app = pilot.app
+    if in_front(app) and app.chat.ready and not app.chat.running:
+        await app.chat.ask("What is two and two?")
+        await settle(pilot)
+
+
+async def pause(pilot: Pilot[None]) -> None:
+    await ask(pilot)
+    if in_front(pilot.app) and pilot.app.chat.thinking:
+        await pilot.press("ctrl+s")
+
+
+async def open_history(pilot: Pilot[None]) -> None:
+    await ask(pilot)
+    if in_front(pilot.app) and pilot.app.chat.panel is None:
+        await pilot.app.chat.action_panel()
+
+
+async def open_models(pilot: Pilot[None]) -> None:
+    if in_front(pilot.app):
+        await pilot.press("f3")
+
+
+async def open_a_box(pilot: Pilot[None], turn: count[int]) -> None:
+    app = pilot.app
+    if not in_front(app):
+        return
+    answers = [("n", "No"), ("y", "Yes")]
+    question = partial(app.push_screen, Question("Really?", "It is about this.", answers))
+    actions = ["app.themes", "app.help", "screen.attach", "screen.statistics", "screen.export"]
+    actions += ["screen.rename_this", "screen.duplicate_from", "app.command_palette"]
+    await ask(pilot)
+    number = next(turn) % (len(actions) + 1)
+    if number == len(actions):
+        question()
+    else:
+        await app.run_action(actions[number])
+
+
+STATES: dict[str, tuple[Callable[[Pilot[None]], Awaitable[None]], Sequence[Step], int]] = {
+    "empty": (rest, QUICK, 1),
+    "loading": (rest, QUICK, 1),
+    "answered": (ask, QUICK, 1),
+    "thinking": (ask, SLOW, 1),
+    "paused": (pause, SLOW, 1),
+    "samples": (ask, SLOW, 4),
+    "samples that have ended": (ask, QUICK, 4),
+    "history": (open_history, QUICK, 1),
+    "models": (open_models, QUICK, 1),
+    "boxes": (lambda pilot: open_a_box(pilot, TURNS), QUICK, 1),
+}
+TURNS = count()
+
+
+async def fuzz(state: str, number: int, seed: int, folder, monkeypatch) -> None:
+    """Throws things at the app in one of its states."""
+    # What is exported or attached stays among the test's own files.
+    monkeypatch.chdir(folder)
+    enter, script, lanes = STATES[state]
+    engine, gate = FakeEngine(script, lanes=lanes), Gate()
+
+    def load(ref: str, **options: Callable[[float], None]) -> FakeEngine:
+        options["on_progress"](0.5)
+        if state == "loading":
+            gate(0)
+        return engine
+
+    settings = Settings(pace=0, samples=lanes if lanes > 1 else None)
+    app = Stays(given=settings, load=load, hub=StillHub(), history=History())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await throw(pilot, number, seed, partial(enter, pilot))
+        gate.open()
+        await until(pilot, lambda: not app._loader.busy)
+
+
+@pytest.mark.parametrize("state", STATES)
+async def test_nothing_that_is_pressed_clicked_pasted_or_resized_ends_the_app(
+    state, tmp_path, monkeypatch
+):
+    await fuzz(state, NORMAL // len(STATES), 1, tmp_path, monkeypatch)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("state", STATES)
+async def test_nothing_of_very_much_does_either(state, seed, tmp_path, monkeypatch):
+    await fuzz(state, LONG // len(STATES) // 10, 100 + seed, tmp_path, monkeypatch)
