@@ -1,4 +1,10 @@
-"""llama.cpp's KV cache, and the ledgers that mirror it token by token."""
+"""llama.cpp's memory of a context, and the ledgers that mirror it token by token.
+
+Attention keeps something of each token, and can forget the last ones. A recurrent layer (mamba's,
+or some of a hybrid's) keeps one state of all tokens, which can be copied as it is, but not cut:
+llama.cpp refuses to remove the end of it, and copies the newest state whatever part is asked for.
+So each operation here is exact, or is not done and says so.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +20,21 @@ class Cache:
     Args:
         context: llama.cpp's handle of the context; it must outlive this object.
         sequences: How many sequences there may be.
+        cuts: Whether sequences can be cut.
     """
 
-    def __init__(self, context: Any, sequences: int) -> None:  # noqa: ANN401  (a native handle)
+    def __init__(
+        self,
+        context: Any,  # noqa: ANN401  (a native handle)
+        sequences: int,
+        *,
+        cuts: bool,
+    ) -> None:
         self._memory = api.llama_get_memory(context)
         self.cells: int = api.llama_n_ctx(context)
         """Tokens that it holds, of all sequences."""
+        self.cuts = cuts
+        """Whether sequences can be cut: not where there is a state of all their tokens."""
         self.ledgers: list[list[int]] = [[] for _ in range(sequences)]
         """The tokens of each sequence."""
 
@@ -36,36 +51,92 @@ class Cache:
         pairs = enumerate(zip(ledger, tokens, strict=False))
         return next(i for i, (one, other) in pairs if one != other)
 
-    def cut(self, sequence: int, length: int) -> None:
-        """Cuts a sequence to a length."""
-        ledger = self.ledgers[sequence]
-        if api.llama_memory_seq_rm(self._memory, sequence, length, -1):
-            del ledger[length:]
-            return
-        # Memories that keep a state instead of a cache cannot be cut, only begun anew.
-        api.llama_memory_seq_rm(self._memory, sequence, -1, -1)
-        ledger.clear()
+    def reach(self, sequence: int, tokens: Sequence[int]) -> int:
+        """How many tokens of others a sequence can be made to hold, and nothing else."""
+        shared = self.shared(sequence, tokens)
+        return shared if self.cuts or shared == len(self.ledgers[sequence]) else 0
 
-    def copy(self, source: int, target: int, length: int) -> None:
+    def cut(self, sequence: int, length: int) -> bool:
+        """Cuts a sequence to a length.
+
+        Returns:
+            Whether that could be done; if not, the sequence is empty now.
+        """
+        ledger = self.ledgers[sequence]
+        if length >= len(ledger):
+            return True
+        if length <= 0:
+            self.forget(sequence)
+            return True
+        if self.cuts and api.llama_memory_seq_rm(self._memory, sequence, length, -1):
+            del ledger[length:]
+            # A window that was not kept whole would be missing at the beginning.
+            if api.llama_memory_seq_pos_min(self._memory, sequence) <= 0:
+                return True
+        self.cuts = False
+        self.forget(sequence)
+        return False
+
+    def drop_draft(self, sequence: int) -> bool:
+        """Takes what was evaluated and stands in no ledger off the end of a sequence.
+
+        Returns:
+            Whether that could be done.
+        """
+        length = len(self.ledgers[sequence])
+        return bool(api.llama_memory_seq_rm(self._memory, sequence, length, -1))
+
+    def copy(self, source: int, target: int, length: int) -> bool:
         """Gives a sequence the beginning of another, which costs no memory.
 
         Args:
             source: The other.
             target: What it held is forgotten.
             length: Tokens; 0 empties the target.
-        """
-        api.llama_memory_seq_rm(self._memory, target, -1, -1)
-        self.ledgers[target].clear()
-        if length:
-            api.llama_memory_seq_cp(self._memory, source, target, 0, length)
-            self.ledgers[target].extend(self.ledgers[source][:length])
 
-    def resync(self, sequence: int, tokens: Sequence[int]) -> None:
-        """Cuts or extends a ledger to what an interrupted evaluation left in the cache."""
+        Returns:
+            Whether that could be done; if not, the target is empty now.
+        """
+        self.forget(target)
+        ledger = self.ledgers[source]
+        if not length:
+            return True
+        if length < len(ledger) and not self.cuts:
+            return False
+        # In whole: parts of some memories cannot be copied, and llama.cpp does not say so.
+        api.llama_memory_seq_cp(self._memory, source, target, -1, -1)
+        self.ledgers[target].extend(ledger)
+        return self.cut(target, length)
+
+    def forget(self, sequence: int) -> None:
+        """Empties a sequence."""
+        api.llama_memory_seq_rm(self._memory, sequence, -1, -1)
+        self.ledgers[sequence].clear()
+
+    def interrupted(self, rows: Sequence[tuple[int, Sequence[int]]]) -> None:
+        """Brings the ledgers into line with what an evaluation left that was broken off.
+
+        Args:
+            rows: The sequences, and what was to be appended to each.
+        """
+        if self.cuts:
+            for sequence, tokens in rows:
+                self._resync(sequence, tokens)
+        elif len(rows) == 1:
+            # Its state has read some of the tokens, and nobody knows how many.
+            self.forget(rows[0][0])
+        else:
+            # States change places within a batch, those of other sequences among them.
+            self.clear()
+
+    def _resync(self, sequence: int, tokens: Sequence[int]) -> None:
+        """Cuts or extends a ledger to what is in the cache."""
         ledger = self.ledgers[sequence]
         kept = api.llama_memory_seq_pos_max(self._memory, sequence) + 1
         ledger.extend(tokens[: max(0, kept - len(ledger))])
-        self.cut(sequence, min(kept, len(ledger)))
+        if not api.llama_memory_seq_rm(self._memory, sequence, kept, -1):
+            self.forget(sequence)
+        del ledger[kept:]
 
     def clear(self) -> None:
         """Empties all of it."""

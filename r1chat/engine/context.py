@@ -37,12 +37,14 @@ class ContextOptions:
         cells: Tokens that the cache holds, of all sequences; as many as the context by default.
         threads: Threads for single tokens.
         batch_threads: Threads for prompts.
+        lanes: Samples that can be drawn side by side.
     """
 
     size: int
     threads: int
     batch_threads: int
     cells: int | None = None
+    lanes: int = 16
 
 
 class Context:
@@ -83,7 +85,9 @@ class Context:
         if not self.handle:
             message = f"no memory for a context of {options.size} tokens; take a smaller --ctx"
             raise EngineError(message)
-        self.cache = Cache(self.handle, sequences)
+        # What llama.cpp calls hybrid has a state in some layers.
+        has_states = api.llama_model_is_recurrent(model) or api.llama_model_is_hybrid(model)
+        self.cache = Cache(self.handle, sequences, cuts=not has_states)
         # llama.cpp rounds up.
         rounded = options.cells in {None, options.size}
         self.capacity = self.cache.cells if rounded else options.size
@@ -130,8 +134,8 @@ class Context:
             for sequence, tokens in rows:
                 self.cache.ledgers[sequence].extend(tokens)
             return seconds
-        for sequence, tokens in rows:
-            self.cache.resync(sequence, tokens)
+        if status != _NO_SLOT:
+            self.cache.interrupted(rows)
         if status == _ABORTED or self._abort:
             message = "stopped"
             raise Cancelled(message)

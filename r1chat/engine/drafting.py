@@ -84,6 +84,10 @@ class DraftModel:
         except EngineError as error:
             loading.free_model(self._model)
             raise ModelError(str(error)) from None
+        if not self._machine.cuts:
+            self.close()
+            message = f"{planned.path.name} cannot draft: what it has read, it cannot take back"
+            raise ModelError(message)
         self._machine.set_sampler(Sampling(temperature=0), 0)
         self._has_failed = False
 

@@ -76,8 +76,8 @@ class Lane:
 
         The last token is left to be evaluated, since sampling needs its logits.
         """
-        self.position = len(tokens) - 1
-        self._machine.fork(self.sequence, self.position)
+        shared = len(tokens) - 1
+        self.position = shared if self._machine.fork(self.sequence, shared) else 0
         return self.position
 
     def clear(self) -> None:
@@ -86,9 +86,15 @@ class Lane:
         self._machine.fork(self.sequence, 0)
 
     def truncate(self, length: int) -> None:
-        """Cuts the lane to a length."""
-        self._machine.truncate(length, sequence=self.sequence)
+        """Cuts the lane to a length, or reads its beginning again where that must be."""
+        tokens = self._machine.tokens(self.sequence)[:length]
         self.position = length
+        if self._machine.cut(self.sequence, length):
+            return
+        shared = self._machine.position
+        self.position = shared if self._machine.fork(self.sequence, shared) else 0
+        if rest := tokens[self.position :]:
+            self.evaluate(rest)
 
     def peek(self, tokens: Sequence[int], most: int, is_last: Callable[[int], bool]) -> list[int]:
         """Nothing: a batch of its own would make all others wait, and their votes say more."""

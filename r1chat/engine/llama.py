@@ -283,6 +283,7 @@ class LlamaEngine:
             for notice in self._notices(model, fitted):
                 events.put(Notice(notice))
             machine = model.make_room(request, len(fitted.prompt.ids), len(group.parts))
+            machine.checkpoint = len(fitted.prompt.ids)
             many = ManyReplies(
                 machine, fitted.prompt, request, group, events.put, time.perf_counter, began=began
             )
@@ -314,6 +315,7 @@ class LlamaEngine:
         seed = sampling.drawn_seed()
         machine.set_sampler(sampling, seed)
         machine.speculates = request.reuse
+        machine.checkpoint = len(fitted.prompt.ids) if request.reuse else 0
         for notice in self._notices(model, fitted):
             events.put(Notice(notice))
         loop = ThinkingLoop(

@@ -22,16 +22,22 @@ from r1chat.engine.speculation import SIZES, Speculation
 from r1chat.engine.vocab import LlamaVocabulary
 from r1chat.engine.ways import Ways
 from r1chat.errors import EngineError
+from r1chat.gguf.needs import RESERVED_SEQUENCES
 
 MAIN = 0
 AHEAD = 1
-LANES = 2
+_BEGINNING = 2
+"""Where memories that cannot be cut keep the prompt's beginning, to start from again."""
+_BEFORE = 3
+"""Where they keep what was there before a long evaluation, which may be broken off."""
+LANES = RESERVED_SEQUENCES
 """The first of the sequences for samples that are drawn side by side."""
 MOST_LANES = 16
 _FEW_LANES = 4
 """Some processors' kernels are at their best with so many tokens."""
-_SEQUENCES = LANES + MOST_LANES
 _LAST = -1
+_UNSETTLED = 8
+"""Tokens at the end of a prompt that the next turn's may lack, such as an opening `<think>`."""
 _LARGEST = max(SIZES)
 
 
@@ -54,11 +60,16 @@ class TokenMachine:
         abort: AbortByte,
     ) -> None:
         self.vocabulary = LlamaVocabulary(model)
-        self.context = Context(model, options, _SEQUENCES, abort)
+        self.context = Context(model, options, LANES + options.lanes, abort)
         """Evaluates the batches."""
         self._cache = self.context.cache
         self.capacity = self.context.capacity
         """Tokens of context, of one sequence."""
+        self.lanes = options.lanes
+        """How many samples can be drawn side by side."""
+        self.checkpoint = 0
+        """Tokens of what is about to be read that later replies will begin with as well, so that
+        a memory that cannot be cut had better keep them."""
         self._main = self._cache.ledgers[MAIN]
         self._sampler: Any = None
         self._must_repeat = False
@@ -72,10 +83,6 @@ class TokenMachine:
         self.speculates = False
         """Whether tokens are drafted. They change the shape of batches, and so the last bits of
         what is computed."""
-        # States that are no cache cannot be cut back by a few tokens.
-        self._can_cut = not (
-            api.llama_model_is_recurrent(model) or api.llama_model_is_hybrid(model)
-        )
         self._exact: dict[tuple[int, int], bool] = {}
         self._draft: list[int] = []
         self._row = _LAST
@@ -85,6 +92,11 @@ class TokenMachine:
     def cells(self) -> int:
         """Tokens that the cache holds, of all sequences."""
         return self._cache.cells
+
+    @property
+    def cuts(self) -> bool:
+        """Whether its memory can be cut: without that nothing is drafted."""
+        return self._cache.cuts
 
     @property
     def chunk(self) -> int:
@@ -148,13 +160,41 @@ class TokenMachine:
                 on_progress(1)
             return
         self._drop_draft()
-        for start in range(0, len(tokens), self.chunk):
-            chunk = tokens[start : start + self.chunk]
-            self._decode(((sequence, chunk),))
+        done = 0
+        while done < len(tokens):
+            chunk = tokens[done : self._end_of_chunk(sequence, done)]
+            self._read(sequence, chunk)
+            done += len(chunk)
             if sequence == MAIN and self.speculates:
                 self.speculation.read(self._main)
             if on_progress is not None:
-                on_progress(start + len(chunk))
+                on_progress(done)
+
+    def _end_of_chunk(self, sequence: int, done: int) -> int:
+        """Up to which of some tokens to read next, where so many of them are read."""
+        to_checkpoint = self._kept_from(self.checkpoint) - len(self._cache.ledgers[sequence])
+        stops = sequence == MAIN and not self.cuts and 0 < to_checkpoint < self.chunk
+        return done + (to_checkpoint if stops else self.chunk)
+
+    def _kept_from(self, checkpoint: int) -> int:
+        return max(0, checkpoint - _UNSETTLED)
+
+    def _read(self, sequence: int, tokens: Sequence[int]) -> None:
+        """Reads several tokens; what it read before survives where it is broken off."""
+        cache = self._cache
+        if cache.cuts:
+            self._decode(((sequence, tokens),))
+            return
+        cache.copy(sequence, _BEFORE, len(cache.ledgers[sequence]))
+        try:
+            self._decode(((sequence, tokens),))
+        except EngineError:
+            cache.copy(_BEFORE, sequence, len(cache.ledgers[_BEFORE]))
+            raise
+        finally:
+            cache.forget(_BEFORE)
+        if sequence == MAIN and self.position == self._kept_from(self.checkpoint):
+            cache.copy(MAIN, _BEGINNING, self.position)
 
     def shared(self, tokens: Sequence[int]) -> int:
         """How many tokens the main sequence and others have in common at their beginning."""
@@ -196,13 +236,15 @@ class TokenMachine:
             EngineError: If llama.cpp fails.
         """
         self._drop_draft()
-        used = self._cache.used
+        # Without cuts, what else there is are beginnings of the main sequence, which it shares.
+        used = self._cache.used if self.cuts else self.position
         if used + len(tokens) + most > self.cells:
             return []
         if self._greedy is None:
             self._greedy = make_sampler(Sampling(temperature=0), 0)
         drawn: list[int] = []
-        self.fork(LANES, self.position)
+        if not self.fork(LANES, self.position):
+            return []
         try:
             with self.context.few_threads():
                 for start in range(0, len(tokens), self.chunk):
@@ -233,7 +275,7 @@ class TokenMachine:
             return
         self._drop_draft()
         draft: list[int] = []
-        if self.speculates and self._can_cut and self.position > _LARGEST:
+        if self.speculates and self.cuts and self.position > _LARGEST:
             cells = self.cells - self._cache.used
             room = min(self.room, cells - _LARGEST) - 1
             usable = self._is_exact if self._must_repeat else None
@@ -277,7 +319,11 @@ class TokenMachine:
         """Takes what was drafted, and not sampled, out of the cache."""
         if self._draft:
             self._draft = []
-            self._cache.cut(MAIN, self.position)
+            if not self._cache.drop_draft(MAIN):
+                self._cache.cuts = False
+                tokens = self.tokens(MAIN)
+                self._cache.forget(MAIN)
+                self._read_rest(tokens)
         self._row = _LAST
 
     def _decode(self, rows: Sequence[Row], draft: Sequence[int] = ()) -> float:
@@ -289,22 +335,49 @@ class TokenMachine:
             self.speculation.restart()
             raise
 
-    def truncate(self, length: int, *, sequence: int = MAIN) -> None:
-        """Cuts a sequence to a length."""
-        self._drop_draft()
-        if sequence == MAIN:
-            self.speculation.restart()
-        self._cache.cut(sequence, length)
+    def truncate(self, length: int) -> None:
+        """Cuts the main sequence to a length, or reads its beginning again where that must be.
 
-    def fork(self, sequence: int, length: int) -> None:
+        Raises:
+            Cancelled: If the abort byte was set; the sequence may be shorter then.
+            EngineError: If llama.cpp fails.
+        """
+        self._drop_draft()
+        self.speculation.restart()
+        tokens = self._main[:length]
+        self._begin_with(tokens)
+        self._read_rest(tokens)
+
+    def _read_rest(self, tokens: Sequence[int]) -> None:
+        """Reads those of some tokens that the main sequence, which is their beginning, lacks."""
+        while self.position < len(tokens):
+            self._read(MAIN, tokens[self.position : self.position + self.chunk])
+
+    def cut(self, sequence: int, length: int) -> bool:
+        """Cuts a lane to a length.
+
+        Returns:
+            Whether that could be done; if not, the lane is empty now.
+        """
+        self._drop_draft()
+        return self._cache.cut(sequence, length)
+
+    def tokens(self, sequence: int) -> list[int]:
+        """What a sequence holds."""
+        return list(self._cache.ledgers[sequence])
+
+    def fork(self, sequence: int, length: int) -> bool:
         """Gives another sequence the beginning of the main one, which costs no memory.
 
         Args:
             sequence: Which; what it held is forgotten.
             length: Tokens of the main sequence; 0 empties the other.
+
+        Returns:
+            Whether that could be done; if not, the other is empty now.
         """
         self._drop_draft()
-        self._cache.copy(MAIN, sequence, length)
+        return self._cache.copy(MAIN, sequence, length)
 
     def reuse(self, tokens: Sequence[int]) -> int:
         """Keeps of the cache what a prompt begins with, and drops the rest.
@@ -318,12 +391,25 @@ class TokenMachine:
         """
         self._drop_draft()
         self.speculation.restart()
-        shared, ahead = self._cache.shared(MAIN, tokens), self._cache.shared(AHEAD, tokens)
-        if ahead > shared:
-            self._cache.copy(AHEAD, MAIN, ahead)
-        self.drop_ahead()
-        self._cache.cut(MAIN, min(max(shared, ahead), len(tokens) - 1))
+        self._begin_with(tokens[:-1])
+        for sequence in (AHEAD, _BEGINNING):
+            # Where nothing can be cut, it is the place to go on from when the next turn comes.
+            if self.cuts or not self._cache.reach(sequence, tokens):
+                self._cache.forget(sequence)
         return self.position
+
+    def _begin_with(self, tokens: Sequence[int]) -> None:
+        """Makes the main sequence the longest beginning of some tokens that is in the cache."""
+        source = self._farthest((MAIN, AHEAD, _BEGINNING), tokens)
+        length = self._cache.reach(source, tokens)
+        if source == MAIN:
+            self._cache.cut(MAIN, length)
+        else:
+            self._cache.copy(source, MAIN, length)
+
+    def _farthest(self, sequences: Sequence[int], tokens: Sequence[int]) -> int:
+        """Which sequence has most of some tokens; of several, the first."""
+        return max(sequences, key=lambda sequence: self._cache.reach(sequence, tokens))
 
     def clear(self) -> None:
         """Empties the cache."""
@@ -332,17 +418,18 @@ class TokenMachine:
         self._cache.clear()
 
     def begin_ahead(self, tokens: Sequence[int]) -> int:
-        """Gives the second sequence what the main one shares with a future prompt.
+        """Gives the second sequence what the others share with a future prompt.
 
         Returns:
             How many tokens of it are there already.
         """
         self._drop_draft()
-        shared, ahead = self._cache.shared(MAIN, tokens), self._cache.shared(AHEAD, tokens)
-        if ahead >= shared:
-            self._cache.cut(AHEAD, ahead)
+        source = self._farthest((AHEAD, MAIN, _BEGINNING), tokens)
+        length = self._cache.reach(source, tokens)
+        if source == AHEAD:
+            self._cache.cut(AHEAD, length)
         else:
-            self._cache.copy(MAIN, AHEAD, shared)
+            self._cache.copy(source, AHEAD, length)
         return len(self._cache.ledgers[AHEAD])
 
     def cells_for_ahead(self, tokens: int) -> bool:
@@ -351,7 +438,7 @@ class TokenMachine:
 
     def drop_ahead(self) -> None:
         """Forgets the second sequence."""
-        self._cache.copy(MAIN, AHEAD, 0)
+        self._cache.forget(AHEAD)
 
     def _free_sampler(self) -> None:
         if self._sampler is not None:

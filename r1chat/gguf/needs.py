@@ -15,6 +15,9 @@ SMALLEST_CONTEXT = 2048
 """The least that a thought and an answer can do with."""
 SAFE_SHARE = 0.9
 """How much of the free memory a model may take; with more the machine begins to swap."""
+RESERVED_SEQUENCES = 4
+"""Sequences that an engine has beside those of its samples: the reply's, what is read ahead, and
+two to start from again where a memory cannot be cut."""
 BATCH = 512
 """Tokens of a prompt that are evaluated at a time."""
 
