@@ -21,6 +21,7 @@ from textual.worker import WorkerFailed
 from r1chat import logs
 from r1chat.sanitize import line, sanitize
 from r1chat.tui import terminal
+from r1chat.tui.clipboard import Clipboard
 from r1chat.tui.commands import commands
 from r1chat.tui.fetching_app import FetchingApp
 from r1chat.tui.history import History
@@ -350,8 +351,11 @@ class R1ChatApp(FetchingApp):
             selected = field.selected_text
         if selected:
             self.copy_to_clipboard(selected)
-            self.notify("Copied", timeout=1.5)
         return bool(selected)
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Copies a text for all fields there are."""
+        Clipboard.of(self).copy(text)
 
     def _forget_quit(self) -> None:
         self._quit_asked = False

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 
 from r1chat.sanitize import sanitize
 from r1chat.tui.widgets.lines import Lines, Place
-from r1chat.tui.widgets.wrap import _measured_starts, _simple_starts, clusters, line_starts
+from r1chat.tui.wrap import _measured_starts, _simple_starts, clusters, line_starts
 
 CHARS = st.sampled_from(
     [*"aaab  .,(-é字漢。（👍🏽👩☁🇬🇧―　한", "\u0301", "\u200d", "\ufe0f", "\u00a0"]

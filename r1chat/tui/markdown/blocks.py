@@ -13,7 +13,7 @@ from r1chat.tui.markdown.cuts import Piece
 from r1chat.tui.markdown.display import Display
 from r1chat.tui.markdown.inline import content_of
 from r1chat.tui.markdown.parser import parse
-from r1chat.tui.markdown.rows import Block, Line, Margin
+from r1chat.tui.markdown.rows import BAR, QUOTE, Block, Line, Margin
 from r1chat.tui.markdown.tables import Table
 
 
@@ -117,7 +117,7 @@ class _Writer:
             self._open_item()
         elif kind == "blockquote_open":
             self._gap = self._gap or not self._levels
-            bar = Content.styled("▌ ", "answer--rule")
+            bar = Content.styled(QUOTE, "answer--rule")
             self._levels.append(_Level(bar, bar))
         elif kind in ("list_item_close", "blockquote_close"):
             level = self._levels[-1]
@@ -158,12 +158,13 @@ class _Writer:
         code = token.content.rstrip("\n").expandtabs(_TAB)
         language = language_of(token)
         margin = self._margin()
-        bar = Content.styled("│ ", "answer--rule")
+        bar = Content.styled(BAR, "answer--rule")
         if not (self._piece.joined and not self._blocks):
             title = f"{language} · {self.code}" if language else f"code · {self.code}"
             head = Content.styled(title, "answer--code-head")
             self.code += 1
-            self._put(Line(head, Margin(margin.first + bar, margin.rest + bar), "answer--block"))
+            beside = Margin(margin.first + bar, margin.rest + bar)
+            self._put(Line(head, beside, "answer--block", ornament=True))
             margin = Margin(margin.rest, margin.rest)
         beside = Margin(margin.first + bar, margin.rest + bar)
         for line in self._highlighted(code, language):

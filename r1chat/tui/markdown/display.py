@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from rich.cells import cell_len
 from textual.content import Content
 
-from r1chat.tui.markdown.rows import Line, Margin, Row
+from r1chat.tui.markdown.rows import Line, Margin, Part, Row
 from r1chat.tui.mathematics import Formula, render
 
 
@@ -25,10 +25,19 @@ class Display:
         tall = render(self.latex, tall=True)
         if tall and cell_len(tall.lines[0]) + 2 <= inner:
             style = _style_of(tall)
-            return margin.put([Content.styled("  " + line, style) for line in tall.lines])
+            return self._tall_rows(margin, tall.lines, style)
         flat = render(self.latex)
         text = Content.styled(flat.text, _style_of(flat)) if flat else Content(self.source)
         return Line(text, margin).rows(width)
+
+    @staticmethod
+    def _tall_rows(margin: Margin, lines: tuple[str, ...], style: str) -> list[Row]:
+        rows = []
+        for at, line in enumerate(lines):
+            left = margin.rest if at else margin.first
+            part = Part(len(left.plain) + 2, len(line), line)
+            rows.append(Row(left + Content.styled("  " + line, style), parts=(part,)))
+        return rows
 
 
 def _style_of(formula: Formula) -> str:

@@ -2,14 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from textual.content import Content
 
+from r1chat.tui.wrap import fold_starts, line_starts
+
 _NARROWEST = 8
 EMPTY = Content("")
+BAR = "│ "
+"""Stands to the left of code."""
+QUOTE = "▌ "
+"""Stands to the left of a quotation."""
+
+_BAR_OR_MARKS = re.compile(f"{BAR}|{QUOTE}|((?:(?!{BAR}|{QUOTE}).)+)")
+
+
+class Part(NamedTuple):
+    """A part of a row that is text, not ornament: what is copied of it.
+
+    Attributes:
+        at: Where it begins in the row, in characters.
+        shown: How many characters of it are shown; spaces at the end of a row are not.
+        text: The whole of it.
+        column: The column of a table, from 0.
+    """
+
+    at: int
+    shown: int
+    text: str
+    column: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +45,13 @@ class Row:
         content: What stands in it; its styles are names of component classes.
         fill: The style of the whole row, or "".
         soft: Whether it only goes on with the row before, which was too short.
-        spaced: Whether a space was lost where it was broken.
-        margin: Characters at its beginning that are not part of the text.
+        parts: What is text in it; None where all of it is ornament.
     """
 
     content: Content
     fill: str = ""
     soft: bool = False
-    spaced: bool = False
-    margin: int = 0
+    parts: tuple[Part, ...] | None = None
 
 
 class Block(Protocol):
@@ -50,20 +73,9 @@ class Margin:
         inner = width - max(self.first.cell_length, self.rest.cell_length)
         return (self, inner) if inner >= _NARROWEST else (Margin(), width)
 
-    def put(
-        self,
-        contents: Sequence[Content],
-        *,
-        fill: str = "",
-        soft: bool = False,
-        spaced: bool = False,
-    ) -> list[Row]:
-        """Sets contents as rows beside the margin."""
-        rows = []
-        for at, content in enumerate(contents):
-            left = self.rest if at else self.first
-            rows.append(Row(left + content, fill, soft and at > 0, spaced, len(left.plain)))
-        return rows
+    def put(self, contents: Sequence[Content]) -> list[Row]:
+        """Sets rows of ornament beside the margin."""
+        return [Row((self.rest if at else self.first) + each) for at, each in enumerate(contents)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +86,79 @@ class Line:
     margin: Margin = field(default_factory=Margin)
     fill: str = ""
     code: bool = False
+    ornament: bool = False
+    """Whether it says nothing that the model wrote."""
 
     def rows(self, width: int) -> list[Row]:
         """The rows that it takes in so many columns."""
         margin, inner = self.margin.fit(width)
-        if not self.content:
-            return margin.put([self.content], fill=self.fill)
-        if self.code:
-            return margin.put(self.content.fold(inner), fill=self.fill, soft=True)
+        left, whole = margin.first, self.margin.first.plain
         rows: list[Row] = []
         for line in self.content.split("\n", allow_blank=True):
-            rows += margin.put(line.wrap(inner), fill=self.fill, soft=True, spaced=True)
-            margin = Margin(margin.rest, margin.rest)
+            soft = False
+            for shown, text in cut(line, inner, code=self.code):
+                body = Part(len(left.plain), len(shown.plain), text)
+                marks = () if soft or self.code else _marks(whole, shown=bool(left))
+                parts = None if self.ornament else (*marks, body)
+                rows.append(Row(left + shown, self.fill, soft, parts))
+                left, whole = margin.rest, self.margin.rest.plain
+                soft = True
         return rows
+
+
+def _marks(left: str, *, shown: bool) -> Iterator[Part]:
+    """What is text of what stands to the left: a number, a bullet, the indentation of a list.
+
+    It is copied all the same where there is no room to show it.
+    """
+    for found in _BAR_OR_MARKS.finditer(left):
+        if found[1]:
+            yield Part(found.start() if shown else 0, len(found[0]) if shown else 0, found[0])
+
+
+def cut(line: Content, width: int, *, code: bool = False) -> list[tuple[Content, str]]:
+    """Cuts a line into rows.
+
+    Args:
+        line: The line, without line breaks.
+        width: Columns of a row.
+        code: Whether it is cut where the row ends, and not between words.
+
+    Returns:
+        For each row what is shown of it, and the text that it has, the spaces at its end too.
+    """
+    line = line.expand_tabs()
+    text = line.plain
+    starts = fold_starts(text, width) if code else line_starts(text, width)
+    parts = line.divide(starts[1:]) if starts[1:] else [line]
+    return [(part if code else part.rstrip(" "), part.plain) for part in parts]
+
+
+def copied(rows: Iterable[tuple[Row, int, int]]) -> str:
+    """The text of rows as it was written, without wrapping and ornament.
+
+    Args:
+        rows: Each row with the part of it that is wanted: two places in it, in characters, the
+            second -1 for its end.
+    """
+    lines: list[dict[int, str]] = []
+    for row, start, end in rows:
+        if row.parts is None:
+            continue
+        taken: dict[int, str] = {}
+        for part in row.parts:
+            if end < 0 or end >= part.at + part.shown:
+                text = part.text[max(0, start - part.at) :]
+            else:
+                text = part.text[max(0, start - part.at) : max(0, end - part.at)]
+            # Of a table, only the cells that are touched.
+            if text or not part.column:
+                taken[part.column] = taken.get(part.column, "") + text
+        if row.soft and lines:
+            for column, text in taken.items():
+                lines[-1][column] = lines[-1].get(column, "") + text
+        else:
+            lines.append(taken)
+    return "\n".join(
+        "\t".join(line[column].rstrip(" ") for column in sorted(line)) for line in lines
+    )

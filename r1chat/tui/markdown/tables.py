@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from rich.cells import cell_len
 from textual.content import Content
 
-from r1chat.tui.markdown.rows import EMPTY, Margin, Row
+from r1chat.tui.markdown.rows import EMPTY, Margin, Part, Row, cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +24,17 @@ class Table:
         margin, inner = self.margin.fit(width)
         widths = self._widths(inner)
         rule = Content.styled("─┼─".join("─" * column for column in widths), "answer--rule")
-        contents = [*self._draw(self.head, widths, "answer--table-head"), rule]
+        drawn = [*self._draw(self.head, widths, "answer--table-head"), Row(rule)]
         for row in self.body:
-            contents += self._draw(row, widths, "")
-        return margin.put([content.truncate(inner) for content in contents])
+            drawn += self._draw(row, widths, "")
+        rows = []
+        for at, each in enumerate(drawn):
+            left = margin.rest if at else margin.first
+            parts = each.parts and tuple(
+                part._replace(at=part.at + len(left.plain)) for part in each.parts
+            )
+            rows.append(Row(left + each.content.truncate(inner), soft=each.soft, parts=parts))
+        return rows
 
     def _widths(self, inner: int) -> list[int]:
         rows = [self.head, *self.body]
@@ -48,34 +55,44 @@ class Table:
                 break
         return widths
 
-    def _draw(self, cells: list[Content], widths: list[int], style: str) -> list[Content]:
+    def _draw(self, cells: list[Content], widths: list[int], style: str) -> list[Row]:
         wrapped = [
             _wrapped(cells[at] if at < len(cells) else EMPTY, width)
             for at, width in enumerate(widths)
         ]
-        lines = []
+        rows = []
         bar = Content.styled(" │ ", "answer--rule")
         for y in range(max(len(lines) for lines in wrapped)):
-            parts = []
+            shown: list[Content] = []
+            parts: list[Part] = []
+            place = 0
             for at, width in enumerate(widths):
-                part = wrapped[at][y] if y < len(wrapped[at]) else EMPTY
-                parts.append(_aligned(part, width, self.aligns[at]))
-            line = bar.join(parts)
-            lines.append(line.stylize(style) if style else line)
-        return lines
+                part, text = wrapped[at][y] if y < len(wrapped[at]) else (EMPTY, "")
+                left, cell = _aligned(part, width, self.aligns[at])
+                parts.append(Part(place + left, len(part.plain), text, at))
+                place += len(cell.plain) + len(bar.plain)
+                shown.append(cell)
+            line = bar.join(shown)
+            rows.append(Row(line.stylize(style) if style else line, soft=y > 0, parts=tuple(parts)))
+        return rows
 
 
-def _wrapped(cell: Content, width: int) -> list[Content]:
-    if "\n" not in cell.plain and cell.cell_length <= width:
-        return [cell]
-    return cell.wrap(width)
+def _wrapped(cell: Content, width: int) -> list[tuple[Content, str]]:
+    rows: list[tuple[Content, str]] = []
+    for line in cell.split("\n", allow_blank=True):
+        if rows:
+            shown, text = rows[-1]
+            rows[-1] = shown, text + " "
+        rows += cut(line, width)
+    return rows
 
 
 def _widest(cell: Content) -> int:
     return max((cell_len(line) for line in cell.plain.split("\n")), default=0)
 
 
-def _aligned(cell: Content, width: int, align: str) -> Content:
+def _aligned(cell: Content, width: int, align: str) -> tuple[int, Content]:
+    """A cell as wide as its column, and how many spaces stand to its left."""
     room = max(0, width - cell.cell_length)
     left = {"left": 0, "center": room // 2, "right": room}[align]
-    return cell.pad(left, room - left)
+    return left, cell.pad(left, room - left)

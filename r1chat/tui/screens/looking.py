@@ -9,7 +9,6 @@ from r1chat.tui.screens.budgeting import BudgetingScreen
 from r1chat.tui.widgets.composer import Composer
 
 if TYPE_CHECKING:
-    from r1chat.tui.widgets.answer import AnswerView
     from r1chat.tui.widgets.turn import TurnView
 
 
@@ -86,7 +85,3 @@ class LookingScreen(BudgetingScreen):
     def _go_to_moment(self, step: int) -> None:
         if self._turn is not None and self._turn.thinking.display:
             self._turn.thinking.go_to_moment(step)
-
-    def on_answer_view_copied(self, event: AnswerView.Copied) -> None:
-        """Says what was copied."""
-        self.notify(f"Copied: {event.what}", timeout=2)

@@ -9,7 +9,7 @@ from typing import ClassVar
 from rich.cells import cell_len
 from rich.segment import Segment
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
+from textual.geometry import Offset, Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.selection import Selection
@@ -19,9 +19,11 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from r1chat.sanitize import Sanitizer
+from r1chat.tui.clipboard import Clipboard
 from r1chat.tui.markdown.code import CodeBlock, code_blocks
 from r1chat.tui.markdown.document import Document
-from r1chat.tui.markdown.rows import Row
+from r1chat.tui.markdown.rows import Row, copied
+from r1chat.tui.selecting import WordSelection
 
 SHORTEST_WAIT = 0.05
 """Seconds between two flushes at least."""
@@ -39,7 +41,7 @@ class _Drawn:
     strip: Strip | None = None
 
 
-class AnswerView(Widget, can_focus=True):
+class AnswerView(WordSelection, Widget, can_focus=True):
     """Shows an answer while it is written, and after.
 
     Feed it with `write`, and call `finish` however the answer ends. It is as high as its text.
@@ -328,20 +330,28 @@ class AnswerView(Widget, can_focus=True):
         return Style.parse(name)
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
-        """The selected text, without the wrapping and what stands to its left."""
-        parts: list[str] = []
-        for y, drawn in enumerate(self._drawn):
-            span = selection.get_span(y)
-            if span is None:
-                continue
-            row = drawn.row
-            text = row.content.plain
-            start, end = span
-            text = text[max(start, row.margin if row.soft else 0) : None if end < 0 else end]
-            if parts:
-                parts.append((" " if row.spaced else "") if row.soft else "\n")
-            parts.append(text.rstrip())
-        return "".join(parts), "\n"
+        """The selected text as it was written: not how it was wrapped, nor what stands beside."""
+        spans = ((drawn.row, selection.get_span(y)) for y, drawn in enumerate(self._drawn))
+        return copied((row, *span) for row, span in spans if span is not None), "\n"
+
+    def line_at(self, offset: Offset) -> tuple[str, list[tuple[int, Offset]]]:
+        """The line at a place, however it is wrapped; in a table, the row of the screen."""
+        rows = [drawn.row for drawn in self._drawn]
+        row = rows[offset.y] if offset.y < len(rows) else None
+        if row is None or row.parts is None or row.parts[-1].column:
+            return row.content.plain if row else "", [(0, Offset(0, offset.y))]
+        first = last = offset.y
+        while rows[first].soft:
+            first -= 1
+        while last + 1 < len(rows) and rows[last + 1].soft:
+            last += 1
+        text = ""
+        parts: list[tuple[int, Offset]] = []
+        for y in range(first, last + 1):
+            if found := rows[y].parts:
+                parts.append((len(text), Offset(found[-1].at, y)))
+                text += found[-1].text
+        return text, parts
 
     # What the keys do.
 
@@ -375,5 +385,5 @@ class AnswerView(Widget, can_focus=True):
 
     def _copy(self, what: str, text: str) -> None:
         if text:
-            self.app.copy_to_clipboard(text)
+            Clipboard.of(self.app).copy(text, what)
             self.post_message(self.Copied(self, what, text))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from textual.geometry import Region, Size
+from textual.geometry import Offset, Region, Size
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.scroll_view import ScrollView
@@ -12,6 +12,7 @@ from textual.selection import Selection
 from textual.strip import Strip
 from textual.widget import Widget
 
+from r1chat.tui.selecting import WordSelection
 from r1chat.tui.widgets.lines import Lines, Place
 from r1chat.tui.widgets.strips import GUTTER, Palette, render
 
@@ -20,7 +21,7 @@ _LEAST = 3
 """Lines that there are always room for."""
 
 
-class LineView(ScrollView, can_focus=True):
+class LineView(WordSelection, ScrollView, can_focus=True):
     """Shows a text, which may come in any pieces. Only what is new costs anything.
 
     It stays at the end of the text until the user scrolls away from it, and again once the user
@@ -166,6 +167,10 @@ class LineView(ScrollView, can_focus=True):
             start = Place(selection.start.y, selection.start.x)
         end = None if selection.end is None else Place(selection.end.y, selection.end.x)
         return self._lines.extract(start, end), "\n"
+
+    def line_at(self, offset: Offset) -> tuple[str, list[tuple[int, Offset]]]:
+        """The paragraph at a place."""
+        return self._lines.paragraphs[offset.y].text, [(0, Offset(0, offset.y))]
 
     def selection_updated(self, selection: Selection | None) -> None:  # noqa: ARG002  (Textual's signature)
         """Shows another selection."""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from r1chat.reasoning.moments import Moments
 from r1chat.sanitize import Sanitizer
-from r1chat.tui.widgets.wrap import line_starts
+from r1chat.tui.wrap import line_starts
 
 TAB = 4
 """Characters from one tab stop to the next."""

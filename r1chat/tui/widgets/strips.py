@@ -10,7 +10,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from r1chat.tui.widgets.lines import Line, Paragraph
-from r1chat.tui.widgets.wrap import cells_of
+from r1chat.tui.wrap import cells_of
 
 GUTTER = 2
 """Cells at the left: a mark, and the bar of the paragraph that is chosen."""

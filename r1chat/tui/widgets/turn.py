@@ -29,11 +29,16 @@ from r1chat.events import (
 from r1chat.reasoning.budget import Budget
 from r1chat.sanitize import line, sanitize
 from r1chat.tui import words
+from r1chat.tui.selecting import WordSelection
 from r1chat.tui.widgets.answer import AnswerView
 from r1chat.tui.widgets.thinking import ThinkingPane
 from r1chat.tui.widgets.versions import Versions
 
 _SLOW_PROMPT = 256
+
+
+class Question(WordSelection, Static):
+    """The question."""
 
 
 class TurnView(Vertical):
@@ -94,7 +99,7 @@ class TurnView(Vertical):
         shown = sanitize(self.question)
         if self.attachments:
             shown += "\n" + " ".join(f"[{line(item.name, 60)}]" for item in self.attachments)
-        yield Static(shown, markup=False, classes="turn--question")
+        yield Question(shown, markup=False, classes="turn--question")
         yield Versions()
         yield ThinkingPane()
         yield AnswerView()

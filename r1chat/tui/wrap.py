@@ -92,6 +92,29 @@ def _measured_starts(text: str, width: int, at: int) -> list[int]:
     return starts
 
 
+def fold_starts(text: str, width: int) -> list[int]:
+    """Breaks a line where its rows are full, as code is.
+
+    Args:
+        text: The line, without newlines and tabs.
+        width: Cells of a row; `NARROWEST` at least counts.
+
+    Returns:
+        Where the rows begin.
+    """
+    width = max(width, NARROWEST)
+    if _SIMPLE.fullmatch(text):
+        return list(range(0, len(text), width)) or [0]
+    starts = [0]
+    cells = 0
+    for start, _, size in clusters(text):
+        if cells + size > width and start > starts[-1]:
+            starts.append(start)
+            cells = 0
+        cells += size
+    return starts
+
+
 def _may_part(before: str, before_cells: int, after: str, after_cells: int) -> bool:
     """Whether a line may end between two characters that no space parts."""
     if before_cells < NARROWEST and after_cells < NARROWEST:
