@@ -9,6 +9,7 @@ from r1chat.tui.screens.budgeting import BudgetingScreen
 from r1chat.tui.widgets.composer import Composer
 
 if TYPE_CHECKING:
+    from r1chat.tui.widgets.answer import AnswerView
     from r1chat.tui.widgets.turn import TurnView
 
 
