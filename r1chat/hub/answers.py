@@ -47,6 +47,52 @@ def listing(value: object, repo: str, revision: str) -> Listing:
     )
 
 
+def unmeasured(value: object) -> list[str]:
+    """The GGUF files of a repository of which the API tells no size or no checksum.
+
+    Mirrors leave them out, for all files or for none.
+    """
+    siblings = _object(value).get("siblings")
+    entries = [_object(entry) for entry in siblings] if isinstance(siblings, list) else []
+    no_checksums = all(entry.get("lfs") is None for entry in entries)
+    return [
+        path
+        for entry in entries
+        if isinstance(path := entry.get("rfilename"), str)
+        and good_path(path)
+        and path.lower().endswith(".gguf")
+        and (entry.get("size") is None or no_checksums)
+    ]
+
+
+def tree(value: object, repo: str, commit: str) -> list[RemoteFile]:
+    """Reads a page of a repository's tree, which has names of its own for the same things."""
+    files = []
+    for entry in map(_object, value if isinstance(value, list) else []):
+        large = _object(entry.get("lfs"))
+        renamed = {
+            "rfilename": entry.get("path"),
+            "size": entry.get("size"),
+            "blobId": entry.get("oid"),
+            "lfs": {"sha256": large.get("oid"), "size": large.get("size")} if large else None,
+        }
+        if file := _file(renamed, repo, commit):
+            files.append(file)
+    return files
+
+
+def measured(headers: Mapping[str, str], repo: str, commit: str, path: str) -> RemoteFile | None:
+    """Makes a file of what the Hub says where its bytes are; None if that is not enough."""
+    etag = headers.get("x-linked-etag", headers.get("etag", ""))
+    etag = etag.strip().removeprefix("W/").strip('"')
+    size = headers.get("x-linked-size", headers.get("content-length", ""))
+    if not (good_sha256(etag) or good_commit(etag)) or not re.fullmatch(
+        r"\d{1,18}", size, re.ASCII
+    ):
+        return None
+    return RemoteFile(repo, commit, path, int(size), etag if good_sha256(etag) else None, etag)
+
+
 def found(value: object) -> list[Found]:
     """Reads a page of what a search found; what is no repository is left out."""
     entries = value if isinstance(value, list) else []

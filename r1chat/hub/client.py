@@ -109,8 +109,13 @@ class Client:
 
         return self.patiently(once)
 
-    def look(self, url: str, subject: refusals.Subject) -> Answer:
+    def look(self, url: str, subject: refusals.Subject, *, beyond: bool = False) -> Answer:
         """Asks what the Hub says of a file (HEAD), following redirects within the Hub.
+
+        Args:
+            url: The file's address.
+            subject: What it is.
+            beyond: Whether to follow other redirects too, until somebody names the checksum.
 
         Returns:
             The answer; its status may be that of a redirect to somewhere else, then with the
@@ -127,8 +132,9 @@ class Client:
             for name, value in response.headers.items():
                 if name.lower().startswith("x-"):
                     kept.setdefault(name.lower(), value)
-            away = "" if self.environment.is_own(target) else target
-            return not away
+            stays = self.environment.is_own(target) or (beyond and "x-linked-etag" not in kept)
+            away = "" if stays else target
+            return stays
 
         answer = self._answer("HEAD", url, {}, subject, most=0, onward=within)
         said = {name.lower(): value for name, value in answer.headers.items()} | kept

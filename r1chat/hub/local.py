@@ -17,8 +17,8 @@ from r1chat.gguf.needs import Shape
 from r1chat.hub import cache, lmstudio, ollama
 from r1chat.hub.facts import LONGEST_NAME, Facts, Memory, Stamp, facts_of, shown, stamp_of
 from r1chat.hub.places import Place, Source, files, shards, whole
+from r1chat.hub.quants import quant_of
 from r1chat.hub.reference import HubRef
-from r1chat.hub.variants import quant_of
 from r1chat.sanitize import line
 
 TINY = "tiny"

@@ -2,7 +2,8 @@
 
 ``r1:7b`` and ``r1:7b-q4_k_m`` from the catalogue; ``owner/repo``, ``owner/repo:QUANT`` and
 ``owner/repo/file.gguf``, each of them with a revision after the repository
-(``owner/repo@REV:QUANT``); and the addresses that a browser shows.
+(``owner/repo@REV:QUANT``); ``owner/repo/FOLDER``, where the folder's name tells a quant; and the
+addresses that a browser shows.
 """
 
 from __future__ import annotations
@@ -16,15 +17,20 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from r1chat.errors import UsageError
 from r1chat.gguf.looks import piece_of
 from r1chat.hub.names import good_path, good_quant, good_repo, good_revision
+from r1chat.hub.quants import normal, quant_in
 from r1chat.sanitize import line
 
 MAIN = "main"
+_ANY = "LATEST"
+"""What Ollama writes where no quant is named."""
 _SHORT = "r1:"
 _HOSTS = frozenset({"huggingface.co", "www.huggingface.co", "hf.co"})
 _FORM = 'write "owner/repo", "owner/repo:QUANT" or "owner/repo/file.gguf"'
 # What stands before a revision in an address.
 _VIEWS = {"tree", "blob", "raw", "resolve"}
 _ADDRESS = re.compile(r"(?:(?:https?|hf)://)(.*)", re.IGNORECASE | re.DOTALL)
+# What is a file and no model, by its ending.
+_FILE = re.compile(r".*\.(?:safetensors|bin|pth?|json|md|txt|dat|ya?ml|py|imatrix)", re.IGNORECASE)
 # Revisions that have slashes of their own.
 _REFS = re.compile(r"refs/(?:pr|convert)/[^/]+(?=/)")
 
@@ -39,6 +45,8 @@ class HubRef:
     """In upper case, "Q4_K_M"; None for the best that fits."""
     file: str | None = None
     """A path in the repository."""
+    folder: str | None = None
+    """A path in the repository, whose last name tells the `quant` of what lies there."""
     revision: str = MAIN
     """A branch, a tag or a commit."""
     distill: str | None = None
@@ -50,8 +58,8 @@ class HubRef:
         text = self.repos[0]
         if self.revision != MAIN:
             text += "@" + self.revision.replace("/", "%2F")
-        if self.file is not None:
-            return f"{text}/{self.file}"
+        if self.file is not None or self.folder is not None:
+            return f"{text}/{self.file or self.folder}"
         return f"{text}:{self.quant}" if self.quant else text
 
 
@@ -90,7 +98,7 @@ def _distill(text: str) -> HubRef:
         msg = f'there is no distill "{line(text, 40)}"{guess}; there are {", ".join(names)}'
         raise UsageError(msg)
     distill = max(named, key=lambda d: len(d.name))
-    quant = wanted[len(distill.name) + 1 :].upper()
+    quant = normal(wanted[len(distill.name) + 1 :])
     if wanted != distill.name and not good_quant(quant):
         msg = f'"{line(text, 40)}" names no quant: write {distill.name} or {distill.name}-q4_k_m'
         raise UsageError(msg)
@@ -111,9 +119,10 @@ def _plain(text: str, *, certain: bool) -> HubRef | None:
     if not certain:
         if not owner or not rest or ":" in owner or text[0] in "./~\\":
             return None
-        # Without a colon or an @ it may be a path as well. Only what can be a model's file, and
-        # a whole repository, are worth a look on the Hub.
-        is_path = not good or _is_model_file(after or name) != bool(after)
+        # Without a colon or an @ it may be a path as well. Only what can be a model's file or
+        # folder, and a whole repository, are worth a look on the Hub.
+        is_model = _is_model_file(after or name) or bool(_quant_of_folder(after))
+        is_path = not good or is_model != bool(after)
         if after[:1] in {"", "/"} and is_path:
             return None
     if not good:
@@ -126,7 +135,7 @@ def _plain(text: str, *, certain: bool) -> HubRef | None:
 
 def _revision_first(text: str) -> tuple[str, str]:
     """Cuts "REV/file.gguf" and "REV:QUANT" behind the revision."""
-    if "/" in text and _is_model_file(text):
+    if "/" in text and (_is_model_file(text) or (":" not in text and _quant_of_folder(text))):
         cut = len(refs[0]) if (refs := _REFS.match(text)) else text.index("/")
     else:
         cut = text.rindex(":") if ":" in text else len(text)
@@ -138,12 +147,20 @@ def _checked(repo: str, revision: str, after: str, text: str) -> HubRef:
         msg = f'"{line(text, 80)}" names no revision: give a branch, a tag or a commit after the @'
         raise UsageError(msg)
     if after.startswith(":"):
-        quant = after[1:].upper()
+        if _is_model_file(after) and good_path(after[1:]):
+            return HubRef((repo,), file=after[1:], revision=revision)
+        quant = normal(after[1:])
+        if quant == _ANY:
+            return HubRef((repo,), revision=revision)
         if not good_quant(quant):
             msg = f'"{line(text, 80)}" names no quant after the colon: e.g. {repo}:Q4_K_M'
             raise UsageError(msg)
         return HubRef((repo,), quant=quant, revision=revision)
     if after:
+        quant = _quant_of_folder(after.rstrip("/"))
+        if quant and good_path(after.strip("/")):
+            folder = after.strip("/")
+            return HubRef((repo,), quant=quant, folder=folder, revision=revision)
         if not good_path(after[1:]) or not _is_model_file(after):
             msg = f'"{line(text, 80)}" names no GGUF file: {_FORM}'
             raise UsageError(msg)
@@ -153,6 +170,12 @@ def _checked(repo: str, revision: str, after: str, text: str) -> HubRef:
 
 def _is_model_file(path: str) -> bool:
     return path.lower().endswith(".gguf") or piece_of(path.rpartition("/")[2]) is not None
+
+
+def _quant_of_folder(path: str) -> str:
+    """The quant that a folder's name tells; empty for what names a file, or tells none."""
+    name = path.rstrip("/").rpartition("/")[2]
+    return "" if _is_model_file(name) or _FILE.fullmatch(name) else quant_in(name)
 
 
 def _refuse(text: str) -> HubRef:
@@ -182,6 +205,10 @@ def _address(text: str) -> HubRef | None:
     kind, where = rest[0], rest[1:]
     cut = 3 if where[:1] == ["refs"] else 1
     revision, file = "/".join(where[:cut]), "/".join(where[cut:])
-    if colon or not revision or bool(file) == (kind == "tree") or kind not in _VIEWS:
+    if kind == "tree":
+        good = not file or bool(_quant_of_folder(unquote(file)))
+    else:
+        good = bool(file) and kind in _VIEWS
+    if colon or not revision or not good:
         return _refuse(text)
     return _checked(repo, unquote(revision), f"/{unquote(file)}" if file else "", text)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from dataclasses import replace
 from urllib.parse import quote, urljoin
 
-from r1chat.errors import UsageError
+from r1chat.errors import ModelError, NetworkError, UsageError
 from r1chat.gguf import Header
 from r1chat.hub import answers
 from r1chat.hub.beginning import read_header
@@ -30,6 +32,8 @@ __all__ = [
 _MOST_FOUND = 1000
 _MOST_PAGES = 40
 _MOST_ON_A_PAGE = 50
+_MOST_LOOKED_AT = 64
+"""Files whose sizes and checksums are asked for one by one."""
 _SHOWN = ("downloads", "likes", "lastModified", "gguf", "gated")
 
 
@@ -97,7 +101,53 @@ class Remote:
         url = f"{self.endpoint}/api/models/{repo}/revision/{quote(revision, safe='')}"
         subject = Subject(repo, revision)
         value, _ = self._client.json(url, {"blobs": "true"}, subject)
-        return answers.listing(value, repo, revision)
+        found = answers.listing(value, repo, revision)
+        missing = answers.unmeasured(value)
+        return self._measured(found, missing) if missing else found
+
+    def _measured(self, found: Listing, missing: list[str]) -> Listing:
+        """Completes a listing whose files have no sizes or no checksums.
+
+        Raises:
+            NetworkError: If the Hub says nowhere how large they are and what their checksum is.
+        """
+        files = {file.path: file for file in found.files if file.path not in missing}
+        files |= {file.path: file for file in self._tree(found) if file.path in missing}
+        for path in [path for path in missing if path not in files][:_MOST_LOOKED_AT]:
+            if file := self._looked_at(found, path):
+                files[path] = file
+        if not any(path in files for path in missing):
+            msg = (
+                f"{self._client.environment.host} tells neither size nor checksum of "
+                f"{line(missing[0], 100)}: nothing is fetched unchecked; try another HF_ENDPOINT"
+            )
+            raise NetworkError(msg)
+        return replace(found, files=tuple(files.values()))
+
+    def _tree(self, found: Listing) -> list[RemoteFile]:
+        """The files as the tree tells them, if it does, and has checksums."""
+        url = f"{self.endpoint}/api/models/{found.repo}/tree/{found.commit}"
+        parameters: dict[str, str | list[str]] = {"recursive": "true"}
+        files: list[RemoteFile] = []
+        with contextlib.suppress(ModelError, NetworkError):
+            for _ in range(_MOST_PAGES):
+                subject = Subject(found.repo, found.commit)
+                value, answer = self._client.json(url, parameters, subject)
+                files += answers.tree(value, found.repo, found.commit)
+                url, parameters = self._next(answer), {}
+                if not url:
+                    break
+        return files if any(file.sha256 for file in files) else []
+
+    def _looked_at(self, found: Listing, path: str) -> RemoteFile | None:
+        """A file by what is said where its bytes are."""
+        url = f"{self.endpoint}/{found.repo}/resolve/{found.commit}/{quote(path)}"
+        subject = Subject(found.repo, found.commit, path)
+        try:
+            answer = self._client.patiently(lambda: self._client.look(url, subject, beyond=True))
+        except ModelError:
+            return None
+        return answers.measured(answer.headers, found.repo, found.commit, path)
 
     def header(self, file: RemoteFile) -> Header:
         """Reads the header of a GGUF file, and of the file no more than that.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -11,20 +10,18 @@ from typing import NoReturn, Protocol
 
 from r1chat.errors import ModelError
 from r1chat.gguf.looks import piece_of
+from r1chat.hub.quants import SHARD, is_statistics, quant_of
 from r1chat.hub.reference import MAIN, HubRef
 from r1chat.hub.values import Listing, RemoteFile
 from r1chat.sanitize import line
 
-_QUANT = re.compile(
-    r"(?:UD[-_])?(?:I?Q\d(?:_[A-Z0-9]+)*|TQ\d_\d|(?:MX|NV)FP4(?:_[A-Z0-9]+)*|BF16|FP?16|FP?32)",
-    re.IGNORECASE | re.ASCII,
-)
-_QUANT_IN_NAME = re.compile(rf"(?:^|[-._])({_QUANT.pattern})(?=$|[-.])", _QUANT.flags)
-_SHARD = re.compile(r"(.*)-(\d{5})-of-(\d{5})\.gguf", re.IGNORECASE | re.DOTALL | re.ASCII)
 _MOST_SHARDS = 1024
 _MOST_SHOWN = 20
 # Where nobody chooses by what fits: the usual compromise, and what comes near to it.
-_USUAL = ("Q4_K_M", "Q5_K_M", "Q4_K_S", "IQ4_XS", "IQ4_NL", "Q4_0", "Q5_K_S", "Q6_K", "Q8_0")
+_USUAL = (
+    *("Q4_K_M", "UD-Q4_K_XL", "Q5_K_M", "Q4_K_S", "IQ4_XS", "IQ4_NL", "MXFP4", "MXFP4_MOE"),
+    *("Q4_0", "Q5_K_S", "Q6_K", "Q8_0"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +92,7 @@ def sort_out(listing: Listing) -> tuple[list[Variant], dict[str, str]]:
     for file in listing.files:
         if reason := _no_model(file):
             left_out[file.path] = reason
-        elif shard := _SHARD.fullmatch(file.path):
+        elif shard := SHARD.fullmatch(file.path):
             shards[shard[1], int(shard[3])][int(shard[2])] = file
         elif file.path.lower().endswith(".gguf"):
             found.append(Variant(quant_of(file.path), (file,), listing.revision))
@@ -112,17 +109,6 @@ def sort_out(listing: Listing) -> tuple[list[Variant], dict[str, str]]:
         for variant in found
     ]
     return sorted(found, key=lambda variant: (variant.size, variant.name)), left_out
-
-
-def quant_of(path: str) -> str:
-    """The quant that a file's name, else its folder's, tells; empty if it tells none."""
-    shard = _SHARD.fullmatch(path)
-    stem = shard[1] if shard else path[: -len(".gguf")]
-    for part in reversed(stem.split("/")):
-        if told := _QUANT_IN_NAME.findall(part):
-            quant: str = told[-1].upper().replace("UD_", "UD-")
-            return quant.replace("FP16", "F16").replace("FP32", "F32")
-    return ""
 
 
 def find(
@@ -153,7 +139,11 @@ def _choose(
     listing: Listing, ref: HubRef, choose: Callable[[list[Variant]], Variant] | None
 ) -> Variant:
     offered, left_out = sort_out(listing)
-    if ref.file is not None:
+    if ref.folder is not None:
+        inside = [v for v in offered if v.files[0].path.startswith(f"{ref.folder}/")]
+        if inside:
+            return inside[0] if len(inside) == 1 else (choose or _usual)(inside)
+    elif ref.file is not None:
         holds = [each for each in offered if ref.file in {file.path for file in each.files}]
         return holds[0] if holds else _no_file(listing, ref.file, offered, left_out)
     if not offered:
@@ -163,7 +153,9 @@ def _choose(
         raise ModelError(msg)
     if ref.quant is None:
         return (choose or _usual)(offered)
-    meant = [variant for variant in offered if variant.quant == ref.quant]
+    meant = [variant for variant in offered if variant.quant == ref.quant] or [
+        variant for variant in offered if variant.quant == f"UD-{ref.quant}"
+    ]
     if len(meant) > 1:
         names = ", ".join(variant.files[0].path for variant in meant[:_MOST_SHOWN])
         msg = f"{listing.repo} has several models in {ref.quant}, so name the file: {names}"
@@ -196,7 +188,7 @@ def _no_model(file: RemoteFile) -> str:
         return ""
     if "mmproj" in name:
         return "is the part of a model that sees pictures, no model by itself"
-    if "imatrix" in name:
+    if is_statistics(name):
         return "is the statistics that a quant was made with, no model"
     if file.size == 0:
         return "is empty"

@@ -3,9 +3,10 @@ from __future__ import annotations
 import pytest
 
 from r1chat.errors import ModelError, NetworkError
+from r1chat.hub.quants import quant_of
 from r1chat.hub.reference import HubRef, parse
 from r1chat.hub.values import Listing, RemoteFile
-from r1chat.hub.variants import find, quant_of, sort_out, variants
+from r1chat.hub.variants import find, sort_out, variants
 
 REPO = "owner/Model-GGUF"
 COMMIT = "c" * 40
