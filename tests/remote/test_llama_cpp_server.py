@@ -5,20 +5,23 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
 from r1chat import load
 from r1chat.engine.base import Continuation, Engine, Message, Sampling
 from r1chat.engine.remote import RemoteEngine, Server
-from r1chat.errors import ModelError
-from r1chat.events import AnswerText, Peeked, Reply, Sampled, ThoughtText
+from r1chat.engine.remote.markers import Markers
+from r1chat.errors import EngineError, ModelError, PromptError
+from r1chat.events import AnswerText, Notice, Peeked, Receipt, Reply, Sampled, ThoughtText
 from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control, ControlGroup
 from r1chat.reasoning.phrases import FINISHED, LANDING
 from r1chat.servers.listing import models
 from tests.program import run
-from tests.remote.helpers import SUM, asked, budget, events_of, reply_of
+from tests.remote.helpers import SUM, asked, budget, events_of, quick, reply_of
 
 
 @pytest.fixture(scope="module")
@@ -221,15 +224,12 @@ def test_a_raw_text_is_completed(engine):
 
 
 def test_a_conversation_that_is_too_long_says_so(engine):
-    from r1chat.errors import PromptError
-
     with pytest.raises(PromptError, match="context"):
         events_of(engine, asked("1 " * 2000))
 
 
 def test_old_turns_are_left_out_where_they_are_too_long(engine):
     from r1chat.engine.base import Request
-    from r1chat.events import Notice
 
     old = (Message("user", "1 " * 900), Message("assistant", "no"))
     request = Request((*old, Message("user", SUM)), sampling=Sampling(temperature=0, seed=1))
@@ -271,3 +271,88 @@ def test_closing_the_stream_leaves_no_thread_behind(engine):
         if thread.name == "r1chat-stream":
             thread.join(10)
             assert not thread.is_alive()
+
+
+# -- one reply at a time --
+
+
+def together(*streams):
+    """The events of replies that are asked for at the same time."""
+    found = [[] for _ in streams]
+    threads = [
+        threading.Thread(target=lambda out=out, stream=stream: out.extend(stream()))
+        for out, stream in zip(found, streams, strict=True)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return found
+
+
+def test_two_replies_at_once_wait_for_each_other(engine, llama_cpp_url):
+    whole = reply_of(engine, asked())
+    with closing(RemoteEngine(Server(llama_cpp_url), "tiny", patience=quick())) as other:
+        found = together(
+            *(lambda each=each: events_of(each, asked()) for each in (engine, engine, other))
+        )
+    assert [events[-1].answer for events in found] == [whole.answer] * 3
+    assert [events[-1].receipt.ended_by for events in found] == ["natural"] * 3
+
+
+def test_a_reply_that_waits_says_so_and_can_be_stopped(engine):
+    first = engine.stream(asked(), Control())
+    next(event for event in first if isinstance(event, ThoughtText))
+    stopped = Reply("so", "", Receipt(ended_by="cancelled", thought_ended_by="cancelled"))
+    control, out = Control(), []
+
+    def wait(request):
+        for event in engine.stream(request, control):
+            out.append(event)
+            if isinstance(event, Notice):
+                control.cancel()
+
+    together(lambda: wait(asked(resume=Continuation(stopped))) or [])
+    (notice,) = [event.text for event in out if isinstance(event, Notice)]
+    assert "one reply at a time" in notice
+    assert (out[-1].receipt.ended_by, out[-1].thought) == ("cancelled", "so")
+    timed = together(lambda: events_of(engine, asked(timeout=0.2)))[0][-1]
+    assert timed.receipt.ended_by == "time"
+    *_, last = first
+    assert last.receipt.ended_by == "natural"
+
+
+def test_a_thread_does_not_wait_for_itself(engine):
+    first = engine.stream(asked(), Control())
+    next(first)
+    with pytest.raises(EngineError, match="one reply at a time"):
+        events_of(engine, asked())
+    *_, last = first
+    assert last.receipt.ended_by == "natural"
+    assert reply_of(engine, asked()).final == "110"
+
+
+# -- chats: as with a model whose framing only the server knows --
+
+
+@pytest.fixture
+def chats(engine) -> RemoteEngine:
+    """An engine that can only chat."""
+    engine._found = replace(engine._found, markers=Markers(), tokenizer=None)
+    return engine
+
+
+def test_a_chat_that_outgrows_the_context_leaves_its_oldest_turns_out(chats):
+    old = [Message("user", "What is 1 + 1? " + "1 " * 20), Message("assistant", "It is 2.")]
+    request = replace(asked(), messages=(*old * 40, *asked().messages))
+    for _ in range(2):
+        events = events_of(chats, request)
+        (told,) = [e.text for e in events if isinstance(e, Notice) and "left out" in e.text]
+        assert "turns of this conversation" in told
+        assert events[-1].answer.endswith("\\boxed{110}")
+        assert events[-1].receipt.ended_by == "natural"
+
+
+def test_a_question_that_is_too_long_for_a_chat_says_so(chats):
+    with pytest.raises(PromptError, match="maximum context length is 1024 tokens"):
+        events_of(chats, asked("1 " * 2000))

@@ -52,6 +52,8 @@ class Account:
         )
         self.draft = Draft()
         self.prompt_tokens = 0
+        self.prompt_estimate = 0
+        """Roughly, of a prompt whose tokens nobody has counted."""
         self.segment_tokens = 0
         """That have come in this segment."""
         self._cached_tokens = 0
@@ -60,6 +62,11 @@ class Account:
         self._asker = asker
         self._request = request
         self._emit = emit
+
+    @property
+    def prompt_size(self) -> int:
+        """Tokens of the prompt, at least roughly; 0 where nobody knows."""
+        return self.prompt_tokens or self.prompt_estimate
 
     @property
     def in_thought(self) -> bool:
@@ -95,6 +102,7 @@ class Account:
             # Of the first request; what later ones begin with was written by the model.
             self.prompt_tokens, self._cached_tokens = counts.prompt, counts.cached or 0
             self._emit(Evaluating(self._cached_tokens, counts.prompt, self._cached_tokens))
+        self.prompt_estimate = counts.estimate or self.prompt_estimate
         if counts.evaluated is not None and counts.prompt:
             self._emit(Evaluating(counts.evaluated, counts.prompt, counts.cached or 0))
         if chunk.text or chunk.thought:

@@ -27,6 +27,8 @@ FORCED = f"\n\n{LANDING}\n"
 _CONTROL_S = 5.0
 _PEEK_S = 60.0
 _EXPLAIN_S = 30.0
+_FRAMING = 8
+"""Tokens around a message, rather more than less."""
 _SPARE = 16
 """Tokens of context that servers may keep for themselves."""
 _LONGEST_REPLY = 32_768
@@ -44,10 +46,11 @@ class Asker:
         seed: For the sampling.
         think: Whether there is to be a thought.
         fields: Knows which fields the server refuses.
+        density: Tokens a character of conversations, roughly; 0 where nobody knows.
         ready: A stream that has been begun for this reply already.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (all that a request is made of)
         self,
         link: Link,
         found: Found,
@@ -57,6 +60,7 @@ class Asker:
         *,
         think: bool,
         fields: Fields,
+        density: float = 0.0,
         ready: Branch | None = None,
     ) -> None:
         self._link = link
@@ -66,6 +70,7 @@ class Asker:
         self._seed = seed
         self._think = think
         self._fields = fields
+        self._density = density
         self._sent: Mapping[str, Any] = ready.sent if ready is not None else {}
         """The fields of the last request."""
         self._ready = ready
@@ -199,7 +204,20 @@ class Asker:
     def _chat(self, body: dict[str, Any]) -> tuple[str, dict[str, Any], Counts]:
         harmless = self._found.markers.harmless
         body["messages"] = [{"role": m.role, "content": harmless(m.text)} for m in self._messages]
-        return f"{self._found.server.url}/chat/completions", body, NOTHING
+        return f"{self._found.server.url}/chat/completions", body, self._estimate()
+
+    def _estimate(self) -> Counts:
+        """Roughly, the tokens of a conversation in a framing that only the server knows."""
+        found = self._found
+        if found.dialect.counts or not found.context:
+            return NOTHING
+        text = "\n".join(message.text for message in self._messages)
+        count = None
+        with contextlib.suppress(NetworkError):
+            count = found.markers.count(text)
+        if count is None:
+            return Counts(estimate=round(len(text) * self._density) or None)
+        return Counts(estimate=count + _FRAMING * len(self._messages))
 
     def end_thought(self, name: str, wants_stop: Callable[[], bool]) -> bool:
         """Has the server close the thought that it is writing.

@@ -46,6 +46,8 @@ class Counts:
     """Of them, those that the server had read before."""
     evaluated: int | None = None
     """Of them, those that it has read by now."""
+    estimate: int | None = None
+    """Of the prompt, roughly: as many as nobody has counted."""
 
 
 NOTHING = Counts()

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
+from typing import TypeVar
 
 from r1chat.engine.base import Message, ModelInfo, Request, Steering
 from r1chat.engine.fitting import without_oldest_turn
@@ -19,10 +20,11 @@ from r1chat.engine.remote.refusals import Refused
 from r1chat.engine.remote.segment import Patience
 from r1chat.engine.remote.server import Server
 from r1chat.engine.remote.shared import Branch
+from r1chat.engine.remote.turns import turn_on
 from r1chat.engine.remote.writer import Writer
 from r1chat.engine.replay import was_prefilled
 from r1chat.errors import EngineError, PromptError
-from r1chat.events import Evaluating, Event, Notice, Reply
+from r1chat.events import EndedBy, Evaluating, Event, Notice, Reply
 from r1chat.reasoning.control import Control, ControlGroup
 
 _CLOSED = "the model is closed"
@@ -31,7 +33,9 @@ _READABLE = (
     "{} is reached without encryption: whoever is on the way can read and change what is said. "
     "Use https:// or a tunnel"
 )
+_WAITS = "{} writes one reply at a time: this one waits until the other is written"
 _SHORTENED = "the server's context is full; left out: the oldest {} of this conversation"
+T = TypeVar("T")
 _warned: set[str] = set()
 """Hosts about which the user has been told."""
 
@@ -70,13 +74,15 @@ class RemoteEngine:
             # Before the first request, which has the key in it.
             for text in _readable(server):
                 on_notice(text)
-        self._untold: list[str] = []
+        self._untold: deque[str] = deque()
         """What the user should know and nobody has taken yet."""
         found = find(self._link, model, self._patience, on_notice or self._untold.append)
         if ctx is not None:
             found = replace(found, context=min(found.context or ctx, ctx))
         self._found = found
         self._fields = Fields(server.host)
+        self._density = 0.0
+        """Tokens a character of conversations, as a refusal has told; 0 before."""
         self._load_s = time.perf_counter() - began
         self._closed = threading.Event()
         self._info = _describe(found, ref, self._load_s)
@@ -138,6 +144,36 @@ class RemoteEngine:
         self, request: Request, control: Control, seed: int, ready: Branch | None
     ) -> Generator[Event, None, None]:
         began = time.perf_counter()
+        turn = turn_on(self._found.server.url) if self._found.dialect.interrupts else None
+        has_turn = False
+        try:
+            if turn is not None:
+                if turn.is_taken:
+                    yield Notice(_WAITS.format(self._found.server.host))
+                has_turn = turn.take(
+                    wants_stop=lambda: self._gives_up(request, control, began) is not None
+                )
+            yield from self._written(request, control, seed, ready, began)
+        finally:
+            if turn is not None and has_turn:
+                turn.end()
+
+    def _gives_up(self, request: Request, control: Control, began: float) -> EndedBy | None:
+        """Why a reply that waits for its turn should wait no longer, if it should."""
+        if self._closed.is_set():
+            control.cancel()
+        if control.cancelled:
+            return "cancelled"
+        return "time" if request.time_left(time.perf_counter() - began) <= 0 else None
+
+    def _written(
+        self,
+        request: Request,
+        control: Control,
+        seed: int,
+        ready: Branch | None,
+        began: float,
+    ) -> Generator[Event, None, None]:
         resume = request.resume
         think = not control.budget.off
         if resume is not None:
@@ -162,6 +198,13 @@ class RemoteEngine:
                 patience=self._patience,
                 may_shorten=shorter != messages,
             )
+            given_up = self._gives_up(request, control, began)
+            if given_up is not None:
+                # Also where its turn has not come.
+                reply = writer.unserved(given_up, seed=seed, load_s=self._load_s)
+                yield from _all(events)
+                yield reply
+                return
             steps = writer.run(seed=seed, load_s=self._load_s)
             try:
                 for event in self._steps(steps, events, control):
@@ -173,8 +216,8 @@ class RemoteEngine:
             except Refused as error:
                 if shorter == messages:
                     raise PromptError(str(error)) from None
+                self._learn(error, messages)
                 messages, dropped = shorter, dropped + 1
-                self._learn(error.context)
             else:
                 return
 
@@ -195,11 +238,16 @@ class RemoteEngine:
             seed,
             think=think,
             fields=self._fields,
+            density=self._density,
             ready=ready,
         )
 
-    def _learn(self, context: int) -> None:
-        """Remembers how much context there is, where only a refusal says it."""
+    def _learn(self, refusal: Refused, messages: tuple[Message, ...]) -> None:
+        """Remembers how much context there is, and what fills it, where only a refusal says so."""
+        size = sum(len(message.text) for message in messages)
+        if refusal.length and size:
+            self._density = refusal.length / size
+        context = refusal.context
         if context and not self._found.context:
             self._found = replace(self._found, context=context)
             self._info = replace(self._info, context=context, context_trained=context)
@@ -225,8 +273,7 @@ class RemoteEngine:
 
     def _notices(self, asker: Asker, control: Control) -> Iterator[str]:
         yield from _readable(self._found.server)
-        while self._untold:
-            yield self._untold.pop(0)
+        yield from _all(self._untold)
         if asker.framed is not None:
             yield from asker.framed.notices
         steering, budget = self._info.steering, control.budget
@@ -245,9 +292,14 @@ def _readable(server: Server) -> Iterator[str]:
         yield _READABLE.format(server.host)
 
 
-def _all(events: deque[Event]) -> Iterator[Event]:
-    while events:
-        yield events.popleft()
+def _all(waiting: deque[T]) -> Iterator[T]:
+    """Takes what waits; somebody else may take it at the same time."""
+    while True:
+        try:
+            first = waiting.popleft()
+        except IndexError:
+            return
+        yield first
 
 
 def _describe(found: Found, ref: str | None, load_s: float) -> ModelInfo:

@@ -39,11 +39,17 @@ _CONTEXT = re.compile(
     r"(?:(?:context|prompt|sequence) (?:length|size|window)(?: is| of)?(?: only)?:? ?\(?"
     r"|tokens \+ `?max_new_tokens`? must be <= |model with )(\d{2,9})"
 )
+_LENGTH = re.compile(
+    r"(\d{2,9}) (?:tokens )?(?:in|from) (?:the|your) (?:input )?(?:messages|prompt)"
+    r"|(?:request|input|requested tokens) \((\d{2,9})"
+    r"|prompt contains (\d{2,9})|given: (\d{2,9})|requested (\d{2,9}) tokens",
+    re.IGNORECASE,
+)
 _REDACTED = "[key]"
 _LONGEST_CODE = 100
 _DIGITS = 3
 _MOST_STATUS = 600
-_MOST_CONTEXT = 1 << 40
+_MOST_TOKENS = 1 << 40
 _DEEPEST = 6
 """Levels of an answer in which words are looked for."""
 _WORDS = ("error", "errors", "detail", "message", "msg", "description", "reason", "title")
@@ -87,6 +93,7 @@ class Refused(NetworkError):  # noqa: N818  (what happened, not what went wrong)
         status: HTTP's.
         too_long: Whether the prompt is too long for it.
         context: Tokens of context, where it says them then; else 0.
+        length: Tokens of the prompt, likewise.
         said: The server's words, unshortened and not fit to be shown.
         fields: Parts of the request that it names as being at fault.
     """
@@ -98,6 +105,7 @@ class Refused(NetworkError):  # noqa: N818  (what happened, not what went wrong)
         *,
         too_long: bool = False,
         context: int = 0,
+        length: int = 0,
         said: str = "",
         fields: tuple[str, ...] = (),
     ) -> None:
@@ -105,6 +113,7 @@ class Refused(NetworkError):  # noqa: N818  (what happened, not what went wrong)
         self.status = status
         self.too_long = too_long
         self.context = context
+        self.length = length
         self.said = said
         self.fields = fields
 
@@ -191,7 +200,7 @@ def _meaning(  # noqa: PLR0911  (one for each kind of refusal)
     host, reason = server.host, _clean(words, server)
     detail = f" ({reason})" if reason else ""
     with_label = f" with {label}" if label else ""
-    size = _context(words, value)
+    size = _number(_CONTEXT, words, value, "n_ctx")
     passes = status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.NOT_IMPLEMENTED
     if (status in _PASSING or passes) and not size:
         if status == HTTPStatus.TOO_MANY_REQUESTS:
@@ -215,6 +224,7 @@ def _meaning(  # noqa: PLR0911  (one for each kind of refusal)
         status,
         too_long=about_it and _is_too_long(words, value),
         context=size,
+        length=_number(_LENGTH, words, value, "n_prompt_tokens"),
         said=words,
         fields=_fields(value),
     )
@@ -228,14 +238,14 @@ def _is_too_long(words: str, value: object) -> bool:
     return not is_limit and _TOO_LONG.search(words) is not None
 
 
-def _context(words: str, value: object) -> int:
-    """Tokens of context that a refusal speaks of; 0 where it speaks of none."""
-    found = _CONTEXT.search(words)
-    if found:
-        return int(found[1])
+def _number(pattern: re.Pattern[str], words: str, value: object, name: str) -> int:
+    """A number of tokens that a refusal speaks of, by itself or in its words; 0 without one."""
     error = value.get("error") if isinstance(value, dict) else None
-    said = error.get("n_ctx") if isinstance(error, dict) else None
-    return said if type(said) is int and 0 < said < _MOST_CONTEXT else 0
+    said = error.get(name) if isinstance(error, dict) else None
+    if type(said) is int and 0 < said < _MOST_TOKENS:
+        return said
+    found = pattern.search(words)
+    return next(int(group) for group in found.groups() if group) if found else 0
 
 
 def _status(value: object, words: str) -> int:

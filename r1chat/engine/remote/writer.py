@@ -131,6 +131,13 @@ class Writer:
         budget = "max" if self._request.raw else str(self._control.budget)
         return self._account.reply(ended_by, error, seed=seed, load_s=load_s, budget=budget)
 
+    def unserved(self, ended_by: EndedBy, *, seed: int, load_s: float) -> Reply:
+        """The reply to a question that was given up before it was put to the server."""
+        self._account.begin()
+        self._release()
+        budget = str(self._control.budget)
+        return self._account.reply(ended_by, None, seed=seed, load_s=load_s, budget=budget)
+
     def _say(self, event: Event) -> None:
         if self._held is not None and not isinstance(event, (Evaluating, Notice)):
             self._held.append(event)
@@ -148,8 +155,8 @@ class Writer:
             self._emit(event)
 
     def _write(self) -> Steps[EndedBy]:
-        if not self._control.cancelled:
-            self._account.begin()
+        # A reply that was to be continued stays what it was, also where it is stopped at once.
+        self._account.begin()
         while not self._control.cancelled:
             then = yield from self._segment()
             if then is not None and then != "again":
