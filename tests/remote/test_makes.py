@@ -158,6 +158,28 @@ def test_a_reply_that_something_else_ended_says_so(word, ended_by, words, field)
     assert "\x1b" not in (reply.error or "")
 
 
+def test_a_reason_that_comes_with_every_piece_is_none():
+    """Nor does it make a server that is slow seem to have ended."""
+    values = [chunk({"content": each}, "stop") for each in ("It", " is", " 42")]
+    raw = b"".join(map(sent, values))
+    with chatting(raw, after=len(raw) - 100, how="stall") as server:
+        reply = reply_of(opened(server, closing=0.01, idle=0.5), asked())
+    assert reply.answer == "It is"
+    assert "has sent nothing for" in reply.error
+    with chatting(stream(values)) as server:
+        reply = reply_of(opened(server, closing=0.01), asked())
+    assert (reply.answer, reply.error) == ("It is 42", None)
+
+
+def test_a_quota_that_is_used_up_is_no_rush_that_passes():
+    body = b'{"error": {"message": "You exceeded your quota", "code": "insufficient_quota"}}'
+    with ModelServer(owner="somebody", chat=[{"content": WORDS}]) as server:
+        server.faults = [Fault(times=9, status=429, body=body)]
+        reply = reply_of(opened(server), asked())
+        assert len(server.completions()) == 1
+    assert "(You exceeded your quota)" in reply.error
+
+
 def test_a_filter_within_a_thought_that_could_go_on_ends_it_too():
     with ModelServer() as server:
         raw = sent({"choices": [{"text": "hm", "finish_reason": "content_filter"}]}) + DONE
@@ -304,12 +326,12 @@ def test_a_chat_that_is_too_long_loses_its_oldest_turns_wherever_that_is_said(va
     from r1chat.engine.base import Message
 
     old = (Message("user", "old"), Message("assistant", "yes"))
-    request = replace(asked(), messages=(*old, *old, *asked().messages))
-    with chatting(sent(value), times=2) as server:
+    request = replace(asked(), messages=(*old, *asked().messages))
+    with chatting(sent(value)) as server:
         events = events_of(opened(server), request)
         assert len(server.completions()[-1].body["messages"]) == 1
     (notice,) = [e.text for e in events if isinstance(e, Notice)]
-    assert "left out: the oldest 2 turns" in notice
+    assert "left out: the oldest turn of" in notice
     assert events[-1].answer == WORDS
 
 

@@ -202,6 +202,9 @@ def _meaning(  # noqa: PLR0911  (one for each kind of refusal)
     with_label = f" with {label}" if label else ""
     size = _number(_CONTEXT, words, value, "n_ctx")
     passes = status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.NOT_IMPLEMENTED
+    if status == HTTPStatus.TOO_MANY_REQUESTS and any(map(_is_spent, _codes(value))):
+        # That passes with a payment alone.
+        status = HTTPStatus.PAYMENT_REQUIRED
     if (status in _PASSING or passes) and not size:
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             return Busy(f"{host} has too much to do{detail}: try again later", wait_s)
@@ -264,6 +267,10 @@ def _status(value: object, words: str) -> int:
     if _CONTEXT.search(words):
         return HTTPStatus.BAD_REQUEST
     return HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def _is_spent(code: str) -> bool:
+    return re.search("quota|billing|credit", code) is not None
 
 
 def _codes(value: object) -> list[str]:

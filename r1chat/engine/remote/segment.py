@@ -76,6 +76,8 @@ class Segment:
         self._last = time.monotonic()
         self._complete = False
         """Whether nothing more is waited for."""
+        self._is_late = False
+        """Whether the server goes on after it has said why it ended."""
         self.begun = False
         """Whether anything has come."""
         self.finish: str | None = None
@@ -112,7 +114,11 @@ class Segment:
             return []
         self._last = time.monotonic()
         for chunk in chunks:
-            self.begun = self.begun or bool(chunk.text or chunk.thought)
+            if chunk.text or chunk.thought:
+                self.begun = True
+                # Words behind a reason: it was none. Some servers give one with every piece.
+                self._is_late = self._is_late or self.finish is not None
+                self.finish = None
             self.finish = chunk.finish or self.finish
             self.name = chunk.name or self.name
         if self._stream.ended:
@@ -176,7 +182,7 @@ class Segment:
         self._tell(trying_again(error, wait))
 
     def _check_idle(self) -> None:
-        if self.finish is not None:
+        if self.finish is not None and not self._is_late:
             self._complete = time.monotonic() - self._last > self._patience.closing
             return
         limit = self._patience.idle if self.begun else self._patience.first
