@@ -32,6 +32,9 @@ room left in the context. length: the answer reached its limit. cancelled: stopp
 error: something failed.
 """
 
+FinalFrom: TypeAlias = Literal["answer", "thought"]
+"""Where a final answer stands: in the answer, or only in the last box of the thought."""
+
 AnswerAsked: TypeAlias = Literal["again", "words"]
 """How a model was asked for the answer that it had left out.
 
@@ -147,6 +150,8 @@ class Receipt:
     budget: str = "max"
     """The budget as `Budget.parse` reads it, at the end of the thought."""
     seed: int = 0
+    final_from: FinalFrom | None = None
+    """Where the final answer stands; None where there is none."""
     samples: int = 1
     """Replies that were drawn side by side, this one among them."""
     vote: str | None = None
@@ -161,7 +166,7 @@ class Reply:
     answer: str
     receipt: Receipt
     final: str | None = None
-    """The final answer by itself: what stands in the last ``\\boxed{}``, if anything does."""
+    """The final answer by itself, as `r1chat.reasoning.final` finds it."""
     injected: tuple[Injection, ...] = ()
     """What r1chat wrote into the thought."""
     answer_injected: tuple[Injection, ...] = ()

@@ -27,7 +27,6 @@ from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.consensus import Tally
 from r1chat.reasoning.control import Control, ControlGroup
 from r1chat.reasoning.equality import same_answer
-from r1chat.reasoning.final import best_guess
 from r1chat.recording import Asked, Recorder, Recording, Watch, kept, origin
 
 _NO_LOOKS = 'samples do not look ahead: the budget "auto" is "max" for them'
@@ -326,7 +325,7 @@ def _is_cut(reply: Reply) -> bool:
 
 def _voting(reply: Reply, tally: Tally, sample: int) -> Reply:
     """Counts a sample; the reply says for which answer."""
-    vote = tally.add(sample, None if _is_cut(reply) else best_guess(reply.answer))
+    vote = tally.add(sample, None if _is_cut(reply) else reply.final)
     return replace(reply, receipt=replace(reply.receipt, samples=tally.samples, vote=vote))
 
 

@@ -25,6 +25,7 @@ from r1chat.interrupts import Interrupts
 from r1chat.output import JsonLinesWriter, JsonWriter, Out, TextWriter, Thoughts, Writer
 from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control
+from r1chat.sanitize import line
 from r1chat.session import Session
 from r1chat.settings import Settings
 
@@ -288,6 +289,10 @@ class _Ask:
                 why = _FULL_SERVER
             self._console.error(f"no answer: {why}")
             return ExitCode.NO_ANSWER
+        if receipt.final_from == "thought":
+            self._console.note(
+                f"the answer gives no final result; in the thought it was {line(reply.final or '')}"
+            )
         if ended_by in _CUT:
             self._console.note(f"the answer is cut: {_CUT[ended_by]}")
         return ExitCode.ANSWERED

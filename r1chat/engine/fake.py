@@ -278,6 +278,7 @@ class _Play:
         if self._ended_by == "cancelled":
             self._thinking = False
         yield from self._show(self._splitter.close())
+        final = final_answer(self._answer, self._thought)
         yield Reply(
             thought=self._thought,
             answer=self._answer,
@@ -289,8 +290,9 @@ class _Play:
                 injected_tokens=len(self._injected),
                 budget=str(self._control.budget),
                 seed=self._request.sampling.seed or 0,
+                final_from=final.source if final else None,
             ),
-            final=final_answer(self._answer),
+            final=final.text if final else None,
             injected=tuple(self._injected),
         )
 

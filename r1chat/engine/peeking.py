@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from r1chat.engine.parts import Vocabulary
-from r1chat.reasoning.final import final_answer
+from r1chat.reasoning.final import last_box
 from r1chat.reasoning.phrases import ANSWER, BOX
 
 PROBE = ANSWER + BOX
@@ -58,4 +58,4 @@ def peek(machine: Peekable, vocabulary: Vocabulary, closing: Sequence[int]) -> s
 
     probe = vocabulary.tokenize(PROBE, special=False)
     machine.peek([*closing, *probe], MOST, is_last)
-    return final_answer(BOX + data.decode("utf-8", "replace")) if depth == 0 else None
+    return last_box(BOX + data.decode("utf-8", "replace")) if depth == 0 else None

@@ -366,6 +366,7 @@ class Transcript:
         written = self.thought_tokens + self.answer_tokens
         seconds = self._thought_s + self._answer_s
         reason = ended_by if ended_by != "natural" else self._thought_ended_by or "natural"
+        final = final_answer(answer, self.thought)
         receipt = Receipt(
             ended_by=reason,
             thought_ended_by=self._thought_ended_by,
@@ -385,12 +386,13 @@ class Transcript:
             tokens_per_s=written / seconds if seconds > 0 else 0.0,
             budget=circumstances.budget,
             seed=circumstances.seed,
+            final_from=final.source if final else None,
         )
         return Reply(
             thought=self.thought,
             answer=answer,
             receipt=receipt,
-            final=final_answer(answer),
+            final=final.text if final else None,
             injected=tuple(self._injected),
             answer_injected=tuple(self._answer_injected),
             error=error,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from r1chat.errors import UsageError
-from r1chat.reasoning.final import final_answer
+from r1chat.reasoning.final import last_box
 from r1chat.sanitize import line
 
 SHIPPED = {"tiny": Path(__file__).parent / "questions" / "tiny.jsonl"}
@@ -172,12 +172,12 @@ def _reference(values: Mapping[str, Any]) -> str | None:
     answer = _text(values, _ANSWER)
     if answer is not None:
         last = answer.rpartition(_LAST_LINE)[2].strip()
-        return final_answer(answer) or last or None
+        return last_box(answer) or last or None
     solution = _text(values, _SOLUTION)
     if solution is None:
         return None
     bare = solution if len(solution) <= _LONGEST_BARE and "\n" not in solution else None
-    return final_answer(solution) or bare
+    return last_box(solution) or bare
 
 
 def _text(values: Mapping[str, Any], names: tuple[str, ...]) -> str | None:

@@ -16,7 +16,6 @@ from r1chat.evaluation.reading import Question
 from r1chat.evaluation.results import Results
 from r1chat.events import EndedBy, Evaluating, Event, Notice, Reply, Sampled
 from r1chat.reasoning.control import Control, ControlGroup
-from r1chat.reasoning.final import best_guess
 
 
 class Stop:
@@ -181,7 +180,7 @@ class Runner:
             raise EngineError(reply.error or "the engine failed")
         if receipt.ended_by == "cancelled" or self._stop.wanted:
             return
-        final = best_guess(reply.answer)
+        final = reply.final
         right = final is not None and self._checker.same(batch.question.answer, final)
         if self._stop.wanted:
             # The checker was ended with all the rest: it may not have come to its verdict.

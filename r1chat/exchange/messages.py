@@ -88,11 +88,15 @@ def _reply(message: _Message) -> Reply:
     thought, answer = split(message.content, opened=bool(closed) and OPEN not in head)
     if message.reasoning:
         thought = f"{message.reasoning}\n{thought}" if thought else message.reasoning
+    final = final_answer(answer, thought)
     return Reply(
         thought,
         answer,
-        Receipt(thought_ended_by="natural" if thought else None),
-        final=final_answer(answer),
+        Receipt(
+            thought_ended_by="natural" if thought else None,
+            final_from=final.source if final else None,
+        ),
+        final=final.text if final else None,
     )
 
 

@@ -23,7 +23,8 @@ _NAME = re.compile(r"[A-Za-z]=(?=.)")
 _NUMBER = re.compile(r"([+-]?)(\d+(?:\.\d*)?|\.\d+)(?:/(\d+(?:\.\d*)?))?(\\?%)?")
 _WITH_UNIT = re.compile(
     r"(?P<number>[-+−]?(?:\\?[$£€¥]\s*)?\d[\d,]*(?:\.\d+)?(?:\s*/\s*\d+)?|\\[dtc]?frac\{\d+\}\{\d+\})"
-    r"(?:\s+|(?<=\d)(?=[a-zA-Z]{2}))(?P<unit>[^\W\d_]{2,}(?:[ -][^\W\d_]+){0,5})"
+    r"(?:\s+|(?<=\d)(?=[a-zA-Z]{2}))"
+    r"(?P<unit>[^\W\d_]{2,}(?:[ -](?!(?i:that|which|who|and|or|is|are)\b)[^\W\d_]+){0,3})"
 )
 """A number with a word or several behind it. One letter may be a variable."""
 _NO_UNITS = re.compile(
@@ -50,15 +51,19 @@ def same_answer(one: str, other: str) -> bool:
     plain, also = normal(one), normal(other)
     if plain == also:
         return True
-    number, unit = _measure(one)
-    second, other_unit = _measure(other)
+    number, unit = measure(one)
+    second, other_unit = measure(other)
     if number is None or number != second:
         return False
     return not unit or not other_unit or unit == other_unit
 
 
-def _measure(answer: str) -> tuple[Fraction | None, str]:
-    """A number and its unit; no number where the answer is neither."""
+def measure(answer: str) -> tuple[Fraction | None, str]:
+    """Reads a number with or without a unit.
+
+    Returns:
+        The number, None where the answer is none; and the unit's first word, or nothing.
+    """
     number = value(normal(answer))
     if number is not None:
         return number, ""

@@ -10,7 +10,7 @@ from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any, cast, get_args, get_type_hints
 
 from r1chat.conversation import Act, Origin
-from r1chat.events import AnswerAsked, EndedBy, Injection, Receipt
+from r1chat.events import AnswerAsked, EndedBy, FinalFrom, Injection, Receipt
 from r1chat.reasoning.budget import Budget
 
 if TYPE_CHECKING:
@@ -133,6 +133,7 @@ _RECEIPT: dict[str, Callable[[object], Any]] = {
     "thought_ended_by": ended,
     "answer_ended_by": lambda value: ended(value) or "natural",
     "answer_asked": lambda value: value if value in get_args(AnswerAsked) else None,
+    "final_from": lambda value: value if value in get_args(FinalFrom) else None,
     "budget": budget,
     "vote": text_or_none,
 }

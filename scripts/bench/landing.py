@@ -35,7 +35,6 @@ from r1chat.evaluation.reading import Question, read
 from r1chat.events import EndedBy, Reply, Sampled
 from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control, ControlGroup
-from r1chat.reasoning.final import best_guess
 
 GRACE = Budget().grace
 
@@ -133,7 +132,7 @@ class Bench:
         return replies
 
     def _right(self, question: Question, reply: Reply) -> bool:
-        final = best_guess(reply.answer)
+        final = reply.final
         return final is not None and self._checker.same(question.answer, final)
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from r1chat.reasoning.final import best_guess, final_answer
+from r1chat.reasoning.final import Final, final_answer, last_box
 
 BOXED = {
     "a number": (r"The answer is \boxed{110}.", "110"),
@@ -52,31 +52,84 @@ UNBOXED = {
 
 @pytest.mark.parametrize(("text", "answer"), BOXED.values(), ids=BOXED)
 def test_the_last_box_holds_the_final_answer(text, answer):
-    assert final_answer(text) == answer
-    assert best_guess(text) == answer
+    assert last_box(text) == answer
+    assert final_answer(text) == Final(answer, "answer")
 
 
 @pytest.mark.parametrize("text", UNBOXED.values(), ids=UNBOXED)
 def test_without_a_box_there_is_no_final_answer(text):
-    assert final_answer(text) is None
+    assert last_box(text) is None
 
 
-GUESSES = {
-    "the last number": ("44 and 66 make 110.", "110"),
+UNBOXED_FINALS = {
+    "a tag": ("<answer>18</answer>", "18"),
+    "a verifier's tag": ("It is so.\n<verifier_answer> 18 </verifier_answer>", "18"),
+    "a tag around a sentence": ("<answer>The final answer is 18.</answer>", "18"),
+    "a tag around a name": ("<answer>\nPoint A\n</answer>", "Point A"),
+    "the last tag": ("<answer>1</answer> no, <answer>2</answer>", "2"),
+    "a phrase": ("Then the final answer is 18. She sells them.", "18"),
+    "a phrase with a unit": ("The answer is 18 dollars.", "18 dollars"),
+    "a phrase that goes on": ("The answer is 18 eggs that she can sell tomorrow.", "18"),
+    "a phrase in bold": ("The final answer is **18**.", "18"),
+    "a heading": ("**Final Answer**\n18 dollars", "18 dollars"),
+    "a heading and a formula": ("**Final Answer**\n\n\\[\n18\n\\]", "18"),
+    "a heading with a colon": ("**Final Answer:** $18$", "18"),
+    "a label": ("Answer: 3.14", "3.14"),
+    "an equals sign": ("Answer = 42", "42"),
+    "a formula": (r"The final answer is $\frac{1}{2}$.", r"\frac{1}{2}"),
+    "a choice": ("The correct answer is (B).", "B"),
+    "a power": ("The answer is 2^10.", "2^10"),
+    "the last phrase": ("The answer is 1. No: the answer is 2.", "2"),
+    "a name": ("**Answer:** Paris", "Paris"),
+    "a last line": ("She sells 9 eggs at $2 each.\n\n18", "18"),
+    "a last line in bold": ("So:\n**18**", "18"),
+    "an item": ("- 18", "18"),
+    "a last line with a unit": ("Let me see.\n160 minutes.", "160 minutes"),
+    "an amount": ("Each day:\n$1,018", "1,018"),
     "a negative number": ("So it is -5.", "-5"),
-    "no sign in a difference": ("10-3", "3"),
-    "thousands": ("That is 1,000, I think", "1,000"),
-    "a decimal": ("about 3.14.", "3.14"),
-    "a fraction": ("1/2", "1/2"),
+    "an equation": ("Multiply.\n17 × 23 = 391", "391"),
+    "an equation in mathematics": (r"\[ 2 + 1 = 3 \]", "3"),
+    "a variable": ("Thus, $x = 5$", "5"),
     "a share": ("It is 50%.", "50%"),
-    "the last line": ("Let me see.\nYes.\n\n", "Yes"),
-    "nothing": (" \n", None),
+    "a word": ("Yes", "Yes"),
+    "a few words": ("Paris, France.", "Paris, France"),
 }
 
 
-@pytest.mark.parametrize(("text", "guess"), GUESSES.values(), ids=GUESSES)
-def test_without_a_box_the_last_number_or_line_is_guessed(text, guess):
-    assert best_guess(text) == guess
+@pytest.mark.parametrize(("text", "found"), UNBOXED_FINALS.values(), ids=UNBOXED_FINALS)
+def test_without_a_box_tags_phrases_and_values_are_looked_for(text, found):
+    assert final_answer(text) == Final(found, "answer")
+
+
+NO_FINALS = {
+    "a sentence with a number": "So she makes $18 every day at the farmers' market.",
+    "two numbers": "44 and 66 make 110.",
+    "a clause": "The answer is that she left.",
+    "no verdict": "The answer is not clear.",
+    "a short sentence": "Her total is $1,018.",
+    "a question": "What is the answer?",
+    "a refusal": "I cannot answer: sorry",
+    "a comparison": "x > = 3",
+    "a tag alone": "<think></think>",
+    "words behind a line": "Let me see.\nYes.",
+    "white space": " \n\t",
+    "nothing": "",
+    "rules and fences": "---\n```\n$$",
+    "an empty box": r"The final answer is \boxed{}.",
+}
+
+
+@pytest.mark.parametrize("text", NO_FINALS.values(), ids=NO_FINALS)
+def test_a_sentence_is_no_final_answer_and_the_thoughts_last_box_stands_in(text):
+    assert final_answer(text) is None
+    thought = r"Is it \boxed{1}? Wait, no: \boxed{18}. Good."
+    assert final_answer(text, thought) == Final("18", "thought")
+    assert final_answer(text, "It is 18.") is None
+
+
+@pytest.mark.parametrize(("text", "found"), UNBOXED_FINALS.values(), ids=UNBOXED_FINALS)
+def test_a_final_answer_of_the_answer_goes_before_the_thoughts(text, found):
+    assert final_answer(text, r"\boxed{7}") == Final(found, "answer")
 
 
 def balanced():
@@ -92,7 +145,7 @@ def balanced():
 @settings(deadline=None)
 def test_any_balanced_content_is_found(before, content):
     text = before.replace("\\", "") + rf"\boxed{{[{content}]}} and so on"
-    assert final_answer(text) == f"[{content}]"
+    assert last_box(text) == f"[{content}]"
 
 
 @given(
@@ -105,10 +158,10 @@ def test_any_balanced_content_is_found(before, content):
 @settings(deadline=None)
 def test_whatever_is_found_stands_in_the_text(parts):
     text = "".join(parts)
-    found = final_answer(text)
+    found = last_box(text)
     assert found is None or (found and found in text)
-    guess = best_guess(text)
-    assert guess is None or guess in text
+    final = final_answer(text)
+    assert final is None or (final.text and final.text in text)
 
 
 LONG = {
@@ -119,9 +172,14 @@ LONG = {
     "spaces": ("\\boxed" + " " * 200_000, None),
     "braces": ("{" * 200_000 + "\\boxed{5}", "5"),
     "numbers": ("1," * 100_000 + "\\boxed{5}", "5"),
+    "phrases": ("the answer is " * 50_000, None),
+    "tags": ("<answer>" * 50_000, None),
+    "equals": ("=" * 200_000, None),
+    "stars": ("*" * 200_000 + "answer", None),
 }
 
 
 @pytest.mark.parametrize(("text", "answer"), LONG.values(), ids=LONG)
 def test_a_long_broken_text_is_read_to_its_end(text, answer):
-    assert final_answer(text) == answer
+    assert last_box(text) == answer
+    final_answer(text)

@@ -239,6 +239,7 @@ def test_json_is_one_object_with_the_fields_of_the_contract(pipes):
         "tokens_per_s",
         "budget",
         "seed",
+        "final_from",
     ]
     assert err.getvalue() == ""
 

@@ -18,7 +18,7 @@ from r1chat.engine.remote.shared import Branch, Shared
 from r1chat.engine.remote.sse import Event
 from r1chat.errors import ModelError, NetworkError
 from r1chat.prompt import Framed, Item, frame
-from r1chat.reasoning.final import final_answer
+from r1chat.reasoning.final import last_box
 from r1chat.reasoning.phrases import CLOSE, LANDING, OPEN
 
 BOS = "<｜begin▁of▁sentence｜>"
@@ -282,7 +282,7 @@ class Asker:
         choices = answer.get("choices") if isinstance(answer, dict) else None
         first = choices[0] if isinstance(choices, list) and choices else None
         text = first.get("text") if isinstance(first, dict) else None
-        return final_answer("\\boxed{" + text) if isinstance(text, str) else None
+        return last_box("\\boxed{" + text) if isinstance(text, str) else None
 
     def tokens_of(self, words: str) -> int:
         """Tokens of words of ours; where nobody has counted them a guess."""
