@@ -50,6 +50,20 @@ class Gate:
         self._open.set()
 
 
+class Steps:
+    """A script stands still at each `Pause` until it is told to go on."""
+
+    def __init__(self) -> None:
+        self._open = threading.Semaphore(0)
+
+    def __call__(self, seconds: float) -> None:  # noqa: ARG002  (as `time.sleep` has it)
+        self._open.acquire(timeout=HANGS_S)
+
+    def go_on(self, steps: int = 1) -> None:
+        """Lets the script go on to its next pause, or to one further on."""
+        self._open.release(steps)
+
+
 def loading(engine: Engine) -> Callable[..., Engine]:
     """A loader that always gives the same engine."""
 
@@ -157,3 +171,9 @@ async def thought(pilot: Pilot[None], words: str = "") -> None:
 def toasts(app: R1ChatApp) -> str:
     """All notifications there are, as one text."""
     return "\n".join(note.message for note in app._notifications)
+
+
+def screen_text(app: R1ChatApp) -> str:
+    """What stands on the screen now, row by row."""
+    strips = app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in strip) for strip in strips)

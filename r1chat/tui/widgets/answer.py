@@ -248,11 +248,20 @@ class AnswerView(WordSelection, Widget, can_focus=True):
             self._floor = max(self._floor, len(self._drawn))
 
     def _rebuild(self) -> None:
+        self._rewrap(self._width)
+        self.refresh(layout=True)
+
+    def _rewrap(self, width: int) -> None:
+        """Makes all rows again, at a width.
+
+        A layout calls this. It must not ask for another one: Textual then takes that which the
+        next text asks for to be on its way already, and the text stays out of sight.
+        """
+        self._width = width
         self._drawn.clear()
         self._kept = self._floor = 0
         self._document.rewind()
         self._build()
-        self.refresh(layout=True)
 
     @property
     def _height(self) -> int:
@@ -267,9 +276,15 @@ class AnswerView(WordSelection, Widget, can_focus=True):
         """As high as the text is at a width."""
         del container, viewport
         if width != self._width and width > 0:
-            self._width = width
-            self._rebuild()
+            self._rewrap(width)
         return self._height
+
+    def on_resize(self) -> None:
+        """Wraps to the width that it got, where that is not the last one it was asked about."""
+        width, height = self.content_size.width, self._height
+        if width not in {0, self._width}:
+            self._rewrap(width)
+            self.refresh(layout=self._height != height)
 
     def watch_raw(self) -> None:
         """Shows the other form."""
