@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from r1chat.errors import UsageError
-from r1chat.sanitize import line
+from r1chat.sanitize import line, line_breaks
 
 LIMIT = 1024 * 1024
 """Most bytes of one attachment: some 250,000 tokens, more than any R1 distill can read."""
@@ -23,7 +23,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_TEXT_CONTROLS = frozenset("\t\n\r\f\b\x1b")
+_TEXT_CONTROLS = frozenset("\t\n\r\v\f\b\x1b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,8 @@ class Attachment:
 def decode(data: bytes, name: str) -> str:
     """Reads bytes as text: UTF-8, or what a byte order mark says.
 
-    Escape sequences and back spaces are let pass, as they are common in saved terminal output.
+    Escape sequences and back spaces are let pass, as they are common in saved terminal output. Line
+    breaks of all systems become newlines.
 
     Raises:
         UsageError: If they are no text.
@@ -52,7 +53,7 @@ def decode(data: bytes, name: str) -> str:
         if char < " " and char not in _TEXT_CONTROLS:
             message = f"{line(name)} is not a text file: it holds the byte 0x{ord(char):02x}"
             raise UsageError(message)
-    return text.replace("\r\n", "\n")
+    return line_breaks(text)
 
 
 def _decode(data: bytes) -> str:

@@ -42,6 +42,7 @@ _FORBIDDEN = re.compile(
     "\ud800-\udfff"
     "]"
 )
+_LINE_BREAK = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
 _INTRODUCER = re.compile("[\x1b\x90\x98\x9b\x9d\x9e\x9f]")
 
 _ESC = "\x1b"
@@ -67,6 +68,15 @@ def sanitize(text: str) -> str:
         return text
     sanitizer = Sanitizer()
     return sanitizer.feed(text) + sanitizer.close()
+
+
+def line_breaks(text: str) -> str:
+    r"""Makes every line break a newline, in text that comes in: a paste, a file, an argument.
+
+    Terminals and browsers paste line breaks as ``\r``; `sanitize` drops that one, because in what a
+    program prints it leads back to the start of the line.
+    """
+    return _LINE_BREAK.sub("\n", text)
 
 
 def line(text: str, limit: int = 200) -> str:

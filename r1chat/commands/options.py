@@ -11,6 +11,7 @@ from typing import TypeVar
 from r1chat import limits
 from r1chat.limits import LIMITS
 from r1chat.reasoning.budget import Budget
+from r1chat.sanitize import line_breaks
 
 T = TypeVar("T")
 
@@ -219,7 +220,13 @@ def _add_question(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="attach a text file; may be given several times",
     )
-    add("-s", "--system", metavar="TEXT", help="instructions, put before the question")
+    add(
+        "-s",
+        "--system",
+        type=line_breaks,
+        metavar="TEXT",
+        help="instructions, put before the question",
+    )
     add("--raw", action="store_true", help="no chat framing: the model goes on with the text")
 
 

@@ -11,6 +11,7 @@ from r1chat.attachments import LIMIT as LARGEST
 from r1chat.attachments import Attachment, check_size, decode
 from r1chat.console import Console, is_terminal
 from r1chat.errors import UsageError
+from r1chat.sanitize import line_breaks
 
 PATIENCE_S = 2.0
 """After this long without input somebody should be told what is waited for."""
@@ -33,7 +34,7 @@ def question(given: str | None, console: Console) -> tuple[str, tuple[Attachment
     """
     if given is not None and given != "-":
         # What the shell passed need not be UTF-8; the model reads nothing else.
-        text = os.fsencode(given).decode("utf-8", "replace")
+        text = line_breaks(os.fsencode(given).decode("utf-8", "replace"))
         attached = _read(console) if _has_content() else ""
         return text, (Attachment(NAME, attached),) if attached.strip() else ()
     if given is None and is_terminal(sys.stdin):

@@ -27,7 +27,7 @@ from r1chat.events import (
     ThoughtText,
 )
 from r1chat.reasoning.budget import Budget
-from r1chat.sanitize import line, sanitize
+from r1chat.sanitize import line, line_breaks, sanitize
 from r1chat.tui import words
 from r1chat.tui.selecting import WordSelection
 from r1chat.tui.widgets.answer import AnswerView
@@ -96,7 +96,7 @@ class TurnView(Vertical):
 
     def compose(self) -> ComposeResult:
         """The question first; what has no text yet is not displayed."""
-        shown = sanitize(self.question)
+        shown = sanitize(line_breaks(self.question))
         if self.attachments:
             shown += "\n" + " ".join(f"[{line(item.name, 60)}]" for item in self.attachments)
         yield Question(shown, markup=False, classes="turn--question")
