@@ -70,6 +70,11 @@ def history_file() -> Path:
     return folder("data") / "history.db"
 
 
+def drafts() -> Path:
+    """The folder of what was written and not sent, a file for each app."""
+    return folder("data") / "drafts"
+
+
 def log_file() -> Path:
     """The log of the latest runs."""
     return folder("logs") / "r1chat.log"

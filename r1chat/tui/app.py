@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import signal
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -19,10 +21,11 @@ from textual.widgets import Input, TextArea
 from textual.worker import WorkerFailed
 
 from r1chat import logs
-from r1chat.sanitize import line, sanitize
+from r1chat.sanitize import line, line_breaks, sanitize
 from r1chat.tui import terminal
 from r1chat.tui.clipboard import Clipboard
 from r1chat.tui.commands import commands
+from r1chat.tui.drafts import Draft, Drafts
 from r1chat.tui.fetching_app import FetchingApp
 from r1chat.tui.history import History
 from r1chat.tui.loader import Load, Loader, load_model
@@ -42,6 +45,8 @@ READING_PACE = 60.0
 """Tokens a second at which the built-in model is shown: it writes faster than anybody reads."""
 _QUIT_AGAIN_S = 2.0
 _SAVE_S = 0.5
+_DRAFT_S = 0.5
+"""How often it is looked whether there are words to be kept."""
 _CLOSE_S = 0.3
 """How long the end waits for the engine; what needs longer is left to the system."""
 _LOADING = ("ctx", "threads", "gpu_layers", "tensor_split", "draft")
@@ -94,6 +99,8 @@ class R1ChatApp(FetchingApp):
         self._quit_asked = False
         self._saver: Timer | None = None
         self._titled = ""
+        self._drafts = Drafts(saves=self.settings.save is not False)
+        self._unsent: Callable[[], Draft] = Draft
         self.set_keys(self.settings.keys or {})
 
     # -- what is remembered --
@@ -186,10 +193,26 @@ class R1ChatApp(FetchingApp):
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
+        self._begin_drafts()
         self.load_model(self._ref)
         self.open_history(saves=self.settings.save is not False)
         self.run_worker(self._themes.load_later(), group="themes", exit_on_error=False)
         self._warn(self.memory.obstacle())
+
+    def _begin_drafts(self) -> None:
+        *older, newest = [Draft(), *self._drafts.take()]
+        for draft in older:
+            self.chat.take_back(replace(draft, text="", earlier=(*draft.earlier, draft.text)))
+        self.chat.take_back(newest)
+        # Asked for at the very end too, when the screen is no longer there.
+        self._unsent = self.chat.unsent
+        self.set_interval(_DRAFT_S, self._save_draft)
+
+    def _save_draft(self) -> None:
+        draft = self._unsent()
+        if self._drafts.is_new(draft):
+            work = partial(self._drafts.save, draft)
+            threading.Thread(target=work, name="r1chat-draft", daemon=True).start()
 
     def _listen_to_signals(self) -> None:
         if self.is_headless:
@@ -285,6 +308,7 @@ class R1ChatApp(FetchingApp):
         Returns:
             Whether all of it ended in time; else only the end of the process ends it.
         """
+        self._drafts.close(self._unsent())
         self.memory.save()
         self.stop_fetching()
         engine, self.engine = self.engine, None
@@ -303,7 +327,10 @@ class R1ChatApp(FetchingApp):
     async def on_event(self, event: events.Event) -> None:
         """Cleans what is pasted, for all fields there are."""
         if isinstance(event, events.Paste) and not event.is_forwarded:
-            event.text = sanitize(event.text)
+            text = sanitize(line_breaks(event.text))
+            # Textual's own field for one line takes the first and drops the others.
+            one_line = isinstance(self.focused, Input)
+            event.text = text.rstrip("\n").replace("\n", " ") if one_line else text
         await super().on_event(event)
 
     def _write(self, text: str) -> None:

@@ -161,7 +161,7 @@ async def test_the_answer_is_copied_without_its_thought():
     app = an_app()
     async with app.run_test() as pilot:
         await ask(pilot)
-        await pilot.press("ctrl+y")
+        await pilot.press("alt+y")
         assert app.clipboard == "It is **4**."
 
 

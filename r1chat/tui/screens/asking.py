@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from r1chat.reasoning.budget import Budget
     from r1chat.reasoning.control import Control
     from r1chat.session import Session
+    from r1chat.tui.drafts import Draft
     from r1chat.tui.widgets.turn import TurnView
 
 _BUSY = "The model is still at it: Escape stops it."
@@ -69,6 +70,9 @@ class AskingScreen(RunningScreen):
         """A question that was sent before the model was loaded."""
         self._foreign: set[Node] = set()
         """Turns of a model that is not loaded any more: none can be gone on with."""
+        self._field = Composer(id="composer")
+        self._asked = ""
+        """The words that the running reply answers, where they were written for it."""
         self._recommended = ""
         """What the hint says of the model to begin with."""
 
@@ -78,7 +82,7 @@ class AskingScreen(RunningScreen):
         yield ConversationView(id="conversation")
         yield Horizontal(BudgetSlider(self.app.budget), SamplesSign(), id="spending")
         yield self.attachment_line()
-        yield Composer(id="composer")
+        yield self._field
         yield KeyBar()
 
     async def on_mount(self) -> None:
@@ -114,6 +118,7 @@ class AskingScreen(RunningScreen):
             parent: What it follows; by default the end of the conversation.
         """
         attached = self.take_attached()
+        self._asked = question
         view = self.new_view(question, attached)
         await self.conversation.add(view)
         if not self.app.titled:
@@ -170,6 +175,7 @@ class AskingScreen(RunningScreen):
         view.begin(control.budget, answering=answering)
         self.conversation.anchor()
         self._view = view
+        self._wrote = False
         self.composer.blocked = _BUSY
         if self._timer is not None:
             self._timer.resume()
@@ -251,13 +257,52 @@ class AskingScreen(RunningScreen):
         }
         return session
 
+    # -- words that nobody has yet --
+
+    def unsent(self) -> Draft:
+        """What would be lost with the screen, whether or not it is still shown."""
+        from r1chat.tui.drafts import Draft
+
+        text, earlier = self._field.unsent
+        attached = tuple(self._attached)
+        if self._waiting is not None:
+            view, along, _ = self._waiting
+            text = f"{view.question}\n{text}" if text.strip() else view.question
+            attached = (*along, *attached)
+        return Draft(text, earlier, attached)
+
+    def take_back(self, draft: Draft) -> None:
+        """Puts the words of an app that has ended before what was written since."""
+        for text in draft.earlier:
+            self.composer.remember(text, unsent=True)
+        if draft.text.strip():
+            self.composer.give_back(draft.text)
+        self.attach_again(draft.attachments)
+
+    def failed(self, view: TurnView) -> None:
+        """Puts words back into the composer that nothing came of."""
+        if self._asked and not self._wrote:
+            if self._field.text.strip():
+                self._field.remember(self._asked, unsent=True)
+            else:
+                self._field.give_back(self._asked)
+            self.attach_again(view.attachments)
+        self._asked = ""
+
+    def take_waiting_back(self) -> None:
+        """Puts a question that waits for a model back into the composer."""
+        if self._waiting is not None:
+            (view, attached, _), self._waiting = self._waiting, None
+            self.composer.blocked = ""
+            self.composer.give_back(view.question)
+            self.attach_again(attached)
+
     async def begin_anew(self) -> None:
         """Begins another conversation with the same model."""
         self.resumed = self.system = None
         if self.app.engine is not None:
             self.begin_session(self.app.engine, None)
-        self._waiting = None
-        self.composer.blocked = ""
+        self.take_waiting_back()
         self.topbar.used = 0
         self.leave_room(0)
         await self.conversation.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,12 @@ class AttachingScreen(Screen[None]):
         self._attached.clear()
         self._show_attached()
         return attached
+
+    def attach_again(self, attachments: Iterable[Attachment]) -> None:
+        """Attaches what went along with a question that comes back, as far as there is room."""
+        for each in attachments:
+            if each not in self._attached:
+                self._add(each)
 
     @on(Composer.Attach)
     async def _attach_pasted(self, event: Composer.Attach) -> None:

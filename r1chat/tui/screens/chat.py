@@ -15,7 +15,7 @@ from r1chat.tui.widgets.composer import ASK
 
 if TYPE_CHECKING:
     from r1chat.conversation import Node
-    from r1chat.engine.base import Continuation
+    from r1chat.engine.base import Continuation, Engine
     from r1chat.events import Reply
     from r1chat.reasoning.budget import Budget
     from r1chat.tui.widgets.thought import ThoughtView
@@ -30,6 +30,7 @@ _FROM_HERE = (
     ("answer", "Answer from here", "the rest of the thought is dropped"),
     ("rethink", "Think again from here", "it goes on with “Wait,”"),
 )
+_NO_THOUGHT = "The model of the paused thought is not here: the words stay for a question."
 STOP_FIRST = "Stop the reply first: Escape."
 
 
@@ -62,7 +63,8 @@ class ChatScreen(LookingScreen):
         Binding("f9", "begin_anew", "New conversation", id="chat.new", show=False),
         Binding("alt+left", "version(-1)", "Version before", id="chat.version-1", show=False),
         Binding("alt+right", "version(1)", "Version after", id="chat.version+1", show=False),
-        Binding("ctrl+y", "copy_answer", "Copy", id="chat.copy", priority=True, show=False),
+        # Ctrl+Y is redo where one writes.
+        Binding("alt+y", "copy_answer", "Copy", id="chat.copy", priority=True, show=False),
         Binding("alt+c", "copy_code", "Copy code", id="chat.copy_code", priority=True, show=False),
         Binding("ctrl+l", "raw", "Source", id="chat.raw", priority=True, show=False),
         Binding("pageup", "page(-1)", "Up", id="chat.page_up", priority=True, show=False),
@@ -184,6 +186,7 @@ class ChatScreen(LookingScreen):
 
     def finished(self, view: TurnView) -> None:
         """Does what had to wait for the reply's end."""
+        self._asked = ""
         if self._steer_wanted:
             self._steer_wanted = False
             self._steering = True
@@ -208,7 +211,7 @@ class ChatScreen(LookingScreen):
                 self.last.show_receipt()
         elif self._editing is not None:
             self._editing = None
-            self.composer.clear()
+            self.composer.leave()
             self._tell("")
         else:
             self.detach()
@@ -256,10 +259,13 @@ class ChatScreen(LookingScreen):
         self._steering = False
         self._tell("")
         reply, view = self._last_reply, self.last
-        if reply is None or view is None:
+        if reply is None or view is None or not self.ready:
+            self.composer.give_back(text)
+            self.notify(_NO_THOUGHT, timeout=5)
             return
         gap = "" if reply.thought.endswith("\n") or not reply.thought else "\n"
         words = f"{gap}{text}\n"
+        self._asked = text
         view.reopen()
         self._go_on_with(_going_on(reply, keep=len(reply.thought), words=words))
 
@@ -356,8 +362,7 @@ class ChatScreen(LookingScreen):
         if node is None or node.turn is None:
             return
         self._editing = node
-        self.composer.load_text(node.turn.question)
-        self.composer.move_cursor(self.composer.document.end)
+        self.composer.visit(node.turn.question)
         self.composer.focus()
         self._tell(_EDITING)
 
@@ -405,10 +410,23 @@ class ChatScreen(LookingScreen):
         await self.begin_anew()
 
     def leave_begun(self) -> None:
-        """Leaves what was begun with the conversation that is about to go."""
-        self._editing = None
+        """Leaves what was begun with the conversation that is about to go; its words stay."""
+        if self._editing is not None:
+            self._editing = None
+            self.composer.leave(unless_changed=True)
         self._steering = False
         self._tell("")
+
+    def loaded(self, engine: Engine) -> None:
+        """Goes on with another model, which cannot go into the thought that is paused."""
+        super().loaded(engine)
+        if self._steering and self._last_reply is None:
+            self._steering = False
+            self._tell("")
+            if self.last is not None:
+                self.last.show_receipt()
+            if self.composer.text.strip():
+                self.notify(_NO_THOUGHT, timeout=5)
 
 
 def _going_on(

@@ -107,6 +107,7 @@ _SECTIONS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("app.fetch", "fetch the model that is offered"),
             ("chat.attach", "attach a file; a pasted path does it too"),
             ("composer.new_line", "a new line;  ↑ ↓ earlier questions"),
+            ("composer.undo composer.redo", "undo and redo, word by word"),
             ("chat.page_up chat.page_down", "scroll the conversation"),
             ("app.interrupt", "copy a selection, else stop, else quit"),
         ),

@@ -41,6 +41,8 @@ class RunningScreen(AttachingScreen):
         self._run: Run | None = None
         self._view: TurnView | None = None
         """The turn that the run writes."""
+        self._wrote = False
+        """Whether anything of the reply has come."""
         self._timer: Timer | None = None
         self._replaces: Node | None = None
         """The stopped version that the running reply goes on with."""
@@ -113,10 +115,13 @@ class RunningScreen(AttachingScreen):
         run, view = self._run, self._view
         if run is None or view is None:
             return
+        from r1chat.events import Evaluating, Notice
+
         was_thinking = self.thinking
         for event in run.take():
             view.take(event)
             self._take_note(event)
+            self._wrote = self._wrote or not isinstance(event, (Evaluating, Notice))
         if view.thinking.running:
             self.slider.used_s = view.thinking.seconds
         if run.finished:
@@ -178,6 +183,7 @@ class RunningScreen(AttachingScreen):
         session = self.session
         if run.error is not None:
             view.fail(run.error)
+            self.failed(view)
         elif session is not None:
             if self._replaces is not None:
                 session.conversation.remove(self._replaces)
@@ -186,6 +192,9 @@ class RunningScreen(AttachingScreen):
         self._replaces = None
         self.refresh_bindings()
         self.finished(view)
+
+    def failed(self, view: TurnView) -> None:
+        """What is to be done where there is no reply, before `finished`."""
 
     def finished(self, view: TurnView) -> None:
         """What is to be done once a reply has ended."""

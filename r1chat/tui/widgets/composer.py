@@ -13,12 +13,13 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widgets import TextArea
 
-from r1chat.sanitize import sanitize
+from r1chat.sanitize import line_breaks
+from r1chat.tui.recall import Recall
+from r1chat.tui.undo import WordHistory
 
 ASK = "Ask something…  (Enter sends, Ctrl+J begins a new line)"
 _MOST_LINES = 8
 _LONG_PASTE = 20_000
-_HISTORY = 200
 
 
 class Composer(TextArea):
@@ -50,6 +51,9 @@ class Composer(TextArea):
         ),
         Binding("up", "earlier", "Earlier question", id="composer.earlier", show=False),
         Binding("down", "later", "Later question", id="composer.later", show=False),
+        Binding("ctrl+z", "undo", "Undo", id="composer.undo", show=False),
+        # Few terminals tell Ctrl+Shift+Z from Ctrl+Z.
+        Binding("ctrl+y,ctrl+shift+z", "redo", "Redo", id="composer.redo", show=False),
     ]
 
     blocked: reactive[str] = reactive("", repaint=False)
@@ -103,15 +107,22 @@ class Composer(TextArea):
             placeholder=ASK,
             highlight_cursor_line=False,
         )
-        self._history: list[str] = []
-        self._at = 0
-        self._draft = ""
+        self.history = WordHistory()
+        self._recall = Recall()
 
-    def remember(self, question: str) -> None:
-        """Adds a question to the history."""
-        if not self._history or self._history[-1] != question:
-            self._history = [*self._history, question][-_HISTORY:]
-        self._at = len(self._history)
+    def remember(self, text: str, *, unsent: bool = False) -> None:
+        """Adds a text to those that the arrows bring back.
+
+        Args:
+            text: The text.
+            unsent: Whether nothing else has it, so that it has to outlast the app.
+        """
+        self._recall.add(line_breaks(text), unsent=unsent)
+
+    @property
+    def unsent(self) -> tuple[str, tuple[str, ...]]:
+        """What only the composer has: the draft, and texts that were put aside or changed."""
+        return self._recall.unsent(self.text)
 
     def action_send(self) -> None:
         """Sends what is written, unless it is empty."""
@@ -122,15 +133,38 @@ class Composer(TextArea):
             self.post_message(self.Refused(self, self.blocked))
             return
         # Cleared here and not by whoever takes it: by then the next question may have been begun.
-        self.remember(text)
-        self._draft = ""
-        self.clear()
+        self._show(self._recall.sent(text))
         self.post_message(self.Sent(self, text))
 
     def give_back(self, text: str) -> None:
-        """Takes a question back that nobody could take, before what was written since."""
-        self.load_text(f"{text}\n{self.text}" if self.text.strip() else text)
-        self.move_cursor(self.document.end)
+        """Takes a text back that nobody could take, before what was written since."""
+        self._show(f"{text}\n{self.text}" if self.text.strip() else text)
+
+    def put_aside(self) -> None:
+        """Empties the composer; the arrows bring the text back, at the next start too."""
+        draft = self._recall.leave(self.text)
+        self._recall.add(draft, unsent=True)
+        self._show("")
+
+    def visit(self, text: str) -> None:
+        """Takes up an earlier text to change it; the draft waits until it is sent or left.
+
+        Args:
+            text: The text.
+        """
+        self._show(self._recall.visit(line_breaks(text), self.text))
+
+    def leave(self, *, unless_changed: bool = False) -> None:
+        """Goes back to the draft; a change that was made is kept for the arrows.
+
+        Args:
+            unless_changed: Whether a changed text becomes the draft, where there is none.
+        """
+        self._show(self._recall.leave(self.text, unless_changed=unless_changed))
+
+    def load_text(self, text: str) -> None:
+        """Puts a text into the place of what there is, for good."""
+        super().load_text(line_breaks(text))
 
     def action_new_line(self) -> None:
         """Begins a new line."""
@@ -138,23 +172,24 @@ class Composer(TextArea):
 
     def action_earlier(self) -> None:
         """Goes up a line, from the first one to the question before."""
-        if self.cursor_at_first_line and self._at > 0:
-            if self._at == len(self._history):
-                self._draft = self.text
-            self._show(self._at - 1)
-        else:
+        found = self._recall.earlier(self.text) if self.cursor_at_first_line else None
+        if found is None:
             self.action_cursor_up()
+        else:
+            self._show(found)
 
     def action_later(self) -> None:
         """Goes down a line, from the last one to the question after."""
-        if self.cursor_at_last_line and self._at < len(self._history):
-            self._show(self._at + 1)
-        else:
+        found = self._recall.later(self.text) if self.cursor_at_last_line else None
+        if found is None:
             self.action_cursor_down()
+        else:
+            self._show(found)
 
-    def _show(self, at: int) -> None:
-        self._at = at
-        self.load_text(self._draft if at == len(self._history) else self._history[at])
+    def _show(self, text: str) -> None:
+        """Puts a text into the place of what there is; undo brings that back."""
+        if text != self.text:
+            self.replace(line_breaks(text), (0, 0), self.document.end)
         self.move_cursor(self.document.end)
 
     def render_line(self, y: int) -> Strip:
@@ -187,7 +222,7 @@ class Composer(TextArea):
         if path is not None or len(event.text) > _LONG_PASTE:
             self.post_message(self.Attach(self, path, "" if path else event.text))
             return
-        self.insert(sanitize(event.text))
+        self.insert(event.text)
 
 
 def _as_file(text: str) -> Path | None:

@@ -1,0 +1,173 @@
+"""Keeps what was written and not sent beyond the end of the app, however that comes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import threading
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from r1chat import paths
+from r1chat.attachments import Attachment
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+log = logging.getLogger(__name__)
+
+_LARGEST = 64 << 20
+"""Bytes of a file that is read; what this app writes has less."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What one app had that nothing else has."""
+
+    text: str = ""
+    earlier: tuple[str, ...] = ()
+    """Texts that were put aside, from old to new."""
+    attachments: tuple[Attachment, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to keep."""
+        return not (self.text.strip() or self.earlier or self.attachments)
+
+
+class Drafts:
+    """A file for each app that runs, locked as long as it does.
+
+    An app takes in what those have left that run no more. Their files go when its own is written.
+
+    Args:
+        saves: Whether anything is to be kept.
+    """
+
+    def __init__(self, *, saves: bool = True) -> None:
+        self._saves = saves
+        self._file = paths.drafts() / f"{os.urandom(8).hex()}.json"
+        self._saved = Draft()
+        self._own: BaseFileLock | None = None
+        self._taken: list[tuple[Path, BaseFileLock]] = []
+        self._lock = threading.Lock()
+
+    def take(self) -> list[Draft]:
+        """Takes in what apps have left that run no more, from old to new."""
+        if not self._saves:
+            return []
+        found = []
+        try:
+            files = sorted(paths.drafts().glob("*.json"), key=lambda file: file.stat().st_mtime)
+        except OSError as error:
+            log.warning("drafts not read: %s", error)
+            return []
+        for file in files:
+            lock = _locked(file)
+            if lock is None:
+                continue
+            draft = _read(file)
+            if draft is None:
+                lock.release()
+                continue
+            found.append(draft)
+            self._taken.append((file, lock))
+        return found
+
+    def is_new(self, draft: Draft) -> bool:
+        """Whether there is anything to save; at once."""
+        return self._saves and (draft != self._saved or bool(self._taken))
+
+    def save(self, draft: Draft) -> bool:
+        """Writes what there is now, if it is new; from any thread.
+
+        Returns:
+            Whether it is safe.
+        """
+        with self._lock:
+            if not self.is_new(draft):
+                return True
+            try:
+                if draft.empty:
+                    self._file.unlink(missing_ok=True)
+                else:
+                    self._write(draft)
+            except OSError as error:
+                log.warning("draft not saved: %s", error)
+                return False
+            self._saved = draft
+            self._drop_taken()
+            return True
+
+    def close(self, draft: Draft) -> None:
+        """Writes what there is at the end, and lets the next app have it."""
+        self.save(draft)
+        with self._lock:
+            # What an older thread would still write is older.
+            self._saves = False
+            own, self._own = self._own, None
+            if own is not None:
+                _release(self._file, own)
+
+    def _write(self, draft: Draft) -> None:
+        if self._own is None:
+            paths.made(self._file.parent)
+            self._own = _locked(self._file)
+        paths.write_private(self._file, json.dumps(asdict(draft)))
+
+    def _drop_taken(self) -> None:
+        for file, lock in self._taken:
+            with contextlib.suppress(OSError):
+                file.unlink(missing_ok=True)
+            _release(file, lock)
+        self._taken.clear()
+
+
+def _locked(file: Path) -> BaseFileLock | None:
+    """The lock of a draft's file; None while its app runs. The system takes it from the dead."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(file.with_suffix(".lock"), mode=0o600, thread_local=False)
+    try:
+        lock.acquire(blocking=False)
+    except (Timeout, OSError):
+        return None
+    return lock
+
+
+def _release(file: Path, lock: BaseFileLock) -> None:
+    """Gives a lock back; its file goes first, so that nobody takes it in between."""
+    with contextlib.suppress(OSError):
+        file.with_suffix(".lock").unlink(missing_ok=True)
+    lock.release()
+
+
+def _read(file: Path) -> Draft | None:
+    """What a file says; a damaged one stays where it is."""
+    try:
+        if file.stat().st_size > _LARGEST:
+            return None
+        return _parsed(json.loads(file.read_text("utf-8")))
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        log.warning("draft %s not read: %s", file.name, error)
+        return None
+
+
+def _parsed(data: Any) -> Draft:  # noqa: ANN401  (whatever stands in the file)
+    return Draft(
+        text=_text(data["text"]),
+        earlier=tuple(_text(each) for each in data["earlier"]),
+        attachments=tuple(
+            Attachment(_text(each["name"]), _text(each["text"])) for each in data["attachments"]
+        ),
+    )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        message = f"{type(value).__name__} where a text should be"
+        raise TypeError(message)
+    return value

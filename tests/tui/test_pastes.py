@@ -1,0 +1,90 @@
+"""Pastes: their lines stay lines in the composer, and words stay apart in fields for one line."""
+
+from __future__ import annotations
+
+import pytest
+from textual import events
+from textual.widgets import Input
+
+from r1chat.engine.fake import Pause
+from r1chat.tui.widgets.composer import _LONG_PASTE
+from tests.tui.chat import Gate, an_app, begin, engine_of, ready, rest, thought, until
+from tests.unit.test_line_breaks import BREAKS
+
+pytestmark = pytest.mark.asyncio
+EACH = pytest.mark.parametrize("line_break", BREAKS.values(), ids=BREAKS)
+CODE = ("def double(x):", "    return 2 * x", "", "print(double(4))")
+
+
+async def paste(pilot, text: str) -> None:
+    """Pastes as the driver does."""
+    pilot.app.post_message(events.Paste(text))
+    await pilot.pause()
+
+
+@EACH
+async def test_a_pasted_question_has_its_lines(line_break):
+    app = an_app()
+    async with app.run_test() as pilot:
+        chat = await ready(pilot)
+        await paste(pilot, line_break.join(CODE))
+        assert chat.composer.text == "\n".join(CODE)
+        await pilot.press("enter")
+        await until(pilot, lambda: engine_of(app).requests)
+        await rest(pilot)
+        assert engine_of(app).requests[0].messages[-1].text == "\n".join(CODE)
+
+
+@EACH
+async def test_words_for_a_thought_have_their_lines(line_break):
+    gate = Gate()
+    app = an_app(["one\n", Pause(1)], ["two", "</think>", "done"], sleep=gate)
+    async with app.run_test() as pilot:
+        chat = await begin(pilot)
+        await thought(pilot, "one")
+        await pilot.press("ctrl+s")
+        gate.open()
+        await until(pilot, lambda: chat.last.status == "Paused")
+        await paste(pilot, f"but{line_break}no")
+        await pilot.press("enter")
+        await until(pilot, lambda: len(engine_of(app).requests) == 2)
+        await rest(pilot)
+        assert "but\nno\n" in chat.last.node.turn.reply.thought
+
+
+@EACH
+async def test_a_long_paste_has_its_lines_as_an_attachment(line_break):
+    app = an_app()
+    async with app.run_test() as pilot:
+        chat = await ready(pilot)
+        text = line_break.join(["a line of a long text"] * (_LONG_PASTE // 20))
+        await paste(pilot, text)
+        await until(pilot, lambda: chat._attached)
+        assert chat._attached[0].text == text.replace(line_break, "\n")
+
+
+@pytest.mark.parametrize("keys", ["f3", "f6", "ctrl+p", "f10"])
+@pytest.mark.parametrize("line_break", ["\r", "\r\n", "\u2028"], ids=repr)
+async def test_in_a_field_for_one_line_no_words_are_lost_or_glued(keys, line_break):
+    app = an_app()
+    async with app.run_test() as pilot:
+        chat = await ready(pilot)
+        await until(pilot, lambda: app.history._store is not None)
+        await pilot.press(keys)
+        await until(pilot, lambda: app.screen is not chat or chat.panel is not None)
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        field = app.focused
+        field.value = ""
+        await paste(pilot, f"one{line_break}two{line_break}")
+        await until(pilot, lambda: field.value == "one two")
+
+
+@EACH
+async def test_a_question_of_the_history_is_edited_with_its_lines(line_break):
+    app = an_app()
+    async with app.run_test() as pilot:
+        chat = await ready(pilot)
+        await chat.ask(f"one{line_break}two")
+        await rest(pilot)
+        await pilot.press("f2")
+        assert chat.composer.text == "one\ntwo"
