@@ -327,10 +327,10 @@ def test_the_source_can_be_shown_while_it_streams_and_after():
 
 def test_keys_copy_the_answer_and_its_code():
     async def act(pilot, view):
-        await pilot.press("ctrl+y", "alt+c", "alt+1")
+        await pilot.press("alt+y", "alt+c", "alt+1")
         assert pilot.app.copies == []
         await show(pilot, view, ANSWER)
-        await pilot.press("ctrl+y", "alt+1", "alt+2", "alt+3", "alt+c")
+        await pilot.press("alt+y", "alt+1", "alt+2", "alt+3", "alt+c")
         await pilot.pause()
 
     app = run(act)

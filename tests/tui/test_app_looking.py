@@ -87,7 +87,7 @@ async def test_code_is_copied_by_the_palette_and_by_keys_on_the_answer():
         assert app.clipboard.strip() == "print(1)"
         await pilot.press("alt+c")
         assert app.clipboard.strip() == "ls"
-        await pilot.press("ctrl+y")
+        await pilot.press("alt+y")
         assert app.clipboard.startswith("```python")
 
 

@@ -100,7 +100,7 @@ class AnswerView(WordSelection, Widget, can_focus=True):
     FOCUS_ON_CLICK = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+l", "toggle_raw", "Source", id="answer.raw"),
-        Binding("ctrl+y", "copy_answer", "Copy", id="answer.copy"),
+        Binding("alt+y", "copy_answer", "Copy", id="answer.copy"),
         Binding("alt+c", "copy_code", "Copy code", id="answer.copy-code"),
         *(
             Binding(
