@@ -16,9 +16,10 @@ def main() -> int:
         print(f"r1chat {__version__}")  # noqa: T201
         return 0
     try:
-        from r1chat.cli import main as run
+        from r1chat import cli, crashes
 
-        return run()
+        crashes.tell_by(cli.crash_report(sys.argv[1:]))
+        return cli.main()
     except KeyboardInterrupt:
         # In the middle of an import: there is nothing yet that could be stopped or kept.
         return _INTERRUPTED

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import NoReturn
 
@@ -27,6 +28,7 @@ exit codes:
 """
 
 
+_STDOUT, _STDERR = 1, 2
 _LOADING = ("gpu_layers", "tensor_split")
 """The app's options beside the model."""
 
@@ -74,6 +76,26 @@ def _guarded(argv: Sequence[str], console: Console) -> int:
     except Exception as error:  # noqa: BLE001  (the last border: nobody may see a traceback)
         console.end_progress()
         return _failed(_report(error, console), ExitCode.FAILED, argv)
+
+
+def crash_report(argv: Sequence[str]) -> Callable[[str, int], None]:
+    """Makes what tells of a crash in native code: it needs no lock and no import any more."""
+    form = wants_json(argv)
+    kind: dict[str, object] = {"type": "error"}
+    if form == "json":
+        from r1chat.output import SCHEMA
+
+        kind = {"schema": SCHEMA}
+
+    def report(message: str, code: int) -> None:
+        # The line of a thought, or of a progress, may not be at its end.
+        gap = "\x1b[0m\n" if os.isatty(_STDERR) else ""
+        os.write(_STDERR, f"{gap}r1chat: {message}\n".encode())
+        if form is not None:
+            told = json.dumps({**kind, "error": message, "exit_code": code})
+            os.write(_STDOUT, f"{told}\n".encode())
+
+    return report
 
 
 def _failed(message: str, code: ExitCode, argv: Sequence[str]) -> ExitCode:

@@ -16,6 +16,8 @@ from r1chat.errors import Cancelled, EngineError
 _ABORTED = 2
 _NO_SLOT = 1
 _BATCH = 512
+_ROUNDED = 256
+"""Tokens of context come in so many at a time."""
 _SMALL = 16
 """Tokens of a batch that is waited for, where a GPU may still be at it: threads and drafts are
 decided by what small batches take."""
@@ -69,8 +71,10 @@ class Context:
     ) -> None:
         self._abort = abort
         params = api.llama_context_default_params()
-        params.n_ctx = max(options.size, options.cells or 0)
-        params.n_batch = params.n_ubatch = min(_BATCH, options.size)
+        # llama.cpp rounds up too, but only after it has cut the batch to what it was given: one of
+        # fewer tokens than there are sequences ends the process.
+        params.n_ctx = -(-max(options.size, options.cells or 0) // _ROUNDED) * _ROUNDED
+        params.n_batch = params.n_ubatch = min(_BATCH, params.n_ctx)
         params.n_seq_max = sequences
         params.kv_unified = True
         if api.llama_model_n_embd(model) < _NARROW * api.llama_model_n_head(model):

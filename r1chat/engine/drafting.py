@@ -6,14 +6,13 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from r1chat import gguf
-from r1chat.engine import gpus, loading, probe
+from r1chat.engine import gpus, loading
 from r1chat.engine.base import Sampling
 from r1chat.engine.context import ContextOptions
-from r1chat.engine.machine import TokenMachine
 from r1chat.engine.native import AbortByte
+from r1chat.engine.opening import Opening
 from r1chat.errors import Cancelled, EngineError, ModelError
 from r1chat.gguf.needs import Shape, needs
 
@@ -48,7 +47,6 @@ def plan(path: Path, larger: gguf.Header) -> PlannedDraft:
     header = gguf.read_header(path)
     gguf.check_chat_model(header)
     check_vocabulary(header, larger)
-    probe.check(path)
     return PlannedDraft(path, header)
 
 
@@ -75,15 +73,8 @@ class DraftModel:
         on_gpu: bool = False,
         on_progress: Callable[[float], bool] | None = None,
     ) -> None:
-        layers = gpus.ALL if on_gpu else 0
-        self._model: Any = loading.open_model(
-            planned.path, gpu_layers=layers, on_progress=on_progress
-        )
-        try:
-            self._machine = TokenMachine(self._model, replace(sizes, cells=None), abort)
-        except EngineError as error:
-            loading.free_model(self._model)
-            raise ModelError(str(error)) from None
+        opening = Opening(replace(sizes, cells=None), gpus.ALL if on_gpu else 0)
+        self._model, self._machine = opening.open(planned.path, abort, on_progress)
         if not self._machine.cuts:
             self.close()
             message = f"{planned.path.name} cannot draft: what it has read, it cannot take back"

@@ -15,10 +15,10 @@ from r1chat.engine.context import ContextOptions
 from r1chat.engine.drafting import DraftModel
 from r1chat.engine.machine import TokenMachine
 from r1chat.engine.native import AbortByte
+from r1chat.engine.opening import Opening
 from r1chat.engine.planning import Plan
 from r1chat.engine.room import cells_wanted
 from r1chat.engine.speculation import Speculation
-from r1chat.engine.threads import default_threads, usable_cores
 from r1chat.errors import EngineError, ModelError
 from r1chat.resources import available_memory
 
@@ -50,11 +50,7 @@ class LoadedModel:
         self._model: Any = None
         self._machine: TokenMachine | None = None
         self._draft: DraftModel | None = None
-        options = plan.options
-        threads = options.threads or default_threads()
-        self._sizes = ContextOptions(
-            plan.context, threads, options.threads or usable_cores(), plan.cells
-        )
+        self._sizes = plan.sizes
         try:
             machine, self._on_gpu = gpus.settle(self._on_gpu, self._attempt)
             self._machine = machine
@@ -79,7 +75,7 @@ class LoadedModel:
             parameters=parameters,
             size=weights,
             thinks=thinks,
-            threads=threads,
+            threads=plan.sizes.threads,
             gpu_layers=self._on_gpu.layers,
             load_s=self.load_s,
             layers=self._on_gpu.count,
@@ -100,17 +96,9 @@ class LoadedModel:
         return machine
 
     def _attempt(self, layers: int) -> TokenMachine:
-        self._model = loading.open_model(
-            self._plan.path,
-            gpu_layers=layers,
-            tensor_split=self._on_gpu.split,
-            on_progress=self._on_progress,
-        )
-        try:
-            return TokenMachine(self._model, self._sizes, self._abort)
-        except EngineError as error:
-            self.close()
-            raise (gpus.GpuFull if layers else ModelError)(str(error)) from None
+        opening = Opening(self._sizes, layers, split=self._on_gpu.split)
+        self._model, machine = opening.open(self._plan.path, self._abort, self._on_progress)
+        return machine
 
     def _load_draft(self, machine: TokenMachine) -> None:
         """Loads the draft model, onto the GPU where there is still room; it is never needed."""

@@ -16,11 +16,14 @@ from collections import deque
 from types import ModuleType
 from typing import Any
 
+from r1chat import crashes
 from r1chat.errors import EngineError
 
 # Spinning OpenMP threads starve each other on a shared machine: two threads on two cores fell from
 # 60 tokens/s to 5 while another job ran. The limit must be set before the library is loaded.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+# On an error of its own ggml would start a debugger on this process, and print to the terminal.
+os.environ.setdefault("GGML_NO_BACKTRACE", "1")
 
 
 def _bindings() -> ModuleType:
@@ -105,6 +108,7 @@ def start() -> None:
     check_layout()
     api.llama_log_set(_on_log, ctypes.c_void_p(0))
     api.llama_backend_init()
+    crashes.catch()
     _ready = True
 
 

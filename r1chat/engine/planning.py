@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from r1chat import gguf
 from r1chat.engine import drafting, gpus, loading, probe
+from r1chat.engine.context import ContextOptions
 from r1chat.engine.devices import devices
 from r1chat.engine.loading import LoadOptions
+from r1chat.engine.opening import Opening
+from r1chat.engine.threads import default_threads, usable_cores
 from r1chat.errors import ModelError
 from r1chat.gguf.needs import DEFAULT_CONTEXT, Shape
 from r1chat.resources import available_memory
@@ -22,8 +25,7 @@ class Plan:
         path: The file; of a split model the first one.
         options: What was asked for.
         header: The file's.
-        context: Tokens of context.
-        cells: Tokens that the cache holds, of all samples.
+        sizes: Of the context.
         available: Bytes of free memory, GPUs included; None where nobody knows.
         on_gpu: What goes onto GPUs.
         draft: The model that drafts, if there is one.
@@ -33,8 +35,7 @@ class Plan:
     path: Path
     options: LoadOptions
     header: gguf.Header
-    context: int
-    cells: int
+    sizes: ContextOptions
     available: int | None
     on_gpu: gpus.Plan
     draft: drafting.PlannedDraft | None
@@ -71,11 +72,32 @@ def plan(path: Path, options: LoadOptions) -> Plan:
     )
     on_gpu = room.plan(cells)
     available = room.free(on_gpu, cells, grows=True)
+    sizes = ContextOptions(
+        context,
+        options.threads or default_threads(),
+        options.threads or usable_cores(),
+        cells,
+    )
     if not options.trusted:
-        probe.check(path)
+        probe.check(path, Opening(sizes, on_gpu.layers, on_gpu.count, on_gpu.split))
+    if draft is not None:
+        draft = _tried(draft, sizes, on_gpu, notices)
     if notice:
         notices.append(notice)
-    return Plan(path, options, header, context, cells, available, on_gpu, draft, tuple(notices))
+    return Plan(path, options, header, sizes, available, on_gpu, draft, tuple(notices))
+
+
+def _tried(
+    draft: drafting.PlannedDraft, sizes: ContextOptions, larger: gpus.Plan, notices: list[str]
+) -> drafting.PlannedDraft | None:
+    """The draft model, if it does no harm."""
+    layers = gpus.ALL if larger.layers else 0
+    try:
+        probe.check(draft.path, Opening(replace(sizes, cells=None), layers))
+    except ModelError as error:
+        notices.append(f"no draft model: {error}")
+        return None
+    return draft
 
 
 def _draft(

@@ -1,8 +1,8 @@
 """Tries a model file in a child process first.
 
 llama.cpp ends the whole process on some damaged files. A file that is new to us is therefore
-loaded and asked for a few tokens where that hurts nobody; files that passed are remembered by
-path, size and time of change.
+opened, just as it is going to be, and asked for a few tokens where that hurts nobody. Files that
+passed are remembered by path, size and time of change, and by how they were opened.
 """
 
 from __future__ import annotations
@@ -13,34 +13,45 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import r1chat
 from r1chat import paths
 from r1chat.errors import ModelError, R1ChatError
 
+if TYPE_CHECKING:
+    from r1chat.engine.opening import Opening
+
 _TIMEOUT_S = 900
 _REMEMBERED = 256
-_TOKENS = 4
+_TOKENS, _LONGEST = 4, 32
+_FROM_OUTSIDE = {"SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGXCPU"}
 _GOOD = b"this file is good"
 
 
-def check(path: Path) -> None:
+def check(path: Path, opening: Opening) -> None:
     """Makes sure that a file can be loaded without harm.
+
+    Args:
+        path: The file.
+        opening: How it is going to be opened.
 
     Raises:
         ModelError: If it cannot.
     """
-    key = _key(path)
+    key = _key(path, opening)
     known = _known()
     if key in known:
         return
-    _try_in_child(path)
+    _try_in_child(path, opening)
     _remember([*known, key][-_REMEMBERED:])
 
 
-def _try_in_child(path: Path) -> None:
-    command = [sys.executable, "-m", "r1chat.engine.probe", os.fspath(path.resolve())]
+def _try_in_child(path: Path, opening: Opening) -> None:
+    file = os.fspath(path.resolve())
+    command = [sys.executable, "-m", "r1chat.engine.probe", file, opening.as_text()]
     try:
         done = subprocess.run(
             command,
@@ -57,22 +68,40 @@ def _try_in_child(path: Path) -> None:
     if done.returncode == 0 and done.stdout.strip() == _GOOD:
         return
     if done.returncode < 0:
-        with contextlib.suppress(ValueError):
-            name = signal.Signals(-done.returncode).name
-            message = f"{path.name} cannot be loaded: llama.cpp crashes on it ({name})"
-            raise ModelError(message)
+        raise ModelError(_ended_by(-done.returncode, path))
     lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
     message = lines[-1] if lines else f"{path.name} cannot be loaded"
     raise ModelError(message)
 
 
-def _key(path: Path) -> str:
+def _ended_by(number: int, path: Path) -> str:
+    """Says what it means that a child was ended by a signal."""
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        name = f"signal {number}"
+    if name == "SIGKILL":
+        return (
+            f"the system stopped the trial of {path.name} (SIGKILL), most likely for want of "
+            "memory; close other programs, or take a smaller --ctx or a smaller model"
+        )
+    if name in _FROM_OUTSIDE:
+        return f"the trial of {path.name} was stopped from outside ({name}); try again"
+    if name == "SIGBUS":
+        return f"{path.name} cannot be loaded: the file was cut, or cannot be read ({name})"
+    return f"{path.name} cannot be loaded: llama.cpp crashes on it ({name})"
+
+
+def _key(path: Path, opening: Opening) -> str:
     try:
         status = path.stat()
     except OSError as error:
         message = f"{path} cannot be read: {error.strerror}"
         raise ModelError(message) from None
-    return f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}"
+    sizes = opening.sizes
+    # How many layers a GPU has room for changes from day to day, and makes no difference.
+    how = f"{sizes.size}|{sizes.cells}|{sizes.lanes}|{bool(opening.layers)}"
+    return f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}|{how}"
 
 
 def _memory_file() -> Path:
@@ -93,20 +122,22 @@ def _remember(keys: list[str]) -> None:
         paths.write_private(_memory_file(), json.dumps(keys))
 
 
-def _probe(path: Path) -> None:
+def _probe(path: Path, opening: Opening) -> None:
+    from r1chat.engine import gpus
     from r1chat.engine.base import Sampling
-    from r1chat.engine.context import ContextOptions
-    from r1chat.engine.loading import free_model, open_model
-    from r1chat.engine.machine import TokenMachine
+    from r1chat.engine.loading import free_model
     from r1chat.engine.native import AbortByte
 
-    model = open_model(path)
-    machine = TokenMachine(model, ContextOptions(64, 1, 1), AbortByte())
+    abort = AbortByte()
+    planned = gpus.Plan(opening.layers, opening.count, opening.split)
+    (model, machine), _ = gpus.settle(
+        planned, lambda layers: replace(opening, layers=layers).open(path, abort)
+    )
     machine.set_sampler(Sampling(temperature=0), 0)
     vocabulary = machine.vocabulary
     tokens = vocabulary.tokenize("Hello, <think> 12 + 3", special=True) or [0]
-    machine.evaluate(tokens[:32])
-    for _ in range(_TOKENS):
+    machine.evaluate(tokens[: min(_LONGEST, machine.room)])
+    for _ in range(min(_TOKENS, machine.room)):
         token = machine.sample()
         vocabulary.piece(token)
         machine.evaluate([token])
@@ -122,7 +153,9 @@ def main() -> int:
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
-        _probe(Path(sys.argv[1]))
+        from r1chat.engine.opening import Opening
+
+        _probe(Path(sys.argv[1]), Opening.from_text(sys.argv[2]))
     except R1ChatError as error:
         sys.stderr.write(f"{error}\n")
         return 1

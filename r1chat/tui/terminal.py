@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from r1chat import paths, web
+from r1chat import crashes, paths, web
 from r1chat.sanitize import line
 
 _STDOUT, _STDERR = 1, 2
@@ -28,6 +28,45 @@ def title(text: str) -> str:
 def note(text: str) -> str:
     """What has the desktop show a notification, where the terminal knows how to."""
     return f"\x1b]9;{line(text, _LONGEST_NOTE)}\x07"
+
+
+RESTORED = (
+    "\x1b[?2004l\x1b[?7h\x1b[?2048l\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[<u"
+    "\x1b[?1049l\x1b[?25h\x1b[?1004l\x1b[0m" + OLD_TITLE
+)
+"""What takes back all that the app, and textual, have set in a terminal."""
+
+
+def _last_words(screen: int) -> Callable[[str, int], None]:
+    """Makes what gives the terminal back when native code has crashed, and says why.
+
+    Args:
+        screen: The file descriptor that is drawn on; afterwards nothing is.
+    """
+    terminal, nowhere = os.dup(screen), os.open(os.devnull, os.O_WRONLY)
+    mode = _mode(terminal)
+
+    def report(message: str, code: int) -> None:
+        del code
+        # Another thread may be in the middle of a frame.
+        os.dup2(nowhere, screen)
+        if mode is not None:
+            mode()
+            os.write(terminal, f"{RESTORED}r1chat: {message}\r\n".encode())
+        os.write(_STDERR, f"{message}\n".encode())
+
+    return report
+
+
+def _mode(terminal: int) -> Callable[[], None] | None:
+    """What gives a terminal the mode that it has now; None where there is no terminal."""
+    try:
+        import termios
+
+        mode = termios.tcgetattr(terminal)
+    except (ImportError, OSError, termios.error):
+        return None
+    return lambda: termios.tcsetattr(terminal, termios.TCSANOW, mode)
 
 
 @contextlib.contextmanager
@@ -58,6 +97,7 @@ def private_screen() -> Iterator[None]:
     os.close(log)
     # The size of the terminal is asked of the one, and the other is drawn on.
     sys.__stdout__ = sys.__stderr__ = screen  # type: ignore[misc]
+    crashes.tell_by(_last_words(screen.fileno()))
     try:
         yield
     finally:
