@@ -6,16 +6,18 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TypeAlias
 
 from r1chat import paths
-from r1chat.store import index, schema
-from r1chat.store.salvage import PAGE
+from r1chat.store import damage, index, schema
+from r1chat.store.damage import PAGE
 
-BUSY_S = 5.0
-"""How long SQLite itself waits for another process; the writer then tries again."""
+OPENING_S = 5.0
+"""How long a file that another process has locked is waited for when it is opened."""
+BUSY_S = 0.5
+"""How long SQLite itself waits for another process later on; the writer then tries again."""
 _CACHE_KB = 16 * 1024
 _MEMORY_LIMIT = 64 * 1024 * 1024
 """Bytes of a file that cannot be written to, up to which it is shown from memory."""
@@ -65,7 +67,7 @@ def connect(path: Path) -> sqlite3.Connection:
 def _opened(name: str, *, uri: bool = False) -> sqlite3.Connection:
     # A connection is used by one thread at a time, though not always by the one that made it.
     connection = sqlite3.connect(
-        name, timeout=BUSY_S, isolation_level=None, check_same_thread=False, uri=uri
+        name, timeout=OPENING_S, isolation_level=None, check_same_thread=False, uri=uri
     )
     connection.row_factory = sqlite3.Row
     # Text that is no UTF-8 is damage, which must not keep a row from being read.
@@ -122,12 +124,25 @@ class Database:
             connection.close()
             raise
         self.identity = identity(self.path)
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_S * 1000:.0f}")
         return connection
 
     @property
     def replaced(self) -> bool:
         """Whether the file is another one by now: a second r1chat has repaired it."""
         return self.path is not None and identity(self.path) != self.identity
+
+    def fault(self) -> Exception | None:
+        """What is wrong with the file, as far as a new look at it can tell."""
+        if self.path is None:
+            return None
+        try:
+            with closing(self._reader(self.path)) as connection:
+                schema.check(connection)
+                damage.check(connection)
+        except Exception as error:  # noqa: BLE001  (a damaged file may have anything raised)
+            return None if damage.elsewhere(error) else error
+        return None
 
     def reopen(self) -> None:
         """Opens the file anew, for reading and for writing.
@@ -219,9 +234,9 @@ def in_memory(path: Path) -> Database:
     """A history in memory, with what can be read of a file that cannot be written."""
     database = Database(None)
     try:
-        if 0 < path.stat().st_size <= _MEMORY_LIMIT:
+        if path.is_file() and 0 < path.stat().st_size <= _MEMORY_LIMIT:
             _copy(path, database)
-    except (OSError, sqlite3.Error, schema.NewerHistoryError, schema.ForeignFileError):
+    except Exception:  # noqa: BLE001  (a damaged file may have anything raised)
         database.close()
         return Database(None)
     return database
@@ -235,6 +250,4 @@ def _copy(path: Path, database: Database) -> None:
     finally:
         source.close()
     schema.migrate(database.writing)
-    if database.writing.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-        message = "damaged"
-        raise sqlite3.DatabaseError(message)
+    damage.check(database.writing)

@@ -14,6 +14,7 @@ from pathlib import Path
 from r1chat.conversation import new_id
 from r1chat.sanitize import line
 from r1chat.store import salvage, saving
+from r1chat.store.damage import SIDES, beside
 from r1chat.store.database import Identity, connect, identity
 
 log = logging.getLogger(__name__)
@@ -21,33 +22,6 @@ log = logging.getLogger(__name__)
 _NOTE = "recover"
 _BATCH = 200
 _PAUSE_S = 0.005
-_CHECK_S = 0.25
-_STEPS = 1000
-"""Instructions of SQLite's machine between two looks at the clock."""
-
-
-def sound(connection: sqlite3.Connection, *, whole: bool) -> bool:
-    """Whether a file is whole, as far as can be seen in a moment.
-
-    Args:
-        connection: To the file.
-        whole: Whether to look at all of it, else just at the list of conversations.
-
-    Raises:
-        sqlite3.DatabaseError: If it is so damaged that it cannot even be looked at.
-    """
-    end = time.monotonic() + _CHECK_S
-    connection.set_progress_handler(lambda: time.monotonic() > end, _STEPS)
-    try:
-        what = "1" if whole else "conversations"
-        return bool(connection.execute(f"PRAGMA integrity_check({what})").fetchone()[0] == "ok")
-    except sqlite3.OperationalError as error:
-        # Not done in time: then it is too large to know.
-        if "interrupt" not in str(error):
-            raise
-        return True
-    finally:
-        connection.set_progress_handler(None, 0)
 
 
 def set_aside(path: Path, seen: Identity | None) -> Path | None:
@@ -72,22 +46,19 @@ def set_aside(path: Path, seen: Identity | None) -> Path | None:
         while kept.exists():
             number += 1
             kept = path.with_name(f"{path.stem}.damaged-{stamp}-{number}{path.suffix}")
-        # The WAL first: beside a new file it would be taken for that one's.
+        # What is beside it first: beside a new file it would be taken for that one's.
+        for ending in SIDES:
+            with suppress(FileNotFoundError):
+                beside(path, ending).rename(beside(kept, ending))
         with suppress(FileNotFoundError):
-            _beside(path, "-wal").rename(_beside(kept, "-wal"))
-        _beside(path, "-shm").unlink(missing_ok=True)
-        path.rename(kept)
+            path.rename(kept)
         return kept
-
-
-def _beside(path: Path, ending: str) -> Path:
-    return path.with_name(path.name + ending)
 
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
     """Keeps other processes from doing the same at once; ends with the process."""
-    lock = _beside(path, ".repair")
+    lock = beside(path, ".repair")
     with closing(sqlite3.connect(lock, timeout=10, isolation_level=None)) as connection:
         with suppress(sqlite3.OperationalError):
             connection.execute("BEGIN EXCLUSIVE")
@@ -114,6 +85,11 @@ def noted(connection: sqlite3.Connection) -> str | None:
     return None if found is None else str(found[0])
 
 
+def forget_note(connection: sqlite3.Connection) -> None:
+    """Says that there is nothing more to be recovered."""
+    connection.execute("DELETE FROM notes WHERE name = ?", (_NOTE,))
+
+
 class Recovery(threading.Thread):
     """Brings rows back in the background; where the process ends, the next one goes on.
 
@@ -132,9 +108,17 @@ class Recovery(threading.Thread):
         self.over = False
         """Whether it has done what it could."""
 
-    def stop(self) -> None:
-        """Has it end soon."""
+    def stop(self) -> list[str]:
+        """Has it end soon.
+
+        Returns:
+            What the user should know of it, if it has not told everything yet.
+        """
         self._ended.set()
+        if self.over:
+            return []
+        shown = line(str(self._kept))
+        return [f"the history was damaged: the next start brings more of it back from {shown}"]
 
     def run(self) -> None:
         """Brings the rows back."""
@@ -142,7 +126,8 @@ class Recovery(threading.Thread):
         try:
             with closing(connect(self._path)) as connection:
                 found = self._recover(connection)
-        except (OSError, sqlite3.Error) as error:
+        except Exception as error:
+            # Whatever it is: the file is kept, and the user must know of it.
             log.exception("the recovery failed")
             notice = f"{shown} could not be recovered: {line(str(error))}; it is kept"
         else:
@@ -191,7 +176,7 @@ class Recovery(threading.Thread):
 def _end(connection: sqlite3.Connection) -> None:
     _reunite(connection)
     saving.settle(connection)
-    connection.execute("DELETE FROM notes WHERE name = ?", (_NOTE,))
+    forget_note(connection)
 
 
 def _insert(connection: sqlite3.Connection, batch: list[tuple[str, salvage.Row]]) -> None:
@@ -202,7 +187,8 @@ def _insert(connection: sqlite3.Connection, batch: list[tuple[str, salvage.Row]]
         columns = names[table][: len(row)]
         if table == "replies":
             row = tuple(0 if n == "indexed" else v for n, v in zip(columns, row, strict=True))
-        with suppress(sqlite3.IntegrityError):
+        # One that cannot be had must not keep the others from coming back.
+        with suppress(sqlite3.Error, ValueError, OverflowError):
             connection.execute(
                 f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}) "  # noqa: S608  (our own names)
                 f"VALUES ({', '.join('?' * len(row))})",

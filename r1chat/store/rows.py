@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 LONGEST_TEXT = 64 * 1024 * 1024
 """Bytes of one text; more than that is damage, or a trap."""
+DAMAGED = "\n[this text was damaged on the disk; what stood here is lost]"
+"""Stands at the end of what could be read of a text."""
 _LONGEST_NAME = 1000
 _MOST = 2**53
 _ENDS = get_args(EndedBy)
@@ -46,15 +48,17 @@ def unpack(value: object) -> str:
     if not isinstance(value, bytes):
         return ""
     machine = zlib.decompressobj()
-    data = b""
     try:
         data = machine.decompress(value, LONGEST_TEXT)
+        # What is too long is cut; what ends too early was cut by damage.
+        whole = machine.eof or bool(machine.unconsumed_tail)
     except zlib.error:
-        data = _beginning(value)
+        data, whole = _beginning(value), False
+    mark = "" if whole else DAMAGED
     try:
-        return data.decode("utf-8", "surrogatepass")
+        return data.decode("utf-8", "surrogatepass") + mark
     except UnicodeDecodeError:
-        return data.decode("utf-8", "replace")
+        return data.decode("utf-8", "replace") + mark
 
 
 def _beginning(value: bytes) -> bytes:

@@ -8,20 +8,19 @@ format is described at https://sqlite.org/fileformat2.html.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
-PAGE = 4096
-"""Bytes of a page in all our files, so that a damaged header need not be asked."""
+from r1chat.store.damage import PAGE
+from r1chat.store.wal import frames
+
 Value: TypeAlias = "int | float | str | bytes | None"
 Row: TypeAlias = "tuple[int, tuple[Value, ...]]"
 """The key, and the columns."""
 
 _LEAF = 0x0D
 _HEADER = 100
-_WAL_HEADER, _FRAME_HEADER = 32, 24
-_WAL_MAGIC = (0x377F0682, 0x377F0683)
 _INTS = {1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8}
 _REAL, _ZERO, _ONE, _BLOB = 7, 8, 9, 12
 _LONGEST_VARINT = 9
@@ -49,10 +48,15 @@ class Pages:
         self._places: dict[int, int] = {}
         self.count = path.stat().st_size // PAGE
         wal = path.with_name(path.name + "-wal")
-        if wal.is_file() and wal.stat().st_size > _WAL_HEADER:
+        if wal.is_file():
             self._wal = wal.open("rb")
-            self._places = _frames(self._wal)
-            self.count = max([self.count, *self._places])
+            self._places = frames(self._wal, PAGE)
+            self.count = max([self.count, *self._named(self._places)])
+
+    def _named(self, numbers: Iterable[int]) -> Iterator[int]:
+        """The numbers that a page of a file of this size can have; others are damage."""
+        most = self.count + len(self._places)
+        return (number for number in numbers if number <= most)
 
     def close(self) -> None:
         """Closes the files."""
@@ -61,34 +65,15 @@ class Pages:
             self._wal.close()
 
     def __getitem__(self, number: int) -> bytes:
-        """A page, from 1; short or empty where the file ends before it."""
-        if self._wal is not None and number in self._places:
-            self._wal.seek(self._places[number])
-            return self._wal.read(PAGE)
-        self._file.seek((number - 1) * PAGE)
-        return self._file.read(PAGE)
-
-
-def _frames(wal: BinaryIO) -> dict[int, int]:
-    """Where in a WAL the last committed version of each page is."""
-    magic, _, size, _, *salts = struct.unpack(">IIII8s8s", wal.read(_WAL_HEADER))
-    if magic not in _WAL_MAGIC or size != PAGE:
-        return {}
-    committed: dict[int, int] = {}
-    waiting: dict[int, int] = {}
-    at = _WAL_HEADER
-    while True:
-        wal.seek(at)
-        header = wal.read(_FRAME_HEADER)
-        # What is left of an earlier round has other salts.
-        if len(header) < _FRAME_HEADER or header[8:16] != salts[0]:
-            return committed
-        page, pages_after = struct.unpack(">II", header[:8])
-        waiting[page] = at + _FRAME_HEADER
-        if pages_after:
-            committed.update(waiting)
-            waiting = {}
-        at += _FRAME_HEADER + PAGE
+        """A page, from 1; short or empty where the file ends before it, or the disk fails."""
+        try:
+            if self._wal is not None and number in self._places:
+                self._wal.seek(self._places[number])
+                return self._wal.read(PAGE)
+            self._file.seek((number - 1) * PAGE)
+            return self._file.read(PAGE)
+        except OSError:
+            return b""
 
 
 def rows(pages: Pages) -> Iterator[tuple[str, Row]]:

@@ -103,6 +103,8 @@ def _first(connection: sqlite3.Connection) -> None:
 
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first,)
 """In order. One that was shipped is never changed; the file's `user_version` counts them."""
+_MOST_MIGRATIONS = 1000
+"""No r1chat will ever have more; a file that says so is damaged."""
 
 
 class NewerHistoryError(R1ChatError):
@@ -179,6 +181,9 @@ def check(connection: sqlite3.Connection) -> None:
         if owner or found or tables:
             message = "it is the database of another program"
             raise ForeignFileError(message)
+    elif not 0 < found <= _MOST_MIGRATIONS:
+        message = "its version is damaged"
+        raise ForeignFileError(message)
     elif found > len(MIGRATIONS):
         message = "it was written by a newer r1chat; update this one"
         raise NewerHistoryError(message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 import time
 from collections import deque
@@ -20,12 +21,13 @@ from r1chat.recording import Asked
 from r1chat.sanitize import line
 from r1chat.store import copying, index, opening, reading, repair, saving, searching
 from r1chat.store.chores import Chores
+from r1chat.store.damage import certain, elsewhere
 from r1chat.store.database import Database, Identity, in_memory
 from r1chat.store.schema import NewerHistoryError
 from r1chat.store.streaming import StoredRecording
 from r1chat.store.titles import LONGEST
 from r1chat.store.values import Figures, Hit, Loaded, Summary, TitleSource
-from r1chat.store.writer import PATIENCE_S, Job, Writer, damaged
+from r1chat.store.writer import PATIENCE_S, Job, Writer
 
 log = logging.getLogger(__name__)
 
@@ -71,10 +73,13 @@ class Store:
         Args:
             path: The file; the user's own without it.
         """
-        path = (path or paths.history_file()).absolute()
+        # SQLite follows links, and what it keeps beside a file stands where they lead.
+        path = Path(os.path.realpath(path or paths.history_file()))
         try:
             return cls._open_file(path)
-        except (NewerHistoryError, OSError, sqlite3.Error) as error:
+        except Exception as error:
+            if not isinstance(error, NewerHistoryError):
+                log.exception("the history cannot be opened")
             reason = line(getattr(error, "strerror", None) or str(error))
             notice = f"conversations are not saved: {line(str(path))}: {reason}"
             return cls(in_memory(path), (notice,))
@@ -135,7 +140,7 @@ class Store:
             Whether everything is safe.
         """
         if self._recovery is not None:
-            self._recovery.stop()
+            self._notices.extend(self._recovery.stop())
         safe = self._writer.close(timeout)
         self._database.close()
         return safe
@@ -323,6 +328,10 @@ class Store:
             self._recovery = repair.Recovery(path, kept, self._recovered)
             self._recovery.start()
             self._recovery.join(_SETTLED_IN_S)
+        elif os.path.lexists(kept):
+            # A folder or a pipe was in its place, of which nothing can be read.
+            self._notices.append(f"what stood in the history's place is kept as {line(str(kept))}")
+            self._put(repair.forget_note)
 
     def _put(self, do: Callable[[sqlite3.Connection], object]) -> Job:
         job = Job(do)
@@ -334,8 +343,8 @@ class Store:
         try:
             with self._database.reading() as connection:
                 return what(connection)
-        except sqlite3.Error as error:
-            if damaged(error):
+        except Exception as error:  # noqa: BLE001  (a damaged file may have anything raised)
+            if self._is_damage(error):
                 self._writer.mend(seen)
             elif "unable to open" in str(error):
                 # It may be missing for the moment in which it is replaced.
@@ -350,13 +359,22 @@ class Store:
         try:
             with self._database.reading() as connection:
                 yield connection
-        except sqlite3.Error as error:
-            if not damaged(error):
+        except R1ChatError:
+            raise
+        except Exception as error:
+            if not self._is_damage(error):
+                log.exception("the history cannot be read")
                 message = f"the history cannot be read: {line(str(error))}; try again"
                 raise R1ChatError(message) from error
             self._writer.mend(seen)
             message = "the history is damaged and is being repaired; try again"
             raise R1ChatError(message) from error
+
+    def _is_damage(self, error: Exception) -> bool:
+        """Whether the file is to blame for an error that came while it was read."""
+        if isinstance(error, R1ChatError) or elsewhere(error):
+            return False
+        return certain(error) or self._database.fault() is not None
 
     def _mend(self, seen: Identity | None) -> None:
         """Puts a new file in the place of a damaged one. On the writer's thread."""
@@ -373,7 +391,8 @@ class Store:
             self._database.reopen()
             if kept is not None:
                 repair.note(self._database.writing, kept)
-        except (OSError, sqlite3.Error, R1ChatError) as error:
+        except Exception as error:
+            log.exception("the history cannot be repaired")
             self._give_up(line(str(error)))
         else:
             if self._recovery is not None:

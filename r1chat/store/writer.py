@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from r1chat.errors import R1ChatError
 from r1chat.sanitize import line
+from r1chat.store.damage import certain, elsewhere, locked
 from r1chat.store.database import Database, Identity
 from r1chat.store.replies import ANSWER, THOUGHT
 from r1chat.store.saving import write_part
@@ -24,25 +25,10 @@ RETRY_S = 1.0
 """Between two tries while the file cannot be written to."""
 PATIENCE_S = 15.0
 """How long another process may keep the file before the user is told."""
-_DAMAGED = ("malformed", "not a database", "no such table", "no such column", "corrupt", "vtable")
 _PAUSE_S = 0.01
 _TIDYING_S = 0.5
 _JOINED = (THOUGHT, ANSWER)
 """Kinds of pieces that may be written as one."""
-_LOCKED = ("locked", "busy")
-
-
-def damaged(error: BaseException) -> bool:
-    """Whether an error says that the file is damaged, not just that it cannot be had now."""
-    words = str(error)
-    return isinstance(error, sqlite3.DatabaseError) and any(each in words for each in _DAMAGED)
-
-
-def locked(error: BaseException) -> bool:
-    """Whether an error says that another process has the file."""
-    return isinstance(error, sqlite3.OperationalError) and any(
-        each in str(error) for each in _LOCKED
-    )
 
 
 @dataclass(slots=True, eq=False)
@@ -179,10 +165,9 @@ class Writer:
             return False
         try:
             return self._idle()
-        except sqlite3.DatabaseError as error:
-            self._mend_if_damaged(error)
-        except Exception:
-            log.exception("the history's housekeeping failed")
+        except Exception as error:
+            if not locked(error) and not self._mend_if_damaged(error):
+                log.exception("the history's housekeeping failed")
         return False
 
     def _finish(self, jobs: Sequence[Job | Piece]) -> None:
@@ -207,11 +192,14 @@ class Writer:
                 self._database.reopen()
             with self._database.transaction() as connection:
                 _do(connection, jobs)
-        except (sqlite3.OperationalError, OSError, R1ChatError) as error:
-            self._cope(error, began)
-            return False
         except Exception as error:
-            if self._mend_if_damaged(error):
+            if locked(error):
+                self._wait(began)
+                return False
+            if not (self.failing and elsewhere(error)) and self._mend_if_damaged(error):
+                return False
+            if elsewhere(error) or isinstance(error, (sqlite3.OperationalError, R1ChatError)):
+                self._fail(line(str(error)))
                 return False
             log.exception("a part of the history could not be written")
             self._spare_the_others(jobs)
@@ -222,14 +210,11 @@ class Writer:
         _release(jobs)
         return True
 
-    def _cope(self, error: Exception, began: float) -> None:
-        """Does what can be done before the next try."""
-        if locked(error):
-            if time.monotonic() - began > PATIENCE_S:
-                self._fail("another process keeps it busy")
-            time.sleep(_PAUSE_S)
-        elif not self._mend_if_damaged(error):
-            self._fail(line(str(error)))
+    def _wait(self, began: float) -> None:
+        """Another process has the file, which is a matter of a moment as a rule."""
+        if time.monotonic() - began > PATIENCE_S:
+            self._fail("another process keeps it busy")
+        time.sleep(_PAUSE_S)
 
     def _spare_the_others(self, jobs: Sequence[Job | Piece]) -> None:
         """Something is wrong with one of them; the others must not suffer for it."""
@@ -240,9 +225,13 @@ class Writer:
                 self._finish([job])
 
     def _mend_if_damaged(self, error: Exception) -> bool:
-        if not damaged(error):
-            return False
-        log.warning("the history is damaged: %s", line(str(error)))
+        if not certain(error):
+            # It may be the file's fault all the same, or a mistake in this program.
+            fault = self._database.fault()
+            if fault is None:
+                return False
+            error = fault
+        log.warning("the history is damaged: %s", line(repr(error)))
         self._repair(self._database.identity)
         return True
 
