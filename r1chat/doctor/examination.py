@@ -197,12 +197,20 @@ def _files() -> list[Finding]:
     findings += [Finding("theme", failure, "odd") for failure in failures]
     if fault := settings.load()[1]:
         findings.append(Finding("settings", fault, "odd"))
+    findings += _history()
     folder = paths.models()
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     level: Level = "fine" if free >= _LITTLE_DISK else "odd"
     return [*findings, Finding("free for models", _gib(free), level)]
+
+
+def _history() -> list[Finding]:
+    from r1chat.store import checkup
+
+    path = Path(os.path.realpath(paths.history_file()))
+    return [Finding("history", what, "odd", (cure,)) for what, cure in checkup.look(path)]
 
 
 def _gib(size: int) -> str:

@@ -28,6 +28,8 @@ _DAMAGED = (
 )
 _ELSEWHERE = ("unable to open", "readonly", "disk i/o", "full", "interrupted", *_LOCKED)
 """What SQLite says where something other than the file's content may be the reason."""
+_NUMBERED = {"table_info": 0, "foreign_key_list": 2, "index_info": 1}
+"""What a form is asked for, and how many numbers without a meaning it begins with."""
 _CHECK_S = 0.5
 """Seconds of computing for which a file is checked."""
 _STEPS = 1000
@@ -153,7 +155,10 @@ def _forms(connection: sqlite3.Connection) -> dict[str, set[tuple[object, ...]]]
         # The search is made anew where it is missing.
         if str(name).startswith("search"):
             continue
-        pragma = "table_info" if kind == "table" else "index_info"
-        columns = connection.execute(f"SELECT * FROM pragma_{pragma}(?)", (name,))  # noqa: S608
-        forms[f"{kind} {name}"] = {tuple(each)[pragma == "index_info" :] for each in columns}
+        parts = ("table_info", "foreign_key_list") if kind == "table" else ("index_info",)
+        forms[f"{kind} {name}"] = {
+            (part, *tuple(each)[_NUMBERED[part] :])
+            for part in parts
+            for each in connection.execute(f"SELECT * FROM pragma_{part}(?)", (name,))  # noqa: S608
+        }
     return forms

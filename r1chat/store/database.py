@@ -144,6 +144,15 @@ class Database:
             return None if damage.elsewhere(error) else error
         return None
 
+    def remake_search(self) -> bool:
+        """Makes the search anew where nothing else seems damaged; says whether it did."""
+        if not self.searchable or self.fault() is not None:
+            return False
+        try:
+            return index.make(self.writing, anew=True)
+        except sqlite3.Error:
+            return False
+
     def reopen(self) -> None:
         """Opens the file anew, for reading and for writing.
 

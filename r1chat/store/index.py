@@ -11,7 +11,10 @@ import re
 import sqlite3
 import unicodedata
 from collections.abc import Iterator
+from contextlib import closing
+from functools import cache
 
+from r1chat.store.damage import elsewhere
 from r1chat.store.rows import unpack
 
 BATCH = 16
@@ -28,6 +31,8 @@ CREATE VIRTUAL TABLE search USING fts5(
     tokenize = 'unicode61 remove_diacritics 2'
 )
 """
+_PARTS = ("data", "idx", "content", "docsize", "config")
+"""Tables of FTS5's own behind one, by the ends of their names."""
 _GLUE = "\ue000"
 """Joins two words to one of the index's: a letter to FTS5 that no text has."""
 _PIECE = re.compile(r"[^\W_]+")
@@ -47,7 +52,7 @@ FROM replies JOIN turns ON turns.key = replies.turn
 
 
 def available(connection: sqlite3.Connection) -> bool:
-    """Whether there is an index and this SQLite can read it."""
+    """Whether there is an index."""
     try:
         connection.execute("SELECT rowid FROM search LIMIT 0")
     except sqlite3.OperationalError as error:
@@ -57,29 +62,66 @@ def available(connection: sqlite3.Connection) -> bool:
     return True
 
 
-def make(connection: sqlite3.Connection) -> bool:
+@cache
+def _can_be_made(table: str) -> bool:
+    """Whether this SQLite has full-text search."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        try:
+            connection.execute(table)
+        except sqlite3.OperationalError:
+            return False
+    return True
+
+
+def make(connection: sqlite3.Connection, *, anew: bool = False) -> bool:
     """Makes the index where it is missing, or of an older make.
+
+    Args:
+        connection: For writing.
+        anew: Whether to make it in any case.
 
     Returns:
         Whether this SQLite can have one.
     """
+    if not _can_be_made(_TABLE):
+        return False
+    if not anew and _is_here(connection):
+        return True
+    connection.execute("BEGIN IMMEDIATE")
     try:
-        if _version(connection) != _VERSION:
-            connection.execute("BEGIN IMMEDIATE")
-            # Another process may have been quicker.
-            if _version(connection) != _VERSION:
-                connection.execute("DROP TABLE IF EXISTS search")
-                connection.execute(_TABLE)
-                connection.execute("UPDATE replies SET indexed = 0")
-                connection.execute("INSERT OR REPLACE INTO notes VALUES ('index', ?)", (_VERSION,))
-            connection.execute("COMMIT")
-    except sqlite3.OperationalError as error:
-        if connection.in_transaction:
-            connection.rollback()
-        if any(words in str(error) for words in _MISSING):
-            return False
+        # Another process may have been quicker.
+        if anew or not _is_here(connection):
+            _drop(connection)
+            connection.execute(_TABLE)
+            connection.execute("UPDATE replies SET indexed = 0")
+            connection.execute("INSERT OR REPLACE INTO notes VALUES ('index', ?)", (_VERSION,))
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.rollback()
         raise
-    return available(connection)
+    return True
+
+
+def _is_here(connection: sqlite3.Connection) -> bool:
+    try:
+        return _version(connection) == _VERSION and available(connection)
+    except sqlite3.DatabaseError as error:
+        if elsewhere(error):
+            raise
+        # A part of it is missing, or damaged.
+        return False
+
+
+def _drop(connection: sqlite3.Connection) -> None:
+    """Takes out an index, or what is left of one."""
+    try:
+        connection.execute("DROP TABLE IF EXISTS search")
+    except sqlite3.DatabaseError:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("DELETE FROM sqlite_master WHERE name = 'search'")
+        connection.execute("PRAGMA writable_schema = RESET")
+    for part in _PARTS:
+        connection.execute(f"DROP TABLE IF EXISTS search_{part}")
 
 
 def _version(connection: sqlite3.Connection) -> str | None:

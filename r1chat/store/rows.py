@@ -218,7 +218,7 @@ def settings_in(value: object) -> dict[str, float]:
     }
 
 
-def origin_in(row: sqlite3.Row) -> Origin:
+def origin_in(row: sqlite3.Row | Mapping[str, Any]) -> Origin:
     """How a reply came about, from its row."""
     return Origin(
         created=number(row["created"]),

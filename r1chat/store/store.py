@@ -19,15 +19,16 @@ from r1chat.conversation import Conversation, new_id
 from r1chat.errors import R1ChatError
 from r1chat.recording import Asked
 from r1chat.sanitize import line
-from r1chat.store import copying, index, opening, reading, repair, saving, searching
+from r1chat.store import aside, copying, index, opening, reading, repair, saving, searching
+from r1chat.store.aside import Aside, Call
 from r1chat.store.chores import Chores
-from r1chat.store.damage import certain, elsewhere
+from r1chat.store.damage import elsewhere, locked
 from r1chat.store.database import Database, Identity, in_memory
 from r1chat.store.schema import NewerHistoryError
 from r1chat.store.streaming import StoredRecording
 from r1chat.store.titles import LONGEST
 from r1chat.store.values import Figures, Hit, Loaded, Summary, TitleSource
-from r1chat.store.writer import PATIENCE_S, Job, Writer
+from r1chat.store.writer import PATIENCE_S, Job, Writer, nothing
 
 log = logging.getLogger(__name__)
 
@@ -46,9 +47,12 @@ class Store:
     Args:
         database: Where they are.
         notices: What the user should know already.
+        kept: Where what is written is kept besides, as the database is in memory.
     """
 
-    def __init__(self, database: Database, notices: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, database: Database, notices: tuple[str, ...] = (), kept: Aside | None = None
+    ) -> None:
         self._database = database
         self._notices = deque(notices)
         self._repairs = 0
@@ -61,6 +65,7 @@ class Store:
             idle=lambda: self._chores.do(indexing=not self.recovering),
             repair=self._mend,
             tell=self._notices.append,
+            aside=kept,
         )
 
     @classmethod
@@ -81,8 +86,11 @@ class Store:
             if not isinstance(error, NewerHistoryError):
                 log.exception("the history cannot be opened")
             reason = line(getattr(error, "strerror", None) or str(error))
-            notice = f"conversations are not saved: {line(str(path))}: {reason}"
-            return cls(in_memory(path), (notice,))
+            if locked(error):
+                reason = "another program keeps it locked"
+            words, kept = _kept(path)
+            notice = f"conversations are not saved: {line(str(path))}: {reason}{words}"
+            return cls(in_memory(path), (notice,), kept)
 
     @classmethod
     def in_memory(cls) -> Store:
@@ -107,6 +115,11 @@ class Store:
         return self._writer.failing
 
     @property
+    def lost(self) -> bool:
+        """Whether something could be kept nowhere."""
+        return bool(self._writer.lost)
+
+    @property
     def recovering(self) -> bool:
         """Whether conversations are still being brought back from a damaged file."""
         return self._recovery is not None and not self._recovery.over
@@ -127,7 +140,7 @@ class Store:
 
         Without a limit it gives up where nothing can be written now.
         """
-        done = self._put(lambda _: None).done
+        done = self._put(nothing).done
         while not done.wait(_LOOK_S if timeout is None else timeout):
             if timeout is not None or self.failing:
                 return False
@@ -154,19 +167,19 @@ class Store:
     def rename(self, conversation: str, title: str, source: TitleSource = "user") -> None:
         """Gives a conversation a title; a model's never takes the place of the user's."""
         cleaned = line(title, LONGEST * 2) or saving.UNTITLED
-        self._put(partial(saving.rename, name=conversation, title=cleaned, source=source))
+        self._call(saving.rename, name=conversation, title=cleaned, source=source)
 
     def pin(self, conversation: str, *, pinned: bool = True) -> None:
         """Pins a conversation to the top of the list, or not."""
-        self._put(partial(saving.pin, name=conversation, pinned=pinned))
+        self._call(saving.pin, name=conversation, pinned=pinned)
 
     def delete(self, conversation: str) -> None:
         """Hides a conversation; after `KEPT_DAYS` days it is gone for good."""
-        self._put(partial(saving.delete, name=conversation, when=time.time()))
+        self._call(saving.delete, name=conversation, when=time.time())
 
     def restore(self, conversation: str) -> None:
         """Takes a deletion back."""
-        self._put(partial(saving.delete, name=conversation, when=None))
+        self._call(saving.delete, name=conversation, when=None)
 
     def purge(self, conversation: str) -> None:
         """Takes a conversation out of the file at once and for good."""
@@ -174,17 +187,17 @@ class Store:
 
     def choose(self, node: str) -> None:
         """Makes the conversation go through a node."""
-        self._put(partial(saving.choose, name=node))
+        self._call(saving.choose, name=node)
 
     def remove(self, node: str) -> None:
         """Takes a version away for good, with all that follows it."""
-        self._put(partial(saving.remove, name=node))
+        self._call(saving.remove, name=node)
 
     def remember(
         self, conversation: str, *, model: str | None = None, budget: str | None = None
     ) -> None:
         """Notes with which model and budget a conversation is to be gone on; None leaves it."""
-        self._put(partial(saving.remember, name=conversation, model=model, budget=budget))
+        self._call(saving.remember, name=conversation, model=model, budget=budget)
 
     def add(self, loaded: Loaded) -> str:
         """Saves a whole conversation; ids that are taken are replaced by new ones.
@@ -230,7 +243,7 @@ class Store:
             The copy's id.
         """
         copy = new_id()
-        self._put(partial(copying.duplicate, name=conversation, end=node, copy=copy))
+        self._call(copying.duplicate, name=conversation, end=node, copy=copy)
         return copy
 
     # -- reading: from any thread --
@@ -310,7 +323,11 @@ class Store:
     @classmethod
     def _open_file(cls, path: Path) -> Store:
         database, damaged_file = opening.open_file(path)
-        store = cls(database)
+        notices: list[str] = []
+        # What is to be recovered comes first: the other may follow it.
+        if damaged_file is None:
+            _take_in(database, notices.append)
+        store = cls(database, tuple(notices))
         store._recover(damaged_file)
         return store
 
@@ -332,6 +349,9 @@ class Store:
             # A folder or a pipe was in its place, of which nothing can be read.
             self._notices.append(f"what stood in the history's place is kept as {line(str(kept))}")
             self._put(repair.forget_note)
+
+    def _call(self, function: Callable[..., object], **values: object) -> None:
+        self._put(Call(function, values))
 
     def _put(self, do: Callable[[sqlite3.Connection], object]) -> Job:
         job = Job(do)
@@ -374,7 +394,7 @@ class Store:
         """Whether the file is to blame for an error that came while it was read."""
         if isinstance(error, R1ChatError) or elsewhere(error):
             return False
-        return certain(error) or self._database.fault() is not None
+        return isinstance(error, sqlite3.Error) or self._database.fault() is not None
 
     def _mend(self, seen: Identity | None) -> None:
         """Puts a new file in the place of a damaged one. On the writer's thread."""
@@ -382,6 +402,8 @@ class Store:
         if path is None or self._database.identity != seen:
             return
         self._repairs += 1
+        if self._repairs == 1 and self._database.remake_search():
+            return
         if self._repairs > _REPAIRS:
             self._give_up("it was damaged again and again")
             return
@@ -400,13 +422,35 @@ class Store:
             self._recover(repair.noted(self._database.writing))
 
     def _give_up(self, reason: str) -> None:
+        path = self._database.path
+        words = ""
+        if path is not None and self._writer.aside is None:
+            words, self._writer.aside = _kept(path)
         self._database.move_to_memory()
-        self._notices.append(f"conversations are not saved any more: {reason}")
+        self._notices.append(f"conversations are not saved any more: {reason}{words}")
 
     def _recovered(self, notice: str) -> None:
         self._notices.append(notice)
         # So that the search comes to know of it.
-        self._put(lambda _: None)
+        self._put(nothing)
+
+
+def _take_in(database: Database, tell: Callable[[str], None]) -> None:
+    """Takes in what earlier processes could not write, so that it can be gone on with."""
+    try:
+        aside.take_in(database, tell)
+    except Exception:
+        # The next start tries again.
+        log.exception("what was kept aside cannot be taken in")
+        tell("what could not be saved before cannot be now either; it is kept still")
+
+
+def _kept(history: Path) -> tuple[str, Aside | None]:
+    """Where is kept what cannot go into the history, in words; nothing where there is no room."""
+    kept = Aside(history)
+    if not kept.open():
+        return "", None
+    return f"; what is asked is kept in {line(str(kept.path))} until it can be saved", kept
 
 
 def _names(conversation: Conversation) -> list[str]:

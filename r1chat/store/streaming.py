@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 from r1chat.conversation import Act
 from r1chat.events import Event, Reply
 from r1chat.recording import Asked
 from r1chat.store import saving
+from r1chat.store.aside import Call
 from r1chat.store.replies import part_of
 from r1chat.store.writer import Job, Piece
 
@@ -25,7 +25,7 @@ class StoredRecording:
         self._asked = asked
         self._put = put
         self._acts = list(asked.turn.origin.acts) if asked.turn.origin else []
-        self._begun = Job(partial(saving.begin, asked=asked))
+        self._begun = Job(Call(saving.begin, {"asked": asked}))
         self._over = False
         put(self._begun)
 
@@ -44,7 +44,7 @@ class StoredRecording:
             return
         if isinstance(event, Reply):
             self._over = True
-            self._put(Job(partial(saving.finish, asked=self._asked, reply=event)))
+            self._put(Job(Call(saving.finish, {"asked": self._asked, "reply": event})))
             return
         part = part_of(event)
         if part is not None:
@@ -54,13 +54,13 @@ class StoredRecording:
         """Saves what the user did."""
         self._acts.append(act)
         acts = tuple(self._acts)
-        self._put(Job(partial(saving.write_acts, name=self.id, acts=acts), urgent=False))
+        self._put(Job(Call(saving.write_acts, {"name": self.id, "acts": acts}), urgent=False))
 
     def choose(self) -> None:
         """Makes the conversation go through this reply, not through one begun later."""
-        self._put(Job(partial(saving.choose, name=self.id)))
+        self._put(Job(Call(saving.choose, {"name": self.id})))
 
     def discard(self) -> None:
         """Forgets the question: it could not be put to the model."""
         self._over = True
-        self._put(Job(partial(saving.discard, asked=self._asked)))
+        self._put(Job(Call(saving.discard, {"asked": self._asked})))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+import math
 import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from r1chat.errors import R1ChatError
 from r1chat.sanitize import line
+from r1chat.store.aside import Aside, Call
 from r1chat.store.damage import certain, elsewhere, locked
 from r1chat.store.database import Database, Identity
 from r1chat.store.replies import ANSWER, THOUGHT
@@ -23,8 +26,10 @@ INTERVAL_S = 0.25
 """Streamed text waits this long at most before it is written."""
 RETRY_S = 1.0
 """Between two tries while the file cannot be written to."""
-PATIENCE_S = 15.0
+PATIENCE_S = 5.0
 """How long another process may keep the file before the user is told."""
+_LAST_PATIENCE_S = 2.0
+"""How long it may in the end."""
 _PAUSE_S = 0.01
 _TIDYING_S = 0.5
 _JOINED = (THOUGHT, ANSWER)
@@ -39,14 +44,21 @@ class Job:
         do: Writes it, in a transaction of the writer's.
         urgent: Whether it is to be written at once, with all that waits before it.
         done: Is set when it is safe, or when it never will be.
+        aside: Whether it is kept aside.
     """
 
     do: Callable[[sqlite3.Connection], object]
     urgent: bool = True
     done: threading.Event = field(default_factory=threading.Event)
+    aside: bool = False
+
+    @property
+    def can_be_kept(self) -> bool:
+        """Whether it can be kept aside."""
+        return isinstance(self.do, Call) and self.do.can_be_kept
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Piece:
     """Streamed text; it can wait for a moment. What these are, `saving.write_part` says."""
 
@@ -54,6 +66,13 @@ class Piece:
     kind: str
     text: str
     tokens: int
+    aside: bool = False
+    can_be_kept: ClassVar[bool] = True
+
+
+def nothing(connection: sqlite3.Connection) -> None:
+    """Writes nothing; what was put before it is safe once it is done."""
+    del connection
 
 
 class Writer:
@@ -64,6 +83,7 @@ class Writer:
         idle: Is called when there is nothing to write; says whether it has more to do.
         repair: Mends the database, or puts another in its place.
         tell: Takes what the user should know.
+        aside: Where everything is kept besides, as the database ends with the process.
     """
 
     def __init__(
@@ -73,6 +93,7 @@ class Writer:
         idle: Callable[[], bool],
         repair: Callable[[Identity | None], None],
         tell: Callable[[str], None],
+        aside: Aside | None = None,
     ) -> None:
         self._database = database
         self._idle = idle
@@ -84,6 +105,11 @@ class Writer:
         self._resting = False
         self._hurry = False
         self._closing = False
+        self.aside = aside
+        """Where is kept what cannot be written."""
+        self._deadline = math.inf
+        self._reason = ""
+        self._told = False
         self.failing = False
         """Whether what there is to write cannot be written now; it is tried again."""
         self.lost = 0
@@ -117,12 +143,19 @@ class Writer:
         """Does what is left, and ends.
 
         Returns:
-            Whether everything is safe.
+            Whether everything is safe, in the history or beside it.
         """
+        self._deadline = time.monotonic() + min(_LAST_PATIENCE_S, timeout / 2)
         self._closing = self._hurry = True
         self._wake.set()
         self._thread.join(timeout)
-        return not self._thread.is_alive() and not self.lost
+        if self._thread.is_alive():
+            self._tell("not saved: the history did not answer in time")
+            self.lost += 1
+            return False
+        if self.aside is not None:
+            self.aside.close()
+        return not self.lost and (self.aside is None or self.aside.beside)
 
     # -- on the thread --
 
@@ -141,7 +174,7 @@ class Writer:
                 seen, mended = self._patients.popleft()
                 self._repair(seen)
                 mended.set()
-            jobs = [self._jobs.popleft() for _ in range(len(self._jobs))]
+            jobs = self._drained()
             if jobs:
                 self._finish(jobs)
             elif self._closing:
@@ -170,16 +203,23 @@ class Writer:
                 log.exception("the history's housekeeping failed")
         return False
 
-    def _finish(self, jobs: Sequence[Job | Piece]) -> None:
+    def _drained(self) -> list[Job | Piece]:
+        return [self._jobs.popleft() for _ in range(len(self._jobs))]
+
+    def _finish(self, jobs: list[Job | Piece]) -> None:
         """Writes jobs, however often that must be tried."""
         began = time.monotonic()
         while not self._attempt(jobs, began):
-            if self._closing and self.failing:
-                self._lose(jobs)
+            if not self.failing:
+                continue
+            jobs += self._drained()
+            self._keep(jobs)
+            self._tell_of_failure()
+            if self._closing:
+                self._leave(jobs)
                 return
-            if self.failing:
-                self._wake.wait(RETRY_S)
-                self._wake.clear()
+            self._wake.wait(RETRY_S)
+            self._wake.clear()
 
     def _attempt(self, jobs: Sequence[Job | Piece], began: float) -> bool:
         """Tries once.
@@ -191,7 +231,10 @@ class Writer:
             if self._database.replaced:
                 self._database.reopen()
             with self._database.transaction() as connection:
-                _do(connection, jobs)
+                for call in _calls(jobs):
+                    call(connection)
+                if self._lasts and self.aside is not None:
+                    self.aside.note(connection)
         except Exception as error:
             if locked(error):
                 self._wait(began)
@@ -204,16 +247,60 @@ class Writer:
             log.exception("a part of the history could not be written")
             self._spare_the_others(jobs)
             return True
+        if self._lasts:
+            self._drop(jobs)
+        else:
+            self._keep(jobs)
         if self.failing:
-            self.failing = False
+            self.failing = self._told = False
             self._tell("the history can be written again; what had to wait is saved now")
         _release(jobs)
         return True
 
+    @property
+    def _lasts(self) -> bool:
+        """Whether what is written outlives the process."""
+        return self._database.path is not None
+
+    def _keep(self, jobs: Sequence[Job | Piece]) -> None:
+        """Keeps aside what is not yet."""
+        if self.aside is None and self._database.path is not None:
+            self.aside = Aside(self._database.path)
+        fresh = [job for job in jobs if job.can_be_kept and not job.aside]
+        if self.aside is None:
+            return
+        if self.aside.keep(call for call in _calls(fresh) if isinstance(call, Call)):
+            for job in fresh:
+                job.aside = True
+        elif not self._lasts:
+            self._lose(jobs)
+
+    def _drop(self, jobs: Sequence[Job | Piece]) -> None:
+        """Forgets what is kept aside: it is where it belongs."""
+        if self.aside is not None:
+            self.aside.drop()
+            self.aside = None
+            for job in (*jobs, *self._jobs):
+                job.aside = False
+
+    def _leave(self, jobs: Sequence[Job | Piece]) -> None:
+        """Leaves to the next start what cannot be written any more."""
+        lost = [job for job in jobs if not (job.aside or _is_nothing(job))]
+        if lost:
+            self._lose(lost)
+        where = self.aside.path if self.aside is not None else None
+        if where is not None and len(lost) < len(jobs):
+            self._tell(
+                f"not saved in the history: {self._reason}; it is kept in {line(str(where))}, "
+                "and the next start takes it in"
+            )
+        _release(jobs)
+
     def _wait(self, began: float) -> None:
         """Another process has the file, which is a matter of a moment as a rule."""
-        if time.monotonic() - began > PATIENCE_S:
-            self._fail("another process keeps it busy")
+        now = time.monotonic()
+        if now > self._deadline or now - began > PATIENCE_S:
+            self._fail("another program keeps it locked")
         time.sleep(_PAUSE_S)
 
     def _spare_the_others(self, jobs: Sequence[Job | Piece]) -> None:
@@ -236,9 +323,16 @@ class Writer:
         return True
 
     def _fail(self, reason: str) -> None:
-        if not self.failing:
-            self.failing = True
-            self._tell(f"not saved: {reason}; it is tried again until it works")
+        self.failing = True
+        self._reason = reason
+
+    def _tell_of_failure(self) -> None:
+        if self._told or self._closing:
+            return
+        self._told = True
+        where = self.aside.path if self.aside is not None else None
+        kept = "" if where is None else f"it is kept in {line(str(where))}, and "
+        self._tell(f"not saved: {self._reason}; {kept}it is tried again until it works")
 
     def _lose(self, jobs: Sequence[Job | Piece]) -> None:
         if not self.lost:
@@ -247,18 +341,24 @@ class Writer:
         _release(jobs)
 
 
-def _do(connection: sqlite3.Connection, jobs: Sequence[Job | Piece]) -> None:
+def _calls(jobs: Iterable[Job | Piece]) -> Iterator[Callable[[sqlite3.Connection], object]]:
+    """What there is to be done; pieces that follow one another are written as one."""
     run: list[Piece] = []
     for job in (*jobs, None):
         if run and not (isinstance(job, Piece) and _continues(job, run[0])):
             first, last = run[0], run[-1]
             text = "".join(piece.text for piece in run)
-            write_part(connection, first.reply, first.kind, text, last.tokens)
+            values = {"name": first.reply, "kind": first.kind, "text": text, "tokens": last.tokens}
+            yield Call(write_part, values)
             run = []
         if isinstance(job, Piece):
             run.append(job)
         elif job is not None:
-            job.do(connection)
+            yield job.do
+
+
+def _is_nothing(job: Job | Piece) -> bool:
+    return isinstance(job, Job) and job.do is nothing
 
 
 def _continues(piece: Piece, first: Piece) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable
@@ -12,16 +11,13 @@ from r1chat.errors import R1ChatError
 
 if TYPE_CHECKING:
     # All of this is imported where the history is opened: the first frame needs none of it.
-    from r1chat.conversation import Act
-    from r1chat.events import Event
-    from r1chat.recording import Asked, Recording
+    from r1chat.recording import Asked, LateRecorder, Recording
     from r1chat.store import Store
 
-log = logging.getLogger(__name__)
-
 _OPENS_S = 5.0
-"""How long a question waits for the history to be opened; then it is put without it."""
-_CLOSES_S = 1.0
+"""How long what is to be read waits for the history to be opened."""
+_TOO_SLOW = "not saved: the history could not be opened in time"
+_CLOSES_S = 3.0
 """How long the end waits for what is still to be written."""
 
 
@@ -36,7 +32,11 @@ class History:
         self.clock = clock
         self._store: Store | None = None
         self._opened = threading.Event()
+        self._late: LateRecorder | None = None
         self._closed = False
+        self._notices: list[str] = []
+        self.safe = True
+        """Whether all that was to be kept is kept somewhere, once it is closed."""
 
     # -- from threads: these wait --
 
@@ -51,7 +51,7 @@ class History:
         self._store = Store.open() if saves else Store.in_memory()
         self._opened.set()
         if self._closed:
-            self._store.close(0)
+            self._store.close()
 
     @property
     def store(self) -> Store:
@@ -67,19 +67,31 @@ class History:
         return self._store
 
     def begin(self, asked: Asked) -> Recording:
-        """Saves a question at once, and begins to save its reply."""
-        try:
-            return self.store.begin(asked)
-        except R1ChatError:
-            log.warning("a reply is not saved: the history is not open")
-            return _Unsaved()
+        """Saves a question, as soon as the history is open, and begins to save its reply."""
+        if self._late is None and self._store is not None:
+            return self._store.begin(asked)
+        # What was asked before it was open comes before what is asked now.
+        from r1chat.recording import LateRecorder
 
-    def close(self) -> bool:
-        """Writes what is left; says whether everything is safe."""
+        self._late = self._late or LateRecorder(self._waited_for)
+        return self._late.begin(asked)
+
+    def _waited_for(self) -> Store:
+        self._opened.wait()
+        return self.store
+
+    def close(self) -> None:
+        """Writes what is left; what cannot be written is told."""
         if self._closed:
-            return True
+            return
         self._closed = True
-        return self._store is None or self._store.close(_CLOSES_S)
+        if self._late is not None:
+            self._late.join()
+        if self._store is not None:
+            self.safe = self._store.close(_CLOSES_S) or not self._store.lost
+        elif self._late is not None:
+            self.safe = False
+            self._notices.append(_TOO_SLOW)
 
     # -- from anywhere: these return at once --
 
@@ -90,7 +102,8 @@ class History:
 
     def take_notices(self) -> list[str]:
         """What the user should know, each line once."""
-        return [] if self._store is None else self._store.take_notices()
+        notices, self._notices = self._notices, []
+        return notices if self._store is None else [*self._store.take_notices(), *notices]
 
     def choose(self, node: str) -> None:
         """Makes a conversation go through a node."""
@@ -101,19 +114,3 @@ class History:
         """Takes a version away."""
         if self._store is not None:
             self._store.remove(node)
-
-
-class _Unsaved:
-    """A recording that is none."""
-
-    def take(self, event: Event) -> None:
-        pass
-
-    def act(self, act: Act) -> None:
-        pass
-
-    def choose(self) -> None:
-        pass
-
-    def discard(self) -> None:
-        pass

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 
 from r1chat import logs, paths
+from r1chat.sanitize import line
 from r1chat.tui import terminal
 from r1chat.tui.app import R1ChatApp
 
@@ -42,6 +43,10 @@ def run(*, model: str | None = None, loading: Mapping[str, object] | None = None
         where = paths.log_file()
         sys.stderr.write(f"r1chat: something went wrong; the log has the details: {where}\n")
     code = app.return_code or 0
+    for notice in app.history.take_notices():
+        sys.stderr.write(f"r1chat: note: {line(notice, 1000)}\n")
+    if not app.history.safe:
+        code = code or 1
     if not ended:
         sys.stderr.flush()
         os._exit(code)

@@ -365,3 +365,26 @@ def test_each_table_is_told_apart_by_its_rows(good):
             assert sum(each == table for each, _ in rows) == count
     for table, (_, row) in rows:
         assert [name for name, looks in salvage.LOOKS.items() if looks(row)] == [table]
+
+
+@pytest.mark.parametrize("part", ["search", "search_data", "search_idx", "search_config"])
+def test_a_search_that_is_missing_is_made_anew(good, copy, part):
+    with closing(sqlite3.connect(copy)) as connection:
+        connection.execute(f"DROP TABLE {part}")
+    found, notices = opened(copy)
+    assert (found, notices, kept(copy)) == (good[1], [], [])
+
+
+@pytest.mark.parametrize("part", ["search", "search_data"])
+def test_a_search_that_goes_missing_while_it_is_used_is_made_anew(good, copy, part):
+    store = Store.open(copy)
+    settle(store)
+    with closing(sqlite3.connect(copy)) as connection:
+        connection.execute(f"DROP TABLE {part}")
+    store.search("odd")
+    settle(store)
+    assert [hit.title for hit in store.search("Question 7 2", thoughts=True)]
+    assert store.take_notices() == []
+    assert store.close()
+    assert kept(copy) == []
+    assert opened(copy)[0] == good[1]
