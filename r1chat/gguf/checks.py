@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 
 from r1chat.errors import ModelError
 from r1chat.gguf.header import Header
@@ -15,6 +14,16 @@ _KINDS = {
     "mmproj": "the image part of a model (mmproj)",
     "imatrix": "an importance matrix, which is used for quantising",
 }
+
+
+_UPGRADE = "pip install --upgrade llama-cpp-python"
+
+_EMBEDDING = "an embedding model, which has no words to answer with"
+_RERANKER = "a reranker, which only says how well a text answers a question"
+_CLASSIFIER = "a classifier, which only says what kind of text it is given"
+_SCORING = ("cls.", "cls_", "score.")
+_RANK = 4
+"""The number of llama.cpp's pooling by which rerankers and classifiers give one figure."""
 
 
 def is_part(header: Header) -> bool:
@@ -34,15 +43,30 @@ def check_chat_model(header: Header) -> None:
     if not header.arch:
         _fail(header, "does not say what architecture its model has")
     if header.arch not in SUPPORTED_ARCHITECTURES and not _newer():
-        near = get_close_matches(header.arch, SUPPORTED_ARCHITECTURES, n=3)
-        hint = f" (did you mean {' or '.join(near)}?)" if near else ""
+        # Kept short: whoever has a new model wants to know how to run it.
         _fail(
             header,
-            f"has the architecture {quoted(header.arch)}, which this llama.cpp does not "
-            f"support{hint}; supported: {', '.join(SUPPORTED_ARCHITECTURES)}",
+            f"has the architecture {quoted(header.arch)}, which this llama.cpp does not know; a "
+            f"newer one may: {_UPGRADE}",
         )
+    what = _without_words(header)
+    if what:
+        _fail(header, f"is {what}")
     if not header.is_model:
         _fail(header, "holds only a vocabulary, no weights")
+
+
+def _without_words(header: Header) -> str:
+    """What a model is that is built like one that chats, but was made to give figures."""
+    pooling = header.integer(f"{header.arch}.pooling_type") or 0
+    labels = header.metadata.get(f"{header.arch}.classifier.output_labels") is not None
+    scores = any(tensor.name.startswith(_SCORING) for tensor in header.tensors)
+    if pooling == _RANK or labels or scores:
+        named = re.search(r"rank", f"{header.name} {header.path.name}", re.IGNORECASE)
+        return _RERANKER if pooling == _RANK or named else _CLASSIFIER
+    causal = header.metadata.get(f"{header.arch}.attention.causal")
+    # Above 0, which is none. A negative figure says that nobody has said.
+    return _EMBEDDING if pooling > 0 or causal is False else ""
 
 
 def _newer() -> bool:
