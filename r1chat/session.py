@@ -8,7 +8,14 @@ from dataclasses import replace
 
 from r1chat.attachments import Attachment, with_attachments
 from r1chat.conversation import Act, Conversation, Node, Origin, Turn, new_id
-from r1chat.engine.base import Continuation, Engine, Message, Request, Sampling
+from r1chat.engine.base import (
+    Continuation,
+    Engine,
+    Message,
+    ModelInfo,
+    Request,
+    Sampling,
+)
 from r1chat.errors import Cancelled, UsageError
 from r1chat.events import (
     AnswerText,
@@ -141,6 +148,8 @@ class Session:
                 record.take(event)
                 if isinstance(event, Reply):
                     self._end(record, parent)
+                    if control.pace is None:
+                        _learn(self._engine.info, event.receipt)
                 yield event
         finally:
             if record.reply is None and record.begun:
@@ -317,6 +326,16 @@ class Session:
     def _read_ahead(self, turn: Turn) -> None:
         if self._prepare and not turn.raw and turn.reply.receipt.ended_by != "error":
             self._engine.prepare(self.messages())
+
+
+def _learn(model: ModelInfo, receipt: Receipt) -> None:
+    """Has the next forecast of speeds know how fast a model wrote."""
+    if model.host or model.gpu_layers:
+        return
+    from r1chat.hub import speeds
+
+    written = receipt.thought_tokens + receipt.answer_tokens
+    speeds.learn(model.size, written, receipt.tokens_per_s)
 
 
 def _is_cut(reply: Reply) -> bool:

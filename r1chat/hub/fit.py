@@ -6,6 +6,7 @@ here the engine would refuse.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -35,12 +36,15 @@ _TYPICAL_TOKENS = 1024
 _EFFICIENCY = 0.85
 """Of the bandwidth, that llama.cpp reaches."""
 _PER_THREAD = 7e9
-"""Bytes of weights a second that a thread multiplies, however fast the memory is.
+"""Bytes of weights a second that a thread multiplies, where nobody could measure it.
 
-Measured with Q4_K_M on a 2.6 GHz server's processor without repacking. A fast desktop's reaches
-about one and a half times as much, so that this is careful; where many cores share the memory, the
-bandwidth is the lower bound.
+A fast processor reaches three times as much, so that this is careful; where many cores share the
+memory, the bandwidth is the lower bound.
 """
+_OF_PRODUCTS = 0.85
+"""Of what a thread multiplies, that is left beside attention, norms and sampling."""
+_ALIKE = 4.0
+"""How many times as large a model may be for another's speed to say anything about its own."""
 
 
 class Quant(Protocol):
@@ -264,14 +268,27 @@ def _speed(shape: Shape, size: int, machine: Machine, gpu_layers: int | None) ->
 
     What lies on a GPU costs next to nothing beside what does not. If all does, nobody knows.
     """
-    if machine.bandwidth is None or gpu_layers == -1:
+    rate = _rate(size, machine)
+    if rate is None or gpu_layers == -1:
         return None
     here = 1 - (gpu_layers or 0) / (shape.layers + 1)
     read = here * (size + _TYPICAL_TOKENS * shape.cache_per_token)
-    rate = machine.bandwidth * _EFFICIENCY
-    if not machine.unified:
-        rate = min(rate, machine.threads * _PER_THREAD)
     return rate / read if read else None
+
+
+def _rate(size: int, machine: Machine) -> float | None:
+    """Bytes of weights a second: as a model of about this size had it, else as it was measured."""
+    if machine.learned and not machine.gpus:
+        apart = {of: abs(math.log((size or 1) / of)) for of in machine.learned}
+        nearest = min(apart, key=apart.__getitem__)
+        if apart[nearest] <= math.log(_ALIKE):
+            return machine.learned[nearest]
+    if machine.products is not None and not machine.unified:
+        return machine.products * _OF_PRODUCTS
+    if machine.bandwidth is None:
+        return None
+    rate = machine.bandwidth * _EFFICIENCY
+    return rate if machine.unified else min(rate, machine.threads * _PER_THREAD)
 
 
 def _arithmetic(found: Needs, machine: Machine) -> str:

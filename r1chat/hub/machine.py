@@ -7,10 +7,11 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from r1chat.hub import speeds
 from r1chat.hub.bandwidth import bandwidth
 from r1chat.resources import default_threads, memory, number, output
 from r1chat.sanitize import line
@@ -43,6 +44,8 @@ class Machine:
         bandwidth: Bytes a second that are read from memory; None if unknown.
         threads: Threads that the engine uses for single tokens.
         unified: Whether a GPU computes in the main memory, as on Apple silicon.
+        products: Bytes of weights a second that these threads multiply; None if unknown.
+        learned: The same as replies had it, by the bytes of the model that wrote them.
     """
 
     ram_total: int
@@ -52,6 +55,8 @@ class Machine:
     bandwidth: float | None = None
     threads: int = 1
     unified: bool = False
+    products: float | None = None
+    learned: Mapping[int, float] = field(default_factory=dict)
 
     @property
     def gpu_free(self) -> int:
@@ -71,7 +76,8 @@ def this_machine(
         folder: Where downloads go, which need not exist yet; by default the Hub's cache.
         backends: What the installed llama.cpp computes with, e.g. "cuda"; by default what lies
             beside it. A GPU that it has nothing for does not count.
-        measure: Whether to measure the bandwidth if it is not known yet, in about 0.2 s.
+        measure: Whether to measure what is not known yet of how fast it reads and multiplies, in
+            less than a second.
     """
     from r1chat.hub.cache import hub_cache
 
@@ -83,6 +89,8 @@ def this_machine(
         disk_free=disk_free(folder or hub_cache()),
         bandwidth=bandwidth(measure=measure),
         threads=default_threads(),
+        products=speeds.measured(measure=measure),
+        learned=speeds.learned(),
         unified=sys.platform == "darwin" and platform.machine() == "arm64",
     )
 
