@@ -13,6 +13,10 @@ Messages = tuple[Message, ...]
 
 LEAST_REPLY = 64
 """Tokens that a reply needs at the very least: a closing sentence and a short answer."""
+_TURNS_AHEAD = 5
+"""Turns like those so far that should fit behind a conversation that was shortened."""
+_LEAST_KEPT = 4
+"""A shortened conversation keeps at least one of so many parts of what would fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +25,12 @@ class Fitted:
 
     Attributes:
         prompt: The prompt.
+        messages: What it was made of.
         dropped: Turns that were left out, the oldest first.
     """
 
     prompt: Prompt
+    messages: Messages
     dropped: int
 
 
@@ -36,42 +42,126 @@ def without_oldest_turn(messages: Messages) -> Messages:
     return messages[: questions[0]] + messages[questions[1] :]
 
 
-def fit(
-    messages: Messages,
-    build: Callable[[Messages], Prompt],
-    *,
-    capacity: int,
-    wanted: int,
-    taken: int = 0,
-) -> Fitted:
-    """Leaves out the oldest turns until there is room for a reply.
+class Window:
+    """Leaves out the oldest turns of a conversation until there is room for a reply.
 
-    Args:
-        messages: The conversation; the last message is the question.
-        build: Makes a prompt of it.
-        capacity: Tokens of context.
-        wanted: Tokens to keep free for the reply, if leaving out turns can do it.
-        taken: Tokens of a reply that is gone on with.
-
-    Raises:
-        PromptError: If the question alone leaves no room for a reply.
+    It remembers what was left out, and leaves out enough at a time for several turns to come: as
+    long as prompts begin alike, what stands in the cache is not read again.
     """
-    fewer = [messages]
-    while (shorter := without_oldest_turn(fewer[-1])) != fewer[-1]:
-        fewer.append(shorter)
-    # By halves: a template may cost a child process for every number of turns that is tried.
-    dropped, most = 0, len(fewer) - 1
-    prompt = build(messages)
-    wanted += taken
-    if len(prompt.ids) + wanted > capacity:
-        dropped = min(1, most)
-        while dropped < most:
-            middle = (dropped + most) // 2
-            if len(build(fewer[middle]).ids) + wanted <= capacity:
-                most = middle
-            else:
-                dropped = middle + 1
+
+    def __init__(self) -> None:
+        self._left_out: Messages = ()
+        self._told: Messages = ()
+        self._wanted = 0
+
+    def fit(
+        self,
+        messages: Messages,
+        build: Callable[[Messages], Prompt],
+        *,
+        capacity: int,
+        wanted: int,
+        thought: int = 0,
+        taken: int = 0,
+    ) -> Fitted:
+        """Makes a prompt that leaves room for a reply.
+
+        Args:
+            messages: The conversation; the last message is the question.
+            build: Makes a prompt of it.
+            capacity: Tokens of context.
+            wanted: Tokens to keep free for the reply, if leaving out turns can do it.
+            thought: Tokens more for its thought, if the model thinks.
+            taken: Tokens of a reply that is gone on with.
+
+        Raises:
+            PromptError: If the question alone leaves no room for a reply.
+        """
+        fewer = [messages]
+        while (shorter := without_oldest_turn(fewer[-1])) != fewer[-1]:
+            fewer.append(shorter)
+        dropped = self._dropped_before(messages, len(fewer) - 1)
         prompt = build(fewer[dropped])
+        self._wanted = wanted + taken + (thought if prompt.thinks else 0)
+        if len(prompt.ids) + self._wanted > capacity and dropped < len(fewer) - 1:
+            dropped, prompt = self._shorten(fewer, dropped, prompt, build, capacity)
+        _check(prompt, capacity, taken)
+        self._left_out = _said(messages)[: len(_said(messages)) - len(_said(fewer[dropped]))]
+        return Fitted(prompt, fewer[dropped], dropped)
+
+    def ahead(
+        self, messages: Messages, build: Callable[[Messages], Prompt], *, capacity: int
+    ) -> Messages:
+        """What will be left of a conversation when its next question comes.
+
+        That is taken to be at most twice as long as the last one, and its reply to need as much
+        room.
+
+        Args:
+            messages: The conversation; it ends with an answer.
+            build: Makes a prompt of it.
+            capacity: Tokens of context.
+
+        Raises:
+            PromptError: If a question like the last one leaves no room for a reply.
+        """
+        questions = [message for message in messages if message.role == "user"]
+        likely = Message("user", 2 * questions[-1].text if questions else "?")
+        wanted = self._wanted or capacity // 2
+        return self.fit((*messages, likely), build, capacity=capacity, wanted=wanted).messages[:-1]
+
+    def news(self) -> str | None:
+        """What the user should know of the turns that were left out, said once for each of them."""
+        if self._left_out == self._told:
+            return None
+        self._told = self._left_out
+        count = sum(message.role == "user" for message in self._left_out)
+        turns = "turn" if count == 1 else f"{count} turns"
+        return (
+            f"the context is full: the oldest {turns} of this conversation are left out"
+            if count
+            else None
+        )
+
+    def _dropped_before(self, messages: Messages, most: int) -> int:
+        """How many turns of this conversation were left out the last time."""
+        left_out = self._left_out
+        if _said(messages)[: len(left_out)] != left_out:
+            return 0
+        return min(most, sum(message.role == "user" for message in left_out))
+
+    def _shorten(
+        self,
+        fewer: list[Messages],
+        dropped: int,
+        prompt: Prompt,
+        build: Callable[[Messages], Prompt],
+        capacity: int,
+    ) -> tuple[int, Prompt]:
+        """Leaves out so many turns more that several others will fit."""
+        last = len(fewer) - 1
+        question = len(build(fewer[last]).ids)
+        room = capacity - self._wanted - question
+        turn = (len(prompt.ids) - question) // (last - dropped)
+        kept = max(room // _LEAST_KEPT, room - _TURNS_AHEAD * turn)
+        # By halves: a template may cost a child process for every number of turns that is tried.
+        low, high = dropped + 1, last
+        while low < high:
+            middle = (low + high) // 2
+            if len(build(fewer[middle]).ids) - question <= kept:
+                high = middle
+            else:
+                low = middle + 1
+        return high, build(fewer[high])
+
+
+def _said(messages: Messages) -> Messages:
+    """A conversation without what is said to the model beforehand."""
+    return tuple(message for message in messages if message.role != "system")
+
+
+def _check(prompt: Prompt, capacity: int, taken: int) -> None:
+    """Raises a `PromptError` where there is no room for a reply."""
     if taken and len(prompt.ids) + taken + LEAST_REPLY > capacity:
         message = f"the context of {capacity} tokens has no room to go on; take a larger --ctx"
         raise PromptError(message)
@@ -81,4 +171,3 @@ def fit(
             f"room for {max(0, capacity - LEAST_REPLY)}; shorten it or take a larger --ctx"
         )
         raise PromptError(message)
-    return Fitted(prompt, dropped)

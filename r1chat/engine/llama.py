@@ -74,6 +74,7 @@ class LlamaEngine:
         self._info: ModelInfo | None = None
         self._load_s = 0.0
         self._ahead: tuple[Message, ...] | None = None
+        self._window = fitting.Window()
         self._stop_ahead: Callable[[], None] = _nothing
         self._broken_off = False
         self._closed = False
@@ -354,18 +355,21 @@ class LlamaEngine:
         capacity = model.machine.capacity
         share = capacity // 4
         tokens = control.budget.tokens
-        thought = share if tokens is None else min(tokens, share)
-        taken = 0 if resume is None else tokens_kept(resume)
-        wanted = thought + answer_reserve(capacity, request.max_answer) + fitting.LEAST_REPLY
-        return fitting.fit(request.messages, build, capacity=capacity, wanted=wanted, taken=taken)
+        return self._window.fit(
+            request.messages,
+            build,
+            capacity=capacity,
+            wanted=answer_reserve(capacity, request.max_answer) + fitting.LEAST_REPLY,
+            thought=share if tokens is None else min(tokens, share),
+            taken=0 if resume is None else tokens_kept(resume),
+        )
 
-    @staticmethod
-    def _notices(model: LoadedModel, fitted: fitting.Fitted) -> Iterator[str]:
+    def _notices(self, model: LoadedModel, fitted: fitting.Fitted) -> Iterator[str]:
         yield from model.notices()
         yield from fitted.prompt.notices
-        if fitted.dropped:
-            turns = "turn" if fitted.dropped == 1 else f"{fitted.dropped} turns"
-            yield f"the context is full: the oldest {turns} of this conversation were left out"
+        news = self._window.news()
+        if news is not None:
+            yield news
 
     # -- reading ahead --
 
@@ -411,7 +415,7 @@ class LlamaEngine:
             self._stop_ahead = stop
             model = self._model
             if self._ahead is messages and model is not None and not self._closed:
-                read_ahead(model.machine, messages, model.template)
+                read_ahead(model.machine, messages, model.template, self._window)
 
     def close(self) -> None:
         """Frees the model. Further calls do nothing, nor does one in a process that was forked."""

@@ -260,6 +260,20 @@ def test_the_oldest_turns_are_left_out_when_the_context_is_full(random_r1: Llama
     assert events[-1].receipt.ended_by != "error"
 
 
+def test_in_a_full_context_most_turns_read_only_what_is_new(random_r1: LlamaEngine) -> None:
+    session = Session(random_r1)
+    read, notices = [], 0
+    for number in range(30):
+        question = f"question {number:02} " * 3
+        events = list(session.ask(question, budget=Budget(tokens=8), max_answer=8))
+        notices += sum(isinstance(e, Notice) and "left out" in e.text for e in events)
+        receipt = events[-1].receipt
+        read.append(receipt.prompt_tokens - receipt.prompt_reused_tokens)
+        random_r1.wait_ahead()
+    assert 0 < notices < 12
+    assert sum(tokens <= len(question) + 16 for tokens in read[-10:]) >= 8
+
+
 def test_a_question_longer_than_the_context_is_refused_in_one_line(
     random_r1: LlamaEngine,
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from r1chat.engine.base import Message
-from r1chat.engine.fitting import LEAST_REPLY, fit
+from r1chat.engine.fitting import LEAST_REPLY, Window
 from r1chat.errors import PromptError
 from r1chat.prompt import Prompt
 
@@ -23,26 +23,77 @@ def build(messages: tuple[Message, ...]) -> Prompt:
     return Prompt(ids=ids, opened=True, thinks=True, framing="r1")
 
 
+def text_build(messages: tuple[Message, ...], *, thinks: bool = True) -> Prompt:
+    """A token for a letter, the letter itself: prompts that begin alike have the same tokens."""
+    ids = tuple(ord(char) for message in messages for char in message.text)
+    return Prompt(ids=ids, opened=thinks, thinks=thinks, framing="r1")
+
+
 @pytest.mark.parametrize("turns", [0, 1, 2, 3, 7, 20])
 @pytest.mark.parametrize("capacity", [80, 100, 120, 135, 200, 500])
-def test_as_few_turns_are_left_out_as_will_do(turns: int, capacity: int) -> None:
-    fitted = fit(conversation(turns), build, capacity=capacity, wanted=LEAST_REPLY)
+def test_what_fits_stays_whole_and_what_does_not_leaves_room_for_the_reply(turns, capacity):
+    fitted = Window().fit(conversation(turns), build, capacity=capacity, wanted=LEAST_REPLY)
     room = (capacity - LEAST_REPLY - 15) // 20
-    assert fitted.dropped == max(0, turns - room)
+    assert (fitted.dropped == 0) == (turns <= room)
     assert len(fitted.prompt.ids) == 15 + 20 * (turns - fitted.dropped)
+    assert len(fitted.prompt.ids) + LEAST_REPLY <= capacity
 
 
-def test_the_system_text_and_the_question_always_stay() -> None:
-    kept: list[tuple[Message, ...]] = []
-
-    def note(messages: tuple[Message, ...]) -> Prompt:
-        kept.append(messages)
-        return build(messages)
-
-    fit(conversation(9), note, capacity=80, wanted=1000)
-    assert [message.text for message in kept[-1]] == ["sssss", "last one.."]
+def test_the_system_text_and_the_question_always_stay():
+    fitted = Window().fit(conversation(9), build, capacity=80, wanted=1000)
+    assert [message.text for message in fitted.messages] == ["sssss", "last one.."]
 
 
-def test_a_question_that_leaves_no_room_is_refused() -> None:
+def test_a_question_that_leaves_no_room_is_refused():
     with pytest.raises(PromptError, match="too long"):
-        fit(conversation(0), build, capacity=70, wanted=10)
+        Window().fit(conversation(0), build, capacity=70, wanted=10)
+
+
+@pytest.mark.parametrize("reads_ahead", [False, True])
+@pytest.mark.parametrize("size", [10, 30, 60])
+def test_in_a_full_context_eight_of_ten_turns_begin_as_the_one_before(size, reads_ahead):
+    window, said, before, again = Window(), [Message("system", "s" * 9)], (), 0
+    capacity = 20 * size + 200
+    for number in range(60):
+        said.append(Message("user", f"{number:0{size}}"))
+        fitted = window.fit(tuple(said), text_build, capacity=capacity, wanted=150)
+        assert len(fitted.prompt.ids) + 150 <= capacity
+        if number >= 50:
+            # The last question is new, and so is the answer before it where it was not read ahead.
+            again += fitted.prompt.ids[: len(before)] != before
+        before = fitted.prompt.ids
+        said.append(Message("assistant", "a" * size))
+        if reads_ahead:
+            kept = window.ahead(tuple(said), text_build, capacity=capacity)
+            before = text_build(kept).ids
+    assert again == 0 if reads_ahead else again <= 2
+
+
+def test_what_was_left_out_is_said_once_and_another_conversation_begins_whole():
+    window = Window()
+    fit = {"capacity": 200, "wanted": LEAST_REPLY}
+    assert window.news() is None
+    window.fit(conversation(20), build, **fit)
+    assert "turns of this conversation are left out" in window.news()
+    window.fit(conversation(20), build, **fit)
+    assert window.news() is None
+    other = (Message("user", "x" * 10), Message("assistant", "y"), Message("user", "z"))
+    assert window.fit(other, build, **fit).dropped == 0
+    assert window.news() is None
+
+
+def test_an_edited_beginning_is_another_conversation():
+    window = Window()
+    said = list(conversation(20))
+    window.fit(tuple(said), build, capacity=200, wanted=LEAST_REPLY)
+    said[1] = Message("user", "edited....")
+    assert window.fit(tuple(said[:4] + said[-1:]), build, capacity=200, wanted=64).dropped == 0
+
+
+def test_a_model_that_does_not_think_needs_no_room_for_a_thought():
+    def plain(messages: tuple[Message, ...]) -> Prompt:
+        return text_build(messages, thinks=False)
+
+    fit = {"capacity": 500, "wanted": 64, "thought": 300}
+    assert Window().fit(conversation(10), text_build, **fit).dropped > 0
+    assert Window().fit(conversation(10), plain, **fit).dropped == 0
