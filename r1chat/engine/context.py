@@ -12,6 +12,7 @@ from r1chat.engine.cache import Cache
 from r1chat.engine.native import AbortByte, api
 from r1chat.engine.threads import Pace
 from r1chat.errors import Cancelled, EngineError
+from r1chat.gguf.needs import MOST_LANES
 
 _ABORTED = 2
 _NO_SLOT = 1
@@ -46,7 +47,7 @@ class ContextOptions:
     threads: int
     batch_threads: int
     cells: int | None = None
-    lanes: int = 16
+    lanes: int = MOST_LANES
 
 
 class Context:

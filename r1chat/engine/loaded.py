@@ -17,7 +17,7 @@ from r1chat.engine.machine import TokenMachine
 from r1chat.engine.native import AbortByte
 from r1chat.engine.opening import Opening
 from r1chat.engine.planning import Plan
-from r1chat.engine.room import cells_wanted
+from r1chat.engine.room import cells_wanted, freed
 from r1chat.engine.speculation import Speculation
 from r1chat.errors import EngineError, ModelError
 from r1chat.resources import available_memory
@@ -147,13 +147,15 @@ class LoadedModel:
         # What is loaded on the processor shows in what is free now; on a GPU it may not.
         as_planned = 0 < self.info.gpu_layers == self._plan.on_gpu.layers
         available = self._plan.available if as_planned else available_memory()
-        cells = cells_wanted(self._plan.header, machine, prompt, count, request, available)
-        if cells <= machine.cells:
+        header = self._plan.header
+        cells = cells_wanted(header, machine, prompt, count, request, available)
+        lanes = loading.choose_lanes(header, cells, count, freed(header, machine, available))
+        if cells <= machine.cells and lanes <= machine.lanes:
             return machine
         machine.close()
         self._machine = None
         try:
-            self._machine = self._made(replace(self._sizes, cells=cells))
+            self._machine = self._made(replace(self._sizes, cells=cells, lanes=lanes))
         except EngineError:
             log.warning("no memory for a cache of %s tokens", cells)
         return self.machine

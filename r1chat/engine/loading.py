@@ -15,7 +15,16 @@ from r1chat.engine.gpus import GpuFull
 from r1chat.engine.native import api
 from r1chat.errors import ModelError
 from r1chat.gguf import Header
-from r1chat.gguf.needs import DEFAULT_CONTEXT, SAFE_SHARE, Needs, Shape, gib, needs, shortened
+from r1chat.gguf.needs import (
+    DEFAULT_CONTEXT,
+    MOST_LANES,
+    SAFE_SHARE,
+    Needs,
+    Shape,
+    gib,
+    needs,
+    shortened,
+)
 
 _CHEAP_CACHE = 16 << 20
 CHEAP_SAMPLES = 8
@@ -163,6 +172,26 @@ def choose_cells(header: Header, context: int, samples: int, available: int | No
     while wanted > 1 and not needs(shape, weights, wanted * context).fits(available):
         wanted -= 1
     return wanted * context
+
+
+def choose_lanes(header: Header, cells: int, samples: int, available: int | None) -> int:
+    """Chooses how many samples can be drawn side by side.
+
+    Args:
+        header: The file's.
+        cells: Tokens that the cache holds.
+        samples: How many are wanted at a time.
+        available: Bytes of free memory, or None where nobody knows.
+
+    Returns:
+        As many as cost nothing, where there is no state to keep of each; else the usual ones, or
+        as many of those wanted as fit into the memory.
+    """
+    shape, weights = Shape.of(header), header.size
+    lanes = max(shape.usual_lanes, min(samples, MOST_LANES))
+    while lanes > shape.usual_lanes and not needs(shape, weights, cells, lanes).fits(available):
+        lanes -= 1
+    return lanes
 
 
 def _notice(shape: Shape, found: Needs, wanted: int | None) -> str:

@@ -22,7 +22,7 @@ from r1chat.engine.speculation import SIZES, Speculation
 from r1chat.engine.vocab import LlamaVocabulary
 from r1chat.engine.ways import Ways
 from r1chat.errors import EngineError
-from r1chat.gguf.needs import RESERVED_SEQUENCES
+from r1chat.gguf.needs import MOST_LANES, RESERVED_SEQUENCES
 
 MAIN = 0
 AHEAD = 1
@@ -32,7 +32,6 @@ _BEFORE = 3
 """Where they keep what was there before a long evaluation, which may be broken off."""
 LANES = RESERVED_SEQUENCES
 """The first of the sequences for samples that are drawn side by side."""
-MOST_LANES = 16
 _FEW_LANES = 4
 """Some processors' kernels are at their best with so many tokens."""
 _LAST = -1

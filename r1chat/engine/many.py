@@ -8,9 +8,10 @@ from functools import partial
 from r1chat.engine.base import Request
 from r1chat.engine.lanes import Lane, run_side_by_side
 from r1chat.engine.loop import ThinkingLoop, answer_reserve
-from r1chat.engine.machine import MOST_LANES, TokenMachine
+from r1chat.engine.machine import TokenMachine
 from r1chat.engine.pacing import ReadingPace
 from r1chat.events import Drawing, Evaluating, Event, Sampled
+from r1chat.gguf.needs import MOST_LANES
 from r1chat.prompt import Prompt
 from r1chat.reasoning.control import ControlGroup
 
@@ -103,7 +104,7 @@ class ManyReplies:
             self._machine.evaluate(rest, on_progress=report)
         count = len(self._group.parts)
         cells, most = self._machine.cells, self._machine.capacity
-        lanes = width(cells, most, len(ids), count, self._request)
+        lanes = min(width(cells, most, len(ids), count, self._request), self._machine.lanes)
         capacity = min(most, len(ids) + (cells - len(ids)) // lanes)
         self._emit(Drawing(count, lanes, short=lanes < min(count, MOST_LANES)))
 

@@ -77,6 +77,7 @@ def plan(path: Path, options: LoadOptions) -> Plan:
         options.threads or default_threads(),
         options.threads or usable_cores(),
         cells,
+        loading.choose_lanes(header, cells, options.samples, available),
     )
     if not options.trusted:
         probe.check(path, Opening(sizes, on_gpu.layers, on_gpu.count, on_gpu.split))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from r1chat.engine.base import Request
-from r1chat.engine.machine import MOST_LANES, TokenMachine
+from r1chat.engine.machine import TokenMachine
 from r1chat.engine.many import share, width
 from r1chat.gguf import Header
-from r1chat.gguf.needs import Shape, needs
+from r1chat.gguf.needs import MOST_LANES, RESERVED_SEQUENCES, Shape, needs
 
 _MOVED_UP = 2
 """How many times the budget there is room for, where memory allows: it may be moved up while they
@@ -38,9 +38,7 @@ def cells_wanted(
     if width(machine.cells, machine.capacity, prompt, count, request) == count:
         return machine.cells
     shape, weights = Shape.of(header), header.size
-    if available is not None:
-        # The cache there is would be freed first.
-        available += machine.cells * shape.cache_per_token
+    available = freed(header, machine, available)
     found = machine.cells
     for times in (1, _MOVED_UP):
         each = share(machine.capacity, prompt, request, times=times)
@@ -51,3 +49,12 @@ def cells_wanted(
         ]
         found = max([found, *fitting])
     return found
+
+
+def freed(header: Header, machine: TokenMachine, available: int | None) -> int | None:
+    """What is free once the cache there is has been freed, as it is before another is made."""
+    if available is None:
+        return None
+    shape = Shape.of(header)
+    states = (RESERVED_SEQUENCES + machine.lanes) * shape.state
+    return available + machine.cells * shape.cache_per_token + states

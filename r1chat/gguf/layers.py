@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from r1chat.gguf.header import MAX_LAYERS, Header
-from r1chat.gguf.needs import Shape
+from r1chat.gguf.needs import RESERVED_SEQUENCES, Shape
+from r1chat.gguf.states import state_bytes
 
 _BLOCK = re.compile(r"blk\.(\d{1,4})\.")
 _INPUT = "token_embd.weight"
@@ -30,7 +31,7 @@ class Layers:
     """What a model's layers weigh.
 
     Attributes:
-        weights: Bytes of each repeating layer's weights.
+        weights: Bytes of each repeating layer's weights, and of the states of all sequences.
         cache: Bytes of an F16 cache that a token takes in each of them.
         output: Bytes of what comes after the last of them.
     """
@@ -59,14 +60,18 @@ class Layers:
         output += embedding if tied else 0
         each = header.kv_bytes_per_layer
         cache = tuple(each[at] if at < len(each) else 0 for at in range(count))
-        return cls(tuple(sizes[at] for at in range(count)), cache, output)
+        sequences = RESERVED_SEQUENCES + Shape.of(header).usual_lanes
+        states = (sequences * state for state in state_bytes(header))
+        weights = tuple(sizes[at] + state for at, state in enumerate(states))
+        return cls(weights, cache, output)
 
     @classmethod
     def even(cls, shape: Shape, size: int) -> Layers:
         """Those of a model of which no more is known than its shape and the bytes of its file."""
         count = max(1, min(shape.layers, MAX_LAYERS))
         output = min(size // 2, int(shape.vocabulary * shape.hidden * _OUTPUT_BYTES))
-        weights, cache = (size - output) / count, shape.cache_per_token / count
+        states = (RESERVED_SEQUENCES + shape.usual_lanes) * shape.state
+        weights, cache = (size - output + states) / count, shape.cache_per_token / count
         return cls(count * (math.ceil(weights),), count * (math.ceil(cache),), output)
 
     @property

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from r1chat.gguf.header import Array, Header
+from r1chat.gguf.states import state_bytes
 
 DEFAULT_CONTEXT = 16384
 """Tokens of context, unless somebody asks for more or less."""
@@ -18,6 +19,8 @@ SAFE_SHARE = 0.9
 RESERVED_SEQUENCES = 4
 """Sequences that an engine has beside those of its samples: the reply's, what is read ahead, and
 two to start from again where a memory cannot be cut."""
+MOST_LANES = 16
+"""Samples that are drawn side by side at most."""
 BATCH = 512
 """Tokens of a prompt that are evaluated at a time."""
 
@@ -26,6 +29,7 @@ _GIB = 1 << 30
 _F16, _F32 = 2, 4
 _PROGRAM = 64 * _MIB
 _PER_WORD = 320
+_CHEAP_STATES = 64 * _MIB
 _WIDTHS = 24
 """Widths of a layer that are kept of each token of a batch."""
 
@@ -44,6 +48,7 @@ class Shape:
         context: Tokens of context that it was made for; 0 if nobody says.
         cache: Bytes of an F16 cache that a token takes; None where all layers are alike, so that
             it follows from the others.
+        state: Bytes that the recurrent layers keep of a sequence, however long it is.
     """
 
     layers: int
@@ -54,6 +59,7 @@ class Shape:
     vocabulary: int
     context: int = 0
     cache: int | None = None
+    state: int = 0
 
     @classmethod
     def of(cls, header: Header) -> Shape:
@@ -68,6 +74,7 @@ class Shape:
             vocabulary=tokens.count if isinstance(tokens, Array) else 0,
             context=header.context_trained,
             cache=header.kv_bytes_per_token,
+            state=sum(state_bytes(header)),
         )
 
     @property
@@ -76,6 +83,11 @@ class Shape:
         if self.cache is not None:
             return self.cache
         return 2 * self.layers * self.kv_heads * self.head_dim * _F16
+
+    @property
+    def usual_lanes(self) -> int:
+        """Samples side by side that there is room for unless more are asked for."""
+        return max(1, min(MOST_LANES, _CHEAP_STATES // self.state)) if self.state else MOST_LANES
 
     @property
     def usual_context(self) -> int:
@@ -92,11 +104,13 @@ class Needs:
     buffers: int
     tokens: int
     """Of context."""
+    states: int = 0
+    """What recurrent layers keep of all sequences."""
 
     @property
     def total(self) -> int:
         """All of it."""
-        return self.weights + self.cache + self.buffers
+        return self.weights + self.cache + self.buffers + self.states
 
     def fits(self, available: int | None, share: float = SAFE_SHARE) -> bool:
         """Whether so much free memory is enough, with something left; nobody knows counts as yes.
@@ -108,21 +122,25 @@ class Needs:
         return available is None or self.total <= available * share
 
     def __str__(self) -> str:
+        states = f"+ {gib(self.states)} states " if self.states else ""
         return (
-            f"{gib(self.weights)} file + {gib(self.cache)} for {self.tokens:,} tokens "
+            f"{gib(self.weights)} file + {gib(self.cache)} for {self.tokens:,} tokens {states}"
             f"+ {gib(self.buffers)} buffers = {gib(self.total)}"
         )
 
 
-def needs(shape: Shape, weights: int, tokens: int) -> Needs:
+def needs(shape: Shape, weights: int, tokens: int, lanes: int | None = None) -> Needs:
     """Adds up what a model needs.
 
     Args:
         shape: The model's.
         weights: Bytes of its weights, or of its file.
         tokens: Tokens of context.
+        lanes: Samples that can be drawn side by side; by default the usual ones.
     """
-    return Needs(weights, tokens * shape.cache_per_token, _buffers(shape, tokens), tokens)
+    states = shape.state * (RESERVED_SEQUENCES + (lanes or shape.usual_lanes))
+    cache = tokens * shape.cache_per_token
+    return Needs(weights, cache, _buffers(shape, tokens), tokens, states)
 
 
 def shortened(shape: Shape, weights: int, available: int | None) -> Needs:
