@@ -53,6 +53,7 @@ _CUT: dict[EndedBy, str] = {
     "context": "the context is full (--ctx)",
     "loop": "the model went round in circles",
 }
+_THOUGHTLESS = "this model writes no thoughts"
 _NOTHING_WRITTEN = "the model ended its reply without one; try again, or another --temperature"
 _STILL_NOTHING = (
     "the model wrote none, though it was asked for one again; try again, or another --temperature"
@@ -106,6 +107,22 @@ def _refuse_what_makes_no_sense(args: argparse.Namespace) -> None:
         raise UsageError(message)
 
 
+def _say_what_has_no_effect(args: argparse.Namespace, engine: Engine, writer: Writer) -> None:
+    """Says so where options about thoughts were given, and there will be none."""
+    if engine.info.thinks and not args.raw:
+        return
+    options = {"--budget": args.budget, "--min-think": args.min_think, "--peek": args.peek}
+    given = [name for name, value in options.items() if value is not None]
+    given += ["--thoughts only"] if args.thoughts == "only" else []
+    if given:
+        why = "a text that --raw completes has no thoughts" if args.raw else _THOUGHTLESS
+        change = "changes" if len(given) == 1 else "change"
+        effect = f"{' and '.join(given)} {change} nothing"
+        if args.thoughts == "only":
+            effect = "there is nothing for --thoughts only to show"
+        writer.event(Notice(f"{why}: {effect}"))
+
+
 class _Ask:
     """One run of the verb: options before settings before defaults."""
 
@@ -147,6 +164,7 @@ class _Ask:
                 writer.event(
                     Notice("--draft is left out: a server drafts by itself, or not at all")
                 )
+            _say_what_has_no_effect(args, engine, writer)
             control = Control(budget, peek_every=self._peek_every(writer))
             interrupts.control = control
             try:

@@ -89,6 +89,8 @@ class _Evaluation:
         asked = reading.read(args.file, skip_bad=args.skip_bad, limit=args.limit)
         self._say_what_was_left_out(asked)
         with closing(self._load()) as engine, closing(self._checker):
+            if not engine.info.thinks:
+                self._console.note("this model writes no thoughts: no budget makes a difference")
             plan = self._plan(asked, engine)
             conditions = self._conditions(engine, sampling)
             with Results(results_file(args.file, args.out), conditions, engine.info) as results:

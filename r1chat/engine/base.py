@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 from r1chat.events import Event, Reply
@@ -107,6 +107,19 @@ class Steering:
     """It can be gone on with from any place of it: "think more", words for the thought."""
     peek: str = ""
     """One can look at what the answer would be."""
+
+
+NO_THOUGHTS = "it writes no thoughts"
+"""Why of a model without thoughts nothing of them can be steered."""
+
+
+def steering_of(steering: Steering, *, thinks: bool) -> Steering:
+    """What can be steered of a model that thinks, or does not."""
+    if thinks:
+        return steering
+    return replace(
+        steering, budget=NO_THOUGHTS, off=NO_THOUGHTS, close=NO_THOUGHTS, peek=NO_THOUGHTS
+    )
 
 
 @dataclass(frozen=True, slots=True)

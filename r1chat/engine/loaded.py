@@ -10,7 +10,7 @@ from typing import Any
 
 from r1chat import prompt
 from r1chat.engine import gpus, loading
-from r1chat.engine.base import Message, ModelInfo, Request
+from r1chat.engine.base import Message, ModelInfo, Request, Steering, steering_of
 from r1chat.engine.context import ContextOptions
 from r1chat.engine.drafting import DraftModel
 from r1chat.engine.machine import TokenMachine
@@ -79,6 +79,7 @@ class LoadedModel:
             gpu_layers=self._on_gpu.layers,
             load_s=self.load_s,
             layers=self._on_gpu.count,
+            steering=steering_of(Steering(), thinks=thinks),
         )
         """The model, described."""
 

@@ -44,8 +44,11 @@ class Setting:
 def usual_budgets(info: ModelInfo) -> tuple[str, ...]:
     """The budgets that a model is measured under where none are named.
 
-    The faster it is, the more of them: a model on a GPU counts as smaller than it is.
+    The faster it is, the more of them: a model on a GPU counts as smaller than it is. One that
+    writes no thoughts has none.
     """
+    if not info.thinks:
+        return ("max",)
     size = info.size // 8 if info.gpu_layers else info.size
     kind = "small" if size <= SMALL else "middle" if size <= MIDDLE else "large"
     return _DEFAULTS[kind]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from typing import TypeVar
 
-from r1chat.engine.base import Message, ModelInfo, Request, Steering
+from r1chat.engine.base import Message, ModelInfo, Request, Steering, steering_of
 from r1chat.engine.fitting import without_oldest_turn
 from r1chat.engine.remote import samples
 from r1chat.engine.remote.asking import Asker, framing
@@ -310,6 +310,14 @@ def _describe(found: Found, ref: str | None, load_s: float) -> ModelInfo:
         if framed is not None
         else _UNSEEN.format(found.dialect.name if found.dialect.owner else "the server")
     )
+    thinks = framed is None or framed.kind.thinks
+    steering = Steering(
+        budget="" if found.dialect.chat_budget else why,
+        off="" if found.dialect.chat_budget or found.dialect.chat_off else why,
+        close=why,
+        go_on=why,
+        peek=why,
+    )
     return ModelInfo(
         ref=ref or f"{server.name or server.url}#{found.model}",
         path="",
@@ -320,16 +328,10 @@ def _describe(found: Found, ref: str | None, load_s: float) -> ModelInfo:
         context_trained=found.context_trained,
         parameters=found.parameters,
         size=found.size,
-        thinks=framed is None or framed.kind.thinks,
+        thinks=thinks,
         threads=0,
         gpu_layers=0,
         load_s=load_s,
         host=server.host,
-        steering=Steering(
-            budget="" if found.dialect.chat_budget else why,
-            off="" if found.dialect.chat_budget or found.dialect.chat_off else why,
-            close=why,
-            go_on=why,
-            peek=why,
-        ),
+        steering=steering_of(steering, thinks=thinks),
     )
