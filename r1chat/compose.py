@@ -43,7 +43,15 @@ def resolve(ref: str) -> Path:
     if not ref.strip():
         message = f"no model named; {_ACCEPTED}"
         raise ModelError(message)
-    return _file(ref) or _from_store(ref)
+    file = _file(ref)
+    if file is None:
+        return _from_store(ref)
+    from r1chat.hub import ollama
+
+    if obstacle := ollama.obstacle(file):
+        message = f"{line(ref)} cannot be used: it {obstacle}"
+        raise ModelError(message)
+    return file
 
 
 def _file(ref: str) -> Path | None:
@@ -65,18 +73,21 @@ def _file(ref: str) -> Path | None:
 
 def _from_store(ref: str) -> Path:
     """The file in one of the stores that several programs share."""
-    from r1chat.hub import cache, ollama, reference
+    from r1chat.hub import cache, ollama, reference, twins
 
     shown = line(ref)
     if (remote := remote_server(ref)) is not None:
         message = f"{remote[0].host} is a server: of its models there is no file here"
         raise ModelError(message)
     if ref.startswith(ollama.PREFIX):
-        path = ollama.find(ref)
-        if path is None:
+        place = ollama.find(ref)
+        if place is None:
             message = f"Ollama has no such model: {shown}; `r1chat models list` shows what is here"
             raise ModelError(message)
-        return path
+        if place.problem:
+            message = f"{shown} cannot be used: it {place.problem}"
+            raise ModelError(message)
+        return place.path
     wanted = reference.parse(ref)
     if wanted is None and (_is_path(ref) or ref.lower().endswith(".gguf")):
         message = f"no such model file: {shown}"
@@ -84,7 +95,7 @@ def _from_store(ref: str) -> Path:
     if wanted is None:
         message = f"no such model: {shown!r}; {_ACCEPTED}"
         raise ModelError(message)
-    path = cache.cached(wanted)
+    path = cache.cached(wanted) or twins.remembered(wanted) or twins.by_name(wanted)
     if path is None:
         message = f"{shown} is not on this machine; fetch it with: r1chat models pull {wanted}"
         raise MissingModel(message, str(wanted))

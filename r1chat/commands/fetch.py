@@ -58,6 +58,8 @@ def offer(
         raise missing
     fetcher = Fetcher(console, interrupts, context=context)
     variant, fits = fetcher.choose(ref)
+    if (path := fetcher.elsewhere(variant)) is not None:
+        return path
     if doubt := fetcher.doubt(variant, fits):
         console.note(doubt)
     question = f"{_described(variant)} is not on this machine. Fetch it?"
@@ -198,6 +200,28 @@ class Fetcher:
         if not wanted and not confirmed(self._console, "Fetch it all the same?", usually=False):
             message = f"{variant.name} was not fetched"
             raise ModelError(message)
+
+    def elsewhere(self, variant: Variant) -> Path | None:
+        """Looks whether another program has a model here, with the right checksums.
+
+        Raises:
+            Interrupted: If a signal stopped it.
+        """
+        from r1chat.hub.twins import twin
+
+        def tell(done: int) -> None:
+            if self._interrupts.signum is not None:
+                raise Interrupted(self._interrupts.signum)
+            share = int(100 * done / max(1, variant.size))
+            self._console.progress(f"{line(variant.name, 40)}  comparing what is here: {share} %")
+
+        try:
+            path = twin(variant, tell)
+        finally:
+            self._console.end_progress()
+        if path is not None:
+            self._console.aside(f"{line(str(path), 300)} is what the Hub has: nothing is fetched")
+        return path
 
     def fetch(self, variant: Variant) -> Path:
         """Downloads and verifies a model.

@@ -14,7 +14,7 @@ from r1chat.commands.columns import columns, pairs
 from r1chat.commands.exits import ExitCode
 from r1chat.commands.fetch import Fetcher, gigabytes
 from r1chat.console import Console
-from r1chat.errors import UsageError
+from r1chat.errors import ModelError, UsageError
 from r1chat.interrupts import Interrupts
 from r1chat.output import Out, write_indented
 from r1chat.sanitize import line
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from r1chat.hub.catalogue import Distill
     from r1chat.hub.fit import Fit
     from r1chat.hub.local import LocalModel
+    from r1chat.hub.reference import HubRef
 
 _WORDS = {"fits": "fits", "tight": "tight", "no": "does not fit"}
 _LIST_HINT = 'fetch one with: r1chat models pull r1:7b · use it with: r1chat ask -m r1:7b "…"'
@@ -120,10 +121,10 @@ def _offers(here: list[LocalModel], context: int | None) -> list[tuple[Distill, 
     from r1chat.hub.machine import this_machine
 
     machine = this_machine()
-    repos = {model.repo for model in here}
+    there = {found.name for model in here if (found := catalogue.published_by(model.repo))}
     offers = []
     for distill in catalogue.distills():
-        if not repos.intersection(distill.repos):
+        if distill.name not in there:
             quant, fits = fit.best_of(distill, machine, context)
             offers.append((distill, quant, fits))
     return offers
@@ -190,7 +191,6 @@ def _search(args: argparse.Namespace, console: Console, interrupts: Interrupts) 
 
 def _pull(args: argparse.Namespace, console: Console, interrupts: Interrupts) -> int:
     from r1chat.hub import local
-    from r1chat.hub.cache import cached
     from r1chat.hub.download import fetched
     from r1chat.hub.environment import is_offline
     from r1chat.hub.reference import parse
@@ -201,25 +201,34 @@ def _pull(args: argparse.Namespace, console: Console, interrupts: Interrupts) ->
         raise UsageError(message)
     if args.revision is not None:
         ref = replace(ref, revision=_revision(args.revision))
-    path = cached(ref) if is_offline() else None
-    if path is not None:
+    if is_offline() and (path := _here(ref)) is not None:
         console.aside("it is here already; whether there is a newer one, HF_HUB_OFFLINE forbids")
         Out(sys.stdout).write(f"{path}\n")
         return ExitCode.ANSWERED
     fetcher = Fetcher(console, interrupts, context=args.ctx)
     variant, fits = fetcher.choose(ref)
     is_here = fetched(variant) == variant.size
-    if not is_here:
-        fetcher.check(variant, fits, sure=args.yes)
-    path = fetcher.fetch(variant)
+    path = None if is_here else fetcher.elsewhere(variant)
+    elsewhere = path is not None
+    if path is None:
+        if not is_here:
+            fetcher.check(variant, fits, sure=args.yes)
+        path = fetcher.fetch(variant)
     # Its header is read now, so that no list has to wait for it.
     local.local_models()
-    again = parse(str(ref))
-    name = str(ref) if again is not None and cached(again) == path else variant.ref
-    done = "it is here already" if is_here else "verified"
+    name = str(ref) if _here(ref) == path else variant.ref
+    done = "it is here already" if is_here or elsewhere else "verified"
     console.aside(f"{done}; use it with: r1chat ask -m {name}")
     Out(sys.stdout).write(f"{path}\n")
     return ExitCode.ANSWERED
+
+
+def _here(ref: HubRef) -> Path | None:
+    """The file that a reference leads to without a network."""
+    try:
+        return compose.resolve(str(ref))
+    except ModelError:
+        return None
 
 
 _FETCHABLE = 'name a distill ("r1:7b") or a repository of the Hub ("owner/repo:Q4_K_M")'

@@ -96,8 +96,9 @@ def _remove_unfinished(args: argparse.Namespace, console: Console, missing: Miss
     from r1chat.hub.unfinished import unfinished
 
     ref = parse(missing.ref)
-    wanted = ref.repos if ref is not None else ()
-    parts = [part for folder in repos() if folder.repo in wanted for part in unfinished(folder)]
+    wanted = {repo.lower() for repo in ref.repos} if ref is not None else set()
+    there = [folder for folder in repos() if folder.repo.lower() in wanted]
+    parts = [part for folder in there for part in unfinished(folder)]
     if not parts:
         raise missing
     size = gigabytes(sum(part.size for part in parts))
@@ -124,14 +125,16 @@ def here(ref: str) -> LocalModel | None:
     """The model on this machine that a reference means."""
     from r1chat.hub import local
 
+    there = local.local_models()
+    # What cannot be used has a name all the same.
+    named = next((model for model in there if model.ref == ref), None)
+    if named is not None:
+        return named
     try:
         path = compose.resolve(ref)
     except ModelError:
         return None
-    for model in local.local_models():
-        if model.ref == ref or _same(model.path, path):
-            return model
-    return None
+    return next((model for model in there if _same(model.path, path)), None)
 
 
 def _found(ref: str) -> LocalModel:

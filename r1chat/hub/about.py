@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from r1chat.errors import ModelError
 from r1chat.gguf import Array, Header, read_header
-from r1chat.hub.catalogue import distills
+from r1chat.hub.catalogue import published_by
 from r1chat.hub.facts import MOST, facts_of, markers, shown
 from r1chat.hub.local import LocalModel, model_of, refusal
 from r1chat.hub.places import MAX_SHARDS, Source
@@ -212,9 +212,8 @@ def _vocabulary(header: Header) -> int:
 
 
 def _licence(header: Header, repo: str, listed: str) -> str:
-    for distill in distills():
-        if repo in distill.repos:
-            return line(", ".join(distill.licences))
+    if distill := published_by(repo):
+        return line(", ".join(distill.licences))
     return shown(listed or header.license or "", 80)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from r1chat.errors import NetworkError
-from r1chat.hub.names import good_commit, good_path, good_repo, good_sha256
+from r1chat.hub.names import good_commit, good_path, good_repo, good_sha256, same_repo
 from r1chat.hub.values import Found, Listing, RemoteFile
 from r1chat.sanitize import line
 
@@ -30,6 +30,10 @@ def listing(value: object, repo: str, revision: str) -> Listing:
     if len(siblings) > MOST_FILES:
         msg = f"{repo} has {len(siblings):,} files; r1chat reads {MOST_FILES:,} at most"
         raise NetworkError(msg)
+    # The Hub takes names in any case, and says which is the repository's own.
+    own = about.get("id")
+    if isinstance(own, str) and same_repo(own, repo) and good_repo(own):
+        repo = own
     files: dict[str, RemoteFile] = {}
     for entry in siblings:
         file = _file(_object(entry), repo, commit)

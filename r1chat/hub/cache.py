@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from r1chat.errors import ModelError
-from r1chat.hub.layout import RepoFolder, hub_cache
+from r1chat.hub.layout import FOLDER, RepoFolder, folders, hub_cache
 from r1chat.hub.names import good_commit, good_path, good_repo
 from r1chat.hub.places import files, shards
 from r1chat.hub.reference import MAIN, HubRef
@@ -22,7 +22,6 @@ __all__ = ["Installed", "cached", "hub_cache", "installed", "remove", "repos"]
 
 _GGUF = ".gguf"
 _DEPTH = 8
-_FOLDER = "models--"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +56,9 @@ def cached(ref: HubRef, choose: Callable[[list[Variant]], Variant] | None = None
     Returns:
         The file, of a split model the first; None if it is not there, or not whole.
     """
-    cache = hub_cache()
-    for repo in ref.repos:
-        folder = RepoFolder(cache, repo)
+    for folder in (folder for repo in ref.repos for folder in folders(repo)):
         for commit in _commits_for(folder, ref.revision):
-            wanted = replace(ref, repos=(repo,), revision=commit, distill=None)
+            wanted = replace(ref, repos=(folder.repo,), revision=commit, distill=None)
             with contextlib.suppress(ModelError):
                 variant = find(_Snapshot(folder), wanted, choose)
                 return folder.pointer(commit, variant.files[0].path)
@@ -125,8 +122,8 @@ def repos() -> Iterator[RepoFolder]:
 
 
 def _repo_of(name: str) -> str | None:
-    repo = name.removeprefix(_FOLDER).replace("--", "/")
-    return repo if name.startswith(_FOLDER) and good_repo(repo) else None
+    repo = name.removeprefix(FOLDER).replace("--", "/")
+    return repo if name.startswith(FOLDER) and good_repo(repo) else None
 
 
 def _commits(folder: RepoFolder) -> list[str]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from r1chat.errors import ModelError
-from r1chat.hub.names import good_quant, good_repo
+from r1chat.hub.names import good_quant, good_repo, same_repo
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -140,3 +140,10 @@ def get(name: str) -> Distill | None:
     """The distill of a name such as "r1:7b", whatever the case."""
     name = name.lower()
     return next((distill for distill in distills() if distill.name == name), None)
+
+
+def published_by(repo: str) -> Distill | None:
+    """The distill that a repository publishes, whatever the case of its name."""
+    return next(
+        (each for each in distills() if any(same_repo(repo, own) for own in each.repos)), None
+    )

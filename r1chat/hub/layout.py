@@ -27,6 +27,8 @@ from r1chat.hub.values import RemoteFile
 from r1chat.sanitize import line
 
 PART = ".r1chat.incomplete"
+FOLDER = "models--"
+"""What the folders of models begin with."""
 _ETAG = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _TAG = (
     "Signature: 8a477f597d28d172789f06886806bc55\n"
@@ -58,7 +60,7 @@ class RepoFolder:
     @property
     def folder(self) -> Path:
         """All of it."""
-        return self.cache / ("models--" + self.repo.replace("/", "--"))
+        return self.cache / (FOLDER + self.repo.replace("/", "--"))
 
     @property
     def blobs(self) -> Path:
@@ -111,9 +113,29 @@ class RepoFolder:
         return commit if good_commit(commit) else None
 
 
+def folders(repo: str) -> list[RepoFolder]:
+    """The folders that a repository has in the cache, the one of this very spelling first.
+
+    Names on the Hub do not mind the case; folders do, on most disks.
+    """
+    cache = hub_cache()
+    exact = RepoFolder(cache, repo)
+    wanted = exact.folder.name
+    try:
+        names = [path.name for path in cache.iterdir() if path.name.lower() == wanted.lower()]
+    except OSError:
+        return []
+    names.sort(key=lambda name: (name != wanted, name))
+    return [
+        RepoFolder(cache, name[len(FOLDER) :].replace("--", "/"))
+        for name in names
+        if name.startswith(FOLDER)
+    ]
+
+
 def place(file: RemoteFile) -> RepoFolder:
-    """The folder that a file belongs to."""
-    return RepoFolder(hub_cache(), file.repo)
+    """The folder that a file belongs to: one that is there, whatever its case, else a new one."""
+    return next(iter(folders(file.repo)), RepoFolder(hub_cache(), file.repo))
 
 
 def here(file: RemoteFile) -> Path | None:

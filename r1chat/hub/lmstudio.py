@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from r1chat.hub.names import good_repo
+from r1chat.hub.names import good_path, good_repo
 from r1chat.hub.places import Place, files, small_text
 
 _LONGEST_SETTINGS = 1 << 20
@@ -34,8 +34,11 @@ def models() -> Iterator[Place]:
     """The GGUF files of LM Studio."""
     for folder in folders():
         for path in files(folder, depth=_DEPTH, suffix=".gguf"):
-            repo = "/".join(path.relative_to(folder).parts[:2])
-            yield Place(path, "lm studio", repo=repo if good_repo(repo) else "")
+            parts = path.relative_to(folder).parts
+            repo, file = "/".join(parts[:2]), "/".join(parts[2:])
+            if not good_repo(repo) or not good_path(file):
+                repo = file = ""
+            yield Place(path, "lm studio", repo=repo, file=file)
 
 
 def _homes() -> list[Path]:

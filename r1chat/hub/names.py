@@ -36,6 +36,11 @@ def good_repo(text: str) -> bool:
     )
 
 
+def same_repo(one: str, other: str) -> bool:
+    """Whether two names mean the same repository: the Hub does not mind the case."""
+    return one.lower() == other.lower()
+
+
 def good_revision(text: str) -> bool:
     """Whether a text can be a branch, a tag or a commit."""
     return (

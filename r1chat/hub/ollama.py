@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from r1chat.hub.names import good_path, good_repo
 from r1chat.hub.places import Place, files, small_text
 from r1chat.sanitize import line
 
@@ -22,6 +23,9 @@ _WEIGHTS = "application/vnd.ollama.image.model"
 _ADAPTER = "application/vnd.ollama.image.adapter"
 _DIGEST = re.compile(r"sha256[:-]([0-9a-f]{64})")
 _LONGEST_MANIFEST = 1 << 20
+_OUTSIDE = "leads out of Ollama's folder"
+_HOST, _NAMESPACE = "registry.ollama.ai", "library"
+_HUBS = {"hf.co", "huggingface.co"}
 _PARTS = 4
 """Of a manifest's path: host, namespace, model, tag."""
 
@@ -45,15 +49,39 @@ PREFIX = "ollama:"
 """Stands before the name of such a model in a reference."""
 
 
-def find(ref: str) -> Path | None:
+def find(ref: str) -> Place | None:
     """The weights that a reference such as "ollama:deepseek-r1:7b" means.
 
-    Without a tag it is the one called "latest", as for Ollama itself.
+    Without a tag it is the one called "latest"; host, namespace and case may be left to Ollama's
+    own rules, as on its command line.
     """
-    name = ref.removeprefix(PREFIX)
-    if ":" not in name.rpartition("/")[2]:
-        name += ":latest"
-    return next((place.path for place in models() if place.name == name), None)
+    wanted = ref.removeprefix(PREFIX)
+    if ":" not in wanted.rpartition("/")[2]:
+        wanted += ":latest"
+    for taken_for_granted in (f"{_HOST}/", f"{_NAMESPACE}/"):
+        wanted = wanted.removeprefix(taken_for_granted)
+    there = [place for place in models() if place.name.lower() == wanted.lower()]
+    return min(there, key=lambda place: place.name != wanted, default=None)
+
+
+def obstacle(path: Path) -> str:
+    """Why weights in a store cannot be used, by whatever path they are named; empty if they can.
+
+    Weights that one model has with an adapter and another without can be used.
+    """
+    if not _DIGEST.fullmatch(path.name.replace("sha256-", "sha256:")):
+        return ""
+    for store in stores():
+        try:
+            if not path.parent.samefile(store / "blobs"):
+                continue
+        except (OSError, ValueError):
+            continue
+        problems = [place.problem for place in _in(store) if place.path.name == path.name]
+        if problems and all(problems):
+            return problems[0]
+        return _OUTSIDE if _leads_away(path) else ""
+    return ""
 
 
 def models() -> Iterator[Place]:
@@ -68,15 +96,24 @@ def _in(store: Path) -> Iterator[Place]:
     for path in files(manifests, depth=_PARTS - 1):
         parts = path.relative_to(manifests).parts
         if len(parts) == _PARTS:
-            yield from _model(store, _name(*parts), _layers(path))
+            yield from _model(store, parts, _layers(path))
 
 
 def _name(host: str, namespace: str, model: str, tag: str) -> str:
     """A model's name as one types it for Ollama."""
     shown = f"{model}:{tag}"
-    if (host, namespace) != ("registry.ollama.ai", "library"):
+    if (host, namespace) != (_HOST, _NAMESPACE):
         shown = f"{namespace}/{shown}"
-    return line(shown if host == "registry.ollama.ai" else f"{host}/{shown}", 120)
+    return line(shown if host == _HOST else f"{host}/{shown}", 120)
+
+
+def _published(host: str, namespace: str, model: str, tag: str) -> tuple[str, str]:
+    """The repository of the Hub that a model comes from, and something like its file's name."""
+    repo = f"{namespace}/{model}"
+    if host not in _HUBS or not good_repo(repo):
+        return "", ""
+    file = tag if tag.lower().endswith(".gguf") else f"{tag}.gguf"
+    return (repo, file) if good_path(file) else (repo, "")
 
 
 def _layers(manifest: Path) -> dict[str, list[str]]:
@@ -96,15 +133,16 @@ def _layers(manifest: Path) -> dict[str, list[str]]:
     return found
 
 
-def _model(store: Path, name: str, layers: dict[str, list[str]]) -> Iterator[Place]:
+def _model(store: Path, parts: tuple[str, ...], layers: dict[str, list[str]]) -> Iterator[Place]:
+    repo, file = _published(*parts)
     for digest in layers.get(_WEIGHTS, ()):
         path = store / "blobs" / f"sha256-{digest}"
         problem = ""
         if _ADAPTER in layers:
             problem = "has a LoRA adapter, which r1chat cannot put on"
         elif _leads_away(path):
-            problem = "leads out of Ollama's folder"
-        yield Place(path, "ollama", name=name, problem=problem)
+            problem = _OUTSIDE
+        yield Place(path, "ollama", repo, file=file, name=_name(*parts), problem=problem)
 
 
 def _leads_away(blob: Path) -> bool:

@@ -208,7 +208,8 @@ class Fetching:
 
     def _distill(self, variant: Variant) -> Distill | None:
         offers = self.shelf.offers if self.shelf else ()
-        return next((o.distill for o in offers if variant.repo in o.distill.repos), None)
+        repo = variant.repo.lower()
+        return next((o.distill for o in offers if repo in map(str.lower, o.distill.repos)), None)
 
     def _of_an_earlier_run(
         self, variant: Variant, distill: Distill | None

@@ -107,8 +107,10 @@ class Hub:
         )
         begin, quant = fit.recommended(distills, machine)
         fits = fit.fit(fit.shape_of(begin), begin.sizes[quant], machine, context)
-        by_repo = {repo: distill for distill in distills for repo in distill.repos}
-        known = {model.ref: by_repo[model.repo] for model in local if model.repo in by_repo}
+        by_repo = {repo.lower(): distill for distill in distills for repo in distill.repos}
+        known = {
+            model.ref: by_repo[repo] for model in local if (repo := model.repo.lower()) in by_repo
+        }
         return Shelf(
             machine=machine,
             local=local,
@@ -292,7 +294,7 @@ class Hub:
 
         distill = catalogue.get(ref.distill) if ref.distill else None
         if distill is None:
-            distill = next((d for d in catalogue.distills() if variant.repo in d.repos), None)
+            distill = catalogue.published_by(variant.repo)
         if distill is not None:
             return fit.shape_of(distill)
         try:

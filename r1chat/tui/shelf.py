@@ -154,8 +154,10 @@ def rows(
     if shelf is None:
         return _unseen(current, served)
     fetches = list(fetches)
-    by_repo = {repo: offer.distill for offer in shelf.offers for repo in offer.distill.repos}
-    made = [_of_fetch(fetch, by_repo.get(fetch.repo)) for fetch in fetches]
+    by_repo = {
+        repo.lower(): offer.distill for offer in shelf.offers for repo in offer.distill.repos
+    }
+    made = [_of_fetch(fetch, by_repo.get(fetch.repo.lower())) for fetch in fetches]
     refs = Counter(_short_ref(model, shelf) for model in shelf.local)
     for model in shelf.local:
         ref = _short_ref(model, shelf)

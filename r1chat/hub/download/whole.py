@@ -21,6 +21,7 @@ from r1chat.hub.download.patience import Patience
 from r1chat.hub.download.progress import Progress, Reporter
 from r1chat.hub.download.transfer import Transfer
 from r1chat.hub.refusals import FileChanged
+from r1chat.hub.twins import twin
 from r1chat.hub.values import Listing, RemoteFile
 from r1chat.hub.variants import Variant
 from r1chat.sanitize import line
@@ -59,7 +60,8 @@ def download(
         on_progress: Told how far it is, ten times a second at most, on the caller's thread.
 
     Returns:
-        The (first) file, under its name in the cache. What lies there has the right checksum.
+        The (first) file, under its name in the cache, or where another program has it. It has the
+        right checksum.
 
     Raises:
         DownloadCancelled: If it was stopped; what was fetched is kept.
@@ -91,6 +93,9 @@ class _Download:
         paths = [path for file in files if (path := layout.here(file))]
         if len(paths) < len(files):
             self._report("starting")
+            if found := self._twin():
+                self._report("done", self._report.total)
+                return found
             need_space(self._variant.size - fetched(self._variant), layout.hub_cache())
             sweep(files)
             with new_client() as client:
@@ -102,6 +107,16 @@ class _Download:
         self._report.before = 0
         self._report("done", self._report.total)
         return paths[0]
+
+    def _twin(self) -> Path | None:
+        """What another program has here already."""
+
+        def tell(done: int) -> None:
+            if self._control.cancelled:
+                self._control.check()
+            self._report("checking", done, note="comparing what is here")
+
+        return twin(self._variant, tell)
 
     def _bring(self, file: RemoteFile, client: httpx2.Client) -> Path:
         """Brings one file, however often that has to begin anew."""

@@ -184,8 +184,10 @@ class ModelsScreen(ModelsListScreen):
         known = fetching.shelf
         if ref is None or known is None:
             return
-        repos = set(ref.repos)
-        here = {published_quant(each): each.ref for each in known.local if each.repo in repos}
+        repos = {repo.lower() for repo in ref.repos}
+        here = {
+            published_quant(each): each.ref for each in known.local if each.repo.lower() in repos
+        }
         hub, machine = fetching.hub, known.machine
         expected = hub.expected(row.distill, machine) if row.distill else None
         pick = PickQuant(name, lambda: hub.quants(ref, machine), here, expected)

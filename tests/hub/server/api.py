@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from tests.hub.server.answer import Answer, as_error, as_json, not_found
 from tests.hub.server.call import Call
@@ -95,6 +95,15 @@ def whoami(call: Call) -> Answer:
 def open_repo(call: Call) -> tuple[Repo, str, dict[str, File]] | Answer:
     """The repository, commit and files that an address names; else the error."""
     repo = call.hub.repos.get(call.repo)
+    if repo is None:
+        # Names do not mind the case. Where somebody is sent on, he learns the right one.
+        repo = next(
+            (r for r in call.hub.repos.values() if r.name.lower() == call.repo.lower()), None
+        )
+        if repo is not None and call.hub.sends_on:
+            query = f"?{call.request.query}" if call.request.query else ""
+            path = quote(call.request.path.replace(call.repo, repo.name, 1))
+            return Answer(307, {"Location": f"{path}{query}"})
     if repo is None or not repo.visible_to(call.request.user):
         return not_found(call.request.user)
     found = repo.find(call.revision)

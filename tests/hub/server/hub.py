@@ -51,6 +51,8 @@ class Hub:
         requests: All that was asked.
         signed_for: Seconds a location of a large file works.
         tree_page: Entries on a page of a tree.
+        sends_on: Whether a repository's name in the wrong case leads to the right one; else it is
+            as good.
         mistakes: Exceptions of the Hub's own; there should be none.
     """
 
@@ -69,6 +71,7 @@ class Hub:
         self.secret = secrets.token_bytes(16)
         self.signed_for = 3600.0
         self.tree_page = 1000
+        self.sends_on = False
         self.mistakes: list[BaseException] = []
         self.closing = threading.Event()
         self._addresses = [(host, 0), (host, 0)]
