@@ -106,6 +106,18 @@ def _is_between(name: str) -> bool:
     return name in KNOWN or _SHAPED.fullmatch(name) is not None
 
 
+def between(framing: Sequence[Item]) -> tuple[str, ...]:
+    """The markers with which a turn begins or ends in a framing.
+
+    Args:
+        framing: A conversation in its framing.
+    """
+    whole = _whole(framing)
+    names = dict.fromkeys(match[0] for match in _SHAPED.finditer(whole))
+    names |= dict.fromkeys(name for name in KNOWN if name in whole)
+    return tuple(name for name in names if _is_between(name))
+
+
 def texts(has: Has, framing: Sequence[Item]) -> tuple[str, ...]:
     """The texts with which a turn begins or ends in a framing whose markers are no tokens.
 
@@ -113,9 +125,11 @@ def texts(has: Has, framing: Sequence[Item]) -> tuple[str, ...]:
         has: Whether the model's vocabulary has a marker.
         framing: A conversation in its framing.
     """
-    whole = "".join(item if isinstance(item, str) else "\0" for item in framing)
-    names = dict.fromkeys(match[0] for match in _SHAPED.finditer(whole))
-    names |= dict.fromkeys(name for name in KNOWN if name in whole)
-    spelled = [name for name in names if _is_between(name) and not has(name)]
+    whole = _whole(framing)
+    spelled = [name for name in between(framing) if not has(name)]
     roles = [role for role in _ROLES if role in f"\n{whole}"]
     return (*spelled, *roles)
+
+
+def _whole(framing: Sequence[Item]) -> str:
+    return "".join(item if isinstance(item, str) else "\0" for item in framing)

@@ -19,6 +19,7 @@ from r1chat.errors import ModelError, NetworkError, UsageError
 from r1chat.events import Notice, ThoughtText
 from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control
+from r1chat.reasoning.phrases import ANSWER
 from tests.program import run
 from tests.remote.helpers import (
     KEY,
@@ -332,10 +333,11 @@ def test_values_of_wrong_types_are_passed_over(server):
         {"choices": [{"text": ["no"], "finish_reason": "stop"}], "id": {}},
     ]
     server.faults = [Fault(raw=b"".join(map(event, odd)) + b"data: [DONE]\n\n")]
-    # The thought never closes, so that it is closed for the model, which then answers.
+    # The thought never closes, so that it is closed for the model, which is asked for its answer.
     reply = reply_of(opened(server), asked())
     assert reply.thought.startswith("fine")
-    assert reply.answer == WHOLE
+    assert reply.answer == ANSWER + "\n\n" + WHOLE
+    assert reply.receipt.answer_asked == "words"
 
 
 def test_an_error_in_the_stream_is_said(server):

@@ -12,6 +12,7 @@ from r1chat.engine.remote.resuming import resume
 from r1chat.engine.transcript import Circumstances, Transcript
 from r1chat.events import EndedBy, Evaluating, Event, Reply
 from r1chat.reasoning.phrases import CLOSE, FINISHED, WAIT
+from r1chat.reasoning.rescue import Rescue
 from r1chat.reasoning.splitter import Splitter
 
 
@@ -50,6 +51,9 @@ class Account:
             stops=framed.stops if framed is not None else (),
             keeps_ids=False,
         )
+        asked = [message.text for message in request.messages if message.role == "system"]
+        asked.append(request.messages[-1].text)
+        self.rescue = Rescue(asked, allowed=not request.raw)
         self.draft = Draft()
         self.prompt_tokens = 0
         self.prompt_estimate = 0
@@ -144,6 +148,27 @@ class Account:
         """Closes a thought that the model has ended without doing so."""
         self._shut(self.transcript.line_break, "natural")
 
+    def asks_for_answer(self) -> bool:
+        """Begins an answer that the model has left out, and says whether it did."""
+        if not self.rescue.begins_answer(self.transcript.answered):
+            return False
+        words = self.rescue.words(self.transcript.thought)
+        self.draft.mark(self.draft.line_break)
+        self.draft.mark(words)
+        self.transcript.begin_answer(words, self._tokens_of(words))
+        return True
+
+    def complete(self) -> None:
+        """Closes the box that words of ours opened, where the model has not."""
+        words = self.transcript.missing
+        if words:
+            self.draft.mark(words)
+            self.transcript.inject_answer(words, self._tokens_of(words))
+
+    def _tokens_of(self, words: str) -> list[int]:
+        """As many tokens as words have; which, only the server knows."""
+        return [0] * self._asker.tokens_of(words)
+
     def wait(self) -> None:
         """Has the thought go on."""
         self.inject(self.transcript.line_break + WAIT)
@@ -176,5 +201,6 @@ class Account:
             drafted_tokens=0,
             accepted_tokens=0,
             ids=(),
+            asked=self.rescue.done,
         )
         return self.transcript.reply(ended_by, circumstances, error)

@@ -10,6 +10,7 @@ from typing import Any
 from r1chat.engine.base import Message, Request
 from r1chat.engine.peeking import MOST, PROBE
 from r1chat.engine.remote.chunks import NOTHING, Counts
+from r1chat.engine.remote.endings import names
 from r1chat.engine.remote.fields import LIMITS, Fields
 from r1chat.engine.remote.finding import Found
 from r1chat.engine.remote.link import Link, Stream
@@ -18,10 +19,13 @@ from r1chat.engine.remote.shared import Branch, Shared
 from r1chat.engine.remote.sse import Event
 from r1chat.errors import ModelError, NetworkError
 from r1chat.prompt import Framed, Item, frame
+from r1chat.prompt.turns import between
 from r1chat.reasoning.final import last_box
 from r1chat.reasoning.phrases import CLOSE, LANDING, OPEN
 
 BOS = "<｜begin▁of▁sentence｜>"
+_ANSWER_NOW = "Give your final answer now, without any further thought."
+_BOXED = " Put it within \\boxed{}."
 FORCED = f"\n\n{LANDING}\n"
 """What a server writes itself before it closes a thought."""
 _CONTROL_S = 5.0
@@ -76,6 +80,8 @@ class Asker:
         self._ready = ready
         self.framed = framing(found, messages, raw=request.raw, think=think)
         """The conversation in its framing; None where only the server knows it."""
+        self.markers = () if request.raw else names(self._items, messages)
+        """The markers between turns, with which a reply ends."""
         self.limits_answer = False
         """Whether the server was told how long the answer may be, and nothing less."""
 
@@ -83,6 +89,10 @@ class Asker:
     def continues(self) -> bool:
         """Whether a reply can be gone on with from any place of it."""
         return self.framed is not None
+
+    @property
+    def _items(self) -> tuple[Item, ...] | None:
+        return None if self.framed is None else self.framed.items
 
     @property
     def counts(self) -> bool:
@@ -138,6 +148,21 @@ class Asker:
             prepare = partial(self._chat, body)
         return Stream(self._link, prepare, self._found.model)
 
+    def ask_again(self, thought: str, *, boxed: bool) -> None:
+        """Makes the next request one for the answer that a model has left out.
+
+        A chat is asked for it behind its thought: nobody can begin an answer in its place.
+
+        Args:
+            thought: The thought; empty where there was none.
+            boxed: Whether the final answer should stand in a box.
+        """
+        self._seed += 1
+        if self.framed is None and thought:
+            question = _ANSWER_NOW + (_BOXED if boxed else "")
+            asked = (Message("assistant", thought), Message("user", question))
+            self._messages, self._think = (*self._messages, *asked), False
+
     def adapt(self, refusal: Refused) -> str | None:
         """Leaves out from now on what the server refuses of a request.
 
@@ -192,6 +217,7 @@ class Asker:
     ) -> tuple[str, dict[str, Any], Counts]:
         found = self._found
         body["prompt"] = self._prompt(items)
+        self._end_at_turns(body)
         self._fit(body)
         counts = NOTHING
         if not found.dialect.counts and isinstance(body["prompt"], str):
@@ -200,6 +226,13 @@ class Asker:
                 count = found.markers.count(body["prompt"])
                 counts = NOTHING if count is None else Counts(prompt=count + found.adds_bos)
         return self._completions, body, counts
+
+    def _end_at_turns(self, body: dict[str, Any]) -> None:
+        """Has the reply end where the model writes a token that stands between turns."""
+        name, tokenizer = self._found.dialect.stop_tokens, self._found.tokenizer
+        if name and tokenizer is not None and self._fields.takes(name) and not self._request.raw:
+            tokens = [token for each in self._hidden() for token in tokenizer.tokenize(each)]
+            body |= {name: tokens} if tokens else {}
 
     def _chat(self, body: dict[str, Any]) -> tuple[str, dict[str, Any], Counts]:
         harmless = self._found.markers.harmless
@@ -306,8 +339,14 @@ class Asker:
             # What the prompt ends with: inside a thought the server counts from here on.
             "generation_prompt": OPEN if inside else "",
             "reasoning_control": True,
-            "preserved_tokens": [OPEN, CLOSE],
+            "preserved_tokens": [OPEN, CLOSE, *self._hidden()],
         }
+
+    def _hidden(self) -> tuple[str, ...]:
+        """The markers between turns that are tokens of the model, which a server does not show."""
+        assert self._items is not None  # noqa: S101  (the callers have looked)
+        has, own = self._found.markers.has, {self._found.bos, self._found.eos}
+        return tuple(name for name in between(self._items) if name not in own and has(name))
 
     def _limit_chat(self, body: dict[str, Any], thought_left: int | None) -> None:
         off = not self._think and bool(self._found.dialect.chat_off)

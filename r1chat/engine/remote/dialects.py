@@ -53,6 +53,8 @@ class Dialect:
     """The field of a chat that limits the thought, hard and without words."""
     chat_off: dict[str, Any] = field(default_factory=dict)
     """What a chat without thoughts is asked for with."""
+    stop_tokens: str = ""
+    """The field of a completion that names further tokens with which a reply ends."""
     parallel: int = 4
     """How many requests it answers side by side, as far as one can know."""
     several: bool = False
@@ -108,6 +110,7 @@ VLLM = Dialect(
     sampling=_MORE_SAMPLING,
     no_top_k=-1,
     chat_budget="thinking_token_budget",
+    stop_tokens="stop_token_ids",
     chat_off=_TEMPLATE_OFF,
     parallel=8,
     several=True,
@@ -130,6 +133,7 @@ SGLANG = Dialect(
     parallel=8,
     several=True,
     open_end=False,
+    stop_tokens="stop_token_ids",
 )
 OLLAMA = Dialect(
     "Ollama",

@@ -31,6 +31,13 @@ class Draft:
         self._settle()
         self._items.append(text)
 
+    @property
+    def line_break(self) -> str:
+        """What separates it from an answer that begins here."""
+        last = self._written[-1] if self._written else (self._items or [""])[-1]
+        text = last if isinstance(last, str) else last.text
+        return "" if text.endswith("\n") else "\n\n"
+
     def items(self) -> list[Item]:
         """All of it."""
         self._settle()

@@ -21,7 +21,7 @@ from r1chat.engine.remote.segment import Patience, trying_again, wait_before
 from r1chat.engine.remote.server import Server
 from r1chat.engine.remote.sse import Garbage
 from r1chat.errors import ModelError, NetworkError
-from r1chat.reasoning.phrases import FINISHED, LANDING, WAIT
+from r1chat.reasoning.phrases import ANSWER, BOX, FINISHED, LANDING, WAIT
 from r1chat.sanitize import line
 
 ASK_S = 15.0
@@ -33,8 +33,10 @@ OUR_WORDS = (
     f"{FINISHED}\n",
     WAIT,
     f"\n{WAIT}",
+    ANSWER,
+    ANSWER + BOX,
 )
-"""What r1chat writes into thoughts: counted once, for the receipts."""
+"""What r1chat writes into replies: counted once, for the receipts."""
 _MOST_NAMED = 6
 _GGUF = ".gguf"
 _LONGEST_TEMPLATE = 1 << 18

@@ -6,6 +6,7 @@ from r1chat.engine.base import Continuation
 from r1chat.engine.remote.draft import Draft
 from r1chat.engine.replay import STOPPED_IN_IT, was_prefilled
 from r1chat.engine.transcript import Transcript
+from r1chat.events import Reply
 from r1chat.reasoning.phrases import CLOSE, OPEN
 
 
@@ -33,9 +34,7 @@ def resume(continuation: Continuation, transcript: Transcript, draft: Draft) -> 
         if transcript.splitter.in_thought and closed:
             draft.mark(CLOSE + "\n\n")
             transcript.close_thought(receipt.thought_ended_by or "natural")
-        if reply.answer:
-            transcript.write(0, reply.answer.encode("utf-8", "replace"))
-            draft.write(reply.answer)
+        _answer(reply, transcript, draft)
         transcript.answer_tokens = receipt.answer_tokens
     transcript.unmute()
     transcript.spent_before(receipt.thought_s * share, receipt.answer_s if keep is None else 0.0)
@@ -55,6 +54,19 @@ def _think(continuation: Continuation, thought: str, transcript: Transcript, dra
         draft.quote(injection.text)
         at = end
     _write(thought[at:], transcript, draft)
+
+
+def _answer(reply: Reply, transcript: Transcript, draft: Draft) -> None:
+    at = 0
+    for injection in reply.answer_injected:
+        _write(reply.answer[at : injection.at], transcript, draft)
+        transcript.inject_answer(injection.text, ())
+        draft.quote(injection.text)
+        at = injection.at + len(injection.text)
+    text = reply.answer[at:]
+    if text:
+        transcript.write(0, text.encode("utf-8", "replace"))
+        draft.write(text)
 
 
 def _write(text: str, transcript: Transcript, draft: Draft) -> None:

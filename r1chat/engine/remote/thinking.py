@@ -87,6 +87,12 @@ class Thinking:
         self._ending = None
         self._finder.drop()
 
+    def settle(self) -> None:
+        """Takes what was held back of a thought that is broken off."""
+        held = self._finder.drop()
+        if held and self._account.in_thought:
+            self._account.add(held)
+
     def begin_anew(self) -> None:
         """Another thought has begun."""
         self._guard.reset()
@@ -145,9 +151,10 @@ class Thinking:
             account.land("context")
             return "again"
         if why != "length":
-            # The model stops without an answer: its thought is closed for it, and it goes on.
+            # The model stops without an answer: its thought is closed for it, and it is asked.
             if not self.thinks_on():
                 account.shut()
+                account.asks_for_answer()
             return "again"
         left = self._limits.thought
         if left is None or (left > _NEARLY_ALL and self._asker.counts and account.segment_tokens):

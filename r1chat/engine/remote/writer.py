@@ -15,6 +15,7 @@ from r1chat.engine.remote.account import Account
 from r1chat.engine.remote.asking import Asker
 from r1chat.engine.remote.chunks import Chunk, Halves
 from r1chat.engine.remote.draft import Finder
+from r1chat.engine.remote.endings import Ending
 from r1chat.engine.remote.finishes import end_of
 from r1chat.engine.remote.limits import Limits
 from r1chat.engine.remote.link import LOOK_S
@@ -25,7 +26,7 @@ from r1chat.errors import Cancelled, NetworkError, R1ChatError
 from r1chat.events import EndedBy, Evaluating, Event, Notice, Reply
 from r1chat.reasoning.control import Control
 from r1chat.reasoning.loops import ANSWER_PATIENCE, LoopGuard
-from r1chat.reasoning.phrases import CLOSE
+from r1chat.reasoning.phrases import BOX, CLOSE
 from r1chat.sanitize import line
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ _UNOPENED = (
     "a parser for reasoning, it tells it apart"
 )
 
+_BROKEN_OFF: frozenset[EndedBy] = frozenset({"cancelled", "error", "time", "context"})
+"""Ends of a reply behind which there may be words that were held back."""
 _UNFINISHED = {
     "withheld": "keeps the rest of the reply back ({}): what came is kept; ask in other words",
     "tools": "ended the reply to call a tool ({}), and there is none here: ask in other words",
@@ -98,6 +101,7 @@ class Writer:
         self._thought_halves, self._text_halves = Halves(), Halves()
         self._close_finder = Finder(CLOSE) if asker.framed is None else None
         """Looks in an answer for the end of a thought that nobody saw begin."""
+        self._thought_ending, self._text_ending = Ending(()), Ending(())
         self._told_apart = False
         """Whether the server itself tells the thought from the answer."""
 
@@ -127,6 +131,8 @@ class Writer:
         except Exception as failure:
             log.exception("a reply failed")
             ended_by, error = "error", f"the engine failed ({type(failure).__name__})"
+        if ended_by in _BROKEN_OFF:
+            self._settle()
         self._release()
         budget = "max" if self._request.raw else str(self._control.budget)
         return self._account.reply(ended_by, error, seed=seed, load_s=load_s, budget=budget)
@@ -137,6 +143,14 @@ class Writer:
         self._release()
         budget = str(self._control.budget)
         return self._account.reply(ended_by, None, seed=seed, load_s=load_s, budget=budget)
+
+    def _settle(self) -> None:
+        """Takes what was held back of a reply that is broken off."""
+        self._thinking.settle()
+        for ending in (self._thought_ending, self._text_ending):
+            held = ending.drop()
+            if held:
+                self._account.add(held)
 
     def _say(self, event: Event) -> None:
         if self._held is not None and not isinstance(event, (Evaluating, Notice)):
@@ -173,6 +187,9 @@ class Writer:
         items = account.draft.items()
         account.begin_segment()
         self._thinking.begin_segment(told=thought_left is not None)
+        thought, answer = account.transcript.thought, account.transcript.answer
+        self._thought_ending = Ending(self._asker.markers, thought)
+        self._text_ending = Ending(self._asker.markers, thought if thinking else answer)
         segment = Segment(
             self._found.server.host,
             partial(
@@ -218,7 +235,8 @@ class Writer:
         if self._limits.time() <= 0:
             return "time"
         if segment.ended:
-            return self._end(segment.finish or "")
+            then = self._flush(segment)
+            return self._end(segment.finish or "") if then is None else then
         return self._thinking.look(segment) if idle and self._account.in_thought else None
 
     def _take(self, chunk: Chunk, segment: Segment) -> Then:
@@ -237,15 +255,30 @@ class Writer:
                 self._told_apart = True
                 account.splitter.expect_thoughts()
                 account.transcript.open_thought()
-            then = self._thinking.words(self._thought_halves.feed(chunk.thought), segment)
+            words = self._thought_ending.feed(self._thought_halves.feed(chunk.thought))
+            then = self._thinking.words(words, segment) if words else None
             if then is not None:
                 return then
-        if not chunk.text:
-            return None
-        if self._told_apart and account.in_thought:
-            account.transcript.close_thought(self._why_told_apart())
-        text, then = self._thinking.take(self._text_halves.feed(chunk.text), segment)
+        if chunk.text:
+            if self._told_apart and account.in_thought:
+                account.transcript.close_thought(self._why_told_apart())
+            words = self._text_ending.feed(self._text_halves.feed(chunk.text))
+            then = self._take_text(words, segment)
+            if then is not None:
+                return then
+        # The model goes on as somebody else: that ends its reply.
+        is_over = self._thought_ending.found or self._text_ending.found
+        return self._end("") if is_over else None
+
+    def _take_text(self, text: str, segment: Segment) -> Then:
+        text, then = self._thinking.take(text, segment)
         return self._answer(text) if text and then is None else then
+
+    def _flush(self, segment: Segment) -> Then:
+        """Takes what was held back, at the end of a stream."""
+        words = self._thought_ending.drop()
+        then = self._thinking.words(words, segment) if words else None
+        return then if then is not None else self._take_text(self._text_ending.drop(), segment)
 
     def _why_told_apart(self) -> EndedBy:
         """Why a thought has ended that only the server could end."""
@@ -264,7 +297,7 @@ class Writer:
         account.add(text)
         self._look_for_close(text)
         if account.transcript.stopped:
-            return "natural"
+            return self._end("")
         if account.in_thought:
             self._thoughts += 1
             if self._thoughts > MOST_THOUGHTS:
@@ -298,7 +331,25 @@ class Writer:
             return self._thinking.end(end)
         if end == "length":
             return self._end_of_length()
-        return "context" if end == "context" else "natural"
+        return "context" if end == "context" else self._end_of_reply()
+
+    def _end_of_reply(self) -> Then:
+        """The model has ended its reply; one without an answer goes on, as far as it can."""
+        account, transcript = self._account, self._account.transcript
+        if self._request.raw or self._limits.time() <= 0:
+            return "natural"
+        if self._asker.continues and account.splitter.closed_once:
+            if account.asks_for_answer():
+                return "again"
+            account.complete()
+            return "natural"
+        if account.in_thought:
+            transcript.close_thought(self._why_told_apart())
+        if transcript.stopped or not account.rescue.refuses_end(transcript.answered):
+            return "natural"
+        boxed = BOX in account.rescue.words(transcript.thought)
+        self._asker.ask_again(transcript.thought, boxed=boxed)
+        return "again"
 
     def _end_of_length(self) -> Then:
         """What comes after a limit in tokens that cut the answer."""
