@@ -415,6 +415,22 @@ def test_a_long_question_alone_is_answered_as_far_as_there_is_room():
     assert reply.answer == WHOLE
 
 
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_server_that_is_gone_when_a_marker_must_be_asked_about_is_an_error_of_the_reply(
+    server, resume
+):
+    engine = opened(server)
+    first = reply_of(engine, asked())
+    engine._found.markers._known.clear()
+    engine._found.tokenizer._remembered.cache_clear()
+    server.faults = [Fault("/tokenize", 99, how="reset")]
+    request = asked(resume=Continuation(first)) if resume else asked()
+    *_, reply = engine.stream(request, Control())
+    assert reply.receipt.ended_by == "error"
+    assert "was cut" in reply.error
+    assert reply.answer == (WHOLE if resume else "")
+
+
 # -- being stopped --
 
 

@@ -23,8 +23,8 @@ from r1chat.engine.remote.shared import Branch
 from r1chat.engine.remote.turns import turn_on
 from r1chat.engine.remote.writer import Writer
 from r1chat.engine.replay import was_prefilled
-from r1chat.errors import EngineError, PromptError
-from r1chat.events import EndedBy, Evaluating, Event, Notice, Reply
+from r1chat.errors import EngineError, NetworkError, PromptError
+from r1chat.events import EndedBy, Evaluating, Event, Notice, Receipt, Reply
 from r1chat.reasoning.control import Control, ControlGroup
 
 _CLOSED = "the model is closed"
@@ -154,6 +154,9 @@ class RemoteEngine:
                     wants_stop=lambda: self._gives_up(request, control, began) is not None
                 )
             yield from self._written(request, control, seed, ready, began)
+        except NetworkError as error:
+            # Before the question was put: what is a marker has to be asked.
+            yield _failed(request, control, seed, str(error))
         finally:
             if turn is not None and has_turn:
                 turn.end()
@@ -285,6 +288,15 @@ class RemoteEngine:
             yield f"the budget is kept in tokens alone: {steering.close}"
 
 
+def _failed(request: Request, control: Control, seed: int, error: str) -> Reply:
+    """The reply to a question that could not be put; one that was to be continued is kept."""
+    resume = request.resume
+    receipt = Receipt(budget=str(control.budget), seed=seed)
+    reply = Reply("", "", receipt) if resume is None else resume.reply
+    receipt = replace(reply.receipt, ended_by="error", answer_ended_by="error")
+    return replace(reply, receipt=receipt, error=error)
+
+
 def _readable(server: Server) -> Iterator[str]:
     """Says once of a server that others can read along."""
     if not server.is_private and server.host not in _warned:
@@ -304,7 +316,9 @@ def _all(waiting: deque[T]) -> Iterator[T]:
 
 def _describe(found: Found, ref: str | None, load_s: float) -> ModelInfo:
     server = found.server
-    framed = framing(found, (Message("user", "?"),))
+    # With an earlier turn, so that all markers of the framing are asked about now.
+    turn = (Message("user", "?"), Message("assistant", "!"))
+    framed = framing(found, (*turn, *turn[:1]))
     why = (
         ""
         if framed is not None
