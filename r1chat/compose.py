@@ -180,6 +180,41 @@ def _draft(ref: str | None) -> dict[str, Any]:
         return {"notice": f"no draft model: {error}"}
 
 
+def fits_beside(
+    ref: str,
+    *,
+    ctx: int | None = None,
+    gpu_layers: GpuLayers | None = None,
+    tensor_split: str | None = None,
+    **others: Any,  # noqa: ANN401  (what else `load` takes)
+) -> bool:
+    """Whether a model can be loaded while another one stays loaded, as well as without it.
+
+    Args:
+        ref: As `load` takes it.
+        ctx: Tokens of context.
+        gpu_layers: Layers on the GPU.
+        tensor_split: How to share them out.
+        **others: What makes no difference.
+
+    Raises:
+        R1ChatError: What `load` would raise before it loads anything.
+    """
+    del others
+    if remote_server(ref) is not None:
+        return True
+    path = resolve(ref)
+    from r1chat.engine.loading import LoadOptions
+    from r1chat.engine.planning import fits_unshortened
+
+    options = LoadOptions(
+        ctx=ctx,
+        gpu_layers=layer_count(gpu_layers),
+        tensor_split=limits.tensor_split(tensor_split) if tensor_split else (),
+    )
+    return fits_unshortened(path, options)
+
+
 def load(  # noqa: PLR0913  (all that a model can be loaded with)
     ref: str = TINY,
     *,

@@ -101,6 +101,30 @@ def _tried(
     return draft
 
 
+def fits_unshortened(path: Path, options: LoadOptions) -> bool:
+    """Whether a model fits into the memory that is free now without giving up any context.
+
+    Args:
+        path: The file.
+        options: What is asked for.
+
+    Raises:
+        ModelError: If the file cannot be used at all.
+    """
+    header = gguf.read_header(path)
+    gguf.check_chat_model(header)
+    cards = () if options.gpu_layers == 0 else devices()
+    room = gpus.Room(header, cards, available_memory(), options.gpu_layers, options.tensor_split)
+    try:
+        _, notice = room.settled(
+            options.ctx or Shape.of(header).usual_context,
+            lambda free: loading.choose_context(header, options.ctx, free),
+        )
+    except ModelError:
+        return False
+    return not notice
+
+
 def _draft(
     options: LoadOptions, header: gguf.Header, notices: list[str]
 ) -> drafting.PlannedDraft | None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events, on
 from textual.app import SystemCommand
@@ -28,11 +28,12 @@ from r1chat.tui.commands import commands
 from r1chat.tui.drafts import Draft, Drafts
 from r1chat.tui.fetching_app import FetchingApp
 from r1chat.tui.history import History
-from r1chat.tui.loader import Load, Loader, load_model
+from r1chat.tui.loader import Fits, Load, Loader, fits_beside, load_model
 from r1chat.tui.memory import Memory, Value
 from r1chat.tui.screens.conversations import ConversationsScreen
 from r1chat.tui.theming import Themes
 from r1chat.tui.widgets.samples_sign import MOST
+from r1chat.tui.words import name_of
 
 if TYPE_CHECKING:
     from r1chat.engine.base import Engine, Sampling
@@ -47,6 +48,8 @@ _QUIT_AGAIN_S = 2.0
 _SAVE_S = 0.5
 _DRAFT_S = 0.5
 """How often it is looked whether there are words to be kept."""
+_REST_S = 0.1
+"""How often it is looked whether a reply has ended, where another model waits for that."""
 _CLOSE_S = 0.3
 """How long the end waits for the engine; what needs longer is left to the system."""
 _LOADING = ("ctx", "threads", "gpu_layers", "tensor_split", "draft")
@@ -61,6 +64,7 @@ class R1ChatApp(FetchingApp):
         model: A model reference; by default what the settings say.
         given: Settings in place of the user's own.
         load: Loads a model.
+        fits: Says whether there is room for a model beside the one that is in use.
         hub: Looks models up.
         history: Keeps conversations.
         loading: How to load models, before what the settings say, e.g. their ``gpu_layers``.
@@ -82,6 +86,7 @@ class R1ChatApp(FetchingApp):
         model: str | None = None,
         given: Settings | None = None,
         load: Load = load_model,
+        fits: Fits = fits_beside,
         hub: Hub | None = None,
         history: History | None = None,
         loading: Mapping[str, object] | None = None,
@@ -93,7 +98,15 @@ class R1ChatApp(FetchingApp):
         """Whether something happened that nobody expected."""
         self._ref = model or self.memory.settings.model or TINY
         self._unset = model is None and self.memory.settings.model is None
-        self._loader = Loader(self, load)
+        self._wanted: str | None = None
+        """The model that is being loaded."""
+        self._before: str | None = None
+        """The model that made room for it, to be loaded again where it fails."""
+        self._arrived: Engine | None = None
+        """It, while a reply of the one in use goes on."""
+        self._is_choice = False
+        """Whether it is to be remembered once it is loaded."""
+        self._loader = Loader(self, load, fits)
         self._loading = dict(loading or {})
         self._themes = Themes(self)
         self._quit_asked = False
@@ -236,44 +249,94 @@ class R1ChatApp(FetchingApp):
         return screen
 
     def load_model(self, ref: str) -> None:
-        """Loads a model in the background, in place of the one there is."""
-        old, self.engine = self.engine, None
-        self._ref = ref
-        self.chat.unloaded(ref)
-        chosen = self.settings
-        options = {name: getattr(chosen, name) for name in _LOADING} | self._loading
-        self._loader.begin(ref, old=old, samples=self.samples, **options)
+        """Loads a model in the background; the one there is stays in use until it is loaded."""
+        self._is_choice = False
+        self._wanted = ref
+        if self.engine is None:
+            self._ref = ref
+            self.chat.unloaded(ref)
+        else:
+            self.chat.model_coming(ref)
+        self._loader.begin(ref, beside=self.engine is not None, **self._how())
+
+    def _how(self) -> dict[str, Any]:
+        """How to load models."""
+        chosen = {name: getattr(self.settings, name) for name in _LOADING}
+        return {**chosen, **self._loading, "samples": self.samples}
 
     @on(Loader.Progress)
     def _progress(self, event: Loader.Progress) -> None:
-        if self.engine is None and self.screen_stack:
+        if self._wanted is not None and self.screen_stack:
             self.chat.topbar.progress = event.fraction
 
     @on(Loader.Told)
     def _told(self, event: Loader.Told) -> None:
         self.notify(line(event.text, 300), severity="warning", markup=False, timeout=10)
 
+    @on(Loader.Crowded)
+    def _crowded(self, event: Loader.Crowded) -> None:
+        """Gives up the model in use for one that has no room beside it, once it is at rest."""
+        if event.ref != self._wanted or self.engine is None or not self.screen_stack:
+            return
+        if self.chat.running:
+            self.set_timer(_REST_S, partial(self._crowded, event))
+            return
+        old, self.engine = self.engine, None
+        self._before, self._ref = self._ref, event.ref
+        self.chat.unloaded(event.ref)
+        self._loader.begin(event.ref, after=old, **self._how())
+
     @on(Loader.Failed)
     def _failed(self, event: Loader.Failed) -> None:
+        if event.ref != self._wanted or not self.screen_stack:
+            return
+        self._wanted = None
         self.offered = event.missing or ""
-        self.chat.not_loaded(self.offered)
-        self.notify(line(event.reason, 400), severity="error", markup=False, timeout=15)
+        before, self._before = self._before, None
+        reason = line(event.reason, 400)
+        if self.engine is not None:
+            self.chat.topbar.progress = None
+            reason += f" · {line(name_of(self._ref), 60)} stays in use."
+            self.refresh_bindings()
+        elif before is not None:
+            reason += f" · {line(name_of(before), 60)} is loaded again."
+            self.load_model(before)
+        else:
+            self.chat.not_loaded(self.offered)
+        self.notify(reason, severity="error", markup=False, timeout=15)
         self.greet()
 
     @on(Loader.Loaded)
     def _loaded(self, event: Loader.Loaded) -> None:
-        if event.ref != self._ref or self.engine is not None or not self.screen_stack:
+        self._arrived = None
+        if event.ref != self._wanted or not self.screen_stack:
             # Another one was wished for meanwhile, or the app is ending.
             event.engine.close()
             return
-        self.engine = event.engine
+        if self.chat.running:
+            # The one in use writes its reply to the end.
+            self._arrived = event.engine
+            self.set_timer(_REST_S, partial(self._loaded, event))
+            return
+        old, self.engine = self.engine, event.engine
+        self._wanted = self._before = None
+        self._ref = event.ref
+        if old is not None:
+            threading.Thread(target=old.close, name="r1chat-close", daemon=True).start()
+        if self._is_choice:
+            self.remember(model=event.ref)
         self.chat.loaded(event.engine)
         self.greet()
 
     @property
     def model_ref(self) -> str:
-        """The model that is in use, or wished for."""
+        """The model that is in use; where there is none, the one that is wished for."""
         return self._ref
+
+    @property
+    def coming(self) -> str | None:
+        """The model that is being loaded."""
+        return self._wanted
 
     @property
     def unset(self) -> bool:
@@ -281,11 +344,16 @@ class R1ChatApp(FetchingApp):
         return self._unset and self._ref == TINY and self.engine is not None
 
     def use_model(self, ref: str) -> None:
-        """Takes a model from now on."""
+        """Takes a model from now on, once it is loaded."""
         self.offered = ""
         if ref != self._ref or self.engine is None:
-            self.remember(model=ref)
             self.load_model(ref)
+            self._is_choice = True
+        elif self._wanted is not None:
+            # The one in use was picked again, while another was on its way.
+            self._wanted = None
+            self._loader.drop()
+            self.chat.topbar.progress = None
 
     def _fatal_error(self) -> None:
         """Writes a crash into the log: Textual's own way shows variables on the terminal."""
@@ -316,7 +384,8 @@ class R1ChatApp(FetchingApp):
             self.history.close()
             return not self._loader.busy
         # What is being written is broken off by the closing.
-        closing = threading.Thread(target=engine.close, daemon=True)
+        engines = [each for each in (engine, self._arrived) if each is not None]
+        closing = threading.Thread(target=lambda: [e.close() for e in engines], daemon=True)
         closing.start()
         closing.join(_CLOSE_S)
         self.history.close()

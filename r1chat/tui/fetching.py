@@ -349,7 +349,7 @@ class Fetching:
         """Uses a model that is here now, if it was chosen and nobody is disturbed by it."""
         chosen, self._chosen = self._chosen == fetch.key, ""
         name = f"{fetch.name} {fetch.quant}"
-        if chosen and not self._app.chat.running:
+        if chosen and not (self._app.chat.running or self._app.chat.steering):
             self._app.notify(f"{name} is here.", markup=False)
             self._app.use_model(fetch.ref)
         else:

@@ -46,12 +46,27 @@ def load_model(ref: str, **options: Any) -> Engine:  # noqa: ANN401  (as `compos
     return load(ref, **options)
 
 
+class Fits(Protocol):
+    """What says whether there is room for a model beside the one that is loaded."""
+
+    def __call__(self, ref: str, **options: Any) -> bool:  # noqa: ANN401  (as `Load` has them)
+        """Whether there is."""
+
+
+def fits_beside(ref: str, **options: Any) -> bool:  # noqa: ANN401  (as `compose` has them)
+    """Asks the engine's own arithmetic."""
+    from r1chat.compose import fits_beside
+
+    return fits_beside(ref, **options)
+
+
 class Loader:
     """Loads models for an app and tells it by messages.
 
     Args:
         app: Gets the messages.
         load: Loads a model.
+        fits: Says whether there is room for one beside another.
     """
 
     class Progress(Message):
@@ -89,9 +104,17 @@ class Loader:
             self.missing = missing
             """What could be fetched to mend it."""
 
-    def __init__(self, app: App[Any], load: Load) -> None:
+    class Crowded(Message):
+        """There is no room for a model as long as the other one is loaded."""
+
+        def __init__(self, ref: str) -> None:
+            super().__init__()
+            self.ref = ref
+
+    def __init__(self, app: App[Any], load: Load, fits: Fits = fits_beside) -> None:
         self._app = app
         self._load = load
+        self._fits = fits
         self._lock = threading.Lock()
         self._number = 0
         self._threads: list[threading.Thread] = []
@@ -101,23 +124,43 @@ class Loader:
         """Whether a model is being loaded or freed. It cannot be waited for at the end."""
         return any(thread.is_alive() for thread in self._threads)
 
-    def begin(self, ref: str, *, old: Engine | None, **options: Any) -> None:  # noqa: ANN401
+    def drop(self) -> None:
+        """Drops what is being loaded."""
+        self._number += 1
+
+    def begin(
+        self,
+        ref: str,
+        *,
+        beside: bool = False,
+        after: Engine | None = None,
+        **options: Any,  # noqa: ANN401
+    ) -> None:
         """Loads a model in the background; what was being loaded before is dropped.
 
         Args:
             ref: The model.
-            old: Is closed first: there may not be room for two.
+            beside: Whether another one is loaded and stays so; where there is no room for two,
+                `Crowded` says so, and nothing is loaded.
+            after: Is closed first.
             **options: More for the function that loads.
         """
         self._number += 1
-        arguments = (self._number, ref, old, options)
+        arguments = (self._number, ref, beside, after, options)
         thread = threading.Thread(
             target=self._work, args=arguments, name="r1chat-load", daemon=True
         )
         self._threads = [each for each in self._threads if each.is_alive()] + [thread]
         thread.start()
 
-    def _work(self, number: int, ref: str, old: Engine | None, options: dict[str, Any]) -> None:
+    def _work(
+        self,
+        number: int,
+        ref: str,
+        beside: bool,  # noqa: FBT001  (from `begin` alone)
+        after: Engine | None,
+        options: dict[str, Any],
+    ) -> None:
         def progress(fraction: float) -> None:
             if number == self._number:
                 self._app.post_message(self.Progress(fraction))
@@ -125,13 +168,16 @@ class Loader:
         def notice(text: str) -> None:
             self._tell(number, self.Told(text))
 
-        if old is not None:
-            old.close()
+        if after is not None:
+            after.close()
         # One at a time: a dropped one must be gone before the next takes its memory.
         with self._lock:
             if number != self._number:
                 return
             try:
+                if beside and not self._fits(ref, **options):
+                    self._tell(number, self.Crowded(ref))
+                    return
                 engine = self._load(ref, on_progress=progress, on_notice=notice, **options)
             except R1ChatError as error:
                 missing = error.ref if isinstance(error, MissingModel) else None

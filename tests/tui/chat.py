@@ -82,6 +82,7 @@ def an_app(
     clock: Callable[[], float] = time.time,
     lanes: int = 1,
     model_clock: Callable[[], float] = time.monotonic,
+    fits: Callable[..., bool] = lambda *_, **__: True,
 ) -> R1ChatApp:
     """The app as it starts, with a fake engine; its settings are not saved."""
     engine = FakeEngine(*(scripts or (REPLY,)), sleep=sleep, lanes=lanes, clock=model_clock)
@@ -89,6 +90,7 @@ def an_app(
     return R1ChatApp(
         given=chosen,
         load=load or loading(engine),
+        fits=fits,
         hub=hub or StillHub(),
         history=History(clock),
     )

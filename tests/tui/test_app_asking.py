@@ -196,13 +196,13 @@ async def test_a_loader_that_breaks_is_reported_in_one_line():
 
 
 async def test_another_model_goes_on_with_the_conversation():
-    app = an_app()
+    app = an_app(load=lambda *_, **__: FakeEngine(REPLY))
     async with app.run_test() as pilot:
         chat = await ask(pilot, "one")
         first = app.engine
         app.load_model("other")
-        await until(pilot, lambda: app.engine is not None and chat.ready)
-        assert first.closed
+        await until(pilot, lambda: app.engine is not first and chat.ready)
+        await until(pilot, lambda: first.closed)
         await ask(pilot, "two")
         texts = [message.text for message in engine_of(app).requests[-1].messages]
         assert texts == ["one", "It is **4**.", "two"]
@@ -218,12 +218,12 @@ async def test_what_another_model_thought_is_not_gone_on_with():
         chat = await ask(pilot)
         assert chat.check_action("think_more", ())
         app.load_model("other")
-        await until(pilot, lambda: app.engine is not None and chat.ready)
+        await until(pilot, lambda: app.coming is None)
         assert not chat.check_action("think_more", ())
         assert chat.check_action("regenerate", ())
         # The one that thought it can go on, though its tokens are forgotten.
         app.load_model("fake")
-        await until(pilot, lambda: app.engine is not None and chat.ready)
+        await until(pilot, lambda: app.coming is None)
         assert chat.check_action("think_more", ())
 
 
@@ -273,6 +273,7 @@ async def test_the_built_in_model_alone_has_a_pace_by_itself():
         await ready(pilot)
         assert app.pace == 60
         app.load_model("other")
+        await until(pilot, lambda: app.coming is None)
         assert app.pace is None
 
 

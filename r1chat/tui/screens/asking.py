@@ -18,6 +18,7 @@ from r1chat.tui.widgets.key_bar import KeyBar
 from r1chat.tui.widgets.samples_sign import SamplesSign
 from r1chat.tui.widgets.slider import BudgetSlider
 from r1chat.tui.widgets.topbar import TopBar
+from r1chat.tui.words import name_of
 
 if TYPE_CHECKING:
     # What a turn needs is imported where it is used: the first frame has none.
@@ -128,6 +129,10 @@ class AskingScreen(RunningScreen):
             self._waiting = (view, attached, parent)
             self.composer.blocked = _LOADING
             return
+        if self.app.coming is not None:
+            now, then = (line(name_of(each), 40) for each in (self.app.model_ref, self.app.coming))
+            text = f"{now} answers this: {then} is still being loaded."
+            self.notify(text, markup=False, timeout=5)
         self.start(view, parent or self.session.conversation.last())
 
     def new_view(
@@ -316,6 +321,11 @@ class AskingScreen(RunningScreen):
         self.topbar.label = label
         self.topbar.info = None
 
+    def model_coming(self, label: str) -> None:
+        """Another model is on its way; the one there is stays in use until then."""
+        self.topbar.label = label
+        self.topbar.progress = 0.0
+
     def recommend(self, text: str) -> None:
         """Adds to the hint which model to begin with."""
         self._recommended = text
@@ -334,4 +344,6 @@ class AskingScreen(RunningScreen):
             start = f"{line(missing, 60)} is not here · {key} fetches it"
         self.topbar.label = f"{start} · F3 picks one"
         if self._waiting is not None:
-            self._waiting[0].status = "Waiting for a model: F3 picks one"
+            self._waiting[
+                0
+            ].status = "Waiting for a model: F3 picks one, F9 gives the question back"

@@ -116,6 +116,11 @@ class ChatScreen(LookingScreen):
         return bool(why)
 
     @property
+    def steering(self) -> bool:
+        """Whether a thought is paused, and words are being written into it."""
+        return self._steering or self._steer_wanted
+
+    @property
     def _resting(self) -> bool:
         return self.ready and not self.running and not self._steering
 

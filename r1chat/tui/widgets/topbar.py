@@ -54,7 +54,8 @@ class TopBar(Widget):
         info = self.info
         room = self.size.width
         meters = self._meters(info.context) if info else [""]
-        for news in (self.fetching, _UNSAVED if self.unsaved else ""):
+        loading = self._waiting() if info and self.progress is not None else ""
+        for news in (loading, self.fetching, _UNSAVED if self.unsaved else ""):
             if news:
                 meters = [f"{news}   {text}".rstrip() for text in meters] + [news]
         right = next((text for text in meters if len(text) <= room // 2), "")
@@ -67,7 +68,7 @@ class TopBar(Widget):
         return Content(left + " " * (room - len(left) - len(right)) + right)
 
     def _waiting(self) -> str:
-        label = line(name_of(self.label), 80)
+        label = line(name_of(self.label), 30 if self.info else 80)
         return label if self.progress is None else f"Loading {label} … {self.progress:4.0%}"
 
     def _descriptions(self, info: ModelInfo) -> list[list[str]]:
