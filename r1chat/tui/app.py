@@ -321,7 +321,7 @@ class R1ChatApp(FetchingApp):
         old, self.engine = self.engine, event.engine
         self._wanted = self._before = None
         self._ref = event.ref
-        if old is not None:
+        if old is not None and old is not self.engine:
             threading.Thread(target=old.close, name="r1chat-close", daemon=True).start()
         if self._is_choice:
             self.remember(model=event.ref)
@@ -385,7 +385,7 @@ class R1ChatApp(FetchingApp):
             return not self._loader.busy
         # What is being written is broken off by the closing.
         engines = [each for each in (engine, self._arrived) if each is not None]
-        closing = threading.Thread(target=lambda: [e.close() for e in engines], daemon=True)
+        closing = threading.Thread(target=_close, args=(engines,), daemon=True)
         closing.start()
         closing.join(_CLOSE_S)
         self.history.close()
@@ -480,3 +480,8 @@ class R1ChatApp(FetchingApp):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Everything that a key does is in the palette too."""
         return commands(self, screen)
+
+
+def _close(engines: Iterable[Engine]) -> None:
+    for engine in engines:
+        engine.close()

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _BUSY = "The model is still at it: Escape stops it."
 _LOADING = "The model is still being loaded; the question before is waiting for it."
+_NO_MODEL = "Waiting for a model: F3 picks one, F9 gives the question back"
 _EMPTY = (
     "Ask the model something and watch it think.\n\n"
     "The slider below sets how long it may think; it can be moved while it does.\n"
@@ -344,6 +345,4 @@ class AskingScreen(RunningScreen):
             start = f"{line(missing, 60)} is not here · {key} fetches it"
         self.topbar.label = f"{start} · F3 picks one"
         if self._waiting is not None:
-            self._waiting[
-                0
-            ].status = "Waiting for a model: F3 picks one, F9 gives the question back"
+            self._waiting[0].status = _NO_MODEL
