@@ -12,7 +12,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,8 @@ _PROC = Path("/proc")
 _GROUPS = Path("/sys/fs/cgroup")
 _PATIENCE_S = 2.0
 _RESERVED = 512 << 20
+_NICE, _IDLE, _IO_WAIT = 1, 3, 4
+"""Columns of `/proc/stat` behind a core's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,48 @@ def default_threads() -> int:
     Two threads on two cores fell from 72 tokens/s to 2.6 while any other job ran.
     """
     return max(1, usable_cores() - 1)
+
+
+class IdleCores:
+    """Says how many of the usable cores nobody has used since it was last asked.
+
+    Linux counts the time of each core; elsewhere nobody knows.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._before: tuple[float, float] | None = None
+
+    def __call__(self) -> float | None:
+        """The mean number since the last call; None at the first one, and where nobody knows."""
+        idle = _idle_seconds()
+        if idle is None:
+            return None
+        now = self._clock()
+        before, self._before = self._before, (now, idle)
+        if before is None or now <= before[0]:
+            return None
+        return max(0.0, (idle - before[1]) / (now - before[0]))
+
+
+def _idle_seconds() -> float | None:
+    """Seconds that the usable cores have been idle, or busy with work of low priority."""
+    try:
+        usable = os.sched_getaffinity(0)
+        ticks = os.sysconf("SC_CLK_TCK")
+    except (AttributeError, ValueError, OSError):
+        return None
+    total = 0
+    found = False
+    for row in text_of(_PROC / "stat").splitlines():
+        name, *times = row.split()
+        if not name.startswith("cpu") or not name[3:].isdigit() or int(name[3:]) not in usable:
+            continue
+        if len(times) < _IO_WAIT + 1 or not all(each.isdigit() for each in times):
+            return None
+        found = True
+        total += sum(int(times[at]) for at in (_NICE, _IDLE, _IO_WAIT))
+    return total / ticks if found and ticks > 0 else None
 
 
 def output(command: str, *arguments: str, patience_s: float = _PATIENCE_S) -> str:

@@ -38,9 +38,10 @@ class ContextOptions:
     Attributes:
         size: Tokens of context.
         cells: Tokens that the cache holds, of all sequences; as many as the context by default.
-        threads: Threads for single tokens.
+        threads: Threads for single tokens to begin with.
         batch_threads: Threads for prompts.
         lanes: Samples that can be drawn side by side.
+        most_threads: Threads for single tokens at most; as many as to begin with by default.
     """
 
     size: int
@@ -48,6 +49,7 @@ class ContextOptions:
     batch_threads: int
     cells: int | None = None
     lanes: int = MOST_LANES
+    most_threads: int | None = None
 
 
 class Context:
@@ -100,7 +102,7 @@ class Context:
         self.chunk: int = api.llama_n_batch(self.handle)
         """Tokens of a batch at most."""
         self._batch = api.llama_batch_init(self.chunk, 0, 1)
-        self._pace = Pace(options.threads)
+        self._pace = Pace(options.threads, options.most_threads)
         self._batch_threads = options.batch_threads
 
     def decode(self, rows: Sequence[Row], draft: Sequence[int] = ()) -> float:

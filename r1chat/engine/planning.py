@@ -78,6 +78,7 @@ def plan(path: Path, options: LoadOptions) -> Plan:
         options.threads or usable_cores(),
         cells,
         loading.choose_lanes(header, cells, options.samples, available),
+        most_threads=options.threads or usable_cores(),
     )
     if not options.trusted:
         probe.check(path, Opening(sizes, on_gpu.layers, on_gpu.count, on_gpu.split))

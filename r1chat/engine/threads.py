@@ -1,37 +1,64 @@
-"""How many threads to use, and when to use fewer."""
+"""How many threads compute single tokens: what is best is found out while they are computed."""
 
 from __future__ import annotations
 
-from collections import deque
+from collections.abc import Callable
 from statistics import median
 
-from r1chat.resources import default_threads, usable_cores
+from r1chat.resources import IdleCores, default_threads, usable_cores
 
 __all__ = ["Pace", "default_threads", "usable_cores"]
 
-_WINDOW = 16
-_SLOWER = 2.5
-_RETRY_AFTER = 512
-_MEMORY = 32
+_WINDOW = 8
+"""Tokens that are looked at together."""
+_TRIAL = 3
+"""Tokens that another number of threads is tried for; the first, which wakes them, not counted."""
+_BETTER = 0.97
+"""By how much a trial has to be faster."""
+_SLOWER = 1.5
+"""By how much tokens become dearer, of late, where fewer threads are tried: a full context makes
+them dearer by and by."""
+_STALLED = 3.0
+"""By how much a single token is dearer where another program has one of the cores: the threads wait
+for each other after every node of the graph, so that the slowest one holds up all."""
+_RECENT = 4
+_FIRST_WAIT, _STALL_WAIT, _LONGEST_WAIT = 4, 256, 1024
+"""Tokens before another number is tried; four times as many after each trial in vain."""
+_IDLE = 0.7
+"""Of a core, which has to be idle before a thread more is tried on it."""
 
 
 class Pace:
-    """Steps down to fewer threads where others use the cores, and tries again later.
+    """Finds the number of threads that writes tokens fastest, and follows what else runs.
 
-    The threads of a graph wait for each other after every node, so that one whose core is taken
-    holds up all. A window whose median is several times the best of late says so; "of late", since
-    a token costs more as the context fills.
+    It begins with some, tries one more where a core is idle, and one less where tokens have become
+    dearer. A token that stalls takes a thread away at once. What is best so is kept as long as
+    the model is loaded.
 
     Args:
-        threads: Threads to begin with; never more than these are used.
+        threads: Threads to begin with.
+        most: Threads that may be used at most; as many as to begin with by default.
+        idle: Says how many cores were idle since it was last asked; None where nobody knows.
     """
 
-    def __init__(self, threads: int) -> None:
+    def __init__(
+        self,
+        threads: int,
+        most: int | None = None,
+        idle: Callable[[], float | None] | None = None,
+    ) -> None:
         self.threads = threads
-        self._most = threads
-        self._recent: deque[float] = deque(maxlen=_MEMORY)
+        self._most = max(threads, most or threads)
+        self._idle = idle if idle is not None else IdleCores()
         self._window: list[float] = []
-        self._since_change = 0
+        self._recent: list[float] = []
+        self._back_to: tuple[int, float] | None = None
+        """While another number is tried: the one before, and the seconds of its tokens."""
+        self._woken = False
+        """Whether the first token behind a change was seen, which is dearer than others."""
+        self._wait = _FIRST_WAIT
+        self._since = 0
+        self._idle()
 
     def observe(self, seconds: float) -> bool:
         """Takes note of how long one token took.
@@ -39,21 +66,72 @@ class Pace:
         Returns:
             Whether the number of threads has changed.
         """
-        self._since_change += 1
-        self._window.append(seconds)
-        if len(self._window) < _WINDOW:
+        self._since += 1
+        if self._stalls(seconds):
+            return self._step_down()
+        if not self._woken:
+            self._woken = True
             return False
-        typical = median(self._window)
+        self._window.append(seconds)
+        if self._back_to is not None:
+            return len(self._window) >= _TRIAL and self._judge(*self._back_to)
+        if len(self._window) < min(_WINDOW, self._wait):
+            return False
+        self._recent = [*self._recent[1 - _RECENT :], median(self._window)]
         self._window.clear()
-        self._recent.append(typical)
-        if typical > min(self._recent) * _SLOWER and self.threads > 1:
-            return self._change(self.threads - 1)
-        if self.threads < self._most and self._since_change >= _RETRY_AFTER:
-            return self._change(self._most)
+        return self._consider()
+
+    def _stalls(self, seconds: float) -> bool:
+        if self._back_to is not None:
+            before = self._back_to[1]
+            return self.threads > self._back_to[0] and seconds > _STALLED * before
+        usual = min(self._recent, default=None)
+        return self.threads > 1 and usual is not None and seconds > _STALLED * usual
+
+    def _step_down(self) -> bool:
+        """Takes a thread away at once."""
+        self._wait = max(self._wait, _STALL_WAIT)
+        return self._set(self.threads - 1)
+
+    def _judge(self, before: int, seconds: float) -> bool:
+        """Ends a trial: keeps what is faster."""
+        found = median(self._window)
+        self._window.clear()
+        if found <= _BETTER * seconds:
+            self._back_to, self._recent = None, [found]
+            self._wait, self._since = _FIRST_WAIT, 0
+            return False
+        self._wait_longer()
+        self._set(before)
+        self._recent = [seconds]
+        return True
+
+    def _consider(self) -> bool:
+        """Tries another number of threads where there is reason to."""
+        typical = self._recent[-1]
+        if self.threads > 1 and typical > _SLOWER * min(self._recent):
+            return self._try(self.threads - 1, typical)
+        if self.threads < self._most and self._since >= self._wait:
+            idle = self._idle()
+            if idle is None or idle >= _IDLE:
+                return self._try(self.threads + 1, typical)
+            self._since = 0
         return False
 
-    def _change(self, threads: int) -> bool:
-        self.threads = threads
-        self._since_change = 0
+    def _try(self, threads: int, typical: float) -> bool:
+        before = self.threads, typical
+        self._set(threads)
+        self._back_to = before
+        return True
+
+    def _wait_longer(self) -> None:
+        self._wait = min(4 * self._wait, _LONGEST_WAIT)
+
+    def _set(self, threads: int) -> bool:
+        self.threads = max(1, threads)
+        self._back_to = None
+        self._window.clear()
         self._recent.clear()
+        self._since = 0
+        self._woken = False
         return True
