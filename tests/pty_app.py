@@ -60,6 +60,18 @@ class Terminal:
             if time.monotonic() >= end:
                 return
 
+    def read_until(self, data: bytes, since: int = 0) -> None:
+        """Takes what comes until some bytes did, from whatever still writes there."""
+        end = time.monotonic() + HANGS_S
+        while data not in self.raw[since:]:
+            assert time.monotonic() < end, self.words[-3000:]
+            self.read()
+
+    @property
+    def pid(self) -> int:
+        """The program's process."""
+        return int(self._child.pid)
+
     @property
     def words(self) -> str:
         """All that was ever written, without the codes: parts of the screen, not the screen."""

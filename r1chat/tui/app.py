@@ -206,6 +206,7 @@ class R1ChatApp(FetchingApp):
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
+        threading.Thread(target=terminal.watch, name="r1chat-watch", daemon=True).start()
         self._begin_drafts()
         self.load_model(self._ref)
         self.open_history(saves=self.settings.save is not False)

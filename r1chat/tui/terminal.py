@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 from r1chat import crashes, paths, web
 from r1chat.sanitize import line
+from r1chat.tui.watcher import Watcher
 
 _STDOUT, _STDERR = 1, 2
 
@@ -37,11 +38,21 @@ RESTORED = (
 """What takes back all that the app, and textual, have set in a terminal."""
 
 
-def _last_words(screen: int) -> Callable[[str, int], None]:
+_watcher: Watcher | None = None
+
+
+def watch() -> None:
+    """Has a process give the terminal back if this one is killed; behind the first frame."""
+    if _watcher is not None:
+        _watcher.start()
+
+
+def _last_words(screen: int, watcher: Watcher) -> Callable[[str, int], None]:
     """Makes what gives the terminal back when native code has crashed, and says why.
 
     Args:
         screen: The file descriptor that is drawn on; afterwards nothing is.
+        watcher: Need not do it.
     """
     terminal, nowhere = os.dup(screen), os.open(os.devnull, os.O_WRONLY)
     mode = _mode(terminal)
@@ -50,6 +61,7 @@ def _last_words(screen: int) -> Callable[[str, int], None]:
         del code
         # Another thread may be in the middle of a frame.
         os.dup2(nowhere, screen)
+        watcher.say_goodbye()
         if mode is not None:
             mode()
             os.write(terminal, f"{RESTORED}r1chat: {message}\r\n".encode())
@@ -97,10 +109,13 @@ def private_screen() -> Iterator[None]:
     os.close(log)
     # The size of the terminal is asked of the one, and the other is drawn on.
     sys.__stdout__ = sys.__stderr__ = screen  # type: ignore[misc]
-    crashes.tell_by(_last_words(screen.fileno()))
+    global _watcher  # noqa: PLW0603  (there is one terminal)
+    _watcher = Watcher(drawn_on, RESTORED)
+    crashes.tell_by(_last_words(screen.fileno(), _watcher))
     try:
         yield
     finally:
+        _watcher.dismiss()
         with contextlib.suppress(OSError, ValueError):
             screen.close()
         sys.__stdout__, sys.__stderr__ = before  # type: ignore[misc]

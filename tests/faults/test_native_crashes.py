@@ -184,6 +184,28 @@ def test_the_app_gives_the_terminal_back_when_its_model_is_cut(tmp_path: Path) -
     assert after.count(b"\n") == 1
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are found in /proc")
+def test_the_terminal_is_given_back_by_another_when_the_app_is_killed() -> None:
+    with terminal("-m", "r1chat") as app:
+        app.wait_for("Ask something")
+        tasks = Path(f"/proc/{app.pid}/task")
+        app.wait(lambda: any((each / "children").read_text() for each in tasks.iterdir()))
+        since = len(app.raw)
+        app.signal(signal.SIGKILL)
+        app.read_until(b"the app was killed", since)
+    after = app.raw[app.raw.rindex(b"\x1b[?2004l", since) :]
+    assert all(code in after for code in _SCREEN_CODES)
+    assert after.count(b"\n") == 1
+
+
+def test_an_app_that_ends_by_itself_leaves_no_watcher_behind() -> None:
+    with terminal("-m", "r1chat") as app:
+        app.wait_for("of 1,024")
+        app.send("\x11")
+        assert app.end() == 0
+    assert b"killed" not in app.raw
+
+
 def test_without_a_screen_of_ours_crashes_are_left_to_the_program(run_python: Run) -> None:
     code = "import os; from r1chat.engine import native; native.start(); os.kill(os.getpid(), 11)"
     assert run_python("-c", code).returncode == -signal.SIGSEGV
