@@ -29,6 +29,8 @@ exit codes:
 
 
 _STDOUT, _STDERR = 1, 2
+_TOO_PLAIN = frozenset({"dumb", "unknown"})
+"""What terminals call themselves that can do nothing but write line by line."""
 _LOADING = ("gpu_layers", "tensor_split")
 """The app's options beside the model."""
 
@@ -145,6 +147,12 @@ def _open_app(args: argparse.Namespace) -> int:
     has_screen = is_terminal(sys.stdin) and is_terminal(sys.stderr)
     if not has_screen and not web.is_child():
         message = 'the app needs a terminal; without one: r1chat ask "QUESTION"'
+        raise UsageError(message)
+    if os.environ.get("TERM") in _TOO_PLAIN and not web.is_child():
+        message = (
+            f"the app cannot draw where TERM is {os.environ['TERM']}; "
+            'this can be asked anywhere: r1chat ask "QUESTION"'
+        )
         raise UsageError(message)
     from r1chat.tui.start import run
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 import signal
+import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -46,6 +48,7 @@ class Terminal:
         )
         self._child.delaybeforesend = None
         self.raw = b""
+        self._echoes = False
 
     def read(self, seconds: float = 0.05) -> None:
         """Takes what comes, for some time."""
@@ -102,6 +105,22 @@ class Terminal:
         os.kill(self._child.pid, number)
 
     @property
+    def stopped(self) -> bool:
+        """Whether it was stopped, and not continued yet."""
+        found = subprocess.run(
+            ["ps", "-o", "stat=", "-p", f"{self._child.pid}"],  # noqa: S607
+            capture_output=True,
+            check=False,
+            text=True,
+        )
+        return found.stdout.startswith("T")
+
+    @property
+    def echoes(self) -> bool:
+        """Whether the terminal shows what is typed, as it does for a shell."""
+        return self._echoes
+
+    @property
     def alive(self) -> bool:
         """Whether it still runs."""
         return bool(self._child.isalive())
@@ -113,6 +132,7 @@ class Terminal:
             assert time.monotonic() < end, self.words[-3000:]
             self.read()
         self.read(0.2)
+        self._echoes = bool(termios.tcgetattr(self._child.child_fd)[3] & termios.ECHO)
         self._child.close()
         if self._child.exitstatus is not None:
             return int(self._child.exitstatus)

@@ -22,7 +22,7 @@ from textual.worker import WorkerFailed
 
 from r1chat import logs
 from r1chat.sanitize import line, line_breaks, sanitize
-from r1chat.tui import terminal
+from r1chat.tui import terminal, terminal_input
 from r1chat.tui.clipboard import Clipboard
 from r1chat.tui.commands import commands
 from r1chat.tui.drafts import Draft, Drafts
@@ -239,8 +239,20 @@ class R1ChatApp(FetchingApp):
             with contextlib.suppress(NotImplementedError, ValueError):
                 loop.add_signal_handler(number, self._leave, 128 + number)
 
+        if hasattr(signal, "SIGCONT"):
+            loop.add_signal_handler(signal.SIGCONT, self._go_on)
+        self.app_resume_signal.subscribe(self, self._redraw)
+
     def _leave(self, code: int) -> None:
         self.exit(return_code=code)
+
+    def _go_on(self) -> None:
+        if self._driver is not None:
+            terminal_input.go_on(self._driver)
+
+    def _redraw(self, _: object) -> None:
+        # The shell has written over the screen, of which Textual draws only what has changed.
+        self.refresh(layout=True)
 
     @property
     def chat(self) -> ConversationsScreen:

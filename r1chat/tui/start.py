@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from r1chat import logs, paths
 from r1chat.sanitize import line
-from r1chat.tui import terminal
+from r1chat.tui import terminal, terminal_input
 from r1chat.tui.app import R1ChatApp
 
 _SWITCH_S = 0.001
@@ -29,6 +29,7 @@ def run(*, model: str | None = None, loading: Mapping[str, object] | None = None
     """
     logs.start()
     sys.setswitchinterval(_SWITCH_S)
+    terminal_input.tell_alt_enter()
     app = R1ChatApp(model=model, loading=loading)
     with terminal.private_screen():
         try:

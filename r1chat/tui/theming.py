@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from textual.app import App
+from textual.color import Color
 from textual.theme import Theme
 
 from r1chat import paths
@@ -23,6 +25,11 @@ else:
 
 DEFAULT = "midnight"
 _MOST_FAILURES = 5
+READABLE = 4.5
+"""The contrast that a text has at least, by the Web's rules for all who read."""
+_WEIGHTS = (0.2126, 0.7152, 0.0722)
+_PALEST = 40
+_GROUNDS = ("background", "surface", "panel")
 
 
 class Themes:
@@ -92,13 +99,46 @@ class Themes:
     def _register(self, values: dict[str, Any]) -> None:
         values = {name: value for name, value in values.items() if name != "description"}
         thinking = values.pop("thinking")
+        grounds = [values[name] for name in _GROUNDS if values.get(name)]
         values["variables"] = {
+            # Textual's own grey is no darker than the ground in some themes.
+            "text-disabled": grey(values["foreground"], grounds),
             **values.get("variables", {}),
             "thought": thinking["text"],
             "injected": thinking["injected"],
             "wait": thinking["wait"],
         }
         self._app.register_theme(Theme(**values))
+
+
+def contrast(one: Color, other: Color) -> float:
+    """How well two colours are told apart: 1 not at all, 21 as black and white are."""
+    low, high = sorted(_luminance(each) for each in (one, other))
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(colour: Color) -> float:
+    linear = [
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4  # noqa: PLR2004  (sRGB)
+        for part in colour.normalized
+    ]
+    return sum(weight * part for weight, part in zip(_WEIGHTS, linear, strict=True))
+
+
+def grey(foreground: str, grounds: Sequence[str]) -> str:
+    """A colour for what does not apply now: as pale as it can be and still be read.
+
+    Args:
+        foreground: The colour of what applies.
+        grounds: What it may stand on; the first is the one that it pales toward.
+    """
+    colour = Color.parse(foreground)
+    behind = [Color.parse(ground) for ground in grounds]
+    for share in range(_PALEST, 100, 2):
+        mixed = behind[0].blend(colour, share / 100)
+        if all(contrast(mixed, each) >= READABLE for each in behind):
+            return mixed.hex
+    return colour.hex
 
 
 def _read() -> tuple[dict[str, themes.Theme], list[str]]:

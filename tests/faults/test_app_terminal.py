@@ -193,3 +193,44 @@ def test_names_of_files_notices_and_errors_bring_no_escape_sequence_to_the_termi
         app.send("\x11")
         assert app.end() == 0
         assert not any(code in app.raw for code in FOREIGN)
+
+
+def test_alt_enter_begins_a_new_line():
+    with terminal(APP, "plain") as app:
+        ready(app)
+        app.send("one\x1b\rtwo")
+        app.wait_for("two")
+        app.send("\r")
+        app.wait(lambda: b"\x1b]2;one two \xc2\xb7 r1chat\x07" in app.raw)
+        app.send("\x11")
+        assert app.end() == 0
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGCONT"), reason="no process can be stopped")
+@pytest.mark.parametrize("stop", ["SIGTSTP", "SIGSTOP"])
+def test_after_a_stop_all_is_drawn_again_and_the_keys_come_once(stop):
+    with terminal(APP, "plain") as app:
+        ready(app)
+        app.send("draft ")
+        app.wait_for("draft")
+        for _ in range(2):
+            app.signal(getattr(signal, stop))
+            app.wait(lambda: app.stopped)
+            before = len(app.raw)
+            app.signal(signal.SIGCONT)
+            app.wait_for("draft", before)
+            app.wait_for("Help", before)
+        app.send("abc\r")
+        app.wait(lambda: b"\x1b]2;draft abc \xc2\xb7 r1chat\x07" in app.raw)
+        app.send("\x11")
+        assert app.end() == 0
+        assert is_restored(app)
+        assert app.echoes
+
+
+@pytest.mark.parametrize("name", ["dumb", "unknown"])
+def test_a_terminal_that_draws_nothing_is_told_what_works_there(name):
+    with terminal("-m", "r1chat", TERM=name) as app:
+        assert app.end() == 2
+        assert 'r1chat ask "QUESTION"' in app.words
+        assert b"\x1b[?1049h" not in app.raw

@@ -298,7 +298,7 @@ def test_it_says_what_the_budget_means_at_the_measured_speed():
         assert "≈" not in shown(slider)
         slider.tokens_per_s = 40
         await pilot.pause()
-        assert shown(slider).endswith("2,048 tokens ≈ 51 s")
+        assert shown(slider).endswith("2,048 tokens  ≈ 51 s")
         slider.tokens_per_s = 0
         assert slider.tokens_per_s is None
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal
+from textual.containers import Container, Horizontal
 
 from r1chat.sanitize import line
 from r1chat.tui import keys
@@ -17,6 +17,7 @@ from r1chat.tui.widgets.conversation import ConversationView
 from r1chat.tui.widgets.key_bar import KeyBar
 from r1chat.tui.widgets.samples_sign import SamplesSign
 from r1chat.tui.widgets.slider import BudgetSlider
+from r1chat.tui.widgets.tail_sign import TailSign
 from r1chat.tui.widgets.topbar import TopBar
 from r1chat.tui.words import name_of
 
@@ -47,6 +48,7 @@ class AskingScreen(RunningScreen):
 
     DEFAULT_CSS = """
     AskingScreen {
+        #talk { height: 1fr; layers: default above; }
         #spending { height: 1; margin: 0 1; }
         /* Where lines are few, they belong to the conversation. */
         &.-low, &.-lowest {
@@ -81,7 +83,9 @@ class AskingScreen(RunningScreen):
     def compose(self) -> ComposeResult:
         """From the top: model, conversation, slider, composer, keys."""
         yield TopBar()
-        yield ConversationView(id="conversation")
+        with Container(id="talk"):
+            yield ConversationView(id="conversation")
+            yield TailSign()
         yield Horizontal(BudgetSlider(self.app.budget), SamplesSign(), id="spending")
         yield self.attachment_line()
         yield self._field
@@ -92,6 +96,19 @@ class AskingScreen(RunningScreen):
         await self.conversation.show_hint(_EMPTY)
         self.composer.focus()
         self._timer = self.set_interval(1 / DRAINS, self._drain, pause=True)
+        self.watch(self.conversation, "news", self._show_news, init=False)
+
+    def _show_news(self, news: bool) -> None:  # noqa: FBT001  (Textual calls it)
+        sign = self.query_one(TailSign)
+        if news:
+            # Not sooner: to look the keys up imports more than the first frame needs.
+            sign.update(f"↓ new text · {keys.written(self.app.shown_keys()['chat.tail'])}")
+        sign.display = news
+
+    @on(TailSign.Pressed)
+    async def action_tail(self) -> None:
+        """Goes to the end of the conversation and follows the newest text again."""
+        await self.conversation.action_tail()
 
     # -- asking --
 

@@ -69,6 +69,7 @@ class ChatScreen(LookingScreen):
         Binding("ctrl+l", "raw", "Source", id="chat.raw", priority=True, show=False),
         Binding("pageup", "page(-1)", "Up", id="chat.page_up", priority=True, show=False),
         Binding("pagedown", "page(1)", "Down", id="chat.page_down", priority=True, show=False),
+        Binding("end,ctrl+end", "tail", "Newest text", id="chat.tail", show=False),
         Binding("escape", "to_composer", "Composer", id="chat.to_composer", show=False),
     ]
 

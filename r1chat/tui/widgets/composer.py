@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from textual import events
+from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.reactive import reactive
@@ -165,6 +166,12 @@ class Composer(TextArea):
     def load_text(self, text: str) -> None:
         """Puts a text into the place of what there is, for good."""
         super().load_text(line_breaks(text))
+
+    def action_cursor_line_end(self, select: bool = False) -> None:  # noqa: FBT001, FBT002  (Textual's)
+        """Goes to the end of the line; at it the key is the conversation's."""
+        if not select and self.cursor_at_end_of_line:
+            raise SkipAction
+        super().action_cursor_line_end(select)
 
     def action_new_line(self) -> None:
         """Begins a new line."""

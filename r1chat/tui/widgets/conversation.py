@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
+from textual.geometry import Size
+from textual.reactive import reactive
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -51,8 +53,35 @@ class ConversationView(VerticalScroll, can_focus=True):
         super().__init__(id=id)
         self._hidden: list[Node] = []
         self._later: list[Node] = []
+        self._height = 0
+        """How many rows it had when it was last looked at."""
         self.drawn: Draw | None = None
         """The samples that were drawn last, those too that were not kept."""
+
+    news: reactive[bool] = reactive(default=False, repaint=False)
+    """Whether there is text below what is in sight that came after one had scrolled away."""
+
+    def watch_virtual_size(self, size: Size) -> None:
+        """Takes note of text that nobody sees."""
+        grown, self._height = size.height > self._height, size.height
+        # Only then is it known how much of it is in sight.
+        self.call_after_refresh(self._look_below, grown=grown)
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Takes note of the end of the text having been reached."""
+        super().watch_scroll_y(old_value, new_value)
+        if new_value >= self.max_scroll_y:
+            self.news = False
+
+    def _look_below(self, *, grown: bool) -> None:
+        if self._follows or self.scroll_y >= self.max_scroll_y:
+            self.news = False
+        elif grown:
+            self.news = True
+
+    @property
+    def _follows(self) -> bool:
+        return self.is_anchored and not self._anchor_released
 
     @property
     def turns(self) -> list[TurnView]:
@@ -204,6 +233,7 @@ class ConversationView(VerticalScroll, can_focus=True):
         if self._later:
             await self.show_until(self._later[-1], collapsed=True)
         self.anchor()
+        self.news = False
         self.scroll_end(animate=False)
 
 

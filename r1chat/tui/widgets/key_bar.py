@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from textual import events
 from textual.app import RenderResult
@@ -11,6 +12,21 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 _GAP = 2
+_ALWAYS = ("help", "models")
+"""What is named in any case, at the end of the line: where all is explained, and another model."""
+_SHARE = 3
+"""Where these take more than such a part of the line, what applies now goes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A key that applies."""
+
+    key: str
+    written: str
+    about: str
+    able: bool
+    """Whether this model can do it."""
 
 
 class KeyBar(Widget):
@@ -37,8 +53,8 @@ class KeyBar(Widget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._shown: list[tuple[str, str, str, bool]] = []
-        """Of each: the key, how it is written, what it does, whether this model can do it."""
+        self._shown: dict[str, _Shown] = {}
+        """The keys by their actions."""
         self._pointed = ""
 
     def on_mount(self) -> None:
@@ -54,32 +70,49 @@ class KeyBar(Widget):
     def _collect(self) -> None:
         if not self.is_attached:
             return
-        shown: dict[str, tuple[str, str, str, bool]] = {}
+        shown: dict[str, _Shown] = {}
         unable: Callable[[str], str] = getattr(self.screen, "unable", lambda _: "")
         for _, binding, enabled, _ in self.screen.active_bindings.values():
             if binding.show and enabled and binding.action not in shown:
                 written = self.app.get_key_display(binding)
                 able = not unable(binding.action)
-                shown[binding.action] = (binding.key, written, binding.description, able)
-        if list(shown.values()) != self._shown:
-            self._shown = list(shown.values())
+                shown[binding.action] = _Shown(binding.key, written, binding.description, able)
+        if list(shown.items()) != list(self._shown.items()):
+            self._shown = shown
             self.refresh()
 
     def _placed(self) -> list[tuple[int, int, str, Content]]:
         """What there is room for: first column, column after the last, key, text."""
+        texts = {action: self._text(each) for action, each in self._shown.items()}
+        kept = [action for action in texts if action in _ALWAYS]
+        needed = sum(texts[each].cell_length + _GAP for each in kept)
+        if _SHARE * needed > self.content_size.width:
+            kept, needed = [], 0
+        room = self.content_size.width - needed
+        fitting: list[str] = []
+        for action, text in texts.items():
+            if action not in kept:
+                room -= text.cell_length + (_GAP if fitting else 0)
+                if room < 0:
+                    break
+                fitting.append(action)
         placed = []
         column = 0
-        style = self.get_visual_style("key-bar--key", partial=True)
-        unable = self.get_visual_style("key-bar--unable", partial=True)
-        for key, written, about, able in self._shown:
-            text = Content.assemble((f"{written} ", style), about)
-            if not able:
-                text = Content(text.plain).stylize(unable)
-            if column + text.cell_length > self.content_size.width:
+        for action in [*fitting, *kept]:
+            end = column + texts[action].cell_length
+            if end > self.content_size.width:
                 break
-            placed.append((column, column + text.cell_length, key, text))
-            column += text.cell_length + _GAP
+            placed.append((column, end, self._shown[action].key, texts[action]))
+            column = end + _GAP
         return placed
+
+    def _text(self, shown: _Shown) -> Content:
+        """A key and what it does."""
+        if not shown.able:
+            unable = self.get_visual_style("key-bar--unable", partial=True)
+            return Content(f"{shown.written} {shown.about}").stylize(unable)
+        style = self.get_visual_style("key-bar--key", partial=True)
+        return Content.assemble((f"{shown.written} ", style), shown.about)
 
     def render(self) -> RenderResult:
         """One line."""

@@ -409,6 +409,8 @@ class BudgetSlider(Widget, can_focus=True):
             parts.append(Content.styled("".join(sign for sign, _ in group), part(name)))
         if room.ends:
             parts.append(Content.styled(" max", part("slider--label")))
+        if room.meaning and meaning:
+            figure = figure.ljust(scale.ROOM_FOR_FIGURE)
         parts += [Content("  "), Content.styled(figure, self.visual_style)]
         if room.meaning and meaning:
             parts += [Content(" "), Content.styled(meaning, part("slider--meaning"))]

@@ -1,0 +1,47 @@
+"""Says that there is new text below what is in sight."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual import events
+from textual.message import Message
+from textual.widgets import Static
+
+
+class TailSign(Static):
+    """A sign on the last row of the conversation; a click on it goes there."""
+
+    DEFAULT_CSS = """
+    TailSign {
+        layer: above;
+        dock: bottom;
+        width: auto;
+        height: 1;
+        padding: 0 1;
+        margin: 0 0 0 2;
+        background: $panel;
+        color: $text-accent;
+        text-style: bold;
+        pointer: pointer;
+        display: none;
+        &:hover { color: $text; }
+    }
+    """
+    ALLOW_SELECT = False
+
+    @dataclass
+    class Pressed(Message):
+        """The user wants to see the new text."""
+
+        sign: TailSign
+
+        @property
+        def control(self) -> TailSign:
+            """The sign, for `on`."""
+            return self.sign
+
+    def on_click(self, event: events.Click) -> None:
+        """Asks to be taken there."""
+        event.stop()
+        self.post_message(self.Pressed(self))
