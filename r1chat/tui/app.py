@@ -438,12 +438,17 @@ class R1ChatApp(FetchingApp):
     # -- actions --
 
     def action_interrupt(self) -> None:
-        """Ctrl+C: copies a selection, else stops the reply, else quits when pressed twice."""
+        """Ctrl+C: copies a selection, else stops the reply, else puts the draft aside, else quits.
+
+        To quit it has to be pressed twice.
+        """
         if self._copy_selection():
             return
         # Pressed in a hurry it comes again before the reply has ended.
         if self.chat.running and not self.chat.stopping:
             self.chat.action_stop()
+        elif self.screen is self.chat and self.chat.composer.text:
+            self.chat.composer.put_aside()
         elif self._quit_asked:
             self.exit()
         else:
@@ -475,6 +480,13 @@ class R1ChatApp(FetchingApp):
 
         if not isinstance(self.screen, Help):
             self.push_screen(Help(self.shown_keys()))
+
+    def action_command_palette(self) -> None:
+        """Opens the palette of all commands."""
+        from r1chat.tui.palette import NAME, Palette
+
+        if self.screen.id != NAME:
+            self.push_screen(Palette(id=NAME))
 
     def action_themes(self) -> None:
         """Picks a theme, each shown while the cursor is on it."""

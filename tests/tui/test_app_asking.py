@@ -12,7 +12,6 @@ from r1chat.errors import ModelError, PromptError
 from r1chat.reasoning.budget import Budget
 from r1chat.settings import Settings
 from tests.tui.chat import (
-    ENDLESS,
     REPLY,
     Gate,
     an_app,
@@ -21,7 +20,6 @@ from tests.tui.chat import (
     engine_of,
     ready,
     rest,
-    thought,
     toasts,
     until,
     write,
@@ -60,11 +58,12 @@ async def test_the_composer_takes_keys_before_the_model_is_loaded_and_the_questi
         assert app.chat.last.status == "Waiting for the model"
         assert app.chat.topbar.progress == 0.5
         await write(pilot, "more", "enter")
-        assert app.chat.composer.text == "more"
-        assert "still being loaded" in toasts(app)
+        assert app.chat.composer.text == ""
+        assert [each.text for each in app.chat._queue.questions] == ["more"]
         gate.set()
-        await until(pilot, lambda: engine.requests)
+        await until(pilot, lambda: len(engine.requests) == 2)
         await rest(pilot)
+        assert [turn.question for turn in app.chat.conversation.turns] == ["hello", "more"]
         assert app.chat.last.answer.source == "It is **4**."
 
 
@@ -79,28 +78,16 @@ async def test_letters_typed_right_after_enter_belong_to_the_next_question():
         assert (chat.last.question, chat.composer.text) == ("ab", "cd")
 
 
-async def test_two_questions_sent_at_once_lose_neither():
-    app = an_app(ENDLESS)
+async def test_two_questions_sent_at_once_are_asked_one_after_the_other():
+    app = an_app()
     async with app.run_test() as pilot:
         chat = await ready(pilot)
         for key in ("a", "enter", "b", "enter"):
             pilot.app.post_message(_key(key))
-        await thought(pilot)
-        assert (chat.last.question, chat.composer.text) == ("a", "b")
-        await pilot.press("escape")
+        await until(pilot, lambda: len(engine_of(app).requests) == 2)
         await rest(pilot)
-
-
-async def test_while_a_reply_is_written_a_question_stays_in_the_composer():
-    app = an_app(ENDLESS)
-    async with app.run_test() as pilot:
-        chat = await begin(pilot)
-        await thought(pilot)
-        await write(pilot, "next", "enter")
-        assert chat.composer.text == "next"
-        assert "Escape stops it" in toasts(app)
-        await pilot.press("escape")
-        await rest(pilot)
+        assert [turn.question for turn in chat.conversation.turns] == ["a", "b"]
+        assert chat.composer.text == ""
 
 
 async def test_an_empty_question_is_not_sent():

@@ -15,6 +15,7 @@ from r1chat.tui.screens.running import DRAINS, RunningScreen
 from r1chat.tui.widgets.composer import Composer
 from r1chat.tui.widgets.conversation import ConversationView
 from r1chat.tui.widgets.key_bar import KeyBar
+from r1chat.tui.widgets.queue import Queue, Queued
 from r1chat.tui.widgets.samples_sign import SamplesSign
 from r1chat.tui.widgets.slider import BudgetSlider
 from r1chat.tui.widgets.tail_sign import TailSign
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from r1chat.tui.drafts import Draft
     from r1chat.tui.widgets.turn import TurnView
 
-_BUSY = "The model is still at it: Escape stops it."
-_LOADING = "The model is still being loaded; the question before is waiting for it."
 _NO_MODEL = "Waiting for a model: F3 picks one, F9 gives the question back"
 _EMPTY = (
     "Ask the model something and watch it think.\n\n"
@@ -75,6 +74,7 @@ class AskingScreen(RunningScreen):
         self._foreign: set[Node] = set()
         """Turns of a model that is not loaded any more: none can be gone on with."""
         self._field = Composer(id="composer")
+        self._queue = Queue()
         self._asked = ""
         """The words that the running reply answers, where they were written for it."""
         self._recommended = ""
@@ -87,6 +87,7 @@ class AskingScreen(RunningScreen):
             yield ConversationView(id="conversation")
             yield TailSign()
         yield Horizontal(BudgetSlider(self.app.budget), SamplesSign(), id="spending")
+        yield self._queue
         yield self.attachment_line()
         yield self._field
         yield KeyBar()
@@ -97,6 +98,10 @@ class AskingScreen(RunningScreen):
         self.composer.focus()
         self._timer = self.set_interval(1 / DRAINS, self._drain, pause=True)
         self.watch(self.conversation, "news", self._show_news, init=False)
+        self.watch(self._queue, "questions", self._show_queue, init=False)
+
+    def _show_queue(self, questions: tuple[Queued, ...]) -> None:
+        self.composer.queued = bool(questions)
 
     def _show_news(self, news: bool) -> None:  # noqa: FBT001  (Textual calls it)
         sign = self.query_one(TailSign)
@@ -115,28 +120,64 @@ class AskingScreen(RunningScreen):
     @on(Composer.Sent)
     async def _sent(self, event: Composer.Sent) -> None:
         if self.running or self._waiting is not None:
-            # Two questions were sent at once.
-            self.composer.give_back(event.text)
-            self.notify(_BUSY if self.running else _LOADING, timeout=3)
-            return
-        await self.take_text(event.text)
+            self.put_off(event.text)
+        else:
+            await self.take_text(event.text)
 
-    @on(Composer.Refused)
-    def _refused(self, event: Composer.Refused) -> None:
-        self.notify(event.reason, timeout=3)
+    def put_off(self, text: str) -> None:
+        """Has a question wait until the reply has ended."""
+        self._queue.add(Queued(text, self.take_attached()))
+
+    async def ask_next(self) -> None:
+        """Asks the question that has waited longest, unless something else is in its way."""
+        if self.running or self._waiting is not None or self.occupied:
+            return
+        question = self._queue.take_first()
+        if question is not None:
+            await self.ask(question.text, attached=question.attached)
+
+    @property
+    def occupied(self) -> bool:
+        """Whether what is sent now is no question of its own."""
+        return False
+
+    @on(Queue.Pressed)
+    def take_queued_back(self) -> None:
+        """Takes the question back into the composer that was sent last and still waits."""
+        question = self._queue.take_last()
+        if question is not None:
+            self.composer.give_back(question.text)
+            self.attach_again(question.attached)
+            self.composer.focus()
+
+    @on(Composer.Emptied)
+    async def _emptied(self, event: Composer.Emptied) -> None:
+        if event.key == "enter":
+            await self.ask_next()
+        elif event.key == "up":
+            self.take_queued_back()
+        else:
+            self.app.exit()
 
     async def take_text(self, text: str) -> None:
         """Does what is to be done with what was written: asks."""
         await self.ask(text)
 
-    async def ask(self, question: str, parent: Node | None = None) -> None:
+    async def ask(
+        self,
+        question: str,
+        parent: Node | None = None,
+        attached: tuple[Attachment, ...] | None = None,
+    ) -> None:
         """Puts a question, once there is a model.
 
         Args:
             question: The question.
             parent: What it follows; by default the end of the conversation.
+            attached: What goes along; by default what is attached now.
         """
-        attached = self.take_attached()
+        if attached is None:
+            attached = self.take_attached()
         self._asked = question
         view = self.new_view(question, attached)
         await self.conversation.add(view)
@@ -145,7 +186,6 @@ class AskingScreen(RunningScreen):
         if self.session is None or not self.ready:
             view.status = "Waiting for the model"
             self._waiting = (view, attached, parent)
-            self.composer.blocked = _LOADING
             return
         if self.app.coming is not None:
             now, then = (line(name_of(each), 40) for each in (self.app.model_ref, self.app.coming))
@@ -199,7 +239,6 @@ class AskingScreen(RunningScreen):
         self.conversation.anchor()
         self._view = view
         self._wrote = False
-        self.composer.blocked = _BUSY
         if self._timer is not None:
             self._timer.resume()
         self.refresh_bindings()
@@ -246,6 +285,8 @@ class AskingScreen(RunningScreen):
         if self._waiting is not None:
             (view, _, parent), self._waiting = self._waiting, None
             self.start(view, parent or session.conversation.last())
+        else:
+            self.call_later(self.ask_next)
 
     def _fit_slider(self, steering: Steering) -> None:
         """Offers what can be kept of a budget; one that was remembered stays for other models."""
@@ -288,11 +329,13 @@ class AskingScreen(RunningScreen):
 
         text, earlier = self._field.unsent
         attached = tuple(self._attached)
+        waiting = self._queue.questions
         if self._waiting is not None:
             view, along, _ = self._waiting
-            text = f"{view.question}\n{text}" if text.strip() else view.question
-            attached = (*along, *attached)
-        return Draft(text, earlier, attached)
+            waiting = (Queued(view.question, along), *waiting)
+        words = [*(each.text for each in waiting), *([text] if text.strip() else [])]
+        along = tuple(each for question in waiting for each in question.attached)
+        return Draft("\n".join(words) or text, earlier, (*along, *attached))
 
     def take_back(self, draft: Draft) -> None:
         """Puts the words of an app that has ended before what was written since."""
@@ -316,7 +359,6 @@ class AskingScreen(RunningScreen):
         """Puts a question that waits for a model back into the composer."""
         if self._waiting is not None:
             (view, attached, _), self._waiting = self._waiting, None
-            self.composer.blocked = ""
             self.composer.give_back(view.question)
             self.attach_again(attached)
 

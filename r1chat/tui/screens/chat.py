@@ -26,6 +26,7 @@ _STEERING = "Words for the thought · Enter puts them in · Escape leaves it sto
 _EDITING = "Another question in its place · F2 the one before · Escape leaves it"
 _LEAST_MORE = 256
 """Tokens that a thought goes on for at least where the user wants more of it."""
+_NOT_PAUSED = "The thought is about to pause: Enter once more then."
 _FROM_HERE = (
     ("answer", "Answer from here", "the rest of the thought is dropped"),
     ("rethink", "Think again from here", "it goes on with “Wait,”"),
@@ -171,6 +172,19 @@ class ChatScreen(LookingScreen):
 
     # -- asking --
 
+    @property
+    def occupied(self) -> bool:
+        """Whether what is sent now goes into a thought, or takes a question's place."""
+        return self._steering or self._editing is not None
+
+    def put_off(self, text: str) -> None:
+        """Has a question wait; words for a thought stay in the composer until it has paused."""
+        if self._steer_wanted or self._editing is not None:
+            self.composer.give_back(text)
+            self.notify(_NOT_PAUSED if self._steer_wanted else STOP_FIRST, timeout=3)
+        else:
+            super().put_off(text)
+
     async def take_text(self, text: str) -> None:
         """Puts what was written where it belongs: into the thought, or to the model."""
         if self._steering:
@@ -221,6 +235,7 @@ class ChatScreen(LookingScreen):
             self._tell("")
         else:
             self.detach()
+        self.call_later(self.ask_next)
 
     def action_slider(self) -> None:
         """Goes to the slider, or back to the composer."""
@@ -420,6 +435,9 @@ class ChatScreen(LookingScreen):
         if self._editing is not None:
             self._editing = None
             self.composer.leave(unless_changed=True)
+        while (question := self._queue.take_first()) is not None:
+            self.composer.remember(question.text, unsent=True)
+            self.attach_again(question.attached)
         self._steering = False
         self._tell("")
 

@@ -24,6 +24,7 @@ _SECTIONS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("chat.steer", "pause, and put words into the thought"),
             ("chat.stop", "stop, and keep what there is"),
             ("chat.slider", "the budget, and back; it takes hold at once"),
+            ("composer.send", "has a question wait; ↑ takes it back"),
         ),
     ),
     (
@@ -109,7 +110,9 @@ _SECTIONS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("composer.new_line", "a new line;  ↑ ↓ earlier questions"),
             ("composer.undo composer.redo", "undo and redo, word by word"),
             ("chat.page_up chat.page_down", "scroll the conversation"),
-            ("app.interrupt", "copy a selection, else stop, else quit"),
+            ("chat.tail", "its end, once the line has ended"),
+            ("app.interrupt", "copy a selection, else stop, else clear, else quit"),
+            ("composer.quit", "quit, where nothing is written"),
         ),
     ),
 )

@@ -177,7 +177,6 @@ class ManagingScreen(ResumingScreen):
 
         turn = session.turns[0]
         self._naming = control = Control(titling.BUDGET)
-        self.composer.blocked = _NAMING
         self.notify(_NAMING, timeout=3)
         self.refresh_bindings()
         title = ""
@@ -187,8 +186,8 @@ class ManagingScreen(ResumingScreen):
             self.notify(line(str(error), 300), severity="error", markup=False)
         finally:
             self._naming = None
-            self.composer.blocked = ""
             self.refresh_bindings()
+            self.call_later(self.ask_next)
         # What was in the model's cache is gone; the next question should not wait for it.
         engine.prepare(session.messages())
         if title:

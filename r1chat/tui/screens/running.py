@@ -177,7 +177,6 @@ class RunningScreen(AttachingScreen):
         if self._timer is not None:
             self._timer.pause()
         self._run = None
-        self.composer.blocked = ""
         self.slider.used = 0
         self.slider.used_s = 0.0
         session = self.session
@@ -192,9 +191,14 @@ class RunningScreen(AttachingScreen):
         self._replaces = None
         self.refresh_bindings()
         self.finished(view)
+        if run.error is None:
+            self.call_later(self.ask_next)
 
     def failed(self, view: TurnView) -> None:
         """What is to be done where there is no reply, before `finished`."""
+
+    async def ask_next(self) -> None:
+        """Asks what was sent while something else was going on."""
 
     def finished(self, view: TurnView) -> None:
         """What is to be done once a reply has ended."""

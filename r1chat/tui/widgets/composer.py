@@ -52,13 +52,14 @@ class Composer(TextArea):
         ),
         Binding("up", "earlier", "Earlier question", id="composer.earlier", show=False),
         Binding("down", "later", "Later question", id="composer.later", show=False),
+        Binding("ctrl+d", "delete_or_quit", "Quit", id="composer.quit", show=False),
         Binding("ctrl+z", "undo", "Undo", id="composer.undo", show=False),
         # Few terminals tell Ctrl+Shift+Z from Ctrl+Z.
         Binding("ctrl+y,ctrl+shift+z", "redo", "Redo", id="composer.redo", show=False),
     ]
 
-    blocked: reactive[str] = reactive("", repaint=False)
-    """Why nothing can be sent now, in one line; empty where it can."""
+    queued: reactive[bool] = reactive(default=False, repaint=False)
+    """Whether a question waits that can be taken back."""
 
     @dataclass
     class Sent(Message):
@@ -73,11 +74,11 @@ class Composer(TextArea):
             return self.composer
 
     @dataclass
-    class Refused(Message):
-        """A question cannot be sent now; it stays where it is."""
+    class Emptied(Message):
+        """A key that means something else in an empty composer: "enter", "up" or "ctrl+d"."""
 
         composer: Composer
-        reason: str
+        key: str
 
         @property
         def control(self) -> Composer:
@@ -129,9 +130,7 @@ class Composer(TextArea):
         """Sends what is written, unless it is empty."""
         text = self.text
         if not text.strip():
-            return
-        if self.blocked:
-            self.post_message(self.Refused(self, self.blocked))
+            self.post_message(self.Emptied(self, "enter"))
             return
         # Cleared here and not by whoever takes it: by then the next question may have been begun.
         self._show(self._recall.sent(text))
@@ -178,12 +177,22 @@ class Composer(TextArea):
         self.insert("\n")
 
     def action_earlier(self) -> None:
-        """Goes up a line, from the first one to the question before."""
+        """Goes up a line, from the first one to the question before, of those that wait first."""
+        if self.queued and not self.text:
+            self.post_message(self.Emptied(self, "up"))
+            return
         found = self._recall.earlier(self.text) if self.cursor_at_first_line else None
         if found is None:
             self.action_cursor_up()
         else:
             self._show(found)
+
+    def action_delete_or_quit(self) -> None:
+        """Deletes the sign to the right; where there is nothing at all, it ends the app."""
+        if self.text:
+            self.action_delete_right()
+        else:
+            self.post_message(self.Emptied(self, "ctrl+d"))
 
     def action_later(self) -> None:
         """Goes down a line, from the last one to the question after."""
