@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,6 +66,8 @@ def _file(ref: str) -> Path | None:
         if path.exists():
             return path
     except (OSError, ValueError, RuntimeError) as error:
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+            return None  # No file can be called that.
         # RuntimeError: no home folder for "~". ValueError: a NUL in the name.
         message = f"cannot use the model {shown}: {line(str(error))}"
         raise ModelError(message) from None

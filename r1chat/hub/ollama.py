@@ -26,6 +26,7 @@ _LONGEST_MANIFEST = 1 << 20
 _OUTSIDE = "leads out of Ollama's folder"
 _HOST, _NAMESPACE = "registry.ollama.ai", "library"
 _HUBS = {"hf.co", "huggingface.co"}
+_MOST_WEIGHTS = 8
 _PARTS = 4
 """Of a manifest's path: host, namespace, model, tag."""
 
@@ -135,7 +136,8 @@ def _layers(manifest: Path) -> dict[str, list[str]]:
 
 def _model(store: Path, parts: tuple[str, ...], layers: dict[str, list[str]]) -> Iterator[Place]:
     repo, file = _published(*parts)
-    for digest in layers.get(_WEIGHTS, ()):
+    # Ollama knows one; a manifest of thousands would fill the list.
+    for digest in dict.fromkeys(layers.get(_WEIGHTS, ())[:_MOST_WEIGHTS]):
         path = store / "blobs" / f"sha256-{digest}"
         problem = ""
         if _ADAPTER in layers:

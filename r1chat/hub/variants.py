@@ -144,8 +144,7 @@ def _choose(
         if inside:
             return inside[0] if len(inside) == 1 else (choose or _usual)(inside)
     elif ref.file is not None:
-        holds = [each for each in offered if ref.file in {file.path for file in each.files}]
-        return holds[0] if holds else _no_file(listing, ref.file, offered, left_out)
+        return _with_file(offered, ref.file) or _no_file(listing, ref.file, offered, left_out)
     if not offered:
         reasons = sorted({f"{path} {reason}" for path, reason in left_out.items()})
         detail = f" ({line(reasons[0])})" if reasons else ""
@@ -165,6 +164,16 @@ def _choose(
         msg = f"{listing.repo} has no {ref.quant}; it has {_some(there)}"
         raise ModelError(msg)
     return meant[0]
+
+
+def _with_file(offered: list[Variant], path: str) -> Variant | None:
+    """The model that a file belongs to. Another case will do where it leaves no doubt."""
+    for same in (str, str.lower):
+        wanted = same(path)
+        holds = [v for v in offered if any(same(file.path) == wanted for file in v.files)]
+        if len(holds) == 1:
+            return holds[0]
+    return None
 
 
 def _no_file(

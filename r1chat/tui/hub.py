@@ -190,6 +190,20 @@ class Hub:
 
     # -- the Hub --
 
+    def is_here(self, ref: str) -> bool:
+        """Whether a reference leads to a file on this machine, as everywhere else in r1chat.
+
+        Raises:
+            UsageError: If it is malformed.
+        """
+        from r1chat import compose
+
+        try:
+            compose.resolve(ref)
+        except ModelError:
+            return False
+        return True
+
     def remote(self) -> Remote:
         """The Hub, as the environment names it now."""
         from r1chat.hub.remote import Remote

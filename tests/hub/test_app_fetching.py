@@ -15,6 +15,7 @@ from r1chat.tui.app import R1ChatApp
 from r1chat.tui.screens.models import ModelsScreen
 from r1chat.tui.screens.quants import PickQuant
 from r1chat.tui.screens.question import Question
+from tests.hub.proxies import nobody
 from tests.hub.server import File, Generated, Repo, faults
 from tests.tui.chat import (
     ENDLESS,
@@ -418,3 +419,51 @@ async def test_a_wait_that_the_hub_asks_for_is_counted_down(hub, small):
         hub.faults.clear()
         await pilot.press("escape")
         app.shut_down()
+
+
+# What is here already, and what is in the way
+
+
+def in_lm_studio(tmp_path, path):
+    file = tmp_path / "user" / ".lmstudio" / "models" / path
+    file.parent.mkdir(parents=True)
+    file.write_bytes(MODEL.read_bytes())
+    return file
+
+
+async def test_what_another_program_has_is_used_and_not_fetched(hub, small, tmp_path):
+    in_lm_studio(tmp_path, "someone/Renamed-GGUF/weights.gguf")
+    tried = []
+    app = an_app(load=fake(tried), hub=HereHub())
+    async with app.run_test() as pilot:
+        await models(pilot)
+        await write(pilot, REF, "enter")
+        await until(pilot, lambda: tried == ["tiny", REF])
+    assert not hub.requests.of("cdn")
+    assert not list(hub_cache().glob("models--*/snapshots/*/*.gguf"))
+
+
+async def test_a_typed_name_of_what_is_here_asks_nobody(hub, small, tmp_path):
+    in_lm_studio(tmp_path, f"{SMALL}/DeepSeek-R1-Distill-Qwen-1.5B-Q8_0.gguf")
+    tried = []
+    app = an_app(load=fake(tried), hub=HereHub())
+    async with app.run_test() as pilot:
+        screen = await models(pilot)
+        ref = f"{SMALL.upper()}:q8_0"
+        await write(pilot, ref, "enter")
+        await until(pilot, lambda: len(tried) == 2)
+        assert tried[1] == ref
+        assert screen not in app.screen_stack
+    assert not hub.requests
+
+
+async def test_a_proxy_that_is_in_the_way_is_named(hub, small, monkeypatch):
+    app = an_app(load=fake(), hub=HereHub())
+    async with app.run_test() as pilot:
+        screen = await models(pilot)
+        with nobody() as host:
+            monkeypatch.setenv("http_proxy", f"http://me:secret@{host}")
+            await write(pilot, "acme/Anything-GGUF:Q4_0", "enter")
+            name = f"the proxy of http_proxy (http://{host}) cannot be reached"
+            await until(pilot, lambda: name in note(screen))
+            assert "secret" not in note(screen)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
+from r1chat.compose import resolve
+from r1chat.errors import MissingModel
 from r1chat.hub.local import local_models
 from tests.hub.layouts import a_model, move_in
 
@@ -104,3 +107,22 @@ def test_a_file_outside_a_repository_has_none(user):
     a_model(user / ".lmstudio" / "models" / "loose.gguf")
     (model,) = found()
     assert model.repo == ""
+
+
+def test_links_that_lead_nowhere_round_or_to_devices_do_no_harm(user, tmp_path):
+    folder = user / ".lmstudio" / "models" / "acme" / "Small-GGUF"
+    outside = a_model(tmp_path / "outside" / "real.gguf")
+    folder.mkdir(parents=True)
+    (folder / "linked-Q4_0.gguf").symlink_to(outside)
+    (folder / "gone-Q5_0.gguf").symlink_to(tmp_path / "gone.gguf")
+    (folder / "round-Q6_K.gguf").symlink_to(folder / "round-Q6_K.gguf")
+    (folder / "again").symlink_to(folder)
+    (folder / "zero-Q8_0.gguf").symlink_to("/dev/zero")
+    os.mkfifo(folder / "pipe-Q2_K.gguf")
+    problems = {model.path.name: model.problem for model in found()}
+    assert problems.pop("linked-Q4_0.gguf") == ""
+    assert all(problems.values())
+    assert resolve("acme/Small-GGUF:Q4_0") == folder / "linked-Q4_0.gguf"
+    for quant in ("Q5_0", "Q6_K", "Q8_0", "Q2_K"):
+        with pytest.raises(MissingModel):
+            resolve(f"acme/Small-GGUF:{quant}")

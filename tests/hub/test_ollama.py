@@ -196,3 +196,36 @@ def test_names_from_the_store_are_fit_to_be_shown(store, weights):
 
 def test_without_ollama_there_is_nothing(user: Path):
     assert found() == []
+
+
+def test_a_manifest_of_thousands_of_weights_does_not_fill_the_list(store, weights):
+    blob = in_ollama(store, weights)
+    manifest = store / "manifests/registry.ollama.ai/library/deepseek-r1/7b"
+    kind = "application/vnd.ollama.image.model"
+    others = [{"mediaType": kind, "digest": f"sha256:{number:064x}"} for number in range(5000)]
+    first = {"mediaType": kind, "digest": blob.name.replace("-", ":")}
+    manifest.write_text(json.dumps({"layers": [first, first, *others]}))
+    assert 1 <= len(found()) <= 8
+    assert resolve("ollama:deepseek-r1:7b") == blob
+
+
+@pytest.mark.parametrize(
+    "name", ["", ":", "::", "/", "a:b:c", "../x", "x" * 5000, "red\x1b[31m", "a/b/c/d/e"]
+)
+def test_any_name_is_found_or_refused_in_one_line(store, weights, name):
+    in_ollama(store, weights)
+    with pytest.raises(ModelError, match="has no such model") as caught:
+        resolve(f"ollama:{name}")
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 1000
+
+
+def test_names_are_taken_as_ollama_takes_them(store, weights, tmp_path):
+    blob = in_ollama(store, weights)
+    other = a_model(tmp_path / "made.gguf", 7).read_bytes()
+    from_hub = in_ollama(store, other, ("hf.co", "Acme", "R1-GGUF", "Q4_K_M"))
+    for name in ("deepseek-r1:7b", "DeepSeek-R1:7B", "library/deepseek-r1:7b"):
+        assert resolve(f"ollama:{name}") == blob
+        assert resolve(f"ollama:registry.ollama.ai/library/{name.rpartition('/')[2]}") == blob
+    for name in ("hf.co/Acme/R1-GGUF:Q4_K_M", "hf.co/acme/r1-gguf:q4_k_m"):
+        assert resolve(f"ollama:{name}") == from_hub

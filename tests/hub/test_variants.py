@@ -151,6 +151,14 @@ def test_a_file_that_is_a_part_gives_the_whole_set():
     assert len(found.files) == 2
 
 
+def test_a_file_in_another_case_is_found_where_it_leaves_no_doubt():
+    held = listing("M-Q4_0.gguf", "m-q4_0.gguf", "A/B-Q8_0.gguf")
+    assert find(Shelf(held), HubRef((REPO,), file="a/b-q8_0.GGUF")).name == "B-Q8_0"
+    assert find(Shelf(held), HubRef((REPO,), file="m-q4_0.gguf")).name == "m-q4_0"
+    with pytest.raises(ModelError, match="has no file"):
+        find(Shelf(held), HubRef((REPO,), file="M-q4_0.gguf"))
+
+
 def test_a_raw_piece_is_refused_by_name():
     held = listing("M-Q8_0.gguf.part1of2", "M-Q4_0.gguf")
     with pytest.raises(ModelError, match=r"raw piece of a file.*M-Q4_0"):

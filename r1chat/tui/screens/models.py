@@ -135,12 +135,13 @@ class ModelsScreen(ModelsListScreen):
             await self._pick_quant(row)
 
     async def _take_typed(self, typed: str) -> None:
-        """Opens a path, or fetches what is named."""
+        """Opens a path, uses a named model that is here, or fetches it."""
         from r1chat.hub.reference import parse
 
+        hub = self.app.fetching.hub
         if typed.partition("#")[0] not in self.app.fetching.served and not _is_path(typed):
             try:
-                if parse(typed) is not None:
+                if parse(typed) is not None and not await on_thread(lambda: hub.is_here(typed)):
                     await self._fetch(typed)
                     return
             except R1ChatError as error:
