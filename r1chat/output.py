@@ -28,6 +28,7 @@ from r1chat.events import (
     Tallied,
     ThoughtText,
 )
+from r1chat.formatting import counted
 from r1chat.sanitize import Sanitizer, line, sanitize
 from r1chat.votes import LONGEST_FINAL, agreeing, answers, estimate, unfinished, votes_of
 
@@ -288,11 +289,13 @@ def show_aside(console: Console, event: Event) -> None:
     elif isinstance(event, Evaluating):
         # A server says only later how long it is.
         if event.total:
-            console.progress(f"reading the prompt: {event.done} of {event.total} tokens")
+            console.progress(f"reading the prompt: {event.done} of {counted(event.total, 'token')}")
     elif isinstance(event, Tallied):
-        console.progress(f"{event.done} of {event.samples} samples: {answers(event.votes)}")
+        console.progress(
+            f"{event.done} of {counted(event.samples, 'sample')}: {answers(event.votes)}"
+        )
     elif isinstance(event, Drawing) and event.short:
-        console.note(f"{event.at_once} of {event.samples} samples at a time: {_NO_ROOM}")
+        console.note(f"{event.at_once} of {counted(event.samples, 'sample')} at a time: {_NO_ROOM}")
 
 
 def document(
@@ -386,8 +389,7 @@ def receipt_line(receipt: Receipt) -> str:
     parts = []
     tokens = receipt.thought_tokens
     if tokens:
-        unit = "token" if tokens == 1 else "tokens"
-        parts += [f"Thought for {duration(receipt.thought_s)}", f"{tokens} {unit}"]
+        parts += [f"Thought for {duration(receipt.thought_s)}", counted(tokens, "token")]
     else:
         parts.append("No thought")
     parts.append(_ENDINGS[receipt.ended_by])

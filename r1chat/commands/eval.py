@@ -28,6 +28,7 @@ from r1chat.evaluation.plan import Conditions, Plan, Setting, usual_budgets
 from r1chat.evaluation.reading import QuestionSet
 from r1chat.evaluation.results import Results
 from r1chat.evaluation.summary import Summary, summarise
+from r1chat.formatting import counted, noun
 from r1chat.interrupts import Interrupts
 from r1chat.output import Out, write_json
 from r1chat.reasoning.equality import normal, value
@@ -103,9 +104,14 @@ class _Evaluation:
 
     def _say_what_was_left_out(self, asked: QuestionSet) -> None:
         if asked.skipped:
-            self._console.note(f"{asked.skipped} lines cannot be used and are left out")
+            are = noun(asked.skipped, "is", "are")
+            lines = counted(asked.skipped, "line")
+            self._console.note(f"{lines} cannot be used and {are} left out")
         if asked.repeated:
-            self._console.note(f"{asked.repeated} lines repeat an earlier one and are left out")
+            repeat = noun(asked.repeated, "repeats", "repeat")
+            are = noun(asked.repeated, "is", "are")
+            lines = counted(asked.repeated, "line")
+            self._console.note(f"{lines} {repeat} an earlier one and {are} left out")
         plain = self._checker.name == "plain"
         if plain and any(value(normal(each.answer)) is None for each in asked.questions):
             self._console.note(f"answers are compared sign by sign; as mathematics with: {INSTALL}")
@@ -193,12 +199,14 @@ class _Evaluation:
         left = "" if state.seconds_left is None else f" · {_about(state.seconds_left)} left"
         reading_ = f" · reading question {line(state.reading, 40)}" if state.reading else ""
         self._console.progress(
-            f"[{bar}] {state.done:,} of {state.total:,} samples{left}{reading_}", at_once=True
+            f"[{bar}] {state.done:,} of {counted(state.total, 'sample')}{left}{reading_}",
+            at_once=True,
         )
 
     def _stopped(self, state: running.State, results: Results) -> int:
         self._console.note(
-            f"stopped: {state.done:,} of {state.total:,} samples are kept in "
+            f"stopped: {state.done:,} of {counted(state.total, 'sample')} "
+            f"{noun(state.done, 'is', 'are')} kept in "
             f"{line(str(results.path))}; the same command goes on from there"
         )
         return self._interrupts.code or ExitCode.INTERRUPTED
@@ -244,7 +252,7 @@ class _Evaluation:
         parts = [line(title, 500), columns(head, rows, right=figures).rstrip("\n"), ""]
         parts += picture_lines
         if summary.flattens_at is not None:
-            name = f"{summary.flattens_at} tokens" if summary.flattens_at else '"off"'
+            name = counted(summary.flattens_at, "token") if summary.flattens_at else '"off"'
             parts += ["", f"More thinking than {name} made it no better on these questions."]
         text = "\n".join(parts) + "\n"
         return text if self._out.unicode else re.sub("[–·]", "-", text)
@@ -252,11 +260,11 @@ class _Evaluation:
 
 def _title(asked: QuestionSet, plan: Plan, engine: Engine, conditions: Conditions) -> str:
     info, sampling = engine.info, conditions.sampling
-    several = f"{plan.samples} samples each" if plan.samples > 1 else "1 sample each"
+    several = f"{counted(plan.samples, 'sample')} each"
     seeds = ", ".join(map(str, plan.seeds))
     model = f"{info.ref} ({info.quant})" if info.quant else info.ref
     return (
-        f"{model} · {len(plan.questions)} questions of {asked.name} · {several}, "
+        f"{model} · {counted(len(plan.questions), 'question')} of {asked.name} · {several}, "
         f"temperature {sampling.temperature:g}, seed {seeds}"
     )
 

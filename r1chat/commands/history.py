@@ -17,6 +17,7 @@ from r1chat.commands.fetch import confirmed
 from r1chat.console import Console, is_terminal
 from r1chat.errors import R1ChatError, UsageError
 from r1chat.exchange import words
+from r1chat.formatting import counted
 from r1chat.interrupts import Interrupts
 from r1chat.output import Out, write_json
 from r1chat.sanitize import line, sanitize
@@ -197,9 +198,9 @@ def _several(store: Store, ids: list[str], *, deleted: bool) -> list[Summary]:
 def _named(several: list[Summary]) -> str:
     if len(several) == 1:
         only = several[0]
-        turns = "1 turn" if only.turns == 1 else f"{only.turns} turns"
+        turns = counted(only.turns, "turn")
         return f"{only.short} “{line(only.title, 60)}” ({turns})"
-    return f"{len(several)} conversations"
+    return counted(len(several), "conversation")
 
 
 def _stats(args: argparse.Namespace, store: Store, out: Out, console: Console) -> int:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 from r1chat import compose
 from r1chat.commands.columns import pairs
+from r1chat.formatting import counted
 from r1chat.output import Out, write_indented
 from r1chat.sanitize import line
 
@@ -51,7 +52,7 @@ def show(ref: str, out: Out, *, as_json: bool, on_notice: Callable[[str], None])
     rows = [
         ("model", line(info.name)),
         ("server", line(info.host)),
-        ("context", f"{info.context:,} tokens" if info.context else "the server does not say"),
+        ("context", counted(info.context, "token") if info.context else "the server does not say"),
     ]
     if info.parameters:
         rows.append(("parameters", f"{info.parameters:,}"))

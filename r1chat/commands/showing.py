@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from r1chat.conversation import Node, Turn
 from r1chat.exchange import words
+from r1chat.formatting import counted
 from r1chat.sanitize import line, sanitize
 from r1chat.store import Loaded
 
@@ -44,7 +45,7 @@ def _turn(node: Node, turn: Turn, *, thoughts: bool, colour: bool) -> Iterator[s
     yield f"\n> {question}\n"
     for attachment in turn.attachments:
         name = line(attachment.name) or "unnamed"
-        yield dim(f"  [attached: {name}, {len(attachment.text):,} characters]") + "\n"
+        yield dim(f"  [attached: {name}, {counted(len(attachment.text), 'character')}]") + "\n"
     reply = turn.reply
     if thoughts and reply.thought.strip():
         yield "\n" + dim(f"<think>\n{sanitize(reply.thought).strip()}\n</think>") + "\n"

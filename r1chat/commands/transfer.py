@@ -14,6 +14,7 @@ from r1chat.commands.exits import ExitCode
 from r1chat.console import Console
 from r1chat.errors import R1ChatError, UsageError
 from r1chat.exchange import files
+from r1chat.formatting import counted
 from r1chat.output import Out
 from r1chat.sanitize import line
 from r1chat.store import Loaded, Store
@@ -140,4 +141,4 @@ def _bytes(name: str) -> bytes:
 
 
 def _conversations(number: int) -> str:
-    return "1 conversation" if number == 1 else f"{number:,} conversations"
+    return counted(number, "conversation")

@@ -16,6 +16,7 @@ from r1chat import gpu, paths, settings
 from r1chat.doctor import child, machine
 from r1chat.doctor.findings import Finding, Level, Section
 from r1chat.engine.threads import default_threads, usable_cores
+from r1chat.formatting import counted
 from r1chat.install import reinstall, requirement
 from r1chat.resources import memory
 
@@ -170,7 +171,10 @@ def _trial() -> list[Finding]:
     return [
         Finding("loads", f"in {result['load_s']:.2f} s"),
         Finding("first token", f"after {result['first_token_s'] * 1000:.0f} ms"),
-        Finding("speed", f"{result['tokens_per_s']:.0f} tokens/s over {result['tokens']} tokens"),
+        Finding(
+            "speed",
+            f"{result['tokens_per_s']:.0f} tokens/s over {counted(result['tokens'], 'token')}",
+        ),
         Finding("answers", f"44 + 41 + 25 = {result['final']}", "fine" if right else "odd"),
     ]
 

@@ -12,6 +12,7 @@ from r1chat.engine.cache import Cache
 from r1chat.engine.native import AbortByte, api
 from r1chat.engine.threads import Pace
 from r1chat.errors import Cancelled, EngineError
+from r1chat.formatting import counted
 from r1chat.gguf.needs import MOST_LANES
 
 _ABORTED = 2
@@ -149,7 +150,7 @@ class Context:
         if status == _NO_SLOT:
             message = f"the context of {self.capacity} tokens is full"
             raise EngineError(message)
-        message = f"llama.cpp could not evaluate {i} tokens (error {status})"
+        message = f"llama.cpp could not evaluate {counted(i, 'token')} (error {status})"
         raise EngineError(message)
 
     @contextlib.contextmanager

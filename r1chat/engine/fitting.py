@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from r1chat.engine.base import Message
 from r1chat.errors import PromptError
+from r1chat.formatting import counted
 from r1chat.prompt import Prompt
 
 Messages = tuple[Message, ...]
@@ -116,7 +117,7 @@ class Window:
             return None
         self._told = self._left_out
         count = sum(message.role == "user" for message in self._left_out)
-        turns = "turn" if count == 1 else f"{count} turns"
+        turns = "turn" if count == 1 else counted(count, "turn")
         return (
             f"the context is full: the oldest {turns} of this conversation are left out"
             if count
@@ -167,7 +168,8 @@ def _check(prompt: Prompt, capacity: int, taken: int) -> None:
         raise PromptError(message)
     if len(prompt.ids) + LEAST_REPLY > capacity:
         message = (
-            f"the question is too long: {len(prompt.ids)} tokens, and a context of {capacity} has "
-            f"room for {max(0, capacity - LEAST_REPLY)}; shorten it or take a larger --ctx"
+            f"the question is too long: {counted(len(prompt.ids), 'token')}, and a context of "
+            f"{capacity} has room for {max(0, capacity - LEAST_REPLY)}; shorten it or take a "
+            "larger --ctx"
         )
         raise PromptError(message)

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from r1chat.engine.devices import Device, backends
 from r1chat.errors import ModelError, UsageError
+from r1chat.formatting import counted, noun
 from r1chat.gguf import Header
 from r1chat.gguf.layers import Layers
 from r1chat.gguf.needs import SAFE_SHARE, Shape, gib, needs
@@ -74,9 +75,9 @@ def plan(
         wish = "--gpu-layers" if asked is not None else "--tensor-split" if split else ""
         return Plan(0, layers.count, notice=_without(wish) if wish else "")
     if len(split) > len(found):
-        have = "is 1 GPU" if len(found) == 1 else f"are {len(found)} GPUs"
+        have = f"{noun(len(found), 'is', 'are')} {counted(len(found), 'GPU')}"
         names = ", ".join(device.name for device in found)
-        message = f"--tensor-split has {len(split)} parts, but there {have} ({names})"
+        message = f"--tensor-split has {counted(len(split), 'part')}, but there {have} ({names})"
         raise UsageError(message)
     # llama.cpp gives nothing to those that are not named.
     split = (*split, *[0.0] * (len(found) - len(split))) if split else ()
@@ -171,8 +172,9 @@ class Room:
         if free is None or needed.fits(free):
             return
         message = (
-            f"the GPU's memory was too small, and with {chosen.layers} of {chosen.count} layers on "
-            f"it the main memory is: {needed}, of {gib(free)} free at most {SAFE_SHARE:.0%}; take "
+            f"the GPU's memory was too small, and with {chosen.layers} of "
+            f"{counted(chosen.count, 'layer')} on it the main memory is: {needed}, of "
+            f"{gib(free)} free at most {SAFE_SHARE:.0%}; take "
             "a smaller --ctx, or fewer samples"
         )
         raise ModelError(message)
@@ -204,8 +206,12 @@ def settle(chosen: Plan, attempt: Callable[[int], T]) -> tuple[T, Plan]:
             continue
         if full is None:
             return loaded, chosen
-        where = f"{layers} of {chosen.count} layers are on it" if layers else "nothing is on it"
-        notice = f"the GPU's memory was too small for {chosen.layers} layers: {where}"
+        where = (
+            f"{layers} of {counted(chosen.count, 'layer')} {noun(layers, 'is', 'are')} on it"
+            if layers
+            else "nothing is on it"
+        )
+        notice = f"the GPU's memory was too small for {counted(chosen.layers, 'layer')}: {where}"
         return loaded, replace(chosen, layers=layers, notice=notice)
     raise full or AssertionError
 

@@ -20,6 +20,7 @@ from r1chat.engine.native import api
 from r1chat.engine.samplers import make_sampler
 from r1chat.engine.ways import Ways
 from r1chat.errors import EngineError
+from r1chat.formatting import counted
 
 
 class Lane:
@@ -119,7 +120,7 @@ class Lane:
             EngineError: If they do not fit, or llama.cpp fails.
         """
         if len(tokens) > self.room:
-            message = f"a sample's share of the context, {self.capacity} tokens, is full"
+            message = f"a sample's share of the context, {counted(self.capacity, 'token')}, is full"
             raise EngineError(message)
         self.wanted = list(tokens)
         self._sleep()

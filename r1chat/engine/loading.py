@@ -14,6 +14,7 @@ from r1chat.engine import native
 from r1chat.engine.gpus import GpuFull
 from r1chat.engine.native import api
 from r1chat.errors import ModelError
+from r1chat.formatting import counted
 from r1chat.gguf import Header
 from r1chat.gguf.needs import (
     DEFAULT_CONTEXT,
@@ -145,7 +146,8 @@ def choose_context(header: Header, wanted: int | None, available: int | None) ->
         message = f"not enough memory: {found}, of {gib(available)} free at most {SAFE_SHARE:.0%}"
         shorter = shortened(shape, weights, available)
         if shorter.fits(available):
-            cure = f"a context of {shorter.tokens} tokens would fit (--ctx {shorter.tokens})"
+            fitting = counted(shorter.tokens, "token")
+            cure = f"a context of {fitting} would fit (--ctx {shorter.tokens})"
         else:
             cure = "close other programs, or take a smaller model (`r1chat models list`)"
         message = f"{message}; {cure}"
@@ -196,7 +198,7 @@ def choose_lanes(header: Header, cells: int, samples: int, available: int | None
 
 def _notice(shape: Shape, found: Needs, wanted: int | None) -> str:
     if wanted is None and found.tokens < shape.usual_context:
-        return f"memory is short: the context is {found.tokens} tokens ({found})"
+        return f"memory is short: the context is {counted(found.tokens, 'token')} ({found})"
     trained = shape.context or DEFAULT_CONTEXT
     if wanted is not None and wanted > trained:
         return f"this model was made for {trained} tokens of context, not {wanted}"

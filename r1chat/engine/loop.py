@@ -18,6 +18,7 @@ from r1chat.engine.replay import replay
 from r1chat.engine.transcript import Circumstances, Transcript
 from r1chat.errors import Cancelled, EngineError
 from r1chat.events import EndedBy, Evaluating, Event, Notice, Peeked, Reply
+from r1chat.formatting import counted
 from r1chat.prompt import Prompt
 from r1chat.reasoning.budget import Governor
 from r1chat.reasoning.control import Control
@@ -54,8 +55,8 @@ def answer_reserve(capacity: int, max_answer: int | None) -> int:
 def short_of_minimum(waits: int, tokens: int, least: int) -> str:
     """Says in one line that a thought has ended although it should go on."""
     return (
-        f"its end of thinking became “Wait,” {waits} times, which is the most; it thought "
-        f"{tokens:,} of at least {least:,} tokens"
+        f"its end of thinking became “Wait,” {counted(waits, 'time')}, which is the most; it "
+        f"thought {tokens:,} of at least {counted(least, 'token')}"
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from r1chat.errors import UsageError
+from r1chat.formatting import counted
 from r1chat.reasoning.final import last_box
 from r1chat.sanitize import line
 
@@ -114,7 +115,7 @@ def read(name: str, *, skip_bad: bool = False, limit: int | None = None) -> Ques
 
 
 def _complaint(shown: str, bad: list[str]) -> str:
-    number = "1 line" if len(bad) == 1 else f"{len(bad)} lines"
+    number = counted(len(bad), "line")
     more = "; …" if len(bad) > _NAMED else ""
     reasons = "; ".join(bad[:_NAMED]) + more
     return f"{shown} has {number} that cannot be used ({reasons}); --skip-bad leaves them out"

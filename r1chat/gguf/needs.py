@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from r1chat.formatting import counted
 from r1chat.gguf.header import Array, Header
 from r1chat.gguf.states import state_bytes
 
@@ -124,8 +125,8 @@ class Needs:
     def __str__(self) -> str:
         states = f"+ {gib(self.states)} states " if self.states else ""
         return (
-            f"{gib(self.weights)} file + {gib(self.cache)} for {self.tokens:,} tokens {states}"
-            f"+ {gib(self.buffers)} buffers = {gib(self.total)}"
+            f"{gib(self.weights)} file + {gib(self.cache)} for {counted(self.tokens, 'token')} "
+            f"{states}+ {gib(self.buffers)} buffers = {gib(self.total)}"
         )
 
 

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import BinaryIO, NoReturn
 
 from r1chat.errors import ModelError
+from r1chat.formatting import counted
 from r1chat.gguf.header import ARRAY, MAX_TEXT, NUMBERS, TEXT, Array, Header, Tensor, Value
 from r1chat.gguf.looks import looks_like, piece_of
 from r1chat.gguf.tables import TENSOR_TYPES
@@ -134,7 +135,10 @@ class _Reader:
         self._check_magic()
         version, tensor_count, key_count = struct.unpack("<IQQ", self._take(20))
         if key_count > MAX_KEYS or tensor_count > MAX_TENSORS:
-            self._fail(f"is damaged: it claims {key_count:,} keys and {tensor_count:,} tensors")
+            self._fail(
+                f"is damaged: it claims {counted(key_count, 'key')} and "
+                f"{counted(tensor_count, 'tensor')}"
+            )
         metadata: dict[str, Value] = {}
         for _ in range(key_count):
             key = self._text(MAX_KEY, "a key")
@@ -186,7 +190,7 @@ class _Reader:
             last = tensors[tensor.name]
             missing = start + last.offset + last.size - self._size
             if missing > 0:
-                self._cut(f"it ends {missing:,} bytes before the end of its last tensor")
+                self._cut(f"it ends {counted(missing, 'byte')} before the end of its last tensor")
         return tuple(tensors.values())
 
     def _tensor(self) -> Tensor:
@@ -286,7 +290,7 @@ class _Reader:
 
     def _skip(self, count: int, what: str) -> None:
         if count > self._size - self._at:
-            self._cut(f"{what} ends {count - self._size + self._at:,} bytes after its end")
+            self._cut(f"{what} ends {counted(count - self._size + self._at, 'byte')} after its end")
         self._seek(self._at + count)
 
     def _seek(self, at: int) -> None:

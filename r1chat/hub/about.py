@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from r1chat.errors import ModelError
+from r1chat.formatting import counted
 from r1chat.gguf import Array, Header, read_header
 from r1chat.hub.catalogue import published_by
 from r1chat.hub.facts import MOST, facts_of, markers, shown
@@ -85,7 +86,7 @@ class About:
 
     def lines(self) -> list[tuple[str, str]]:
         """Labels and values for people; what is unknown is left out."""
-        words = f", {self.vocabulary:,} tokens" if self.vocabulary else ""
+        words = f", {counted(self.vocabulary, 'token')}" if self.vocabulary else ""
         pairs = (
             ("model", self.name),
             ("reference", self.ref),
@@ -93,14 +94,14 @@ class About:
             ("architecture", self.arch),
             ("quant", self.quant),
             ("parameters", _counted(self.parameters)),
-            ("context", f"{self.context:,} tokens" if self.context else ""),
+            ("context", counted(self.context, "token") if self.context else ""),
             ("layers", str(self.layers or "")),
             ("KV cache", f"{self.kv_bytes / 1024:,.1f} KiB a token" if self.kv_bytes else ""),
             ("tokenizer", self.tokenizer + words if self.tokenizer else ""),
             ("chat template", self.template),
             ("thinks", "yes" if self.thinks else "no"),
             ("licence", self.licence),
-            ("size", _bytes(self.size) + f" in {self.files} files" * (self.files > 1)),
+            ("size", _bytes(self.size) + f" in {counted(self.files, 'file')}" * (self.files > 1)),
             ("source", self.source),
             ("repository", self.repo + (f" at {self.commit[:12]}" if self.commit else "")),
             ("path", self.path),

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
+from r1chat.formatting import counted
 from r1chat.gguf import Header
 from r1chat.gguf.layers import Layers
 from r1chat.gguf.needs import SAFE_SHARE, Needs, Shape, gib, gpu_buffers, needs, shortened
@@ -95,7 +96,7 @@ class Fit:
             return ""
         if self.gpu_layers < 0:
             return "all layers on the GPU"
-        return f"{self.gpu_layers} of {self.layers} layers on the GPU"
+        return f"{self.gpu_layers} of {counted(self.layers, 'layer')} on the GPU"
 
 
 def shape_of(model: Header | Distill) -> Shape:

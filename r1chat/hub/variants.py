@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import NoReturn, Protocol
 
 from r1chat.errors import ModelError
+from r1chat.formatting import counted
 from r1chat.gguf.looks import piece_of
 from r1chat.hub.quants import SHARD, is_statistics, quant_of
 from r1chat.hub.reference import MAIN, HubRef
@@ -101,7 +102,7 @@ def sort_out(listing: Listing) -> tuple[list[Variant], dict[str, str]]:
         if sorted(members) == list(range(1, count + 1)) and count <= _MOST_SHARDS:
             found.append(Variant(quant_of(files[0].path), files, listing.revision))
         else:
-            reason = f"is one of {count} parts, of which the Hub has {len(files)}"
+            reason = f"is one of {counted(count, 'part')}, of which the Hub has {len(files)}"
             left_out |= {file.path: reason for file in files}
     times = Counter(variant.quant for variant in found)
     found = [

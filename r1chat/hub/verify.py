@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from r1chat.errors import DownloadCancelled, ModelError
+from r1chat.formatting import counted
 from r1chat.hub.download.control import Control
 from r1chat.hub.download.hashing import digest_for
 from r1chat.hub.local import LocalModel
@@ -65,7 +66,9 @@ def verify(
     files = shards(model.path)
     missing = [file for file in files if not file.exists()]
     if missing and len(files) > 1:
-        msg = f"{line(missing[0].name)} is missing, one of the model's {len(files)} files"
+        msg = (
+            f"{line(missing[0].name)} is missing, one of the model's {counted(len(files), 'file')}"
+        )
         raise ModelError(msg)
     expected = [published(file) for file in files]
     if not all(expected):

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from r1chat.durations import duration
 from r1chat.events import EndedBy
+from r1chat.formatting import counted
 from r1chat.sanitize import line
 from r1chat.statistics.computing import Day, Statistics
 
@@ -70,15 +71,15 @@ def _totals(statistics: Statistics, width: int) -> Iterator[str]:
     rows = [
         ("conversations", f"{statistics.conversations:,}"),
         ("replies", f"{statistics.replies:,}"),
-        ("thought", f"{statistics.thought_tokens:,} tokens"),
+        ("thought", counted(statistics.thought_tokens, "token")),
         ("", f"{duration(statistics.thought_s)}, {share:.0%} of what was written"),
-        ("answers", f"{statistics.answer_tokens:,} tokens"),
+        ("answers", counted(statistics.answer_tokens, "token")),
         ("", duration(statistics.answer_s)),
-        ("prompts", f"{statistics.prompt_tokens:,} tokens"),
+        ("prompts", counted(statistics.prompt_tokens, "token")),
         ("", f"{statistics.prompt_reused_tokens:,} of them reused"),
     ]
     if statistics.injected_tokens:
-        rows.append(("put in", f"{statistics.injected_tokens:,} tokens"))
+        rows.append(("put in", counted(statistics.injected_tokens, "token")))
     for name, value in rows:
         yield f"{name:<14}{value}"[:width].rstrip()
 

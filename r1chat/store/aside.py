@@ -28,6 +28,7 @@ from r1chat.attachments import Attachment
 from r1chat.conversation import Origin, Turn, new_id
 from r1chat.engine.base import ModelInfo, Request
 from r1chat.events import Reply
+from r1chat.formatting import counted
 from r1chat.reasoning.budget import Budget
 from r1chat.recording import Asked
 from r1chat.store import copying, rows, saving
@@ -282,10 +283,7 @@ def take_in(database: Database, tell: Callable[[str], None]) -> None:
             if _locked(file) and os.fstat(file.fileno()).st_nlink:
                 taken += _take_in_one(database, path, file, tell)
     if taken:
-        tell(
-            "saved now, after it could not be before: "
-            + ("1 question" if taken == 1 else f"{taken:,} questions")
-        )
+        tell("saved now, after it could not be before: " + counted(taken, "question"))
 
 
 def _take_in_one(

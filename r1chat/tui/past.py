@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from textual.content import Content
 
+from r1chat.formatting import counted
 from r1chat.sanitize import line, sanitize
 from r1chat.tui.words import name_of
 
@@ -79,7 +80,7 @@ def entry(summary: Summary, now: float, *, current: bool) -> Content:
         now: Seconds since 1970.
         current: Whether it is the one on the screen.
     """
-    turns = "1 turn" if summary.turns == 1 else f"{summary.turns:,} turns"
+    turns = counted(summary.turns, "turn")
     about = " · ".join(
         part
         for part in (when(summary.updated, now), turns, line(name_of(summary.model), 24))

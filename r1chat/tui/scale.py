@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal, TypeAlias
 
+from r1chat.formatting import noun
 from r1chat.reasoning.budget import AGREE, LIMIT_SECONDS, LIMIT_TOKENS, Budget
 
 Unit: TypeAlias = Literal["tokens", "seconds"]
@@ -195,7 +196,7 @@ def convert(budget: Budget, unit: Unit, tokens_per_s: float | None) -> Budget:
 
 def write_tokens(tokens: float) -> str:
     """Writes a number of tokens, as in "2,048 tokens"."""
-    return f"{tokens:,.0f} token{'' if tokens == 1 else 's'}"
+    return f"{tokens:,.0f} {noun(tokens, 'token')}"
 
 
 def write_seconds(seconds: float) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from r1chat.formatting import noun
 from r1chat.sanitize import line
 
 if TYPE_CHECKING:
@@ -324,7 +325,7 @@ def _of_offer(offer: Offer, *, recommended: bool) -> Row:
 
 
 def _popularity(result: Found) -> str:
-    parts = [f"{short(result.downloads)} downloads"]
+    parts = [f"{short(result.downloads)} {noun(result.downloads, 'download')}"]
     if result.parameters:
         parts.insert(0, f"{short(result.parameters)} parameters")
     if result.gated:

@@ -8,6 +8,7 @@ from rich.cells import cell_len
 
 from r1chat.durations import duration
 from r1chat.events import EndedBy, Peeked, ThoughtEnded
+from r1chat.formatting import counted, noun
 from r1chat.reasoning.budget import Budget
 from r1chat.sanitize import line
 
@@ -33,7 +34,7 @@ _SHORT_FINAL = 12
 
 def tokens(count: int) -> str:
     """Counts tokens: "1 token", "1,024 tokens"."""
-    return f"{count:,} token{'' if count == 1 else 's'}"
+    return counted(count, "token")
 
 
 def thinking(seconds: float, count: int, budget: Budget, *, paused: bool = False) -> list[str]:
@@ -56,7 +57,7 @@ def thinking(seconds: float, count: int, budget: Budget, *, paused: bool = False
         most = f"{budget.tokens:,}"
         spent = f"{count:>{max(len(most), _NARROW)},}"
         return [
-            f"{word} {time} · {spent} of {most} tokens",
+            f"{word} {time} · {spent} of {most} {noun(budget.tokens, 'token')}",
             f"{word} {time} · {spent} of {most}",
             f"{time} · {spent}/{most}",
             spent,
@@ -64,7 +65,8 @@ def thinking(seconds: float, count: int, budget: Budget, *, paused: bool = False
     if budget.seconds is not None:
         time = f"{int(seconds):>3} of {budget.seconds:g} s"
     spent = f"{count:>{_NARROW},}"
-    return [f"{word} {time} · {spent} tokens", f"{word} {time}", time]
+    unit = noun(count, "token").ljust(len("tokens"))
+    return [f"{word} {time} · {spent} {unit}", f"{word} {time}", time]
 
 
 def so_far(peeked: Peeked | None) -> list[str]:

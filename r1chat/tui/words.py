@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from r1chat.durations import duration
+from r1chat.formatting import counted
 from r1chat.sanitize import line
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def receipt(reply: Reply, *, cut_off: bool = False) -> str:
     if not reply.answer.strip() and cost.ended_by not in {"cancelled", "error"}:
         parts.append("no answer")
     if cost.answer_tokens:
-        parts.append(f"answer {cost.answer_tokens:,} tokens in {duration(cost.answer_s)}")
+        parts.append(f"answer {counted(cost.answer_tokens, 'token')} in {duration(cost.answer_s)}")
     if cost.tokens_per_s > 0:
         parts.append(f"{cost.tokens_per_s:,.0f} tokens/s")
     return " · ".join(parts)

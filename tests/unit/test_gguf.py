@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from r1chat.errors import ModelError
+from r1chat.formatting import counted
 from r1chat.gguf import (
     SUPPORTED_ARCHITECTURES,
     Array,
@@ -212,7 +213,7 @@ def test_a_truncated_model_is_refused_with_what_is_missing(
     whole = gguf.GGUFReader(model).data_offset + last.offset + last.size
     path = tmp_path / "cut.gguf"
     path.write_bytes(data[: whole - missing])
-    expected = f"is truncated: it ends {missing:,} bytes before the end of its last tensor"
+    expected = f"is truncated: it ends {counted(missing, 'byte')} before the end of its last tensor"
     assert refusal(path).startswith(expected)
 
 

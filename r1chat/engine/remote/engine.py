@@ -25,6 +25,7 @@ from r1chat.engine.remote.writer import Writer
 from r1chat.engine.replay import was_prefilled
 from r1chat.errors import EngineError, NetworkError, PromptError
 from r1chat.events import EndedBy, Evaluating, Event, Notice, Receipt, Reply
+from r1chat.formatting import counted
 from r1chat.reasoning.control import Control, ControlGroup
 
 _CLOSED = "the model is closed"
@@ -212,7 +213,7 @@ class RemoteEngine:
             try:
                 for event in self._steps(steps, events, control):
                     if dropped and not isinstance(event, (Evaluating, Notice)):
-                        turns = "turn" if dropped == 1 else f"{dropped} turns"
+                        turns = "turn" if dropped == 1 else counted(dropped, "turn")
                         yield Notice(_SHORTENED.format(turns))
                         dropped = 0
                     yield event

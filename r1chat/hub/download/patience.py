@@ -6,6 +6,7 @@ import random
 import time
 
 from r1chat.errors import NetworkError
+from r1chat.formatting import counted
 from r1chat.hub.download.faults import Broken
 
 TRIES = 8
@@ -53,7 +54,8 @@ class Patience:
             raise NetworkError(msg)
         asked = fault.wait_s or 0.0
         if asked > LONGEST_ASKED_S:
-            msg = f"{fault.reason}; it asks to wait {asked / 3600:.0f} hours. Try again then"
+            wait = counted(round(asked / 3600), "hour")
+            msg = f"{fault.reason}; it asks to wait {wait}. Try again then"
             raise NetworkError(msg)
         # Jitter: whoever was cut off together should not come back together.
         own = min(LONGEST_S, FIRST_S * 2 ** (self._failures - 1)) * random.uniform(0.5, 1)  # noqa: S311

@@ -11,6 +11,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from r1chat.errors import R1ChatError
+from r1chat.formatting import counted
 from r1chat.sanitize import line
 from r1chat.tui.threads import on_thread
 from r1chat.tui.widgets.composer import Composer
@@ -98,7 +99,8 @@ class AttachingScreen(Screen[None]):
     def _show_attached(self) -> None:
         shown = self.query_one("#attached", Static)
         names = "  ".join(
-            f"[{line(item.name, 40)}, {len(item.text):,} characters]" for item in self._attached
+            f"[{line(item.name, 40)}, {counted(len(item.text), 'character')}]"
+            for item in self._attached
         )
         shown.update(f" Attached: {names}  (Escape takes the last away)")
         shown.display = bool(self._attached)

@@ -7,6 +7,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from r1chat.formatting import noun
 from r1chat.sanitize import line
 from r1chat.tui.shelf import SOURCES, Row, Served, gigabytes, short, speed
 
@@ -80,8 +81,14 @@ def _heading(row: Row) -> Content:
     if row.local is not None:
         about += [line(row.local.arch, 40), "thinks" if row.local.thinks else "does not think"]
     if row.found is not None:
-        about += [line(row.found.arch, 40), f"{short(row.found.downloads)} downloads"]
-        about += [f"{short(row.found.likes)} likes", f"updated {line(row.found.updated, 10)}"]
+        about += [
+            line(row.found.arch, 40),
+            f"{short(row.found.downloads)} {noun(row.found.downloads, 'download')}",
+        ]
+        about += [
+            f"{short(row.found.likes)} {noun(row.found.likes, 'like')}",
+            f"updated {line(row.found.updated, 10)}",
+        ]
     said = " · ".join(each for each in about if each)
     return Content.assemble(*parts, f"  {said}" if said else "")
 

@@ -16,6 +16,7 @@ from textual.message import Message
 from textual.widget import Widget
 
 from r1chat import votes as words
+from r1chat.formatting import counted
 from r1chat.sanitize import line
 from r1chat.tui.samples import Draw, Sample
 from r1chat.tui.thought_words import fit
@@ -136,7 +137,7 @@ class Tally(Widget, can_focus=True):
         states = [sample.state for sample in draw.samples]
         at_once = f", {draw.at_once} at a time" if draw.at_once < len(states) else ""
         why = ": memory" if draw.short and at_once else ""
-        head = f"{len(states)} samples"
+        head = counted(len(states), "sample")
         if draw.certain:
             return [f"{head} · certain: the others can change nothing", f"{head} · certain"]
         ended = len(states) - draw.coming

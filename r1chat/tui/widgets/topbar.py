@@ -9,6 +9,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from r1chat.formatting import counted
 from r1chat.sanitize import line
 from r1chat.tui.words import name_of
 
@@ -80,7 +81,7 @@ class TopBar(Widget):
             return [[name, host, *speed], [name, host], [name]]
         where = "CPU" if info.gpu_layers == 0 else "GPU"
         if 0 < info.gpu_layers < info.layers:
-            where += f" {info.gpu_layers}/{info.layers} layers"
+            where += f" {info.gpu_layers}/{counted(info.layers, 'layer')}"
         where += f", {info.threads} thread{'' if info.threads == 1 else 's'}"
         kind = line(info.quant, 12)
         return [[name, kind, where, *speed], [name, kind, *speed], [name, kind], [name]]
@@ -88,7 +89,7 @@ class TopBar(Widget):
     def _meters(self, context: int) -> list[str]:
         """How full the context is, from long to short."""
         if not context:
-            return [f"{self.used:,} tokens", ""]
+            return [counted(self.used, "token"), ""]
         share = min(1.0, self.used / context) if context else 0.0
         full = round(share * _METER)
         bar = "█" * full + "░" * (_METER - full)
