@@ -24,6 +24,12 @@ ENDINGS = {
     "cancelled": "stopped",
     "error": "failed",
 }
+_KEPT_AWAY = {
+    "context": "the context is full",
+    "length": "there was no room for one",
+    "time": "its time was over",
+    "loop": "it went round in circles",
+}
 _SAID_ABOVE = {"budget", "user", "agreed", "loop", "time", "context"}
 """The header of the thought says so already."""
 
@@ -33,6 +39,23 @@ def interrupted(turn: Turn) -> bool:
     acts = turn.origin.acts if turn.origin else ()
     cancelled = turn.reply.receipt.ended_by == "cancelled"
     return turn.origin is not None and cancelled and all(act.kind != "stop" for act in acts)
+
+
+def unanswered(reply: Reply) -> bool:
+    """Whether a reply has ended without an answer, and nobody stopped it."""
+    return not reply.answer.strip() and reply.receipt.ended_by not in {"cancelled", "error"}
+
+
+def _no_answer(reply: Reply) -> str:
+    """Says why there is no answer, and what stands in the thought instead."""
+    cost = reply.receipt
+    said = _KEPT_AWAY.get(cost.answer_ended_by) or _KEPT_AWAY.get(cost.ended_by)
+    if said is None:
+        said = "the model ended its reply without one"
+        said += ", though it was asked for it" if cost.answer_asked else ""
+    if reply.final:
+        said += f"; its thought says {line(reply.final, 60)}"
+    return f"no answer: {said}"
 
 
 def receipt(reply: Reply, *, cut_off: bool = False) -> str:
@@ -52,8 +75,8 @@ def receipt(reply: Reply, *, cut_off: bool = False) -> str:
         parts.append("interrupted: r1chat ended while it was written")
     elif ENDINGS[cost.ended_by]:
         parts.append(ENDINGS[cost.ended_by])
-    if not reply.answer.strip() and cost.ended_by not in {"cancelled", "error"}:
-        parts.append("no answer")
+    if unanswered(reply):
+        parts.append(_no_answer(reply))
     if cost.answer_tokens:
         parts.append(f"answer {counted(cost.answer_tokens, 'token')} in {duration(cost.answer_s)}")
     if cost.tokens_per_s > 0:

@@ -238,6 +238,8 @@ class AskingScreen(RunningScreen):
         view.begin(control.budget, answering=answering)
         self.conversation.anchor()
         self._view = view
+        for turn in self.conversation.turns:
+            turn.hint = ""
         self._wrote = False
         if self._timer is not None:
             self._timer.resume()

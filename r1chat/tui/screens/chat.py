@@ -10,8 +10,10 @@ from textual.binding import Binding, BindingType
 
 from r1chat.reasoning.phrases import WAIT
 from r1chat.sanitize import line
+from r1chat.tui import keys
 from r1chat.tui.screens.looking import LookingScreen
 from r1chat.tui.widgets.composer import ASK
+from r1chat.tui.words import unanswered
 
 if TYPE_CHECKING:
     from r1chat.conversation import Node
@@ -88,7 +90,7 @@ class ChatScreen(LookingScreen):
         del parameters
         test = {
             "stop": lambda: self._can_stop,
-            "answer_now": lambda: self.thinking,
+            "answer_now": lambda: self.thinking or self._answer_missing,
             "steer": lambda: self.thinking,
             "look_ahead": lambda: self.can_look_ahead,
             "think_more": lambda: self.thinking or (self._resting and self._thought_to_reopen),
@@ -170,6 +172,25 @@ class ChatScreen(LookingScreen):
             return False
         return reply.receipt.ended_by in {"cancelled", "length", "time", "error"}
 
+    @property
+    def _answer_missing(self) -> bool:
+        """Whether the last reply is a thought without an answer, which can still be asked for."""
+        reply = self._last_reply if self._resting else None
+        return reply is not None and bool(reply.thought) and unanswered(reply)
+
+    def show_hint(self) -> None:
+        """Says at the last reply which key helps, where it is a dead end."""
+        last, node = self.last, self._last_node
+        for view in self.conversation.turns:
+            view.hint = ""
+        if last is None or node is None or node.turn is None or not unanswered(node.turn.reply):
+            return
+        shown = self.app.shown_keys()
+        hint = f"{keys.written(shown['chat.regenerate'])} asks again"
+        if self._answer_missing and not self.unable("go_on"):
+            hint = f"{keys.written(shown['chat.answer_now'])} asks for the answer, {hint}"
+        last.hint = hint
+
     # -- asking --
 
     @property
@@ -207,6 +228,7 @@ class ChatScreen(LookingScreen):
     def finished(self, view: TurnView) -> None:
         """Does what had to wait for the reply's end."""
         self._asked = ""
+        self.show_hint()
         if self._steer_wanted:
             self._steer_wanted = False
             self._steering = True
@@ -243,9 +265,14 @@ class ChatScreen(LookingScreen):
             super().action_slider()
 
     def action_answer_now(self) -> None:
-        """Closes the thought, so that the model answers."""
-        if self._run is not None and not self._is_unable("answer_now"):
-            self._run.control.answer_now()
+        """Closes the thought, so that the model answers; also one that ended without an answer."""
+        if self._run is not None:
+            if not self._is_unable("answer_now"):
+                self._run.control.answer_now()
+            return
+        reply = self._last_reply
+        if reply is not None and self._answer_missing and not self._is_unable("go_on"):
+            self._go_on_with(_going_on(reply, keep=len(reply.thought), close=True))
 
     def action_look_ahead(self) -> None:
         """Asks what it would answer now, where that can be done."""
@@ -410,6 +437,7 @@ class ChatScreen(LookingScreen):
             conversation.choose(node.siblings[wanted])
             self.app.history.choose(node.siblings[wanted].id)
             await self.conversation.show(conversation, collapsed=self.app.thoughts_hidden)
+            self.show_hint()
             self.refresh_bindings()
 
     async def _drop_views_from(self, node: Node) -> None:
@@ -444,6 +472,7 @@ class ChatScreen(LookingScreen):
     def loaded(self, engine: Engine) -> None:
         """Goes on with another model, which cannot go into the thought that is paused."""
         super().loaded(engine)
+        self.show_hint()
         if self._steering and self._last_reply is None:
             self._steering = False
             self._tell("")

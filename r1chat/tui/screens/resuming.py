@@ -132,6 +132,7 @@ class ResumingScreen(SamplingScreen):
             tree.last(), collapsed=self.app.thoughts_hidden, place=place
         )
         self._show_used(tree.last())
+        self.show_hint()
         self.refresh_bindings()
         if place is not None and hit is not None:
             self.conversation.go_to(place, open_thought=hit.field == "thought")

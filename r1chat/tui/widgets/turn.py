@@ -72,6 +72,9 @@ class TurnView(Vertical):
     status: reactive[str] = reactive("")
     """The line below the answer: what is going on, or what the reply cost."""
 
+    hint: reactive[str] = reactive("")
+    """Which key helps, where the reply is a dead end; behind the status."""
+
     @dataclass
     class VersionWanted(Message):
         """The user wants to see another version of the reply."""
@@ -122,13 +125,18 @@ class TurnView(Vertical):
         """The answer's pane."""
         return self.query_one(AnswerView)
 
-    def watch_status(self, status: str) -> None:
+    def watch_status(self) -> None:
         """Shows the status, or nothing."""
         if not self.is_mounted:
             return
+        said = " · ".join(part for part in (self.status, self.hint) if part)
         widget = self.query_one(".turn--status", Static)
-        widget.update(status)
-        widget.display = bool(status)
+        widget.update(said)
+        widget.display = bool(said)
+
+    def watch_hint(self) -> None:
+        """Shows which key helps."""
+        self.watch_status()
 
     def begin(self, budget: Budget, *, answering: bool = False) -> None:
         """Makes ready for a reply.
