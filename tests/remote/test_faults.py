@@ -107,6 +107,34 @@ def test_a_certificate_that_the_system_knows_is_trusted(certificate, monkeypatch
         assert (code, out) == (0, WHOLE + "\n"), err
 
 
+def test_a_server_with_tls_at_an_http_address_is_named(certificate):
+    with ModelServer(REPLY, tls=certificate[0]) as server:
+        url = server.url.replace("https:", "http:")
+        with pytest.raises(NetworkError, match=r"https://\?|was cut"):
+            RemoteEngine(Server(url), patience=quick(looking=0))
+
+
+@pytest.mark.parametrize(
+    "said", [b"\x15\x03\x01\x00\x02\x02P", b"SSH-2.0-OpenSSH_9.9\r\n\r\n", b"220 mail\r\n\r\n"]
+)
+def test_what_speaks_something_else_than_http_is_named(said):
+    def answer():
+        connection, _ = listening.accept()
+        with connection:
+            connection.recv(65536)
+            connection.sendall(said)
+
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        thread = threading.Thread(target=answer)
+        thread.start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
+        with pytest.raises(NetworkError, match=r"something else than HTTP: is it https://\?"):
+            RemoteEngine(Server(url), patience=quick(looking=0))
+        thread.join()
+
+
 def test_a_server_without_tls_at_an_https_address_is_named(server):
     with pytest.raises(NetworkError, match="speaks no TLS"):
         RemoteEngine(Server(server.url.replace("http:", "https:")))

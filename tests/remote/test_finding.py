@@ -152,6 +152,21 @@ def test_who_is_sent_to_another_address_is_told_which(status, target, address):
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html><center>The plain HTTP request was sent to HTTPS port</center></html>",
+        b"Client sent an HTTP request to an HTTPS server.\n",
+    ],
+)
+def test_a_server_that_speaks_https_alone_is_named_so(body):
+    with ModelServer(REPLY) as server:
+        server.faults = [Fault("/models", 9, status=400, body=body)]
+        with pytest.raises(NetworkError) as caught:
+            RemoteEngine(Server(server.url), patience=quick())
+        assert str(caught.value).endswith(f"use {server.url.replace('http', 'https')}")
+
+
 def test_no_key_goes_where_a_server_sends_us():
     with ModelServer(REPLY) as other, ModelServer(REPLY) as server:
         target = {"Location": f"{other.url}/completions"}

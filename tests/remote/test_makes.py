@@ -244,6 +244,10 @@ REFUSALS = {
     ),
     "FastAPI": ({"detail": [{"loc": ["body"], "msg": "bad manners"}], "status": 422}, "refuses"),
     "a code beside it": ({"error": "bad manners", "status_code": 401}, "wants a key"),
+    "a flag": ({"error": True, "message": "bad manners", "code": 400}, "refuses the request"),
+    "a list": ({"errors": [{"message": "bad manners", "code": 1}], "code": 400}, "refuses"),
+    "Baidu": ({"error_code": 400, "error_msg": "bad manners"}, "refuses the request"),
+    "an envelope": ({"code": 400, "msg": "bad manners", "data": None}, "refuses the request"),
     "quota": ({"error": {"code": "insufficient_quota", "message": "bad manners"}}, "refuses"),
 }
 
@@ -333,6 +337,13 @@ def test_a_chat_that_is_too_long_loses_its_oldest_turns_wherever_that_is_said(va
     (notice,) = [e.text for e in events if isinstance(e, Notice)]
     assert "left out: the oldest turn of" in notice
     assert events[-1].answer == WORDS
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "text/event-stream"])
+def test_words_in_place_of_a_stream_are_said(kind):
+    with chatting(b"Model is being updated\n", times=9, kind=kind) as server:
+        reply = reply_of(opened(server), asked())
+    assert "no stream of a reply (Model is being updated): check the address" in reply.error
 
 
 def test_a_json_answer_that_is_an_error_is_one():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -88,6 +89,23 @@ def test_a_cut_stream_leaves_what_came_of_each(server):
     replies = drawn(server, 3)
     assert {each.receipt.ended_by for each in replies} == {"error"}
     assert all(THOUGHT.startswith(each.thought) and each.thought for each in replies)
+
+
+def test_replies_at_once_run_side_by_side(server):
+    """On one engine: none of them waits for the others, and none is cut."""
+    server.pause = 0.002
+    engine = opened(server)
+    found = [[] for _ in range(4)]
+    threads = [
+        threading.Thread(target=lambda out=out: out.extend(engine.stream(asked(), Control())))
+        for out in found
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [(e[-1].thought, e[-1].answer) for e in found] == [(THOUGHT, "It is 42.")] * 4
+    assert {e[-1].receipt.ended_by for e in found} == {"natural"}
 
 
 def test_a_majority_is_found_on_a_server(server):

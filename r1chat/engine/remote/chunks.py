@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from r1chat.engine.remote.refusals import trouble
+from r1chat.engine.remote.refusals import clean, trouble
 from r1chat.engine.remote.server import Server
 from r1chat.engine.remote.sse import Event, Garbage
 
@@ -25,13 +25,15 @@ _THOUGHTS = (
     "thoughts",
     "reasoning_details",
     "thinking_blocks",
+    "thinking_content",
+    "reasoning_summary",
 )
 """Where servers put thoughts that they tell apart: DeepSeek's and llama-server's name, OpenRouter's
 and Ollama's, and those of gateways."""
 _PARTS = ("text", "content", "thinking", "reasoning", "summary", "refusal", "value", "parts")
 """Where the parts of a message have their words."""
 _GOES_ON = ("", "null", "None")
-_NO_STREAM = "{} sends something that is no stream of a reply: check the address"
+_NO_STREAM = "sends something that is no stream of a reply"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,13 @@ class Reader:
         if error is not None:
             raise error
         if not isinstance(value, dict):
-            raise Garbage(_NO_STREAM.format(self._server.host))
+            raise self.no_stream(event.text)
+
+    def no_stream(self, text: str = "") -> Garbage:
+        """The error where something else came than a reply; it may say what is wrong."""
+        words = "" if "<" in text or "{" in text else clean(text, self._server)
+        detail = f" ({words})" if words else ""
+        return Garbage(f"{self._server.host} {_NO_STREAM}{detail}: check the address")
 
     def _chunks(self, value: dict[str, Any], *, is_error: bool) -> Iterator[Chunk]:
         counts = _counts(value)
@@ -114,7 +122,7 @@ class Reader:
             if counts is not NOTHING:
                 yield Chunk(counts=counts)
             elif choices != [] and not is_error and not _says_nothing(value):
-                raise Garbage(_NO_STREAM.format(self._server.host))
+                raise self.no_stream()
             return
         name = value.get("id")
         for choice in choices:

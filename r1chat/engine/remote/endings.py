@@ -20,6 +20,7 @@ _OURS = re.compile(
     r"assistant|chatbot|_bot|end_header|header_end|end_of_role|role_end|im_sep", re.IGNORECASE
 )
 """What is in the markers that stand in front of a reply, which some models repeat."""
+_BRACKETS = ("<", "[")
 _ENDS = re.compile(r"end|eot|/", re.IGNORECASE)
 """What is in the markers that stand behind a turn."""
 _ROLE = re.compile(r"\s*(assistant|model|chatbot|bot)\b[ \t]*\n*")
@@ -109,11 +110,10 @@ class Ending:
 
     def _may_begin(self, text: str, at: int) -> int:
         """Where a marker may begin that has not come whole."""
-        longest = max(map(len, self._names))
-        for cut in range(max(at, len(text) - longest + 1), len(text)):
-            if any(name.startswith(text[cut:]) for name in self._names):
-                return cut
-        return len(text)
+        # Each of them has its only bracket of this kind in front.
+        cut = max(text.rfind(each, at) for each in _BRACKETS)
+        begins = cut >= 0 and any(name.startswith(text[cut:]) for name in self._names)
+        return cut if begins else len(text)
 
 
 def _behind(name: str, text: str) -> int | None:

@@ -348,6 +348,8 @@ class Stream:
             if size > _MOST_TEXT:
                 raise Garbage(self._endless)
         self._take(events.close(), reader)
+        if events.other:
+            raise reader.no_stream(events.other)
 
     def _read_whole(self, parts: Iterable[bytes], reader: Reader) -> None:
         """Reads a reply that comes as one JSON value, a list of them, or a line each."""

@@ -45,6 +45,8 @@ _LENGTH = re.compile(
     r"|prompt contains (\d{2,9})|given: (\d{2,9})|requested (\d{2,9}) tokens",
     re.IGNORECASE,
 )
+_WANTS_TLS = re.compile("HTTPS (port|server)", re.IGNORECASE)
+"""What servers with encryption say to a request without: nginx's words, and Go's."""
 _REDACTED = "[key]"
 _LONGEST_CODE = 100
 _DIGITS = 3
@@ -52,9 +54,12 @@ _MOST_STATUS = 600
 _MOST_TOKENS = 1 << 40
 _DEEPEST = 6
 """Levels of an answer in which words are looked for."""
-_WORDS = ("error", "errors", "detail", "message", "msg", "description", "reason", "title")
+_WORDS = (
+    *("error", "errors", "detail", "message", "msg", "description", "reason", "title"),
+    *("error_message", "error_msg", "error_description"),
+)
 """Where servers put their words."""
-_CODES = ("code", "status_code", "http_code", "status", "type", "error_type")
+_CODES = ("code", "error_code", "status_code", "http_code", "status", "type", "error_type")
 """Where they put the kind of their trouble, as a number or a name."""
 _MEANINGS = (
     (r"ratelimit|toomanyrequests|throttl", HTTPStatus.TOO_MANY_REQUESTS),
@@ -132,6 +137,9 @@ def refusal(
     """
     text = body.decode("utf-8", "replace")
     value = parsed(text)
+    if status == HTTPStatus.BAD_REQUEST and _WANTS_TLS.search(text):
+        where = server.url.replace("http://", "https://", 1)
+        return Refused(f"{server.host} speaks https:// alone: use {where}", status)
     # A web page says nothing.
     words = ("" if "<" in text else text) if value is None else _words(value)
     return _meaning(
@@ -197,7 +205,7 @@ def _meaning(  # noqa: PLR0911  (one for each kind of refusal)
     wait_s: float | None = None,
     label: str = "",
 ) -> R1ChatError:
-    host, reason = server.host, _clean(words, server)
+    host, reason = server.host, clean(words, server)
     detail = f" ({reason})" if reason else ""
     with_label = f" with {label}" if label else ""
     size = _number(_CONTEXT, words, value, "n_ctx")
@@ -325,6 +333,8 @@ def failure(error: Exception, server: Server) -> R1ChatError:
     ):
         if isinstance(error, kinds):
             return NetworkError(what)
+    if re.search("illegal (request|status) line", text):
+        return NetworkError(f"{host} answers with something else than HTTP: is it https://?")
     if isinstance(error, (httpx2.RemoteProtocolError, httpx2.NetworkError)):
         return Cut(f"the connection to {host} was cut: what came is kept")
     if isinstance(error, (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError, RuntimeError)):
@@ -353,7 +363,8 @@ def _words(value: object, deepest: int = _DEEPEST) -> str:
     return f"{words}: {raw}" if words and raw and raw != words else words or raw
 
 
-def _clean(text: str, server: Server) -> str:
+def clean(text: str, server: Server) -> str:
+    """A server's words, fit to be shown and without the key."""
     if server.key:
         text = text.replace(server.key, _REDACTED)
     return line(text, _LONGEST_REASON)

@@ -71,6 +71,7 @@ class Segment:
         self._tell = tell
         self._patience = patience
         self._tried = 1
+        self._asked_why = False
         self._retry_at: float | None = None
         self._stream = begin()
         self._last = time.monotonic()
@@ -171,7 +172,8 @@ class Segment:
     def _try_again(self, error: Busy) -> None:
         if self.begun:
             raise error
-        if isinstance(error, Cut):
+        if isinstance(error, Cut) and not self._asked_why:
+            self._asked_why = True
             # Some servers cannot refuse any more once they have promised a stream.
             self._explain()
         wait = wait_before(self._tried + 1, error, self._patience)

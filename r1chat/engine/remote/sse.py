@@ -52,7 +52,7 @@ class Events:
         self._size = 0
         self._begun = False
         self._found_any = False
-        self._found_other = False
+        self._other = ""
 
     def feed(self, data: bytes) -> list[Event]:
         """Takes the next bytes and returns the events that are complete now.
@@ -76,18 +76,16 @@ class Events:
         return found
 
     def close(self) -> list[Event]:
-        """Returns what the end of the stream completes; half an event is dropped.
-
-        Raises:
-            Garbage: If bytes came, and no event among them.
-        """
+        """Returns what the end of the stream completes; half an event is dropped."""
         found = [*self._line(self._rest.rstrip(b"\r")), *self._dispatch()]
         found = [each for each in found if each.value is not None or each.name or each.is_last]
         self._rest = b""
-        if self._found_other and not self._found_any:
-            msg = "the server sends something that is no stream of a reply: check the address"
-            raise Garbage(msg)
         return found
+
+    @property
+    def other(self) -> str:
+        """The first line of what came in place of a stream; empty where events came, or nothing."""
+        return "" if self._found_any else self._other
 
     def _line(self, line: bytes) -> list[Event]:
         if not line.strip():
@@ -107,7 +105,7 @@ class Events:
             found = self._dispatch()
             self._name = _text(value)
         elif name not in _PASSED_OVER:
-            self._found_other = True
+            self._other = self._other or _text(line)
         return found
 
     def _take(self, text: str) -> list[Event]:
