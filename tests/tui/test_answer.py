@@ -304,6 +304,31 @@ def test_unfinished_formulas_are_shown_as_they_stand():
     run(act)
 
 
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("so\n\n\\[\nx = 1\n\ny = 2\n\\]\n\nthen", ["so", "", "  x = 1", "  y = 2", "", "then"]),
+        ("$$\nx\n\ny\n$$\nend", ["  x", "  y", "", "end"]),
+        ("\\begin{align}\na&=b\n\nc&=d\n\\end{align}", ["  a = b", "  c = d"]),
+        ("- a\n\n  \\[\n  x\n\n  y\n  \\]\n- b", ["• a", "", "    x", "    y", "", "• b"]),
+        ("\\[\nnever closed\n\nnext", ["\\[", "never closed", "", "next"]),
+        ("$$ is what I pay.\n\nAnd $$ more", ["$$ is what I pay.", "", "And $$ more"]),
+    ],
+)
+def test_a_formula_on_lines_of_its_own_may_have_blank_ones(text, lines):
+    async def act(pilot, view):
+        assert await show(pilot, view, text) == lines
+        view.reset()
+        for at in range(0, len(text), 5):
+            view.write(text[at : at + 5])
+            await pilot.pause(0.06)
+        view.finish()
+        await pilot.pause()
+        assert shown(view) == lines
+
+    run(act)
+
+
 def test_the_source_can_be_shown_while_it_streams_and_after():
     async def act(pilot, view):
         view.write("**a** $x^2$\n\n")

@@ -4,7 +4,7 @@ import re
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -70,6 +70,50 @@ LATEX = st.lists(PARTS, max_size=25).map("".join)
         ("\\boxed{110}", "▣ 110"),
         ("\\operatorname{lcm}(4,6)", "lcm(4,6)"),
         ("\\unknown{x}", "\\unknown x"),
+        ("\\boxed{2\\frac{1}{3}}", "▣ 2 1/3"),
+        ("2\\frac{1}{3}x", "(2 1/3)x"),
+        ("2\\frac{\\pi}{3}", "2(π/3)"),
+        ("1.5\\frac12", "1.5(1/2)"),
+        ("\\frac{3}{4}\\pi", "(3/4)π"),
+        ("\\frac12\\,mv^2", "(1/2) mv²"),
+        ("\\frac{a}{b}/c", "(a/b)/c"),
+        ("a\\div\\frac{b}{c}", "a ÷ (b/c)"),
+        ("\\frac12\\cdot\\frac34", "1/2 · 3/4"),
+        ("\\frac12 \\text{ cm}", "1/2 cm"),
+        ("|\\frac12|", "|1/2|"),
+        ("\\frac12|x|", "(1/2)|x|"),
+        ("\\sin\\frac{x}{2}", "sin(x/2)"),
+        ("\\frac{dy}{dx}", "dy/dx"),
+        ("\\frac{1}{dx}", "1/(dx)"),
+        ("\\sqrt{x}^2", "(√x)²"),
+        ("\\sqrt{x^2}", "√(x²)"),
+        ("\\sqrt{2}x", "(√2)x"),
+        ("2^{3}\\sqrt{x}", "2³(√x)"),
+        ("{2^3}^2", "(2³)²"),
+        ("e^\\pi x", "e^(π)x"),
+        ("x^{n}_{1}", "xⁿ₁"),
+        ("2\\boxed{x+1}", "2▣(x + 1)"),
+        ("x=\\boxed{1+2}", "x = ▣ 1 + 2"),
+        ("1{,}000\\,\\text{kg}", "1,000 kg"),
+        ("5\\text{apples}", "5 apples"),
+        ("\\boxed{The answer is 5}", "▣ The answer is 5"),
+        ("\\boxed{x = 5 or x = 3}", "▣ x = 5 or x = 3"),
+        ("\\boxed{It's well-known: yes.}", "▣ It’s well-known: yes."),
+        ("\\mathrm{two words}", "two words"),
+        ("my_var = x_max + x_iy_j", "my_var = x_max + xᵢyⱼ"),
+        ("\\boxed{my_var}", "▣ my_var"),
+        ("答案 是 5", "答案 是 5"),
+        ("\\int x dx", "∫ x dx"),
+        ("\\cancel{x}y", "x\u0338y"),
+        ("\\cancelto{0}{x}", "x\u0338→0"),
+        ("\\overrightarrow{AB}", "A\u20d7B\u20d7"),
+        ("\\underbrace{1+1}_{n}", "(1 + 1)⏟ₙ"),
+        ("\\overbrace{x}^{2}", "x⏞²"),
+        ("\\color{red}{x}+{\\color{blue} y}", "x + y"),
+        ("\\textcolor{red}{x}", "x"),
+        ("\\left[\\begin{array}{c|c}1&2\\\\3&4\\end{array}\\right]", "[1 | 2; 3 | 4]"),
+        ("\\begin{array}{cc}\\hline 1&2\\\\\\hline\\end{array}", "1 2"),
+        ("x=1\n\ny=2", "x = 1; y = 2"),
     ],
 )
 def test_a_formula_becomes_signs(latex, text):
@@ -86,6 +130,24 @@ def test_a_formula_becomes_signs(latex, text):
         ("\\begin{aligned}a&=b\\\\&=c\\end{aligned}", ["a = b", "  = c"]),
         ("\\boxed{42}", ["┌────┐", "│ 42 │", "└────┘"]),
         ("x=1", ["x = 1"]),
+        ("\\sum_{i=1}^{n}i", [" n", " ∑  i", "i=1"]),
+        ("\\lim_{x\\to0}x", ["lim x", "x→0"]),
+        ("\\max_x f", ["max f", " x"]),
+        ("\\operatorname*{argmin}_x f", ["argmin f", "  x"]),
+        ("\\int_0^1x", ["∫₀¹ x"]),
+        ("\\int\\limits_0^1x", ["1", "∫ x", "0"]),
+        ("\\underbrace{a+b}_{n}", ["a + b", "╰─┬─╯", "  n"]),
+        ("\\overbrace{a+b}^{n}", ["  n", "╭─┴─╮", "a + b"]),
+        ("\\underbrace{\\sum_{i=1}^{n}i}_{s}", [" n", " ∑  i", "i=1", "╰─┬─╯", "  s"]),
+        ("\\overrightarrow{AB}", ["─→", "AB"]),
+        ("\\begin{array}{c|c}a&b\\\\\\hline c&d\\end{array}", ["a │ b", "──┼──", "c │ d"]),
+        (
+            "\\begin{array}{|r|}\\hline 1\\\\\\hline 20\\\\\\hline\\end{array}",
+            ["┌────┐", "│  1 │", "├────┤", "│ 20 │", "└────┘"],
+        ),
+        ("x=1\n\n y=2", ["x = 1", "y = 2"]),
+        ("a\\\\b", ["a", "b"]),
+        ("2\\boxed{x}", ["  ┌───┐", "2 │ x │", "  └───┘"]),
     ],
 )
 def test_a_tall_formula_takes_the_lines_it_needs(latex, lines):
@@ -95,10 +157,24 @@ def test_a_tall_formula_takes_the_lines_it_needs(latex, lines):
 
 
 @pytest.mark.parametrize(
-    "latex", ["", "  ", "{", "}", "x^", "_", "\\frac{", "\\", "\\begin{pmatrix}"]
+    "latex", ["", "  ", "{", "}", "x^", "_", "\\frac{", "\\", "\\begin{pmatrix}", "2^3^4"]
 )
 def test_what_is_broken_is_not_rendered(latex):
     assert render(latex) is None
+
+
+_SENTENCE = """
+    The answer is are apples yes no and 5 12 3.5 x A we well-known don't it's mod km 我们 però
+"""
+WORDS = st.lists(st.sampled_from(_SENTENCE.split()), min_size=2, max_size=8).map(" ".join)
+
+
+@given(WORDS.filter(lambda text: len(re.findall("[^\\W\\d_]{2,}", text)) > 1), st.booleans())
+@example("The 5 x A apples", False)
+@settings(max_examples=200, deadline=None)
+def test_no_word_of_a_boxed_sentence_is_glued_to_another(words, tall):
+    formula = render(f"\\boxed{{{words}}}", tall=tall)
+    assert words.replace("'", "’") in formula.text
 
 
 def test_only_boxes_are_called_boxed():

@@ -16,6 +16,9 @@ LONG_CODE = 12
 
 _FENCE = re.compile(r"( {0,3})(`{3,}|~{3,})([^\n]*)$")
 _ITEM = re.compile(r"( {0,3})([-+*]|\d{1,9}[.)])(?: |$)")
+_FORMULA = re.compile(r"[ \t>]*(?:(?:[-+*]|\d{1,9}[.)])[ \t]+)*(\$\$|\\\[|\\begin(\{\w+\*?\}))")
+_LONGEST_FORMULA = 100
+"""Lines; a formula that has no end by then is none."""
 _INDENT = re.compile(r" *")
 
 
@@ -55,6 +58,8 @@ class Cutter:
         self._in_list = False
         self._item_indent = 0
         self._after_blank = False
+        self._formula: tuple[str, int] | None = None
+        """What ends the formula that the last lines are part of, and how long it may go on."""
 
     def feed(self, text: str) -> list[Piece]:
         """Takes the next chunk.
@@ -89,6 +94,9 @@ class Cutter:
             self._take_code(line, self._fence, done)
             return
         fence = _FENCE.match(line)
+        if fence is None and self._goes_on(line):
+            self._add(line)
+            return
         if fence and "`" not in fence[3] and not (self._in_list and fence[1]):
             self._cut(done)
             self._fence = fence
@@ -114,6 +122,15 @@ class Cutter:
             self._add(fence[0])
         self._add(line)
 
+    def _goes_on(self, line: str) -> bool:
+        """Whether a line stands in a formula that began before it, which may have blank lines."""
+        if self._formula is None:
+            return False
+        closing, left = self._formula
+        self._formula = None if closing in line or not left else (closing, left - 1)
+        self._after_blank = False
+        return True
+
     def _is_border(self, line: str) -> bool:
         """Whether a new piece can begin with a line."""
         if not line.strip():
@@ -133,6 +150,10 @@ class Cutter:
             self._in_list = True
             self._item_indent = len(item[1])
         self._after_blank = blank
+        if begin := _FORMULA.match(line):
+            closing = f"\\end{begin[2]}" if begin[2] else {"\\[": "\\]"}.get(begin[1], "$$")
+            if closing not in line[begin.end() :]:
+                self._formula = closing, _LONGEST_FORMULA
 
     def _add(self, line: str) -> None:
         self._lines.append(line)
@@ -148,6 +169,7 @@ class Cutter:
         self._lines.clear()
         self._size = 0
         self._joined = self._tight = self._in_list = self._after_blank = False
+        self._formula = None
 
 
 def _width_of_indent(line: str) -> int:

@@ -88,11 +88,11 @@ def _math_block(state: StateBlock, start: int, end: int, silent: bool) -> bool: 
     for at in range(start, min(end, start + _MOST_LINES)):
         begin = state.bMarks[at] + state.tShift[at]
         line = state.src[begin : state.eMarks[at]]
-        if not line or (at > start and state.sCount[at] < state.blkIndent):
+        if at > start and line and state.sCount[at] < state.blkIndent:
             break
         lines.append(line)
         text = "\n".join(lines)
-        found = find(text, 0)
+        found = find(text, 0) if line else None
         if found is None:
             continue
         if not found.display or text[found.end :].strip(_AFTER):

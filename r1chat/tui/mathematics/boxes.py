@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -83,28 +83,91 @@ def over(top: Box, bottom: Box) -> Box:
     return Box(tuple(lines), len(top.lines))
 
 
-def table(rows: Sequence[Sequence[Box]], align: str, gap: int) -> Box:
+def stack(base: Box, above: Box | None, below: Box | None) -> Box:
+    """Puts boxes right above and below a box, in the middle."""
+    boxes = [box for box in (above, base, below) if box is not None]
+    width = max(box.width for box in boxes)
+    lines = [pad(line, width, align="center") for box in boxes for line in box.lines]
+    return Box(tuple(lines), base.base + (len(above.lines) if above else 0))
+
+
+def brace(box: Box, *, over: bool) -> Box:
+    """Draws a brace over or under a box."""
+    width = box.width
+    if width < 3:  # noqa: PLR2004 - too narrow for its tip
+        line = "⏞" if over else "⏟"
+    else:
+        left = (width - 3) // 2
+        start, tip, end = "╭┴╮" if over else "╰┬╯"
+        line = start + "─" * left + tip + "─" * (width - 3 - left) + end
+    drawn = Box((line,))
+    return stack(box, drawn, None) if over else stack(box, None, drawn)
+
+
+def struck(box: Box, stroke: str) -> Box:
+    """Strikes all signs of a box out."""
+    return Box(
+        tuple("".join(c if c == " " else c + stroke for c in line) for line in box.lines), box.base
+    )
+
+
+def table(
+    rows: Sequence[Sequence[Box]],
+    align: str,
+    gap: int,
+    *,
+    bars: Collection[int] = (),
+    rules: Collection[int] = (),
+) -> Box:
     """Puts boxes into rows and columns.
 
     Args:
         rows: The cells; rows may be of different lengths.
         align: A letter for each column, l, c or r; the last one goes for all that follow.
         gap: Columns between two columns.
+        bars: Before which columns a line is drawn; as many as there are columns is behind the last.
+        rules: Before which rows a line is drawn; as many as there are rows is below the last.
     """
     count = max(len(row) for row in rows)
     widths = [max((row[i].width for row in rows if i < len(row)), default=0) for i in range(count)]
     names = {"l": "left", "c": "center", "r": "right"}
+    between = [_between(at, count, gap, bars) for at in range(count + 1)]
     lines: list[str] = []
-    for row in rows:
+    for number, row in enumerate(rows):
+        if number in rules:
+            lines.append(_rule(widths, between, _edge(number, len(rows))))
+        boxes = [row[i] if i < len(row) else Box() for i in range(count)]
+        above = max(box.base for box in boxes)
+        height = above + max(len(box.lines) - box.base for box in boxes)
         cells = []
         for i, width in enumerate(widths):
-            cell = row[i] if i < len(row) else Box()
             how = names[align[min(i, len(align) - 1)]]
-            cells.append(Box(tuple(pad(line, width, align=how) for line in cell.lines), cell.base))
-            if i < count - 1:
-                cells.append(Box((" " * gap,)))
-        lines += beside(cells).lines
+            lined = tuple(pad(line, width, align=how) for line in boxes[i].lines)
+            cells += [Box((between[i],) * height, above), Box(lined, boxes[i].base)]
+        lines += beside([*cells, Box((between[count],) * height, above)]).lines
+    if len(rows) in rules:
+        lines.append(_rule(widths, between, "└┴┘"))
     return Box(tuple(lines), (len(lines) - 1) // 2)
+
+
+def _between(at: int, count: int, gap: int, bars: Collection[int]) -> str:
+    if at in (0, count):
+        return ("│ " if at == 0 else " │") if at in bars else ""
+    return " │ " if at in bars else " " * gap
+
+
+def _edge(number: int, count: int) -> str:
+    """The signs where a rule meets the bars: the first, those between, the last."""
+    return "┌┬┐" if number == 0 else "└┴┘" if number == count else "├┼┤"
+
+
+def _rule(widths: Sequence[int], between: Sequence[str], signs: str) -> str:
+    line = ""
+    for at, sep in enumerate(between):
+        sign = signs[0] if at == 0 else signs[2] if at == len(widths) else signs[1]
+        line += sep.replace("│", sign).replace(" ", "─")
+        line += "─" * widths[at] if at < len(widths) else ""
+    return line
 
 
 def fence(sign: str, like: Box) -> Box:

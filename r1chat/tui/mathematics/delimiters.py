@@ -24,6 +24,8 @@ _BLANK_LINE = re.compile(r"\n[ \t]*\n")
 _BEGIN = re.compile(rf"\\begin\{{({'|'.join(_ENVIRONMENTS.split())})\*?\}}")
 _BOXED = re.compile(r"\\boxed\s?\{")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
+_SHORT = 30
+_LIST_MARKS = " \t>-+*0123456789.)"
 _PAIRS = {"$$": "$$", "\\[": "\\]", "\\(": "\\)"}
 
 _FENCE = re.compile(r" {0,3}(?:(`{3,})[^`\n]*|(~{3,})[^\n]*)$")
@@ -59,7 +61,7 @@ def find(text: str, at: int) -> Found | None:
     opening = text[at : at + 2]
     if opening in _PAIRS:
         end = _closing(text, at + 2, _PAIRS[opening])
-        if end < 0 or _BLANK_LINE.search(text, at, end):
+        if end < 0 or (_BLANK_LINE.search(text, at, end) and not _stands_alone(text, at, end)):
             return None
         latex = text[at + 2 : end]
         return Found(end + 2, latex, opening != "\\(") if latex.strip() else None
@@ -86,15 +88,26 @@ def _closing(text: str, at: int, sign: str) -> int:
     return -1
 
 
+def _stands_alone(text: str, at: int, end: int) -> bool:
+    """Whether a formula has its lines for itself; only then may it have a blank one."""
+    first = text.rfind("\n", 0, at) + 1
+    behind = text[end : text.find("\n", end) % (len(text) + 1)]
+    if text[first:at].strip(_LIST_MARKS) or len(behind) > _SHORT:
+        return False
+    return not text.startswith("$$", at) or not text[at + 2 : text.find("\n", at)].strip()
+
+
 def _environment(text: str, at: int) -> Found | None:
     begin = _BEGIN.match(text, at)
     if begin is None:
         return None
     closing = begin[0].replace("\\begin", "\\end", 1)
     end = text.find(closing, begin.end(), begin.end() + LONGEST)
-    if end < 0 or _BLANK_LINE.search(text, at, end):
+    if end < 0:
         return None
     end += len(closing)
+    if _BLANK_LINE.search(text, at, end) and not _stands_alone(text, at, end):
+        return None
     return Found(end, text[at:end], display=True)
 
 

@@ -22,12 +22,13 @@ HIGHEST = 40
 
 _NESTING = re.compile(r"\\.|\\begin|\\end|[{}]", re.DOTALL)
 _BARE_PERCENT = re.compile(r"(?<!\\)((?:\\\\)*)%")
+_BLANK_LINE = re.compile(r"\n(?:[ \t]*\n)+")
 _TWO = """
-    frac dfrac tfrac cfrac binom dbinom tbinom overset underset stackrel textcolor colorbox
+    frac dfrac tfrac cfrac binom dbinom tbinom overset underset stackrel cancelto enclose
 """
 _ONE = """
-    boxed fbox pmod pod mathbb phantom hphantom cancel bcancel underbrace overbrace tag label hspace
-    vspace color
+    boxed fbox pmod pod mathbb phantom hphantom cancel bcancel xcancel sout underbrace overbrace tag
+    label hspace vspace require cline
 """
 """Macros that pylatexenc does not know to take an argument, or two."""
 
@@ -66,13 +67,15 @@ def render(latex: str, *, tall: bool = False) -> Formula | None:
     try:
         # Models write 50% and do not mean a comment.
         source = _BARE_PERCENT.sub(r"\1\%", latex.strip())
+        # And mean a new line where they leave one blank.
+        source = _BLANK_LINE.sub(r" \\\\ ", source)
         walker = LatexWalker(source, latex_context=_CONTEXT, tolerant_parsing=False)
         nodes, _, _ = walker.get_latex_nodes()
         writer = Writer(tall=tall)
-        box = writer.write(nodes)
+        box = writer.formula(nodes)
         if len(box.lines) > HIGHEST:
             writer = Writer(tall=False)
-            box = writer.write(nodes)
+            box = writer.formula(nodes)
     except Exception:  # noqa: BLE001 - whatever the parser stumbles over, the source can be shown
         return None
     lines = tuple(line.rstrip() if box.flat else line for line in box.lines)
@@ -101,6 +104,9 @@ def _context() -> Any:  # noqa: ANN401 - pylatexenc has no annotations
             *(std_macro(name, "{{") for name in _TWO.split()),
             *(std_macro(name, "{") for name in {*_ONE.split(), *faces} - {"operatorname*"}),
             std_macro("operatorname", "*{"),
+            *(std_macro(name, "[{") for name in ("color", "bbox")),
+            *(std_macro(name, "[{{") for name in ("textcolor", "colorbox")),
+            std_macro("fcolorbox", "[{{{"),
             std_macro("xrightarrow", "[{"),
             std_macro("xleftarrow", "[{"),
         ],

@@ -38,13 +38,20 @@ OPERATORS = _words(
     liminf limsup ln log max min Pr sec sin sinh sup tan tanh"""
 )
 
+LIMITS = _words(
+    """sum prod coprod bigcup bigcap bigoplus bigotimes bigvee bigwedge bigsqcup lim liminf limsup
+    sup inf max min Pr gcd det argmax argmin"""
+)
+"""Operators whose scripts stand above and below them, where there is room."""
+
 SPACES = {
     **dict.fromkeys([",", ":", ";", " ", ">", "\n", "thinspace", "medspace", "thickspace"], " "),
     **dict.fromkeys(["quad", "qquad", "enspace"], "  "),
     **dict.fromkeys(["!", "negthinspace", "/"], ""),
 }
 NOTHING = _words(
-    """displaystyle textstyle scriptstyle limits nolimits nonumber notag hline bigl bigr Bigl Bigr
+    """displaystyle textstyle scriptstyle nonumber notag hline toprule midrule bottomrule hdashline
+    cline color require middle left right bigl bigr Bigl Bigr
     big Big bigg Bigg biggl biggr Biggl Biggr mathstrut strut centering normalsize large Large
     allowbreak nobreak protect rm bf it mathopen mathclose mathord"""
 )
@@ -73,7 +80,20 @@ ACCENTS = {
     "check": "\u030c",
     "breve": "\u0306",
     "overline": "\u0305",
+    "overrightarrow": "\u20d7",
+    "overleftarrow": "\u20d6",
+    "overleftrightarrow": "\u20e1",
 }
+ARROWS = {"overrightarrow": "─→", "overleftarrow": "←─", "overleftrightarrow": "←→"}
+"""The ends of arrows over several signs."""
+STRIKES = {
+    "cancel": "\u0338",
+    "bcancel": "\u20e5",
+    "xcancel": "\u0338",
+    "cancelto": "\u0338",
+    "sout": "\u0336",
+}
+"""What strikes its argument out."""
 
 _DOUBLE_STRUCK = dict(zip("CHNPQRZ", "ℂℍℕℙℚℝℤ", strict=True))
 

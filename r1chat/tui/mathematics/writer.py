@@ -3,40 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any, ClassVar, TypeAlias
 
 from r1chat.tui.mathematics import symbols
-from r1chat.tui.mathematics.boxes import Box, beside, fence, frame, over, table
+from r1chat.tui.mathematics.atoms import (
+    BOX_MARK,
+    Atom,
+    bracketed,
+    is_factor,
+    is_radicand,
+    is_unit,
+    is_wrapped,
+    raisable,
+    settled,
+)
+from r1chat.tui.mathematics.boxes import Box, beside, brace, fence, frame, over, stack, struck
+from r1chat.tui.mathematics.grids import grid, in_one_line, table_of
+from r1chat.tui.mathematics.letters import GAP, Plain, is_cjk, signs_of
 
 Item: TypeAlias = Any
 """A sign, or a node of pylatexenc, which has no annotations."""
 
-BOX_MARK = "▣ "
-
-_BRACKETS = {
-    "pmatrix": "()",
-    "bmatrix": "[]",
-    "Bmatrix": "{}",
-    "vmatrix": "||",
-    "Vmatrix": "‖‖",
-    "cases": "{ ",
-    "dcases": "{ ",
-    "rcases": " }",
-}
-_GRIDS = frozenset(["matrix", "smallmatrix", "array", "tabular", "subarray"])
 _NEGATED = {"=": "≠", "∈": "∉", "≡": "≢", "<": "≮", ">": "≯", "⊂": "⊄", "∣": "∤", "≈": "≉"}
 _ROOTS = {"": "√", "2": "√", "3": "∛", "4": "∜"}
 _DELIMITERS = {"<": "⟨", ">": "⟩", ".": "", "/": "/"}
 _LETTERS_APART = frozenset(["ord", "op"])
-
-
-@dataclass(slots=True)
-class Atom:
-    """A box, and what kind of sign it is: ord, op, bin, rel, open, close, punct or space."""
-
-    box: Box
-    kind: str = "ord"
 
 
 class Writer:
@@ -52,6 +44,14 @@ class Writer:
         self.boxed = False
         """Whether something in it was boxed."""
 
+    def formula(self, nodes: Sequence[Item]) -> Box:
+        """Writes a whole formula, which may have several lines."""
+        if not self._tall or not any(getattr(node, "macroname", "") == "\\" for node in nodes):
+            return self.write(nodes)
+        found = grid("", nodes, "")
+        found.align = "l"
+        return table_of(found, [[self.write(cell) for cell in row] for row in found.rows])
+
     def write(self, nodes: Sequence[Item]) -> Box:
         """Puts a sequence of nodes into one box."""
         return self._join(self._atoms(list(_items(nodes))))
@@ -64,32 +64,50 @@ class Writer:
         while at < len(items):
             item = items[at]
             at += 1
-            if isinstance(item, str):
-                if item in "^_":
-                    at = _after_spaces(items, at)
-                    argument = items[at : at + 1]
-                    self._attach(atoms, item, argument)
-                    at += 1
-                elif item == "'":
-                    self._raise(atoms, "′")
-                elif item.isspace():
-                    if atoms and atoms[-1].kind == "punct":
-                        atoms[-1] = Atom(Box((atoms[-1].box.text.rstrip() + " ",)), "punct")
-                else:
-                    atoms.append(_sign(item))
-                continue
-            name = getattr(item, "macroname", None)
-            if name == "left":
+            if _is_script(item):
+                at = _after_spaces(items, at)
+                self._attach(atoms, item, items[at : at + 1])
+                at += 1
+            elif isinstance(item, (str, Plain)) or item is GAP:
+                self._add_sign(atoms, item)
+            elif getattr(item, "macroname", None) == "left":
                 end = _matching_right(items, at)
                 atoms.append(self._fenced(items[at:end], items[end + 1 : end + 2]))
                 at = end + 2
-            elif name == "not":
+            elif type(item).__name__ == "LatexGroupNode":
+                # Braces are not seen; only a script holds on to them.
+                inside = self._atoms(list(_items(item.nodelist)))
+                after = _after_spaces(items, at)
+                scripted = after < len(items) and _is_script(items[after])
+                atoms += [self._group(inside)] if scripted else inside
+            elif getattr(item, "macroname", None) in ("limits", "nolimits"):
+                if atoms:
+                    atoms[-1].limits = item.macroname == "limits"
+            elif getattr(item, "macroname", None) == "not":
                 atoms.append(self._negated(item))
             else:
                 atoms += self._node(item)
         return atoms
 
+    def _add_sign(self, atoms: list[Atom], item: Item) -> None:
+        if item is GAP:
+            atoms.append(Atom(Box((" ",)), "space"))
+        elif isinstance(item, Plain):
+            atoms.append(Atom(Box((item.text,)), item.kind))
+        elif item == "'":
+            self._raise(atoms, "′")
+        elif not item.isspace():
+            atoms.append(_sign(item))
+        elif atoms and atoms[-1].kind == "punct":
+            atoms[-1] = Atom(Box((atoms[-1].box.text.rstrip() + " ",)), "punct")
+
+    def _group(self, inside: list[Atom]) -> Atom:
+        if len(inside) == 1:
+            return replace(inside[0], scripts="")
+        return Atom(self._join(inside), shape="compound" if inside else "")
+
     def _join(self, atoms: list[Atom]) -> Box:
+        atoms = _spaced(settled(atoms))
         boxes: list[Box] = []
         before: str | None = None
         for at, atom in enumerate(atoms):
@@ -99,7 +117,7 @@ class Writer:
                 kind = "ord"  # a sign of its own, as in -1 or 0^+
             apart = kind in ("bin", "rel") and not self._tight
             words = kind == "op" and before in ("ord", "close")
-            words = words or (before == "op" and kind in _LETTERS_APART)
+            words = words or (before == "op" and kind in _LETTERS_APART and atom.shape != "wrapped")
             words = words or (kind == before == "ord" and not (atom.box.flat and boxes[-1].flat))
             if boxes and (words or (apart and before != "space")):
                 boxes.append(Box((" ",)))
@@ -120,32 +138,46 @@ class Writer:
 
     # Scripts.
 
-    def _attach(self, atoms: list[Atom], kind: str, argument: list[Item]) -> None:
+    def _attach(self, atoms: list[Atom], sign: str, argument: list[Item]) -> None:
         if not argument:
-            message = f"nothing stands after {kind}"
+            message = f"nothing stands after {sign}"
+            raise ValueError(message)
+        base = atoms.pop() if atoms and atoms[-1].kind != "space" else Atom(Box())
+        if sign in base.scripts:
+            message = f"two scripts after {sign}"
             raise ValueError(message)
         text = self._flat(argument)
-        raised = symbols.script(text, kind)
+        atoms.append(self._scripted(base, sign, text))
+
+    def _scripted(self, base: Atom, sign: str, text: str) -> Atom:
+        scripts = base.scripts + sign
+        if (base.limits or base.shape == "braced") and self._tall:
+            label = Box((text,))
+            above, below = (label, None) if sign == "^" else (None, label)
+            return replace(base, box=stack(base.box, above, below), scripts=scripts)
+        if base.shape == "braced":
+            base = replace(bracketed(base), box=Box((_braced(base.text, sign),)))
+        elif not base.scripts:
+            base = raisable(base, sign)
+        raised = symbols.script(text, sign)
+        shape = "power" if sign == "^" else base.shape
         if raised is None:
-            short = len(text) == 1 or _is_wrapped(text)
-            raised = kind + (text if short else f"({text})")
-        self._raise(atoms, raised, lower=kind == "_")
+            short = len(text) == 1 or is_wrapped(text)
+            shape = "caret" if len(text) == 1 else "power"
+            raised = sign + (text if short else f"({text})")
+        elif sign == "_" and base.shape in ("power", "caret"):
+            shape = base.shape
+        kind = "ord" if base.kind in ("bin", "open") else base.kind
+        box = _with_script(base, raised, lower=sign == "_")
+        return replace(base, box=box, kind=kind, shape=shape, scripts=scripts)
 
     @staticmethod
-    def _raise(atoms: list[Atom], text: str, *, lower: bool = False) -> None:
+    def _raise(atoms: list[Atom], text: str) -> None:
         if not atoms or atoms[-1].kind == "space":
             atoms.append(Atom(Box((text,))))
             return
-        base = atoms[-1].box
-        if base.flat:
-            atoms[-1].box = Box((base.text + text,))
-        else:
-            blank = " " * Box((text,)).width
-            rows = [blank] * len(base.lines)
-            rows[-1 if lower else 0] = text
-            atoms[-1].box = beside([base, Box(tuple(rows), base.base)])
-        if atoms[-1].kind in ("bin", "open"):
-            atoms[-1].kind = "ord"
+        base = raisable(atoms[-1], "_")
+        atoms[-1] = replace(base, box=_with_script(base, text, lower=False))
 
     # Nodes.
 
@@ -154,9 +186,9 @@ class Writer:
         if kind == "LatexMacroNode":
             return self._macro(node.macroname, _arguments(node))
         if kind == "LatexEnvironmentNode":
-            return [Atom(self._environment(node))]
+            return [Atom(self._environment(node), shape="fenced")]
         if kind in ("LatexGroupNode", "LatexMathNode"):
-            return [Atom(self.write(node.nodelist))]
+            return self._atoms(list(_items(node.nodelist)))
         if kind != "LatexSpecialsNode" or node.specials_chars == "&":
             return []
         if node.specials_chars == "~":
@@ -171,41 +203,74 @@ class Writer:
         if name == "\\":
             return [Atom(Box(("; ",)), "punct")]
         if name.startswith("operatorname") and arguments:
-            return [Atom(Box((self._flat(arguments[-1:]),)), "op")]
+            limits = arguments[0] is not None and len(arguments) > 1
+            return [Atom(Box((self._flat(arguments[-1:]),)), "op", limits=limits)]
         if arguments:
-            return [Atom(self._built(name, arguments))]
+            return self._built(name, arguments)
         known = name if name in symbols.OPERATORS else symbols.sign(name)
-        return [_sign(known or "\\" + name)]
+        return [replace(_sign(known or "\\" + name), limits=name in symbols.LIMITS)]
 
-    def _built(self, name: str, arguments: list[Item]) -> Box:
+    def _built(self, name: str, arguments: list[Item]) -> list[Atom]:
         if name in symbols.UPRIGHT:
-            return Box((_verbatim(arguments[-1]),))
+            return [Atom(Box((_verbatim(arguments[-1]),)), shape="text")]
         if name in symbols.ACCENTS:
-            return Box((_accented(self._flat(arguments[-1:]), symbols.ACCENTS[name]),))
+            return [Atom(self._accent(name, arguments))]
         build = self._BUILDERS.get(name)
-        # A face, a colour, something struck out: the content alone.
-        return build(self, name, arguments) if build else self.write(arguments[-1:])
+        if build is None:
+            # A face or a colour: the content alone.
+            return self._atoms(list(_items(arguments[-1:])))
+        built = build(self, name, arguments)
+        return [built if isinstance(built, Atom) else Atom(built)]
 
-    def _fraction(self, name: str, arguments: list[Item]) -> Box:
+    def _accent(self, name: str, arguments: list[Item]) -> Box:
+        text = self._flat(arguments[-1:])
+        width = Box((text,)).width
+        if self._tall and width > 1 and name in symbols.ARROWS:
+            ends = symbols.ARROWS[name]
+            arrow = ends[0] + "─" * (width - 2) + ends[1]
+            return stack(Box((text,)), Box((arrow,)), None)
+        return Box((_accented(text, symbols.ACCENTS[name]),))
+
+    def _fraction(self, name: str, arguments: list[Item]) -> Atom:
         top, bottom = arguments[:1], arguments[-1:]
         if self._tall and name != "tfrac":
-            return over(self.write(top), self.write(bottom))
+            return Atom(over(self.write(top), self.write(bottom)))
         above, below = self._flat(top), self._flat(bottom)
-        above = above if _is_factor(above) else f"({above})"
-        below = below if _is_unit(below) else f"({below})"
-        return Box((f"{above}/{below}",))
+        if not _is_derivative(above, below):
+            above = above if is_factor(above) else f"({above})"
+            below = below if is_unit(below) else f"({below})"
+        return Atom(Box((f"{above}/{below}",)), shape="fraction")
 
-    def _root(self, _: str, arguments: list[Item]) -> Box:
+    def _root(self, _: str, arguments: list[Item]) -> Atom:
         degree = self._flat(arguments[:-1])
         text = self._flat(arguments[-1:])
-        sign = _ROOTS.get(degree) or (symbols.script(degree, "^") or f"{degree} ") + "√"
-        return Box((sign + (text if _is_unit(text) else f"({text})"),))
+        sign = _ROOTS.get(degree)
+        if sign is None:
+            raised = symbols.script(degree, "^")
+            if raised is None:
+                # There are no raised signs for its degree.
+                return Atom(Box((f"({text})^(1/{degree if is_unit(degree) else f'({degree})'})",)))
+            sign = raised + "√"
+        shape = "root" if is_radicand(text) and not is_wrapped(text) else "closed root"
+        return Atom(Box((sign + (text if is_radicand(text) else f"({text})"),)), shape=shape)
 
-    def _box(self, _: str, arguments: list[Item]) -> Box:
+    def _box(self, _: str, arguments: list[Item]) -> Atom:
         self.boxed = True
         if self._tall:
-            return frame(self.write(arguments))
-        return Box((BOX_MARK + self._flat(arguments, tight=False),))
+            return Atom(frame(self.write(arguments)))
+        return Atom(Box((BOX_MARK + self._flat(arguments, tight=False),)), shape="boxed")
+
+    def _brace(self, name: str, arguments: list[Item]) -> Atom:
+        if self._tall:
+            inside = self.write(arguments[-1:])
+            return Atom(brace(inside, over=name == "overbrace"), shape="braced")
+        return Atom(Box((self._flat(arguments[-1:], tight=False),)), shape="braced")
+
+    def _cancel(self, name: str, arguments: list[Item]) -> Box:
+        box = struck(self.write(arguments[-1:]), symbols.STRIKES[name])
+        if name == "cancelto":
+            box = beside([box, Box(("→" + self._flat(arguments[:1]),))])
+        return box
 
     def _binomial(self, _: str, arguments: list[Item]) -> Box:
         return Box((f"C({self._flat(arguments[:1])}, {self._flat(arguments[-1:])})",))
@@ -216,10 +281,11 @@ class Writer:
     def _double_struck(self, _: str, arguments: list[Item]) -> Box:
         return Box((symbols.double_struck(self._flat(arguments)),))
 
-    def _stacked(self, name: str, arguments: list[Item]) -> Box:
-        atoms = [Atom(self.write(arguments[-1:]))]
-        self._attach(atoms, "_" if name == "underset" else "^", arguments[:1])
-        return atoms[0].box
+    def _stacked(self, name: str, arguments: list[Item]) -> Atom:
+        base = self._group(self._atoms(list(_items(arguments[-1:]))))
+        base = replace(base, limits=True, scripts="")
+        text = self._flat(arguments[:1])
+        return self._scripted(base, "_" if name == "underset" else "^", text)
 
     def _arrow(self, name: str, arguments: list[Item]) -> Box:
         label = self._flat(arguments[-1:])
@@ -238,16 +304,19 @@ class Writer:
     def _fenced(self, items: list[Item], closing: list[Item]) -> Atom:
         inside = self._join(self._atoms(items[1:]))
         signs = [self._delimiter(items[:1]), self._delimiter(closing)]
-        return Atom(beside([fence(signs[0], inside), inside, fence(signs[1], inside)]))
+        box = beside([fence(signs[0], inside), inside, fence(signs[1], inside)])
+        return Atom(box, shape="fenced")
 
     def _delimiter(self, item: list[Item]) -> str:
         text = self._flat(item)
         return _DELIMITERS.get(text, text)
 
-    _BUILDERS: ClassVar[dict[str, Callable[[Writer, str, list[Item]], Box]]] = {
+    _BUILDERS: ClassVar[dict[str, Callable[[Writer, str, list[Item]], Box | Atom]]] = {
         **dict.fromkeys(("frac", "dfrac", "cfrac", "tfrac"), _fraction),
         "sqrt": _root,
         **dict.fromkeys(("boxed", "fbox"), _box),
+        **dict.fromkeys(("underbrace", "overbrace"), _brace),
+        **dict.fromkeys(symbols.STRIKES, _cancel),
         **dict.fromkeys(("binom", "dbinom", "tbinom"), _binomial),
         **dict.fromkeys(("pmod", "pod"), _modulus),
         "mathbb": _double_struck,
@@ -261,40 +330,39 @@ class Writer:
 
     def _environment(self, node: Item) -> Box:
         name = node.environmentname.rstrip("*")
-        brackets = _BRACKETS.get(name, "  ")
-        rows = [[self.write(cell) for cell in row] for row in _rows(node.nodelist)]
+        given = _arguments(node)
+        found = grid(name, node.nodelist, _verbatim(given[-1]) if given else "")
+        rows = [[self.write(cell) for cell in row] for row in found.rows]
         if not rows:
             return Box()
-        if self._tall:
-            if name in _BRACKETS or name in _GRIDS:
-                given = _arguments(node)
-                spec = "".join(c for c in _verbatim(given[-1]) if c in "lcr") if given else ""
-                default = "l" if "cases" in name else "c"
-                inside = table(rows, spec or default, gap=2)
-            else:
-                inside = table(rows, "rl" * len(rows[0]), gap=1)
-        else:
-            between = ", " if "cases" in name else " "
-            lines = [between.join(cell.text for cell in row if cell.text) for row in rows]
-            inside = Box(("; ".join(lines),))
-        opening, closing = (fence(sign, inside) if sign != " " else Box() for sign in brackets)
+        inside = table_of(found, rows) if self._tall else in_one_line(found, rows)
+        opening, closing = (
+            fence(sign, inside) if sign != " " else Box() for sign in found.brackets
+        )
         return beside([opening, inside, closing])
 
 
 def _items(nodes: Sequence[Item]) -> Iterator[Item]:
+    space_before = False
     for node in nodes:
-        if isinstance(node, str):
+        if isinstance(node, str) or node is GAP or isinstance(node, Plain):
             yield node
         elif type(node).__name__ == "LatexCharsNode":
-            yield from node.chars
+            yield from signs_of(node.chars, space_before=space_before)
         elif node is not None:
             yield node
+        space_before = bool(getattr(node, "macro_post_space", ""))
 
 
 def _arguments(node: Item) -> list[Item]:
     described = node.nodeargd
     given = list(described.argnlist or []) if described is not None else []
     return given if any(argument is not None for argument in given) else []
+
+
+def _is_script(item: Item) -> bool:
+    # Nodes cannot be compared with texts.
+    return isinstance(item, str) and item in ("^", "_")
 
 
 def _after_spaces(items: list[Item], at: int) -> int:
@@ -311,26 +379,6 @@ def _matching_right(items: list[Item], at: int) -> int:
         if depth == 0:
             return index
     return len(items)
-
-
-def _rows(nodes: Sequence[Item]) -> list[list[list[Item]]]:
-    rows: list[list[list[Item]]] = [[[]]]
-    for node in nodes:
-        if getattr(node, "macroname", None) in ("\\", "cr", "tabularnewline"):
-            rows.append([[]])
-        elif getattr(node, "specials_chars", None) == "&":
-            rows[-1].append([])
-        else:
-            rows[-1][-1].append(node)
-    return [row for row in rows if any(_is_something(cell) for cell in row)]
-
-
-def _is_something(cell: list[Item]) -> bool:
-    return any(
-        not isinstance(item, str) or not item.isspace()
-        for item in _items(cell)
-        if getattr(item, "macroname", None) != "hline"
-    )
 
 
 def _sign(text: str) -> Atom:
@@ -368,32 +416,37 @@ def _accented(text: str, accent: str) -> str:
     return "".join(char + accent for char in text)
 
 
-def _is_wrapped(text: str) -> bool:
-    """Whether one pair of brackets holds the whole text."""
-    if not (text.startswith("(") and text.endswith(")")):
-        return False
-    depth = 0
-    for at, char in enumerate(text):
-        depth += (char == "(") - (char == ")")
-        if depth == 0 and at < len(text) - 1:
-            return False
-    return True
+def _is_derivative(above: str, below: str) -> bool:
+    """Whether a fraction is of differentials, as dy/dx, whose parts need no brackets."""
+    signs = ("d", "∂")
+    return below[:1] in signs and below[1:].isalpha() and above[:1] == below[0] and is_factor(above)
 
 
-def _is_factor(text: str) -> bool:
-    """Whether a text can stand above the line of a fraction as it is."""
-    loose = symbols.BINARY | symbols.RELATIONS | symbols.PUNCTUATION | set(" /")
-    depth = 0
-    for at, char in enumerate(text):
-        depth += (char in symbols.OPENING) - (char in symbols.CLOSING)
-        if at and depth == 0 and char in loose:
-            return False
-    return True
+def _braced(text: str, sign: str) -> str:
+    inside = text if is_unit(text) else f"({text})"
+    return inside + ("⏞" if sign == "^" else "⏟")
 
 
-def _is_unit(text: str) -> bool:
-    """Whether a text can stand below the line of a fraction, or in a root, as it is."""
-    if _is_wrapped(text) or text.replace(".", "").isdigit():
-        return True
-    scripts = set(symbols.SCRIPTS["^"].values()) | set(symbols.SCRIPTS["_"].values())
-    return text[:1].isalpha() and all(char in scripts for char in text[1:])
+def _with_script(base: Atom, text: str, *, lower: bool) -> Box:
+    box = base.box
+    if box.flat:
+        return Box((box.text + text,))
+    blank = " " * Box((text,)).width
+    rows = [blank] * len(box.lines)
+    rows[-1 if lower else 0] = text
+    return beside([box, Box(tuple(rows), box.base)])
+
+
+def _spaced(atoms: list[Atom]) -> list[Atom]:
+    """Atoms with a space where words would be glued to what stands beside them."""
+    spaced: list[Atom] = []
+    for atom in atoms:
+        before = spaced[-1] if spaced else None
+        if before is not None and (before.shape == "text") != (atom.shape == "text"):
+            text, sides = (before, -1) if before.shape == "text" else (atom, 0)
+            other = before.text[-1:] if sides == 0 else atom.text[:1]
+            letters = text.text[-2:] if sides else text.text[:2]
+            if len(letters) > 1 and letters.isalpha() and other.isalnum() and not is_cjk(other):
+                spaced.append(Atom(Box((" ",)), "space"))
+        spaced.append(atom)
+    return spaced
