@@ -208,6 +208,6 @@ def test_in_tmux_the_answer_is_in_its_buffer(tmux):
     screen.wait(lambda text: "Ask" in text or "question" in text)
     screen("send-keys", "hi", "Enter")
     screen.wait(lambda text: "3*4*5" in text)
-    screen("send-keys", "C-y")
+    screen("send-keys", "M-y")
     screen.wait(lambda text: "tmux's buffer" in text)
     assert screen("show-buffer") == answer

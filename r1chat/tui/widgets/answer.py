@@ -187,7 +187,6 @@ class AnswerView(WordSelection, Widget, can_focus=True):
         """Shows all there is at once: the answer has ended, however it did."""
         self._take(self._sanitizer.close())
         self._streaming = False
-        self._floor = 0
         self._flush()
 
     def reset(self) -> None:
@@ -225,6 +224,8 @@ class AnswerView(WordSelection, Widget, can_focus=True):
         if self._source and not self._streaming:
             self._document.close()
         height = self._height
+        if not self._streaming:
+            self._floor = 0
         self._build()
         self.refresh(layout=self._height != height)
         self._flushed_at = time.monotonic()
