@@ -136,7 +136,11 @@ class Client:
             away = "" if stays else target
             return stays
 
-        answer = self._answer("HEAD", url, {}, subject, most=0, onward=within)
+        try:
+            answer = self._answer("HEAD", url, {}, subject, most=0, onward=within)
+        except refusals.NoSuchMethod:
+            # Some mirrors know GET alone. What it says of the bytes will be seen when they come.
+            return Answer(HTTPStatus.OK, kept, b"", url, self.environment.host)
         said = {name.lower(): value for name, value in answer.headers.items()} | kept
         said.pop("location", None)
         if away:

@@ -65,7 +65,8 @@ def proxy_for(url: str) -> Proxy | None:
     known = urllib.request.getproxies()
     kind = parts.scheme if known.get(parts.scheme) else "all"
     value = known.get(kind, "").strip()
-    if not value or _goes_straight(parts.hostname or "", parts.port, known):
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    if not value or _goes_straight(parts.hostname or "", port, known):
         return None
     return _checked(Proxy(_variable(kind, value), value if "://" in value else f"http://{value}"))
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _LONGEST_REASON = 120
 _DAY_S = 86_400.0
 _PASSING = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT}
+_UNKNOWN_METHOD = {HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}
 # The Hub does not tell what is not there from what this user may not see.
 _MISSING = {HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND}
 
@@ -40,6 +41,10 @@ class FileChanged(NetworkError):  # noqa: N818  (what happened, not what went wr
     """The Hub has another file under that name and commit than it said before."""
 
 
+class NoSuchMethod(NetworkError):  # noqa: N818  (what happened, not what went wrong)
+    """The Hub knows no such request for an address."""
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """What was asked for, in names that are fit to be shown."""
@@ -49,7 +54,7 @@ class Subject:
     path: str = ""
 
 
-def refusal(  # noqa: PLR0911  (one for each kind of refusal)
+def refusal(  # noqa: C901, PLR0911  (one for each kind of refusal)
     status: int, headers: Mapping[str, str], body: bytes, subject: Subject, way: Way
 ) -> R1ChatError:
     """What an answer with a status of 400 or more means.
@@ -78,6 +83,8 @@ def refusal(  # noqa: PLR0911  (one for each kind of refusal)
         return NetworkError(
             f"{host} does not know your token: run `hf auth login`, or set another HF_TOKEN"
         )
+    if status in _UNKNOWN_METHOD:
+        return NoSuchMethod(f"{host} does not answer such requests (HTTP {status}){way.via}")
     if status in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return _busy(status, headers, reason, way)
     detail = f" ({reason})" if reason else ""

@@ -203,7 +203,9 @@ def _compare(file: RemoteFile, answer: Answer) -> None:
     believed = linked is not None or (not answer.leads_away and (known or file.sha256 is None))
     size = answer.headers.get("x-linked-size")
     if size is None and not answer.leads_away:
+        # Where a mirror has nothing to say of the length of what HEAD does not bring, it says 0.
         size = answer.headers.get("content-length")
+        size = None if size == "0" and file.sha256 is not None else size
     if (believed and etag != file.etag) or (size is not None and size != str(file.size)):
         msg = f"{file.path} changed on the Hub since it was listed: start again"
         raise FileChanged(msg)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from r1chat.hub.names import good_commit, good_path, good_repo, good_sha256, sam
 from r1chat.hub.places import Place, files, shards, small_text
 from r1chat.hub.reference import MAIN, HubRef
 from r1chat.hub.values import Listing, RemoteFile
-from r1chat.hub.variants import Variant, find
+from r1chat.hub.variants import Variant, find, usual
 
 _FORMAT = 1
 _LONGEST_MEMORY = 1 << 22
@@ -62,11 +62,15 @@ def twin(variant: Variant, tell: Tell = lambda _: None) -> Path | None:
     return None
 
 
+def likely(several: Sequence[Variant]) -> Variant | None:
+    """Of several models one that another program seems to have here, judged by sizes alone."""
+    there = {tuple(map(_size, shards(place.path))) for place in _places()}
+    found = [each for each in several if tuple(file.size for file in each.files) in there]
+    return usual(found) if found else None
+
+
 def _has_size(path: Path, file: RemoteFile) -> bool:
-    try:
-        return path.is_file() and path.stat().st_size == file.size > 0
-    except (OSError, ValueError):
-        return False
+    return _size(path) == file.size > 0
 
 
 def _same(parts: list[Path], variant: Variant, memory: _Memory, tell: Tell) -> bool:

@@ -143,7 +143,7 @@ def _choose(
     if ref.folder is not None:
         inside = [v for v in offered if v.files[0].path.startswith(f"{ref.folder}/")]
         if inside:
-            return inside[0] if len(inside) == 1 else (choose or _usual)(inside)
+            return inside[0] if len(inside) == 1 else (choose or usual)(inside)
     elif ref.file is not None:
         return _with_file(offered, ref.file) or _no_file(listing, ref.file, offered, left_out)
     if not offered:
@@ -152,7 +152,7 @@ def _choose(
         msg = f"{listing.repo} has no GGUF model{detail}: look for one with `r1chat models search`"
         raise ModelError(msg)
     if ref.quant is None:
-        return (choose or _usual)(offered)
+        return (choose or usual)(offered)
     meant = [variant for variant in offered if variant.quant == ref.quant] or [
         variant for variant in offered if variant.quant == f"UD-{ref.quant}"
     ]
@@ -205,7 +205,8 @@ def _no_model(file: RemoteFile) -> str:
     return ""
 
 
-def _usual(offered: list[Variant]) -> Variant:
+def usual(offered: list[Variant]) -> Variant:
+    """Of several models the one that people take where nobody looks what fits."""
     by_quant = {variant.quant: variant for variant in reversed(offered)}
     return next((by_quant[quant] for quant in _USUAL if quant in by_quant), offered[0])
 

@@ -229,6 +229,7 @@ def test_an_encrypted_proxy_works_and_a_wrong_one_is_named(safe, authority, monk
         ("A.Example, c", "http://a.example/", True),
         ("a.example:8080", "http://a.example:8080/", True),
         ("a.example:8080", "http://a.example:81/", False),
+        ("a.example:80", "http://a.example/", True),
         ("http://a.example", "http://a.example/", True),
         ("127.0.0.1", "http://127.0.0.1:9/", True),
         ("127.0.0.0/8", "http://127.9.9.9/", True),

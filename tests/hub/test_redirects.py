@@ -191,3 +191,17 @@ def test_the_program_fetches_through_such_a_mirror(mirror, other, tmp_path, monk
     mirror.faults.add(faults.Redirect(to), "file", method="HEAD", times=None)
     code, out, err = run("models", "pull", NAME)
     assert (code, Path(out.strip()).read_bytes()) == (0, TINY.read_bytes()), err
+
+
+@pytest.mark.parametrize("code", [405, 501])
+def test_a_mirror_that_knows_no_head_is_good_for_everything(mirror, other, code):
+    mirror.faults.add(faults.Status(code), "file", method="HEAD", times=None)
+    to = f"{other.url}{address(other)}"
+    mirror.faults.add(faults.Redirect(to), "file", method="GET", times=None)
+    assert all_of_it().read_bytes() == TINY.read_bytes()
+    assert not any(request.authorized for request in other.requests)
+
+
+def test_a_mirror_that_says_nothing_of_the_length_is_believed(mirror):
+    mirror.faults.add(faults.Status(200, b""), "file", method="HEAD", times=None)
+    assert all_of_it().read_bytes() == TINY.read_bytes()

@@ -11,7 +11,7 @@ import pytest
 import r1chat
 from r1chat import compose, paths
 from r1chat.errors import DownloadCancelled, MissingModel, ModelError
-from r1chat.hub.download import Control, download
+from r1chat.hub.download import Control, begun, download
 from r1chat.hub.layout import hub_cache
 from r1chat.hub.reference import parse
 from r1chat.hub.remote import Remote
@@ -204,6 +204,16 @@ def test_a_memory_that_somebody_edited_leads_nowhere(user, change):
     memory.write_text(json.dumps(content))
     with pytest.raises(MissingModel):
         compose.resolve("r1:7b")
+
+
+def test_where_the_quant_is_open_the_one_that_is_here_is_meant(hub, user):
+    files = [File(PATH, TINY), File(PATH.replace("Q4_K_M", "Q8_0"), TINY + bytes(32))]
+    hub.add(Repo(NAME, files, tags=("gguf",)))
+    for quant, data in (("Q4_K_M", TINY), ("Q8_0", TINY + bytes(32))):
+        file = in_lm_studio(user, data, "other/Name-GGUF/renamed.gguf")
+        remote, ref = Remote(), parse("r1:7b")
+        assert find(remote, ref, begun).quant == quant
+        assert twin(find(remote, ref, begun)) == file
 
 
 # By name, without a network

@@ -21,7 +21,7 @@ from r1chat.hub.download.patience import Patience
 from r1chat.hub.download.progress import Progress, Reporter
 from r1chat.hub.download.transfer import Transfer
 from r1chat.hub.refusals import FileChanged
-from r1chat.hub.twins import twin
+from r1chat.hub.twins import likely, twin
 from r1chat.hub.values import Listing, RemoteFile
 from r1chat.hub.variants import Variant
 from r1chat.sanitize import line
@@ -196,14 +196,14 @@ def fetched(variant: Variant) -> int:
 
 
 def begun(several: Sequence[Variant]) -> Variant | None:
-    """Of several models the one of which most is here; None where nothing is.
+    """Of several models the one of which most is here, whoever fetched it; None where nothing is.
 
     What fits best depends on the memory that is free at the moment. Who goes on with a download
     wants the one that he began with.
     """
     shares = [(fetched(variant) / variant.size, variant) for variant in several if variant.size]
     share, found = max(shares, key=lambda each: each[0], default=(0.0, None))
-    return found if share else None
+    return found if share else likely(several)
 
 
 def forget(variant: Variant) -> None:
