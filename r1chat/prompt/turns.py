@@ -97,7 +97,8 @@ def tokens(vocabulary: Vocabulary, framing: Sequence[Item]) -> frozenset[int]:
         for token in markers(vocabulary, framing)
         if _is_between(vocabulary.piece(token).decode("utf-8", "replace").strip())
     }
-    return (known | own) - {vocabulary.bos}
+    # What begins a text may begin a turn as well: ChatML's start is both in some vocabularies.
+    return known | (own - {vocabulary.bos})
 
 
 def _is_between(name: str) -> bool:

@@ -21,7 +21,7 @@ import speed_model
 
 from r1chat import gguf, load
 from r1chat.engine.base import Message, Request, Sampling
-from r1chat.events import Reply, ThoughtText
+from r1chat.events import AnswerText, Reply, ThoughtText
 from r1chat.gguf.needs import needs
 from r1chat.hub.fit import fit, shape_of
 from r1chat.hub.machine import this_machine
@@ -51,25 +51,28 @@ def inside(model: str, context: int, prompt: int, threads: int | None) -> None:
     engine = load(model, ctx=context, threads=threads)
     rng = random.Random(7)
     text = " ".join(str(rng.randrange(10, 100)) for _ in range(int(prompt * WORDS_PER_TOKEN)))
+    thinks = engine.info.thinks
     request = Request(
         (Message("user", text),),
-        budget=Budget(minimum=WRITTEN, tokens=WRITTEN),
+        budget=Budget(minimum=WRITTEN, tokens=WRITTEN) if thinks else Budget(),
         sampling=Sampling(seed=1),
-        max_answer=1,
+        max_answer=1 if thinks else WRITTEN,
+        raw=not thinks,
     )
     began = 0.0
     for event in engine.stream(request, Control(request.budget)):
-        if isinstance(event, ThoughtText) and not began:
+        if isinstance(event, (ThoughtText, AnswerText)) and not began:
             began = time.process_time()
         reply = event
     spent = time.process_time() - began
     assert isinstance(reply, Reply)
     receipt = reply.receipt
+    written = receipt.thought_tokens + receipt.answer_tokens
     found = {
         "resident": resident(),
         "prompt": receipt.prompt_tokens,
         "tokens_per_s": receipt.tokens_per_s,
-        "undisturbed": engine.info.threads * (receipt.thought_tokens - 1) / spent,
+        "undisturbed": engine.info.threads * (written - 1) / spent,
     }
     engine.close()
     print(json.dumps(found))
@@ -142,7 +145,8 @@ def main() -> None:
     print(report.table(heads.split(","), rows))
     print("\nMiB. Mapped and own are parts of what is resident.\n")
     rate = f"{machine.bandwidth / 1e9:.1f} GB/s" if machine.bandwidth else "unknown"
-    print(f"Bandwidth: {rate}; threads: {machine.threads}\n")
+    products = f"{machine.products / 1e9:.1f} GB/s" if machine.products else "unknown"
+    print(f"Bandwidth: {rate}; products: {products}; threads: {machine.threads}\n")
     heads = "context,expected tokens/s,by the clock,by time on the processor,ratio"
     print(report.table(heads.split(","), speeds))
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from r1chat.engine.base import Continuation, Message, Request
 from r1chat.engine.loop import ThinkingLoop
-from r1chat.events import AnswerText, Event, Injection, Reply
+from r1chat.events import AnswerText, Event, InjectedText, Injection, Reply, ThoughtText
 from r1chat.prompt import Prompt
 from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control
@@ -373,3 +375,52 @@ def test_a_turn_in_words_ends_a_reply_and_an_empty_one_is_asked_for() -> None:
 def test_the_thought_of_a_budget_that_is_off_is_ours() -> None:
     reply, _, _ = run("42</think><eos>", "off", prefilled=True)
     assert (reply.thought, reply.answer) == (FINISHED + "\n", "42")
+
+
+# -- whatever a model writes --
+
+PIECES = [
+    *("<think>", "</think>", "</think>", "<eos>", "<eos>"),
+    *("a", "b. ", " ", "\n", "\n\n", "`", "```\n", "é", "🙂", "\\boxed{", "}", "42"),
+]
+
+
+@given(
+    pieces=st.lists(st.sampled_from([*PIECES, None]), max_size=40),
+    budget=st.sampled_from(["max", "off", "0", "1", "3", "7", "20"]),
+    mode=st.sampled_from([{}, {"opened": False}, {"closed": True}, {"raw": True}]),
+)
+@settings(max_examples=300)
+def test_whatever_a_model_writes_a_reply_keeps_its_promises(
+    pieces: list[str | None], budget: str, mode: dict[str, bool]
+) -> None:
+    script = Script([])
+    script.wanted = [t for piece in pieces for t in ([USER] if piece is None else _bytes(piece))]
+    off = budget in {"off", "0"} and not mode
+    options = {"prefilled": True} if off else mode
+    reply, events, machine = run(script, budget, ends=frozenset({USER}), **options)
+    assert reply.error is None
+    assert shown(events) == reply.answer
+    told = "".join(e.text for e in events if isinstance(e, (ThoughtText, InjectedText)))
+    assert told == reply.thought
+    most = Budget.parse(budget).tokens
+    if most is not None and "raw" not in options:
+        assert reply.receipt.thought_tokens <= most
+    assert tuple(machine.cache[3 : 3 + len(reply.ids)]) == reply.ids
+    assert not {USER, MARKERS["<eos>"]} & {*reply.ids, *reply.answer_ids}
+    if "`" not in "".join(filter(None, pieces)) and ({"opened", "raw"} & {*options}) == set():
+        assert "</think>" not in reply.answer
+    for injection in reply.answer_injected:
+        assert reply.answer.startswith(injection.text, injection.at)
+    for injection in reply.injected:
+        assert reply.thought.startswith(injection.text, injection.at)
+    ended = reply.receipt.answer_ended_by == "natural" and reply.receipt.thought_ended_by
+    if ended and not reply.answer.strip():
+        assert reply.receipt.answer_asked == "words"
+
+
+def _bytes(piece: str) -> list[int]:
+    """A marker as its token, a text as tokens of a byte each: so characters are cut in two."""
+    if piece in MARKERS:
+        return [MARKERS[piece]]
+    return list(piece.encode())

@@ -99,6 +99,12 @@ def test_roles_in_words_end_a_reply(before, text):
     assert turns.texts(lambda _: True, [before, HELLO, "\nAssistant:"]) == (text,)
 
 
+def test_a_marker_that_begins_texts_and_turns_ends_a_reply():
+    vocabulary = ToyVocabulary(("<|im_start|>", "<|im_end|>"), ())
+    tokens = turns.tokens(vocabulary, FAMILIES["chatml"][0])
+    assert {vocabulary.bos, vocabulary.eos} <= tokens
+
+
 def test_what_a_user_writes_is_no_framing():
     framing = [Content("\nUser: <|im_start|> [INST]")]
     assert turns.texts(lambda _: False, framing) == ()
