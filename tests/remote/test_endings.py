@@ -151,6 +151,11 @@ def test_no_word_before_a_marker_is_lost_however_it_is_cut(seed):
             assert found == text
 
 
+def test_a_text_of_nothing_but_markers_in_code_is_read_in_no_time():
+    text = "`" + "<|im_end|>" * 100_000
+    assert Ending(MARKERS).feed(text) == text
+
+
 def test_what_is_held_back_when_a_stream_breaks_is_kept():
     raw = sent(chunk({"content": "It is <|im_"})) + sent({"error": {"message": "no", "code": 400}})
     with ModelServer(owner="somebody") as server:

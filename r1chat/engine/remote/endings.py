@@ -24,6 +24,8 @@ _BRACKETS = ("<", "[")
 _ENDS = re.compile(r"end|eot|/", re.IGNORECASE)
 """What is in the markers that stand behind a turn."""
 _ROLE = re.compile(r"\s*(assistant|model|chatbot|bot)\b[ \t]*\n*")
+_MOST_ASKED = 1000
+"""Markers of which it is found out whether they stand in code. A text with more is about them."""
 _LONGEST_ROLE = 16
 
 
@@ -57,6 +59,7 @@ class Ending:
         self._code = CodeTracker()
         self._begun = False
         self._tail = ""
+        self._asked = 0
         self._held = ""
         self._passed(before)
         self.found = False
@@ -73,7 +76,8 @@ class Ending:
                 continue
             out.append(self._passed(text[at : marker.start()]))
             at = marker.end()
-            if self._code.inside:
+            self._asked += 1
+            if self._asked > _MOST_ASKED or self._code.inside:
                 out.append(self._passed(marker[0]))
                 continue
             behind = None if self._begun else _behind(marker[0], text[at:])
