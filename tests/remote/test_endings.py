@@ -30,6 +30,8 @@ OTHERS = {
     "Zephyr": "<|user|>" + QUESTION,
     "Mistral": "[INST]" + QUESTION + "[/INST]",
     "Command": "<|END_OF_TURN_TOKEN|><|START_OF_TURN_TOKEN|><|USER_TOKEN|>" + QUESTION,
+    "the end of a text": "<|endoftext|>Human:" + QUESTION,
+    "Llama 3's": "<|end_of_text|>" + QUESTION,
     "EXAONE": "[|endofturn|]\n[|user|]" + QUESTION,
 }
 

@@ -37,6 +37,10 @@ FORMS = {
     "vLLM": lambda name: (400, error(f"[{{'loc': ('body', '{name}'), 'input': {{'top_p': 1}}}}]")),
     "pydantic": lambda name: (422, error(PYDANTIC.format(name))),
     "plain": lambda name: (400, f"unknown field `{name}`".encode()),
+    "Python": lambda name: (
+        500,
+        error(f"generate() got an unexpected keyword argument '{name}'", code=500),
+    ),
     "LiteLLM": lambda name: (
         400,
         error(f"litellm.UnsupportedParamsError: x does not support parameters: ['{name}']"),

@@ -16,6 +16,8 @@ from r1chat.reasoning.phrases import CLOSE
 
 _CERTAIN = re.compile(r"[|｜]|_of_turn|INST")
 """What is in the markers of known families that no other text has outside code."""
+_TEXT_ENDS = ("<|endoftext|>", "<|end_of_text|>", "<|eos|>", "<|EOT|>", "<|return|>")
+"""Markers behind a whole text. In this process they are tokens that a file names."""
 _OURS = re.compile(
     r"assistant|chatbot|_bot|end_header|header_end|end_of_role|role_end|im_sep", re.IGNORECASE
 )
@@ -36,7 +38,7 @@ def names(framing: Sequence[Item] | None, messages: Iterable[Message]) -> tuple[
         framing: The conversation in its framing; None where only the server knows that.
         messages: The conversation. What it speaks of may come up in a reply.
     """
-    known = (name for name in turns.KNOWN if _CERTAIN.search(name))
+    known = (name for name in (*turns.KNOWN, *_TEXT_ENDS) if _CERTAIN.search(name))
     found = dict.fromkeys((*(turns.between(framing) if framing is not None else ()), *known))
     spoken_of = "\n".join(message.text for message in messages)
     return tuple(name for name in found if name not in spoken_of)

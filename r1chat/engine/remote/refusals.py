@@ -45,6 +45,11 @@ _LENGTH = re.compile(
     r"|prompt contains (\d{2,9})|given: (\d{2,9})|requested (\d{2,9}) tokens",
     re.IGNORECASE,
 )
+_FAULTY_FIELD = re.compile(
+    "unexpected keyword|(unknown|unsupported|unrecognized|unrecognised|invalid) "
+    "(request )?(field|parameter|argument|option)|extra inputs are not permitted",
+    re.IGNORECASE,
+)
 _WANTS_TLS = re.compile("HTTPS (port|server)", re.IGNORECASE)
 """What servers with encryption say to a request without: nginx's words, and Go's."""
 _REDACTED = "[key]"
@@ -213,6 +218,9 @@ def _meaning(  # noqa: PLR0911  (one for each kind of refusal)
     if status == HTTPStatus.TOO_MANY_REQUESTS and any(map(_is_spent, _codes(value))):
         # That passes with a payment alone.
         status = HTTPStatus.PAYMENT_REQUIRED
+    if passes and _FAULTY_FIELD.search(words):
+        # The server did not check the request before it used it.
+        status, passes = HTTPStatus.BAD_REQUEST, False
     if (status in _PASSING or passes) and not size:
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             return Busy(f"{host} has too much to do{detail}: try again later", wait_s)
