@@ -35,7 +35,8 @@ class Atom:
         kind: How it is spaced: ord, op, bin, rel, open, close, punct or space.
         shape: What it is made of, where that matters in one line: "fraction", "mixed" (a mixed
             number), "root" and "closed root" (whose brackets end it), "power", "caret" (x^π, whose
-            end is not seen), "boxed", "braced", "text", "fenced", "compound" (a group), or "".
+            end is not seen), "boxed", "braced", "text", "fenced", "compound" (a group); of a space
+            "words" or "prose", what it parts; or "".
         scripts: Which of ^ and _ it has already.
         limits: Whether its scripts stand above and below it, where there is room.
     """
@@ -57,12 +58,17 @@ def settled(atoms: Sequence[Atom]) -> list[Atom]:
     atoms = list(_mixed(atoms))
     done: list[Atom] = []
     for at, atom in enumerate(atoms):
+        if not atom.shape:
+            done.append(atom)
+            continue
         before, after = _neighbour(atoms, at, -1), _neighbour(atoms, at, 1)
         follows = before is not None and _ends_operand(atoms, before)
         goes_on = after is not None and _begins_operand(atoms, after)
         previous = atoms[before] if before is not None else None
         if atom.shape in ("fraction", "mixed"):
-            if follows or goes_on or _is_division(previous) or _is_function(previous):
+            signed = atom.text[:1] in "−±∓" and previous is not None and previous.kind == "bin"
+            apart = signed or _is_division(previous) or _is_function(previous)
+            if follows or goes_on or apart:
                 if follows and previous is not None and previous.text[-1:].isalpha():
                     # x(1/2) would be a function of 1/2.
                     done.append(Atom(Box(("·",))))
@@ -79,7 +85,7 @@ def settled(atoms: Sequence[Atom]) -> list[Atom]:
             )
             if follows or goes_on or (joined and not is_unit(_inside(atom))):
                 atom = bracketed(atom)  # noqa: PLW2901
-        elif atom.shape == "caret" and goes_on:
+        elif atom.shape == "caret" and goes_on and atom.kind != "op":
             closed = f"{atom.text[:-1]}({atom.text[-1]})"
             atom = replace(atom, box=Box((closed,)))  # noqa: PLW2901
         done.append(atom)
@@ -135,7 +141,10 @@ def _neighbour(atoms: Sequence[Atom], at: int, step: int) -> int | None:
     while 0 <= at < len(atoms):
         if atoms[at].kind != "space":
             return at
-        if atoms[at].box.width > 1:
+        if atoms[at].box.width > 1 or atoms[at].shape == "prose":
+            return None
+        if step < 0 and atoms[at].shape == "words":
+            # What stands before it is a word, and is not multiplied.
             return None
         at += step
     return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 _TOKEN = re.compile(
     r"""(?<![_^])(?P<name>[^\W\d_]{2,}(?:\d*_[^\W_]*[^\W\d_][^\W_]*)+(?![\w^])|[^\W\d_]_[^\W\d_]{3,}(?![\w^]))
@@ -34,13 +34,21 @@ class Plain:
     kind: str = "ord"
 
 
-class _Gap:
-    """A space between words."""
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A space between words.
+
+    Attributes:
+        prose: Whether they make a sentence.
+    """
+
+    prose: bool = False
 
 
+_LONG = 3
+"""Letters of what is hardly a product."""
 _ENDS = frozenset(".!?")
-GAP: Final = _Gap()
-Sign: TypeAlias = "str | Plain | _Gap"
+Sign: TypeAlias = "str | Plain | Gap"
 
 
 def is_cjk(sign: str) -> bool:
@@ -70,12 +78,13 @@ def signs_of(chars: str, *, space_before: bool = False) -> Iterator[Sign]:
     """
     tokens = [(found.lastgroup or "", found[0]) for found in _TOKEN.finditer(chars)]
     prose = sum(_is_word(text) for _, text in tokens) > 1
+    kept = prose or any(text[:1].isalpha() and len(text) >= _LONG for _, text in tokens)
     if space_before and tokens and _is_word(tokens[0][1]):
-        yield GAP
+        yield Gap(prose)
     for at, (kind, text) in enumerate(tokens):
         before = tokens[at - 1][1] if at else ""
         after = tokens[at + 1][1] if at + 1 < len(tokens) else ""
-        words = prose or _is_word(before) or _is_word(after)
+        words = kept or _is_word(before) or _is_word(after)
         if kind == "name":
             yield Plain(text)
         elif kind == "word":
@@ -83,7 +92,7 @@ def signs_of(chars: str, *, space_before: bool = False) -> Iterator[Sign]:
         elif kind == "letters":
             yield from text
         elif kind == "space":
-            yield GAP if words or (after and before in _ENDS) else text
+            yield Gap(prose) if words or (after and before in _ENDS) else text
         elif text == ":" and _is_word(before):
             yield Plain(text, "punct")
         elif text == "-" and _joins(before, after):

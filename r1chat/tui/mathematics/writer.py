@@ -20,7 +20,7 @@ from r1chat.tui.mathematics.atoms import (
 )
 from r1chat.tui.mathematics.boxes import Box, beside, brace, fence, frame, over, stack, struck
 from r1chat.tui.mathematics.grids import grid, in_one_line, table_of
-from r1chat.tui.mathematics.letters import GAP, Plain, is_cjk, signs_of
+from r1chat.tui.mathematics.letters import Gap, Plain, is_cjk, signs_of
 
 Item: TypeAlias = Any
 """A sign, or a node of pylatexenc, which has no annotations."""
@@ -68,7 +68,7 @@ class Writer:
                 at = _after_spaces(items, at)
                 self._attach(atoms, item, items[at : at + 1])
                 at += 1
-            elif isinstance(item, (str, Plain)) or item is GAP:
+            elif isinstance(item, (str, Plain, Gap)):
                 self._add_sign(atoms, item)
             elif getattr(item, "macroname", None) == "left":
                 end = _matching_right(items, at)
@@ -90,8 +90,8 @@ class Writer:
         return atoms
 
     def _add_sign(self, atoms: list[Atom], item: Item) -> None:
-        if item is GAP:
-            atoms.append(Atom(Box((" ",)), "space"))
+        if isinstance(item, Gap):
+            atoms.append(Atom(Box((" ",)), "space", "prose" if item.prose else "words"))
         elif isinstance(item, Plain):
             atoms.append(Atom(Box((item.text,)), item.kind))
         elif item == "'":
@@ -345,7 +345,7 @@ class Writer:
 def _items(nodes: Sequence[Item]) -> Iterator[Item]:
     space_before = False
     for node in nodes:
-        if isinstance(node, str) or node is GAP or isinstance(node, Plain):
+        if isinstance(node, (str, Plain, Gap)):
             yield node
         elif type(node).__name__ == "LatexCharsNode":
             yield from signs_of(node.chars, space_before=space_before)
@@ -419,7 +419,7 @@ def _accented(text: str, accent: str) -> str:
 def _is_derivative(above: str, below: str) -> bool:
     """Whether a fraction is of differentials, as dy/dx, whose parts need no brackets."""
     signs = ("d", "∂")
-    return below[:1] in signs and below[1:].isalpha() and above[:1] == below[0] and is_factor(above)
+    return below[:1] in signs and is_unit(below[1:]) and above[:1] == below[0] and is_factor(above)
 
 
 def _braced(text: str, sign: str) -> str:
