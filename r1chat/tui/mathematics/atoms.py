@@ -9,6 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from r1chat.tui.mathematics import symbols
 from r1chat.tui.mathematics.boxes import Box
@@ -53,6 +54,17 @@ class Atom:
         return self.box.text if self.box.flat else ""
 
 
+class _Sides(NamedTuple):
+    """What stands beside an atom."""
+
+    before: Atom | None
+    after: Atom | None
+    follows: bool
+    """Whether it stands right behind something that it is multiplied by."""
+    goes_on: bool
+    """Whether something follows that it is multiplied by, or that belongs to it."""
+
+
 def settled(atoms: Sequence[Atom]) -> list[Atom]:
     """Puts brackets around what could be read otherwise beside its neighbours."""
     atoms = list(_mixed(atoms))
@@ -61,35 +73,36 @@ def settled(atoms: Sequence[Atom]) -> list[Atom]:
         if not atom.shape:
             done.append(atom)
             continue
-        before, after = _neighbour(atoms, at, -1), _neighbour(atoms, at, 1)
-        follows = before is not None and _ends_operand(atoms, before)
-        goes_on = after is not None and _begins_operand(atoms, after)
-        previous = atoms[before] if before is not None else None
-        if atom.shape in ("fraction", "mixed"):
-            signed = atom.text[:1] in "−±∓" and previous is not None and previous.kind == "bin"
-            apart = signed or _is_division(previous) or _is_function(previous)
-            if follows or goes_on or apart:
-                if follows and previous is not None and previous.text[-1:].isalpha():
-                    # x(1/2) would be a function of 1/2.
-                    done.append(Atom(Box(("·",))))
-                atom = bracketed(atom)  # noqa: PLW2901
-        elif atom.shape in ("root", "closed root"):
-            raised = previous is not None and previous.shape in ("power", "caret")
-            degree = atom.text[:1] not in _ROOT_SIGNS
-            if (goes_on and atom.shape == "root") or (follows and (raised or degree)):
-                atom = bracketed(atom)  # noqa: PLW2901
-        elif atom.shape in ("boxed", "braced"):
-            following = atoms[after] if after is not None else None
-            joined = any(
-                each is not None and each.kind in ("bin", "op") for each in (previous, following)
-            )
-            if follows or goes_on or (joined and not is_unit(_inside(atom))):
-                atom = bracketed(atom)  # noqa: PLW2901
-        elif atom.shape == "caret" and goes_on and atom.kind != "op":
-            closed = f"{atom.text[:-1]}({atom.text[-1]})"
-            atom = replace(atom, box=Box((closed,)))  # noqa: PLW2901
-        done.append(atom)
+        sides = _sides(atoms, at)
+        if not _needs_brackets(atom, sides):
+            done.append(atom)
+            continue
+        before = sides.before.text[-1:] if sides.before is not None else ""
+        if sides.follows and before.isalpha() and atom.shape in ("fraction", "mixed"):
+            # x(1/2) would be a function of 1/2.
+            done.append(Atom(Box(("·",))))
+        done.append(_closed(atom) if atom.shape == "caret" else bracketed(atom))
     return done
+
+
+def _needs_brackets(atom: Atom, sides: _Sides) -> bool:
+    before, after, follows, goes_on = sides
+    if atom.shape in ("fraction", "mixed"):
+        signed = atom.text[:1] in "−±∓" and before is not None and before.kind == "bin"
+        return follows or goes_on or signed or _is_division(before) or _is_function(before)
+    if atom.shape in ("root", "closed root"):
+        raised = before is not None and before.shape in ("power", "caret")
+        degree = atom.text[:1] not in _ROOT_SIGNS
+        return (goes_on and atom.shape == "root") or (follows and (raised or degree))
+    if atom.shape in ("boxed", "braced"):
+        kinds = {each.kind for each in (before, after) if each is not None}
+        return follows or goes_on or (bool(kinds & {"bin", "op"}) and not is_unit(_inside(atom)))
+    return atom.shape == "caret" and goes_on and atom.kind != "op"
+
+
+def _closed(atom: Atom) -> Atom:
+    """A power whose exponent stands in brackets, so that its end is seen."""
+    return replace(atom, box=Box((f"{atom.text[:-1]}({atom.text[-1]})",)))
 
 
 def bracketed(atom: Atom) -> Atom:
@@ -133,6 +146,16 @@ def _mixed(atoms: Sequence[Atom]) -> Iterator[Atom]:
 def _is_digit(atom: Atom) -> bool:
     # With its decimal point a number is no whole one.
     return not atom.shape and (atom.text.isdecimal() or atom.text == ".")
+
+
+def _sides(atoms: Sequence[Atom], at: int) -> _Sides:
+    before, after = _neighbour(atoms, at, -1), _neighbour(atoms, at, 1)
+    return _Sides(
+        atoms[before] if before is not None else None,
+        atoms[after] if after is not None else None,
+        before is not None and _ends_operand(atoms, before),
+        after is not None and _begins_operand(atoms, after),
+    )
 
 
 def _neighbour(atoms: Sequence[Atom], at: int, step: int) -> int | None:
