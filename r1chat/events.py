@@ -41,6 +41,12 @@ AnswerAsked: TypeAlias = Literal["again", "words"]
 again: its end of the reply was refused, once. words: r1chat wrote the words that begin an answer.
 """
 
+ASKED_IN_WORDS: dict[AnswerAsked, str] = {
+    "again": "asked twice for its answer",
+    "words": "answer begun by r1chat",
+}
+"""The same for people."""
+
 
 @dataclass(frozen=True, slots=True)
 class Loading:

@@ -14,6 +14,7 @@ from r1chat.durations import duration
 from r1chat.engine.base import ModelInfo
 from r1chat.errors import R1ChatError
 from r1chat.events import (
+    ASKED_IN_WORDS,
     AnswerText,
     Drawing,
     Evaluating,
@@ -393,6 +394,8 @@ def receipt_line(receipt: Receipt) -> str:
     else:
         parts.append("No thought")
     parts.append(_ENDINGS[receipt.ended_by])
+    if receipt.answer_asked and receipt.answer_tokens:
+        parts.append(ASKED_IN_WORDS[receipt.answer_asked])
     if receipt.tokens_per_s > 0:
         parts.append(f"{receipt.tokens_per_s:.0f} tok/s")
     return " · ".join(parts)

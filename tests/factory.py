@@ -44,6 +44,7 @@ def write_model(
     context: int = 512,
     seed: int = 0,
     scale: float = 0.3,
+    pre: str = "qwen2",
 ) -> Path:
     """Writes a model of two layers whose vocabulary is the bytes and the given markers.
 
@@ -68,7 +69,7 @@ def write_model(
     writer.add_rope_dimension_count(width // heads)
     writer.add_vocab_size(len(tokens))
     writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("qwen2")
+    writer.add_tokenizer_pre(pre)
     writer.add_token_list(tokens)
     writer.add_token_types(types)
     writer.add_token_merges(["Ġ t"])

@@ -15,7 +15,7 @@ from r1chat.engine.gpus import GpuFull
 from r1chat.engine.native import api
 from r1chat.errors import ModelError
 from r1chat.formatting import counted
-from r1chat.gguf import Header
+from r1chat.gguf import UPGRADE, Header
 from r1chat.gguf.needs import (
     DEFAULT_CONTEXT,
     MOST_LANES,
@@ -32,6 +32,8 @@ CHEAP_SAMPLES = 8
 """So many there is room for at most unless more are asked for."""
 _LOADING = "error loading model: "
 _NO_ROOM = re.compile(r"(unable|failed) to allocate|out of (device )?memory", re.IGNORECASE)
+
+_UNKNOWN = re.compile(r"unknown (model architecture|(pre-)?tokenizer|tokenizer type)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,10 @@ def _reason(said: Sequence[str]) -> str:
     if not said:
         return "llama.cpp gives no reason"
     told = [error for error in said if _LOADING in error]
-    return re.sub(r"^\w+: ", "", (told or said)[-1].rpartition(_LOADING)[2])
+    reason = re.sub(r"^\w+: ", "", (told or said)[-1].rpartition(_LOADING)[2])
+    if not _UNKNOWN.search(reason):
+        return reason
+    return f"{reason}, which this llama.cpp does not know; {UPGRADE}"
 
 
 def choose_context(header: Header, wanted: int | None, available: int | None) -> tuple[int, str]:

@@ -16,7 +16,8 @@ _KINDS = {
 }
 
 
-_UPGRADE = "pip install --upgrade llama-cpp-python"
+UPGRADE = "a newer one may: pip install --upgrade llama-cpp-python"
+"""What to do where the installed llama.cpp does not know something about a model."""
 
 _EMBEDDING = "an embedding model, which has no words to answer with"
 _RERANKER = "a reranker, which only says how well a text answers a question"
@@ -46,8 +47,8 @@ def check_chat_model(header: Header) -> None:
         # Kept short: whoever has a new model wants to know how to run it.
         _fail(
             header,
-            f"has the architecture {quoted(header.arch)}, which this llama.cpp does not know; a "
-            f"newer one may: {_UPGRADE}",
+            f"has the architecture {quoted(header.arch)}, which this llama.cpp does not know; "
+            f"{UPGRADE}",
         )
     what = _without_words(header)
     if what:

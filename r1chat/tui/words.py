@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from r1chat.durations import duration
+from r1chat.events import ASKED_IN_WORDS
 from r1chat.formatting import counted
 from r1chat.sanitize import line
 
@@ -77,6 +78,8 @@ def receipt(reply: Reply, *, cut_off: bool = False) -> str:
         parts.append(ENDINGS[cost.ended_by])
     if unanswered(reply):
         parts.append(_no_answer(reply))
+    elif cost.answer_asked and not reply.error:
+        parts.append(ASKED_IN_WORDS[cost.answer_asked])
     if cost.answer_tokens:
         parts.append(f"answer {counted(cost.answer_tokens, 'token')} in {duration(cost.answer_s)}")
     if cost.tokens_per_s > 0:

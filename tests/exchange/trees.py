@@ -59,6 +59,7 @@ receipts = st.builds(
     ended_by=st.sampled_from(ENDS),
     thought_ended_by=st.one_of(st.none(), st.sampled_from(ENDS)),
     answer_ended_by=st.sampled_from(ENDS),
+    answer_asked=st.sampled_from((None, "again", "words")),
     thought_tokens=counts,
     answer_tokens=counts,
     injected_tokens=counts,

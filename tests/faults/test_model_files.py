@@ -124,6 +124,15 @@ def test_an_unsupported_architecture_is_refused_before_its_tensors_load(tmp_path
         LlamaEngine(path)
 
 
+def test_a_tokenizer_of_tomorrow_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    path = write_model(tmp_path / "new.gguf", markers=R1_MARKERS, pre="tomorrow")
+    with pytest.raises(ModelError, match="pip install --upgrade llama-cpp-python") as caught:
+        LlamaEngine(path)
+    assert "tomorrow" in str(caught.value)
+    assert len(str(caught.value)) < 300
+    assert "\n" not in str(caught.value)
+
+
 def test_a_model_that_needs_too_much_memory_is_refused_with_the_sum(tmp_path: Path) -> None:
     path = write_model(tmp_path / "huge.gguf", markers=R1_MARKERS, context=1 << 30)
     with pytest.raises(ModelError, match="GiB") as caught:

@@ -316,6 +316,10 @@ def test_a_closed_stdout_is_named():
             Receipt(thought_tokens=1, thought_s=75.2, ended_by="loop"),
             "Thought for 1 min 15 s · 1 token · ended by going round in circles",
         ),
+        (
+            Receipt(thought_tokens=2, answer_tokens=3, answer_asked="words"),
+            "Thought for 0.0 s · 2 tokens · ended by itself · answer begun by r1chat",
+        ),
     ],
 )
 def test_receipts_are_said_in_words(receipt, words):
@@ -347,3 +351,18 @@ def test_the_page_on_json_names_every_key_and_event():
     events = {type_of(event): fields(event) for event in EVENTS}
     named = {*keys, *events, *(field.name for every in events.values() for field in every)}
     assert {name for name in named if f"`{name}`" not in page and f'"{name}"' not in page} == set()
+
+
+def test_what_r1chat_wrote_into_an_answer_is_marked(pipes):
+    out, _ = pipes
+    writer = JsonLinesWriter(Out(out), "?")
+    writer.event(AnswerText("**Final Answer**\n", 0, injected=True))
+    writer.event(AnswerText("42", 1))
+    injected = (Injection(0, "**Final Answer**\n"),)
+    receipt = Receipt(answer_asked="words")
+    writer.reply(Reply("t", "**Final Answer**\n42", receipt, answer_injected=injected), INFO)
+    begun, text, reply = (json.loads(line) for line in out.getvalue().splitlines())
+    assert begun["injected"] is True
+    assert "injected" not in text
+    assert reply["answer_injected"] == [{"at": 0, "text": "**Final Answer**\n"}]
+    assert reply["receipt"]["answer_asked"] == "words"
