@@ -279,7 +279,7 @@ def described(progress: Progress) -> str:
     elif progress.state in _STATES:
         parts = [parts[0], _STATES[progress.state]]
     if progress.note:
-        parts.append(line(progress.note, 60))
+        parts.append(line(progress.note, 120))
     return " · ".join(parts)
 
 

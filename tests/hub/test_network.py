@@ -12,9 +12,12 @@ import pytest
 
 import r1chat
 from r1chat.errors import NetworkError
+from r1chat.hub.client import Client
 from r1chat.hub.download import download, patience
+from r1chat.hub.environment import Environment
 from r1chat.hub.network import proxy_for
 from r1chat.hub.reference import parse
+from r1chat.hub.refusals import Subject
 from r1chat.hub.remote import Remote
 from r1chat.hub.variants import find
 from r1chat.sanitize import line
@@ -86,6 +89,7 @@ def shown(variable: str, host: str, scheme: str = "http") -> str:
 # Proxies
 
 
+SILENT = {"kind": "silent"}
 ENCRYPTED = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
 
 
@@ -106,11 +110,12 @@ def test_the_variable_is_named_as_it_is_written(safe, monkeypatch, variable):
         ({"answer": "403 Forbidden"}, "does not let r1chat through to {host} (403 Forbidden)"),
         ({"kind": "closes"}, "broke the connection off"),
         ({"kind": "babbles"}, "broke the connection off"),
-        ({"kind": "silent"}, "does not answer: correct or unset {variable}"),
+        (SILENT, "does not answer: correct or unset {variable}"),
     ],
 )
 def test_a_proxy_of_encrypted_addresses_is_named(safe, monkeypatch, variable, proxy, said):
-    monkeypatch.setenv("HF_HUB_ETAG_TIMEOUT", "0.3")
+    if proxy == SILENT:
+        monkeypatch.setenv("HF_HUB_ETAG_TIMEOUT", "0.3")
     with contextlib.ExitStack() as stack:
         host = stack.enter_context(nobody() if proxy is None else Proxy(**proxy))
         host = host if isinstance(host, str) else host.host
@@ -131,11 +136,12 @@ def test_a_proxy_of_encrypted_addresses_is_named(safe, monkeypatch, variable, pr
         ({"answer": "502 Bad Gateway"}, "{host} fails with HTTP 502, through {proxy}"),
         ({"answer": "403 Forbidden"}, "{host} refuses access to acme/Tiny-GGUF, through {proxy}"),
         ({"kind": "closes"}, "the connection to {host} was cut, through {proxy}"),
-        ({"kind": "silent"}, "{host} does not answer, through {proxy}"),
+        (SILENT, "{host} does not answer, through {proxy}"),
     ],
 )
 def test_a_proxy_of_plain_addresses_is_named(plain, monkeypatch, variable, proxy, said):
-    monkeypatch.setenv("HF_HUB_ETAG_TIMEOUT", "0.3")
+    if proxy == SILENT:
+        monkeypatch.setenv("HF_HUB_ETAG_TIMEOUT", "0.3")
     with contextlib.ExitStack() as stack:
         host = stack.enter_context(nobody() if proxy is None else Proxy(**proxy))
         host = host if isinstance(host, str) else host.host
@@ -211,6 +217,7 @@ def test_an_encrypted_proxy_works_and_a_wrong_one_is_named(safe, authority, monk
         # It waits for the end of a line, and the other side for an answer.
         monkeypatch.setenv("HF_HUB_ETAG_TIMEOUT", "0.3")
         assert fault().startswith(name)
+        monkeypatch.delenv("HF_HUB_ETAG_TIMEOUT")
     with Proxy(tls=authority.server("proxy.example")) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"https://{proxy.host}")
         name = shown("HTTPS_PROXY", proxy.host, "https")
@@ -369,23 +376,39 @@ def test_a_store_that_fails_is_named_and_not_the_hub(plain, work, broken, said):
     plain.faults.add(broken, "cdn", times=None)
     message = fault(work)
     hub, store = (url.removeprefix("http://") for url in (plain.url, plain.cdn_url))
-    assert message.startswith(said.format(store=f"{store} (where {hub} sends r1chat)"))
+    assert message.replace(f" (where {hub} sends r1chat)", "").startswith(said.format(store=store))
+    assert not message.startswith(hub)
 
 
 @pytest.mark.parametrize("work", [header, fetched])
-def test_a_store_that_nobody_reaches_is_named(plain, monkeypatch, work):
-    monkeypatch.setenv("HF_HUB_ETAG_TIMEOUT", "0.3")
+def test_a_store_that_nobody_reaches_is_named(plain, work):
     with nobody() as host:
         to = faults.Redirect(f"http://{host}/x")
         plain.faults.add(to, "file", method="HEAD", times=None)
         assert fault(work).startswith(f"{host} (where ")
 
 
+@pytest.mark.parametrize("work", [header, fetched])
+def test_a_store_that_nobody_vouches_for_is_named(plain, tmp_path, authority, monkeypatch, work):
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+    other = Authority(tmp_path, "other")
+    with Hub(plain.repos.values(), tls=other.server()) as store:
+        to = faults.Redirect(f"{store.url}/x")
+        plain.faults.add(to, "file", method="HEAD", times=None)
+        message = fault(work)
+    assert message.startswith(f"{store.url.removeprefix('https://')} (where ")
+    assert f"that SSL_CERT_FILE ({authority.file}) does not vouch for" in message
+
+
 def test_a_store_that_says_nothing_is_named(plain, monkeypatch):
-    monkeypatch.setenv("HF_HUB_ETAG_TIMEOUT", "0.3")
+    (file,) = remote().listing(NAME).files
+    location = remote().locate(file)
     plain.faults.add(faults.SlowHeaders(60), "cdn", times=None)
+    monkeypatch.setenv("HF_HUB_ETAG_TIMEOUT", "0.3")
+    client = Client(Environment.read())
     store = plain.cdn_url.removeprefix("http://")
-    assert re.match(rf"{store} \(where .* sends r1chat\) does not answer", fault(header))
+    message = fault(lambda: client.part(location.url, 0, 100, Subject(NAME)))
+    assert re.match(rf"{store} \(where .* sends r1chat\) does not answer", message)
 
 
 # The program

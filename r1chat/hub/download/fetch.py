@@ -145,13 +145,13 @@ class Fetch(threading.Thread):
             with self._part.path.open("r+b", buffering=0) as file:
                 file.seek(span.at)
                 chunks = (
-                    pieces(response, STALL_S, came.party) if self._alone else response.iter_raw()
+                    pieces(response, STALL_S, came.host) if self._alone else response.iter_raw()
                 )
                 for chunk in chunks:
                     if not self._take(cast("BinaryIO", file), chunk):
                         return
         if span.at == span.start:
-            reason = f"{came.party} sent nothing"
+            reason = f"{came.host} sent nothing"
             raise Broken(reason)
 
     def _take(self, file: BinaryIO, chunk: bytes | memoryview) -> bool:
@@ -199,12 +199,12 @@ def check(status: int, headers: Mapping[str, str], span: Span, size: int, way: W
         reason = "the server's file has another size"
         raise Worthless(reason)
     elif status in _BUSY or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        reason = f"{way.party} answered {_words(status)}{way.via}"
+        reason = f"{way.host} answered {_words(status)}{way.via}"
         raise Broken(reason, wait_asked_for(headers))
     elif status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
         raise NetworkError(way.password_wanted)
     else:
-        reason = f"{way.party} refused the file: {_words(status)}{way.via}"
+        reason = f"{way.host} refused the file: {_words(status)}{way.via}"
         raise Broken(reason)
 
 
