@@ -5,10 +5,11 @@ from __future__ import annotations
 import codecs
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from r1chat import user_files
 from r1chat.errors import UsageError
 from r1chat.sanitize import line, line_breaks
 
@@ -63,8 +64,12 @@ def _decode(data: bytes) -> str:
     return data.decode("utf-8")
 
 
-def read_file(path: str) -> Attachment:
-    """Reads a text file.
+def read_file(path: str, *, waits: Callable[[str], None] | None = None) -> Attachment:
+    """Reads a text file, or a pipe to its end.
+
+    Args:
+        path: The file.
+        waits: Is told, in words, if something must be waited for.
 
     Raises:
         UsageError: If it cannot be read, is no text or too large.
@@ -76,8 +81,7 @@ def read_file(path: str) -> Attachment:
         if stat.S_ISDIR(mode):
             message = f"{shown} is a directory; attach the files in it one by one"
             raise UsageError(message)
-        with place.open("rb") as file:
-            data = file.read(LIMIT + 1)
+        data = user_files.read(place, LIMIT, waits=waits)
     except (OSError, ValueError) as error:
         # ValueError: a NUL in the name.
         reason = getattr(error, "strerror", None) or str(error)

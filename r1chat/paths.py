@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from pathlib import Path
 from typing import Literal
 
@@ -13,7 +12,6 @@ HOME_VARIABLE = "R1CHAT_HOME"
 Kind = Literal["settings", "data", "cache", "logs"]
 
 _PRIVATE = 0o700
-_PRIVATE_FILE = 0o600
 
 
 def folder(kind: Kind) -> Path:
@@ -119,16 +117,7 @@ def write_private(path: Path, text: str) -> None:
     Raises:
         OSError: If it cannot be written; then the old one is still there.
     """
-    made(path.parent)
-    # Two processes, or threads, that write at once must not write into each other's.
-    fresh = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _PRIVATE_FILE)
-    try:
-        with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123  (a descriptor)
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
-    except BaseException:
-        fresh.unlink(missing_ok=True)
-        raise
+    from r1chat import user_files
+
+    made(Path(os.path.realpath(path)).parent)
+    user_files.write(path, [text], private=True)

@@ -6,12 +6,17 @@ a tenth of a second to import, which is spent only where there is a file to chec
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from r1chat import paths
+from r1chat import paths, user_files
+
+_LARGEST = 1024 * 1024
+"""Bytes of a file; nobody writes more by hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,7 @@ def load(path: Path | None = None) -> tuple[Settings, str | None]:
     """
     path = path or paths.settings_file()
     try:
-        text = path.read_text(encoding="utf-8")
+        text = _text(path)
     except FileNotFoundError:
         return Settings(), None
     except (OSError, UnicodeDecodeError) as error:
@@ -86,6 +91,16 @@ def load(path: Path | None = None) -> tuple[Settings, str | None]:
     if not faults:
         return Settings(**good), None
     return Settings(**good), f"settings in {path}: {'; '.join(faults)}"
+
+
+def _text(path: Path) -> str:
+    if path.exists() and not path.is_file():
+        # It would be waited for at every start.
+        raise OSError(errno.EINVAL, "it is not a file")
+    data = user_files.read(path, _LARGEST)
+    if len(data) > _LARGEST:
+        raise OSError(errno.EFBIG, f"it is larger than {_LARGEST // 1024} KiB")
+    return data.decode("utf-8")
 
 
 def save(settings: Settings, path: Path | None = None) -> Path | None:
@@ -110,9 +125,9 @@ def save(settings: Settings, path: Path | None = None) -> Path | None:
     _, faults = check(values)
     if faults:
         raise ValueError("; ".join(faults))
-    # A link, as dotfile managers make them, stays a link.
-    path = path.resolve()
-    kept = _set_aside(path) if load(path)[1] is not None else None
+    # A link, as dotfile managers make them, stays a link; so does one to the null device.
+    path = Path(os.path.realpath(path))
+    kept = _set_aside(path) if path.is_file() and load(path)[1] is not None else None
     paths.write_private(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
     return kept
 

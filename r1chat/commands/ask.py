@@ -213,7 +213,7 @@ class _Ask:
             raise UsageError(message) from None
 
     def _question(self) -> tuple[str, tuple[Attachment, ...]]:
-        files = tuple(read_file(path) for path in self._args.files)
+        files = tuple(read_file(path, waits=self._console.note) for path in self._args.files)
         question, extra = stdin.question(self._args.question, self._console)
         if not question.strip():
             message = "the question is empty"

@@ -87,7 +87,9 @@ class _Evaluation:
             raise UsageError(message)
         if args.png is not None:
             picture.check()
-        asked = reading.read(args.file, skip_bad=args.skip_bad, limit=args.limit)
+        asked = reading.read(
+            args.file, skip_bad=args.skip_bad, limit=args.limit, waits=self._console.note
+        )
         self._say_what_was_left_out(asked)
         with closing(self._load()) as engine, closing(self._checker):
             if not engine.info.thinks:

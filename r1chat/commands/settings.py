@@ -7,7 +7,7 @@ import json
 import sys
 from dataclasses import asdict, fields
 
-from r1chat import paths
+from r1chat import paths, user_files
 from r1chat import settings as user
 from r1chat.commands.exits import ExitCode
 from r1chat.console import Console
@@ -64,7 +64,8 @@ def save(settings: Settings, console: Console) -> None:
     except ValueError as error:
         raise UsageError(str(error)) from None
     except OSError as error:
-        message = f"cannot write {paths.settings_file()}: {error.strerror}"
+        path = paths.settings_file()
+        message = f"cannot write {path}: {user_files.reason(error, path)}"
         raise R1ChatError(message) from None
     if kept is not None:
         console.note(f"the file before it had a fault and was kept as {kept}")

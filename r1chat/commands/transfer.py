@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from r1chat import user_files
 from r1chat.commands import conversations
 from r1chat.commands.exits import ExitCode
 from r1chat.console import Console
@@ -47,7 +48,7 @@ def export(args: argparse.Namespace, store: Store, out: Out, console: Console) -
     if path is None:
         _print(pieces, out)
         return ExitCode.ANSWERED
-    files.save(pieces, path)
+    files.save(pieces, path, waits=console.note)
     console.aside(f"{_conversations(found.count)} in {line(str(path), 500)}")
     return ExitCode.ANSWERED
 
@@ -99,7 +100,7 @@ def take_in(args: argparse.Namespace, store: Store, out: Out, console: Console) 
     several: list[Loaded] = []
     for name in args.files:
         try:
-            several += read(_bytes(name))
+            several += read(_bytes(name, console))
         except UsageError as error:
             message = f"{'standard input' if name == '-' else line(name)}: {error}"
             raise UsageError(message) from None
@@ -123,7 +124,7 @@ def _is_here(store: Store, each: Loaded) -> bool:
     return any(found.id == each.conversation.id for found in store.find(each.conversation.id))
 
 
-def _bytes(name: str) -> bytes:
+def _bytes(name: str, console: Console) -> bytes:
     from r1chat.exchange.reading import LIMIT
 
     try:
@@ -132,8 +133,7 @@ def _bytes(name: str) -> bytes:
                 message = "standard input is closed"
                 raise UsageError(message)
             return sys.stdin.buffer.read(LIMIT + 1)
-        with Path(name).expanduser().open("rb") as file:
-            return file.read(LIMIT + 1)
+        return user_files.read(Path(name).expanduser(), LIMIT, waits=console.note)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         message = f"cannot be read: {line(reason)}"

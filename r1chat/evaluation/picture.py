@@ -7,6 +7,7 @@ import warnings
 from importlib.util import find_spec
 from pathlib import Path
 
+from r1chat import user_files
 from r1chat.errors import R1ChatError, UsageError
 from r1chat.evaluation.intervals import Estimate
 from r1chat.evaluation.plan import Plan
@@ -76,10 +77,10 @@ def save(summary: Summary, plan: Plan, title: str, path: Path) -> None:
     axes.grid(axis="y", alpha=0.3)
     axes.legend(loc="lower right")
     try:
-        with path.open("wb") as file, warnings.catch_warnings():
+        with user_files.opened(path) as file, warnings.catch_warnings():
             # A model's name may have signs that its font lacks.
             warnings.simplefilter("ignore")
             figure.savefig(file, format="png")
     except OSError as error:
-        message = f"cannot write {line(str(path))}: {error.strerror}"
+        message = f"cannot write {line(str(path))}: {user_files.reason(error, path)}"
         raise R1ChatError(message) from None

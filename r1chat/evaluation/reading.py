@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from r1chat import user_files
 from r1chat.errors import UsageError
 from r1chat.formatting import counted
 from r1chat.reasoning.final import last_box
@@ -19,6 +21,8 @@ SHIPPED = {"tiny": Path(__file__).parent / "questions" / "tiny.jsonl"}
 
 _MOST = 100_000
 _LONGEST = 1 << 20
+_LARGEST = 256 << 20
+"""Bytes of a file. What is longer is no set of questions; a device may have no end."""
 _LONGEST_BARE = 100
 _TOO_LONG = b"\xff"
 """Stands for a line that is too long; is no UTF-8."""
@@ -69,14 +73,21 @@ def digest(*texts: str) -> str:
     return hashlib.sha256("\0".join(texts).encode("utf-8", "replace")).hexdigest()[:16]
 
 
-def read(name: str, *, skip_bad: bool = False, limit: int | None = None) -> QuestionSet:
-    """Reads a file of questions.
+def read(
+    name: str,
+    *,
+    skip_bad: bool = False,
+    limit: int | None = None,
+    waits: Callable[[str], None] | None = None,
+) -> QuestionSet:
+    """Reads a file of questions, or a pipe to its end.
 
     Args:
         name: A file of JSON lines, or the name of a set that comes along. Each line is an object
             with a "problem" or "question", and an "answer" or a "solution" with a box.
         skip_bad: Leaves out lines that cannot be used.
         limit: Reads so many questions at most.
+        waits: Is told, in words, if something must be waited for.
 
     Raises:
         UsageError: If it cannot be read, has lines that cannot be used, or no questions.
@@ -87,7 +98,7 @@ def read(name: str, *, skip_bad: bool = False, limit: int | None = None) -> Ques
     bad: list[str] = []
     repeated = 0
     try:
-        for number, text in _lines(path):
+        for number, text in _lines(path, waits):
             if limit is not None and len(found) >= limit:
                 break
             try:
@@ -121,27 +132,29 @@ def _complaint(shown: str, bad: list[str]) -> str:
     return f"{shown} has {number} that cannot be used ({reasons}); --skip-bad leaves them out"
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+def _lines(path: Path, waits: Callable[[str], None] | None) -> Iterator[tuple[int, bytes]]:
     """The lines that are not empty, with their numbers from 1.
 
     Raises:
-        ValueError: If there are too many of them.
+        ValueError: If there are too many of them, or too much of them.
     """
-    with path.open("rb") as file:
-        number = 0
-        # Never more than so much of a line at a time, however long it is.
-        while text := file.readline(_LONGEST):
+    size = number = 0
+    begun = b""
+    for data in chain(user_files.chunks(path, _LARGEST, waits=waits), [b"\n"]):
+        size += len(data)
+        if size > _LARGEST:
+            message = f"it is larger than {_LARGEST >> 20} MiB"
+            raise ValueError(message)
+        *whole, begun = (begun + data).split(b"\n")
+        for each in whole:
             number += 1
             if number > _MOST:
                 message = f"it has more than {_MOST:,} lines"
                 raise ValueError(message)
-            whole = len(text) < _LONGEST or text.endswith(b"\n")
-            while not whole:
-                rest = file.readline(_LONGEST)
-                whole = len(rest) < _LONGEST or rest.endswith(b"\n")
-                text = _TOO_LONG
-            if text.strip():
-                yield number, text
+            if each.strip():
+                yield number, each if len(each) < _LONGEST else _TOO_LONG
+        # Never more than so much of a line, however long it is.
+        begun = begun[: _LONGEST + 1]
 
 
 def _question(text: bytes, number: int) -> Question:

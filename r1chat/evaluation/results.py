@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, get_args
 
+from r1chat import user_files
 from r1chat.engine.base import ModelInfo
 from r1chat.errors import R1ChatError, UsageError
 from r1chat.evaluation.plan import Conditions, Key, Sample
@@ -60,6 +61,9 @@ class Kept:
 def is_results(path: Path) -> bool:
     """Whether a file is a result file: its first line begins a run."""
     try:
+        if not path.is_file():
+            # A pipe can be read but once.
+            return False
         with path.open("rb") as file:
             values = _object(file.readline(_LONGEST_HEAD))
     except (OSError, ValueError):
@@ -189,7 +193,8 @@ class Results:
 
     def _take_up(self) -> bool:
         """Reads what is there; whether this run has begun in it."""
-        if not self.path.exists():
+        # A pipe or a device keeps nothing to go on from; it is written through.
+        if not (self.path.is_file() or self.path.is_dir()):
             return False
         kept = read_results(self.path)
         self._asked |= kept.questions.keys()
@@ -211,7 +216,7 @@ class Results:
 
 
 def _failed(path: Path, error: OSError, verb: str) -> R1ChatError:
-    return R1ChatError(f"cannot {verb} {line(str(path))}: {error.strerror}")
+    return R1ChatError(f"cannot {verb} {line(str(path))}: {user_files.reason(error, path)}")
 
 
 def _check(values: Mapping[str, Any], number: int, path: Path) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from r1chat import user_files
 from r1chat.errors import R1ChatError
 from r1chat.exchange import chat, document, markdown, page
 from r1chat.sanitize import line
@@ -19,7 +18,6 @@ _WRITERS = {
     "html": page.write,
 }
 _OTHER_ENDINGS = {"htm": "html", "markdown": "md"}
-_PRIVATE = 0o600
 
 
 def form_of(path: Path | None) -> str:
@@ -40,23 +38,19 @@ def written(form: str, several: Iterable[Loaded], *, thoughts: bool = True) -> I
     return _WRITERS[form](several, thoughts=thoughts)
 
 
-def save(pieces: Iterable[str], path: Path) -> None:
-    """Writes a file for this user alone, whole or not at all.
+def save(pieces: Iterable[str], path: Path, *, waits: Callable[[str], None] | None = None) -> None:
+    """Writes a file, whole or not at all; one that is new is for this user alone.
+
+    Args:
+        pieces: What `written` makes.
+        path: The file; a link, a pipe or a device is written through.
+        waits: Is told, in words, if something must be waited for.
 
     Raises:
         R1ChatError: If it cannot be written.
     """
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE)
-        with open(descriptor, "w", encoding="utf-8", newline="\n") as file:  # noqa: PTH123  (a descriptor)
-            file.writelines(pieces)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
+        user_files.write(path, pieces, waits=waits)
     except OSError as error:
-        message = f"cannot write {line(str(path))}: {error.strerror}"
+        message = f"cannot write {line(str(path))}: {user_files.reason(error, path)}"
         raise R1ChatError(message) from None
-    finally:
-        with suppress(OSError):
-            fresh.unlink(missing_ok=True)

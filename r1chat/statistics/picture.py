@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from r1chat import user_files
 from r1chat.errors import R1ChatError, UsageError
 from r1chat.sanitize import line
 from r1chat.statistics.computing import Statistics
@@ -46,12 +47,12 @@ def save(statistics: Statistics, path: Path) -> None:
     _days(days, statistics)
     _scatter(scatter, statistics)
     try:
-        with path.open("wb") as file, warnings.catch_warnings():
+        with user_files.opened(path) as file, warnings.catch_warnings():
             # A model's name may have signs that its font lacks.
             warnings.simplefilter("ignore")
             figure.savefig(file, format="png")
     except OSError as error:
-        message = f"cannot write {line(str(path))}: {error.strerror}"
+        message = f"cannot write {line(str(path))}: {user_files.reason(error, path)}"
         raise R1ChatError(message) from None
 
 

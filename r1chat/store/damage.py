@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import stat
 import struct
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import cache
 from pathlib import Path
 
+from r1chat import user_files
+from r1chat.sanitize import line
 from r1chat.store import schema, wal
 
 PAGE = 4096
@@ -30,6 +33,8 @@ _ELSEWHERE = ("unable to open", "readonly", "disk i/o", "full", "interrupted", *
 """What SQLite says where something other than the file's content may be the reason."""
 _NUMBERED = {"table_info": 0, "foreign_key_list": 2, "index_info": 1}
 """What a form is asked for, and how many numbers without a meaning it begins with."""
+_ROOM = 64 * 1024
+"""Bytes without which SQLite cannot write, whatever it says then."""
 _CHECK_S = 0.5
 """Seconds of computing for which a file is checked."""
 _STEPS = 1000
@@ -60,6 +65,16 @@ def elsewhere(error: BaseException) -> bool:
     if isinstance(error, sqlite3.OperationalError):
         return any(each in str(error).lower() for each in _ELSEWHERE)
     return isinstance(error, (OSError, MemoryError, schema.NewerHistoryError))
+
+
+def reason(error: Exception, path: Path) -> str:
+    """Why a file cannot be written now, in a few words, and where it helps what to do."""
+    if locked(error):
+        return "another program keeps it locked"
+    with suppress(OSError):
+        if "full" in str(error) or shutil.disk_usage(path.parent).free < _ROOM:
+            return user_files.full(path.parent)
+    return line(getattr(error, "strerror", None) or str(error))
 
 
 def beside(path: Path, ending: str) -> Path:

@@ -19,10 +19,10 @@ from r1chat.conversation import Conversation, new_id
 from r1chat.errors import R1ChatError
 from r1chat.recording import Asked
 from r1chat.sanitize import line
-from r1chat.store import aside, copying, index, opening, reading, repair, saving, searching
+from r1chat.store import aside, copying, damage, index, opening, reading, repair, saving, searching
 from r1chat.store.aside import Aside, Call
 from r1chat.store.chores import Chores
-from r1chat.store.damage import elsewhere, locked
+from r1chat.store.damage import elsewhere
 from r1chat.store.database import Database, Identity, in_memory
 from r1chat.store.schema import NewerHistoryError
 from r1chat.store.streaming import StoredRecording
@@ -85,9 +85,7 @@ class Store:
         except Exception as error:
             if not isinstance(error, NewerHistoryError):
                 log.exception("the history cannot be opened")
-            reason = line(getattr(error, "strerror", None) or str(error))
-            if locked(error):
-                reason = "another program keeps it locked"
+            reason = damage.reason(error, path)
             words, kept = _kept(path)
             notice = f"conversations are not saved: {line(str(path))}: {reason}{words}"
             return cls(in_memory(path), (notice,), kept)

@@ -14,6 +14,7 @@ from typing import ClassVar
 
 from r1chat.errors import R1ChatError
 from r1chat.sanitize import line
+from r1chat.store import damage
 from r1chat.store.aside import Aside, Call
 from r1chat.store.damage import certain, elsewhere, locked
 from r1chat.store.database import Database, Identity
@@ -242,7 +243,8 @@ class Writer:
             if not (self.failing and elsewhere(error)) and self._mend_if_damaged(error):
                 return False
             if elsewhere(error) or isinstance(error, (sqlite3.OperationalError, R1ChatError)):
-                self._fail(line(str(error)))
+                path = self._database.path
+                self._fail(line(str(error)) if path is None else damage.reason(error, path))
                 return False
             log.exception("a part of the history could not be written")
             self._spare_the_others(jobs)

@@ -75,11 +75,16 @@ class AttachingScreen(Screen[None]):
 
         try:
             # A disk may be slow, or somewhere else.
-            found = await on_thread(partial(attachments.read_file, path), "r1chat-attach")
+            read = partial(attachments.read_file, path, waits=self._wait)
+            found = await on_thread(read, "r1chat-attach")
         except R1ChatError as error:
             self.notify(line(str(error), 300), severity="error", markup=False)
             return
         self._add(found)
+
+    def _wait(self, words: str) -> None:
+        """Says, on the thread that reads a pipe, what is waited for."""
+        self.app.call_from_thread(self.notify, line(words, 300), timeout=5, markup=False)
 
     def _add(self, found: Attachment) -> None:
         if len(self._attached) >= MOST_ATTACHED:

@@ -1,0 +1,225 @@
+"""Reads and writes the files that users name, whatever they are: files, links, pipes, devices.
+
+What is read is read within bounds, and who has to wait for a pipe is told so. What is written is
+written whole or not at all: a regular file is replaced at once, when all of it is on the disk. A
+link stays one, and what is no regular file is written through.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import shutil
+import stat
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, TypeAlias
+
+_PRIVATE = 0o600
+_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+_THROUGH = ("/dev/", "/proc/")
+"""What lies there are doors to something else, even where that is a file."""
+_MB = 1_000_000
+
+
+_PATIENCE_S = 2.0
+"""After this long without input somebody should be told what is waited for."""
+_CHUNK = 1024 * 1024
+Told: TypeAlias = "Callable[[str], None] | None"
+"""Takes a word on what has to be waited for."""
+
+
+class DiskFullError(OSError):
+    """There is no room for all of a file.
+
+    Attributes:
+        needed: Bytes of the whole file.
+    """
+
+    def __init__(self, needed: int) -> None:
+        super().__init__(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self.needed = needed
+
+
+def read(path: Path, limit: int, *, waits: Told = None) -> bytes:
+    """Reads a file, a pipe or a device to its end, or as far as it is allowed to go.
+
+    Args:
+        path: The file.
+        limit: Most bytes that are wanted.
+        waits: Is told, in words, if something must be waited for.
+
+    Returns:
+        What is in it; where there is more than was wanted, one byte more than that.
+
+    Raises:
+        OSError: If it cannot be read.
+        ValueError: If it cannot be the name of a file.
+    """
+    return b"".join(chunks(path, limit, waits=waits))
+
+
+def chunks(path: Path, limit: int, *, waits: Told = None) -> Iterator[bytes]:
+    """Reads like `read`, piece by piece."""
+    # One that nobody writes to yet would keep the opening waiting, where nothing can be said.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123  (a descriptor)
+        regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        left = limit + 1
+        while left > 0:
+            if not regular:
+                _wait_for(descriptor, f"waiting for what {path} has to say", waits)
+                waits = None
+            data = file.read(min(left, _CHUNK))
+            if data is None:
+                # Somebody else has read it meanwhile.
+                continue
+            if not data:
+                return
+            left -= len(data)
+            yield data
+
+
+def _wait_for(descriptor: int, words: str, waits: Told) -> None:
+    try:
+        ready, _, _ = select.select([descriptor], [], [], _PATIENCE_S)
+        if not ready:
+            if waits is not None:
+                waits(words)
+            select.select([descriptor], [], [])
+    except (OSError, ValueError):
+        # Windows can wait for sockets only.
+        return
+
+
+def write(path: Path, pieces: Iterable[str], *, private: bool = False, waits: Told = None) -> None:
+    """Writes a text file; one that is new is for this user alone.
+
+    Args:
+        path: The file, or a pipe or a device.
+        pieces: The text. Where the disk is full they are counted to the end.
+        private: Whether it is to be for this user alone though an older one was not.
+        waits: Is told, in words, if something must be waited for.
+
+    Raises:
+        OSError: If it cannot be written; then a file that was there still is.
+    """
+    size = 0
+    pieces = iter(pieces)
+    try:
+        with opened(path, private=private, waits=waits) as file:
+            for piece in pieces:
+                data = piece.encode("utf-8")
+                size += len(data)
+                file.write(data)
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        size += sum(len(piece.encode("utf-8")) for piece in pieces)
+        raise DiskFullError(size) from None
+
+
+@contextmanager
+def opened(path: Path, *, private: bool = False, waits: Told = None) -> Iterator[IO[bytes]]:
+    """A file to write to, which takes its place at the end, if nothing fails.
+
+    Args:
+        path: The file, or a pipe or a device.
+        private: Whether it is to be for this user alone though an older one was not.
+        waits: Is told, in words, if something must be waited for.
+
+    Raises:
+        OSError: If it cannot be written; then a file that was there still is.
+    """
+    state = _state(path)
+    if state is not None and (
+        not stat.S_ISREG(state.st_mode) or os.path.abspath(path).startswith(_THROUGH)  # noqa: PTH100  (does not follow links)
+    ):
+        with open(_through(path, waits), "wb") as file:
+            yield file
+        return
+    path = Path(os.path.realpath(path))
+    # Two processes, or threads, that write at once must not write into each other's.
+    fresh = path.with_name(f".{path.name[:200]}.{os.getpid()}.{threading.get_ident()}.new")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        with open(os.open(fresh, flags, _PRIVATE), "wb") as file:  # noqa: PTH123  (a descriptor)
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        if state is not None and not private:
+            _take_on(fresh, state)
+        fresh.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            fresh.unlink(missing_ok=True)
+        raise
+
+
+def reason(error: OSError, path: Path) -> str:
+    """Why a file could not be written, in a few words; of a full disk how much room it lacks."""
+    if error.errno not in _FULL:
+        return error.strerror or str(error)
+    return full(Path(os.path.realpath(path)).parent, getattr(error, "needed", None))
+
+
+def full(folder: Path, needed: int | None = None) -> str:
+    """Says that a disk is full, and what to do about it.
+
+    Args:
+        folder: Where.
+        needed: Bytes for which there is no room; None where that is not known.
+    """
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError:
+        return f"the disk is full; make room in {folder}"
+    if needed is None:
+        return f"the disk is full ({_size(free)} free); make room in {folder}"
+    lacks = max(needed - free, 1)
+    return (
+        f"the disk is full: it takes {_size(needed)} and {_size(free)} are free; make room for "
+        f"{_size(lacks)} more in {folder}"
+    )
+
+
+def is_full(error: OSError) -> bool:
+    """Whether an error says that a disk is full."""
+    return error.errno in _FULL
+
+
+def _size(size: int) -> str:
+    return f"{max(size / _MB, 0.1 if size else 0.0):.1f} MB"
+
+
+def _state(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
+
+
+def _through(path: Path, waits: Told) -> int:
+    """Opens what is no regular file; never makes one."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0))
+    except OSError as error:
+        # Nobody reads the pipe yet.
+        if error.errno != errno.ENXIO or not path.is_fifo():
+            raise
+        if waits is not None:
+            waits(f"waiting for somebody to read {path}")
+        return os.open(path, os.O_WRONLY)
+    os.set_blocking(descriptor, True)
+    return descriptor
+
+
+def _take_on(fresh: Path, state: os.stat_result) -> None:
+    """Gives a new file the rights and the owner of the one that it replaces."""
+    with suppress(OSError):
+        if hasattr(os, "chown") and (state.st_uid, state.st_gid) != (os.getuid(), os.getgid()):
+            os.chown(fresh, state.st_uid, state.st_gid)
+    fresh.chmod(stat.S_IMODE(state.st_mode))
