@@ -213,7 +213,8 @@ def _through(path: Path, waits: Told) -> int:
         if waits is not None:
             waits(f"waiting for somebody to read {path}")
         return os.open(path, os.O_WRONLY)
-    os.set_blocking(descriptor, True)
+    if hasattr(os, "set_blocking"):
+        os.set_blocking(descriptor, True)
     return descriptor
 
 

@@ -1,20 +1,24 @@
 """Markdown, for people: thoughts in `<details>`.
 
 What others wrote is Markdown too, and must not become more than that: each text keeps to its
-place, whatever it opens and does not close, and brings neither HTML nor pictures from elsewhere.
+place, whatever it opens and does not close, and brings neither HTML nor pictures from elsewhere,
+nor links to anything but the web and mail.
 """
 
 from __future__ import annotations
 
+import html
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 from r1chat import emphasis
 from r1chat.conversation import Node, Turn
 from r1chat.exchange import words
+from r1chat.exchange.rendering import is_safe
 from r1chat.sanitize import line, sanitize
 from r1chat.store import Loaded
 
@@ -28,6 +32,10 @@ _LITERAL = re.compile(
 """Code and formulas, whose signs are no Markdown."""
 _TAG = re.compile(r"(?<!\\)((?:\\\\)*)<(?=[A-Za-z/!?])")
 _IMAGE = re.compile(r"(?<!\\)((?:\\\\)*)!\[")
+_LINK = re.compile(r"(?<!\\)((?:\\\\)*)\](\(\s*|:\s*)([^\s)]*)")
+"""The end of a link's text with where it leads, in the line or as a definition."""
+_ANY_LINK = re.compile(r"(?<!\\)((?:\\\\)*)\](?=[(:\[])")
+_ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 _BREAK = re.compile(r"(?<=\S)[ \t]*\n(?=[ \t]*\S)")
 _INDENT = re.compile(r"^[ \t]+", re.MULTILINE)
 _SPECIAL = re.compile(r"([\\`*_\[\]<>#|~$])")
@@ -98,11 +106,12 @@ def contained(text: str, *, mark: str = "") -> str:
     """
     text = sanitize(text)
     if len(text) <= _LONGEST:
-        harmless = _harmless(text)
-        for each in (harmless, *_with_fences_closed(harmless)):
-            marked = _marked(each, mark)
-            if _stays(marked):
-                return marked
+        for disarmed in (_without_bad_links, _without_links):
+            harmless = _harmless(text, disarmed)
+            for each in (harmless, *_with_fences_closed(harmless)):
+                marked = _marked(each, mark)
+                if _stays(marked):
+                    return marked
     return _marked(fenced(text), mark)
 
 
@@ -120,12 +129,14 @@ def fenced(text: str) -> str:
 
 @cache
 def _parser() -> MarkdownIt:
-    # As strangers' programs read it: with HTML.
-    return MarkdownIt("commonmark", {"html": True}).enable("table")
+    # As strangers' programs read it: with HTML, and with links to anything.
+    parser = MarkdownIt("commonmark", {"html": True}).enable("table")
+    parser.validateLink = lambda url: True  # type: ignore[method-assign]  # noqa: ARG005
+    return parser
 
 
-def _harmless(text: str) -> str:
-    """The text with what begins a tag or a picture escaped, outside of code."""
+def _harmless(text: str, unlinked: Callable[[str], str]) -> str:
+    """The text with what begins a tag or a picture or leads astray escaped, outside of code."""
     lines = text.split("\n")
     code: set[int] = set()
     for token in _parser().parse(text):
@@ -137,25 +148,42 @@ def _harmless(text: str) -> str:
             prose.append(each)
             continue
         if prose:
-            done.append(_without_tags("\n".join(prose)))
+            done.append(_without_tags("\n".join(prose), unlinked))
             prose = []
         if each is not None:
             done.append(each)
     return "\n".join(done)
 
 
-def _without_tags(prose: str) -> str:
+def _without_tags(prose: str, unlinked: Callable[[str], str]) -> str:
     prose = emphasis.escaped(prose, _LITERAL.finditer(prose))
     done, at = [], 0
     for span in _CODE.finditer(prose):
-        done += [_disarmed(prose[at : span.start()]), span[0]]
+        done += [unlinked(_disarmed(prose[at : span.start()])), span[0]]
         at = span.end()
     # A line break is one, as it was on the screen: two spaces say so.
-    return _BREAK.sub("  \n", "".join([*done, _disarmed(prose[at:])]))
+    return _BREAK.sub("  \n", "".join([*done, unlinked(_disarmed(prose[at:]))]))
 
 
 def _disarmed(prose: str) -> str:
     return _IMAGE.sub(r"\1\\![", _TAG.sub(r"\1\\<", prose))
+
+
+def _without_bad_links(prose: str) -> str:
+    """Escapes links that lead elsewhere than to the web or to mail."""
+
+    def kept(link: re.Match[str]) -> str:
+        before, how, target = link.groups()
+        target = html.unescape(_ESCAPED.sub(r"\1", target))
+        # What follows a bracket and a colon need not be a link's target, but then it is no matter.
+        return link[0] if is_safe(target) else f"{before}\\]{how}{link[3]}"
+
+    return _LINK.sub(kept, prose)
+
+
+def _without_links(prose: str) -> str:
+    """Escapes all links, where some are written in a way that only a parser understands."""
+    return _ANY_LINK.sub(r"\1\\]", prose)
 
 
 def _with_fences_closed(text: str) -> Iterator[str]:
@@ -174,5 +202,10 @@ def _stays(text: str) -> bool:
         return False
     inside = [child for token in tokens for child in token.children or ()]
     return not any(
-        token.type in ("html_block", "html_inline", "image") for token in [*tokens, *inside]
+        token.type in ("html_block", "html_inline", "image") or not _leads_well(token)
+        for token in [*tokens, *inside]
     )
+
+
+def _leads_well(token: Token) -> bool:
+    return token.type != "link_open" or is_safe(str(token.attrGet("href")))

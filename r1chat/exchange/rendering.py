@@ -43,11 +43,11 @@ def _parser() -> MarkdownIt:
     parser.inline.ruler.before("escape", "math", _formula)
     parser.add_render_rule("math", _render_formula)
     parser.add_render_rule("link_open", _render_link)
-    parser.validateLink = _is_safe  # type: ignore[method-assign]
+    parser.validateLink = is_safe  # type: ignore[method-assign]
     return parser
 
 
-def _is_safe(url: str) -> bool:
+def is_safe(url: str) -> bool:
     """Whether a link leads to the web or to mail."""
     try:
         parts = urlsplit(url)

@@ -131,3 +131,74 @@ def test_no_text_breaks_out_of_a_page(question, thought, answer):
     html = [token.content.strip() for token in tokens(shown) if token.type.startswith("html")]
     assert [each for each in html if not OURS.fullmatch(each)] == []
     assert not any(token.type == "image" for token in tokens(shown))
+
+
+ANY_LINK = MarkdownIt("commonmark", {"html": True}).enable("table")
+ANY_LINK.validateLink = bool
+BAD = [
+    "[x](javascript:alert(1))",
+    "[x](JaVaScRiPt:alert(1))",
+    "[x]( javascript:alert(1) )",
+    "[x](<javascript:alert(1)>)",
+    "[x](< javascript:alert(1)>)",
+    "[x](&#106;avascript:alert(1))",
+    "[x](&#x6A;avascript&colon;alert(1))",
+    "[x](java&Tab;script:alert(1))",
+    "[x](\\javascript:alert(1))",
+    "[x](javascript\\:alert(1))",
+    '[x](javascript:alert(1) "title")',
+    "[x](\njavascript:alert(1))",
+    "[x](data:text/html;base64,PHNjcmlwdD4=)",
+    "[x](vbscript:msgbox)",
+    "[x](file:///etc/passwd)",
+    "[x][y]\n\n[y]: javascript:alert(1)",
+    "[x][]\n\n[x]:\njavascript:alert(1)",
+    "[y]\n\n> [y]: <javascript:alert(1)>",
+    "[y]\n\n- [y]: data:text/html,x",
+    "[a\n b]\n\n[a b]: JAVASCRIPT:alert(1)",
+    "[![y](javascript:1)](javascript:2)",
+    "![x](javascript:alert(1))",
+    "![x][y]\n\n[y]: javascript:alert(1)",
+    "<javascript:alert(1)>",
+    "<data:text/html,x>",
+    "[`](javascript:alert(1))`",
+    "[a](b)[x](javascript:1)",
+    "[[x](javascript:1)](http://a.b)",
+    "| [x](javascript:1) |\n|---|\n| [y](javascript:2) |",
+    "# [x](javascript:1)",
+    "*[x](javascript:1)*",
+]
+
+
+def links(text):
+    found = [token for each in ANY_LINK.parse(text) for token in (each, *(each.children or ()))]
+    return [token.attrGet("href") for token in found if token.type == "link_open"]
+
+
+@pytest.mark.parametrize("text", BAD)
+def test_links_to_scripts_and_files_are_none_any_more(text):
+    shown = page(text)
+    assert links(shown) == [link for link in links(shown) if link.startswith("http://a.b")]
+    assert headings(shown) == ["Question", "Answer", "Question", "Answer"]
+
+
+@pytest.mark.parametrize(
+    ("text", "link"),
+    [
+        ("[x](https://example.org/a_(b)?c=1&d=2#e)", "https://example.org/a_(b)?c=1&d=2#e"),
+        ('[x](http://example.org "A title")', "http://example.org"),
+        ("[x](mailto:a@example.org)", "mailto:a@example.org"),
+        ("[x][y]\n\n[y]: https://example.org", "https://example.org"),
+    ],
+)
+def test_links_to_the_web_and_to_mail_stay_beside_bad_ones(text, link):
+    for shown in (text, f"[bad](javascript:1) and {text}"):
+        assert links(markdown.contained(shown)) == [link]
+
+
+@given(any_texts, any_texts)
+@settings(deadline=None, max_examples=100)
+def test_no_text_whatever_leads_astray(before, after):
+    for bad in ("](javascript:alert(1))", "]: javascript:alert(1)", "](data:x)"):
+        shown = markdown.contained(f"{before}[x{bad}{after}")
+        assert all(link.lower().startswith(("http:", "https:", "mailto:")) for link in links(shown))
