@@ -17,6 +17,7 @@ T = TypeVar("T")
 
 SHELLS = ("bash", "zsh", "fish")
 _MOST_SECONDS = 7 * 24 * 3600.0
+_MOST_APPS = 256
 _LAST_PORT = 65535
 _MODEL = (
     '"tiny" (built in), a distill ("r1:7b"), "owner/repo:QUANT" on the Hub, the path of a .gguf '
@@ -380,6 +381,13 @@ def add_serve(parser: argparse.ArgumentParser) -> None:
         type=whole(0, _LAST_PORT),
         default=8000,
         help="default: 8000; 0 takes any that is free",
+    )
+    parser.add_argument(
+        "--max-apps",
+        metavar="N",
+        type=whole(1, _MOST_APPS),
+        default=8,
+        help="how many tabs may have an app at once; default: 8",
     )
     parser.add_argument("-m", "--model", metavar="REF", help=_MODEL)
     add_gpu(parser.add_argument)

@@ -68,7 +68,8 @@ def _page(args: argparse.Namespace) -> Page:
             raise
         message = f"this needs textual-serve; install it: {install.add(web.REQUIREMENT)}"
         raise R1ChatError(message) from None
-    return Page(command(args.model, args.gpu_layers, args.tensor_split), guard.own_names(args.host))
+    arguments = command(args.model, args.gpu_layers, args.tensor_split)
+    return Page(arguments, guard.own_names(args.host), most=args.max_apps)
 
 
 def _serve(page: Page, args: argparse.Namespace, console: Console, out: Out) -> int:

@@ -32,6 +32,26 @@ _TERM_S = 2.0
 _LAST_WORDS_S = 1.0
 
 
+_LARGEST = 640, 256
+"""Columns and rows: more than the smallest letters make of the largest screens. An app draws, and
+remembers, every one of them."""
+
+
+def bounded(width: object, height: object) -> tuple[int, int] | None:
+    """The size of a terminal as a page says it, as far as it makes sense; None where it does not.
+
+    Args:
+        width: Columns.
+        height: Rows.
+    """
+    found = []
+    for size, most in zip((width, height), _LARGEST, strict=True):
+        if isinstance(size, bool) or not isinstance(size, (int, float)) or size != size:  # noqa: PLR0124  (no number is other than itself, but NaN)
+            return None
+        found.append(int(max(1, min(size, most))))
+    return found[0], found[1]
+
+
 def command(
     model: str | None, gpu_layers: GpuLayers | None = None, tensor_split: str | None = None
 ) -> list[str]:
@@ -97,6 +117,16 @@ class Child(AppService):
         )
         self._stdin = process.stdin
         return process
+
+    async def start(self, width: int, height: int) -> None:
+        """Starts it, with a terminal that is not too large."""
+        await super().start(*(bounded(width, height) or _LARGEST))
+
+    async def set_terminal_size(self, width: int, height: int) -> None:
+        """Tells it the size of its terminal, which the page may set to anything."""
+        size = bounded(width, height)
+        if size is not None:
+            await super().set_terminal_size(*size)
 
     async def run(self) -> None:
         """Passes on what the app draws; when it has ended, however it did, the page is told."""

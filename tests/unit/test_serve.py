@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import shlex
@@ -227,11 +228,11 @@ def test_the_machine_s_own_name_counts_only_where_other_machines_may_come(monkey
 # -- the server --
 
 
-def over_http(use):
+def over_http(use, **options):
     """Serves a page whose apps say nothing, and uses it: `await use(session, address)`."""
 
     async def both():
-        page = Page(QUIET, guard.own_names("127.0.0.1"))
+        page = Page(QUIET, guard.own_names("127.0.0.1"), **options)
         port = asyncio.get_running_loop().create_future()
         serving = asyncio.create_task(serve(page, "127.0.0.1", 0, listening=port.set_result))
         address = f"127.0.0.1:{await port}"
@@ -308,6 +309,136 @@ def test_a_page_is_told_when_its_app_ends(monkeypatch):
             return (await page.receive()).type
 
     assert over_http(use) == aiohttp.WSMsgType.CLOSE
+
+
+def opened(session, address, query=""):
+    headers = {"Origin": f"http://{address}"}
+    return session.ws_connect(f"ws://{address}/ws{query}", headers=headers)
+
+
+@pytest.mark.parametrize("most", [1, 3])
+def test_no_more_apps_run_than_may_and_the_next_page_says_why(most, monkeypatch):
+    monkeypatch.setattr(server_module, "_ROOM_S", 0.2)
+    running = []
+    real = child.Child._open_app_process
+
+    async def counted(self, *size):
+        process = await real(self, *size)
+        running.append(process)
+        return process
+
+    monkeypatch.setattr(child.Child, "_open_app_process", counted)
+
+    async def use(session, address):
+        # Many at once, so that they meet in the doorway.
+        found = await asyncio.gather(
+            *(opened(session, address) for _ in range(24)), return_exceptions=True
+        )
+        sockets = [each for each in found if not isinstance(each, Exception)]
+        refused = {each.status for each in found if isinstance(each, Exception)}
+        async with session.get(f"http://{address}/") as answer:
+            page = answer.status, await answer.text()
+        alive = sum(each.returncode is None for each in running)
+        await sockets.pop().close()
+        while len(sockets) < most:
+            with contextlib.suppress(aiohttp.WSServerHandshakeError):
+                sockets.append(await opened(session, address))
+        async with session.get(f"http://{address}/static/js/textual.js") as answer:
+            assert answer.status == 200
+        for each in sockets:
+            await each.close()
+        return len(sockets), refused, page, alive
+
+    count, refused, (status, text), alive = over_http(use, most=most)
+    assert (count, refused, status, alive) == (most, {503}, 503, most)
+    assert f"{most} tab" in text
+    assert "--max-apps" in text
+
+
+def test_how_many_apps_may_run_is_an_option(run, served):
+    run("serve")
+    run("serve", "--max-apps", "2")
+    assert [page._most for page, _, _ in served] == [8, 2]
+    assert run("serve", "--max-apps", "0")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "size"),
+    [
+        ((80, 24), (80, 24)),
+        ((100_000, 100_000), (640, 256)),
+        ((0, -5), (1, 1)),
+        ((80.7, 24.2), (80, 24)),
+        ((10**400, 24), (640, 24)),
+        ((float("inf"), 24), (640, 24)),
+        ((float("nan"), 24), None),
+        (("80", 24), None),
+        ((None, [24]), None),
+        ((True, 24), None),
+    ],
+)
+def test_a_terminal_is_no_larger_than_any_screen(said, size):
+    assert child.bounded(*said) == size
+
+
+def test_a_page_cannot_make_its_terminal_larger_than_any_screen(monkeypatch):
+    echo = (
+        "import os, sys\n"
+        "text = f\"{os.environ['COLUMNS']}x{os.environ['ROWS']} \".encode()\n"
+        "def say(data): os.write(1, b'D' + len(data).to_bytes(4, 'big') + data)\n"
+        "os.write(1, b'__GANGLION__\\n'); say(text)\n"
+        "while data := os.read(0, 65536): say(data)\n"
+    )
+    monkeypatch.setattr(sys.modules[__name__], "QUIET", [sys.executable, "-c", echo])
+
+    async def use(session, address):
+        async with opened(session, address, "?width=99999999&height=99999999") as page:
+            said = (await page.receive()).data
+            for message in (
+                ["resize", {"width": 100000, "height": 100000}],
+                ["resize", {"width": "x", "height": None}],
+                ["resize", {"width": 77, "height": 33}],
+            ):
+                await page.send_json(message)
+            while b"77" not in said:
+                said += (await page.receive()).data
+            return said
+
+    said = over_http(use)
+    assert said.startswith(b"640x256 ")
+    assert b"100000" not in said
+    assert b'"width": 640, "height": 256' in said
+
+
+@pytest.mark.parametrize("message", ["{", "7", "[]", '["resize"]', '["stdin", 7]', '["resize", 1]'])
+def test_nonsense_from_a_page_ends_its_own_app_alone(message):
+    async def use(session, address):
+        async with opened(session, address) as page, opened(session, address) as other:
+            await page.send_str(message)
+            ended = (await page.receive()).type
+            await other.send_json(["ping", "x"])
+            return ended, (await other.receive()).json()
+
+    assert over_http(use) == (aiohttp.WSMsgType.CLOSE, ["pong", "x"])
+
+
+def test_connections_that_ask_for_nothing_are_closed(monkeypatch):
+    monkeypatch.setattr(server_module, "_SILENT_S", 0.2)
+    monkeypatch.setattr(server_module, "_MOST_SILENT", 4)
+
+    async def use(session, address):
+        host, port = address.split(":")
+        idle = [await asyncio.open_connection(host, int(port)) for _ in range(100)]
+        async with opened(session, address) as page:
+            ended = await asyncio.gather(*(reader.read() for reader, _ in idle))
+            for _, writer in idle:
+                writer.close()
+            await page.send_json(["ping", "x"])
+            return ended, (await page.receive()).json()
+
+    ended, answer = over_http(use)
+    assert ended == [b""] * 100
+    assert answer == ["pong", "x"]
 
 
 # -- an app --
