@@ -24,7 +24,6 @@ from r1chat.store.aside import Aside, Call
 from r1chat.store.chores import Chores
 from r1chat.store.damage import elsewhere
 from r1chat.store.database import Database, Identity, in_memory
-from r1chat.store.schema import NewerHistoryError
 from r1chat.store.streaming import StoredRecording
 from r1chat.store.titles import LONGEST
 from r1chat.store.values import Figures, Hit, Loaded, Summary, TitleSource
@@ -83,8 +82,7 @@ class Store:
         try:
             return cls._open_file(path)
         except Exception as error:
-            if not isinstance(error, NewerHistoryError):
-                log.exception("the history cannot be opened")
+            log.warning("the history cannot be opened", exc_info=not elsewhere(error))
             reason = damage.reason(error, path)
             words, kept = _kept(path)
             notice = f"conversations are not saved: {line(str(path))}: {reason}{words}"

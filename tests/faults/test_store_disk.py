@@ -24,6 +24,8 @@ from pathlib import Path
 from tests.store.helpers import ask, session
 from r1chat.store import Store
 import r1chat.store.store
+# What a session imports late: another user may not be able to read this Python.
+import r1chat.hub.speeds
 
 if os.getuid() == 0:
     # Root may write everywhere.

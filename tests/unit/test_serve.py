@@ -116,7 +116,10 @@ def test_the_app_s_model_belongs_after_a_verb(run, served):
 @pytest.mark.parametrize("option", ["--gpu-layers", "--tensor-split"])
 def test_what_the_app_puts_on_gpus_belongs_after_a_verb(run, served, option):
     code, _, err = run(option, "1", "serve")
-    assert (code, err) == (2, f"r1chat: {option} belongs after the verb: r1chat serve {option} …\n")
+    assert (code, err) == (
+        2,
+        f"r1chat: {option} belongs after the subcommand: r1chat serve {option} …\n",
+    )
     assert served == []
 
 
