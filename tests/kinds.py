@@ -12,17 +12,19 @@ import numpy as np
 
 from tests.factory import R1_MARKERS, byte_tokens
 
-KINDS = ("llama", "gemma3", "mamba", "jamba", "lfm2", "falcon-h1")
-"""Architectures: attention, with a sliding window, states alone, and the two mixed in three ways
-(layers of each kind; short convolutions; both in every layer)."""
-STATEFUL = frozenset({"mamba", "jamba", "lfm2", "falcon-h1"})
+KINDS = ("llama", "gemma3", "mamba", "jamba", "lfm2", "falcon-h1", "qwen35")
+"""Architectures: attention, with a sliding window, states alone, and the two mixed in four ways
+(layers of each kind; short convolutions; both in every layer; linear attention)."""
+STATEFUL = frozenset({"mamba", "jamba", "lfm2", "falcon-h1", "qwen35"})
 WINDOW = 8
 
 _WIDTH, _HIDDEN, _HEADS = 64, 96, 2
 _LAYERS = 4
 _LAYERS_WINDOWED = 6
 """Gemma's last of six sees all."""
-_INNER, _STATE, _CONV, _RANK = 128, 16, 4, 8
+_QWEN_ATTENDS = 4
+"""Every so many layers of qwen3.5."""
+_INNER, _STATE, _CONV, _RANK, _GROUPS = 128, 16, 4, 8, 2
 
 
 class _Writer:
@@ -46,15 +48,15 @@ class _Writer:
         """How fast a state forgets: slowly, so that one that is wrong shows for long."""
         self.out.add_tensor(name, -self._rng.uniform(0.05, 0.5, shape).astype(np.float32))
 
-    def attention(self, block: str, *, normed: bool) -> None:
-        for part in ("q", "k", "v", "output"):
+    def attention(self, block: str, *, normed: bool, gated: bool = False) -> None:
+        self.random(f"{block}.attn_q.weight", _WIDTH * (1 + gated), _WIDTH)
+        for part in ("k", "v", "output"):
             self.random(f"{block}.attn_{part}.weight", _WIDTH, _WIDTH)
         if normed:
             for part in ("q", "k"):
                 self.ones(f"{block}.attn_{part}_norm.weight", _WIDTH // _HEADS)
 
-    def feed_forward(self, block: str, norm: str) -> None:
-        self.ones(f"{block}.{norm}", _WIDTH)
+    def feed_forward(self, block: str) -> None:
         self.random(f"{block}.ffn_gate.weight", _HIDDEN, _WIDTH)
         self.random(f"{block}.ffn_up.weight", _HIDDEN, _WIDTH)
         self.random(f"{block}.ffn_down.weight", _WIDTH, _HIDDEN)
@@ -82,6 +84,19 @@ class _Writer:
         self.random(f"{block}.ssm_dt.bias", _RANK)
         self.decays(f"{block}.ssm_a", _RANK, 1)
         self.ones(f"{block}.ssm_d", _RANK, 1)
+        self.random(f"{block}.ssm_out.weight", _WIDTH, _INNER)
+
+    def linear_attention(self, block: str) -> None:
+        keys = _GROUPS * _STATE
+        channels = 2 * keys + _INNER
+        self.random(f"{block}.attn_qkv.weight", channels, _WIDTH)
+        self.random(f"{block}.attn_gate.weight", _INNER, _WIDTH)
+        self.random(f"{block}.ssm_conv1d.weight", channels, _CONV)
+        self.random(f"{block}.ssm_dt.bias", _RANK)
+        self.decays(f"{block}.ssm_a", _RANK)
+        self.random(f"{block}.ssm_beta.weight", _RANK, _WIDTH)
+        self.random(f"{block}.ssm_alpha.weight", _RANK, _WIDTH)
+        self.ones(f"{block}.ssm_norm.weight", _STATE)
         self.random(f"{block}.ssm_out.weight", _WIDTH, _INNER)
 
     def short_convolution(self, block: str) -> None:
@@ -139,13 +154,19 @@ def _describe(out: gguf.GGUFWriter, arch: str) -> None:
         out.add_sliding_window(WINDOW)
     if arch == "lfm2":
         out.add_shortconv_l_cache(_CONV)
-    if arch in {"mamba", "jamba", "falcon-h1"}:
+    if arch in {"mamba", "jamba", "falcon-h1", "qwen35"}:
         out.add_ssm_conv_kernel(_CONV)
         out.add_ssm_inner_size(_INNER)
         out.add_ssm_state_size(_STATE)
         out.add_ssm_time_step_rank(_RANK)
     if arch == "falcon-h1":
         out.add_ssm_group_count(1)
+    if arch == "qwen35":
+        out.add_ssm_group_count(_GROUPS)
+        out.add_key_length(_WIDTH // _HEADS)
+        out.add_value_length(_WIDTH // _HEADS)
+        out.add_rope_dimension_count(_WIDTH // _HEADS)
+        out.add_array("qwen35.rope.dimension_sections", [4, 4, 4, 4])
 
 
 def _write_layer(writer: _Writer, arch: str, layer: int) -> None:
@@ -157,14 +178,20 @@ def _write_layer(writer: _Writer, arch: str, layer: int) -> None:
     if arch == "falcon-h1":
         writer.mamba2(block)
         writer.attention(block, normed=False)
+    elif arch == "qwen35" and (layer + 1) % _QWEN_ATTENDS:
+        writer.linear_attention(block)
     elif arch in {"jamba", "lfm2"} and layer % 2 == 0:
         if arch == "jamba":
             writer.mamba(block, normed=True)
         else:
             writer.short_convolution(block)
     else:
-        writer.attention(block, normed=arch in {"gemma3", "lfm2"})
-    if arch == "gemma3":
+        normed = arch in {"gemma3", "lfm2", "qwen35"}
+        writer.attention(block, normed=normed, gated=arch == "qwen35")
+    if arch in {"gemma3", "qwen35"}:
         writer.ones(f"{block}.post_attention_norm.weight", _WIDTH)
+    if arch == "gemma3":
         writer.ones(f"{block}.post_ffw_norm.weight", _WIDTH)
-    writer.feed_forward(block, "ffn_norm" if arch == "falcon-h1" else "ffn_norm.weight")
+    if arch != "qwen35":
+        writer.ones(f"{block}.ffn_norm" + ("" if arch == "falcon-h1" else ".weight"), _WIDTH)
+    writer.feed_forward(block)

@@ -155,7 +155,11 @@ class ModelInfo:
 
 
 class Engine(Protocol):
-    """Something that answers questions with a model. Used by one conversation at a time."""
+    """Something that answers questions with a model.
+
+    It holds one conversation at a time; of several questions that are asked at once, from other
+    threads, each waits its turn.
+    """
 
     @property
     def info(self) -> ModelInfo:

@@ -106,6 +106,9 @@ class LoadedModel:
         planned = self._plan.draft
         if planned is None:
             return
+        if not machine.cuts:
+            self._notices.append("no draft model: this model cannot take back what it has read")
+            return
         for on_gpu in (True, False) if self._on_gpu.layers else (False,):
             try:
                 self._draft = DraftModel(

@@ -24,7 +24,8 @@ GREEDY = Sampling(temperature=0)
 
 
 def asked(question: str, timeout: float | None = None) -> Request:
-    return Request((Message("user", question),), sampling=GREEDY, timeout=timeout)
+    # Without reuse all batches have the same shapes each time, and no bit differs.
+    return Request((Message("user", question),), sampling=GREEDY, timeout=timeout, reuse=False)
 
 
 def reply_to(engine: LlamaEngine, request: Request, control: Control | None = None) -> Reply:
