@@ -3,7 +3,8 @@
 Attention keeps something of each token, and can forget the last ones. A recurrent layer (mamba's,
 or some of a hybrid's) keeps one state of all tokens, which can be copied as it is, but not cut:
 llama.cpp refuses to remove the end of it, and copies the newest state whatever part is asked for.
-So each operation here is exact, or is not done and says so.
+A sliding window may have lost what stands before it. So each operation here is exact, or is not
+done and says so.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ class Cache:
         context: llama.cpp's handle of the context; it must outlive this object.
         sequences: How many sequences there may be.
         cuts: Whether sequences can be cut.
+        window: Tokens that the layers with a sliding window look back; 0 where there are none.
     """
 
     def __init__(
@@ -29,7 +31,9 @@ class Cache:
         sequences: int,
         *,
         cuts: bool,
+        window: int = 0,
     ) -> None:
+        self._window = window
         self._memory = api.llama_get_memory(context)
         self.cells: int = api.llama_n_ctx(context)
         """Tokens that it holds, of all sequences."""
@@ -39,9 +43,9 @@ class Cache:
         """The tokens of each sequence."""
 
     @property
-    def used(self) -> int:
-        """Tokens in all sequences, those that they share counted in each."""
-        return sum(map(len, self.ledgers))
+    def forgets(self) -> bool:
+        """Whether it may be impossible to go back in it, so that checkpoints are worth it."""
+        return not self.cuts or self._window > 0
 
     def shared(self, sequence: int, tokens: Sequence[int]) -> int:
         """How many tokens a sequence and others have in common at their beginning."""
@@ -54,7 +58,17 @@ class Cache:
     def reach(self, sequence: int, tokens: Sequence[int]) -> int:
         """How many tokens of others a sequence can be made to hold, and nothing else."""
         shared = self.shared(sequence, tokens)
-        return shared if self.cuts or shared == len(self.ledgers[sequence]) else 0
+        whole = shared == len(self.ledgers[sequence])
+        return shared if whole or (self.cuts and self._sees_back_from(sequence, shared)) else 0
+
+    def _sees_back_from(self, sequence: int, length: int) -> bool:
+        """Whether a sequence still has all that the token behind a length looks back to.
+
+        llama.cpp gives the cells of a window's past to others, from the first one on.
+        """
+        first = api.llama_memory_seq_pos_min(self._memory, sequence)
+        least = length + 1 - self._window if self._window else 0
+        return bool(0 <= first <= max(0, least))
 
     def cut(self, sequence: int, length: int) -> bool:
         """Cuts a sequence to a length.
@@ -68,12 +82,11 @@ class Cache:
         if length <= 0:
             self.forget(sequence)
             return True
-        if self.cuts and api.llama_memory_seq_rm(self._memory, sequence, length, -1):
-            del ledger[length:]
-            # A window that was not kept whole would be missing at the beginning.
-            if api.llama_memory_seq_pos_min(self._memory, sequence) <= 0:
+        if self.cuts and self._sees_back_from(sequence, length):
+            if api.llama_memory_seq_rm(self._memory, sequence, length, -1):
+                del ledger[length:]
                 return True
-        self.cuts = False
+            self.cuts = False
         self.forget(sequence)
         return False
 

@@ -95,7 +95,8 @@ class Context:
             raise EngineError(message)
         # What llama.cpp calls hybrid has a state in some layers.
         has_states = api.llama_model_is_recurrent(model) or api.llama_model_is_hybrid(model)
-        self.cache = Cache(self.handle, sequences, cuts=not has_states)
+        window = api.llama_model_n_swa(model)
+        self.cache = Cache(self.handle, sequences, cuts=not has_states, window=window)
         # llama.cpp rounds up.
         rounded = options.cells in {None, options.size}
         self.capacity = self.cache.cells if rounded else options.size

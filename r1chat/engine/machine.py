@@ -113,6 +113,14 @@ class TokenMachine:
         return self.capacity - self.position
 
     @property
+    def _used(self) -> int:
+        """Tokens in the cache while a reply is written.
+
+        What is kept beside the main sequence is its beginning, which it shares.
+        """
+        return self.position + sum(map(len, self._cache.ledgers[LANES:]))
+
+    @property
     def speculated(self) -> tuple[int, int]:
         """Tokens that were drafted since the context was made, and those that were confirmed."""
         return self.speculation.drafted, self.speculation.accepted
@@ -172,7 +180,7 @@ class TokenMachine:
     def _end_of_chunk(self, sequence: int, done: int) -> int:
         """Up to which of some tokens to read next, where so many of them are read."""
         to_checkpoint = self._kept_from(self.checkpoint) - len(self._cache.ledgers[sequence])
-        stops = sequence == MAIN and not self.cuts and 0 < to_checkpoint < self.chunk
+        stops = sequence == MAIN and self._cache.forgets and 0 < to_checkpoint < self.chunk
         return done + (to_checkpoint if stops else self.chunk)
 
     def _kept_from(self, checkpoint: int) -> int:
@@ -183,16 +191,17 @@ class TokenMachine:
         cache = self._cache
         if cache.cuts:
             self._decode(((sequence, tokens),))
-            return
-        cache.copy(sequence, _BEFORE, len(cache.ledgers[sequence]))
-        try:
-            self._decode(((sequence, tokens),))
-        except EngineError:
-            cache.copy(_BEFORE, sequence, len(cache.ledgers[_BEFORE]))
-            raise
-        finally:
-            cache.forget(_BEFORE)
-        if sequence == MAIN and self.position == self._kept_from(self.checkpoint):
+        else:
+            cache.copy(sequence, _BEFORE, len(cache.ledgers[sequence]))
+            try:
+                self._decode(((sequence, tokens),))
+            except EngineError:
+                cache.copy(_BEFORE, sequence, len(cache.ledgers[_BEFORE]))
+                raise
+            finally:
+                cache.forget(_BEFORE)
+        at_checkpoint = sequence == MAIN and self.position == self._kept_from(self.checkpoint)
+        if at_checkpoint and cache.forgets:
             cache.copy(MAIN, _BEGINNING, self.position)
 
     def shared(self, tokens: Sequence[int]) -> int:
@@ -235,9 +244,7 @@ class TokenMachine:
             EngineError: If llama.cpp fails.
         """
         self._drop_draft()
-        # Without cuts, what else there is are beginnings of the main sequence, which it shares.
-        used = self._cache.used if self.cuts else self.position
-        if used + len(tokens) + most > self.cells:
+        if self._used + len(tokens) + most > self.cells:
             return []
         if self._greedy is None:
             self._greedy = make_sampler(Sampling(temperature=0), 0)
@@ -275,7 +282,7 @@ class TokenMachine:
         self._drop_draft()
         draft: list[int] = []
         if self.speculates and self.cuts and self.position > _LARGEST:
-            cells = self.cells - self._cache.used
+            cells = self.cells - self._used
             room = min(self.room, cells - _LARGEST) - 1
             usable = self._is_exact if self._must_repeat else None
             draft = self.speculation.draft(self._main, token, room, usable)
@@ -392,8 +399,9 @@ class TokenMachine:
         self.speculation.restart()
         self._begin_with(tokens[:-1])
         for sequence in (AHEAD, _BEGINNING):
-            # Where nothing can be cut, it is the place to go on from when the next turn comes.
-            if self.cuts or not self._cache.reach(sequence, tokens):
+            # Where one cannot go back, it is the place to go on from when the next turn comes.
+            shared = self._cache.shared(sequence, tokens)
+            if not self._cache.forgets or shared < len(self._cache.ledgers[sequence]):
                 self._cache.forget(sequence)
         return self.position
 

@@ -160,6 +160,7 @@ def test_what_breaks_one_evaluation_off_never_meets_the_next() -> None:
         assert abort
     with breaker.breakable():
         assert abort
+    abort.clear()
 
 
 FORKED = """
