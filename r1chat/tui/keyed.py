@@ -9,6 +9,7 @@ from textual.app import App
 from textual.binding import Binding
 from textual.dom import DOMNode, NoScreen
 from textual.errors import NoWidget
+from textual.widgets import OptionList
 
 from r1chat.sanitize import line
 from r1chat.tui import keys, typed
@@ -37,13 +38,18 @@ class KeyedApp(App[None]):
     def _is_stray(self, event: events.MouseEvent) -> bool:
         """Whether the mouse hit what has been taken off the screen and is still to be seen.
 
-        Textual looks for what it stands in, and raises.
+        Textual looks for what it stands in, or for an option of its number, and raises.
         """
+        if event.is_forwarded:
+            return False
         try:
             widget, _ = self.get_widget_at(event.x, event.y)
         except (NoWidget, NoScreen):
             return False
-        return not event.is_forwarded and not widget.is_attached
+        if not widget.is_attached:
+            return True
+        option = self.screen.get_style_at(event.x, event.y).meta.get("option", 0)
+        return isinstance(widget, OptionList) and option >= widget.option_count > 0
 
     async def _send_typed(self) -> None:
         """Sends on what was typed, in its order, as soon as the screen in front can take it."""

@@ -7,15 +7,20 @@ from functools import partial
 from itertools import count
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
+from textual.widgets import OptionList
 
 from r1chat.engine.fake import FakeEngine, Pause, Step
 from r1chat.settings import Settings
 from r1chat.tui.app import R1ChatApp
 from r1chat.tui.history import History
+from r1chat.tui.screens.pick import Choice, Pick
 from r1chat.tui.screens.question import Question
-from tests.tui.chat import Gate, until
-from tests.tui.fuzz import settle, throw
+from tests.tui.chat import Gate, an_app, ready, until
+from tests.tui.chat import ask as a_reply
+from tests.tui.chat import rest as rested
+from tests.tui.fuzz import bound_keys, key, mouse, settle, throw
 from tests.tui.shelves import StillHub
 
 pytestmark = pytest.mark.asyncio
@@ -143,3 +148,68 @@ async def test_nothing_that_is_pressed_clicked_pasted_or_resized_ends_the_app(
 @pytest.mark.parametrize("state", STATES)
 async def test_nothing_of_very_much_does_either(state, seed, tmp_path, monkeypatch):
     await fuzz(state, LONG // len(STATES) // 10, 100 + seed, tmp_path, monkeypatch)
+
+
+# -- what it has found --
+
+
+@pytest.mark.parametrize("key", ["pageup", "pagedown", "end", "ctrl+home", "ctrl+end"])
+@pytest.mark.parametrize("focus", ["composer", "slider", "conversation", "answer", "thought"])
+async def test_keys_that_scroll_do_nothing_where_all_of_it_is_in_sight(key, focus):
+    app = an_app()
+    async with app.run_test(size=(100, 40)) as pilot:
+        chat = await a_reply(pilot)
+        last = chat.last
+        places = {"answer": last.answer, "thought": last.thinking.view}
+        chat.set_focus(places[focus] if focus in places else getattr(chat, focus))
+        await pilot.press(key, key)
+        await settle(pilot)
+        assert app._exception is None
+        assert chat.conversation._follows
+
+
+async def test_no_width_is_too_narrow_with_the_history_open():
+    app = an_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        chat = await a_reply(pilot)
+        for width in (79, 60, 46, 45, 33, 20, 8, 4, 2, 1, 300):
+            if chat.panel is None:
+                await pilot.press("f10")
+                await settle(pilot)
+            await pilot.resize_terminal(width, 24)
+            assert app._exception is None, width
+
+
+async def test_a_click_on_an_option_that_is_gone_picks_none():
+    app = an_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await ready(pilot)
+        picked: list[str | None] = []
+        app.push_screen(Pick("One of", [Choice(str(n), str(n)) for n in range(9)]), picked.append)
+        await settle(pilot)
+        listed = app.screen.query_one(OptionList)
+        row = listed.region.y + 8
+        for char in "3":
+            app.post_message(key(char))
+        app.post_message(mouse(events.MouseDown, listed.region.x + 3, row))
+        app.post_message(mouse(events.MouseUp, listed.region.x + 3, row))
+        await settle(pilot)
+        await settle(pilot)
+        assert app._exception is None
+
+
+async def test_keys_for_a_turn_that_has_only_just_come_wait_for_its_parts():
+    app = an_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        chat = await ready(pilot)
+        chat.composer.load_text("two and two?")
+        for name in ("enter", *bound_keys(app)):
+            if name not in {"ctrl+q", "ctrl+c", "ctrl+d", "f3", "ctrl+p", "f1"}:
+                app.post_message(key(name))
+        for _ in range(5):
+            await settle(pilot)
+            assert app._exception is None
+        while len(app.screen_stack) > 1:
+            await app.pop_screen()
+        app.chat.cancel()
+        await rested(pilot)

@@ -16,6 +16,7 @@ from textual.widgets.option_list import Option
 
 from r1chat.sanitize import line
 from r1chat.tui.typed import focus_first
+from r1chat.tui.widgets.options import Options
 
 _MOST = 200
 _MOST_READ = 5_000
@@ -94,7 +95,7 @@ class AttachFile(ModalScreen[str | None]):
                 compact=True,
                 select_on_focus=False,
             )
-            yield OptionList(markup=False)
+            yield Options(markup=False)
 
     def on_mount(self) -> None:
         """Shows the working folder."""

@@ -16,6 +16,7 @@ from textual.widgets.option_list import Option
 
 from r1chat.sanitize import line
 from r1chat.tui import typed
+from r1chat.tui.widgets.options import Options
 
 _COLUMN = 30
 """What is said about a choice begins here at the latest."""
@@ -92,7 +93,7 @@ class Pick(ModalScreen[str | None]):
         with Vertical():
             yield Static(self._title, classes="pick--title", markup=False)
             yield Input(placeholder="Filter", compact=True, select_on_focus=False)
-            yield OptionList(markup=False)
+            yield Options(markup=False)
 
     def on_mount(self) -> None:
         """Shows all there is, with the cursor on what is in use."""

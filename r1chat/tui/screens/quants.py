@@ -21,6 +21,7 @@ from r1chat.tui.hub import Quant, Quants
 from r1chat.tui.shelf import gigabytes, speed
 from r1chat.tui.threads import on_thread, while_shown
 from r1chat.tui.widgets.columns import MARKS, middle
+from r1chat.tui.widgets.options import Options
 
 _QUANT, _SHORT = 14, 9
 """Cells of a quant's name, also where there is little room."""
@@ -95,7 +96,7 @@ class PickQuant(ModalScreen[Quant | None]):
         """The model, its quants, the sum for the one under the cursor, a note."""
         with Vertical():
             yield Static(line(self._title, 100), classes="quants--title", markup=False)
-            yield OptionList(markup=False)
+            yield Options(markup=False)
             yield Static(classes="quants--sum", markup=False)
             yield Static(_ASKING, classes="quants--note", markup=False)
 

@@ -14,6 +14,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from r1chat.sanitize import line
+from r1chat.tui.widgets.options import Options
 
 
 class Question(ModalScreen[str | None]):
@@ -72,7 +73,7 @@ class Question(ModalScreen[str | None]):
         with Vertical():
             yield Static(line(self._title, 100), classes="question--title", markup=False)
             yield Static(self._text, markup=False)
-            yield OptionList(
+            yield Options(
                 *(Option(line(text, 66), value) for value, text in self._answers), markup=False
             )
 

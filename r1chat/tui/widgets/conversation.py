@@ -85,10 +85,10 @@ class ConversationView(VerticalScroll, can_focus=True):
 
     @property
     def turns(self) -> list[TurnView]:
-        """The turns that are mounted, the oldest first."""
+        """The turns that are mounted, with all their parts, the oldest first."""
         from r1chat.tui.widgets.turn import TurnView
 
-        return list(self.query_children(TurnView))
+        return [turn for turn in self.query_children(TurnView) if turn.is_mounted]
 
     @property
     def at_end(self) -> bool:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from textual import events
 from textual.message import Message
-from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from r1chat.tui import past
+from r1chat.tui.widgets.options import Options
 
 if TYPE_CHECKING:
     from r1chat.store import Hit, Summary
@@ -23,7 +23,7 @@ _NEAR = 20
 """So many lines above its end more is wanted."""
 
 
-class HistoryList(OptionList):
+class HistoryList(Options):
     """Conversations, or hits. A click moves the cursor, a second one opens."""
 
     DEFAULT_CSS = """
@@ -138,9 +138,9 @@ class HistoryList(OptionList):
             self.post_message(self.MoreWanted(self))
 
     async def _on_click(self, event: events.Click) -> None:
-        clicked: int | None = event.style.meta.get("option")
+        clicked = self.clicked(event)
         event.prevent_default()
-        if clicked is None or self.options[clicked].disabled:
+        if clicked is None:
             return
         if clicked == self.highlighted:
             self.action_select()

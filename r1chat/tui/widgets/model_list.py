@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 from textual import events
 from textual.content import Content
-from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from r1chat.tui.shelf import TITLES, Row, Section
 from r1chat.tui.widgets import columns
+from r1chat.tui.widgets.options import Options
 
 _TITLE = "title "
 
 
-class ModelList(OptionList):
+class ModelList(Options):
     """Rows of models. A click moves the cursor, a second one on the same row chooses it."""
 
     DEFAULT_CSS = """
@@ -117,9 +117,9 @@ class ModelList(OptionList):
         self.show(self.rows)
 
     async def _on_click(self, event: events.Click) -> None:
-        clicked: int | None = event.style.meta.get("option")
+        clicked = self.clicked(event)
         event.prevent_default()
-        if clicked is None or self.options[clicked].disabled:
+        if clicked is None:
             return
         if clicked == self.highlighted:
             self.action_select()

@@ -1,0 +1,21 @@
+"""A list of options that may change between what is seen of it and a click."""
+
+from __future__ import annotations
+
+from textual import events
+from textual.widgets import OptionList
+
+
+class Options(OptionList):
+    """Textual's own, which raises where the option that was clicked is there no longer."""
+
+    def clicked(self, event: events.Click) -> int | None:
+        """The number of the option that was clicked, if it is there and can be chosen."""
+        number: int | None = event.style.meta.get("option")
+        if number is None or not 0 <= number < self.option_count:
+            return None
+        return None if self.options[number].disabled else number
+
+    async def _on_click(self, event: events.Click) -> None:
+        if self.clicked(event) is None:
+            event.prevent_default()
