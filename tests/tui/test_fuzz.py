@@ -15,6 +15,8 @@ from r1chat.engine.fake import FakeEngine, Pause, Step
 from r1chat.settings import Settings
 from r1chat.tui.app import R1ChatApp
 from r1chat.tui.history import History
+from r1chat.tui.screens.attach import AttachFile
+from r1chat.tui.screens.one_line import OneLine
 from r1chat.tui.screens.pick import Choice, Pick
 from r1chat.tui.screens.question import Question
 from tests.tui.chat import Gate, an_app, ready, until
@@ -213,3 +215,33 @@ async def test_keys_for_a_turn_that_has_only_just_come_wait_for_its_parts():
             await app.pop_screen()
         app.chat.cancel()
         await rested(pilot)
+
+
+BOXES = [
+    lambda: Pick("One of", [Choice("a", "a")]),
+    lambda: OneLine("Title", "value"),
+    lambda: Question("Really?", "It is about this.", [("n", "No"), ("y", "Yes")]),
+    AttachFile,
+]
+
+
+@pytest.mark.parametrize("box", BOXES)
+async def test_a_box_that_is_answered_twice_in_a_hurry_is_answered_once(box, tmp_path, monkeypatch):
+    (tmp_path / "a.txt").write_text("text")
+    monkeypatch.chdir(tmp_path)
+    app = an_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await ready(pilot)
+        results: list[str | None] = []
+        app.action_help()
+        await settle(pilot)
+        below = app.screen
+        app.push_screen(box(), results.append)
+        await settle(pilot)
+        for _ in range(3):
+            app.post_message(key("enter"))
+        await until(pilot, lambda: results)
+        await settle(pilot)
+        assert app._exception is None
+        assert app.screen is below
+        assert len(results) == 1

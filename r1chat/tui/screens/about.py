@@ -13,13 +13,14 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from r1chat.sanitize import line
+from r1chat.tui.screens.once import Once
 from r1chat.tui.shelf import Row
 from r1chat.tui.widgets import model_details
 
 _LONGEST = 500
 
 
-class AboutModel(ModalScreen[None]):
+class AboutModel(ModalScreen[None], Once[None]):
     """Shows what is known of a model; any of Escape, F6, i and q closes it.
 
     Args:

@@ -15,6 +15,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from r1chat.sanitize import line
+from r1chat.tui.screens.once import Once
 from r1chat.tui.typed import focus_first
 from r1chat.tui.widgets.options import Options
 
@@ -55,7 +56,7 @@ def entries(typed: str, here: Path) -> list[tuple[str, str]]:
     return [(prefix + name, name) for name in fitting[:_MOST]]
 
 
-class AttachFile(ModalScreen[str | None]):
+class AttachFile(ModalScreen[str | None], Once[str | None]):
     """Asks for the path of a file; Escape leaves it."""
 
     DEFAULT_CSS = """

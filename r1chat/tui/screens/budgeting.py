@@ -55,6 +55,18 @@ class BudgetingScreen(AskingScreen):
     def _figure_wanted(self, event: BudgetSlider.FigureWanted) -> None:
         self._ask_for_figure(of_minimum=event.of_minimum)
 
+    def action_type_budget(self) -> None:
+        """Opens a field for the budget."""
+        self._ask_for_figure(of_minimum=False)
+
+    def action_type_minimum(self) -> None:
+        """Opens a field for the minimum."""
+        self._ask_for_figure(of_minimum=True)
+
+    def action_budget_unit(self) -> None:
+        """Counts the budget in the other unit."""
+        self.slider.action_unit()
+
     def _ask_for_figure(self, *, of_minimum: bool, typed: str = "", about: str = "") -> None:
         """Opens a field for the budget, or for its minimum.
 

@@ -28,6 +28,7 @@ _STEERING = "Words for the thought · Enter puts them in · Escape leaves it sto
 _EDITING = "Another question in its place · F2 the one before · Escape leaves it"
 _LEAST_MORE = 256
 """Tokens that a thought goes on for at least where the user wants more of it."""
+_OF_THE_SLIDER = ("type_budget", "type_minimum", "budget_unit")
 _NOT_PAUSED = "The thought is about to pause: Enter once more then."
 _FROM_HERE = (
     ("answer", "Answer from here", "the rest of the thought is dropped"),
@@ -90,6 +91,7 @@ class ChatScreen(LookingScreen):
         del parameters
         test = {
             "stop": lambda: self._can_stop,
+            **dict.fromkeys(_OF_THE_SLIDER, lambda: not self.slider.ends_only),
             "answer_now": lambda: self.thinking or self._answer_missing,
             "steer": lambda: self.thinking,
             "look_ahead": lambda: self.can_look_ahead,

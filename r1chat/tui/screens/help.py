@@ -13,6 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from r1chat.tui import keys
+from r1chat.tui.screens.once import Once
 
 _SECTIONS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (
@@ -136,7 +137,7 @@ def text(of: Mapping[str, str]) -> Content:
     return Content.assemble(*parts)
 
 
-class Help(ModalScreen[None]):
+class Help(ModalScreen[None], Once[None]):
     """Explains the keys; any of Escape, F1 and q closes it.
 
     Args:

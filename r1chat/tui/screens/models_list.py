@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import ComposeResult
-from textual.screen import Screen
 from textual.widgets import Input, OptionList, Static
 
 from r1chat.errors import R1ChatError
 from r1chat.sanitize import line
 from r1chat.tui import shelf, typed
+from r1chat.tui.screens.once import Once
 from r1chat.tui.shelf import Row, gigabytes
 from r1chat.tui.threads import on_thread, while_shown
 from r1chat.tui.widgets.key_bar import KeyBar
@@ -28,7 +28,7 @@ _SEARCHED = "Other words for the Hub; Escape goes back"
 _NOTHING = "Nothing here is called that. Enter opens it as a path or fetches it from the Hub."
 
 
-class ModelsListScreen(Screen[str | None]):
+class ModelsListScreen(Once[str | None]):
     """Shows models, filters and sorts them, and searches the Hub."""
 
     DEFAULT_CSS = """

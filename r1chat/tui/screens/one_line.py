@@ -13,9 +13,10 @@ from textual.widgets import Input, Static
 
 from r1chat.sanitize import line
 from r1chat.tui import typed
+from r1chat.tui.screens.once import Once
 
 
-class OneLine(ModalScreen[str | None]):
+class OneLine(ModalScreen[str | None], Once[str | None]):
     """Asks for one line; Escape gives none.
 
     Args:

@@ -16,6 +16,7 @@ from textual.widgets.option_list import Option
 
 from r1chat.sanitize import line
 from r1chat.tui import typed
+from r1chat.tui.screens.once import Once
 from r1chat.tui.widgets.options import Options
 
 _COLUMN = 30
@@ -31,7 +32,7 @@ class Choice:
     about: str = ""
 
 
-class Pick(ModalScreen[str | None]):
+class Pick(ModalScreen[str | None], Once[str | None]):
     """Lets the user pick one of several things; Escape picks nothing.
 
     Args:

@@ -18,6 +18,7 @@ from textual.widgets.option_list import Option
 from r1chat.errors import R1ChatError
 from r1chat.sanitize import line
 from r1chat.tui.hub import Quant, Quants
+from r1chat.tui.screens.once import Once
 from r1chat.tui.shelf import gigabytes, speed
 from r1chat.tui.threads import on_thread, while_shown
 from r1chat.tui.widgets.columns import MARKS, middle
@@ -30,7 +31,7 @@ _ASKING = "Asking the Hub …"
 _MOST = 200
 
 
-class PickQuant(ModalScreen[Quant | None]):
+class PickQuant(ModalScreen[Quant | None], Once[Quant | None]):
     """Lists the quants of a model; Escape picks none.
 
     Args:

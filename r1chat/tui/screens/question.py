@@ -14,10 +14,11 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from r1chat.sanitize import line
+from r1chat.tui.screens.once import Once
 from r1chat.tui.widgets.options import Options
 
 
-class Question(ModalScreen[str | None]):
+class Question(ModalScreen[str | None], Once[str | None]):
     """Asks something before it is done; Escape does nothing.
 
     Args:

@@ -12,6 +12,7 @@ from textual.widgets import Static
 
 from r1chat.errors import R1ChatError
 from r1chat.sanitize import line
+from r1chat.tui.screens.once import Once
 from r1chat.tui.threads import on_thread
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from r1chat.tui.app import R1ChatApp
 
 
-class StatisticsScreen(ModalScreen[None]):
+class StatisticsScreen(ModalScreen[None], Once[None]):
     """Shows the figures of all conversations; Escape and q close it."""
 
     DEFAULT_CSS = """
