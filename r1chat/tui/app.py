@@ -406,14 +406,12 @@ class R1ChatApp(FetchingApp):
 
     # -- the terminal --
 
-    async def on_event(self, event: events.Event) -> None:
+    def clean(self, paste: events.Paste) -> None:
         """Cleans what is pasted, for all fields there are."""
-        if isinstance(event, events.Paste) and not event.is_forwarded:
-            text = sanitize(line_breaks(event.text))
-            # Textual's own field for one line takes the first and drops the others.
-            one_line = isinstance(self.focused, Input)
-            event.text = text.rstrip("\n").replace("\n", " ") if one_line else text
-        await super().on_event(event)
+        text = sanitize(line_breaks(paste.text))
+        # Textual's own field for one line takes the first and drops the others.
+        one_line = isinstance(self.focused, Input)
+        paste.text = text.rstrip("\n").replace("\n", " ") if one_line else text
 
     def _write(self, text: str) -> None:
         if self._driver is not None and not self.is_headless and not self.is_web:

@@ -40,7 +40,7 @@ class KeyedApp(App[None]):
 
         Textual looks for what it stands in, or for an option of its number, and raises.
         """
-        if event.is_forwarded:
+        if event.is_forwarded or not self.screen_stack:
             return False
         try:
             widget, _ = self.get_widget_at(event.x, event.y)
@@ -61,8 +61,13 @@ class KeyedApp(App[None]):
                 if not typed.aim(self.screen, event):
                     self.set_timer(_NOT_YET_S, self._send_typed)
                     return
+            if isinstance(event, events.Paste):
+                self.clean(event)
             del self._early[0]
             await super().on_event(event)
+
+    def clean(self, paste: events.Paste) -> None:
+        """Cleans what is pasted, for the field that has the focus by now."""
 
     def set_keys(self, wanted: Mapping[str, str]) -> None:
         """Changes keys.

@@ -197,3 +197,15 @@ async def test_what_is_typed_while_a_model_loads_is_kept():
         assert app.chat.composer.text == "early"
         gate.open()
         await ready(pilot)
+
+
+async def test_lines_that_are_pasted_while_a_list_has_the_focus_all_reach_the_field():
+    app = an_app()
+    async with app.run_test(size=(100, 40)) as pilot:
+        await ready(pilot)
+        app.push_screen(OneLine("Title"))
+        await settle(pilot)
+        app.screen.set_focus(None)
+        app.post_message(events.Paste("one\r\ntwo\rthree"))
+        await settle(pilot)
+        assert app.screen.query_one(Input).value == "one two three"
