@@ -42,7 +42,7 @@ class ChatScreen(LookingScreen):
     """A conversation with a model."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "stop", "Stop", id="chat.stop", priority=True),
+        Binding("escape", "leave", "Stop", id="chat.stop", priority=True),
         # Browsers keep Ctrl+N and Ctrl+T to themselves: there the second keys are shown.
         Binding("ctrl+n,alt+a", "answer_now", "Answer now", id="chat.answer_now", priority=True),
         Binding("ctrl+t,alt+m", "think_more", "Think more", id="chat.think_more", priority=True),
@@ -90,7 +90,7 @@ class ChatScreen(LookingScreen):
         """Shows in the footer only what applies now."""
         del parameters
         test = {
-            "stop": lambda: self._can_stop,
+            **dict.fromkeys(("stop", "leave"), lambda: self._can_stop),
             **dict.fromkeys(_OF_THE_SLIDER, lambda: not self.slider.ends_only),
             "answer_now": lambda: self.thinking or self._answer_missing,
             "steer": lambda: self.thinking,
@@ -242,6 +242,10 @@ class ChatScreen(LookingScreen):
             self.call_later(self._reopen)
 
     # -- steering --
+
+    def action_leave(self) -> None:
+        """Does what Escape is for, where it is nobody else's."""
+        self.action_stop()
 
     def action_stop(self) -> None:
         """Stops the reply and keeps what there is; at rest, leaves what was begun."""

@@ -21,7 +21,7 @@ _BESIDE = 80
 """Columns from which on there is room for both."""
 _LOOKS_S = 1.0
 """How often the history is asked whether there is something to tell."""
-_OF_THE_PANEL = frozenset({"attach", "previous_moment", "next_moment", "stop"})
+_OF_THE_PANEL = frozenset({"attach", "previous_moment", "next_moment", "leave"})
 """Their keys are the panel's own while it has the focus."""
 
 
