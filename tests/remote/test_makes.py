@@ -167,7 +167,7 @@ def test_a_reason_that_comes_with_every_piece_is_none():
     assert reply.answer == "It is"
     assert "has sent nothing for" in reply.error
     with chatting(stream(values)) as server:
-        reply = reply_of(opened(server, closing=0.01), asked())
+        reply = reply_of(opened(server), asked())
     assert (reply.answer, reply.error) == ("It is 42", None)
 
 

@@ -185,7 +185,7 @@ def test_many_random_streams_lose_no_word(seed):
 @pytest.mark.parametrize("owner", ["somebody", "vllm"])
 def test_random_streams_end_a_reply_and_nothing_else(owner):
     with ModelServer(owner=owner, chat=[{"content": "42"}]) as server:
-        engine = opened(server, first_wait=0.001, idle=1.0)
+        engine = opened(server, first_wait=0.001, idle=30.0)
         for _, data, text, thought, _ in streams(7, 60):
             server.faults = [Fault(raw=data, times=99)]
             reply = reply_of(engine, asked(timeout=20.0))
