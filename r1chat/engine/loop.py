@@ -255,7 +255,13 @@ class ThinkingLoop:
         else:
             transcript.write(token, data)
         self._append([token])
-        if not self._splitter.in_thought and self._wants_more():
+        self._settle()
+
+    def _settle(self) -> None:
+        """Does what a marker spelled in letters asks for: an end of thinking, or another turn."""
+        if self._transcript.turned:
+            self._end_in_thought()
+        elif not self._splitter.in_thought and self._wants_more():
             self._reopen()
 
     def _end_in_thought(self) -> None:

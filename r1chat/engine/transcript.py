@@ -76,6 +76,9 @@ class Transcript:
         self._keeps_ids = keeps_ids
         self._phrases = stops
         self._stops = StopPhrases(stops)
+        # A line of a thought may begin with "User:"; a marker has no business there.
+        self._markers = tuple(phrase for phrase in stops if phrase[0] in "<[")
+        self._turns = StopPhrases(self._markers)
         self.thought_tokens = 0
         self.answer_tokens = 0
         self.injected_tokens = 0
@@ -149,6 +152,11 @@ class Transcript:
         return self._stops.found
 
     @property
+    def turned(self) -> bool:
+        """Whether the thought has come to a marker, spelled in letters, of another turn."""
+        return self.splitter.in_thought and self._turns.found
+
+    @property
     def has_thought(self) -> bool:
         """Whether any word of thought has been written."""
         return self._thought_length > 0
@@ -195,6 +203,8 @@ class Transcript:
         self.unfinished = self.unfinished + 1 if self.mid_character else 0
         if not in_thought and (self._answer or self._held or text.strip()):
             self.answer_ids.append(token)
+        if in_thought:
+            self._turns.feed(text)
         self._show(self.splitter.feed(text if in_thought else self._stops.feed(text)))
         if in_thought and not self.splitter.in_thought:
             self.end_thought("natural")
@@ -224,6 +234,7 @@ class Transcript:
 
     def end_thought(self, ended_by: EndedBy) -> None:
         """Stops the thought's clock and says why it ended."""
+        self._turns = StopPhrases(self._markers)
         self._thought_s += self._since_phase()
         self._phase_began = self._clock()
         self._thought_ended_by = ended_by

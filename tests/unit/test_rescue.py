@@ -372,6 +372,13 @@ def test_a_turn_in_words_ends_a_reply_and_an_empty_one_is_asked_for() -> None:
     assert reply.answer == ANSWER + "42"
 
 
+def test_a_turn_in_words_ends_a_thought_and_a_role_does_not() -> None:
+    stops = ("<|im_end|>", "\nUser:")
+    reply, _, _ = run("so\nUser: he<|im_end|>42<|im_end|>more", stops=stops)
+    assert reply.thought.startswith("so\nUser: he")
+    assert (reply.answer, reply.receipt.answer_asked) == (ANSWER + "42", "words")
+
+
 def test_the_thought_of_a_budget_that_is_off_is_ours() -> None:
     reply, _, _ = run("42</think><eos>", "off", prefilled=True)
     assert (reply.thought, reply.answer) == (FINISHED + "\n", "42")
