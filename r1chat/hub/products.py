@@ -39,7 +39,7 @@ _FEWEST = 4
 _QUIET = 4
 """The fastest quarter of the products: others may have the processor during the rest."""
 _FILL = 0x2A
-_TIMEOUT_S = 20
+_TIMEOUT_S = 60
 _SUFFIXES = {"nt": ".dll", "posix": ".dylib" if sys.platform == "darwin" else ".so"}
 
 
