@@ -135,7 +135,8 @@ class Recall:
             if shown != entry.text and shown.strip() and shown not in others:
                 others.append(shown)
         draft = current if self._at is None else self._draft
-        if not draft.strip() and self._at is not None and current != self._at.text:
+        at = self._at
+        if at is not None and not draft.strip() and (at.unsent or current != at.text):
             draft = current
         return draft, tuple(each for each in others if each != draft)
 

@@ -65,6 +65,19 @@ def test_a_changed_text_becomes_the_draft_where_there_is_none_and_that_is_wanted
     assert made.earlier("one more") == "one"
 
 
+def test_what_was_put_aside_and_is_in_the_composer_again_is_the_draft():
+    made = Recall()
+    made.add("put aside", unsent=True)
+    assert made.earlier("") == "put aside"
+    assert made.unsent("put aside") == ("put aside", ())
+
+
+def test_what_was_sent_and_is_in_the_composer_again_is_no_draft():
+    made = recall("sent")
+    assert made.earlier("") == "sent"
+    assert made.unsent("sent") == ("", ())
+
+
 def test_what_was_sent_after_all_need_not_outlast_the_app():
     made = Recall()
     made.add("put aside", unsent=True)
