@@ -178,6 +178,47 @@ async def test_enter_fetches_a_distill_shows_how_far_it_is_and_uses_it(hub, smal
         assert (screen.row.section, screen.row.quant) == ("here", "Q8_0")
 
 
+async def test_a_model_that_comes_while_words_for_a_thought_are_written_takes_no_place(hub, small):
+    hub.faults.add(SLOW, times=None)
+    tried = []
+    app = an_app(load=fake(tried, ENDLESS), hub=HereHub())
+    async with app.run_test() as pilot:
+        await models(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: fetching(app, "↓"))
+        await pilot.press("escape")
+        chat = await begin(pilot)
+        await thought(pilot)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: chat.last.status == "Paused")
+        await write(pilot, "but no")
+        await hurry(pilot, hub)
+        await until(pilot, lambda: "is here: F3 uses it" in toasts(app))
+        assert chat.composer.text == "but no"
+        await pilot.press("enter")
+        await thought(pilot, "but no")
+        assert tried == ["tiny"]
+        await pilot.press("escape")
+        await rest(pilot)
+    app.shut_down()
+
+
+async def test_a_model_that_comes_while_a_question_is_written_leaves_the_words(hub, small):
+    hub.faults.add(SLOW, times=None)
+    tried = []
+    app = an_app(load=fake(tried), hub=HereHub())
+    async with app.run_test() as pilot:
+        await models(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: fetching(app, "↓"))
+        await pilot.press("escape")
+        await write(pilot, "some words")
+        await hurry(pilot, hub)
+        await until(pilot, lambda: tried == ["tiny", REF] and app.coming is None)
+        assert app.chat.composer.text == "some words"
+    app.shut_down()
+
+
 async def test_a_model_that_comes_while_a_reply_is_written_waits_for_its_end(hub, small):
     hub.faults.add(SLOW, times=None)
     tried = []
