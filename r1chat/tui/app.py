@@ -225,8 +225,11 @@ class R1ChatApp(FetchingApp):
     def _save_draft(self) -> None:
         draft = self._unsent()
         if self._drafts.is_new(draft):
-            work = partial(self._drafts.save, draft)
-            threading.Thread(target=work, name="r1chat-draft", daemon=True).start()
+            threading.Thread(
+                target=lambda: self._warn(self._drafts.save(draft)),
+                name="r1chat-draft",
+                daemon=True,
+            ).start()
 
     def _listen_to_signals(self) -> None:
         if self.is_headless:

@@ -51,6 +51,9 @@ class Drafts:
         self._saves = saves
         self._file = paths.drafts() / f"{os.urandom(8).hex()}.json"
         self._saved = Draft()
+        self._failed: Draft | None = None
+        """What could not be saved; it is not tried again before there is something else."""
+        self._told = False
         self._own: BaseFileLock | None = None
         self._taken: list[tuple[Path, BaseFileLock]] = []
         self._lock = threading.Lock()
@@ -79,17 +82,18 @@ class Drafts:
 
     def is_new(self, draft: Draft) -> bool:
         """Whether there is anything to save; at once."""
-        return self._saves and (draft != self._saved or bool(self._taken))
+        is_new = draft != self._saved or bool(self._taken)
+        return self._saves and is_new and draft != self._failed
 
-    def save(self, draft: Draft) -> bool:
+    def save(self, draft: Draft) -> str | None:
         """Writes what there is now, if it is new; from any thread.
 
         Returns:
-            Whether it is safe.
+            One line on why it could not be saved, once.
         """
         with self._lock:
             if not self.is_new(draft):
-                return True
+                return None
             try:
                 if draft.empty:
                     self._file.unlink(missing_ok=True)
@@ -97,13 +101,17 @@ class Drafts:
                     self._write(draft)
             except OSError as error:
                 log.warning("draft not saved: %s", error)
-                return False
-            self._saved = draft
+                self._failed = draft
+                told, self._told = self._told, True
+                reason = error.strerror or type(error).__name__
+                return None if told else f"What is not sent yet ends with the app ({reason})."
+            self._saved, self._failed = draft, None
             self._drop_taken()
-            return True
+            return None
 
     def close(self, draft: Draft) -> None:
         """Writes what there is at the end, and lets the next app have it."""
+        self._failed = None
         self.save(draft)
         with self._lock:
             # What an older thread would still write is older.

@@ -8,7 +8,7 @@ from textual.widgets import Input
 
 from r1chat.engine.fake import Pause
 from r1chat.tui.widgets.composer import _LONG_PASTE
-from tests.tui.chat import Gate, an_app, begin, engine_of, ready, rest, thought, until
+from tests.tui.chat import Gate, an_app, begin, engine_of, ready, rest, thought, toasts, until
 from tests.unit.test_line_breaks import BREAKS
 
 pytestmark = pytest.mark.asyncio
@@ -77,6 +77,18 @@ async def test_in_a_field_for_one_line_no_words_are_lost_or_glued(keys, line_bre
         field.value = ""
         await paste(pilot, f"one{line_break}two{line_break}")
         await until(pilot, lambda: field.value == "one two")
+
+
+async def test_the_path_of_a_file_that_cannot_be_attached_is_left_as_a_text(tmp_path):
+    file = tmp_path / "picture.png"
+    file.write_bytes(b"\x89PNG\x00")
+    app = an_app()
+    async with app.run_test() as pilot:
+        chat = await ready(pilot)
+        await paste(pilot, str(file))
+        await until(pilot, lambda: chat.composer.text == str(file))
+        assert "not a text file" in toasts(app)
+        assert not chat._attached
 
 
 @EACH

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import stat
 import threading
 from dataclasses import replace
@@ -25,6 +24,7 @@ from tests.tui.chat import (
     ready,
     rest,
     thought,
+    toasts,
     until,
     write,
 )
@@ -226,7 +226,7 @@ async def test_a_draft_outlasts_what_happens_to_a_reply_under_way(key):
         await write(pilot, WORDS)
         await pilot.press(key)
         await until(pilot, lambda: chat.composer.text == WORDS)
-        await chat.run_action("stop")
+        chat.action_stop()
         await rest(pilot)
         assert chat.composer.text == WORDS
 
@@ -447,8 +447,10 @@ async def test_a_folder_that_cannot_be_written_to_hinders_nobody():
     async with app.run_test() as pilot:
         await ready(pilot)
         await write(pilot, WORDS)
-        app._save_draft()
-        await asyncio.sleep(0)
+        await until(pilot, lambda: "ends with the app" in toasts(app))
+        await write(pilot, " more")
+        await until(pilot, lambda: app._drafts._failed and "more" in app._drafts._failed.text)
+        assert toasts(app).count("ends with the app") == 1
     _stop(app)
 
 

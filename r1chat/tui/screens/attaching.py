@@ -57,7 +57,8 @@ class AttachingScreen(Screen[None]):
     @on(Composer.Attach)
     async def _attach_pasted(self, event: Composer.Attach) -> None:
         if event.path is not None:
-            await self.attach_file(str(event.path))
+            if not await self.attach_file(str(event.path)):
+                event.composer.insert(event.text)
             return
         from r1chat import attachments
 
@@ -69,8 +70,12 @@ class AttachingScreen(Screen[None]):
             return
         self._add(attachments.Attachment(name, event.text))
 
-    async def attach_file(self, path: str) -> None:
-        """Attaches a text file to the next question, or says why not."""
+    async def attach_file(self, path: str) -> bool:
+        """Attaches a text file to the next question, or says why not.
+
+        Returns:
+            Whether it is attached.
+        """
         from r1chat import attachments
 
         try:
@@ -79,20 +84,21 @@ class AttachingScreen(Screen[None]):
             found = await on_thread(read, "r1chat-attach")
         except R1ChatError as error:
             self.notify(line(str(error), 300), severity="error", markup=False)
-            return
-        self._add(found)
+            return False
+        return self._add(found)
 
     def _wait(self, words: str) -> None:
         """Says, on the thread that reads a pipe, what is waited for."""
         self.app.call_from_thread(self.notify, line(words, 300), timeout=5, markup=False)
 
-    def _add(self, found: Attachment) -> None:
+    def _add(self, found: Attachment) -> bool:
         if len(self._attached) >= MOST_ATTACHED:
             self.notify(f"More than {MOST_ATTACHED} attachments are too many.", severity="warning")
-            return
+            return False
         self._attached.append(found)
         self._show_attached()
         self.refresh_bindings()
+        return True
 
     def detach(self) -> None:
         """Takes the last attachment away again."""

@@ -93,7 +93,7 @@ class Composer(TextArea):
         path: Path | None
         """A file whose path was pasted."""
         text: str
-        """Else a long text."""
+        """What was pasted."""
 
         @property
         def control(self) -> Composer:
@@ -236,7 +236,7 @@ class Composer(TextArea):
         event.stop()
         path = _as_file(event.text)
         if path is not None or len(event.text) > _LONG_PASTE:
-            self.post_message(self.Attach(self, path, "" if path else event.text))
+            self.post_message(self.Attach(self, path, event.text))
             return
         self.insert(event.text)
 
