@@ -136,5 +136,7 @@ def test_a_stop_at_any_moment_loses_and_doubles_nothing(
             assert (second.thought, second.answer) == (whole.thought, whole.answer), at
             assert written([*before, *after]) == written(told), at
             assert second.ids == whole.ids
-            assert tuple(machine.cache) == PROMPT + second.ids
+            # Words that asked in vain for an answer may stand behind it.
+            kept = PROMPT + second.ids
+            assert tuple(machine.cache[: len(kept)]) == kept
             assert second.injected == whole.injected
