@@ -216,6 +216,8 @@ def _pull(args: argparse.Namespace, console: Console, interrupts: Interrupts) ->
         path = fetcher.fetch(variant)
     # Its header is read now, so that no list has to wait for it.
     local.local_models()
+    if ref.distill is None:
+        ref = replace(ref, repos=(variant.repo,))  # As the Hub spells it.
     name = str(ref) if _here(ref) == path else variant.ref
     done = "it is here already" if is_here or elsewhere else "verified"
     console.aside(f"{done}; use it with: r1chat ask -m {name}")

@@ -64,6 +64,12 @@ def test_what_is_here_is_not_said_to_be_verified(acme):
     )
 
 
+def test_a_name_in_another_case_is_told_as_the_hub_spells_it(acme):
+    code, out, err = run("models", "pull", "ACME/tiny-gguf:fp16")
+    assert (code, "models--acme--Tiny-GGUF" in out) == (0, True), err
+    assert err.endswith("r1chat ask -m acme/Tiny-GGUF:F16\n")
+
+
 def test_offline_what_is_here_is_pulled_without_a_request(acme, monkeypatch):
     path = pulled("acme/Tiny-GGUF:F16")
     before = len(acme.requests)
