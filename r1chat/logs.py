@@ -101,7 +101,9 @@ def crash(error: BaseException) -> Path | None:
 
 def _open(path: Path) -> TextIO:
     paths.made(path.parent)
-    if path.exists() and path.stat().st_size > _LIMIT:
+    if path.is_file() and path.stat().st_size > _LIMIT:
         path.replace(path.with_name(f"{path.name}.1"))
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, _PRIVATE)
+    # A pipe in its place that nobody reads must not keep r1chat waiting.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NONBLOCK", 0)
+    descriptor = os.open(path, flags, _PRIVATE)
     return os.fdopen(descriptor, "a", encoding="utf-8", errors="backslashreplace")

@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from r1chat.store import index, opening, saving
+from r1chat.store import backup, index, opening, saving
 from r1chat.store.database import Database
 
 KEPT_DAYS = 30
@@ -16,14 +16,17 @@ _DAY_S = 24 * 3600.0
 
 
 class Chores:
-    """Looks for damage, puts together what died, takes out what was deleted, and indexes.
+    """Looks for damage, puts together what died, takes out what was deleted, indexes and copies.
 
     Args:
         database: Where.
+        busy: Whether there is something else to do.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, busy: Callable[[], bool]) -> None:
         self._database = database
+        self._busy = busy
+        self._copied = False
         self._waiting: deque[Callable[[sqlite3.Connection], object]] = deque(
             [opening.check_list, saving.settle, self._purge_old]
         )
@@ -48,16 +51,27 @@ class Chores:
                 self._waiting[0](connection)
             self._waiting.popleft()
             return True
-        if not (indexing and database.searchable and index.behind(database.writing)):
-            return False
-        with database.transaction() as connection:
-            return index.catch_up(connection)
+        if indexing and database.searchable and index.behind(database.writing):
+            with database.transaction() as connection:
+                return index.catch_up(connection)
+        # While something is still to be recovered, the copy before it is the better one.
+        path = database.path
+        if indexing and path is not None and not self._copied and backup.is_due(path):
+            self._copied = backup.make(database.writing, path, self._busy)
+        return False
 
     def purge(self, connection: sqlite3.Connection, name: str) -> None:
         """Takes a conversation out, and in time its words."""
         saving.purge_one(connection, name)
+        self._drop_backup()
         self._waiting.append(index.tidy)
 
     def _purge_old(self, connection: sqlite3.Connection) -> None:
         if saving.purge_deleted(connection, time.time() - KEPT_DAYS * _DAY_S):
+            self._drop_backup()
             self._waiting.append(index.tidy)
+
+    def _drop_backup(self) -> None:
+        if self._database.path is not None:
+            backup.drop(self._database.path)
+            self._copied = False

@@ -99,6 +99,9 @@ def check_file(path: Path) -> None:
     with path.open("rb") as file:
         header = file.read(len(_HEADERS[0]))
     # What is shorter than a header SQLite would take for nothing.
+    if not header and path.with_name(f"{path.stem}.backup{path.suffix}").exists():
+        message = "nothing is left of it"
+        raise DamagedError(message)
     if header not in (b"", *_HEADERS):
         message = "its header is damaged"
         raise DamagedError(message)

@@ -6,7 +6,7 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -95,14 +95,15 @@ class Recovery(threading.Thread):
 
     Args:
         path: The new file.
-        kept: The damaged one.
+        kept: The damaged one, and an older copy for where nothing can be read of it; it may be
+            missing.
         tell: Takes what the user should know.
     """
 
-    def __init__(self, path: Path, kept: Path, tell: Callable[[str], None]) -> None:
+    def __init__(self, path: Path, kept: Sequence[Path], tell: Callable[[str], None]) -> None:
         super().__init__(name="r1chat-recovery", daemon=True)
         self._path = path
-        self._kept = kept
+        self._kept, *self._copies = kept
         self._tell = tell
         self._ended = threading.Event()
         self.over = False
@@ -139,10 +140,22 @@ class Recovery(threading.Thread):
 
     def _recover(self, connection: sqlite3.Connection) -> int:
         connection.execute("PRAGMA foreign_keys = OFF")
-        pages = salvage.Pages(self._kept)
+        for file in (self._kept, *filter(Path.is_file, self._copies)):
+            # Of the copy only where there is nothing else: its rows may be another history's, or
+            # have been removed since.
+            if self._take(connection, file):
+                break
+        self._write(connection, _end)
+        return int(connection.execute("SELECT count(*) FROM conversations").fetchone()[0])
+
+    def _take(self, connection: sqlite3.Connection, file: Path) -> bool:
+        """Takes in the rows of a file; whether there were any."""
+        pages = salvage.Pages(file)
+        found = False
         batch: list[tuple[str, salvage.Row]] = []
         try:
             for each in salvage.rows(pages):
+                found = True
                 batch.append(each)
                 if len(batch) == _BATCH:
                     self._write(connection, partial(_insert, batch=batch))
@@ -152,8 +165,7 @@ class Recovery(threading.Thread):
         finally:
             pages.close()
         self._write(connection, partial(_insert, batch=batch))
-        self._write(connection, _end)
-        return int(connection.execute("SELECT count(*) FROM conversations").fetchone()[0])
+        return found
 
     def _write(
         self, connection: sqlite3.Connection, do: Callable[[sqlite3.Connection], None]

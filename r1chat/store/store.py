@@ -19,7 +19,18 @@ from r1chat.conversation import Conversation, new_id
 from r1chat.errors import R1ChatError
 from r1chat.recording import Asked
 from r1chat.sanitize import line
-from r1chat.store import aside, copying, damage, index, opening, reading, repair, saving, searching
+from r1chat.store import (
+    aside,
+    backup,
+    copying,
+    damage,
+    index,
+    opening,
+    reading,
+    repair,
+    saving,
+    searching,
+)
 from r1chat.store.aside import Aside, Call
 from r1chat.store.chores import Chores
 from r1chat.store.damage import elsewhere
@@ -57,7 +68,7 @@ class Store:
         self._repairs = 0
         if not database.searchable:
             self._notices.append(_NO_INDEX)
-        self._chores = Chores(database)
+        self._chores = Chores(database, lambda: self._writer.busy)
         self._recovery: repair.Recovery | None = None
         self._writer = Writer(
             database,
@@ -338,7 +349,8 @@ class Store:
             return
         kept = path.with_name(Path(name).name)
         if kept.is_file():
-            self._recovery = repair.Recovery(path, kept, self._recovered)
+            copy = backup.path_of(path)
+            self._recovery = repair.Recovery(path, [kept, copy], self._recovered)
             self._recovery.start()
             self._recovery.join(_SETTLED_IN_S)
         elif os.path.lexists(kept):

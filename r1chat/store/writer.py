@@ -108,7 +108,7 @@ class Writer:
         self._closing = False
         self.aside = aside
         """Where is kept what cannot be written."""
-        self._deadline = math.inf
+        self._deadline = self._tidied_by = math.inf
         self._reason = ""
         self._told = False
         self.failing = False
@@ -127,6 +127,11 @@ class Writer:
         # Between two batches streamed text must not wake it at every token.
         if urgent or self._resting:
             self._wake.set()
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is something to be written, or no time left."""
+        return bool(self._jobs) or time.monotonic() > self._tidied_by
 
     def mend(self, seen: Identity | None) -> None:
         """Has the database mended, which only the writer may do, and waits for it a while.
@@ -189,8 +194,8 @@ class Writer:
 
     def _tidy_up(self) -> None:
         """Does at the end what can be done in a moment; the rest is for the next start."""
-        end = time.monotonic() + _TIDYING_S
-        while time.monotonic() < end and self._rest():
+        self._tidied_by = time.monotonic() + _TIDYING_S
+        while time.monotonic() < self._tidied_by and self._rest():
             pass
 
     def _rest(self) -> bool:

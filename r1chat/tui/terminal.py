@@ -92,7 +92,7 @@ def private_screen() -> Iterator[None]:
     try:
         log = os.open(
             paths.made(paths.log_file().parent) / paths.log_file().name,
-            os.O_WRONLY | os.O_CREAT | os.O_APPEND,
+            os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NONBLOCK", 0),
             0o600,
         )
     except OSError:

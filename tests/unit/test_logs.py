@@ -52,3 +52,14 @@ def test_a_home_that_nobody_knows_is_no_traceback(monkeypatch):
     code, out, err = run("settings")
     assert (code, err) == (0, "")
     assert "~nosuchuser/x/settings" in out
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no such files elsewhere")
+def test_a_pipe_in_the_log_s_place_keeps_nobody_waiting():
+    paths.made(paths.log_file().parent)
+    os.mkfifo(paths.log_file())
+    logs.start()
+    try:
+        logging.getLogger("r1chat").warning("nobody reads this")
+    finally:
+        logs.stop()
