@@ -22,7 +22,15 @@ SCRIPT: tuple[Step, ...] = (
     Reply(
         THOUGHT,
         ANSWER,
-        Receipt("budget", "budget", 31, 40, thought_s=12.0, answer_s=3.0, tokens_per_s=13.0),
+        Receipt(
+            "budget",
+            "budget",
+            thought_tokens=31,
+            answer_tokens=40,
+            thought_s=12.0,
+            answer_s=3.0,
+            tokens_per_s=13.0,
+        ),
     ),
 )
 
