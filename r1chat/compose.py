@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,10 +65,9 @@ def _file(ref: str) -> Path | None:
         if path.exists():
             return path
     except (OSError, ValueError, RuntimeError) as error:
-        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
-            return None  # No file can be called that.
         # RuntimeError: no home folder for "~". ValueError: a NUL in the name.
-        message = f"cannot use the model {shown}: {line(str(error))}"
+        reason = isinstance(error, OSError) and error.strerror
+        message = f"cannot use the model {shown}: {line(reason or str(error))}"
         raise ModelError(message) from None
     return None
 

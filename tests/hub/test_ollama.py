@@ -209,15 +209,18 @@ def test_a_manifest_of_thousands_of_weights_does_not_fill_the_list(store, weight
     assert resolve("ollama:deepseek-r1:7b") == blob
 
 
-@pytest.mark.parametrize(
-    "name", ["", ":", "::", "/", "a:b:c", "../x", "x" * 5000, "red\x1b[31m", "a/b/c/d/e"]
-)
+@pytest.mark.parametrize("name", ["", ":", "::", "/", "a:b:c", "../x", "red\x1b[31m", "a/b/c/d/e"])
 def test_any_name_is_found_or_refused_in_one_line(store, weights, name):
     in_ollama(store, weights)
     with pytest.raises(ModelError, match="has no such model") as caught:
         resolve(f"ollama:{name}")
     assert str(caught.value).isprintable()
-    assert len(str(caught.value)) < 1000
+
+
+def test_a_name_too_long_is_told_once(store):
+    with pytest.raises(ModelError, match="File name too long") as caught:
+        resolve("ollama:" + "x" * 5000)
+    assert len(str(caught.value)) < 500
 
 
 def test_names_are_taken_as_ollama_takes_them(store, weights, tmp_path):
