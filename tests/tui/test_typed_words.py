@@ -178,7 +178,9 @@ async def test_words_for_a_paused_thought_outlast_what_happens(change):
         assert await found(pilot, WORDS)
 
 
-@pytest.mark.parametrize("change", [other_model, wrong_model, keys("escape")], ids=str)
+@pytest.mark.parametrize(
+    "change", [other_model, wrong_model, keys("escape")], ids=["other", "wrong", "none"]
+)
 async def test_words_sent_into_a_thought_whose_model_is_gone_come_back(change):
     gate = Gate()
 
