@@ -233,6 +233,21 @@ async def test_a_draft_outlasts_what_happens_to_a_reply_under_way(key):
         assert chat.composer.text == WORDS
 
 
+async def test_what_went_along_with_a_question_goes_along_with_what_is_made_of_it():
+    app = an_app()
+    async with app.run_test() as pilot:
+        chat = await ready(pilot)
+        app.post_message(events.Paste("a line\n" * (_LONG_PASTE // 6)))
+        await until(pilot, lambda: chat._attached)
+        await ask(pilot, "one")
+        await pilot.press("f2")
+        await write(pilot, "!", "enter")
+        await until(pilot, lambda: chat.last.question == "one!")
+        await rest(pilot)
+        (along,) = chat.last.node.turn.attachments
+        assert along.text.startswith("a line")
+
+
 # -- what could not be put --
 
 

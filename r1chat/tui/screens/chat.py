@@ -219,7 +219,9 @@ class ChatScreen(LookingScreen):
             await self.ask(text)
             return
         await self._drop_views_from(node)
-        await self.ask(text, node.parent)
+        # What went along with the question goes along with what was made of it.
+        before = node.turn.attachments if node.turn is not None else ()
+        await self.ask(text, node.parent, (*before, *self.take_attached()))
 
     def _tell(self, what: str) -> None:
         """Says above the composer what becomes of what is written."""
