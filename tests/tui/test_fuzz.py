@@ -245,3 +245,18 @@ async def test_a_box_that_is_answered_twice_in_a_hurry_is_answered_once(box, tmp
         assert app._exception is None
         assert app.screen is below
         assert len(results) == 1
+
+
+async def test_many_lines_that_come_and_go_by_undo_and_redo_break_nothing():
+    app = an_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        chat = await ready(pilot)
+        text = "\n".join(f"line {number}" for number in range(14))
+        app.post_message(events.Paste(text))
+        await settle(pilot)
+        await pilot.press("ctrl+c", "ctrl+z")
+        assert chat.composer.text == text
+        await pilot.press("ctrl+y")
+        assert chat.composer.text == ""
+        await pilot.press("ctrl+z", "ctrl+z", "ctrl+y", "ctrl+z", "ctrl+y", "ctrl+y")
+        assert app._exception is None

@@ -9,6 +9,7 @@ from typing import ClassVar
 from textual import events
 from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
+from textual.geometry import Offset
 from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
@@ -207,6 +208,12 @@ class Composer(TextArea):
         if text != self.text:
             self.replace(line_breaks(text), (0, 0), self.document.end)
         self.move_cursor(self.document.end)
+
+    def scroll_cursor_visible(self, center: bool = False, animate: bool = False) -> Offset:  # noqa: FBT001, FBT002  (Textual's)
+        """Scrolls to the cursor, unless it still stands on a line that undo or redo took away."""
+        if self.cursor_location[0] >= self.document.line_count:
+            return Offset()
+        return super().scroll_cursor_visible(center, animate)
 
     def render_line(self, y: int) -> Strip:
         """Draws a line; nothing where there is no column for it, which Textual cannot wrap to."""
