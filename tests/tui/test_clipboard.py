@@ -49,20 +49,20 @@ class Desk:
     """A folder with tools that keep what they are given, and a program that copies by them."""
 
     def __init__(self, folder: Path) -> None:
-        self._tools = folder / "tools"
+        self.tools = folder / "tools"
         self.kept = folder / "kept"
-        self._tools.mkdir()
+        self.tools.mkdir()
         self.kept.mkdir()
 
     def add(self, name: str, script: str = 'cat >"$KEPT/{name}"') -> None:
-        tool = self._tools / name
+        tool = self.tools / name
         tool.write_text("#!/bin/sh\n" + script.replace("{name}", name) + "\n")
         tool.chmod(0o755)
 
     def copy(self, text: str = TEXT, **environ: str) -> str:
         """Copies a text in a process of its own, and returns what it says."""
         clean = {"HOME": os.environ["HOME"], "KEPT": str(self.kept), "PYTHONPATH": str(ROOT)}
-        clean["PATH"] = f"{self._tools}{os.pathsep}/usr/bin{os.pathsep}/bin"
+        clean["PATH"] = f"{self.tools}{os.pathsep}/usr/bin{os.pathsep}/bin"
         program = (
             "import os, sys; from r1chat.tui import clipboard; clipboard.TIMEOUT_S = 2.0;"
             "print(clipboard.copy(sys.stdin.buffer.read().decode(), os.environ).said('answer'))"
@@ -158,7 +158,7 @@ an_app(("Thinking", "</think>", os.environ["ANSWER"])).run()
 class Tmux:
     """The app in a real tmux."""
 
-    def __init__(self, folder: Path, answer: str) -> None:
+    def __init__(self, folder: Path, answer: str, **variables: str) -> None:
         self._socket = folder / "tmux"
         environ = os.environ | {
             "ANSWER": answer,
@@ -168,7 +168,7 @@ class Tmux:
         }
         for name in ("DISPLAY", "WAYLAND_DISPLAY", "TMUX", "WSL_DISTRO_NAME"):
             environ.pop(name, None)
-        self._environ = environ
+        self._environ = environ | variables
         self("-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24",
              sys.executable, "-c", APP)  # fmt: skip
 
@@ -189,11 +189,11 @@ class Tmux:
 
 
 @pytest.fixture
-def tmux(tmp_path: Path) -> Iterator[Callable[[str], Tmux]]:
+def tmux(tmp_path: Path) -> Iterator[Callable[..., Tmux]]:
     started: list[Tmux] = []
 
-    def start(answer: str) -> Tmux:
-        started.append(Tmux(tmp_path, answer))
+    def start(answer: str, **variables: str) -> Tmux:
+        started.append(Tmux(tmp_path, answer, **variables))
         return started[-1]
 
     yield start
@@ -211,3 +211,27 @@ def test_in_tmux_the_answer_is_in_its_buffer(tmux):
     screen("send-keys", "M-y")
     screen.wait(lambda text: "tmux's buffer" in text)
     assert screen("show-buffer") == answer
+
+
+@pytest.mark.skipif(not TMUX, reason="there is no tmux")
+def test_what_is_copied_in_the_app_goes_to_the_desktop(tmux, desk):
+    desk.add("xclip")
+    screen = tmux(
+        "The answer is **42**, surely.",
+        DISPLAY=":0",
+        KEPT=str(desk.kept),
+        PATH=f"{desk.tools}{os.pathsep}{os.environ['PATH']}",
+    )
+
+    def copied(text: str) -> None:
+        end = time.monotonic() + HANGS_S
+        while desk.texts().get("xclip") != text.encode():
+            assert time.monotonic() < end, (desk.texts(), screen("capture-pane", "-p"))
+            time.sleep(0.05)
+
+    screen.wait(lambda text: "Ask" in text)
+    screen("send-keys", "question", "Enter")
+    screen.wait(lambda text: "surely" in text)
+    screen("send-keys", "M-y")
+    copied("The answer is **42**, surely.")
+    screen.wait(lambda text: "Copied: answer" in text)
