@@ -108,7 +108,7 @@ class ThinkingLoop:
             plain=request.raw,
             strays=any(CLOSE in text for text in asked),
         )
-        self._rescue = Rescue(asked, allowed=not request.raw)
+        self._rescue = Rescue(asked, allowed=not request.raw, trained=self._by_token)
         self._transcript = Transcript(
             self._splitter,
             emit,
@@ -201,7 +201,7 @@ class ThinkingLoop:
             if resume.words:
                 self._inject(resume.words)
             if resume.close:
-                self._inject_close(self._transcript.landing, "user")
+                self._land("user")
 
     def _append(self, tokens: Sequence[int]) -> None:
         """Adds tokens to the reply, of which the transcript has taken note already.
@@ -246,7 +246,7 @@ class ThinkingLoop:
             self._peeked.forget()
             return
         if reason is not None:
-            self._inject_close(self._transcript.landing, reason)
+            self._land(reason)
             return
         if not self._splitter.holding:
             self._tag_began = len(self._ids)
@@ -263,6 +263,12 @@ class ThinkingLoop:
             self._end_in_thought()
         elif not self._splitter.in_thought and self._wants_more():
             self._reopen()
+
+    def _land(self, reason: EndedBy) -> None:
+        """Closes the thought with words of ours."""
+        self._inject_close(self._transcript.landing, reason)
+        if self._may_ask and self._rescue.lands_boxed(self._transcript.thought):
+            self._begin_answer()
 
     def _end_in_thought(self) -> None:
         """Closes the thought of a model that ends its reply inside it, and asks for the answer."""

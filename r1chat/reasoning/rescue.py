@@ -30,12 +30,17 @@ class Rescue:
     Args:
         asked: The texts that say what is wanted: system texts and the question.
         allowed: Whether an answer may be asked for at all; not where a text is merely completed.
+        trained: Whether the model was made to think, so that its vocabulary has the tags: then it
+            writes its answer by itself behind a thought that was cut, and often works it out there.
     """
 
-    def __init__(self, asked: Iterable[str] = (), *, allowed: bool = True) -> None:
+    def __init__(
+        self, asked: Iterable[str] = (), *, allowed: bool = True, trained: bool = True
+    ) -> None:
         self.done: AnswerAsked | None = None
         """The strongest remedy that was used."""
         self._allowed = allowed
+        self._trained = trained
         self._box_wanted = asks_for_box(asked)
         self._refused = False
 
@@ -66,6 +71,19 @@ class Rescue:
         # Words that nothing follows are no answer either: an end may be refused once more.
         self._refused = False
         return True
+
+    def lands_boxed(self, thought: str) -> bool:
+        """Whether to write `words` at once behind a thought that was closed for the model.
+
+        They are for a model that was not made to think and is asked for a box: left to itself it
+        writes a sentence, or an explanation in which no box is (docs/thinking.md has the figures).
+
+        Args:
+            thought: The whole thought.
+        """
+        if self._trained or not (self._box_wanted or asks_for_box((thought,))):
+            return False
+        return self.begins_answer(answered=False)
 
     def words(self, thought: str) -> str:
         r"""The words that begin the answer, with a ``\boxed{`` where one is wanted.

@@ -431,3 +431,21 @@ def _bytes(piece: str) -> list[int]:
     if piece in MARKERS:
         return [MARKERS[piece]]
     return list(piece.encode())
+
+
+@pytest.mark.parametrize("asked", ["Put it within \\boxed{}.", "?"])
+@pytest.mark.parametrize("tags", [True, False])
+def test_behind_a_budget_a_model_without_tags_is_given_the_box_that_it_is_asked_for(asked, tags):
+    script = Script("one two three four five six seven")
+    script.wanted += tokens("42}<eos>")
+    reply, events, _ = run(script, "4", asked=asked, tags=tags)
+    assert reply.receipt.thought_ended_by == "budget"
+    assert reply.receipt.thought_tokens <= 4
+    if tags or asked == "?":
+        assert not reply.answer.startswith(ANSWER)
+        assert reply.receipt.answer_asked is None
+    else:
+        assert reply.answer.startswith(ANSWER + BOX)
+        assert reply.receipt.answer_asked == "words"
+        assert reply.answer_injected[0] == Injection(0, ANSWER + BOX)
+    assert shown(events) == reply.answer

@@ -53,7 +53,7 @@ class Account:
         )
         asked = [message.text for message in request.messages if message.role == "system"]
         asked.append(request.messages[-1].text)
-        self.rescue = Rescue(asked, allowed=not request.raw)
+        self.rescue = Rescue(asked, allowed=not request.raw, trained=asker.made_to_think)
         self.draft = Draft()
         self.prompt_tokens = 0
         self.prompt_estimate = 0
@@ -143,6 +143,8 @@ class Account:
     def land(self, reason: EndedBy) -> None:
         """Closes the thought with words of ours."""
         self._shut(self.transcript.landing, reason)
+        if self.rescue.lands_boxed(self.transcript.thought):
+            self._begin_answer()
 
     def shut(self) -> None:
         """Closes a thought that the model has ended without doing so."""
@@ -152,11 +154,14 @@ class Account:
         """Begins an answer that the model has left out, and says whether it did."""
         if not self.rescue.begins_answer(self.transcript.answered):
             return False
+        self._begin_answer()
+        return True
+
+    def _begin_answer(self) -> None:
         words = self.rescue.words(self.transcript.thought)
         self.draft.mark(self.draft.line_break)
         self.draft.mark(words)
         self.transcript.begin_answer(words, self._tokens_of(words))
-        return True
 
     def complete(self) -> None:
         """Closes the box that words of ours opened, where the model has not."""

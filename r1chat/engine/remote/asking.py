@@ -91,6 +91,12 @@ class Asker:
         return self.framed is not None
 
     @property
+    def made_to_think(self) -> bool:
+        """Whether the model's vocabulary has the tags of thoughts, as far as is known."""
+        # Counted where the framing was looked for; a server that does not say is believed to know.
+        return self.framed is None or self._found.markers.counted(CLOSE) in {None, 1}
+
+    @property
     def _items(self) -> tuple[Item, ...] | None:
         return None if self.framed is None else self.framed.items
 

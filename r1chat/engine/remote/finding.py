@@ -21,12 +21,13 @@ from r1chat.engine.remote.segment import Patience, trying_again, wait_before
 from r1chat.engine.remote.server import Server
 from r1chat.engine.remote.sse import Garbage
 from r1chat.errors import ModelError, NetworkError
-from r1chat.reasoning.phrases import ANSWER, BOX, FINISHED, LANDING, WAIT
+from r1chat.reasoning.phrases import ANSWER, BOX, CLOSE, FINISHED, LANDING, WAIT
 from r1chat.sanitize import line
 
 ASK_S = 15.0
 """Seconds in which a server has to say what it is."""
 OUR_WORDS = (
+    CLOSE,
     f"\n\n{LANDING}\n",
     f"\n{LANDING}\n",
     f"{LANDING}\n",
