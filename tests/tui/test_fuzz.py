@@ -19,6 +19,7 @@ from r1chat.tui.screens.attach import AttachFile
 from r1chat.tui.screens.one_line import OneLine
 from r1chat.tui.screens.pick import Choice, Pick
 from r1chat.tui.screens.question import Question
+from r1chat.tui.widgets.options import Options
 from tests.tui.chat import Gate, an_app, ready, until
 from tests.tui.chat import ask as a_reply
 from tests.tui.chat import rest as rested
@@ -259,4 +260,17 @@ async def test_many_lines_that_come_and_go_by_undo_and_redo_break_nothing():
         await pilot.press("ctrl+y")
         assert chat.composer.text == ""
         await pilot.press("ctrl+z", "ctrl+z", "ctrl+y", "ctrl+z", "ctrl+y", "ctrl+y")
+        assert app._exception is None
+
+
+@pytest.mark.parametrize("action", ["page_down", "page_up", "cursor_down", "last", "first"])
+async def test_a_list_that_has_no_lines_yet_is_gone_through_by_any_key(action):
+    app = an_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await ready(pilot)
+        listed = Options("one", "two", "three")
+        listed.display = False
+        await app.screen.mount(listed)
+        listed.highlighted = 0
+        await listed.run_action(action)
         assert app._exception is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from textual import events
 from textual.widgets import OptionList
 
@@ -15,6 +17,16 @@ class Options(OptionList):
         if number is None or not 0 <= number < self.option_count:
             return None
         return None if self.options[number].disabled else number
+
+    def action_page_down(self) -> None:
+        """Goes down a page; nowhere until Textual knows in which lines the options stand."""
+        with contextlib.suppress(KeyError):
+            super().action_page_down()  # type: ignore[no-untyped-call]
+
+    def action_page_up(self) -> None:
+        """Goes up a page; nowhere until Textual knows in which lines the options stand."""
+        with contextlib.suppress(KeyError):
+            super().action_page_up()  # type: ignore[no-untyped-call]
 
     async def _on_click(self, event: events.Click) -> None:
         if self.clicked(event) is None:
