@@ -159,9 +159,6 @@ class ThinkingLoop:
             # One reply fails; the model stays loaded and the conversation goes on.
             log.exception("a reply failed")
             ended_by, error = "error", f"the engine failed ({type(failure).__name__})"
-        if self._asked_at is not None and not self._transcript.answered:
-            # Words that nothing has followed are no part of the reply.
-            del self._ids[self._asked_at :]
         drafted_by_now, accepted_by_now = self._machine.speculated
         circumstances = Circumstances(
             seed=seed,
@@ -173,6 +170,7 @@ class ThinkingLoop:
             accepted_tokens=accepted_by_now - accepted,
             ids=tuple(self._ids),
             asked=self._rescue.done,
+            asked_at=self._asked_at,
         )
         return self._transcript.reply(ended_by, circumstances, error)
 
@@ -418,7 +416,10 @@ class ThinkingLoop:
         if asks and self._rescue.begins_answer(self._transcript.answered):
             self._begin_answer()
             return None
-        words = self._transcript.missing if reason == "natural" and self._may_ask else ""
+        if reason != "natural" or not self._may_ask:
+            return reason
+        self._transcript.settle()
+        words = self._transcript.missing
         if words:
             tokens = prompts.plain(self._vocabulary, words, continues=True)
             self._transcript.inject_answer(words, tokens)

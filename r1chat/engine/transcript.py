@@ -47,6 +47,8 @@ class Circumstances:
     accepted_tokens: int
     ids: tuple[int, ...]
     asked: AnswerAsked | None = None
+    asked_at: int | None = None
+    """Where among `ids` the words stand that began the answer, if any did."""
 
 
 class Transcript:
@@ -247,8 +249,14 @@ class Transcript:
 
     @property
     def answered(self) -> bool:
-        """Whether the model has written anything but white space behind its thought."""
-        return any(text.strip() for text in self._answer)
+        """Whether the model has written anything but white space behind its thought.
+
+        What is still held back, half a character or what may become a tag, counts as well.
+        """
+        if any(text.strip() for text in self._answer):
+            return True
+        held = self._stops.holding + self.splitter.holding
+        return not self.splitter.in_thought and (self.mid_character or bool(held.strip()))
 
     @property
     def answer(self) -> str:
@@ -262,7 +270,7 @@ class Transcript:
 
     @property
     def missing(self) -> str:
-        """What closes the box that words of ours opened in the answer."""
+        """What closes the box that words of ours opened in an answer that is settled."""
         ours = [injection.text for injection in self._answer_injected]
         return missing(self.answer, ours) if ours else ""
 
@@ -325,6 +333,14 @@ class Transcript:
         if rest:
             self._show(self.splitter.feed(rest))
 
+    def settle(self) -> None:
+        """Tells what was held back: the model writes nothing more."""
+        self._flush()
+        self._release()
+
+    def _release(self) -> None:
+        self._show([*self.splitter.feed(self._stops.close()), *self.splitter.close()])
+
     def _add_thought(self, text: str) -> None:
         self._thought.append(text)
         self._thought_length += len(text)
@@ -363,16 +379,18 @@ class Transcript:
         """
         in_thought = self.splitter.in_thought
         if ended_by == "natural":
-            self._flush()
-        if ended_by not in _TO_BE_CONTINUED:
-            self._show([*self.splitter.feed(self._stops.close()), *self.splitter.close()])
+            self.settle()
+        elif ended_by not in _TO_BE_CONTINUED:
+            self._release()
         if in_thought and (self._first_token_s is not None or self.has_thought):
             self.end_thought(ended_by)
         elif self._first_token_s is not None:
             self._answer_s += self._since_phase()
+        ids = circumstances.ids
         if self._held is not None:
             # Nothing has followed our words, which are no answer by themselves.
             self.answer_ids.clear()
+            ids = ids[: circumstances.asked_at]
         answer = self.answer
         written = self.thought_tokens + self.answer_tokens
         seconds = self._thought_s + self._answer_s
@@ -408,5 +426,5 @@ class Transcript:
             answer_injected=tuple(self._answer_injected),
             error=error,
             answer_ids=tuple(self.answer_ids) if self._keeps_ids else (),
-            ids=circumstances.ids,
+            ids=ids,
         )

@@ -38,6 +38,11 @@ class StopPhrases:
         self._held = text[cut:]
         return text[:cut]
 
+    @property
+    def holding(self) -> str:
+        """What came in and may become a phrase."""
+        return self._held
+
     def close(self) -> str:
         """Returns what was held back, at the end of the text."""
         held, self._held = self._held, ""

@@ -225,6 +225,26 @@ def test_a_stopped_reply_goes_on_behind_words_of_ours() -> None:
         assert third.answer == whole.answer
 
 
+@pytest.mark.parametrize("tags", [True, False])
+@pytest.mark.parametrize("before", ["so</think>", BOXED + "<eos>"])
+@pytest.mark.parametrize(
+    ("held", "shown_as"), [([0xE2, 0x82], "\ufffd"), ([ord("<")], "<"), (tokens("<|im_"), "<|im_")]
+)
+def test_an_answer_that_was_held_back_to_the_end_is_one(
+    held: list[int], shown_as: str, before: str, tags: bool
+) -> None:
+    end = MARKERS["<eos>"]
+    begun = tokens(before) if tags else [t for part in _in_letters(before) for t in part]
+    machine = Script([*begun, *held, *[end] * 40])
+    reply, events, _ = run(machine, tags=tags, stops=("<|im_end|>",))
+    ours = ANSWER + BOX if before.startswith(BOXED) else ""
+    assert reply.answer == shown(events) == ours + shown_as + "}" * (bool(ours))
+    assert [each.text for each in reply.answer_injected] == [ours, "}"] * bool(ours)
+    # Gone on with, it is the same reply: no words of ours pass for the model's.
+    again, events, _ = run(Script([end] * 40), tags=tags, resume=Continuation(reply))
+    assert (again.answer, again.ids) == (reply.answer, reply.ids)
+
+
 # -- the decision by itself --
 
 

@@ -112,7 +112,7 @@ BUDGETS = {"free": Budget(), "landed": Budget(tokens=10), "waiting": Budget(mini
 def test_a_stop_at_any_moment_loses_and_doubles_nothing(
     budget: Budget, tags: bool, where: str
 ) -> None:
-    for seed in range(3):
+    for seed in (0, 1, 11):
         whole_machine = Greedy(seed, tags=tags)
         whole, told = run(whole_machine, Control(budget), budget, None, tags=tags)
         assert whole.receipt.answer_ended_by == "natural"

@@ -165,6 +165,7 @@ class Account:
 
     def complete(self) -> None:
         """Closes the box that words of ours opened, where the model has not."""
+        self.transcript.settle()
         words = self.transcript.missing
         if words:
             self.draft.mark(words)
