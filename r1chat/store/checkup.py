@@ -19,6 +19,8 @@ def look(path: Path) -> list[tuple[str, str]]:
     Args:
         path: The file; it may be missing.
     """
+    if damage.is_device(path):
+        return [("a device: conversations are not saved", "Take it or the link to it away.")]
     found = []
     try:
         _check(path)

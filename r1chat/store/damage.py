@@ -67,6 +67,11 @@ def elsewhere(error: BaseException) -> bool:
     return isinstance(error, (OSError, MemoryError, schema.NewerHistoryError))
 
 
+def is_device(path: Path) -> bool:
+    """Whether a device stands there, such as the null device, which nobody may put aside."""
+    return path.is_char_device() or path.is_block_device()
+
+
 def reason(error: Exception, path: Path) -> str:
     """Why a file cannot be written now, in a few words, and where it helps what to do."""
     if locked(error):

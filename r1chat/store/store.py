@@ -88,8 +88,11 @@ class Store:
         Args:
             path: The file; the user's own without it.
         """
-        # SQLite follows links, and what it keeps beside a file stands where they lead.
-        path = Path(os.path.realpath(path or paths.history_file()))
+        path = _led_to(path or paths.history_file())
+        if damage.is_device(path):
+            # Whoever links it to /dev/null wants nothing to be kept, and the device is not ours.
+            notice = f"conversations are not saved: {line(str(path))} is a device"
+            return cls(Database(None), (notice,))
         try:
             return cls._open_file(path)
         except Exception as error:
@@ -441,6 +444,16 @@ class Store:
         self._notices.append(notice)
         # So that the search comes to know of it.
         self._put(nothing)
+
+
+def _led_to(path: Path) -> Path:
+    """The file to which links lead; where that is no file, what stands in the history's place."""
+    # SQLite follows links, and what it keeps beside a file stands where they lead.
+    there = Path(os.path.realpath(path))
+    if there.is_dir() or there.is_fifo() or there.is_socket():
+        # It may be somebody else's folder: the link is what must give way.
+        return Path(os.path.realpath(path.parent)) / path.name
+    return there
 
 
 def _take_in(database: Database, tell: Callable[[str], None]) -> None:

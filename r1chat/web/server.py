@@ -147,9 +147,7 @@ class Page(Server):
         try:
             await child.start(width, height)
             # What a page sends that makes no sense ends its own app and no other.
-            with contextlib.suppress(
-                ValueError, LookupError, TypeError, AttributeError, AssertionError
-            ):
+            with contextlib.suppress(*_NONSENSE):
                 await self._process_messages(socket, child)
         finally:
             await child.stop()

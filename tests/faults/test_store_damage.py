@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
+import socket
 import sqlite3
+import stat
 from contextlib import closing
 from pathlib import Path
 
@@ -12,7 +15,7 @@ import pytest
 
 from r1chat.attachments import Attachment
 from r1chat.events import ThoughtText
-from r1chat.store import Store, salvage
+from r1chat.store import Store, checkup, salvage
 from r1chat.store.salvage import PAGE
 from tests.store.helpers import ask, asked, session, settle, tree
 
@@ -388,3 +391,61 @@ def test_a_search_that_goes_missing_while_it_is_used_is_made_anew(good, copy, pa
     assert store.close()
     assert kept(copy) == []
     assert opened(copy)[0] == good[1]
+
+
+def device(folder):
+    """Where a device is to stand in the history's place: one that may be moved, just in case."""
+    node = folder / "null"
+    if os.getuid() != 0:
+        return Path("/dev/null")
+    try:
+        os.mknod(node, stat.S_IFCHR | 0o666, os.makedev(1, 3))
+    except OSError:
+        pytest.skip("no device can be made here")
+    return node
+
+
+@pytest.mark.parametrize("linked", [True, False])
+def test_a_device_in_its_place_is_left_where_it_is_and_nothing_is_kept(tmp_path, linked):
+    node = device(tmp_path)
+    file = tmp_path / "data" / "history.db" if linked else node
+    if linked:
+        file.parent.mkdir()
+        file.symlink_to(node)
+    before = sorted(node.parent.iterdir()) if node.parent == tmp_path else None
+    store = Store.open(file)
+    assert not store.saves
+    assert store.take_notices() == [f"conversations are not saved: {node} is a device"]
+    assert checkup.look(file)[0][0] == "a device: conversations are not saved"
+    ask(session(store), "a question")
+    assert store.close()
+    assert node.is_char_device()
+    assert file.parent == node.parent or list(file.parent.iterdir()) == [file]
+    assert before is None or sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "socket"])
+def test_what_a_link_leads_to_and_is_no_file_stays_where_it_is(tmp_path, kind):
+    there = tmp_path / "documents"
+    if kind == "folder":
+        there.mkdir()
+        (there / "thesis.txt").write_text("mine")
+    elif kind == "pipe":
+        os.mkfifo(there)
+    else:
+        with closing(socket.socket(socket.AF_UNIX)) as listener:
+            listener.bind(os.path.relpath(there))
+    file = tmp_path / "data" / "history.db"
+    file.parent.mkdir()
+    file.symlink_to(there)
+    before = there.stat()
+    store = Store.open(file)
+    ask(session(store), "a question")
+    settle(store)
+    store.close()
+    assert (there.stat().st_ino, there.stat().st_mode) == (before.st_ino, before.st_mode)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["data", "documents"]
+    assert file.is_file()
+    assert not file.is_symlink()
+    with closing(Store.open(file)) as again:
+        assert len(again.conversations()) == 1
