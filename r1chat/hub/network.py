@@ -182,22 +182,32 @@ def tls_context() -> ssl.SSLContext:
     raise NetworkError(msg)
 
 
-def new_client(timeout: httpx2.Timeout, limits: httpx2.Limits) -> httpx2.Client:
-    """Makes what speaks HTTP. Redirects are for `r1chat.hub.redirects` to follow."""
-    return httpx2.Client(transport=_ByRoute(limits), timeout=timeout, trust_env=False)
+def new_client(
+    timeout: httpx2.Timeout, limits: httpx2.Limits, *, straight: bool = False
+) -> httpx2.Client:
+    """Makes what speaks HTTP, and follows no redirects.
+
+    Args:
+        timeout: How long it waits.
+        limits: How many connections it has.
+        straight: Whether it uses no proxy, whatever the environment says.
+    """
+    transport = _ByRoute(limits, straight=straight)
+    return httpx2.Client(transport=transport, timeout=timeout, trust_env=False)
 
 
 class _ByRoute(httpx2.BaseTransport):
     """Sends each request by the proxy that is meant for it. Thread-safe."""
 
-    def __init__(self, limits: httpx2.Limits) -> None:
+    def __init__(self, limits: httpx2.Limits, *, straight: bool) -> None:
         self._limits = limits
+        self._straight = straight
         self._lock = threading.Lock()
         self._context: ssl.SSLContext | None = None
         self._transports: dict[tuple[bool, Proxy | None], httpx2.HTTPTransport] = {}
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        proxy = proxy_for(str(request.url))
+        proxy = None if self._straight else proxy_for(str(request.url))
         encrypted = request.url.scheme == "https" or (proxy is not None and proxy.scheme == "https")
         with self._lock:
             key = encrypted, proxy

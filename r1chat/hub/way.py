@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from r1chat.errors import NetworkError, R1ChatError
 from r1chat.hub.environment import Environment
 from r1chat.hub.refusals import Busy
-from r1chat.sanitize import line
-
-if TYPE_CHECKING:
-    from r1chat.hub.network import Proxy
-
-_LONGEST_REASON = 120
-_UNAUTHORIZED = "407"
-_FORBIDDEN = ("401", "403")
-# The HTTP library's names of what comes behind a proxy that a tunnel leads through.
-_BEHIND_TUNNEL = ("proxy.start_tls.started", "socks.setup_socks5_connection.complete")
-_BEHIND_PROXY = "http11.send_request_headers.started"
-_NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "UNEXPECTED_EOF")
+from r1chat.hub.route import Route, reason_of, wants_password
 
 
-class Way:
+class Way(Route):
     """The way of one request.
 
     Args:
@@ -34,51 +20,23 @@ class Way:
 
     Attributes:
         environment: Likewise.
+        is_hub: Whether it goes to the Hub itself, and not where that sends us.
     """
 
     def __init__(self, environment: Environment, url: str) -> None:
         self.environment = environment
-        self._url = url
-        self._seen: list[str] = []
-
-    def saw(self, event: str, _details: object) -> None:
-        """Takes what the HTTP library is doing."""
-        self._seen.append(event)
-
-    @property
-    def host(self) -> str:
-        """Where the request goes, to be shown."""
-        return line(urlsplit(self._url).netloc.rpartition("@")[2], 80)
-
-    @property
-    def is_hub(self) -> bool:
-        """Whether that is the Hub itself, and not where it sends us."""
-        return self.environment.is_own(self._url)
-
-    @property
-    def party(self) -> str:
-        """Names who answers in a message."""
-        if self.is_hub:
-            return self.host
-        return f"{self.host} (where {self.environment.host} sends r1chat)"
-
-    @property
-    def via(self) -> str:
-        """The proxy in between, to be put behind what an unencrypted answer says; or empty.
-
-        A proxy may have written such an answer itself.
-        """
-        proxy = self._proxy()
-        seen = proxy is not None and not self._is_tunnel(proxy)
-        return f", through {proxy}" if seen else ""
+        self.is_hub = environment.is_own(url)
+        super().__init__(url, address="HF_ENDPOINT" if self.is_hub else "")
+        if not self.is_hub:
+            self.party = f"{self.host} (where {environment.host} sends r1chat)"
 
     @property
     def password_wanted(self) -> str:
         """What it means that the answer is 407."""
-        proxy = self._proxy()
+        proxy = self.proxy()
         if proxy is None:
             return f"{self.party} asks for a proxy's password: is HF_ENDPOINT a proxy?"
-        return _wants_password(proxy)
+        return wants_password(proxy)
 
     @contextlib.contextmanager
     def blamed(self) -> Iterator[None]:
@@ -97,18 +55,15 @@ class Way:
         known = (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError, RuntimeError)
         if not isinstance(error, known):
             raise error
-        proxy = self._proxy()
-        if proxy is not None and not self._is_behind(proxy):
-            return self._proxy_failure(error, proxy)
-        if found := self._tls_failure(error):
-            return NetworkError(found)
-        reason, party = _reason(error), self.party
+        if (fault := self.fault(error)) is not None:
+            return fault
+        reason, party = reason_of(error), self.party
         for kinds, what in (
             (
                 httpx2.TimeoutException,
                 f"{party} does not answer{self.via}: check the connection, or try later",
             ),
-            (httpx2.ProxyError, f"{proxy} does not reach {self.host} ({reason})"),
+            (httpx2.ProxyError, f"{self.proxy()} does not reach {self.host} ({reason})"),
             (
                 httpx2.ConnectError,
                 f"{party} cannot be reached ({reason}): {self._advice()}",
@@ -125,102 +80,3 @@ class Way:
 
     def _advice(self) -> str:
         return "check the connection" + (" and HF_ENDPOINT" if self.is_hub else ", or try later")
-
-    def _proxy_failure(  # noqa: PLR0911  (one for each kind of failure)
-        self, error: Exception, proxy: Proxy
-    ) -> R1ChatError:
-        """What went wrong before the proxy let anything through."""
-        import httpx2
-
-        reason = _reason(error)
-        change = f"correct or unset {proxy.variable}"
-        if isinstance(error, httpx2.ProxyError):
-            if reason.startswith(_UNAUTHORIZED):
-                return NetworkError(_wants_password(proxy))
-            what = f"{proxy} does not let r1chat through to {self.host} ({reason})"
-            if reason.startswith(_FORBIDDEN):
-                return NetworkError(f"{what}: ask who runs it, or {change}")
-            return Busy(f"{what}: try later, or {change}")
-        if self._handshake_failed:
-            if any(sign in str(error) for sign in _NO_TLS):
-                hint = f"write http:// in {proxy.variable}"
-                return NetworkError(f"{proxy} does not speak TLS: {hint}")
-            return NetworkError(f"{proxy} cannot prove its name ({reason}): {change}")
-        if isinstance(error, httpx2.TimeoutException):
-            return Busy(f"{proxy} does not answer: {change}")
-        if isinstance(error, httpx2.ConnectError):
-            return Busy(f"{proxy} cannot be reached ({reason}): start it, or {change}")
-        return Busy(f"{proxy} broke the connection off ({reason}): {change}")
-
-    def _tls_failure(self, error: Exception) -> str:  # noqa: PLR0911  (one for each kind)
-        """What is wrong with the encryption; empty if it is something else."""
-        from r1chat.hub.network import certificates
-
-        text = str(error)
-        # Once both sides encrypt, an error of TLS is a connection that broke.
-        if not _is_tls(error) or not self._handshake_failed:
-            return ""
-        if "CERTIFICATE_VERIFY_FAILED" not in text:
-            if any(sign in text for sign in _NO_TLS):
-                hint = "write http:// in HF_ENDPOINT" if self.is_hub else "try again later"
-                return f"{self.party} does not speak TLS: {hint}"
-            return f"{self.party} and r1chat agree on no encryption ({_reason(error)})"
-        reason, named = _reason(error), certificates()
-        if "expired" in text or "not yet valid" in text:
-            return f"the certificate of {self.party} is out of date ({reason}): check the clock"
-        if "ostname mismatch" in text or "IP address mismatch" in text:
-            return f"{self.party} answers under another name ({reason}): check the network"
-        if named is not None:
-            return (
-                f"{self.party} has a certificate that {named} does not vouch for ({reason}): "
-                f"correct or unset {named.variable}"
-            )
-        return (
-            f"{self.party} cannot prove its name ({reason}): if a proxy or a virus scanner reads "
-            "along, name its certificate file in SSL_CERT_FILE"
-        )
-
-    @property
-    def _handshake_failed(self) -> bool:
-        """Whether one side did not want to encrypt with the other."""
-        ended = [event for event in self._seen if ".start_tls." in event]
-        return bool(ended) and ended[-1].endswith("failed")
-
-    def _proxy(self) -> Proxy | None:
-        from r1chat.hub.network import proxy_for
-
-        try:
-            return proxy_for(self._url)
-        except R1ChatError:
-            return None
-
-    def _is_tunnel(self, proxy: Proxy) -> bool:
-        return urlsplit(self._url).scheme == "https" or proxy.scheme.startswith("socks")
-
-    def _is_behind(self, proxy: Proxy) -> bool:
-        """Whether the request got past its proxy."""
-        if self._is_tunnel(proxy):
-            return any(event in _BEHIND_TUNNEL for event in self._seen)
-        return _BEHIND_PROXY in self._seen
-
-
-def _wants_password(proxy: Proxy) -> str:
-    if proxy.has_password:
-        return f"{proxy} does not take the name and password in {proxy.variable}: correct them"
-    return (
-        f"{proxy} wants a name and a password: write http://NAME:PASSWORD@HOST:PORT "
-        f"into {proxy.variable}"
-    )
-
-
-def _is_tls(error: Exception) -> bool:
-    import ssl
-
-    text = str(error)
-    return isinstance(error, ssl.SSLError) or "[SSL" in text or "CERTIFICATE_VERIFY" in text
-
-
-def _reason(error: Exception) -> str:
-    """Python's words without its numbers and places in C."""
-    text = re.sub(r"^\[(?:Errno -?\d+|SSL[^\]]*)\] |\s*\(_\w+\.c:\d+\)$", "", str(error))
-    return line(text, _LONGEST_REASON) or type(error).__name__

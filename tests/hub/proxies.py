@@ -21,6 +21,7 @@ class Proxy:
         kind: It works; says nothing; closes the connection; says what is no HTTP.
         answer: What it says to every request instead, e.g. "407 Proxy Authentication Required".
         tls: What to encrypt its own side with.
+        to: The host and port that it connects to, whatever it is asked for.
 
     Attributes:
         host: Its address and port.
@@ -29,13 +30,18 @@ class Proxy:
     """
 
     def __init__(
-        self, kind: Kind = "works", answer: str = "", tls: ssl.SSLContext | None = None
+        self,
+        kind: Kind = "works",
+        answer: str = "",
+        tls: ssl.SSLContext | None = None,
+        to: str = "",
     ) -> None:
         self.asked: list[str] = []
         self.headers: list[str] = []
         self._kind = kind
         self._answer = answer
         self._tls = tls
+        self._to = to
         self._closing = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.host = f"127.0.0.1:{self._listener.getsockname()[1]}"
@@ -100,6 +106,8 @@ class Proxy:
             path = parts.path + (f"?{parts.query}" if parts.query else "")
             head = head.replace(f" {target} ".encode(), f" {path} ".encode(), 1)
             head = head.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1)
+        if self._to:
+            host, _, port = self._to.rpartition(":")
         with socket.create_connection((host, int(port))) as server:
             self._open.append(server)
             if method == "CONNECT":

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import random
-import shutil
 import socket
-import ssl
-import subprocess
 import threading
 import time
 from dataclasses import replace
@@ -20,6 +17,7 @@ from r1chat.events import Notice, ThoughtText
 from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control
 from r1chat.reasoning.phrases import ANSWER
+from tests.hub.certificates import Authority
 from tests.program import run
 from tests.remote.helpers import (
     KEY,
@@ -68,47 +66,30 @@ def test_a_name_that_no_machine_has_ends_with_exit_code_5():
 
 
 @pytest.fixture
-def certificate(tmp_path):
-    """A certificate that nobody has signed."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not here")
-    key, file = tmp_path / "key", tmp_path / "certificate"
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
-    more = [
-        "-subj",
-        "/CN=127.0.0.1",
-        "-keyout",
-        str(key),
-        "-out",
-        str(file),
-        "-addext",
-        "subjectAltName=IP:127.0.0.1",
-    ]
-    subprocess.run([*command, *more], check=True, capture_output=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file, key)
-    return context, file
+def authority(tmp_path):
+    return Authority(tmp_path)
 
 
-def test_a_certificate_that_is_not_trusted_is_named(certificate):
+def test_a_certificate_that_is_not_trusted_is_named(authority, monkeypatch):
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
     with (
-        ModelServer(REPLY, tls=certificate[0]) as server,
-        pytest.raises(NetworkError, match=r"certificate of 127.*not trusted \(self.signed"),
+        ModelServer(REPLY, tls=authority.server()) as server,
+        pytest.raises(NetworkError, match=r"127.* cannot prove its name \(.*certificate"),
     ):
         opened(server)
 
 
-def test_a_certificate_that_the_system_knows_is_trusted(certificate, monkeypatch):
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[1]))
-    with ModelServer(REPLY, tls=certificate[0]) as server:
-        # To this machine the environment is not asked; a name of it is another machine's.
+def test_a_certificate_that_the_system_knows_is_trusted(authority, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+    with ModelServer(REPLY, tls=authority.server()) as server:
         url = server.url
         code, out, err = run("ask", "-m", f"{url}#m", "?")
         assert (code, out) == (0, WHOLE + "\n"), err
 
 
-def test_a_server_with_tls_at_an_http_address_is_named(certificate):
-    with ModelServer(REPLY, tls=certificate[0]) as server:
+def test_a_server_with_tls_at_an_http_address_is_named(authority):
+    with ModelServer(REPLY, tls=authority.server()) as server:
         url = server.url.replace("https:", "http:")
         with pytest.raises(NetworkError, match=r"https://\?|was cut"):
             RemoteEngine(Server(url), patience=quick(looking=0))
@@ -136,7 +117,9 @@ def test_what_speaks_something_else_than_http_is_named(said):
 
 
 def test_a_server_without_tls_at_an_https_address_is_named(server):
-    with pytest.raises(NetworkError, match="speaks no TLS"):
+    with pytest.raises(
+        NetworkError, match="does not speak TLS: write http:// in the server's address"
+    ):
         RemoteEngine(Server(server.url.replace("http:", "https:")))
 
 

@@ -15,6 +15,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from http import HTTPStatus
 from queue import Empty, Full, Queue
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -25,6 +26,7 @@ from r1chat.engine.remote.server import Server
 from r1chat.engine.remote.sse import Event, Events, Garbage, parsed
 from r1chat.engine.remote.unpacking import unpacked
 from r1chat.errors import Cancelled, NetworkError, R1ChatError
+from r1chat.hub.route import Route, wants_password
 from r1chat.sanitize import line
 
 if TYPE_CHECKING:
@@ -127,8 +129,9 @@ class Link:
             if thread.is_alive() and (late or (wants_stop is not None and wants_stop())):
                 wire.cut()
                 if late:
-                    msg = f"{self.server.host} does not answer: check the server, or try later"
-                    raise NetworkError(msg)
+                    import httpx2
+
+                    raise refusals.failure(httpx2.ReadTimeout(""), self.server, wire.route)
                 msg = "stopped"
                 raise Cancelled(msg)
         if isinstance(found[0], Exception):
@@ -152,6 +155,7 @@ class Link:
         try:
             import httpx2
 
+            wire.route = self._route(url)
             limits = httpx2.Timeout(timeout, connect=CONNECT_S)
             with self._session().stream(
                 method,
@@ -166,7 +170,10 @@ class Link:
             raise
         except Exception as error:  # noqa: BLE001  (`failure` raises what it does not know)
             # Without its cause, which may hold headers.
-            raise refusals.failure(error, self.server) from None
+            raise refusals.failure(error, self.server, wire.route) from None
+
+    def _route(self, url: str) -> Route:
+        return Route(url, address="the server's address", straight=self.server.is_local)
 
     def _headers(self) -> dict[str, str]:
         headers = {"user-agent": f"r1chat/{r1chat.__version__}", "accept-encoding": "identity"}
@@ -179,8 +186,12 @@ class Link:
         status, asked = response.status_code, str(response.request.url)
         if response.has_redirect_location:
             return refusals.redirection(status, response.headers["location"], asked, self.server)
+        proxy = self._route(asked).proxy()
+        if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED and proxy is not None:
+            return NetworkError(wants_password(proxy))
         body = self._read(response, _MOST_ERROR)
-        return refusals.refusal(status, response.headers, body, self.server, model)
+        via = self._route(asked).via
+        return refusals.refusal(status, response.headers, body, self.server, model, via)
 
     def bytes_of(self, response: httpx2.Response) -> Iterator[bytes]:
         """The body of an answer as it comes."""
@@ -200,16 +211,15 @@ class Link:
             if self._http is None:
                 import httpx2
 
-                encrypted = self.server.url.lower().startswith("https:")
+                from r1chat.hub.network import new_client
+
                 # They would write headers into the log.
                 for name in ("httpx2", "httpcore2"):
                     logging.getLogger(name).setLevel(logging.WARNING)
-                self._http = httpx2.Client(
-                    # To this machine no proxy leads; and without TLS no certificates are needed,
-                    # whose reading takes a while. Redirects are not followed.
-                    trust_env=not self.server.is_local,
-                    verify=httpx2.create_ssl_context() if encrypted else False,
-                    limits=httpx2.Limits(max_keepalive_connections=0),
+                self._http = new_client(
+                    httpx2.Timeout(CONNECT_S),
+                    httpx2.Limits(max_keepalive_connections=0),
+                    straight=self.server.is_local,  # To this machine no proxy leads.
                 )
             return self._http
 
@@ -221,9 +231,13 @@ class Wire:
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
         self.is_cut = False
+        self.route: Route | None = None
+        """What lies between this machine and the server, once a request is sent."""
 
     def watch(self, event: str, info: Mapping[str, Any]) -> None:
         """Learns of the connection, as httpx2 reports what it does."""
+        if self.route is not None:
+            self.route.saw(event, info)
         if not event.endswith(("connect_tcp.complete", "start_tls.complete")):
             return
         stream = info.get("return_value")

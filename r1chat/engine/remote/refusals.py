@@ -13,6 +13,7 @@ from r1chat.engine.remote.server import Server
 from r1chat.engine.remote.sse import Event, parsed
 from r1chat.errors import ModelError, NetworkError, R1ChatError
 from r1chat.hub.refusals import wait_asked_for
+from r1chat.hub.route import Route
 from r1chat.sanitize import line
 
 _LONGEST_REASON = 200
@@ -129,7 +130,12 @@ class Refused(NetworkError):  # noqa: N818  (what happened, not what went wrong)
 
 
 def refusal(
-    status: int, headers: Mapping[str, str], body: bytes, server: Server, model: str = ""
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    server: Server,
+    model: str = "",
+    via: str = "",
 ) -> R1ChatError:
     """What an answer means that is not the one hoped for.
 
@@ -139,6 +145,7 @@ def refusal(
         body: As much of it as was read.
         server: Who answered.
         model: What was asked for.
+        via: The proxy in between, which may have written the answer itself; or empty.
     """
     text = body.decode("utf-8", "replace")
     value = parsed(text)
@@ -147,9 +154,8 @@ def refusal(
         return Refused(f"{server.host} speaks https:// alone: use {where}", status)
     # A web page says nothing.
     words = ("" if "<" in text else text) if value is None else _words(value)
-    return _meaning(
-        status, words, value, server, model, wait_s=wait_asked_for(headers), label=f"HTTP {status}"
-    )
+    wait, label = wait_asked_for(headers), f"HTTP {status}"
+    return _meaning(status, words, value, server, model, wait_s=wait, label=label, via=via)
 
 
 def trouble(event: Event, server: Server, model: str = "") -> R1ChatError | None:
@@ -209,9 +215,10 @@ def _meaning(  # noqa: PLR0911  (one for each kind of refusal)
     *,
     wait_s: float | None = None,
     label: str = "",
+    via: str = "",
 ) -> R1ChatError:
     host, reason = server.host, clean(words, server)
-    detail = f" ({reason})" if reason else ""
+    detail = f"{f' ({reason})' if reason else ''}{via}"
     with_label = f" with {label}" if label else ""
     size = _number(_CONTEXT, words, value, "n_ctx")
     passes = status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.NOT_IMPLEMENTED
@@ -318,33 +325,27 @@ def _fields(value: object) -> tuple[str, ...]:
     return tuple(found)
 
 
-def failure(error: Exception, server: Server) -> R1ChatError:
-    """What an exception on the way to the server means."""
-    import ssl
-
+def failure(error: Exception, server: Server, route: Route | None) -> R1ChatError:
+    """What an exception on the way to the server means; the route knows how far it came."""
     import httpx2
 
-    host = server.host
+    fault = route.fault(error) if route is not None else None
+    if fault is not None:
+        # Nobody changes a proxy or a certificate while a reply waits.
+        return NetworkError(str(fault))
+    host, via = server.host, route.via if route is not None else ""
     text = line(str(error), _LONGEST_REASON)
-    if "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return NetworkError(
-            f"the certificate of {host} is not trusted ({_certificate(text)}): check the name, or "
-            "make its issuer known to this system (SSL_CERT_FILE)"
-        )
-    if isinstance(error, ssl.SSLError) or "SSL" in str(error):
-        return NetworkError(f"{host} speaks no TLS that we understand ({text}): is it http://?")
     for kinds, what in (
         (httpx2.ConnectTimeout, f"{host} cannot be reached: nobody answers there"),
-        (httpx2.ProxyError, f"the proxy does not reach {host} ({text}): check HTTPS_PROXY"),
         (httpx2.ConnectError, f"{host} cannot be reached ({text}): is the server running?"),
-        (httpx2.TimeoutException, f"{host} does not answer: check the server, or try later"),
+        (httpx2.TimeoutException, f"{host} does not answer{via}: check the server, or try later"),
     ):
         if isinstance(error, kinds):
             return NetworkError(what)
     if re.search("illegal (request|status) line", text):
         return NetworkError(f"{host} answers with something else than HTTP: is it https://?")
     if isinstance(error, (httpx2.RemoteProtocolError, httpx2.NetworkError)):
-        return Cut(f"the connection to {host} was cut: what came is kept")
+        return Cut(f"the connection to {host} was cut{via}: what came is kept")
     if isinstance(error, (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError, RuntimeError)):
         return NetworkError(f"{host} cannot be asked ({type(error).__name__}): check the address")
     raise error
@@ -382,8 +383,3 @@ def _key_cure(server: Server) -> str:
     if server.name:
         return f"set it with: r1chat servers key {server.name}"
     return "set R1CHAT_API_KEY, or give the server a name: r1chat servers add"
-
-
-def _certificate(text: str) -> str:
-    """The part of OpenSSL's words that people understand."""
-    return text.partition("certificate verify failed: ")[2].partition(" (_ssl")[0] or text
