@@ -14,8 +14,9 @@ def nearest(word: str, names: Iterable[str]) -> str | None:
     """
     from difflib import get_close_matches
 
-    folded = {name.lower(): name for name in names}
-    found = get_close_matches(word.lower(), folded, n=1)
+    # The dashes that all options have make none of them alike.
+    folded = {name.lower().lstrip("-"): name for name in names}
+    found = get_close_matches(word.lower().lstrip("-"), folded, n=1)
     return folded[found[0]] if found else None
 
 

@@ -180,6 +180,26 @@ MARKS = st.sampled_from(
 )
 
 
+@pytest.mark.asyncio
+async def test_an_answer_that_was_stopped_goes_on_in_the_block_in_which_it_stood():
+    def shown(view: AnswerView) -> list[str]:
+        return [drawn.row.content.plain for drawn in view._drawn]
+
+    app = AnswerApp()
+    async with app.run_test(size=(60, 40)) as pilot:
+        app.view.write(ANSWER)
+        app.view.finish()
+        await pilot.pause()
+        whole = shown(app.view)
+        for at in range(1, len(ANSWER), 7):
+            app.view.reset()
+            app.view.write(ANSWER[:at])
+            app.view.finish()
+            app.view.write(ANSWER[at:])
+            app.view.finish()
+            assert shown(app.view) == whole, ANSWER[:at]
+
+
 @given(st.lists(MARKS, max_size=40).map("".join), st.integers(1, 60))
 @settings(max_examples=300, deadline=None)
 def test_any_markdown_can_be_shown_at_any_width(text, width):

@@ -131,6 +131,17 @@ async def test_the_help_opens_and_closes():
         assert app.screen is chat
 
 
+async def test_no_line_of_the_keys_is_broken_at_eighty_columns():
+    app = an_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await ready(pilot)
+        await pilot.press("f1")
+        await pilot.pause()
+        shown = app.screen.query("Static").first()
+        lines = str(shown.content).splitlines()
+        assert [each for each in lines if len(each) > shown.content_size.width] == []
+
+
 async def test_every_command_of_the_palette_that_applies_is_offered():
     app = an_app()
     async with app.run_test() as pilot:

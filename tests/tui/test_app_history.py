@@ -98,6 +98,21 @@ def lines(panel):
     return [str(option.prompt) for option in panel.listing.options]
 
 
+@pytest.mark.asyncio
+async def test_escape_closes_the_panel_from_where_a_conversation_was_opened_too():
+    saved(conversation("one"))
+    app = an_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        shown = await panel(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: app.chat.composer.has_focus and app.chat.last is not None)
+        assert shown.is_mounted
+        await pilot.press("escape")
+        await until(pilot, lambda: app.chat.panel is None)
+        assert app.chat.composer.has_focus
+        assert app.settings.panel == "hide"
+
+
 # -- saving --
 
 

@@ -92,6 +92,21 @@ async def test_where_another_model_fails_the_one_before_answers(fault, fits):
         assert models.loaded == ["tiny", "/wrong.gguf", *([] if fits else ["tiny"])]
 
 
+async def test_a_question_says_what_it_waits_for_before_and_after_each_way_to_a_model():
+    models = Models(FAULTS["a wrong path"])
+    app = an_app(load=models, settings=Settings(pace=0, model="wrong"))
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: app.is_running and app.coming is None and models.loaded)
+        await write(pilot, "one", "enter")
+        await until(pilot, lambda: app.chat.last is not None)
+        assert "F3 picks one" in app.chat.last.status
+        app.use_model("slow wrong")
+        assert app.chat.last.status == "Waiting for the model"
+        models.gate.set()
+        await until(pilot, lambda: app.coming is None)
+        assert "F3 picks one" in app.chat.last.status
+
+
 @CROWDED
 async def test_a_question_that_waits_for_a_model_that_fails_is_answered_by_the_one_before(fits):
     gate = Gate()

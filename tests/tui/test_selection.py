@@ -201,3 +201,18 @@ def test_the_words_of_several_panes_are_copied_together():
     assert text.split("\n")[:3] == [
         "What is it?", "Second line.", "First thought, which is long enough to be wrapped.",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        (r"the sum \(2\frac{1}{3}\) is what we get", "2 1/3"),
+        (r"and so \(\boxed{42}\) is the answer", "▣ 42"),
+        ("| a | b |\n|-|-|\n| some words $1\\frac{2}{5}$ more | c |", "1 2/5"),
+    ],
+)
+def test_no_row_ends_within_a_number_and_copies_have_plain_spaces(text, whole):
+    for width in range(20, 60):
+        rows = rows_of(text, width)
+        assert any(whole in row.content.plain for row in rows), width
+        assert whole in copied((row, 0, -1) for row in rows)

@@ -170,6 +170,21 @@ async def test_a_box_with_a_text_field_takes_what_is_typed_wherever_the_focus_is
         assert field.value == before + "ab" * (1 + len(app.screen.focus_chain))
 
 
+async def test_what_stands_in_a_field_at_first_gives_way_to_what_is_typed_and_only_then():
+    app = an_app()
+    async with app.run_test(size=(100, 40)) as pilot:
+        await ready(pilot)
+        app.push_screen(OneLine("Budget", "64", replaced=True))
+        await settle(pilot)
+        field = app.screen.query_one(Input)
+        press(app, "a")
+        await settle(pilot)
+        app.screen.set_focus(None)
+        press(app, "b")
+        await settle(pilot)
+        assert field.value == "ab"
+
+
 async def test_no_letter_is_a_command_of_the_chat_or_of_a_box_with_a_field():
     app = an_app()
     for name, binding in app._known_bindings().items():

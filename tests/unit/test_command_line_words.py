@@ -108,6 +108,7 @@ def needed(parser):
         (["models"], "required: ACTION"),
         (["--format", "json", "models", "list"], "belongs after the subcommand"),
         (["ask", "x", "--format", "xml"], "text"),
+        (["ask", "--nope", "x"], "has no option --nope (see"),
         (["settings", "get", "temprature"], "did you mean temperature?"),
         (["settings", "set", "Top-P", "1"], "did you mean top_p?"),
     ],

@@ -26,9 +26,13 @@ class Document:
         """Blocks, or characters of source, that `news` has told of."""
 
     def feed(self, text: str) -> None:
-        """Takes the next chunk."""
-        if text:
-            self._source.append(text)
+        """Takes the next chunk; a text that was ended goes on, in the middle of a block too."""
+        if not text:
+            return
+        self._source.append(text)
+        if self._cutter.closed:
+            self._read_with(Cutter())
+        else:
             self._add(self._cutter.feed(text))
 
     def close(self) -> None:
@@ -44,14 +48,17 @@ class Document:
     def reread(self) -> None:
         """Reads all of it again; the next `news` begins at its beginning."""
         done = self._cutter.closed
-        self._cutter = Cutter(cuts_code=False)
+        self._read_with(Cutter(cuts_code=False))
+        if done:
+            self._add(self._cutter.close())
+
+    def _read_with(self, cutter: Cutter) -> None:
+        self._cutter = cutter
         self._fixed.clear()
         self._codes = 0
         self._joined = False
         self.rewind()
-        self._add(self._cutter.feed("".join(self._source)))
-        if done:
-            self._add(self._cutter.close())
+        self._add(cutter.feed("".join(self._source)))
 
     def rewind(self) -> None:
         """Has the next `news` begin at the beginning."""

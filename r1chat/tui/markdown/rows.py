@@ -18,6 +18,9 @@ BAR = "│ "
 QUOTE = "▌ "
 """Stands to the left of a quotation."""
 
+_GLUE = re.compile("(?<=▣) |(?<=[0-9]) (?=[0-9]+/[0-9])")
+"""Spaces where no line may end: behind the sign of a final answer, and within 2 1/3."""
+_UNBROKEN = "\u00a0"
 _BAR_OR_MARKS = re.compile(f"{BAR}|{QUOTE}|((?:(?!{BAR}|{QUOTE}).)+)")
 
 
@@ -129,7 +132,7 @@ def cut(line: Content, width: int, *, code: bool = False) -> list[tuple[Content,
     """
     line = line.expand_tabs()
     text = line.plain
-    starts = fold_starts(text, width) if code else line_starts(text, width)
+    starts = fold_starts(text, width) if code else line_starts(_GLUE.sub(_UNBROKEN, text), width)
     parts = line.divide(starts[1:]) if starts[1:] else [line]
     return [(part if code else part.rstrip(" "), part.plain) for part in parts]
 

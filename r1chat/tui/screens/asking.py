@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from r1chat.tui.drafts import Draft
     from r1chat.tui.widgets.turn import TurnView
 
+_LOADING = "Waiting for the model"
 _NO_MODEL = "Waiting for a model: F3 picks one, F9 gives the question back"
 _EMPTY = (
     "Ask the model something and watch it think.\n\n"
@@ -184,8 +185,8 @@ class AskingScreen(RunningScreen):
         if not self.app.titled:
             self.app.titled = question
         if self.session is None or not self.ready:
-            view.status = "Waiting for the model"
             self._waiting = (view, attached, parent)
+            self._say_what_is_waited_for()
             return
         if self.app.coming is not None:
             now, then = (line(name_of(each), 40) for each in (self.app.model_ref, self.app.coming))
@@ -382,6 +383,7 @@ class AskingScreen(RunningScreen):
         self.topbar.progress = 0.0
         self.topbar.label = label
         self.topbar.info = None
+        self._say_what_is_waited_for()
 
     def model_coming(self, label: str) -> None:
         """Another model is on its way; the one there is stays in use until then."""
@@ -405,5 +407,8 @@ class AskingScreen(RunningScreen):
             key = keys.shown(self.app.shown_keys()["app.fetch"])
             start = f"{line(missing, 60)} is not here · {key} fetches it"
         self.topbar.label = f"{start} · F3 picks one"
+        self._say_what_is_waited_for()
+
+    def _say_what_is_waited_for(self) -> None:
         if self._waiting is not None:
-            self._waiting[0].status = _NO_MODEL
+            self._waiting[0].status = _LOADING if self.app.coming is not None else _NO_MODEL

@@ -81,7 +81,7 @@ class BudgetingScreen(AskingScreen):
         value = typed or str(budget.minimum if of_minimum else budget)
         title = "At least so many tokens" if of_minimum else "Thinking budget"
         usual = "" if of_minimum else "off, 512 (tokens), 30s (seconds), auto or max"
-        box = OneLine(title, value, about or usual)
+        box = OneLine(title, value, about or usual, replaced=True)
         self.app.push_screen(box, partial(self._figure_typed, of_minimum))
 
     def _figure_typed(self, of_minimum: bool, typed: str | None) -> None:  # noqa: FBT001  (a partial's)

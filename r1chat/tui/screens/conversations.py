@@ -109,13 +109,21 @@ class ConversationsScreen(ManagingScreen):
             self.app.remember(panel="show")
         elif self._in_panel:
             await self._close_panel(panel)
-            self.app.remember(panel="hide")
             return
         panel.search.focus()
+
+    def action_to_composer(self) -> None:
+        """Goes back to where questions are written, and from there closes the panel."""
+        panel = self.panel
+        if panel is not None and self.composer.has_focus:
+            self.call_later(self._close_panel, panel)
+        else:
+            super().action_to_composer()
 
     async def _close_panel(self, panel: HistoryPanel) -> None:
         self.composer.focus()
         await panel.remove()
+        self.app.remember(panel="hide")
 
     def show_again(self) -> None:
         """Has the panel show what is new."""
@@ -128,7 +136,6 @@ class ConversationsScreen(ManagingScreen):
     async def on_history_panel_left(self, event: HistoryPanel.Left) -> None:
         """Escape closes the panel."""
         await self._close_panel(event.panel)
-        self.app.remember(panel="hide")
 
     # -- what has changed --
 

@@ -33,7 +33,7 @@ _SECTIONS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         (
             ("slider.less slider.more", "less, more; with Shift in big steps"),
             ("slider.off slider.max", "no thinking, no limit"),
-            ("slider.auto", "until several looks ahead agree"),
+            ("slider.auto", "auto: until its looks ahead agree"),
             ("slider.flat", "to the mark ┴, where its accuracy flattens"),
             ("slider.figure", "type it: off, 512, 30s, auto or max"),
             ("slider.unit", "tokens or seconds"),
@@ -65,8 +65,7 @@ _SECTIONS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (
         "In a thought (Tab or a click goes there)",
         (
-            ("thought.next_moment thought.previous_moment", "next and previous “Wait”"),
-            ("chat.next_wait chat.previous_wait", "the same from anywhere"),
+            ("chat.next_wait chat.previous_wait", "next and previous “Wait”, from anywhere"),
             ("thought.next_paragraph thought.previous_paragraph", "choose a paragraph"),
             ("thought.choose", "answer or think again from there"),
             ("thinking.toggle", "on its header: open or close"),
@@ -77,7 +76,7 @@ _SECTIONS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         "In an answer",
         (
             ("answer.copy", "copy it"),
-            ("answer.copy-code", "copy the last code block; Alt+1 to 9 the others"),
+            ("answer.copy-code", "copy the last code; Alt+1 to 9: by number"),
             ("answer.raw", "its source"),
         ),
     ),
@@ -88,7 +87,7 @@ _SECTIONS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("history.thoughts", "search the thoughts too"),
             ("history.rename history.pin", "rename; pin to the top"),
             ("history.delete history.restore", "delete; take it back"),
-            ("history.duplicate", "go on in a copy; of a hit, up to there"),
+            ("history.duplicate", "go on in a copy; of a find, up to that place"),
             ("chat.its_model", "load the model it was had with"),
         ),
     ),
@@ -111,9 +110,9 @@ _SECTIONS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("composer.new_line", "a new line;  ↑ ↓ earlier questions"),
             ("composer.undo composer.redo", "undo and redo, word by word"),
             ("chat.page_up chat.page_down", "scroll the conversation"),
-            ("chat.tail", "its end, once the line has ended"),
-            ("app.interrupt", "copy a selection, else stop, else clear, else quit"),
-            ("composer.quit", "quit, where nothing is written"),
+            ("chat.tail", "to the line’s end, then to the newest text"),
+            ("app.interrupt", "copy what is selected; or stop, clear, quit"),
+            ("composer.quit", "quit, where nothing is typed"),
         ),
     ),
 )

@@ -23,6 +23,7 @@ class OneLine(ModalScreen[str | None], Once[str | None]):
         title: What is asked for.
         value: What stands in the field already.
         about: More on it, in one line.
+        replaced: Whether what is typed at first takes the place of what stands there.
     """
 
     DEFAULT_CSS = """
@@ -46,11 +47,14 @@ class OneLine(ModalScreen[str | None], Once[str | None]):
         Binding("escape", "leave", "Close", id="one-line.leave", priority=True),
     ]
 
-    def __init__(self, title: str, value: str = "", about: str = "") -> None:
+    def __init__(
+        self, title: str, value: str = "", about: str = "", *, replaced: bool = False
+    ) -> None:
         super().__init__()
         self._title = line(title, 200)
         self._value = line(value, 400)
         self._about = line(about, 300)
+        self._replaced = replaced
 
     def compose(self) -> ComposeResult:
         """What is asked for, and the field."""
@@ -62,6 +66,8 @@ class OneLine(ModalScreen[str | None], Once[str | None]):
 
     def on_mount(self) -> None:
         """The field takes keys at once."""
+        if self._replaced:
+            self.query_one(Input).select_all()
         self.focus_text_field()
 
     def focus_text_field(self) -> bool:
