@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -69,7 +69,9 @@ def real_model() -> Callable[[str], Path]:
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
     """Where r1chat keeps its files during a test; child processes inherit it."""
     for name in list(os.environ):
         if name.startswith("R1CHAT_"):
@@ -78,7 +80,11 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
         monkeypatch.delenv(name, raising=False)
     folder = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("R1CHAT_HOME", str(folder))
-    return folder
+    yield folder
+    # A command line that ran in this process has led the log away from the next test.
+    started = sys.modules.get("r1chat.logs")
+    if started is not None:
+        started.stop()
 
 
 @pytest.fixture(autouse=True)

@@ -68,7 +68,7 @@ def test_plenty_of_memory_gives_the_usual_context_and_no_notice():
 def test_short_memory_gives_a_shorter_context_with_the_sum():
     tokens, notice = choose_context(header(), None, int(5.3 * GIB))
     assert 2048 <= tokens < 16384
-    assert notice.startswith(f"memory is short: the context is {tokens} tokens (4.0 GiB file + ")
+    assert notice.startswith(f"memory is short: the context is {tokens:,} tokens (4.0 GiB file + ")
 
 
 def test_too_little_memory_is_refused_with_the_sum():

@@ -37,7 +37,7 @@ async def test_off_and_max_are_chosen_where_a_server_can_do_no_more(ollama):
         assert "is not kept" not in toasts(app)
         await pilot.press("f5")
         await until(pilot, lambda: chat.slider.has_focus)
-        await pilot.press("left", "5", "enter", "m", "s", "a")
+        await pilot.press("left", "alt+u", "alt+s", "pageup")
         assert chat.slider.value == Budget(tokens=0)
         await pilot.press("right")
         assert chat.slider.value == Budget()

@@ -446,7 +446,7 @@ def test_a_minimum_that_was_not_reached_is_told():
 
 
 def test_the_mathematics_of_looks_is_written_in_signs():
-    assert words.so_far(Peeked(r"\frac{1}{2}\pi", 9, 1))[0] == "so far: 1/2π"
+    assert words.so_far(Peeked(r"\frac{1}{2}\pi", 9, 1))[0] == "so far: (1/2)π"
     assert words.so_far(Peeked(r"\frac{", 9, 1))[0] == r"so far: \frac{"
 
 
