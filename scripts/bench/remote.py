@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from llama_server import build
+from llama_program import SERVER, build
 from report import machine, middle, table, verdict
 
 from r1chat import load
@@ -66,7 +66,18 @@ def command(server: str, port: int) -> list[str]:
     here = ["--host", "127.0.0.1", "--port", str(port)]
     model = str(resolve("tiny"))
     if server == "llama-server":
-        return [str(build()), "-m", model, "--alias", "tiny", "-c", CONTEXT, "-np", "1", *here]
+        return [
+            str(build(SERVER)),
+            "-m",
+            model,
+            "--alias",
+            "tiny",
+            "-c",
+            CONTEXT,
+            "-np",
+            "1",
+            *here,
+        ]
     python = [sys.executable, "-m", "llama_cpp.server", "--model", model, "--model_alias", "tiny"]
     return [*python, "--n_ctx", CONTEXT, "--flash_attn", "true", *here]
 

@@ -88,7 +88,7 @@ def llama_server(request: pytest.FixtureRequest) -> Path:
     """llama-server, built from llama-cpp-python's source package; for the long tests only."""
     if not request.config.getoption("--long"):
         pytest.skip("needs --long")
-    build = [sys.executable, str(ROOT / "scripts" / "bench" / "llama_server.py")]
+    build = [sys.executable, str(ROOT / "scripts" / "bench" / "llama_program.py"), "llama-server"]
     done = subprocess.run(build, check=True, capture_output=True, text=True)
     return Path(done.stdout.strip())
 
