@@ -20,6 +20,8 @@ LONGEST_TEXT = 64 * 1024 * 1024
 """Bytes of one text; more than that is damage, or a trap."""
 DAMAGED = "\n[this text was damaged on the disk; what stood here is lost]"
 """Stands at the end of what could be read of a text."""
+_PACKED_AS_TEXT = "x\ufffd"
+"""How packed bytes begin that a flipped bit has declared to be a text."""
 _LONGEST_NAME = 1000
 _MOST = 2**53
 _ENDS = get_args(EndedBy)
@@ -33,7 +35,8 @@ def pack(text: str) -> str | bytes:
     data = text.encode("utf-8", "surrogatepass")
     packed = zlib.compress(data)
     # SQLite's texts are UTF-8, which has no lone surrogates.
-    return packed if len(packed) < len(data) or safe(text) != text else text
+    unsafe = safe(text) != text or text.startswith(_PACKED_AS_TEXT)
+    return packed if len(packed) < len(data) or unsafe else text
 
 
 def safe(text: str) -> str:
@@ -44,7 +47,7 @@ def safe(text: str) -> str:
 def unpack(value: object) -> str:
     """The text in a column; of a damaged one what can be read."""
     if isinstance(value, str):
-        return value
+        return value + DAMAGED if value.startswith(_PACKED_AS_TEXT) else value
     if not isinstance(value, bytes):
         return ""
     machine = zlib.decompressobj()
