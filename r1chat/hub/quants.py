@@ -16,9 +16,9 @@ _WHOLE_NUMBERS = (
     r"TL[12]",
     r"(?:MX|NV)FP4(?:_MOE)?",
 )
-_FLOATS = (r"BF16", r"FP?16", r"FP?32")
+_FLOATS = (r"BF16", r"F(?:P|LOAT)?16", r"F(?:P|LOAT)?32")
 _FORM = re.compile(
-    rf"(?:^|[-._])((?:UD[-_])?(?:{'|'.join(_WHOLE_NUMBERS + _FLOATS)}))(?=$|[-._])",
+    rf"(?:^|[-._ (])((?:UD[-_])?(?:{'|'.join(_WHOLE_NUMBERS + _FLOATS)}))(?=$|[-._ )])",
     re.IGNORECASE | re.ASCII,
 )
 _FLOAT = re.compile(rf"(?:UD-)?(?:{'|'.join(_FLOATS)})")
@@ -28,9 +28,9 @@ _IMATRIX = "imatrix"
 
 
 def normal(text: str) -> str:
-    """A quant as r1chat writes it: "fp16" and "F16" are the same, so are "i1-q4_0" and "Q4_0"."""
-    quant = text.strip().upper().removeprefix(_WEIGHTED).replace("UD_", "UD-")
-    return re.sub(r"^((?:UD-)?)FP(16|32)$", r"\1F\2", quant)
+    """A quant as r1chat writes it: "fp16" and "F16" are the same, so are "i1-q4-0" and "Q4_0"."""
+    quant = text.strip().upper().removeprefix(_WEIGHTED).replace("-", "_").replace("UD_", "UD-")
+    return re.sub(r"^((?:UD-)?)F(?:P|LOAT)(16|32)$", r"\1F\2", quant)
 
 
 def quant_in(name: str) -> str:
@@ -57,7 +57,7 @@ def is_statistics(name: str) -> bool:
     A model may have the word in its name, too: "Model-imatrix-Q4_K_M.gguf".
     """
     stem = name.lower().removesuffix(".gguf")
-    if _IMATRIX not in stem:
+    if _IMATRIX not in stem or SHARD.fullmatch(name):  # They are small, and never split.
         return False
     quant = quant_in(stem)
     taken_of = stem.endswith(_IMATRIX) and _FLOAT.fullmatch(quant)

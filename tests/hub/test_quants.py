@@ -57,6 +57,10 @@ NAMES = {
     "Phi-3-mini-4k-instruct-fp16.gguf": "F16",
     "gemma-3-4b-it-q4_0.gguf": "Q4_0",
     "gpt-oss-20b-mxfp4.gguf": "MXFP4",
+    "model-float16.gguf": "F16",
+    # as a browser names what it fetches again
+    "Model-Q4_K_M (1).gguf": "Q4_K_M",
+    "Model (Q4_K_M).gguf": "Q4_K_M",
     "nomic-embed-text-v1.5.f32.gguf": "F32",
     "mistral-7b-instruct-v0.2.Q5_K_S.gguf": "Q5_K_S",
     "ggml-model-i2_s.gguf": "I2_S",
@@ -115,6 +119,8 @@ def test_what_a_name_tells_finds_it_again(path):
     ("text", "quant"),
     [
         ("fp16", "F16"),
+        ("float16", "F16"),
+        ("q4-k-m", "Q4_K_M"),
         ("FP16", "F16"),
         ("f16", "F16"),
         ("fp32", "F32"),
@@ -142,6 +148,7 @@ def test_a_quant_has_one_normal_form(text, quant):
         ("Model-bf16.imatrix.gguf", True),
         ("imatrix-Kimi-Q8_0.gguf", True),
         ("Model-imatrix-Q4_K_M.gguf", False),
+        ("Model-imatrix-00001-of-00001.gguf", False),
         ("Model-Q4_K_M-imatrix.gguf", False),
         ("Model-imatrix.Q4_K_M.gguf", False),
         ("Model-iMatrix-Q4_K_M.gguf", False),
