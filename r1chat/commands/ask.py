@@ -53,6 +53,7 @@ _CUT: dict[EndedBy, str] = {
     "context": "the context is full (--ctx)",
     "loop": "the model went round in circles",
 }
+_CUT_THERE = "the server's context, or the length that it allows a reply, is used up"
 _THOUGHTLESS = "this model writes no thoughts"
 _NOTHING_WRITTEN = "the model ended its reply without one; try again, or another --temperature"
 _STILL_NOTHING = (
@@ -312,7 +313,9 @@ class _Ask:
                 f"the answer gives no final result; in the thought it was {line(reply.final or '')}"
             )
         if ended_by in _CUT:
-            self._console.note(f"the answer is cut: {_CUT[ended_by]}")
+            at_server = ended_by == "context" and engine.info.host
+            why = _CUT_THERE if at_server else _CUT[ended_by]
+            self._console.note(f"the answer is cut: {why}")
         return ExitCode.ANSWERED
 
 

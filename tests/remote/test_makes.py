@@ -139,6 +139,8 @@ def test_a_reply_that_its_model_ended_is_whole(word):
         ("error", "error", "broke the reply off (error)"),
         ("abort", "error", "broke the reply off (abort)"),
         ("insufficient_system_resource", "error", "broke the reply off"),
+        ("time_limit", "error", "broke the reply off"),
+        ("rate_limit_exceeded", "error", "broke the reply off"),
         ("because", "error", "for a reason of its own (because)"),
         ("\x1b[2Jno", "error", "for a reason of its own"),
         ("length", "context", ""),
@@ -188,6 +190,14 @@ def test_a_filter_within_a_thought_that_could_go_on_ends_it_too():
         assert len(server.completions()) == 1
     assert (reply.thought, reply.receipt.ended_by) == ("hm", "error")
     assert "content_filter" in reply.error
+
+
+def test_ask_names_the_limit_of_a_server_and_no_option_of_its_own():
+    with chatting(stream([chunk({"content": WORDS}), chunk({}, "length")])) as server:
+        code, out, err = run("ask", "-m", f"{server.url}#m", "?")
+    assert (code, out) == (0, WORDS + "\n")
+    assert "cut: the server's context, or the length that it allows a reply" in err
+    assert "--ctx" not in err
 
 
 def test_ask_says_why_a_reply_is_not_whole():

@@ -12,7 +12,8 @@ tool. failed: the server broke off. unknown: nobody here knows the word."""
 
 _WORDS: tuple[tuple[End, str], ...] = (
     # DeepSeek's, OpenRouter's, Zhipu's and vLLM's.
-    ("failed", r"error|abort|cancel|fail|insufficient|timeout|overloaded|unavailable|interrupt"),
+    ("failed", r"error|abort|cancel|fail|insufficient|overloaded|unavailable|interrupt"),
+    ("failed", r"timeout|timelimit|deadline|ratelimit|quota"),
     (
         "withheld",
         r"filter|safety|moderat|sensitiv|prohibited|blocklist|recitation|refus|spii|guard",
