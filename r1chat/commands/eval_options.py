@@ -132,6 +132,9 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 def _add_results(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what was drawn (no model is loaded)")
     which = ("wrong", "right", "all")
+    group.add_argument(
+        "--force", action="store_true", help="with --export: overwrite a file that is there"
+    )
     add = group.add_mutually_exclusive_group().add_argument
     add(
         "--show",

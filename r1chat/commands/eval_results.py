@@ -13,7 +13,7 @@ from r1chat import paths
 from r1chat.commands.columns import columns
 from r1chat.commands.exits import ExitCode
 from r1chat.console import Console
-from r1chat.errors import UsageError
+from r1chat.errors import R1ChatError, UsageError
 from r1chat.evaluation import comparing, drawing, exporting, reading, showing
 from r1chat.evaluation.comparing import Compared
 from r1chat.evaluation.plan import Sample
@@ -59,14 +59,14 @@ def run(args: argparse.Namespace, console: Console, out: Out) -> int:
     """
     if args.compare is not None:
         return _compare(args, console, out)
-    kept = read_results(results_file(args.file, args.out if args.show is not None else None))
+    kept = _kept(args)
     chosen = _run_of(kept, args, console)
     samples = showing.chosen(_samples(chosen, args), args.show or args.export)
     questions = _questions(kept, args)
     if args.export is not None:
         return _export(args, console, samples, questions, chosen.words)
     if not samples:
-        console.note(f"no reply in {line(str(kept.path))} was judged {args.show}")
+        console.note(_nothing(kept, chosen, args))
         return ExitCode.ANSWERED
     if args.format == "json":
         for sample in samples:
@@ -82,6 +82,26 @@ def run(args: argparse.Namespace, console: Console, out: Out) -> int:
         for page in shown:
             out.write(page + "\n")
     return ExitCode.ANSWERED
+
+
+def _kept(args: argparse.Namespace) -> Kept:
+    """The results of the questions that are named."""
+    path = results_file(args.file, args.out if args.show is not None else None)
+    if not path.exists():
+        first = f"r1chat eval {line(args.file)}"
+        message = f"there are no replies to {line(args.file)} yet; this draws them: {first}"
+        raise R1ChatError(message)
+    return read_results(path)
+
+
+def _nothing(kept: Kept, run: Run, args: argparse.Namespace) -> str:
+    """Says that no reply is as it was asked for, and which budgets there are."""
+    judged = "" if args.show == "all" else f" that was judged {args.show}"
+    budgets = ""
+    if args.budgets is not None:
+        there = dict.fromkeys(sample.budget for sample in run.samples.values())
+        budgets = f" under {', '.join(args.budgets)}; it has {', '.join(there) or 'none'}"
+    return line(f"{kept.path} holds no reply{judged}{budgets}", 500)
 
 
 def _run_of(kept: Kept, args: argparse.Namespace, console: Console) -> Run:
@@ -130,8 +150,11 @@ def _export(
         message = "--export writes into the file that -o/--out names"
         raise UsageError(message)
     path = Path(args.out).expanduser()
-    if path.exists() and is_results(path):
+    if is_results(path):
         message = f"{line(args.out)} is a result file; name another with -o/--out"
+        raise UsageError(message)
+    if path.is_file() and not args.force:
+        message = f"{line(args.out)} is there already; --force overwrites it"
         raise UsageError(message)
     lines = list(exporting.messages(samples, questions, words))
     files.save(lines, path)
@@ -144,7 +167,7 @@ def _compare(args: argparse.Namespace, console: Console, out: Out) -> int:
     kept = [read_results(results_file(each, None)) for each in args.compare]
     first, second = (_run_of(each, args, console) for each in kept)
     questions = {**kept[1].questions, **kept[0].questions}
-    compared = comparing.compare(first, second)
+    compared = comparing.compare(_samples(first, args), _samples(second, args))
     if args.format == "json":
         write_json(out, _document(first, second, compared, questions))
         return ExitCode.ANSWERED

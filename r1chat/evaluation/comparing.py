@@ -9,7 +9,6 @@ from statistics import fmean
 from r1chat.errors import UsageError
 from r1chat.evaluation.intervals import Estimate, difference
 from r1chat.evaluation.plan import Sample, Setting
-from r1chat.evaluation.results import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +30,15 @@ class Compared:
     """Keys of the questions that it answers right less often."""
 
 
-def compare(first: Run, second: Run) -> list[Compared]:
-    """Compares two runs under each setting that both have.
+def compare(first: Iterable[Sample], second: Iterable[Sample]) -> list[Compared]:
+    """Compares the samples of two runs under each setting that both have.
 
     Where each of them has one setting only, these are compared even if they differ.
 
     Raises:
-        UsageError: If they have no setting in common.
+        UsageError: If they have no setting, or no question, in common.
     """
-    one, other = _shares(first.samples.values()), _shares(second.samples.values())
+    one, other = _shares(first), _shares(second)
     pairs = [(str(setting), one[setting], other[setting]) for setting in one if setting in other]
     if not pairs and len(one) == len(other) == 1:
         (left, shares), (right, others) = *one.items(), *other.items()
@@ -49,7 +48,11 @@ def compare(first: Run, second: Run) -> list[Compared]:
             f"the two have no budget in common: {_names(one) or 'none'}; {_names(other) or 'none'}"
         )
         raise UsageError(message)
-    return [_compared(*pair) for pair in pairs]
+    compared = [_compared(*pair) for pair in pairs]
+    if not any(each.questions for each in compared):
+        message = "the two have no question in common"
+        raise UsageError(message)
+    return compared
 
 
 def _names(settings: Iterable[Setting]) -> str:

@@ -14,7 +14,7 @@ from r1chat.errors import UsageError
 from r1chat.evaluation import comparing, showing
 from r1chat.evaluation.plan import Conditions, Sample
 from r1chat.evaluation.reading import Question, read
-from r1chat.evaluation.results import Results, Run, read_results
+from r1chat.evaluation.results import Results, read_results
 from r1chat.reasoning.equality import same_answer
 from r1chat.statistics.drawing import columns
 
@@ -113,8 +113,7 @@ def test_two_runs_are_compared_in_pairs_and_the_flipped_questions_are_named(run,
 
 def test_single_settings_are_compared_though_they_differ_and_several_must_agree():
     def of(*budgets):
-        samples = [sample(QUESTIONS[0], "0", budget=budget) for budget in budgets]
-        return Run("r", "", "", "", {each.key: each for each in samples})
+        return [sample(QUESTIONS[0], "0", budget=budget) for budget in budgets]
 
     (row,) = comparing.compare(of("64"), of("max"))
     assert (row.name, row.questions) == ("64 | max", 1)
@@ -132,6 +131,44 @@ def test_right_replies_are_exported_as_chat_messages_with_their_thought(run, tmp
     first = json.loads(out_file.read_text("utf-8").splitlines()[0])["messages"]
     assert first[0] == {"role": "user", "content": f"{QUESTIONS[0].text}\nWhy?"}
     assert first[1]["content"].startswith("<think>\nI think.\n好的\n</think>\n\nIt is ")
+
+
+def test_no_file_is_overwritten_unasked(run, tmp_path):
+    path = write(tmp_path / "set.results.jsonl", ["0"])
+    questions = tmp_path / "set.jsonl"
+    questions.write_text('{"question": "Q?", "answer": "1"}\n', encoding="utf-8")
+    before = questions.read_bytes()
+    code, out, err = run("eval", questions, "--export", "right", "-o", questions)
+    assert (code, out) == (2, "")
+    assert "is there already; --force overwrites it" in err
+    assert questions.read_bytes() == before
+    assert run("eval", path, "--export", "right", "-o", questions, "--force")[0] == 0
+    assert "messages" in questions.read_text("utf-8")
+
+
+def test_budgets_choose_what_is_compared_too(run, tmp_path):
+    path = write(tmp_path / "a.jsonl", ["0", "2"])
+    write(path, ["1", "2"], budget="64")
+    _, out, _ = run("eval", "--compare", path, path, "-b", "64", "--format", "json")
+    assert [row["budget"] for row in json.loads(out)["rows"]] == ["64"]
+    assert run("eval", "--compare", path, path, "-b", "65")[0] == 2
+
+
+def test_what_is_not_there_is_said(run, tmp_path):
+    path = write(tmp_path / "set.results.jsonl", ["0"])
+    assert "holds no reply that was judged wrong" in run("eval", path, "--show", "wrong")[2]
+    err = run("eval", path, "--show", "all", "-b", "64,65")[2]
+    assert err.endswith("holds no reply under 64, 65; it has max\n")
+    new = tmp_path / "new.jsonl"
+    code, _, err = run("eval", new, "--show", "all")
+    assert code == 1
+    assert err.endswith(f"no replies to {new} yet; this draws them: r1chat eval {new}\n")
+
+
+def test_runs_on_other_questions_are_not_compared():
+    samples = [[sample(question, "0")] for question in QUESTIONS[:2]]
+    with pytest.raises(UsageError, match="no question in common"):
+        comparing.compare(*samples)
 
 
 def test_what_cannot_be_shown_compared_or_exported_is_one_line(run, tmp_path):
