@@ -177,12 +177,14 @@ def full(folder: Path, needed: int | None = None) -> str:
         free = shutil.disk_usage(folder).free
     except OSError:
         return f"the disk is full; make room in {folder}"
-    if needed is None:
-        return f"the disk is full ({_size(free)} free); make room in {folder}"
-    lacks = max(needed - free, 1)
+    if needed is None or needed <= free:
+        # Something else than the disk may set the limit, such as a quota.
+        return (
+            f"the disk is full, or a quota is used up ({_size(free)} free); make room in {folder}"
+        )
     return (
         f"the disk is full: it takes {_size(needed)} and {_size(free)} are free; make room for "
-        f"{_size(lacks)} more in {folder}"
+        f"{_size(needed - free)} more in {folder}"
     )
 
 

@@ -263,3 +263,12 @@ def test_eval_through_pipes_and_devices(fifo):
     thread.join()
     assert code == 0, err
     assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="there is no /dev/full")
+def test_where_something_else_than_the_disk_is_full_no_room_is_asked_for():
+    with pytest.raises(OSError, match="space") as failed:
+        user_files.write(Path("/dev/full"), ["word"])
+    told = user_files.reason(failed.value, Path("/dev/full"))
+    assert "a quota" in told
+    assert "more" not in told
