@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from r1chat.errors import ModelError
-from r1chat.gguf.header import Header
+from r1chat.gguf.header import Array, Header
 from r1chat.gguf.reader import quoted, shown
 from r1chat.gguf.tables import LISTED_FOR, OTHER_ARCHITECTURES, SUPPORTED_ARCHITECTURES
 
@@ -23,6 +23,8 @@ _EMBEDDING = "an embedding model, which has no words to answer with"
 _RERANKER = "a reranker, which only says how well a text answers a question"
 _CLASSIFIER = "a classifier, which only says what kind of text it is given"
 _SCORING = ("cls.", "cls_", "score.")
+_TAGS = ("sentence-transformers", "sentence-similarity", "feature-extraction")
+"""What authors call embedding models on the Hub, which some files carry as their only sign."""
 _RANK = 4
 """The number of llama.cpp's pooling by which rerankers and classifiers give one figure."""
 
@@ -67,7 +69,13 @@ def _without_words(header: Header) -> str:
         return _RERANKER if pooling == _RANK or named else _CLASSIFIER
     causal = header.metadata.get(f"{header.arch}.attention.causal")
     # Above 0, which is none. A negative figure says that nobody has said.
-    return _EMBEDDING if pooling > 0 or causal is False else ""
+    if pooling > 0 or causal is False:
+        return _EMBEDDING
+    tags = header.metadata.get("general.tags")
+    if not isinstance(tags, Array) or not any(tags.holds(*_TAGS)):
+        return ""
+    # Some that chat have such a tag as well.
+    return "" if any(tags.holds("text-generation", "conversational")) else _EMBEDDING
 
 
 def _newer() -> bool:

@@ -34,6 +34,8 @@ _DIFF = "a diffusion language model, which r1chat does not run"
 _DRAFT = "a draft model, which only helps another one"
 _SPEECH = "a speech model"
 _IMAGE = "the image part of a model (mmproj)"
+_PICTURES = "a model that makes pictures or videos"
+_PAINTERS = "flux sd1 sd3 sdxl aura hidream cosmos ltxv hyvid wan lumina2 qwen_image"
 
 OTHER_ARCHITECTURES = {
     "bert": _ENCODER,
@@ -59,8 +61,11 @@ OTHER_ARCHITECTURES = {
     "qwen3tts": _SPEECH,
     "pockettts": _SPEECH,
     "clip": _IMAGE,
+    # Other programs', which no llama.cpp will ever know.
+    "whisper": _SPEECH,
+    **dict.fromkeys(_PAINTERS.split(), _PICTURES),
 }
-"""The architectures that llama.cpp knows and that cannot chat, with what they are."""
+"""The architectures that cannot chat, with what they are."""
 
 TENSOR_TYPES = {
     0: ("F32", 1, 4),

@@ -232,6 +232,7 @@ MADE_FOR_FIGURES = {
     "last pooling": (lambda w: w.add_pooling_type(gguf.PoolingType.LAST), "", "an embedding model"),
     "sees both ways": (lambda w: w.add_causal_attention(False), "", "an embedding model"),
     "rank pooling": (lambda w: w.add_pooling_type(gguf.PoolingType.RANK), "", "a reranker"),
+    "tags": (lambda w: w.add_tags(["mteb", "sentence-similarity"]), "", "an embedding model"),
     "labels": (lambda w: w.add_classifier_output_labels(["yes", "no"]), "", "a classifier"),
     "a classifier's head": (lambda _: None, "cls.output.weight", "a classifier"),
     "a reranker's head": (lambda w: w.add_name("Rerank"), "cls.weight", "a reranker"),
@@ -264,6 +265,17 @@ def test_a_model_that_says_it_pools_nothing_can_chat(tmp_path: Path) -> None:
     check_chat_model(read_header(path))
 
 
+@pytest.mark.parametrize("tags", [["text-generation", "feature-extraction"], ["code"], []])
+def test_tags_that_do_not_speak_against_it_leave_a_model_to_chat(
+    tags: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "model.gguf"
+    writer = writer_of(path, "qwen3")
+    writer.add_tags(tags)
+    finish(writer)
+    check_chat_model(read_header(path))
+
+
 @pytest.mark.parametrize(
     ("arch", "reason"),
     [
@@ -274,6 +286,8 @@ def test_a_model_that_says_it_pools_nothing_can_chat(tmp_path: Path) -> None:
         ("clip", "mmproj"),
         ("t5", "encoder-decoder"),
         ("llada", "diffu"),
+        ("flux", "pictures"),
+        ("whisper", "speech"),
     ],
 )
 def test_models_that_cannot_chat_are_refused(arch: str, reason: str, tmp_path: Path) -> None:
