@@ -39,7 +39,10 @@ MOST_APPS = 8
 _ROOM_S = 3.0
 """How long a page waits for another one's app to end: where a tab is loaded again, its own."""
 _LOOK_S = 0.1
-_NONSENSE = (ValueError, LookupError, TypeError, AttributeError, AssertionError)
+_NONSENSE = (
+    *(ValueError, LookupError, TypeError, AttributeError, AssertionError),
+    RecursionError,
+)
 """What textual-serve raises at a message that it cannot read."""
 _SILENT_S = 10.0
 """How long a connection may be open without a request."""

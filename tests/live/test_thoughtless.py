@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from textual.widgets import Static
 
 from r1chat.engine.base import NO_THOUGHTS
 from r1chat.engine.llama import LlamaEngine, LoadOptions
@@ -65,3 +66,6 @@ async def test_the_app_says_it_at_the_slider(random_models):
         await until(pilot, lambda: NO_THOUGHTS in toasts(app))
         assert chat.slider.disabled
         assert chat.slider.tooltip == NO_THOUGHTS
+        hint = chat.query_one(".conversation--empty", Static).render()
+        assert "writes no thoughts" in str(hint)
+        assert "watch it think" not in str(hint)

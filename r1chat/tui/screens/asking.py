@@ -41,6 +41,11 @@ _EMPTY = (
     "The slider below sets how long it may think; it can be moved while it does.\n"
     "F1 explains the keys, Ctrl+P finds every command."
 )
+_EMPTY_WITHOUT_THOUGHTS = (
+    "Ask the model something.\n\n"
+    "It writes no thoughts; F3 picks one that does.\n"
+    "F1 explains the keys, Ctrl+P finds every command."
+)
 
 
 class AskingScreen(RunningScreen):
@@ -95,7 +100,7 @@ class AskingScreen(RunningScreen):
 
     async def on_mount(self) -> None:
         """The composer takes keys at once, whatever is still being loaded."""
-        await self.conversation.show_hint(_EMPTY)
+        await self.conversation.show_hint(self._hint)
         self.composer.focus()
         self._timer = self.set_interval(1 / DRAINS, self._drain, pause=True)
         self.watch(self.conversation, "news", self._show_news, init=False)
@@ -284,6 +289,7 @@ class AskingScreen(RunningScreen):
         self.leave_room(0)
         self.slider.tokens_per_s = None
         self._fit_slider(engine.info.steering)
+        self.conversation.change_hint(self._hint)
         self.refresh_bindings()
         if self._waiting is not None:
             (view, _, parent), self._waiting = self._waiting, None
@@ -374,7 +380,7 @@ class AskingScreen(RunningScreen):
         self.topbar.used = 0
         self.leave_room(0)
         await self.conversation.clear()
-        await self.conversation.show_hint(_EMPTY + (self._recommended if self.app.unset else ""))
+        await self.conversation.show_hint(self._hint)
         self.app.titled = ""
         self.composer.focus()
 
@@ -393,7 +399,15 @@ class AskingScreen(RunningScreen):
     def recommend(self, text: str) -> None:
         """Adds to the hint which model to begin with."""
         self._recommended = text
-        self.conversation.change_hint(_EMPTY + text)
+        self.conversation.change_hint(self._hint)
+
+    @property
+    def _hint(self) -> str:
+        """What stands where there is no turn yet."""
+        info = self.topbar.info
+        thinks = info is None or info.thinks
+        recommended = self._recommended if self.app.unset else ""
+        return (_EMPTY if thinks else _EMPTY_WITHOUT_THOUGHTS) + recommended
 
     def not_loaded(self, missing: str = "") -> None:
         """Says where a model can be had.
