@@ -82,11 +82,18 @@ def test_a_draft_outlasts_the_end_of_the_program(end, mode, home):
         end(app)
         app.end()
     assert drafts() == ["words that were typed"]
-    with terminal(APP, "plain") as app:
-        app.wait_for("words that were typed")
-        app.send(CTRL_Q)
-        assert app.end() == 0
-    assert drafts() == ["words that were typed"]
+
+
+def test_a_draft_is_there_again_at_the_next_start(home):
+    for start in range(2):
+        with terminal(APP, "plain") as app:
+            app.wait_for("Ask something")
+            if start == 0:
+                app.send("words that were typed")
+            app.wait_for("words that were typed")
+            app.send(CTRL_Q)
+            assert app.end() == 0
+        assert drafts() == ["words that were typed"]
 
 
 @pytest.mark.parametrize("end", [by_key, by_signal(signal.SIGTERM)], ids=["key", "signal"])

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from textual import events
 from textual.pilot import Pilot
 
 from r1chat.engine.base import Engine
@@ -120,9 +121,11 @@ async def ready(pilot: Pilot[None]) -> ChatScreen:
 
 
 async def write(pilot: Pilot[None], text: str, *then: str) -> None:
-    """Types a text, letter by letter, and then keys."""
+    """Types a text, letter by letter but without a wait between them, and then keys."""
     names = {" ": "space", "\n": "ctrl+j", ".": "full_stop", "?": "question_mark"}
-    await pilot.press(*(names.get(char, char) for char in text), *then)
+    for char in text[:-1]:
+        pilot.app.post_message(events.Key(names.get(char, char), char if char != "\n" else None))
+    await pilot.press(*(names.get(char, char) for char in text[-1:]), *then)
 
 
 async def type_figure(pilot: Pilot[None], figure: str) -> None:

@@ -27,7 +27,12 @@ ROOT = Path(__file__).parent.parent.parent
 HERE = frozenset({"localhost", "127.0.0.1"})
 HANGS_S = 60.0
 EVERYWHERE = ".".join("0000")
-QUIET = [sys.executable, "-c", "import sys; sys.stdin.buffer.read()"]
+QUIET = [
+    sys.executable,
+    "-c",
+    "import os\nwhile (said := os.read(0, 65536)) and b'quit' not in said: pass",
+]
+"""An app that says nothing and ends when it is asked to."""
 
 
 @pytest.fixture
@@ -390,7 +395,7 @@ def test_a_page_cannot_make_its_terminal_larger_than_any_screen(monkeypatch):
         "text = f\"{os.environ['COLUMNS']}x{os.environ['ROWS']} \".encode()\n"
         "def say(data): os.write(1, b'D' + len(data).to_bytes(4, 'big') + data)\n"
         "os.write(1, b'__GANGLION__\\n'); say(text)\n"
-        "while data := os.read(0, 65536): say(data)\n"
+        "while (data := os.read(0, 65536)) and b'quit' not in data: say(data)\n"
     )
     monkeypatch.setattr(sys.modules[__name__], "QUIET", [sys.executable, "-c", echo])
 
