@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -32,12 +33,22 @@ def listed(*arguments):
     return json.loads(ok("history", "list", "--format", "json", *arguments))["conversations"]
 
 
+@pytest.fixture(scope="module")
+def home_of_two(tmp_path_factory):
+    """A home with two conversations, one of them of two turns."""
+    folder = tmp_path_factory.mktemp("two")
+    others = {name: text for name, text in os.environ.items() if not name.startswith("R1CHAT_")}
+    here = {"env": others | {"R1CHAT_HOME": str(folder)}}
+    ok("ask", *GREEDY, QUESTION, **here)
+    ok("ask", "-c", "-b", "64", "What is 7 * 8?", **here)
+    ok("ask", *GREEDY, "Which is larger, 9.11 or 9.8?", **here)
+    return folder
+
+
 @pytest.fixture
-def two(home):
-    """A history of two conversations, one of them of two turns: their ids, the newest first."""
-    ok("ask", *GREEDY, QUESTION)
-    ok("ask", "-c", "-b", "64", "What is 7 * 8?")
-    ok("ask", *GREEDY, "Which is larger, 9.11 or 9.8?")
+def two(home_of_two, home):
+    """Brings that history into the test's own home: its ids, the newest first."""
+    shutil.copytree(home_of_two, home, dirs_exist_ok=True)
     return [each["id"] for each in listed()]
 
 

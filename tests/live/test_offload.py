@@ -15,6 +15,7 @@ import pytest
 
 from r1chat.gguf.layers import _bounds, _spans
 from tests.live import rpc
+from tests.ports import free_port
 
 pytestmark = [
     pytest.mark.long,
@@ -52,11 +53,6 @@ def gpu(backend):
             return ports
 
         yield start
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return found.getsockname()[1]
 
 
 def wait_for(port):
@@ -114,6 +110,7 @@ from pathlib import Path
 import r1chat
 from r1chat.engine import loading
 from tests.live import rpc
+from tests.ports import free_port
 rpc.attach({backend!r}, {ports!r})
 said = []
 class Keep(logging.Handler):
