@@ -17,6 +17,7 @@ from r1chat.tui.markdown.blocks import blocks_of
 from r1chat.tui.markdown.cuts import Cutter
 from r1chat.tui.markdown.document import Document
 from r1chat.tui.widgets.answer import AnswerView
+from tests.tui.chat import until
 
 ANSWER = r"""## The sum
 
@@ -88,6 +89,12 @@ def run(act: Act, size: tuple[int, int] = (60, 60)) -> AnswerApp:
 
 def shown(view: AnswerView) -> list[str]:
     return [view.render_line(y).text.rstrip() for y in range(view.size.height)]
+
+
+async def drawn(pilot: Pilot[None], view: AnswerView) -> None:
+    """Waits until all that was written is shown."""
+    await until(pilot, lambda: view._timer is None)
+    await pilot.pause()
 
 
 async def show(pilot: Pilot[None], view: AnswerView, text: str) -> list[str]:
@@ -233,8 +240,8 @@ def test_long_code_is_one_block_again_in_the_end():
         for line in code.splitlines(keepends=True):
             view.write(line)
             if "40" in line:
-                await pilot.pause(0.06)
-        await pilot.pause(0.1)
+                await drawn(pilot, view)
+        await drawn(pilot, view)
         view.write("```\n")
         view.finish()
         await pilot.pause()
@@ -252,7 +259,7 @@ def test_long_code_is_one_block_again_in_the_end():
 def test_what_is_written_is_shown_soon_and_in_the_end_at_once():
     async def act(pilot, view):
         view.write("one")
-        await pilot.pause(0.1)
+        await drawn(pilot, view)
         assert shown(view) == ["one"]
         assert view.streaming
         view.write(" two")
@@ -280,7 +287,7 @@ def test_it_only_grows_while_it_streams():
         heights = []
         for at in range(0, len(ANSWER), 9):
             view.write(ANSWER[at : at + 9])
-            await pilot.pause(0.06)
+            await drawn(pilot, view)
             heights.append(view.size.height)
         view.finish()
         await pilot.pause()
@@ -296,12 +303,12 @@ def test_the_tail_is_followed_until_the_user_scrolls_up():
         scroll.anchor()
         for at in range(40):
             view.write(f"- item {at}\n")
-            await pilot.pause(0.06)
-        assert scroll.scroll_y == scroll.max_scroll_y > 10
+            await drawn(pilot, view)
+        await until(pilot, lambda: scroll.scroll_y == scroll.max_scroll_y > 10)
         scroll.scroll_to(y=5, animate=False)
         await pilot.pause()
         view.write("- more\n" * 20)
-        await pilot.pause(0.1)
+        await drawn(pilot, view)
         view.finish()
         await pilot.pause()
         assert scroll.scroll_y == 5
@@ -312,10 +319,10 @@ def test_the_tail_is_followed_until_the_user_scrolls_up():
 def test_unfinished_formulas_are_shown_as_they_stand():
     async def act(pilot, view):
         view.write("so $x^2 + ")
-        await pilot.pause(0.1)
+        await drawn(pilot, view)
         assert shown(view) == ["so $x^2 +"]
         view.write("y$ and \\[ z")
-        await pilot.pause(0.1)
+        await drawn(pilot, view)
         assert shown(view) == ["so x² + y and \\[ z"]
         view.finish()
         await pilot.pause()
@@ -341,7 +348,7 @@ def test_a_formula_on_lines_of_its_own_may_have_blank_ones(text, lines):
         view.reset()
         for at in range(0, len(text), 5):
             view.write(text[at : at + 5])
-            await pilot.pause(0.06)
+            await drawn(pilot, view)
         view.finish()
         await pilot.pause()
         assert shown(view) == lines
@@ -354,7 +361,7 @@ def test_the_source_can_be_shown_while_it_streams_and_after():
         view.write("**a** $x^2$\n\n")
         await pilot.press("ctrl+l")
         view.write("- $y_1$")
-        await pilot.pause(0.1)
+        await drawn(pilot, view)
         assert shown(view) == ["**a** $x^2$", "", "- $y_1$"]
         view.write(" end\n")
         view.finish()

@@ -13,7 +13,8 @@ from textual.widgets import Static
 from r1chat.events import Injection, Peeked, ThoughtEnded
 from r1chat.reasoning.budget import Budget
 from r1chat.tui import thought_words as words
-from r1chat.tui.widgets.thinking import ThinkingHeader, ThinkingPane
+from r1chat.tui.widgets.thinking import COUNTS, FLUSHES, ThinkingHeader, ThinkingPane
+from tests.tui.chat import until
 
 THOUGHT = """\
 Okay, how many 3-digit numbers are divisible by 7? The smallest is 105 and the largest is 994, \
@@ -61,9 +62,10 @@ def run(act: Act, *, size: tuple[int, int] = (80, 24), app: PaneApp | None = Non
 
 
 async def count(pilot: Pilot[None]) -> None:
-    """Lets the header count."""
-    await pilot.pause(0.4)
-    await pilot.pause()
+    """Waits until the header has counted once more."""
+    pane = pilot.app.pane
+    next_time = pane._ticks + FLUSHES // COUNTS
+    await until(pilot, lambda: pane._ticks >= next_time)
 
 
 def screen(app: App[None]) -> list[str]:
