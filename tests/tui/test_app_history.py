@@ -222,8 +222,7 @@ async def test_while_nothing_can_be_written_the_chat_goes_on_and_says_so_and_sav
         try:
             await ask(pilot, "while it is full?")
             assert chat.last.node.turn.reply.answer
-            await until(pilot, lambda: chat.topbar.unsaved)
-            assert "not saved" in toasts(app)
+            await until(pilot, lambda: chat.topbar.unsaved and "not saved" in toasts(app))
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         await until(pilot, lambda: not chat.topbar.unsaved)
