@@ -73,6 +73,11 @@ class Parser(argparse.ArgumentParser):
         return action is not None and action.nargs != 0
 
     @property
+    def values(self) -> list[argparse.Action]:
+        """What takes a value: options and words."""
+        return [action for action in self._actions if action.nargs != 0]
+
+    @property
     def subcommands(self) -> dict[str, Parser]:
         """The parsers of its subcommands, by name."""
         for action in self._actions:

@@ -194,6 +194,12 @@ def test_each_shell_gets_a_script_that_it_can_read(shell, run, tmp_path):
         ("r1chat ask --bud", ["--budget"]),
         ("r1chat models ve", ["verify"]),
         ("r1chat ask --format js", ["json", "jsonl"]),
+        ("r1chat settings get them", ["theme"]),
+        ("r1chat eval some", ["some.jsonl", "somewhere"]),
+        ("r1chat eval --compare some", ["some.jsonl", "somewhere"]),
+        ("r1chat ask -m some", ["some.jsonl", "somewhere"]),
+        ("r1chat ask --file some", ["some.jsonl", "somewhere"]),
+        ("r1chat models list some", ["somewhere"]),
     ],
 )
 def test_bash_completes_with_it(words, completed, run, tmp_path):
@@ -209,8 +215,12 @@ def test_bash_completes_with_it(words, completed, run, tmp_path):
     $(complete -p r1chat | sed 's/.*-F \\([^ ]*\\).*/\\1/') r1chat
     printf '%s\\n' "${{COMPREPLY[@]}}"
     """
-    done = subprocess.run([shell, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == completed
+    (tmp_path / "some.jsonl").touch()
+    (tmp_path / "somewhere").mkdir()
+    done = subprocess.run(
+        [shell, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert sorted(word.rstrip("/") for word in done.stdout.split()) == completed
 
 
 def test_the_manual_page_has_every_subcommand_and_option():
