@@ -78,6 +78,8 @@ _ABOUT_THOUGHTS = re.compile(
 _SHAPED = re.compile(r"<[|｜][^<>\n]{1,40}>|<[^<>\n]{1,40}[|｜]>|\[/?INST\]|\[\|[a-z]{1,20}\|\]")
 _ROLES = ("\nUser:", "\nUSER:", "\nHuman:", "\n### Instruction:", "\n### User:", "\n### Human:")
 """What begins a user's turn where turns are told apart by words alone."""
+_ROLE = re.compile(r"(?:^|(?<=[\s>\]]))(?:#{1,6} ?)?[A-Z][\w ]{0,30}:(?=\s*$)")
+"""What a framing says last before a question, where that is the name of who asks it."""
 _known: WeakKeyDictionary[Vocabulary, frozenset[int]] = WeakKeyDictionary()
 
 
@@ -127,9 +129,29 @@ def texts(has: Has, framing: Sequence[Item]) -> tuple[str, ...]:
         framing: A conversation in its framing.
     """
     whole = _whole(framing)
-    spelled = [name for name in between(framing) if not has(name)]
+    markers = between(framing)
+    spelled = [name for name in markers if not has(name)]
     roles = [role for role in _ROLES if role in f"\n{whole}"]
-    return (*spelled, *roles)
+    # Where there are markers, what stands behind them may be an instruction and no role.
+    return tuple(dict.fromkeys((*spelled, *roles, *(() if markers else _role(framing)))))
+
+
+def _role(framing: Sequence[Item]) -> tuple[str, ...]:
+    """The texts with which a framing without any markers begins a user's turn."""
+    contents = [at for at, item in enumerate(framing) if not isinstance(item, str)]
+    if not contents:
+        return ()
+    start = contents[-2] + 1 if len(contents) > 1 else 0
+    found = _ROLE.search(_whole(framing[start : contents[-1]]))
+    if found is None:
+        return ()
+    role, following = found[0], _whole(framing[contents[-1] + 1 :])
+    # The next turn follows this one as the answer follows the question.
+    spaced = following.startswith(" ")
+    is_marked = role.startswith("#") or " " in role or (spaced and role.isupper())
+    if not is_marked or following[:1] in {"\n", ""}:
+        return (f"\n{role}",)
+    return (f"\n{role}", f" {role}" if spaced else role)
 
 
 def _whole(framing: Sequence[Item]) -> str:

@@ -99,6 +99,27 @@ def test_roles_in_words_end_a_reply(before, text):
     assert turns.texts(lambda _: True, [before, HELLO, "\nAssistant:"]) == (text,)
 
 
+@pytest.mark.parametrize(
+    ("framing", "texts"),
+    [
+        # Vicuna, on its first turn and on a later one.
+        (["They talk. USER: ", HELLO, " ASSISTANT:"], ("\nUSER:", " USER:")),
+        (["USER: ", HELLO, " ASSISTANT: ", HELLO, "</s>USER: ", HELLO, " ASSISTANT:"], None),
+        (["### Human: ", HELLO, "### Assistant:"], ("\n### Human:", "### Human:")),
+        (["GPT4 User: ", HELLO, " GPT4 Assistant:"], ("\nGPT4 User:", " GPT4 User:")),
+        (["Alice: ", HELLO, "\nBob:"], ("\nAlice:",)),
+        (["Question: ", HELLO, " Answer:"], ("\nQuestion:",)),
+        (["Q: ", HELLO, "\nA:"], ("\nQ:",)),
+        # No role: an instruction, or one behind a marker that ends the reply itself.
+        (["Answer this.\n", HELLO, "\n"], ()),
+        (["<|im_start|>user\nQuery: ", HELLO, "<|im_end|>"], ()),
+    ],
+)
+def test_roles_in_whatever_words_end_a_reply(framing, texts):
+    found = turns.texts(lambda _: True, framing)
+    assert set(found) == set(("\nUSER:", " USER:") if texts is None else texts)
+
+
 def test_a_marker_that_begins_texts_and_turns_ends_a_reply():
     vocabulary = ToyVocabulary(("<|im_start|>", "<|im_end|>"), ())
     tokens = turns.tokens(vocabulary, FAMILIES["chatml"][0])
