@@ -1,12 +1,23 @@
-"""What Textual leaves out of a terminal's input: Alt+Enter, and stops that it was not told of."""
+"""What Textual leaves out of a terminal's input.
+
+Alt+Enter, pastes with escape characters in them, and stops that it was not told of.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from enum import Enum
 from typing import Any
 
 from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
+from textual._xterm_parser import XTermParser
 from textual.driver import Driver
+from textual.message import Message
+
+_BEGIN, _END = "\x1b[200~", "\x1b[201~"
+"""What a terminal sends around a paste."""
+_ESCAPED = re.compile("\x1b([@-_]?)")
 
 
 class _Keys(str, Enum):
@@ -20,6 +31,77 @@ def tell_alt_enter() -> None:
     sequences: dict[str, Any] = ANSI_SEQUENCES_KEYS  # type: ignore[assignment]
     for sequence in ("\x1b\r", "\x1b\n"):
         sequences[sequence] = (_Keys.ALT_ENTER,)
+
+
+class Pastes:
+    """Takes the escape characters out of pastes, however a terminal's input comes in pieces.
+
+    Behind one of them Textual takes the rest of a paste for keys, so that a line break sends half a
+    question and words become commands; where one stands before a pause, no key is taken any more.
+    What they begin is written with the one character that means the same, for the sanitiser.
+    """
+
+    def __init__(self) -> None:
+        self._inside = False
+        self._seen = ""
+        """The end of what was passed on, where a paste may begin."""
+        self._held = ""
+        """The end of what came, where a paste may end."""
+
+    def feed(self, data: str) -> str:
+        """Takes what the terminal sends next; returns what may be passed on of it."""
+        data, self._held = self._held + data, ""
+        done: list[str] = []
+        while data:
+            if not self._inside:
+                data = self._before(data, done)
+                continue
+            body, end, data = data.partition(_END)
+            self._inside = not end
+            if not end:
+                escape = body.rfind("\x1b")
+                if escape >= 0 and _END.startswith(body[escape:]):
+                    body, self._held = body[:escape], body[escape:]
+            done.append(_ESCAPED.sub(_in_one, body) + end)
+        return "".join(done)
+
+    def _before(self, data: str, done: list[str]) -> str:
+        """Passes on what comes before a paste, and its beginning; returns the rest."""
+        known = len(self._seen)
+        seen = self._seen + data
+        at = seen.find(_BEGIN)
+        end = len(seen) if at < 0 else at + len(_BEGIN)
+        self._inside = at >= 0
+        self._seen = "" if self._inside else seen[1 - len(_BEGIN) :]
+        done.append(seen[known:end])
+        return seen[end:]
+
+
+def _in_one(found: re.Match[str]) -> str:
+    return chr(ord(found[1]) + 0x40) if found[1] else ""
+
+
+class Parser(XTermParser):
+    """Reads a terminal's input, with pastes as one piece each, whatever stands in them."""
+
+    def __init__(self, debug: bool = False) -> None:  # noqa: FBT001, FBT002  (Textual's)
+        super().__init__(debug)
+        self._pastes = Pastes()
+
+    def feed(self, data: str) -> Iterable[Message]:
+        """Takes what the terminal sends next; nothing stands for its end."""
+        if data:
+            data = self._pastes.feed(data)
+            if not data:
+                return
+        yield from super().feed(data)
+
+
+def keep_pastes_whole() -> None:
+    """Has Textual's drivers read with `Parser`."""
+    from textual.drivers import linux_driver, web_driver
+
+    linux_driver.XTermParser = web_driver.XTermParser = Parser  # type: ignore[misc, attr-defined]
 
 
 def go_on(driver: Driver) -> None:

@@ -206,6 +206,22 @@ def test_alt_enter_begins_a_new_line():
         assert app.end() == 0
 
 
+def test_a_paste_with_escape_characters_is_one_paste_and_sends_nothing():
+    with terminal(APP, "plain") as app:
+        ready(app)
+        app.send("\x1b[200~one\r\x1b[31mtwo\x1b[0m\r\x1b")
+        app.read(0.5)  # Longer than Textual waits for the rest of a key.
+        app.send("[Athree\r\x1b\rfour\x1b[20")
+        app.read(0.5)
+        app.send("1~!")
+        app.wait_for("four!")
+        assert b"\x1b]2;one" not in app.raw
+        app.send("\r")
+        app.wait(lambda: b"\x1b]2;one two three  four! \xc2\xb7 r1chat\x07" in app.raw)
+        app.send("\x11")
+        assert app.end() == 0
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGCONT"), reason="no process can be stopped")
 @pytest.mark.parametrize("stop", ["SIGTSTP", "SIGSTOP"])
 def test_after_a_stop_all_is_drawn_again_and_the_keys_come_once(stop):

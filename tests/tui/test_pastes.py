@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from textual import events
 from textual.widgets import Input
 
 from r1chat.engine.fake import Pause
+from r1chat.tui.terminal_input import Parser
 from r1chat.tui.widgets.composer import _LONG_PASTE
 from tests.tui.chat import Gate, an_app, begin, engine_of, ready, rest, thought, toasts, until
 from tests.unit.test_line_breaks import BREAKS
 
 pytestmark = pytest.mark.asyncio
+_PIECES = st.sampled_from(
+    [
+        "a",
+        "\r",
+        "\x1b",
+        "[",
+        "~",
+        "\x1b[31m",
+        "\x1b[200~",
+        "\x1b[20",
+        "\x1b]0;t\x07",
+        "1~",
+        "\x1b[A",
+    ]
+)
 EACH = pytest.mark.parametrize("line_break", BREAKS.values(), ids=BREAKS)
 CODE = ("def double(x):", "    return 2 * x", "", "print(double(4))")
 
@@ -100,3 +120,17 @@ async def test_a_question_of_the_history_is_edited_with_its_lines(line_break):
         await rest(pilot)
         await pilot.press("f2")
         assert chat.composer.text == "one\ntwo"
+
+
+@given(st.lists(_PIECES, max_size=12).map("".join), st.lists(st.integers(0, 80), max_size=6))
+async def test_a_paste_is_one_event_whatever_stands_in_it_and_however_it_comes(text, cuts):
+    assume("\x1b[201~" not in text)
+    whole = f"x\x1b[200~{text}\x1b[201~y"
+    places = sorted({0, len(whole), *(each for each in cuts if each < len(whole))})
+    parser = Parser()
+    found = [event for start, end in pairwise(places) for event in parser.feed(whole[start:end])]
+    pasted = [event for event in found if isinstance(event, events.Paste)]
+    keys = [event.character for event in found if isinstance(event, events.Key)]
+    assert keys == ["x", "y"]
+    begun = text.replace("\x1b[", "\x9b").replace("\x1b]", "\x9d").replace("\x1b", "")
+    assert [event.text for event in pasted] == [begun]
