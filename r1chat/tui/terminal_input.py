@@ -101,7 +101,7 @@ def keep_pastes_whole() -> None:
     """Has Textual's drivers read with `Parser`."""
     from textual.drivers import linux_driver, web_driver
 
-    linux_driver.XTermParser = web_driver.XTermParser = Parser  # type: ignore[misc, attr-defined]
+    linux_driver.XTermParser = web_driver.XTermParser = Parser  # type: ignore[attr-defined]
 
 
 def go_on(driver: Driver) -> None:
