@@ -24,7 +24,8 @@ _NESTING = re.compile(r"\\.|\\begin|\\end|[{}]", re.DOTALL)
 _BARE_PERCENT = re.compile(r"(?<!\\)((?:\\\\)*)%")
 _BLANK_LINE = re.compile(r"\n(?:[ \t]*\n)+")
 _TWO = """
-    frac dfrac tfrac cfrac binom dbinom tbinom overset underset stackrel cancelto enclose
+    frac dfrac tfrac cfrac nicefrac sfrac flatfrac binom dbinom tbinom overset underset stackrel
+    cancelto enclose
 """
 _ONE = """
     boxed fbox pmod pod mathbb phantom hphantom cancel bcancel xcancel sout underbrace overbrace tag

@@ -28,6 +28,9 @@ Item: TypeAlias = Any
 _NEGATED = {"=": "≠", "∈": "∉", "≡": "≢", "<": "≮", ">": "≯", "⊂": "⊄", "∣": "∤", "≈": "≉"}
 _ROOTS = {"": "√", "2": "√", "3": "∛", "4": "∜"}
 _DELIMITERS = {"<": "⟨", ">": "⟩", ".": "", "/": "/"}
+_FLAT_FRACTIONS = ("tfrac", "nicefrac", "sfrac", "flatfrac")
+_BARS = ("|", "‖")
+"""What looks the same before and behind what it stands around."""
 _LETTERS_APART = frozenset(["ord", "op"])
 
 
@@ -110,11 +113,14 @@ class Writer:
         atoms = _spaced(settled(atoms))
         boxes: list[Box] = []
         before: str | None = None
+        begun = False
         for at, atom in enumerate(atoms):
             kind = atom.kind
             last = at == len(atoms) - 1
-            if kind == "bin" and (before in (None, "bin", "rel", "open", "punct", "op") or last):
-                kind = "ord"  # a sign of its own, as in -1 or 0^+
+            begun = begun or before in (None, "bin", "rel", "open", "punct", "op")
+            if kind == "bin" and (begun or last):
+                kind = "ord"  # a sign of its own, as in -1, |-1| or 0^+
+            begun = begun and atom.text in _BARS
             apart = kind in ("bin", "rel") and not self._tight
             words = kind == "op" and before in ("ord", "close")
             words = words or (before == "op" and kind in _LETTERS_APART and atom.shape != "wrapped")
@@ -233,7 +239,7 @@ class Writer:
 
     def _fraction(self, name: str, arguments: list[Item]) -> Atom:
         top, bottom = arguments[:1], arguments[-1:]
-        if self._tall and name != "tfrac":
+        if self._tall and name not in _FLAT_FRACTIONS:
             return Atom(over(self.write(top), self.write(bottom)))
         above, below = self._flat(top), self._flat(bottom)
         if not _is_derivative(above, below):
@@ -312,7 +318,7 @@ class Writer:
         return _DELIMITERS.get(text, text)
 
     _BUILDERS: ClassVar[dict[str, Callable[[Writer, str, list[Item]], Box | Atom]]] = {
-        **dict.fromkeys(("frac", "dfrac", "cfrac", "tfrac"), _fraction),
+        **dict.fromkeys(("frac", "dfrac", "cfrac", *_FLAT_FRACTIONS), _fraction),
         "sqrt": _root,
         **dict.fromkeys(("boxed", "fbox"), _box),
         **dict.fromkeys(("underbrace", "overbrace"), _brace),
