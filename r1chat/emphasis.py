@@ -194,7 +194,7 @@ def _asterisk(text: str, at: int, flanking: Run) -> Run:
     before = text[at - 1] if at else " "
     after = text[at + 1] if at + 1 < len(text) else " "
     opens = flanking.opens and after not in _CLOSING
-    closes = flanking.closes and before not in _OPENING and after not in _BEFORE_OPERANDS
+    closes = flanking.closes and not _is_bracket(before) and after not in _BEFORE_OPERANDS
     if before in _AFTER_OPERANDS or _is_symbol(before) or (after == "." and before != " "):
         opens = False
     if _is_word(before) and not (before.isalpha() and _is_cjk(after) and after.isalpha()):
@@ -216,6 +216,11 @@ def _asterisk(text: str, at: int, flanking: Run) -> Run:
 def _is_words(text: str, last: int) -> bool:
     """Whether a word of two letters or more ends at a place, and not the name of a variable."""
     return last > 0 and text[last - 1 : last + 1].isalpha()
+
+
+def _is_bracket(sign: str) -> bool:
+    """Whether a sign is an opening bracket, of whatever script; a quotation mark may be either."""
+    return unicodedata.category(sign) == "Ps"
 
 
 def _is_symbol(sign: str) -> bool:
@@ -243,7 +248,7 @@ def _asterisks(text: str, start: int, end: int) -> Run:
         return Run(opens=False, closes=False)
     # Behind a word or a bracket it is a power.
     opens = not after.isspace() and (not operand or _is_cjk(after))
-    closes = not before.isspace() and before not in _OPENING
+    closes = not before.isspace() and not _is_bracket(before)
     if closes and operand and operand_behind:
         closes = _ends_words(text[max(0, start - _REACH) : start], text[end : end + _REACH])
     return Run(opens, closes)

@@ -13,6 +13,8 @@ from r1chat.sanitize import line
 
 _BARE_WORD = re.compile(r"[A-Za-z][A-Za-z_-]*")
 """What a mistyped subcommand looks like; anything else is a question."""
+_MODEL = re.compile(r"\S+\.gguf|r1:\S+|https?://\S+#\S+", re.IGNORECASE)
+"""What nobody asks, and is meant to be opened."""
 _QUOTES = "put the question in quotes"
 
 
@@ -134,6 +136,10 @@ def with_ask(argv: Sequence[str], top: Parser) -> list[str]:
         alone = at == len(argv) - 1 or _is_option(argv[at + 1])
         hint = f"to ask it: r1chat ask {word}" if alone else _QUOTES
         message = f"{_no_subcommand('r1chat', word, subcommands)} ({hint})"
+        raise UsageError(message)
+    if word is not None and _MODEL.fullmatch(word):
+        shown = line(word, 200)
+        message = f"{shown!r} is a model: r1chat -m {shown} (to ask it: r1chat ask {shown})"
         raise UsageError(message)
     return ["ask", *argv]
 

@@ -104,6 +104,8 @@ def needed(parser):
     ("argv", "words"),
     [
         (["hello"], "to ask it: r1chat ask hello"),
+        (["r1:7b"], "is a model: r1chat -m r1:7b"),
+        (["models/a.gguf"], "is a model: r1chat -m models/a.gguf"),
         (["how", "are", "you"], "put the question in quotes"),
         (["models"], "required: ACTION"),
         (["--format", "json", "models", "list"], "belongs after the subcommand"),

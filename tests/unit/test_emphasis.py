@@ -48,6 +48,8 @@ EMPHASIS = [
     ("**“重要”**的", "<strong>“重要”</strong>的"),
     ("这是**“重要”**的", "这是<strong>“重要”</strong>的"),
     ("これは**「重要」**です", "これは<strong>「重要」</strong>です"),
+    ("f(*a, **k); 「**これ**」は", "f(*a, **k); 「<strong>これ</strong>」は"),
+    ("f(**k)：（**注**）", "f(**k)：（<strong>注</strong>）"),
     ("**한국어(강조)**는", "<strong>한국어(강조)</strong>는"),
     ("共**3**个", "共<strong>3</strong>个"),
     ("使用**Python**语言", "使用<strong>Python</strong>语言"),
