@@ -7,11 +7,12 @@ an end, forces it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -97,3 +98,17 @@ class Interrupts:
         if self.control is None:
             raise Interrupted(signum)
         self.control.cancel()
+
+
+@contextlib.contextmanager
+def left_to_child() -> Iterator[None]:
+    """Leaves Ctrl+C to a program that has the terminal meanwhile, such as a pager.
+
+    It uses the key itself, and would leave the terminal as it is if it were left alone.
+    """
+    # Unlike SIG_IGN, the child does not inherit it.
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

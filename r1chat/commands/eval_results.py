@@ -20,6 +20,7 @@ from r1chat.evaluation.plan import Sample
 from r1chat.evaluation.reading import Question
 from r1chat.evaluation.results import Kept, Run, is_results, read_results
 from r1chat.exchange import files
+from r1chat.interrupts import left_to_child
 from r1chat.output import SCHEMA, Out, write_json
 from r1chat.sanitize import line
 
@@ -77,7 +78,8 @@ def run(args: argparse.Namespace, console: Console, out: Out) -> int:
     width = shutil.get_terminal_size().columns
     shown = ("\n".join(page) + "\n" for page in showing.pages(samples, questions, width))
     if out.tty:
-        pydoc.pager("\n".join(shown))
+        with left_to_child():
+            pydoc.pager("\n".join(shown))
     else:
         for page in shown:
             out.write(page + "\n")

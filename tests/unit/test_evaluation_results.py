@@ -17,6 +17,7 @@ from r1chat.evaluation.reading import Question, read
 from r1chat.evaluation.results import Results, read_results
 from r1chat.reasoning.equality import same_answer
 from r1chat.statistics.drawing import columns
+from tests.pty_app import terminal
 
 QUESTIONS = [Question(f"q{n}", f"What is {n} + {n}?\nThink.", str(2 * n)) for n in range(30)]
 
@@ -131,6 +132,24 @@ def test_right_replies_are_exported_as_chat_messages_with_their_thought(run, tmp
     first = json.loads(out_file.read_text("utf-8").splitlines()[0])["messages"]
     assert first[0] == {"role": "user", "content": f"{QUESTIONS[0].text}\nWhy?"}
     assert first[1]["content"].startswith("<think>\nI think.\n好的\n</think>\n\nIt is ")
+
+
+def test_ctrl_c_belongs_to_the_pager(tmp_path):
+    """As less has it: the key breaks its search off, and it goes on."""
+    path = write(tmp_path / "set.results.jsonl", ["0"])
+    pager = tmp_path / "pager"
+    # Longer than r1chat would wait before it ended at once.
+    then = "sleep 0.7; echo still; read -r x < /dev/tty; echo over"
+    pager.write_text(f"trap '{then}' INT; cat; echo waits; read -r x < /dev/tty; exit 0")
+    arguments = ("-m", "r1chat", "eval", str(path), "--show", "all")
+    with terminal(*arguments, PAGER=f"sh {pager}", MANPAGER="") as shown:
+        shown.wait_for("waits")
+        shown.send("\x03")
+        shown.wait_for("still")
+        shown.send("q\n")
+        shown.wait_for("over")
+        shown.send("q\n")
+        assert shown.end() == 0
 
 
 def test_no_file_is_overwritten_unasked(run, tmp_path):
