@@ -7,6 +7,7 @@ name the variable that is to blame.
 
 from __future__ import annotations
 
+import importlib.util
 import ipaddress
 import os
 import ssl
@@ -95,12 +96,10 @@ def _checked(proxy: Proxy) -> Proxy:
 
 
 def _need_socks(proxy: Proxy) -> None:
-    try:
-        import socksio  # type: ignore[import-not-found]  # noqa: F401  (whether it is there)
-    except ImportError:
+    if importlib.util.find_spec("socksio") is None:
         command = install.add("socksio>=1,<2")
         msg = f"{proxy} needs a package that is not installed: {command}; or unset the variable"
-        raise NetworkError(msg) from None
+        raise NetworkError(msg)
 
 
 def _variable(kind: str, value: str) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from r1chat.errors import NetworkError, R1ChatError
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     from r1chat.hub.network import Proxy
 
 _LONGEST_REASON = 120
-_UNAUTHORIZED = "407"
+_UNAUTHORIZED = re.compile("407|.*NO ACCEPTABLE METHODS|Invalid username/password")
+"""How proxies say that they want another name and password: by HTTP, and the words for SOCKS."""
 _FORBIDDEN = ("401", "403")
 # The HTTP library's names of what comes behind a proxy that a tunnel leads through.
 _BEHIND_TUNNEL = ("proxy.start_tls.started", "socks.setup_socks5_connection.complete")
@@ -42,12 +44,16 @@ class Route:
         self._url = url
         self._straight = straight
         self._seen: list[str] = []
+        self._to_socks: Any = None
+        """The connection to a SOCKS proxy."""
         self.party = party or self.host
         self.address = address
 
-    def saw(self, event: str, _details: object) -> None:
+    def saw(self, event: str, details: Mapping[str, Any]) -> None:
         """Takes what the HTTP library is doing."""
         self._seen.append(event)
+        if event == "socks.connect_tcp.complete":
+            self._to_socks = details.get("return_value")
 
     @property
     def host(self) -> str:
@@ -68,6 +74,9 @@ class Route:
         """What an exception says of a proxy or of the encryption; None where it is neither."""
         proxy = self.proxy()
         if proxy is not None and not self._is_behind(proxy):
+            if self._to_socks is not None:
+                # The HTTP library forgets it without closing it.
+                self._to_socks.close()
             return self._proxy_failure(error, proxy)
         found = self._tls_failure(error)
         return NetworkError(found) if found else None
@@ -81,7 +90,7 @@ class Route:
         reason = reason_of(error)
         change = f"correct or unset {proxy.variable}"
         if isinstance(error, httpx2.ProxyError):
-            if reason.startswith(_UNAUTHORIZED):
+            if _UNAUTHORIZED.match(reason):
                 return NetworkError(wants_password(proxy))
             what = f"{proxy} does not let r1chat through to {self.host} ({reason})"
             if reason.startswith(_FORBIDDEN):
@@ -153,12 +162,21 @@ class Route:
         return _BEHIND_PROXY in self._seen
 
 
+def is_of_network(error: Exception) -> bool:
+    """Whether an exception is one with which a request may fail, and no mistake of r1chat's."""
+    import httpx2
+
+    known = (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError, RuntimeError)
+    # What a SOCKS proxy says wrongly comes as it is, from a package that need not be there.
+    return isinstance(error, known) or type(error).__module__.partition(".")[0] == "socksio"
+
+
 def wants_password(proxy: Proxy) -> str:
     """What it means that a proxy answers 407."""
     if proxy.has_password:
         return f"{proxy} does not take the name and password in {proxy.variable}: correct them"
     return (
-        f"{proxy} wants a name and a password: write http://NAME:PASSWORD@HOST:PORT "
+        f"{proxy} wants a name and a password: write {proxy.scheme}://NAME:PASSWORD@HOST:PORT "
         f"into {proxy.variable}"
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from r1chat.errors import NetworkError, R1ChatError
 from r1chat.hub.environment import Environment
 from r1chat.hub.refusals import Busy
-from r1chat.hub.route import Route, reason_of, wants_password
+from r1chat.hub.route import Route, is_of_network, reason_of, wants_password
 
 
 class Way(Route):
@@ -52,8 +52,7 @@ class Way(Route):
         """What an exception on the way means."""
         import httpx2
 
-        known = (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError, RuntimeError)
-        if not isinstance(error, known):
+        if not is_of_network(error):
             raise error
         if (fault := self.fault(error)) is not None:
             return fault

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import select
 import socket
 import ssl
@@ -11,6 +12,12 @@ from collections.abc import Iterator
 from typing import Literal
 from urllib.parse import urlsplit
 
+import pytest
+
+needs_socks = pytest.mark.skipif(
+    importlib.util.find_spec("socksio") is None,
+    reason="socksio is not here; scripts/test fetches it",
+)
 Kind = Literal["works", "silent", "closes", "babbles"]
 
 
@@ -114,12 +121,43 @@ class Proxy:
                 client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
             else:
                 server.sendall(head)
-            ends = {client: server, server: client}
-            while not self._closing.is_set():
-                for one in select.select(list(ends), [], [], 0.2)[0]:
-                    if not (data := one.recv(1 << 16)):
-                        return
-                    ends[one].sendall(data)
+            self._join(client, server)
+
+    def _join(self, client: socket.socket, server: socket.socket) -> None:
+        """Passes on what the two say until one of them ends."""
+        ends = {client: server, server: client}
+        while not self._closing.is_set():
+            for one in select.select(list(ends), [], [], 0.2)[0]:
+                if not (data := one.recv(1 << 16)):
+                    return
+                ends[one].sendall(data)
+
+
+class Socks(Proxy):
+    """A proxy that speaks SOCKS 5.
+
+    Args:
+        *says: What it says to the greeting, and to what follows; behind the last of them it passes
+            on, or closes the connection where the client was not let through.
+        to: The host and port that it connects to, whatever it is asked for.
+    """
+
+    GOOD = (b"\x05\x00", b"\x05\x00\x00\x01" + bytes(6))
+
+    def __init__(self, *says: bytes, to: str = "") -> None:
+        super().__init__(to=to)
+        self._says = says
+
+    def _serve(self, client: socket.socket) -> None:
+        with contextlib.suppress(OSError), client:
+            for answer in self._says:
+                self.asked.append(client.recv(4096).decode("latin-1"))
+                client.sendall(answer)
+            if self._to:
+                host, _, port = self._to.rpartition(":")
+                with socket.create_connection((host, int(port))) as server:
+                    self._open.append(server)
+                    self._join(client, server)
 
 
 @contextlib.contextmanager

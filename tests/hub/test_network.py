@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from r1chat.hub.remote import Remote
 from r1chat.hub.variants import find
 from r1chat.sanitize import line
 from tests.hub.certificates import Authority
-from tests.hub.proxies import Proxy, nobody
+from tests.hub.proxies import Proxy, Socks, needs_socks, nobody
 from tests.hub.server import File, Hub, Repo, faults
 from tests.program import run
 
@@ -165,12 +166,46 @@ def test_a_password_of_a_proxy_is_used_and_never_shown(safe, monkeypatch):
 def test_a_socks_proxy_without_its_package_says_what_to_install(
     safe, monkeypatch, variable, scheme
 ):
+    monkeypatch.setitem(sys.modules, "socksio", None)
     monkeypatch.setenv(variable, f"{scheme}://me:{SECRET}@127.0.0.1:1080")
     message = fault()
     scheme = "socks5" if scheme == "socks" else scheme
     assert message.startswith(shown(variable, "127.0.0.1:1080", scheme))
     assert "install" in message
     assert "socksio" in message
+
+
+@needs_socks
+@pytest.mark.parametrize(
+    ("says", "said"),
+    [
+        ([b""], "broke the connection off"),
+        ([b"SSH-2.0-OpenSSH_9.6\r\n"], "broke the connection off"),
+        ([b"\x05\xff"], "wants a name and a password: write socks5://NAME:PASSWORD@"),
+        ([b"\x05\x00", b"\x05\x05\x00\x01" + bytes(6)], "does not let r1chat through to"),
+        ([b"\x05\x00", b"\x09"], "broke the connection off"),
+    ],
+)
+def test_a_socks_proxy_that_fails_is_named(safe, monkeypatch, says, said):
+    with Socks(*says) as proxy:
+        monkeypatch.setenv("ALL_PROXY", f"socks5://{proxy.host}")
+        message = fault()
+    assert message.startswith(f"{shown('ALL_PROXY', proxy.host, 'socks5')} {said}")
+
+
+@needs_socks
+def test_a_socks_proxy_that_does_not_take_the_password_is_named(safe, monkeypatch):
+    with Socks(b"\x05\x02", b"\x01\x01") as proxy:
+        monkeypatch.setenv("ALL_PROXY", f"socks5://me:{SECRET}@{proxy.host}")
+        assert fault().endswith("does not take the name and password in ALL_PROXY: correct them")
+
+
+@needs_socks
+def test_an_encrypted_hub_is_reached_through_a_socks_proxy(safe, monkeypatch):
+    with Socks(*Socks.GOOD, to=safe.url.removeprefix("https://")) as proxy:
+        monkeypatch.setenv("ALL_PROXY", f"socks5h://{proxy.host}")
+        assert remote().listing(NAME).files
+        assert proxy.asked
 
 
 @pytest.mark.parametrize(
@@ -429,10 +464,12 @@ def test_the_program_says_it_in_one_line(plain, tmp_path, monkeypatch):
 @pytest.mark.parametrize("verb", [("show",), ("pull", "--yes"), ("search",)])
 def test_the_program_survives_a_socks_proxy(plain, tmp_path, monkeypatch, verb):
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1080")
-    code, out, err = run("models", *verb, NAME)
+    with nobody() as host:
+        monkeypatch.setenv("ALL_PROXY", f"socks5://{host}")
+        code, out, err = run("models", *verb, NAME)
     assert (code, out, err.count("\n")) == (5, "", 1), err
-    assert "the proxy of ALL_PROXY (socks5://127.0.0.1:1080) needs a package" in err
+    # It needs a package, or somebody who answers.
+    assert f"the proxy of ALL_PROXY (socks5://{host}) " in err
 
 
 def test_the_program_names_a_store_that_cannot_be_found(plain, tmp_path, monkeypatch):

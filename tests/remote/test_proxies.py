@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 
 import pytest
 
@@ -11,7 +12,7 @@ from r1chat.engine.remote.link import Link
 from r1chat.errors import NetworkError
 from r1chat.sanitize import line
 from tests.hub.certificates import Authority
-from tests.hub.proxies import Proxy, nobody
+from tests.hub.proxies import Proxy, Socks, needs_socks, nobody
 from tests.remote.helpers import REPLY, SUM, WHOLE, asked, opened, quick, reply_of
 from tests.remote.server import ModelServer
 
@@ -72,8 +73,18 @@ def test_a_proxy_that_fails_is_named(monkeypatch, scheme, proxy, said):
 
 @pytest.mark.parametrize("proxy", ["socks://h:1", "socks5h://h:1", "nonsense://h", "http://"])
 def test_what_cannot_be_used_as_a_proxy_is_named(monkeypatch, proxy):
+    monkeypatch.setitem(sys.modules, "socksio", None)
     monkeypatch.setenv("ALL_PROXY", proxy)
     assert "ALL_PROXY" in fault()
+
+
+@needs_socks
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_socks_proxy_that_breaks_off_is_named(monkeypatch, scheme):
+    with Socks(b"") as proxy:
+        monkeypatch.setenv("ALL_PROXY", f"socks5://{proxy.host}")
+        said = fault(scheme)
+    assert said.startswith(f"the proxy of ALL_PROXY (socks5://{proxy.host}) broke the connection")
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])

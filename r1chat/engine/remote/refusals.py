@@ -13,7 +13,7 @@ from r1chat.engine.remote.server import Server
 from r1chat.engine.remote.sse import Event, parsed
 from r1chat.errors import ModelError, NetworkError, R1ChatError
 from r1chat.hub.refusals import wait_asked_for
-from r1chat.hub.route import Route
+from r1chat.hub.route import Route, is_of_network
 from r1chat.sanitize import line
 
 _LONGEST_REASON = 200
@@ -329,6 +329,8 @@ def failure(error: Exception, server: Server, route: Route | None) -> R1ChatErro
     """What an exception on the way to the server means; the route knows how far it came."""
     import httpx2
 
+    if not is_of_network(error):
+        raise error
     fault = route.fault(error) if route is not None else None
     if fault is not None:
         # Nobody changes a proxy or a certificate while a reply waits.
@@ -346,9 +348,7 @@ def failure(error: Exception, server: Server, route: Route | None) -> R1ChatErro
         return NetworkError(f"{host} answers with something else than HTTP: is it https://?")
     if isinstance(error, (httpx2.RemoteProtocolError, httpx2.NetworkError)):
         return Cut(f"the connection to {host} was cut{via}: what came is kept")
-    if isinstance(error, (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError, RuntimeError)):
-        return NetworkError(f"{host} cannot be asked ({type(error).__name__}): check the address")
-    raise error
+    return NetworkError(f"{host} cannot be asked ({type(error).__name__}): check the address")
 
 
 def _words(value: object, deepest: int = _DEEPEST) -> str:
