@@ -12,7 +12,6 @@ from r1chat.hub.layout import hub_cache
 from r1chat.hub.machine import Machine
 from r1chat.settings import Settings
 from r1chat.tui.app import R1ChatApp
-from r1chat.tui.screens.models import ModelsScreen
 from r1chat.tui.screens.quants import PickQuant
 from r1chat.tui.screens.question import Question
 from tests.hub.proxies import nobody
@@ -24,6 +23,7 @@ from tests.tui.chat import (
     an_app,
     ask,
     begin,
+    open_models,
     ready,
     rest,
     thought,
@@ -97,15 +97,6 @@ async def hurry(pilot, hub):
     app.fetching.resume(fetch)
 
 
-async def models(pilot):
-    app = pilot.app
-    await ready(pilot)
-    await pilot.press("f3")
-    await until(pilot, lambda: isinstance(app.screen, ModelsScreen))
-    await until(pilot, lambda: app.fetching.shelf and len(app.screen.list.rows) > 2)
-    return app.screen
-
-
 def note(screen):
     return str(screen.query_one("#note").content)
 
@@ -150,7 +141,7 @@ async def test_a_gated_repository_says_what_to_do(hub, small):
     hub.add(small)
     app = an_app(load=fake(), hub=HereHub())
     async with app.run_test() as pilot:
-        await models(pilot)
+        await open_models(pilot)
         await pilot.press("enter")
         await until(pilot, lambda: fetching(app, "failed"))
         assert "accept its licence" in fetching(app)[0].failure
@@ -162,7 +153,7 @@ async def test_enter_fetches_a_distill_shows_how_far_it_is_and_uses_it(hub, smal
     tried = []
     app = an_app(load=fake(tried), hub=HereHub())
     async with app.run_test() as pilot:
-        screen = await models(pilot)
+        screen = await open_models(pilot)
         assert screen.row.ref == REF
         await pilot.press("enter")
         await until(pilot, lambda: fetching(app, "↓"))
@@ -173,7 +164,7 @@ async def test_enter_fetches_a_distill_shows_how_far_it_is_and_uses_it(hub, smal
         await hurry(pilot, hub)
         await until(pilot, lambda: tried == ["tiny", REF])
         await until(pilot, lambda: app.chat.topbar.fetching == "")
-        screen = await models(pilot)
+        screen = await open_models(pilot)
         await until(pilot, lambda: screen.row.in_use)
         assert (screen.row.section, screen.row.quant) == ("here", "Q8_0")
 
@@ -183,7 +174,7 @@ async def test_a_model_that_comes_while_words_for_a_thought_are_written_takes_no
     tried = []
     app = an_app(load=fake(tried, ENDLESS), hub=HereHub())
     async with app.run_test() as pilot:
-        await models(pilot)
+        await open_models(pilot)
         await pilot.press("enter")
         await until(pilot, lambda: fetching(app, "↓"))
         await pilot.press("escape")
@@ -208,7 +199,7 @@ async def test_a_model_that_comes_while_a_question_is_written_leaves_the_words(h
     tried = []
     app = an_app(load=fake(tried), hub=HereHub())
     async with app.run_test() as pilot:
-        await models(pilot)
+        await open_models(pilot)
         await pilot.press("enter")
         await until(pilot, lambda: fetching(app, "↓"))
         await pilot.press("escape")
@@ -224,7 +215,7 @@ async def test_a_model_that_comes_while_a_reply_is_written_waits_for_its_end(hub
     tried = []
     app = an_app(load=fake(tried, ENDLESS), hub=HereHub())
     async with app.run_test() as pilot:
-        await models(pilot)
+        await open_models(pilot)
         await pilot.press("enter")
         await until(pilot, lambda: fetching(app, "↓"))
         await pilot.press("escape")
@@ -242,7 +233,7 @@ async def test_a_download_is_paused_resumed_and_stopped(hub, small):
     hub.faults.add(SLOW, times=None)
     app = an_app(load=fake(), hub=HereHub())
     async with app.run_test() as pilot:
-        screen = await models(pilot)
+        screen = await open_models(pilot)
         await pilot.press("enter")
         await until(pilot, lambda: fetching(app, "↓") and screen.row.fetch)
         await pilot.press("f7")
@@ -262,7 +253,7 @@ async def test_a_download_that_was_broken_off_is_offered_again_after_the_next_st
     hub.faults.add(SLOW, times=None)
     app = an_app(load=fake(), hub=HereHub())
     async with app.run_test() as pilot:
-        await models(pilot)
+        await open_models(pilot)
         await pilot.press("enter")
         await until(pilot, lambda: fetching(app, "↓"))
         await until(pilot, lambda: fetching(app)[0].share > 0.05)
@@ -273,7 +264,7 @@ async def test_a_download_that_was_broken_off_is_offered_again_after_the_next_st
     async with app.run_test() as pilot:
         await until(pilot, lambda: app.is_running and "F3 goes on" in toasts(app))
         assert fetching(app, "paused")
-        screen = await models(pilot)
+        screen = await open_models(pilot)
         screen.list.highlighted = 1
         await pilot.press("enter")
         await until(pilot, lambda: tried == ["tiny", REF])
@@ -286,7 +277,7 @@ async def test_a_download_that_fails_says_why_in_one_line_and_can_be_tried_again
     tried = []
     app = an_app(load=fake(tried), hub=HereHub())
     async with app.run_test() as pilot:
-        screen = await models(pilot)
+        screen = await open_models(pilot)
         await pilot.press("enter")
         await until(pilot, lambda: fetching(app, "failed"))
         assert "✗" in toasts(app)
@@ -300,7 +291,7 @@ async def test_other_quants_are_listed_as_the_hub_has_them(small):
     tried = []
     app = an_app(load=fake(tried), hub=HereHub())
     async with app.run_test() as pilot:
-        await models(pilot)
+        await open_models(pilot)
         await pilot.press("f2")
         await until(pilot, lambda: answered(app))
         assert [each.quant for each in app.screen._quants] == ["Q4_K_M", "Q8_0"]
@@ -315,7 +306,7 @@ async def test_the_catalogues_quants_are_listed_where_the_hub_cannot_be_reached(
     hub.stop()
     app = an_app(load=fake(), hub=HereHub())
     async with app.run_test() as pilot:
-        screen = await models(pilot)
+        screen = await open_models(pilot)
         await pilot.press("f2")
         await until(pilot, lambda: isinstance(app.screen, PickQuant) and app.screen._quants)
         quants = app.screen
@@ -334,7 +325,7 @@ async def test_the_hub_is_searched_and_what_it_has_is_fetched(hub, tmp_path):
     tried = []
     app = an_app(load=fake(tried), hub=HereHub())
     async with app.run_test() as pilot:
-        screen = await models(pilot)
+        screen = await open_models(pilot)
         await write(pilot, "reasoner")
         await pilot.press("f5")
         await until(pilot, lambda: screen.row and screen.row.found)
@@ -349,7 +340,7 @@ async def test_the_hub_is_searched_and_what_it_has_is_fetched(hub, tmp_path):
 async def test_escape_leaves_the_results_and_then_the_screen(hub, small):
     app = an_app(load=fake(), hub=HereHub())
     async with app.run_test() as pilot:
-        screen = await models(pilot)
+        screen = await open_models(pilot)
         await pilot.press("f5")
         await until(pilot, lambda: screen.row and screen.row.found)
         await pilot.press("escape")
@@ -363,7 +354,7 @@ async def test_hostile_names_from_the_hub_are_clean(hub):
     hub.add(Repo("tester/Evil-GGUF", [File("Evil-Q6_K.gguf", MODEL)], gguf={"architecture": evil}))
     app = an_app(load=fake(), hub=HereHub())
     async with app.run_test() as pilot:
-        screen = await models(pilot)
+        screen = await open_models(pilot)
         await pilot.press("f5")
         await until(pilot, lambda: screen.row and screen.row.found)
         await pilot.press("f6")
@@ -379,7 +370,7 @@ async def test_what_does_not_fit_is_fetched_only_after_it_was_asked(hub):
     hub.add(Repo(LARGE, [File("DeepSeek-R1-Distill-Llama-70B-Q2_K.gguf", content)]))
     app = an_app(load=fake(), hub=HereHub())
     async with app.run_test() as pilot:
-        screen = await models(pilot)
+        screen = await open_models(pilot)
         await write(pilot, "70b", "enter")
         await until(pilot, lambda: isinstance(app.screen, Question) and app.focused)
         text = "\n".join(str(each.content) for each in app.screen.query("Static"))
@@ -401,7 +392,7 @@ async def test_a_context_that_is_too_long_can_be_made_shorter_on_the_way(hub, sm
     app = an_app(settings=Settings(ctx=131_072, pace=0), load=fake(), hub=HereHub(machine=cramped))
     app.fetching.hub._context = lambda: app.settings.ctx
     async with app.run_test() as pilot:
-        await models(pilot)
+        await open_models(pilot)
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, Question) and app.focused)
         await pilot.press("down", "enter")
@@ -414,7 +405,7 @@ async def test_a_quant_that_the_hub_has_not_leads_to_those_that_it_has(hub):
     tried = []
     app = an_app(load=fake(tried), hub=HereHub())
     async with app.run_test() as pilot:
-        screen = await models(pilot)
+        screen = await open_models(pilot)
         await pilot.press("enter")
         await until(pilot, lambda: answered(app))
         assert "has no Q8_0" in note(screen)
@@ -426,7 +417,7 @@ async def test_a_model_is_verified_and_deleted_after_saying_what_that_frees(hub,
     tried = []
     app = an_app(load=fake(tried), hub=HereHub())
     async with app.run_test() as pilot:
-        screen = await models(pilot)
+        screen = await open_models(pilot)
         await pilot.press("enter")
         await until(pilot, lambda: tried == ["tiny", REF])
         await until(pilot, lambda: screen.row and screen.row.local and screen.row.in_use)
@@ -436,7 +427,7 @@ async def test_a_model_is_verified_and_deleted_after_saying_what_that_frees(hub,
         await until(pilot, lambda: "in use" in note(screen))
         await pilot.press("escape")
         app.use_model("tiny")
-        screen = await models(pilot)
+        screen = await open_models(pilot)
         await write(pilot, "hub cache")
         await pilot.press("f8")
         await until(pilot, lambda: isinstance(app.screen, Question) and app.focused)
@@ -451,7 +442,7 @@ async def test_a_wait_that_the_hub_asks_for_is_counted_down(hub, small):
     hub.faults.add(faults.TooMany(wait=30), times=None)
     app = an_app(load=fake(), hub=HereHub())
     async with app.run_test() as pilot:
-        screen = await models(pilot)
+        screen = await open_models(pilot)
         await pilot.press("enter")
         await until(pilot, lambda: fetching(app, "waiting"))
         first = fetching(app)[0].progress.wait_s
@@ -477,7 +468,7 @@ async def test_what_another_program_has_is_used_and_not_fetched(hub, small, tmp_
     tried = []
     app = an_app(load=fake(tried), hub=HereHub())
     async with app.run_test() as pilot:
-        await models(pilot)
+        await open_models(pilot)
         await write(pilot, REF, "enter")
         await until(pilot, lambda: tried == ["tiny", REF])
     assert not hub.requests.of("cdn")
@@ -489,7 +480,7 @@ async def test_a_typed_name_of_what_is_here_asks_nobody(hub, small, tmp_path):
     tried = []
     app = an_app(load=fake(tried), hub=HereHub())
     async with app.run_test() as pilot:
-        screen = await models(pilot)
+        screen = await open_models(pilot)
         ref = f"{SMALL.upper()}:q8_0"
         await write(pilot, ref, "enter")
         await until(pilot, lambda: len(tried) == 2)
@@ -501,7 +492,7 @@ async def test_a_typed_name_of_what_is_here_asks_nobody(hub, small, tmp_path):
 async def test_a_proxy_that_is_in_the_way_is_named(hub, small, monkeypatch):
     app = an_app(load=fake(), hub=HereHub())
     async with app.run_test() as pilot:
-        screen = await models(pilot)
+        screen = await open_models(pilot)
         with nobody() as host:
             monkeypatch.setenv("http_proxy", f"http://me:secret@{host}")
             await write(pilot, "acme/Anything-GGUF:Q4_0", "enter")

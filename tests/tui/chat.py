@@ -17,6 +17,7 @@ from r1chat.tui.app import R1ChatApp
 from r1chat.tui.history import History
 from r1chat.tui.hub import Hub
 from r1chat.tui.screens.chat import ChatScreen
+from r1chat.tui.screens.models import ModelsScreen
 from r1chat.tui.screens.one_line import OneLine
 from tests.tui.shelves import StillHub
 
@@ -118,6 +119,17 @@ async def ready(pilot: Pilot[None]) -> ChatScreen:
     assert isinstance(app, R1ChatApp)
     await until(pilot, lambda: app.is_running and app.engine is not None and app.chat.ready)
     return app.chat
+
+
+async def open_models(pilot: Pilot[None]) -> ModelsScreen:
+    """Opens the models screen and waits until it has looked what there is, and stands still."""
+    app = pilot.app
+    await ready(pilot)
+    await pilot.press("f3")
+    await until(pilot, lambda: isinstance(app.screen, ModelsScreen) and app.screen.is_mounted)
+    await until(pilot, lambda: not any(worker.group == "look" for worker in app.workers))
+    assert isinstance(app.screen, ModelsScreen)
+    return app.screen
 
 
 async def write(pilot: Pilot[None], text: str, *then: str) -> None:

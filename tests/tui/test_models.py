@@ -21,6 +21,7 @@ from tests.tui.chat import (
     FakeEngine,
     an_app,
     begin,
+    open_models,
     ready,
     rest,
     thought,
@@ -43,16 +44,6 @@ def remembering(tried):
     return load
 
 
-async def models(pilot):
-    """Opens the models screen and waits until it knows what there is."""
-    app = pilot.app
-    await ready(pilot)
-    await pilot.press("f3")
-    await until(pilot, lambda: isinstance(app.screen, ModelsScreen) and app.screen.list.rows)
-    await until(pilot, lambda: app.fetching.shelf and len(app.screen.list.rows) > 2)
-    return app.screen
-
-
 def names(screen):
     return [row.name for row in screen.list.rows]
 
@@ -65,7 +56,7 @@ async def test_a_model_that_is_here_is_used_on_enter_and_remembered():
     tried = []
     app = an_app(load=remembering(tried), hub=StillHub([TINY, DISTILL]))
     async with app.run_test() as pilot:
-        screen = await models(pilot)
+        screen = await open_models(pilot)
         await write(pilot, "lm studio")
         assert names(screen) == ["r1:1.5b"]
         await pilot.press("enter")
@@ -77,7 +68,7 @@ async def test_a_model_that_is_here_is_used_on_enter_and_remembered():
 async def test_what_is_here_what_fits_and_what_it_scores_stands_in_the_list():
     app = an_app(hub=StillHub([TINY, DISTILL]))
     async with app.run_test(size=(100, 30)) as pilot:
-        screen = await models(pilot)
+        screen = await open_models(pilot)
         text = "\n".join(str(option.prompt) for option in screen.list.options)
         assert text.index("On this machine") < text.index("tiny") < text.index("To fetch")
         for words in ("✓ fits", "~ tight", "✗ too big", "55.5", "92.8", "r1:0528-8b", "~5.4"):
@@ -87,7 +78,7 @@ async def test_what_is_here_what_fits_and_what_it_scores_stands_in_the_list():
 async def test_typing_filters_and_the_cursor_stays_on_what_is_left():
     app = an_app(hub=StillHub())
     async with app.run_test() as pilot:
-        screen = await models(pilot)
+        screen = await open_models(pilot)
         await write(pilot, "llama")
         assert names(screen) == ["tiny", "r1:8b", "r1:70b"]
         await pilot.press("down", "down")
@@ -104,7 +95,7 @@ async def test_typing_filters_and_the_cursor_stays_on_what_is_left():
 async def test_a_key_sorts_by_name_size_score_and_speed(presses, first):
     app = an_app(hub=StillHub())
     async with app.run_test() as pilot:
-        screen = await models(pilot)
+        screen = await open_models(pilot)
         await pilot.press(*["f4"] * presses)
         assert names(screen)[:2] == ["tiny", first]
 
@@ -112,7 +103,7 @@ async def test_a_key_sorts_by_name_size_score_and_speed(presses, first):
 async def test_letters_belong_to_the_filter_wherever_the_focus_is():
     app = an_app(hub=StillHub())
     async with app.run_test() as pilot:
-        screen = await models(pilot)
+        screen = await open_models(pilot)
         await pilot.press("q", "tab", "s", "d")
         await pilot.click(screen.list, offset=(5, 2))
         await pilot.press("p")
@@ -125,7 +116,7 @@ async def test_the_path_of_a_file_is_opened(tmp_path):
     tried = []
     app = an_app(load=remembering(tried), hub=StillHub())
     async with app.run_test() as pilot:
-        screen = await models(pilot)
+        screen = await open_models(pilot)
         screen.query_one("Input").value = str(file)
         await pilot.pause()
         await pilot.press("enter")
@@ -136,7 +127,7 @@ async def test_a_path_that_is_not_there_is_left_to_the_loader_to_name():
     tried = []
     app = an_app(load=remembering(tried), hub=StillHub())
     async with app.run_test() as pilot:
-        await models(pilot)
+        await open_models(pilot)
         await write(pilot, "./gone.gguf", "enter")
         await until(pilot, lambda: tried == ["tiny", "./gone.gguf"])
 
@@ -144,7 +135,7 @@ async def test_a_path_that_is_not_there_is_left_to_the_loader_to_name():
 async def test_a_distill_that_does_not_exist_is_named_in_one_line():
     app = an_app(hub=StillHub())
     async with app.run_test() as pilot:
-        screen = await models(pilot)
+        screen = await open_models(pilot)
         await write(pilot, "r1:7bb", "enter")
         await until(pilot, lambda: "did you mean r1:7b" in str(screen.query_one("#note").content))
         assert app.screen is screen
@@ -154,7 +145,7 @@ async def test_a_damaged_model_is_not_used_and_says_why():
     tried = []
     app = an_app(load=remembering(tried), hub=StillHub([TINY, DAMAGED]))
     async with app.run_test() as pilot:
-        screen = await models(pilot)
+        screen = await open_models(pilot)
         await write(pilot, "finetune")
         assert "is cut off" in details(screen)
         await pilot.press("enter")
@@ -166,7 +157,7 @@ async def test_a_click_moves_the_cursor_and_a_second_one_uses_the_model():
     tried = []
     app = an_app(load=remembering(tried), hub=StillHub([TINY, DISTILL]))
     async with app.run_test() as pilot:
-        screen = await models(pilot)
+        screen = await open_models(pilot)
         await pilot.press("up", "up", "up")
         row = screen.list.options.index(screen.list.get_option(f"here {DISTILL.ref}"))
         await pilot.click(screen.list, offset=(5, row))
@@ -179,7 +170,7 @@ async def test_a_click_moves_the_cursor_and_a_second_one_uses_the_model():
 async def test_a_model_of_another_program_is_not_deleted():
     app = an_app(hub=StillHub([TINY, DISTILL]))
     async with app.run_test() as pilot:
-        screen = await models(pilot)
+        screen = await open_models(pilot)
         await write(pilot, "lm studio")
         await pilot.press("f8")
         await until(pilot, lambda: "LM Studio" in str(screen.query_one("#note").content))
@@ -189,7 +180,7 @@ async def test_a_model_of_another_program_is_not_deleted():
 async def test_the_keys_of_the_footer_follow_the_cursor():
     app = an_app(hub=StillHub([TINY, DISTILL]))
     async with app.run_test(size=(120, 30)) as pilot:
-        screen = await models(pilot)
+        screen = await open_models(pilot)
 
         def shown():
             active = screen.active_bindings.values()
@@ -206,7 +197,7 @@ async def test_the_keys_of_the_footer_follow_the_cursor():
 async def test_the_details_of_a_model_are_shown_on_a_key():
     app = an_app(hub=StillHub())
     async with app.run_test(size=(40, 12)) as pilot:
-        await models(pilot)
+        await open_models(pilot)
         await write(pilot, "r1:7b")
         await pilot.press("f6")
         await until(pilot, lambda: "AboutModel" in type(app.screen).__name__)
@@ -220,7 +211,7 @@ async def test_the_details_of_a_model_are_shown_on_a_key():
 async def test_the_palette_has_what_can_be_done_with_models():
     app = an_app(hub=StillHub())
     async with app.run_test() as pilot:
-        screen = await models(pilot)
+        screen = await open_models(pilot)
         titles = {command.title for command in app.get_system_commands(screen)}
         assert {"Sort", "Search the Hub", "Details", "Close", "Help"} <= titles
         assert "Answer now" not in titles
@@ -236,7 +227,7 @@ async def test_keys_of_the_models_screen_can_be_set():
     settings = Settings(keys={"models.sort": "f12"}, pace=0)
     app = an_app(settings=settings, hub=StillHub())
     async with app.run_test() as pilot:
-        screen = await models(pilot)
+        screen = await open_models(pilot)
         await pilot.press("f4")
         assert screen._order == "usual"
         await pilot.press("f12")
@@ -249,7 +240,7 @@ async def test_the_models_screen_works_at_any_size(size):
     tried = []
     app = an_app(load=remembering(tried), hub=StillHub([TINY, DISTILL, DAMAGED]))
     async with app.run_test(size=size) as pilot:
-        await models(pilot)
+        await open_models(pilot)
         await pilot.resize_terminal(60, 20)
         await pilot.resize_terminal(*size)
         await write(pilot, "lm studio", "enter")
@@ -278,7 +269,7 @@ async def test_a_fresh_start_names_the_distill_that_suits_the_machine():
         assert "Ctrl+F" in hint
         await pilot.press("f3")
         await until(pilot, lambda: app.screen is not chat and app.screen.row)
-        assert app.screen.row.name == "r1:1.5b"
+        await until(pilot, lambda: app.screen.row.name == "r1:1.5b")
 
 
 async def test_a_larger_machine_is_offered_a_larger_distill():
@@ -309,7 +300,7 @@ async def test_a_distill_that_is_here_already_is_what_a_fresh_start_points_to():
         hint = chat.query_one(".conversation--empty")
         await until(pilot, lambda: "r1:1.5b (Q4_K_M) is on this machine" in str(hint.content))
         assert app.offered == ""
-        screen = await models(pilot)
+        screen = await open_models(pilot)
         assert screen.row.ref == DISTILL.ref
 
 
@@ -377,7 +368,7 @@ async def test_names_from_outside_are_clean_on_the_screen():
     evil = replace(DISTILL, quant="Q\x1b]52;c;aGk=\x07", repo="", path=Path("/m/\x1b[31mx.gguf"))
     app = an_app(hub=StillHub([TINY, evil]))
     async with app.run_test() as pilot:
-        screen = await models(pilot)
+        screen = await open_models(pilot)
         await write(pilot, "lm studio")
         shown = "".join(str(option.prompt) for option in screen.list.options) + details(screen)
         assert "\x1b" not in shown

@@ -11,12 +11,11 @@ from r1chat import paths, settings
 from r1chat.settings import Settings
 from r1chat.tui import shelf
 from r1chat.tui.memory import Memory
-from r1chat.tui.screens.models import ModelsScreen
 from r1chat.tui.shelf import Served
 from r1chat.tui.widgets import columns
 from r1chat.tui.widgets.model_details import ModelDetails
 from tests.servers.api import Api, listed
-from tests.tui.chat import REPLY, FakeEngine, an_app, ready, until
+from tests.tui.chat import REPLY, FakeEngine, an_app, open_models, until
 from tests.tui.shelves import TINY, StillHub
 
 
@@ -35,15 +34,6 @@ def lab():
 
 def named(**servers):
     settings.save(Settings(servers=servers))
-
-
-async def opened(pilot):
-    """Opens the models screen."""
-    app = pilot.app
-    await ready(pilot)
-    await pilot.press("f3")
-    await until(pilot, lambda: isinstance(app.screen, ModelsScreen) and app.fetching.shelf)
-    return app.screen
 
 
 def served(screen):
@@ -65,7 +55,7 @@ async def test_a_servers_models_are_listed_and_one_is_used_on_enter(lab):
 
     app = an_app(load=load, hub=StillHub([TINY]))
     async with app.run_test(size=(100, 30)) as pilot:
-        screen = await opened(pilot)
+        screen = await open_models(pilot)
         await until(pilot, lambda: len(served(screen)) == 2)
         assert served(screen) == {
             "lab#deepseek-r1:7b": "131 k ctx",
@@ -88,7 +78,7 @@ async def test_servers_that_fail_are_shown_with_their_reason_and_asked_again_on_
         named(gone=origin, shut=shut.origin, empty=empty.origin, lab=lab.origin)
         app = an_app(hub=StillHub([TINY]))
         async with app.run_test(size=(100, 30)) as pilot:
-            screen = await opened(pilot)
+            screen = await open_models(pilot)
             await until(pilot, lambda: len(served(screen)) == 5)
             await until(pilot, lambda: "asking …" not in served(screen).values())
             assert served(screen) == {
@@ -118,7 +108,7 @@ async def test_a_server_that_does_not_answer_holds_up_no_other(lab):
         named(slow=f"http://127.0.0.1:{silent.getsockname()[1]}", lab=lab.origin)
         app = an_app(hub=StillHub([TINY]))
         async with app.run_test(size=(100, 30)) as pilot:
-            screen = await opened(pilot)
+            screen = await open_models(pilot)
             await until(pilot, lambda: "lab#org/R1-70B" in served(screen))
             assert served(screen)["slow"] == "asking …"
 
@@ -130,7 +120,7 @@ async def test_a_server_that_never_answers_is_given_up(monkeypatch):
         named(slow=f"http://127.0.0.1:{silent.getsockname()[1]}")
         app = an_app(hub=StillHub([TINY]))
         async with app.run_test(size=(100, 30)) as pilot:
-            screen = await opened(pilot)
+            screen = await open_models(pilot)
             await until(pilot, lambda: served(screen).get("slow") == "no access")
             await pilot.press(*"slow")
             await until(pilot, lambda: screen.row and screen.row.ref == "slow")
@@ -143,7 +133,7 @@ async def test_a_screen_that_is_left_while_servers_are_asked_is_left():
         named(slow=f"http://127.0.0.1:{silent.getsockname()[1]}")
         app = an_app(hub=StillHub([TINY]))
         async with app.run_test(size=(100, 30)) as pilot:
-            screen = await opened(pilot)
+            screen = await open_models(pilot)
             await until(pilot, lambda: served(screen) == {"slow": "asking …"})
             await pilot.press("escape")
             await until(pilot, lambda: app.screen is app.chat)
@@ -160,7 +150,7 @@ async def test_a_model_of_a_named_server_can_be_typed_whatever_it_is_called():
 
     app = an_app(load=load, hub=StillHub([TINY]))
     async with app.run_test(size=(100, 30)) as pilot:
-        screen = await opened(pilot)
+        screen = await open_models(pilot)
         await until(pilot, lambda: served(screen) == {"gone": "no access"})
         await pilot.press(*"gone#a/R1:7b")
         await until(pilot, lambda: screen.typed == "gone#a/R1:7b")
