@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from textual.command import Command, CommandList
 
 from r1chat import paths
 from r1chat.engine.fake import Pause
@@ -142,6 +143,12 @@ async def test_no_line_of_the_keys_is_broken_at_eighty_columns():
         assert [each for each in lines if len(each) > shown.content_size.width] == []
 
 
+def offered(app):
+    """What the palette offers."""
+    options = app.screen.query_one(CommandList).options
+    return [each.hit.text for each in options if isinstance(each, Command)]
+
+
 async def test_every_command_of_the_palette_that_applies_is_offered():
     app = an_app()
     async with app.run_test() as pilot:
@@ -151,8 +158,7 @@ async def test_every_command_of_the_palette_that_applies_is_offered():
         assert "Answer now" not in names
         await pilot.press("ctrl+p")
         await write(pilot, "Again")
-        await until(pilot, lambda: app.screen.query("OptionList").first().option_count)
-        await pilot.pause(0.3)
+        await until(pilot, lambda: offered(app)[:1] == ["Again"])
         await pilot.press("enter")
         await until(pilot, lambda: len(engine_of(app).requests) == 2)
         await rest(pilot)
@@ -333,11 +339,10 @@ async def test_the_newest_text_is_followed_through_resizes_until_the_user_scroll
         await until(pilot, lambda: view.max_scroll_y > 10)
         for size in ((40, 12), (100, 30), (60, 8), (80, 24)):
             await pilot.resize_terminal(*size)
-            await pilot.pause(0.2)
-            assert view.scroll_y >= view.max_scroll_y - 4
+            await until(pilot, lambda: view.scroll_y >= view.max_scroll_y - 4)
         await pilot.press("pageup")
         await until(pilot, lambda: view.scroll_y < view.max_scroll_y - 10)
-        await pilot.pause(0.5)
+        await pilot.wait_for_scheduled_animations()
         at, height = view.scroll_y, view.max_scroll_y
         await until(pilot, lambda: view.max_scroll_y > height + 10)
         assert view.scroll_y == at
