@@ -93,7 +93,7 @@ def model_at(path: Path) -> LocalModel:
 
 def model_of(header: Header) -> LocalModel:
     """The model whose header was read."""
-    return _made(Place(_absolute(header.path), "folder"), facts_of(header), refusal(header))
+    return _made(_in_folder(_absolute(header.path)), facts_of(header), refusal(header))
 
 
 def _places() -> Iterator[Place]:
@@ -112,7 +112,12 @@ def _places() -> Iterator[Place]:
 
 
 def _below(folder: Path) -> Iterator[Place]:
-    return (Place(path, "folder") for path in files(folder, depth=_DEPTH, suffix=GGUF))
+    return map(_in_folder, files(folder, depth=_DEPTH, suffix=GGUF))
+
+
+def _in_folder(path: Path) -> Place:
+    """A file that no program lists; what a link of it leads to may be Ollama's."""
+    return Place(path, "folder", problem=ollama.obstacle(path))
 
 
 def _model(place: Place, memory: Memory, seen: set[object]) -> LocalModel | None:

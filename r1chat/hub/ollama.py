@@ -70,6 +70,18 @@ def obstacle(path: Path) -> str:
 
     Weights that one model has with an adapter and another without can be used.
     """
+    # A link from elsewhere leads to the same weights.
+    return next(filter(None, map(_obstacle, dict.fromkeys((path, _real(path))))), "")
+
+
+def _real(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError, ValueError):
+        return path
+
+
+def _obstacle(path: Path) -> str:
     if not _DIGEST.fullmatch(path.name.replace("sha256-", "sha256:")):
         return ""
     for store in stores():

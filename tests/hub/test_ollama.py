@@ -11,7 +11,7 @@ import pytest
 from r1chat.compose import resolve
 from r1chat.errors import ModelError
 from r1chat.hub import ollama
-from r1chat.hub.local import local_models
+from r1chat.hub.local import local_models, model_at, models_in
 from tests.hub.layouts import a_model, in_ollama, move_in
 
 
@@ -232,3 +232,16 @@ def test_names_are_taken_as_ollama_takes_them(store, weights, tmp_path):
         assert resolve(f"ollama:registry.ollama.ai/library/{name.rpartition('/')[2]}") == blob
     for name in ("hf.co/Acme/R1-GGUF:Q4_K_M", "hf.co/acme/r1-gguf:q4_k_m"):
         assert resolve(f"ollama:{name}") == from_hub
+
+
+def test_a_link_leads_to_no_weights_that_are_refused_by_their_own_name(store, weights, tmp_path):
+    blob = in_ollama(store, weights, adapter=b"LoRA")
+    link = tmp_path / "links" / "mine.gguf"
+    link.parent.mkdir()
+    link.symlink_to(blob)
+    with pytest.raises(ModelError, match="has a LoRA adapter"):
+        resolve(str(link))
+    for model in (*models_in(link.parent), model_at(link)):
+        assert "has a LoRA adapter" in model.problem
+    in_ollama(store, weights, ("registry.ollama.ai", "library", "plain", "latest"))
+    assert resolve(str(link)) == link
