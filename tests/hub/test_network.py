@@ -283,11 +283,14 @@ def test_an_encrypted_proxy_works_and_a_wrong_one_is_named(safe, authority, monk
         (",,", "http://a.example/", False),
     ],
 )
-@pytest.mark.parametrize("name", ["NO_PROXY", "no_proxy"])
-def test_no_proxy_exempts(hub, monkeypatch, exempt, url, straight, name):
+def test_no_proxy_exempts(monkeypatch, exempt, url, straight):
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
-    monkeypatch.setenv(name, exempt)
-    assert (proxy_for(url) is None) is straight
+    for name in ("NO_PROXY", "no_proxy"):
+        with monkeypatch.context() as set_to:
+            set_to.setenv(name, exempt)
+            assert (proxy_for(url) is None) is straight
 
 
 def test_a_host_that_is_exempt_is_reached_past_a_dead_proxy(plain, monkeypatch):
