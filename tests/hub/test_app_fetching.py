@@ -181,7 +181,7 @@ async def test_a_model_that_comes_while_words_for_a_thought_are_written_takes_no
         chat = await begin(pilot)
         await thought(pilot)
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: chat.last.status == "Paused")
+        await until(pilot, lambda: chat.last and chat.last.status == "Paused")
         await write(pilot, "but no")
         await hurry(pilot, hub)
         await until(pilot, lambda: "is here: F3 uses it" in toasts(app))

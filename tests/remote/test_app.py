@@ -63,7 +63,7 @@ async def test_a_reply_that_was_cut_off_can_be_gone_on_with(server):
         assert chat.last.node.turn.reply.receipt.ended_by == "error"
         await until(pilot, lambda: chat.check_action("go_on", ()))
         await pilot.press("ctrl+g")
-        await until(pilot, lambda: chat.last.node.turn.reply.answer == "It is 42.")
+        await until(pilot, lambda: chat.last and chat.last.node.turn.reply.answer == "It is 42.")
         assert chat.last.node.turn.reply.thought == "".join(REPLY[:61])
 
 

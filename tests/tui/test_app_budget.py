@@ -93,7 +93,9 @@ async def test_looks_come_by_themselves_where_that_is_set():
     app = seeing("42", settings=Settings(peek=5, pace=0))
     async with app.run_test(size=(100, 30)) as pilot:
         chat = await begin(pilot)
-        await until(pilot, lambda: chat.last.thinking.running and "times)" in header(chat))
+        await until(
+            pilot, lambda: chat.last and chat.last.thinking.running and "times)" in header(chat)
+        )
         await pilot.press("escape")
         await rest(pilot)
 

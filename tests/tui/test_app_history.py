@@ -125,7 +125,7 @@ async def test_what_is_asked_is_in_the_file_with_all_its_versions_and_the_chosen
         await rest(pilot)
         await until(pilot, lambda: len(chat.last.node.siblings) == 2)
         await pilot.press("alt+left")
-        await until(pilot, lambda: chat.last.node.version == 1)
+        await until(pilot, lambda: chat.last and chat.last.node.version == 1)
     loaded = read()
     versions = loaded.conversation.root.children
     assert [node.turn.reply.answer for node in versions] == ["It is **4**."] * 2
@@ -178,7 +178,7 @@ async def test_a_reply_that_is_gone_on_with_takes_the_place_of_the_stopped_one()
         await rest(pilot)
         await pilot.press("ctrl+g")
         await rest(pilot)
-        await until(pilot, lambda: chat.last.node.turn.reply.answer == "Done.")
+        await until(pilot, lambda: chat.last and chat.last.node.turn.reply.answer == "Done.")
     root = read().conversation.root
     assert [node.turn.reply.answer for node in root.children] == ["Done."]
 
@@ -554,7 +554,7 @@ async def test_a_reply_that_a_crash_cut_off_is_shown_as_interrupted_and_gone_on_
         assert "interrupted" in chat.last.status
         await pilot.press("ctrl+g")
         await rest(pilot)
-        await until(pilot, lambda: chat.last.node.turn.reply.answer == "Done.")
+        await until(pilot, lambda: chat.last and chat.last.node.turn.reply.answer == "Done.")
         assert chat.last.node.turn.reply.thought.startswith("thought 0.")
         assert chat.last.node.turn.reply.thought.endswith("more.\n")
 

@@ -48,7 +48,7 @@ def tree(chat):
 async def gated(pilot, chat):
     """Waits until all samples stand still at the gate."""
     await until(pilot, lambda: chat.last.draw.samples[-1].events or chat.last.draw.at_once == 1)
-    await until(pilot, lambda: chat.last.thinking.view.text)
+    await until(pilot, lambda: chat.last and chat.last.thinking.view.text)
 
 
 # -- how many --
@@ -338,7 +338,9 @@ async def test_a_click_shows_a_sample_and_the_keys_on_the_votes_do_too():
         assert in_row == 4
         await pilot.click(Tally, offset=(2 + 3 * columns + 1, 2))
         await until(pilot, lambda: tree(chat).version == 4)
-        await until(pilot, lambda: chat.last.thinking.view.text.strip() == "thought of 3")
+        await until(
+            pilot, lambda: chat.last and chat.last.thinking.view.text.strip() == "thought of 3"
+        )
         chat.last.tally.focus()
         await pilot.press("left")
         await until(pilot, lambda: tree(chat).version == 3)

@@ -81,7 +81,7 @@ async def test_words_are_put_into_a_paused_thought():
         await thought(pilot, "one")
         await pilot.press("ctrl+s")
         gate.open()
-        await until(pilot, lambda: chat.last.status == "Paused")
+        await until(pilot, lambda: chat.last and chat.last.status == "Paused")
         assert chat.composer.border_title.startswith("Words for the thought")
         await write(pilot, "but no", "enter")
         await until(pilot, lambda: len(engine_of(app).requests) == 2)
@@ -99,11 +99,11 @@ async def test_steering_that_is_left_leaves_the_reply_stopped():
         chat = await begin(pilot)
         await thought(pilot)
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: chat.last.status == "Paused")
+        await until(pilot, lambda: chat.last and chat.last.status == "Paused")
         await pilot.press("escape")
         assert "stopped" in chat.last.status
         await write(pilot, "new", "enter")
-        await until(pilot, lambda: chat.last.question == "new")
+        await until(pilot, lambda: chat.last and chat.last.question == "new")
         await thought(pilot)
         await pilot.press("escape")
         await rest(pilot)
@@ -191,11 +191,11 @@ async def test_another_reply_is_a_version_and_both_can_be_read():
         await rest(pilot)
         assert chat.last.answer.source == "other"
         await pilot.press("alt+left")
-        await until(pilot, lambda: chat.last.answer.source == "It is **4**.")
+        await until(pilot, lambda: chat.last and chat.last.answer.source == "It is **4**.")
         await pilot.press("alt+left")
         assert chat.last.node.version == 1
         await pilot.press("alt+right")
-        await until(pilot, lambda: chat.last.answer.source == "other")
+        await until(pilot, lambda: chat.last and chat.last.answer.source == "other")
 
 
 async def test_a_click_on_the_versions_turns_over():
@@ -208,9 +208,9 @@ async def test_a_click_on_the_versions_turns_over():
         await until(pilot, lambda: len(engine_of(app).requests) == 2)
         await rest(pilot)
         await pilot.click(Versions, offset=(1, 0))
-        await until(pilot, lambda: chat.last.answer.source == "It is **4**.")
+        await until(pilot, lambda: chat.last and chat.last.answer.source == "It is **4**.")
         await pilot.click(Versions, offset=(6, 0))
-        await until(pilot, lambda: chat.last.answer.source == "other")
+        await until(pilot, lambda: chat.last and chat.last.answer.source == "other")
 
 
 async def test_an_edited_question_is_a_version_of_it():
@@ -220,7 +220,7 @@ async def test_an_edited_question_is_a_version_of_it():
         await pilot.press("f2")
         assert chat.composer.text == "one"
         await write(pilot, "!", "enter")
-        await until(pilot, lambda: chat.last.question == "one!")
+        await until(pilot, lambda: chat.last and chat.last.question == "one!")
         await rest(pilot)
         assert len(chat.conversation.turns) == 1
         assert chat.last.node.version == 2
@@ -235,7 +235,7 @@ async def test_the_question_before_is_edited_with_the_same_key_and_what_followed
         await pilot.press("f2", "f2")
         assert chat.composer.text == "one"
         await write(pilot, "!", "enter")
-        await until(pilot, lambda: chat.last.question == "one!")
+        await until(pilot, lambda: chat.last and chat.last.question == "one!")
         await rest(pilot)
         assert [turn.question for turn in chat.session.turns] == ["one!"]
         await pilot.press("alt+left")
@@ -347,7 +347,7 @@ async def test_an_answer_that_was_stopped_goes_on_and_there_is_no_thought_to_ste
     app = an_app(first, ["is", Pause(1), " 4"], sleep=gate)
     async with app.run_test() as pilot:
         chat = await begin(pilot)
-        await until(pilot, lambda: chat.last.answer.source.startswith("It"))
+        await until(pilot, lambda: chat.last and chat.last.answer.source.startswith("It"))
         await pilot.press("escape")
         gate.open()
         await rest(pilot)

@@ -120,7 +120,7 @@ async def test_a_question_that_waits_for_a_model_that_fails_is_answered_by_the_o
         await write(pilot, "one", "enter")
         await until(pilot, lambda: chat.last is not None)
         models.gate.set()
-        await until(pilot, lambda: chat.last.answer.source == "from tiny")
+        await until(pilot, lambda: chat.last and chat.last.answer.source == "from tiny")
         await rest(pilot)
         assert in_use(app) == "tiny"
 

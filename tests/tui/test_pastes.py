@@ -64,7 +64,7 @@ async def test_words_for_a_thought_have_their_lines(line_break):
         await thought(pilot, "one")
         await pilot.press("ctrl+s")
         gate.open()
-        await until(pilot, lambda: chat.last.status == "Paused")
+        await until(pilot, lambda: chat.last and chat.last.status == "Paused")
         await paste(pilot, f"but{line_break}no")
         await pilot.press("enter")
         await until(pilot, lambda: len(engine_of(app).requests) == 2)

@@ -105,7 +105,7 @@ async def test_a_paste_and_the_keys_that_edit_belong_to_the_composer_too():
             assert chat.composer.text == "one tw", widget
         chat.set_focus(chat.last.answer)
         await pilot.press("enter")
-        await until(pilot, lambda: chat.last.question == "one tw")
+        await until(pilot, lambda: chat.last and chat.last.question == "one tw")
         await rest(pilot)
 
 
