@@ -13,12 +13,15 @@ import select
 import shutil
 import stat
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TypeAlias
 
 _PRIVATE = 0o600
+_LOOKS, _BETWEEN_LOOKS_S = 100, 0.02
+"""How often it is looked whether somebody reads a pipe, where nobody can be told to."""
 _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 _THROUGH = ("/dev/", "/proc/")
 """What lies there are doors to something else, even where that is a file."""
@@ -102,7 +105,7 @@ def write(path: Path, pieces: Iterable[str], *, private: bool = False, waits: To
         path: The file, or a pipe or a device.
         pieces: The text. Where the disk is full they are counted to the end.
         private: Whether it is to be for this user alone though an older one was not.
-        waits: Is told, in words, if something must be waited for.
+        waits: Is told, in words, if a pipe must be waited for; without it, for two seconds only.
 
     Raises:
         OSError: If it cannot be written; then a file that was there still is.
@@ -129,7 +132,7 @@ def opened(path: Path, *, private: bool = False, waits: Told = None) -> Iterator
     Args:
         path: The file, or a pipe or a device.
         private: Whether it is to be for this user alone though an older one was not.
-        waits: Is told, in words, if something must be waited for.
+        waits: Is told, in words, if a pipe must be waited for; without it, for two seconds only.
 
     Raises:
         OSError: If it cannot be written; then a file that was there still is.
@@ -206,18 +209,31 @@ def _state(path: Path) -> os.stat_result | None:
 
 def _through(path: Path, waits: Told) -> int:
     """Opens what is no regular file; never makes one."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0))
-    except OSError as error:
-        # Nobody reads the pipe yet.
-        if error.errno != errno.ENXIO or not path.is_fifo():
-            raise
-        if waits is not None:
-            waits(f"waiting for somebody to read {path}")
+    descriptor = _unwaiting(path)
+    if descriptor is None and waits is not None:
+        waits(f"waiting for somebody to read {path}")
         return os.open(path, os.O_WRONLY)
+    # Where nobody can be told, as in the app, a reader gets a moment and no more.
+    for _ in range(_LOOKS):
+        if descriptor is not None:
+            break
+        time.sleep(_BETWEEN_LOOKS_S)
+        descriptor = _unwaiting(path)
+    if descriptor is None:
+        raise OSError(errno.ENXIO, "nobody reads this pipe")
     if hasattr(os, "set_blocking"):
         os.set_blocking(descriptor, True)
     return descriptor
+
+
+def _unwaiting(path: Path) -> int | None:
+    """Opens a device or a pipe; None where nobody reads the pipe yet."""
+    try:
+        return os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0))
+    except OSError as error:
+        if error.errno != errno.ENXIO or not path.is_fifo():
+            raise
+        return None
 
 
 def _take_on(fresh: Path, state: os.stat_result) -> None:

@@ -272,3 +272,12 @@ def test_where_something_else_than_the_disk_is_full_no_room_is_asked_for():
     told = user_files.reason(failed.value, Path("/dev/full"))
     assert "a quota" in told
     assert "more" not in told
+
+
+def test_nobody_waits_for_a_pipe_where_nobody_can_be_told(tmp_path):
+    fifo = tmp_path / "settings.json"
+    os.mkfifo(fifo)
+    for write in (lambda: user_files.write(fifo, ["x"]), lambda: settings.save(Settings(), fifo)):
+        with pytest.raises(OSError, match="nobody reads this pipe"):
+            write()
+    assert fifo.is_fifo()
