@@ -484,10 +484,11 @@ class R1ChatApp(FetchingApp):
 
     def action_command_palette(self) -> None:
         """Opens the palette of all commands."""
-        from r1chat.tui.palette import NAME, Palette
+        from r1chat.tui.palette import Palette
 
-        if self.screen.id != NAME:
-            self.push_screen(Palette(id=NAME))
+        if not isinstance(self.screen, Palette):
+            # Without textual's id for it: one that is closing still has that.
+            self.push_screen(Palette())
 
     def action_themes(self) -> None:
         """Picks a theme, each shown while the cursor is on it."""

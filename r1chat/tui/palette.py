@@ -11,9 +11,6 @@ from textual.widget import Widget
 from r1chat.tui.screens.once import Once
 from r1chat.tui.widgets.options import Options
 
-NAME = "--command-palette"
-"""Its id, by which Textual knows whether it is open."""
-
 
 class Commands(CommandList, Options):
     """The commands that were found, of which a click may come when they are others."""

@@ -147,8 +147,8 @@ def test_no_escape_sequence_of_others_reaches_the_terminal():
         app.wait_for("Ask something")
         app.wait_for("EVIL")
         # Into the composer, the filter of the models, the palette, and the path of a file.
-        app.send(f"\x1b[200~{evil}\x1b[201~")
-        app.wait_for("http://evil")
+        app.send(f"\x1b[200~{evil} pasted whole\x1b[201~")
+        app.wait_for("pasted whole")
         app.send("\r")
         app.wait_for("Thought for")
         for key, shown in (("\x1bOR", "Models"), ("\x10", "Search"), ("\x1b[17~", "Attach a")):

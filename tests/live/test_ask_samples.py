@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -20,7 +21,8 @@ def test_the_answer_of_the_majority_is_on_stdout_and_the_votes_on_stderr():
     code, out, err = run("ask", "-n", "4", "--seed", "1", "--thoughts", "show", SUM)
     assert code == 0
     assert out == "44 + 41 + 25 = \\boxed{110}\n"
-    assert "3 of 4 samples agree" in err
+    # The fourth is stopped where the others have agreed before it ended.
+    assert re.search(r"[34] of 4 samples agree", err)
     assert "110 (" in err
 
 
@@ -36,14 +38,16 @@ def test_json_has_all_samples_and_the_votes():
     found = json.loads(out)
     assert code == 0
     assert found["final"] == "110"
-    assert found["votes"] == {"110": 3}
+    ends = sorted(sample["receipt"]["ended_by"] for sample in found["samples"])
+    # The fourth is stopped where the others have agreed before it ended.
+    ended = ends.count("natural")
+    assert ends in (["cancelled", *["natural"] * 3], ["natural"] * 4)
+    assert found["votes"] == {"110": ended}
     assert len(found["samples"]) == 4
     assert found["receipt"]["samples"] == 4
     assert found["receipt"]["vote"] == "110"
-    assert found["receipt"]["agreement"] == 0.75, "the least that it can be"
+    assert found["receipt"]["agreement"] == ended / 4, "the least that it can be"
     assert [sample["receipt"]["seed"] for sample in found["samples"]] == [1, 2, 3, 4]
-    ends = sorted(sample["receipt"]["ended_by"] for sample in found["samples"])
-    assert ends == ["cancelled", "natural", "natural", "natural"]
 
 
 def test_json_lines_tell_which_sample_an_event_is_of():

@@ -187,6 +187,10 @@ class AskingScreen(RunningScreen):
         self._asked = question
         view = self.new_view(question, attached)
         await self.conversation.add(view)
+        if not view.complete:
+            self._wrote = False
+            self.failed(view)
+            return
         if not self.app.titled:
             self.app.titled = question
         if self.session is None or not self.ready:

@@ -103,17 +103,16 @@ class TurnView(Vertical):
         if self.attachments:
             shown += "\n" + " ".join(f"[{line(item.name, 60)}]" for item in self.attachments)
         yield Question(shown, markup=False, classes="turn--question")
-        yield Versions()
-        yield ThinkingPane()
-        yield AnswerView()
-        yield Static("", markup=False, classes="turn--status")
+        status = Static("", markup=False, classes="turn--status")
+        for part in (Versions(), ThinkingPane(), AnswerView(), status):
+            # Not in a handler of the mounting: a turn may be taken away while it is mounted.
+            part.display = part is status and bool(self.status)
+            yield part
 
-    def on_mount(self) -> None:
-        """Hides what has nothing to show."""
-        self.query_one(Versions).display = False
-        self.thinking.display = False
-        self.answer.display = False
-        self.query_one(".turn--status").display = bool(self.status)
+    @property
+    def complete(self) -> bool:
+        """Whether its parts are there; of one taken away while it was mounted they are not."""
+        return self.is_attached and bool(self.query(ThinkingPane))
 
     @property
     def thinking(self) -> ThinkingPane:
