@@ -9,12 +9,13 @@ import pytest
 from textual import events
 
 from r1chat import paths
-from r1chat.engine.fake import INFO, FakeEngine
+from r1chat.engine.fake import INFO, FakeEngine, Pause
 from r1chat.evaluation.curves import fingerprint
 from r1chat.reasoning.budget import Budget
 from r1chat.settings import Settings
 from tests.tui.chat import (
     ENDLESS,
+    Gate,
     an_app,
     begin,
     loading,
@@ -28,7 +29,13 @@ from tests.tui.chat import (
 pytestmark = pytest.mark.asyncio
 
 AUTO = Budget.parse("auto")
-LONG = (*ENDLESS[:600], *ENDLESS[-2:])
+LONG = (
+    *(f"thought {number}.\n" for number in range(10)),
+    Pause(1),
+    *(f"thought {number}.\n" for number in range(10, 400)),
+    *ENDLESS[-2:],
+)
+"""A thought that stands still at a gate in its middle."""
 
 
 def seeing(*finals, settings=None, script=ENDLESS, **options):
@@ -112,12 +119,14 @@ async def test_the_budget_auto_ends_the_thought_when_the_looks_agree():
 
 
 async def test_auto_that_is_chosen_while_it_thinks_holds_at_once_and_is_remembered(home):
-    app = seeing("42", script=LONG)
+    gate = Gate()
+    app = seeing("42", script=LONG, sleep=gate)
     app.memory._saves = True
     async with app.run_test(size=(100, 30)) as pilot:
         chat = await begin(pilot)
         await thought(pilot, "thought 9.")
         await pilot.press("f5", "alt+u")
+        gate.open()
         await rest(pilot)
         assert chat.last.node.turn.reply.receipt.thought_ended_by == "agreed"
         await until(pilot, lambda: paths.settings_file().exists())
@@ -127,12 +136,15 @@ async def test_auto_that_is_chosen_while_it_thinks_holds_at_once_and_is_remember
 
 
 async def test_a_figure_in_the_place_of_auto_holds_at_once():
-    app = seeing(None, settings=Settings(budget="auto", pace=0), script=LONG)
+    gate = Gate()
+    settings = Settings(budget="auto", pace=0)
+    app = seeing(None, settings=settings, script=LONG, sleep=gate)
     async with app.run_test(size=(100, 30)) as pilot:
         chat = await begin(pilot)
         await thought(pilot, "thought 9.")
         await pilot.press("f5")
         await type_figure(pilot, "5")
+        gate.open()
         await rest(pilot)
         assert chat.last.node.turn.reply.receipt.thought_ended_by == "budget"
 
