@@ -13,8 +13,9 @@ from typing import BinaryIO, cast
 from r1chat.errors import ModelError, NetworkError
 from r1chat.gguf import Array, Header, read_header_of
 from r1chat.gguf.header import NUMBERS, Value
+from r1chat.hub.busy import Busy
 from r1chat.hub.client import Client
-from r1chat.hub.refusals import Busy, Subject
+from r1chat.hub.refusals import Subject
 from r1chat.hub.values import Location, RemoteFile
 
 MOST = 64 << 20

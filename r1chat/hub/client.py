@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from r1chat.errors import NetworkError
 from r1chat.hub import refusals
+from r1chat.hub.busy import Busy
 from r1chat.hub.environment import Environment
 from r1chat.hub.redirects import opened
-from r1chat.hub.refusals import Busy
 
 if TYPE_CHECKING:
     import httpx2

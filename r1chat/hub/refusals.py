@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from r1chat.errors import ModelError, NetworkError, R1ChatError
+from r1chat.hub.busy import Busy
 from r1chat.sanitize import line
 
 if TYPE_CHECKING:
@@ -23,18 +24,6 @@ _PASSING = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT}
 _UNKNOWN_METHOD = {HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}
 # The Hub does not tell what is not there from what this user may not see.
 _MISSING = {HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND}
-
-
-class Busy(NetworkError):  # noqa: N818  (a state that passes)
-    """The Hub cannot be reached or does not keep up; it may later.
-
-    Attributes:
-        wait_s: How long it asked to be left alone, in seconds; None if it did not say.
-    """
-
-    def __init__(self, message: str, wait_s: float | None = None) -> None:
-        super().__init__(message)
-        self.wait_s = wait_s
 
 
 class FileChanged(NetworkError):  # noqa: N818  (what happened, not what went wrong)

@@ -11,11 +11,12 @@ from r1chat.errors import ModelError, NetworkError, UsageError
 from r1chat.gguf import Header
 from r1chat.hub import answers
 from r1chat.hub.beginning import read_header
+from r1chat.hub.busy import Busy
 from r1chat.hub.client import Answer, Client, Wait
 from r1chat.hub.environment import Environment, origin
 from r1chat.hub.names import good_commit, good_repo, good_revision, good_sha256
 from r1chat.hub.reference import MAIN
-from r1chat.hub.refusals import Busy, FileChanged, Subject
+from r1chat.hub.refusals import FileChanged, Subject
 from r1chat.hub.values import Found, Listing, Location, RemoteFile
 from r1chat.sanitize import line
 

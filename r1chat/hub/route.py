@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from r1chat.errors import NetworkError, R1ChatError
-from r1chat.hub.refusals import Busy
+from r1chat.hub.busy import Busy
 from r1chat.sanitize import line
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import contextlib
 from collections.abc import Iterator
 
 from r1chat.errors import NetworkError, R1ChatError
+from r1chat.hub.busy import Busy
 from r1chat.hub.environment import Environment
-from r1chat.hub.refusals import Busy
 from r1chat.hub.route import Route, is_of_network, reason_of, wants_password
 
 

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from r1chat.errors import NetworkError
-from r1chat.hub.refusals import Busy
+from r1chat.hub.busy import Busy
 from r1chat.sanitize import line
 
 _FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
