@@ -15,11 +15,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from statistics import median
 
@@ -33,7 +32,6 @@ SPEED = ("qwen2.5-coder-0.5b", "qwen2.5-coder-1.5b")
 START = ("smollm2-135m", "gemma3-270m", *SPEED)
 TOKENS = 256
 PROMPT = "Once upon a time there was a small village at the foot of a high mountain, and in it"
-_RATE = re.compile(r"eval time =.*?(\d+) runs.*?([\d.]+) tokens per second")
 _TEXTS = frozenset({"answer_text", "thought_text"})
 
 
@@ -102,21 +100,21 @@ def other_work(wanted: bool) -> Iterator[None]:  # noqa: FBT001  (one of two cas
 
 
 def ours(model: str, threads: int | None, tokens: int = TOKENS) -> tuple[float, float]:
-    """Seconds to the first token, and tokens/s."""
+    """Seconds to the first token, and tokens/s behind it."""
     command = [*children.r1chat(), "ask", PROMPT, "--raw", "-m", str(path_of(model))]
     command += ["--format", "jsonl", "--max-answer", str(tokens), "--temperature", "0"]
     command += ["--ctx", "2048", "--no-save"]
     command += ["--threads", str(threads)] if threads else []
+    times: list[float] = []
     reply = {}
-
-    def is_text(line: bytes) -> bool:
+    for second, line in read(command, lines=True):
         values = json.loads(line)
-        if values["type"] == "reply":
-            reply.update(values)
-        return values["type"] in _TEXTS
-
-    first = run(command, is_text)
-    return first, reply["receipt"]["tokens_per_s"]
+        if values["type"] in _TEXTS:
+            times.append(second)
+        elif values["type"] == "reply":
+            reply = values
+    written = reply["receipt"]["answer_tokens"]
+    return times[0], (written - 1) / (times[-1] - times[0])
 
 
 def theirs(model: str, threads: int, tokens: int = TOKENS) -> tuple[float, float]:
@@ -124,40 +122,34 @@ def theirs(model: str, threads: int, tokens: int = TOKENS) -> tuple[float, float
     program = llama_program.build(llama_program.COMPLETION)
     command = [str(program), "-m", str(path_of(model)), "-p", PROMPT, "-n", str(tokens)]
     command += ["-c", "2048", "-t", str(threads), "-no-cnv", "--no-display-prompt", "--temp", "0"]
-    command += ["--ignore-eos", "--perf"]
-    said: list[str] = []
-    first = run(command, lambda chunk: bool(chunk.strip()), said)
-    rates = [float(rate) for runs, rate in _RATE.findall(said[0]) if int(runs) > 1]
-    return first, rates[-1] if rates else 0.0
+    command += ["--ignore-eos"]
+    # It ends its output with a line break of its own.
+    times = [second for second, chunk in read(command) if chunk.strip(b"\n")]
+    return times[0], (tokens - 1) / (times[-1] - times[0])
 
 
-def run(
-    command: list[str], is_text: Callable[[bytes], bool], said: list[str] | None = None
-) -> float:
-    """Runs a program to its end; says how many seconds its first token took."""
+def read(command: list[str], *, lines: bool = False) -> Iterator[tuple[float, bytes]]:
+    """Runs a program to its end; says at which second which output came.
+
+    Both programs write each token as soon as they have it, and both are timed from outside: what a
+    program says of its own speed leaves out what it does between two tokens.
+
+    Args:
+        command: The program and its arguments.
+        lines: Whether to wait for whole lines.
+    """
     began = time.perf_counter()
-    child = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE if said is not None else subprocess.DEVNULL,
-        bufsize=0,
-    )
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0)
     assert child.stdout is not None
-    first = 0.0
     rest = b""
     while chunk := os.read(child.stdout.fileno(), 1 << 16):
         now = time.perf_counter() - began
-        if said is not None:
-            first = first or (now if is_text(chunk) else 0.0)
+        if not lines:
+            yield now, chunk
             continue
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            if is_text(line):
-                first = first or now
-    if said is not None and child.stderr is not None:
-        said.append(child.stderr.read().decode("utf-8", "replace"))
+        *whole, rest = (rest + chunk).split(b"\n")
+        yield from ((now, line) for line in whole)
     child.wait()
-    return first
 
 
 if __name__ == "__main__":

@@ -30,9 +30,22 @@ from r1chat.engine.speculation import SIZES
 from r1chat.evaluation.reading import read
 from r1chat.events import Reply
 from r1chat.reasoning.control import Control
+from scripts.real.models import path_of
 
 BEST, WORST = 1.3, 0.97
 SEED = 3
+EDITED = ("nearest.py", "errors.py", "durations.py", "votes.py", "formatting.py", "gpu.py")
+_EDIT = (
+    "Rename the first function or class of this file to `renamed`, everywhere in the file. "
+    "Write the whole file again, with nothing else changed."
+)
+_LONGEST_FILE = 1500
+REASONING = (
+    "A train leaves at 14:35, arrives at 17:10, and stops for 12 minutes. How long does it move?",
+    "Pens cost 3 dollars, notebooks 5. Ann pays 37 for 4 pens and notebooks. How many notebooks?",
+    "How many numbers from 1 to 100 can be divided by 6 or by 8? Reason step by step.",
+    "One pipe fills a tank of 240 litres in 6 hours, another in 4. How long do both take?",
+)
 _WARM = 256
 _QUESTION = 40
 
@@ -151,6 +164,47 @@ def built_in(args: argparse.Namespace) -> tuple[list[str], float, float]:
     return row, median(answers), median(replies)
 
 
+def real(
+    args: argparse.Namespace, name: str, questions: Sequence[str], sampling: Sampling
+) -> tuple[list[str], float]:
+    """A row for a real model that answers some questions, each in the first reply of an engine."""
+    ratios, same, drafted, accepted = [], True, 0, 0
+    for number, question in enumerate(questions):
+        found: dict[bool, Reply] = {}
+        for drafts in (number % 2 == 0, number % 2 == 1):
+            draft = path_of(args.draft) if args.draft and drafts else None
+            options = LoadOptions(ctx=2048, threads=args.threads, trusted=True, draft=draft)
+            request = Request(
+                messages=(Message("user", question),),
+                sampling=sampling,
+                max_answer=args.tokens,
+                # Without what an earlier reply left in the cache nothing is drafted either.
+                reuse=drafts,
+            )
+            with closing(LlamaEngine(path_of(args.model), options=options)) as engine:
+                *_, reply = engine.stream(request, Control())
+                if drafts:
+                    cost = engine.inside(lambda model: model.machine.speculation.cost)
+            assert isinstance(reply, Reply)
+            found[drafts] = reply
+        one, other = found[True].receipt, found[False].receipt
+        ratios.append(one.tokens_per_s / other.tokens_per_s)
+        same = same and found[True].answer == found[False].answer
+        drafted, accepted = drafted + one.drafted_tokens, accepted + one.accepted_tokens
+        costs = ", ".join(f"{size}: {cost.of(size):.2f}" for size in SIZES)
+        rates = f"{one.tokens_per_s:.1f}/{other.tokens_per_s:.1f}"
+        print(f"{name} {number}: {rates} tokens/s, batches {costs}", file=sys.stderr, flush=True)
+    text = f"{args.model}, {name}, temperature {sampling.temperature:g}, first reply"
+    row = [text, report.middle(ratios), f"{accepted} of {drafted}", "yes" if same else "no"]
+    return row, median(ratios)
+
+
+def edits() -> list[str]:
+    """Questions that have a file copied with a change."""
+    texts = [(llama_source.ROOT / "r1chat" / name).read_text("utf-8") for name in EDITED]
+    return [f"{_EDIT}\n\n```python\n{text[:_LONGEST_FILE]}\n```" for text in texts]
+
+
 def main() -> int:
     """Measures and prints a table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -159,7 +213,10 @@ def main() -> int:
     parser.add_argument("--threads", type=int)
     parser.add_argument("--questions", type=int, default=300, help="for the built-in model")
     parser.add_argument("--force", action="store_true", help="draft however fast the model is")
-    parser.add_argument("--only", choices=("best", "worst", "tiny"), action="append")
+    parser.add_argument("--model", default="qwen2.5-coder-1.5b", help="for edits and reasoning")
+    parser.add_argument("--draft", help="a smaller one of the same vocabulary")
+    kinds = ("best", "worst", "tiny", "edits", "reasoning")
+    parser.add_argument("--only", choices=kinds, action="append")
     args = parser.parse_args()
     only = args.only or ["best", "worst", "tiny"]
     print(report.machine())
@@ -184,6 +241,12 @@ def main() -> int:
             row, ratio = compare(model, prompt, Sampling(temperature=1, top_k=0), args, cold=cold)
             rows.append(row)
             verdicts.append(f"{row[0]}: {report.verdict(ratio, WORST, at_least=True)}")
+    for kind, asked in (("edits", edits()), ("reasoning", list(REASONING))):
+        for temperature in (0, 0.6) if kind in only else ():
+            row, ratio = real(args, kind, asked, Sampling(temperature=temperature))
+            rows.append(row)
+            bar = BEST if kind == "edits" else WORST
+            verdicts.append(f"{row[0]}: {report.verdict(ratio, bar, at_least=True)}")
     if "tiny" in only:
         row, *ratios = built_in(args)
         rows.append(row)
