@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Literal
@@ -109,6 +110,16 @@ def made(path: Path) -> Path:
     if not missing:
         path.mkdir(exist_ok=True)
     return path
+
+
+def remember(path: Path, text: str) -> None:
+    """Writes a file of the cache, where that can be done: what it holds can be made again.
+
+    What is no regular file stays as it is: a pipe would have to wait for a reader.
+    """
+    with contextlib.suppress(OSError):
+        if path.is_file() or not path.exists():
+            write_private(path, text)
 
 
 def write_private(path: Path, text: str) -> None:

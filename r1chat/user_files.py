@@ -86,6 +86,27 @@ def chunks(path: Path, limit: int, *, waits: Told = None) -> Iterator[bytes]:
             yield data
 
 
+def small_text(path: Path, most: int = 8 << 20) -> str:
+    """Reads a text file of a limited size.
+
+    Args:
+        path: The file.
+        most: The most bytes that it may have.
+
+    Returns:
+        The text; an empty one where the file is missing, is larger, cannot be read, or is no
+        regular file: a pipe in the place of a file would be waited for.
+    """
+    try:
+        if not path.is_file():
+            return ""
+        with path.open("rb") as file:
+            data = file.read(most + 1)
+    except (OSError, ValueError):
+        return ""
+    return data.decode("utf-8-sig", "replace") if len(data) <= most else ""
+
+
 def _wait_for(descriptor: int, words: str, waits: Told) -> None:
     try:
         ready, _, _ = select.select([descriptor], [], [], _PATIENCE_S)

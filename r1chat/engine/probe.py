@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import r1chat
 from r1chat import paths
 from r1chat.errors import ModelError, R1ChatError
+from r1chat.user_files import small_text
 
 if TYPE_CHECKING:
     from r1chat.engine.opening import Opening
@@ -110,16 +111,14 @@ def _memory_file() -> Path:
 
 def _known() -> list[str]:
     try:
-        known = json.loads(_memory_file().read_text("utf-8"))
-    except (OSError, ValueError):
+        known = json.loads(small_text(_memory_file()) or "[]")
+    except (ValueError, RecursionError):
         return []
     return [entry for entry in known if isinstance(entry, str)] if isinstance(known, list) else []
 
 
 def _remember(keys: list[str]) -> None:
-    # Without it the file is merely tried again the next time.
-    with contextlib.suppress(OSError):
-        paths.write_private(_memory_file(), json.dumps(keys))
+    paths.remember(_memory_file(), json.dumps(keys))
 
 
 def _probe(path: Path, opening: Opening) -> None:

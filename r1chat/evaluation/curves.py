@@ -16,10 +16,10 @@ from r1chat.engine.base import ModelInfo
 from r1chat.evaluation.reading import QuestionSet, digest
 from r1chat.evaluation.summary import Summary
 from r1chat.reasoning.budget import LIMIT_TOKENS
+from r1chat.user_files import small_text
 
 SCHEMA = 1
 _ENDS = 1 << 20
-_LARGEST_FILE = 8 << 20
 
 
 def fingerprint(path: Path) -> str:
@@ -126,11 +126,10 @@ def _file() -> Path:
 
 def _read() -> dict[str, Any]:
     """What the file holds; an empty one where it is missing or is not ours to understand."""
-    with contextlib.suppress(OSError, ValueError, RecursionError):
-        if _file().stat().st_size <= _LARGEST_FILE:
-            values = json.loads(_file().read_text("utf-8"))
-            good = isinstance(values, dict) and isinstance(values.get("models"), dict)
-            if good and values.get("schema") == SCHEMA:
-                found: dict[str, Any] = values
-                return found
+    with contextlib.suppress(ValueError, RecursionError):
+        values = json.loads(small_text(_file()) or "{}")
+        good = isinstance(values, dict) and isinstance(values.get("models"), dict)
+        if good and values.get("schema") == SCHEMA:
+            found: dict[str, Any] = values
+            return found
     return {"schema": SCHEMA, "models": {}}

@@ -8,7 +8,6 @@ looks for a byte that is not there. Some C libraries do that byte by byte, so th
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import json
 import math
@@ -23,6 +22,7 @@ from typing import Any
 
 from r1chat import paths
 from r1chat.resources import available_memory, default_threads
+from r1chat.user_files import small_text
 
 _MIB = 1 << 20
 _LEAST_ALL = 256 * _MIB
@@ -55,9 +55,7 @@ def bandwidth(*, measure: bool = True) -> float | None:
         return known.get(name)
     measured = measured_now(default_threads())
     if measured is not None:
-        # Without it the next start measures again.
-        with contextlib.suppress(OSError):
-            paths.write_private(_file(), json.dumps(known | {name: measured}))
+        paths.remember(_file(), json.dumps(known | {name: measured}))
     return measured
 
 
@@ -142,8 +140,8 @@ def _file() -> Path:
 def _known() -> dict[str, float]:
     """What was measured before, by the machine's name."""
     try:
-        known = json.loads(_file().read_text("utf-8"))
-    except (OSError, ValueError):
+        known = json.loads(small_text(_file()) or "{}")
+    except (ValueError, RecursionError):
         return {}
     if not isinstance(known, dict):
         return {}

@@ -18,11 +18,11 @@ from r1chat import paths
 from r1chat.errors import ModelError
 from r1chat.gguf import Array, Header
 from r1chat.gguf.needs import Shape
-from r1chat.hub.places import small_text
 from r1chat.prompt import kind_of
 from r1chat.prompt.framing import ASSISTANT, CHATML_START, USER
 from r1chat.reasoning.phrases import OPEN
 from r1chat.sanitize import line
+from r1chat.user_files import small_text
 
 Stamp: TypeAlias = tuple[tuple[int, ...], ...]
 
@@ -32,7 +32,6 @@ MOST = 1 << 50
 _FORMAT = 1
 """To be counted up whenever a fact's meaning changes."""
 _MOST_CONTEXT = 1 << 31
-_LONGEST_FILE = 1 << 23
 _MARKERS = (USER, ASSISTANT, OPEN, CHATML_START)
 
 
@@ -138,13 +137,12 @@ class Memory:
             path: {"stamp": stamp, "facts": asdict(facts)}
             for path, (stamp, facts) in self._used.items()
         }
-        with contextlib.suppress(OSError):
-            paths.write_private(self._path, json.dumps({"format": _FORMAT, "models": models}))
+        paths.remember(self._path, json.dumps({"format": _FORMAT, "models": models}))
 
 
 def _read(path: Path) -> dict[str, tuple[Stamp, Facts]]:
     try:
-        content = json.loads(small_text(path, _LONGEST_FILE) or "{}")
+        content = json.loads(small_text(path) or "{}")
         if content.get("format") != _FORMAT:
             return {}
         return {

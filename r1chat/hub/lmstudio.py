@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from r1chat.hub.names import good_path, good_repo
-from r1chat.hub.places import Place, files, small_text
+from r1chat.hub.places import Place, files
+from r1chat.user_files import small_text
 
 _LONGEST_SETTINGS = 1 << 20
 _LONGEST_POINTER = 1 << 12

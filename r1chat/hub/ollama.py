@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from r1chat.hub.names import good_path, good_repo
-from r1chat.hub.places import Place, files, small_text
+from r1chat.hub.places import Place, files
 from r1chat.sanitize import line
+from r1chat.user_files import small_text
 
 SERVICE = Path("/usr/share/ollama/.ollama/models")
 """Where Ollama keeps models if it runs as a service, as its installer for Linux sets it up."""

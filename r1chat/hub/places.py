@@ -96,18 +96,6 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def small_text(path: Path, most: int) -> str:
-    """A text file of not more than so many bytes; anything else is an empty text."""
-    try:
-        if not path.is_file():  # a pipe would be waited for
-            return ""
-        with path.open("rb") as file:
-            data = file.read(most + 1)
-    except (OSError, ValueError):
-        return ""
-    return data.decode("utf-8-sig", "replace") if len(data) <= most else ""
-
-
 def shards(path: Path) -> list[Path]:
     """The files of the model that a file belongs to, judged by its name alone."""
     match = _SHARD.fullmatch(path.name)

@@ -16,6 +16,7 @@ from r1chat.hub import layout
 from r1chat.hub.download import Control, Progress, download, fetched, forget
 from r1chat.hub.download.whole import Hub
 from r1chat.hub.variants import Variant
+from r1chat.user_files import small_text
 
 log = logging.getLogger(__name__)
 
@@ -210,15 +211,12 @@ def _write(variants: list[Variant]) -> None:
     from pydantic import TypeAdapter
 
     text = TypeAdapter(list[Variant]).dump_json(variants, indent=1).decode()
-    try:
-        paths.write_private(paths.downloads_file(), text)
-    except OSError as error:
-        log.warning("the downloads cannot be remembered: %s", error)
+    paths.remember(paths.downloads_file(), text)
 
 
 def _read() -> list[Variant]:
-    with contextlib.suppress(OSError, ValueError):
-        text = paths.downloads_file().read_bytes()
+    with contextlib.suppress(ValueError):
+        text = small_text(paths.downloads_file()) or "[]"
         from pydantic import TypeAdapter
 
         known = TypeAdapter(list[Variant]).validate_json(text, strict=True)

@@ -12,6 +12,7 @@ from typing import Any
 from r1chat import paths
 from r1chat.hub import products
 from r1chat.resources import default_threads
+from r1chat.user_files import small_text
 
 _REMEMBERED = 32
 """Models whose speed is kept."""
@@ -95,8 +96,8 @@ def _file() -> Path:
 
 def _read() -> dict[str, dict[str, Any]]:
     try:
-        found = json.loads(_file().read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
+        found = json.loads(small_text(_file()) or "{}")
+    except (ValueError, RecursionError):
         return {}
     entries = found.items() if isinstance(found, dict) else ()
     return {name: values for name, values in entries if isinstance(values, dict)}
@@ -104,10 +105,7 @@ def _read() -> dict[str, dict[str, Any]]:
 
 def _write(name: str, values: dict[str, Any]) -> None:
     known = _read()
-    # Without it the next start measures, or learns, again.
-    with contextlib.suppress(OSError):
-        fresh = known | {name: known.get(name, {}) | values}
-        paths.write_private(_file(), json.dumps(fresh))
+    paths.remember(_file(), json.dumps(known | {name: known.get(name, {}) | values}))
 
 
 def _number(value: object) -> float | None:

@@ -22,13 +22,13 @@ from r1chat.gguf import read_header
 from r1chat.hub import layout, lmstudio, ollama
 from r1chat.hub.facts import stamp_of
 from r1chat.hub.names import good_commit, good_path, good_repo, good_sha256, same_repo
-from r1chat.hub.places import Place, files, shards, small_text
+from r1chat.hub.places import Place, files, shards
 from r1chat.hub.reference import MAIN, HubRef
 from r1chat.hub.values import Listing, RemoteFile
 from r1chat.hub.variants import Variant, find, usual
+from r1chat.user_files import small_text
 
 _FORMAT = 1
-_LONGEST_MEMORY = 1 << 22
 _DEPTH = 3
 _BLOCK = 1 << 20
 _NO_COMMIT = "0" * 40
@@ -175,7 +175,7 @@ class _Memory:
         self._adopted: list[Any] = []
         self._before = ""
         try:
-            content = json.loads(small_text(self._path, _LONGEST_MEMORY) or "{}")
+            content = json.loads(small_text(self._path) or "{}")
             if content.get("format") == _FORMAT:
                 self._checksums = dict(content["checksums"])
                 self._adopted = list(content["adopted"])
@@ -249,8 +249,7 @@ class _Memory:
             path: entry for path, entry in self._checksums.items() if stamp_of([Path(path)])
         }
         if (text := self._text()) != self._before:
-            with contextlib.suppress(OSError):
-                paths.write_private(self._path, text)
+            paths.remember(self._path, text)
 
     def _text(self) -> str:
         return json.dumps(

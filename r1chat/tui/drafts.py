@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from r1chat import paths
 from r1chat.attachments import Attachment
+from r1chat.user_files import small_text
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -156,10 +157,8 @@ def _release(file: Path, lock: BaseFileLock) -> None:
 def _read(file: Path) -> Draft | None:
     """What a file says; a damaged one stays where it is."""
     try:
-        if file.stat().st_size > _LARGEST:
-            return None
-        return _parsed(json.loads(file.read_text("utf-8")))
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        return _parsed(json.loads(small_text(file, _LARGEST)))
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         log.warning("draft %s not read: %s", file.name, error)
         return None
 
