@@ -16,7 +16,6 @@ from textual import events, on
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.timer import Timer
 from textual.widgets import Input, TextArea
 from textual.worker import WorkerFailed
 
@@ -25,27 +24,21 @@ from r1chat.sanitize import line, line_breaks, sanitize
 from r1chat.tui import terminal, terminal_input
 from r1chat.tui.clipboard import Clipboard
 from r1chat.tui.commands import commands
-from r1chat.tui.drafts import Draft, Drafts
 from r1chat.tui.fetching_app import FetchingApp
-from r1chat.tui.history import History
-from r1chat.tui.loader import Fits, Load, Loader, fits_beside, load_model
-from r1chat.tui.memory import Memory, Value
 from r1chat.tui.screens.conversations import ConversationsScreen
-from r1chat.tui.theming import Themes
-from r1chat.tui.widgets.samples_sign import MOST
+from r1chat.tui.services.drafts import Draft, Drafts
+from r1chat.tui.services.history import History
+from r1chat.tui.services.model_loader import Fits, Load, Loader, fits_beside, load_model
+from r1chat.tui.services.preferences import TINY, Preferences, Value
+from r1chat.tui.services.themes import Themes
 from r1chat.tui.words import name_of
 
 if TYPE_CHECKING:
-    from r1chat.engine.base import Engine, Sampling
-    from r1chat.reasoning.budget import Budget
+    from r1chat.engine.base import Engine
     from r1chat.settings import Settings
     from r1chat.tui.hub import Hub
 
-TINY = "tiny"
-READING_PACE = 60.0
-"""Tokens a second at which the built-in model is shown: it writes faster than anybody reads."""
 _QUIT_AGAIN_S = 2.0
-_SAVE_S = 0.5
 _DRAFT_S = 0.5
 """How often it is looked whether there are words to be kept."""
 _REST_S = 0.1
@@ -92,12 +85,12 @@ class R1ChatApp(FetchingApp):
         loading: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(hub, history)
-        self.memory = Memory(given)
+        self.preferences = Preferences(given, self.set_timer, self._warn)
         self.engine: Engine | None = None
         self.crashed = False
         """Whether something happened that nobody expected."""
-        self._ref = model or self.memory.settings.model or TINY
-        self._unset = model is None and self.memory.settings.model is None
+        self._ref = model or self.preferences.settings.model or TINY
+        self._unset = model is None and self.preferences.settings.model is None
         self._wanted: str | None = None
         """The model that is being loaded."""
         self._before: str | None = None
@@ -110,7 +103,6 @@ class R1ChatApp(FetchingApp):
         self._loading = dict(loading or {})
         self._themes = Themes(self)
         self._quit_asked = False
-        self._saver: Timer | None = None
         self._titled = ""
         self._drafts = Drafts(saves=self.settings.save is not False)
         self._unsent: Callable[[], Draft] = Draft
@@ -121,67 +113,11 @@ class R1ChatApp(FetchingApp):
     @property
     def settings(self) -> Settings:
         """What the user has set."""
-        return self.memory.settings
-
-    @property
-    def sampling(self) -> Sampling:
-        """How tokens are chosen."""
-        return self.memory.sampling
-
-    @property
-    def thoughts_hidden(self) -> bool:
-        """Whether thoughts begin closed."""
-        return self.settings.thoughts == "hide"
-
-    @thoughts_hidden.setter
-    def thoughts_hidden(self, hidden: bool) -> None:
-        self.remember(thoughts="hide" if hidden else "show")
-
-    @property
-    def budget(self) -> Budget:
-        """How long a model may think."""
-        return self.memory.budget
-
-    @budget.setter
-    def budget(self, budget: Budget) -> None:
-        if self.memory.keep_budget(budget):
-            self._save_soon()
-
-    @property
-    def pace(self) -> float | None:
-        """Tokens a second that a model is to write at most."""
-        chosen = self.settings.pace
-        if chosen is None:
-            return READING_PACE if self._ref == TINY else None
-        return chosen or None
-
-    @property
-    def peek_every(self) -> int | None:
-        """Tokens of thought between two looks at what the answer would be."""
-        return self.settings.peek or None
-
-    @property
-    def samples(self) -> int:
-        """How many samples are drawn to a question."""
-        return min(self.settings.samples or 1, MOST)
-
-    @samples.setter
-    def samples(self, count: int) -> None:
-        self.remember(samples=count if count > 1 else None)
+        return self.preferences.settings
 
     def remember(self, **values: Value) -> None:
         """Changes settings for good; if they cannot be saved, for this time."""
-        if self.memory.change(**values):
-            self._save_soon()
-
-    def _save_soon(self) -> None:
-        # Not at once: a slider is moved in many steps, and a disk may be slow.
-        if self._saver is None:
-            self._saver = self.set_timer(_SAVE_S, self._save)
-
-    def _save(self) -> None:
-        self._saver = None
-        threading.Thread(target=lambda: self._warn(self.memory.save()), name="r1chat-save").start()
+        self.preferences.change(**values)
 
     def _warn(self, fault: str | None) -> None:
         if fault is not None:
@@ -202,7 +138,7 @@ class R1ChatApp(FetchingApp):
         self._themes.begin(self.settings.theme)
         self._listen_to_signals()
         self._write(terminal.KEEP_TITLE + terminal.title(self.TITLE or ""))
-        self._warn(self.memory.fault)
+        self._warn(self.preferences.fault)
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
@@ -211,7 +147,7 @@ class R1ChatApp(FetchingApp):
         self.load_model(self._ref)
         self.open_history(saves=self.settings.save is not False)
         self.run_worker(self._themes.load_later(), group="themes", exit_on_error=False)
-        self._warn(self.memory.obstacle())
+        self._warn(self.preferences.obstacle())
 
     def _begin_drafts(self) -> None:
         *older, newest = [Draft(), *self._drafts.take()]
@@ -278,7 +214,7 @@ class R1ChatApp(FetchingApp):
     def _how(self) -> dict[str, Any]:
         """How to load models."""
         chosen = {name: getattr(self.settings, name) for name in _LOADING}
-        return {**chosen, **self._loading, "samples": self.samples}
+        return {**chosen, **self._loading, "samples": self.preferences.samples}
 
     @on(Loader.Progress)
     def _progress(self, event: Loader.Progress) -> None:
@@ -355,6 +291,19 @@ class R1ChatApp(FetchingApp):
         return self._wanted
 
     @property
+    def occupied(self) -> bool:
+        """Whether a reply runs or a thought is paused, which another model would disturb."""
+        return self.chat.running or self.chat.steering
+
+    def recommend(self, text: str) -> None:
+        """Says where the conversation is still empty which model to begin with."""
+        self.chat.recommend(text)
+
+    def show_download(self, state: str) -> None:
+        """Shows how far a download is; nothing where there is none."""
+        self.chat.topbar.fetching = state
+
+    @property
     def unset(self) -> bool:
         """Whether the built-in model is there because nobody ever chose one."""
         return self._unset and self._ref == TINY and self.engine is not None
@@ -393,7 +342,7 @@ class R1ChatApp(FetchingApp):
             Whether all of it ended in time; else only the end of the process ends it.
         """
         self._drafts.close(self._unsent())
-        self.memory.save()
+        self.preferences.save()
         self.stop_fetching()
         engine, self.engine = self.engine, None
         if engine is None:
@@ -492,10 +441,11 @@ class R1ChatApp(FetchingApp):
 
     def action_themes(self) -> None:
         """Picks a theme, each shown while the cursor is on it."""
-        from r1chat.tui.screens.pick import Pick
+        from r1chat.tui.screens.pick import Choice, Pick
 
         if self.screen is self.chat:
-            choices, show = self._themes.choices(), self._themes.show
+            described, show = self._themes.described(), self._themes.show
+            choices = [Choice(name, name, about) for name, about in described.items()]
             pick = Pick("Theme", choices, current=self.theme, preview=show)
             self.push_screen(pick, self._theme_picked)
 

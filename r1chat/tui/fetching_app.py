@@ -11,9 +11,9 @@ from textual.command import CommandPalette
 
 from r1chat.errors import R1ChatError
 from r1chat.sanitize import line
-from r1chat.tui.history import History
 from r1chat.tui.keeping import KeepingApp
-from r1chat.tui.memory import Value
+from r1chat.tui.services.history import History
+from r1chat.tui.services.preferences import Value
 
 if TYPE_CHECKING:
     from r1chat.settings import Settings

@@ -25,7 +25,7 @@ from r1chat.engine.fake import FakeEngine
 from r1chat.settings import Settings
 from r1chat.tui import start
 from r1chat.tui.app import R1ChatApp
-from r1chat.tui.loader import Loader
+from r1chat.tui.services.model_loader import Loader
 
 REPORTED = (20, 40, 100, 200, 400)
 _THOUGHT = tuple(f"Line {i} of the thought, long enough to be read.\n" for i in range(20))

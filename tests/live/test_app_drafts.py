@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from r1chat.settings import Settings
-from r1chat.tui.loader import load_model
+from r1chat.tui.services.model_loader import load_model
 from tests.tui.chat import an_app, ask, toasts
 
 

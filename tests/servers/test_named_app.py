@@ -6,8 +6,8 @@ import pytest
 
 from r1chat import paths, settings
 from r1chat.settings import Settings
-from r1chat.tui.loader import load_model
 from r1chat.tui.screens.models import ModelsScreen
+from r1chat.tui.services.model_loader import load_model
 from tests.program import run
 from tests.servers.secret import KEY, nowhere
 from tests.tui.chat import an_app, ask, ready, until

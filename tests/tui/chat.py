@@ -14,11 +14,11 @@ from r1chat.engine.base import Engine
 from r1chat.engine.fake import FakeEngine, Pause, Step
 from r1chat.settings import Settings
 from r1chat.tui.app import R1ChatApp
-from r1chat.tui.history import History
 from r1chat.tui.hub import Hub
 from r1chat.tui.screens.chat import ChatScreen
 from r1chat.tui.screens.models import ModelsScreen
 from r1chat.tui.screens.one_line import OneLine
+from r1chat.tui.services.history import History
 from tests.tui.shelves import StillHub
 
 HANGS_S = 30.0

@@ -58,8 +58,8 @@ async def test_what_is_set_in_the_app_is_remembered(home):
         chat.app.shut_down()
     again = R1ChatApp(load=loading(FakeEngine(REPLY)))
     assert again.settings.theme == "paper"
-    assert again.thoughts_hidden
-    assert again.budget == Budget(128, minimum=64)
+    assert again.preferences.thoughts_hidden
+    assert again.preferences.budget == Budget(128, minimum=64)
     assert json.loads(paths.settings_file().read_text())["budget"] == "128"
     async with again.run_test() as pilot:
         chat = await ask(pilot)

@@ -258,10 +258,10 @@ async def test_the_built_in_model_alone_has_a_pace_by_itself():
     app = an_app(settings=Settings())
     async with app.run_test() as pilot:
         await ready(pilot)
-        assert app.pace == 60
+        assert app.preferences.pace(app.model_ref) == 60
         app.load_model("other")
         await until(pilot, lambda: app.coming is None)
-        assert app.pace is None
+        assert app.preferences.pace(app.model_ref) is None
 
 
 async def test_only_the_newest_of_many_turns_are_mounted_and_the_others_come_back():

@@ -121,7 +121,7 @@ async def test_the_budget_auto_ends_the_thought_when_the_looks_agree():
 async def test_auto_that_is_chosen_while_it_thinks_holds_at_once_and_is_remembered(home):
     gate = Gate()
     app = seeing("42", script=LONG, sleep=gate)
-    app.memory._saves = True
+    app.preferences._saves = True
     async with app.run_test(size=(100, 30)) as pilot:
         chat = await begin(pilot)
         await thought(pilot, "thought 9.")
@@ -132,7 +132,7 @@ async def test_auto_that_is_chosen_while_it_thinks_holds_at_once_and_is_remember
         await until(pilot, lambda: paths.settings_file().exists())
     assert json.loads(paths.settings_file().read_text())["budget"] == "auto"
     again = an_app(settings=Settings(budget="auto", min_think=64))
-    assert again.budget == Budget.parse("auto", minimum=64)
+    assert again.preferences.budget == Budget.parse("auto", minimum=64)
 
 
 async def test_a_figure_in_the_place_of_auto_holds_at_once():

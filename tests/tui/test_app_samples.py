@@ -63,7 +63,7 @@ async def test_a_key_goes_through_the_numbers_and_the_sign_shows_them():
         seen = []
         for _ in range(4):
             await pilot.press("alt+k")
-            seen.append((app.samples, sign.display))
+            seen.append((app.preferences.samples, sign.display))
         assert seen == [(4, True), (8, True), (16, True), (1, False)]
         assert app.settings.samples is None
 
@@ -74,7 +74,7 @@ async def test_a_click_on_the_sign_goes_on_to_the_next_number():
         await ready(pilot)
         assert "×4" in str(app.chat.query_one(SamplesSign).render())
         await pilot.click(SamplesSign)
-        await until(pilot, lambda: app.samples == 8)
+        await until(pilot, lambda: app.preferences.samples == 8)
 
 
 async def test_the_palette_offers_the_numbers_by_name():
@@ -84,16 +84,16 @@ async def test_the_palette_offers_the_numbers_by_name():
         await chat.run_action("choose_samples")
         await until(pilot, lambda: app.screen is not chat)
         await pilot.press("down", "down", "enter")
-        await until(pilot, lambda: app.samples == 8)
+        await until(pilot, lambda: app.preferences.samples == 8)
 
 
 async def test_a_number_beyond_what_the_app_draws_is_the_largest_it_does():
     app = an_app(settings=Settings(pace=0, samples=1000))
     async with app.run_test() as pilot:
         await ready(pilot)
-        assert app.samples == 16
+        assert app.preferences.samples == 16
         await pilot.press("alt+k")
-        assert app.samples == 1
+        assert app.preferences.samples == 1
 
 
 async def test_at_a_temperature_of_0_it_says_why_not_and_asks_once():
@@ -207,7 +207,7 @@ async def test_again_with_samples_keeps_the_reply_before_and_shows_its_versions(
         await pilot.press("enter")
         await until(pilot, lambda: len(engine_of(app).requests) == 5)
         await rest(pilot)
-        assert app.samples == 1
+        assert app.preferences.samples == 1
         node = tree(chat)
         assert [each.turn.reply.final for each in node.siblings] == ["5", "7", "8", "8", "8"]
         assert node.turn.reply.final == "8"

@@ -10,7 +10,7 @@ from r1chat.engine.fake import INFO
 from r1chat.hub.machine import Gpu, Machine
 from r1chat.settings import Settings
 from r1chat.tui.app import R1ChatApp
-from r1chat.tui.history import History
+from r1chat.tui.services.history import History
 from r1chat.tui.widgets.model_details import ModelDetails
 from r1chat.tui.widgets.topbar import TopBar
 from tests.tui.chat import REPLY, FakeEngine, an_app, ready, until

@@ -8,7 +8,7 @@ from textual.widgets._toast import Toast
 
 from r1chat import themes
 from r1chat.engine.fake import Pause
-from r1chat.tui.theming import contrast, grey
+from r1chat.tui.services.themes import contrast, grey
 from r1chat.tui.widgets.key_bar import KeyBar
 from r1chat.tui.widgets.tail_sign import TailSign
 from tests.tui.chat import ENDLESS, Gate, an_app, ask, begin, ready, rest, thought, until

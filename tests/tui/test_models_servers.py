@@ -10,7 +10,7 @@ import pytest
 from r1chat import paths, settings
 from r1chat.settings import Settings
 from r1chat.tui import shelf
-from r1chat.tui.memory import Memory
+from r1chat.tui.services.preferences import Preferences
 from r1chat.tui.shelf import Served
 from r1chat.tui.widgets import columns
 from r1chat.tui.widgets.model_details import ModelDetails
@@ -183,16 +183,16 @@ def test_what_cannot_be_used_is_grey_and_says_so(width):
 
 def test_a_server_that_is_added_while_the_app_runs_is_not_lost_when_the_app_saves():
     settings.save(Settings(theme="paper", ctx=4096))
-    memory = Memory()
-    memory.change(theme="midnight")
+    preferences = Preferences()
+    preferences.change(theme="midnight")
     settings.save(Settings(theme="paper", ctx=8192, servers={"lab": "http://h/v1"}))
-    assert memory.save() is None
+    assert preferences.save() is None
     assert json.loads(paths.settings_file().read_text()) == {
         "theme": "midnight",
         "ctx": 8192,
         "servers": {"lab": "http://h/v1"},
     }
-    memory.change(theme="midnight")
-    memory.change(pace=3.0)
-    assert memory.save() is None
+    preferences.change(theme="midnight")
+    preferences.change(pace=3.0)
+    assert preferences.save() is None
     assert settings.load()[0].servers == {"lab": "http://h/v1"}

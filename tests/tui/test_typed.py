@@ -51,7 +51,13 @@ async def click(pilot, widget: Widget) -> None:
 
 
 def remembered(app: R1ChatApp) -> tuple[object, ...]:
-    return (app.settings, app.budget, app.clipboard, app.chat.slider.unit, len(app.screen_stack))
+    return (
+        app.settings,
+        app.preferences.budget,
+        app.clipboard,
+        app.chat.slider.unit,
+        len(app.screen_stack),
+    )
 
 
 async def test_a_text_typed_after_a_click_anywhere_lands_in_the_composer():

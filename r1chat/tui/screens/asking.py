@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from r1chat.reasoning.budget import Budget
     from r1chat.reasoning.control import Control
     from r1chat.session import Session
-    from r1chat.tui.drafts import Draft
+    from r1chat.tui.services.drafts import Draft
     from r1chat.tui.widgets.turn import TurnView
 
 _LOADING = "Waiting for the model"
@@ -92,7 +92,7 @@ class AskingScreen(RunningScreen):
         with Container(id="talk"):
             yield ConversationView(id="conversation")
             yield TailSign()
-        yield Horizontal(BudgetSlider(self.app.budget), SamplesSign(), id="spending")
+        yield Horizontal(BudgetSlider(self.app.preferences.budget), SamplesSign(), id="spending")
         yield self._queue
         yield self.attachment_line()
         yield self._field
@@ -217,7 +217,7 @@ class AskingScreen(RunningScreen):
         from r1chat.tui.widgets.turn import TurnView
 
         view = TurnView(question, attached)
-        view.collapsed_at_start = self.app.thoughts_hidden
+        view.collapsed_at_start = self.app.preferences.thoughts_hidden
         return view
 
     def start(
@@ -241,7 +241,11 @@ class AskingScreen(RunningScreen):
         from r1chat.reasoning.control import Control
         from r1chat.tui.run import Run
 
-        control = Control(budget or self.slider.value, self.app.pace, self.app.peek_every)
+        control = Control(
+            budget or self.slider.value,
+            self.app.preferences.pace(self.app.model_ref),
+            self.app.preferences.peek_every,
+        )
         self._run = Run(lambda: self.events(session, view, control, parent, resume), control)
         # A reply that was stopped in its answer has no thought to come.
         answering = resume is not None and self._in_answer(resume)
@@ -267,7 +271,7 @@ class AskingScreen(RunningScreen):
         return session.ask(
             view.question,
             control=control,
-            sampling=self.app.sampling,
+            sampling=self.app.preferences.sampling,
             max_answer=self.app.settings.max_answer,
             attachments=view.attachments,
             parent=parent,
@@ -338,7 +342,7 @@ class AskingScreen(RunningScreen):
 
     def unsent(self) -> Draft:
         """What would be lost with the screen, whether or not it is still shown."""
-        from r1chat.tui.drafts import Draft
+        from r1chat.tui.services.drafts import Draft
 
         text, earlier = self._field.unsent
         attached = tuple(self._attached)

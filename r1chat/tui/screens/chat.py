@@ -444,7 +444,9 @@ class ChatScreen(LookingScreen):
             conversation = self.session.conversation
             conversation.choose(node.siblings[wanted])
             self.app.history.choose(node.siblings[wanted].id)
-            await self.conversation.show(conversation, collapsed=self.app.thoughts_hidden)
+            await self.conversation.show(
+                conversation, collapsed=self.app.preferences.thoughts_hidden
+            )
             self.show_hint()
             self.refresh_bindings()
 
@@ -456,7 +458,9 @@ class ChatScreen(LookingScreen):
                 return
         if self.session is not None and node.parent is not None:
             # It is too far up to be mounted.
-            await self.conversation.show_until(node.parent, collapsed=self.app.thoughts_hidden)
+            await self.conversation.show_until(
+                node.parent, collapsed=self.app.preferences.thoughts_hidden
+            )
 
     async def action_begin_anew(self) -> None:
         """Begins another conversation; the one so far is gone from the screen."""

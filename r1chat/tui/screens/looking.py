@@ -46,7 +46,7 @@ class LookingScreen(BudgetingScreen):
 
     def action_thoughts(self) -> None:
         """Opens or closes all thoughts; the choice is remembered."""
-        hidden = self.app.thoughts_hidden = not self.app.thoughts_hidden
+        hidden = self.app.preferences.thoughts_hidden = not self.app.preferences.thoughts_hidden
         for turn in self.conversation.turns:
             turn.thinking.collapsed = hidden
 

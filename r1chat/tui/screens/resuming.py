@@ -129,7 +129,7 @@ class ResumingScreen(SamplingScreen):
                 self.composer.remember(node.turn.question)
         await self.conversation.clear()
         await self.conversation.show_until(
-            tree.last(), collapsed=self.app.thoughts_hidden, place=place
+            tree.last(), collapsed=self.app.preferences.thoughts_hidden, place=place
         )
         self._show_used(tree.last())
         self.show_hint()

@@ -205,7 +205,7 @@ class RunningScreen(AttachingScreen):
 
     @on(BudgetSlider.Changed)
     def _budget_moved(self, event: BudgetSlider.Changed) -> None:
-        self.app.budget = event.budget
+        self.app.preferences.budget = event.budget
         if self._run is not None and self._view is not None:
             self._run.control.budget = event.budget
             self._view.thinking.budget = event.budget

@@ -70,15 +70,15 @@ class SamplingScreen(ChatScreen):
     @property
     def _count(self) -> int:
         """How many samples a question is worth."""
-        wanted = self._once or self.app.samples
-        return 1 if self.app.sampling.temperature == 0 else wanted
+        wanted = self._once or self.app.preferences.samples
+        return 1 if self.app.preferences.sampling.temperature == 0 else wanted
 
     def _show_samples(self) -> None:
         self.query_one(SamplesSign).samples = self._count
 
     def action_samples(self) -> None:
         """Goes on to the next number of samples; behind the last it is off."""
-        following = [count for count in CHOICES if count > self.app.samples]
+        following = [count for count in CHOICES if count > self.app.preferences.samples]
         self._set_samples(following[0] if following else CHOICES[0])
 
     @on(SamplesSign.Pressed)
@@ -88,11 +88,11 @@ class SamplingScreen(ChatScreen):
     def _set_samples(self, count: int) -> None:
         if count > 1 and self._refuses():
             return
-        self.app.samples = count
+        self.app.preferences.samples = count
         self._show_samples()
 
     def _refuses(self) -> bool:
-        refuses = self.app.sampling.temperature == 0
+        refuses = self.app.preferences.sampling.temperature == 0
         if refuses:
             self.notify(_ALL_THE_SAME, timeout=5)
         return refuses
@@ -109,8 +109,8 @@ class SamplingScreen(ChatScreen):
         """Asks the last question again with several samples."""
         if self._refuses():
             return
-        if self.app.samples > 1:
-            await self._ask_again(self.app.samples)
+        if self.app.preferences.samples > 1:
+            await self._ask_again(self.app.preferences.samples)
         else:
             self._pick("Ask it again, with samples", CHOICES[1:], self._again_picked)
 
@@ -127,7 +127,7 @@ class SamplingScreen(ChatScreen):
             Choice(str(count), f"×{count}" if count > 1 else "off", _ABOUT[count > 1])
             for count in counts
         ]
-        self.app.push_screen(Pick(title, choices, current=str(self.app.samples)), then)
+        self.app.push_screen(Pick(title, choices, current=str(self.app.preferences.samples)), then)
 
     # -- asking --
 
@@ -151,7 +151,7 @@ class SamplingScreen(ChatScreen):
         from r1chat.tui.widgets.sampled import SampledTurn
 
         view = SampledTurn(question, attached, Draw(self._count))
-        view.collapsed_at_start = self.app.thoughts_hidden
+        view.collapsed_at_start = self.app.preferences.thoughts_hidden
         return view
 
     def events(
@@ -174,7 +174,7 @@ class SamplingScreen(ChatScreen):
             samples=len(sampled.draw.samples),
             same=same,
             control=control,
-            sampling=self.app.sampling,
+            sampling=self.app.preferences.sampling,
             max_answer=self.app.settings.max_answer,
             attachments=view.attachments,
             parent=parent,

@@ -1,10 +1,11 @@
-"""What the app remembers from one start to the next."""
+"""The user's settings while the app runs: read at the start, saved when they change."""
 
 from __future__ import annotations
 
 import logging
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -12,6 +13,7 @@ from r1chat import paths, settings
 from r1chat.reasoning.budget import Budget
 from r1chat.sanitize import line
 from r1chat.settings import Settings
+from r1chat.tui.widgets.samples_sign import MOST
 
 if TYPE_CHECKING:
     from r1chat.engine.base import Sampling
@@ -19,17 +21,29 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Value: TypeAlias = str | int | float | None
+TINY = "tiny"
+READING_PACE = 60.0
+"""Tokens a second at which the built-in model is shown: it writes faster than anybody reads."""
+_SAVE_S = 0.5
+"""Changes are saved together: a slider is moved in many steps, and a disk may be slow."""
 _FOR_THIS_TIME = "what is set now holds for this time only."
 
 
-class Memory:
+class Preferences:
     """The settings, as they are and as they are to be.
 
     Args:
         given: Settings that are not to be read from the file, nor saved.
+        later: Calls a function after some seconds; without it only `save` saves.
+        warn: Shows the user a line, from any thread.
     """
 
-    def __init__(self, given: Settings | None = None) -> None:
+    def __init__(
+        self,
+        given: Settings | None = None,
+        later: Callable[[float, Callable[[], None]], object] | None = None,
+        warn: Callable[[str], None] = log.warning,
+    ) -> None:
         self.settings, self.fault = settings.load() if given is None else (given, None)
         self._saves = given is None and self.fault is None
         """A file with a slip in it is the user's to mend, not ours to write over."""
@@ -39,21 +53,33 @@ class Memory:
         """For the names alone: nobody on the screen waits until a disk has written."""
         self._changed: set[str] = set()
         """Settings that were changed since they were saved."""
+        self._later = later
+        self._warn = warn
+        self._save_planned = False
 
-    def change(self, **values: Value) -> bool:
-        """Changes settings.
-
-        Returns:
-            Whether that is anything new that has to be saved.
-        """
+    def change(self, **values: Value) -> None:
+        """Changes settings for good; if they cannot be saved, for this time."""
         changed = replace(self.settings, **values)  # type: ignore[arg-type]
         if changed == self.settings:
-            return False
+            return
         self.settings = changed
-        if self._saves:
-            with self._names:
-                self._changed |= values.keys()
-        return self._saves
+        if not self._saves:
+            return
+        with self._names:
+            self._changed |= values.keys()
+        if self._later is not None and not self._save_planned:
+            self._save_planned = True
+            self._later(_SAVE_S, self._save_now)
+
+    def _save_now(self) -> None:
+        self._save_planned = False
+
+        def save() -> None:
+            fault = self.save()
+            if fault is not None:
+                self._warn(fault)
+
+        threading.Thread(target=save, name="r1chat-save").start()
 
     def obstacle(self) -> str | None:
         """One line on why nothing can be saved, as far as that shows before it is tried."""
@@ -108,6 +134,40 @@ class Memory:
         except ValueError:
             return Budget()
 
-    def keep_budget(self, budget: Budget) -> bool:
-        """Remembers how long a model may think; whether that is new."""
-        return self.change(budget=str(budget), min_think=budget.minimum or None)
+    @budget.setter
+    def budget(self, budget: Budget) -> None:
+        self.change(budget=str(budget), min_think=budget.minimum or None)
+
+    @property
+    def samples(self) -> int:
+        """How many samples are drawn to a question."""
+        return min(self.settings.samples or 1, MOST)
+
+    @samples.setter
+    def samples(self, count: int) -> None:
+        self.change(samples=count if count > 1 else None)
+
+    @property
+    def thoughts_hidden(self) -> bool:
+        """Whether thoughts begin closed."""
+        return self.settings.thoughts == "hide"
+
+    @thoughts_hidden.setter
+    def thoughts_hidden(self, hidden: bool) -> None:
+        self.change(thoughts="hide" if hidden else "show")
+
+    @property
+    def peek_every(self) -> int | None:
+        """Tokens of thought between two previews of the answer."""
+        return self.settings.peek or None
+
+    def pace(self, ref: str) -> float | None:
+        """Tokens a second that a model is to write at most.
+
+        Args:
+            ref: The model.
+        """
+        chosen = self.settings.pace
+        if chosen is None:
+            return READING_PACE if ref == TINY else None
+        return chosen or None

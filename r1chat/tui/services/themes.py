@@ -16,7 +16,6 @@ from r1chat.tui.threads import on_thread
 
 if TYPE_CHECKING:
     from r1chat import themes
-    from r1chat.tui.screens.pick import Choice
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -86,15 +85,13 @@ class Themes:
         """Shows a theme."""
         self._app.theme = name
 
-    def choices(self) -> list[Choice]:
-        """All themes, to pick from."""
-        from r1chat.tui.screens.pick import Choice
-
+    def described(self) -> dict[str, str]:
+        """All themes by their names, with a few words on each."""
         self.load_all()
-        return [
-            Choice(name, name, theme.description or ("dark" if theme.dark else "light"))
+        return {
+            name: theme.description or ("dark" if theme.dark else "light")
             for name, theme in self._themes.items()
-        ]
+        }
 
     def _register(self, values: dict[str, Any]) -> None:
         values = {name: value for name, value in values.items() if name != "description"}
