@@ -11,6 +11,7 @@ from pathlib import Path
 
 from r1chat import user_files
 from r1chat.errors import UsageError
+from r1chat.formatting import format_bytes
 from r1chat.sanitize import line, line_breaks
 
 LIMIT = 1024 * 1024
@@ -98,7 +99,7 @@ def check_size(data: bytes, name: str) -> None:
         UsageError: If there are more.
     """
     if len(data) > LIMIT:
-        message = f"{name} is larger than {LIMIT // 1024} KiB; attach the part that matters"
+        message = f"{name} is larger than {format_bytes(LIMIT)}; attach the part that matters"
         raise UsageError(message)
 
 

@@ -10,7 +10,6 @@ from dataclasses import asdict, fields
 from typing import Any, Literal, Protocol, TextIO, TypeAlias
 
 from r1chat.console import Console, is_terminal
-from r1chat.durations import duration
 from r1chat.engine.base import ModelInfo
 from r1chat.errors import R1ChatError
 from r1chat.events import (
@@ -29,7 +28,7 @@ from r1chat.events import (
     Tallied,
     ThoughtText,
 )
-from r1chat.formatting import counted
+from r1chat.formatting import counted, format_duration, format_speed
 from r1chat.sanitize import Sanitizer, line, sanitize
 from r1chat.votes import LONGEST_FINAL, agreeing, answers, estimate, unfinished, votes_of
 
@@ -390,14 +389,14 @@ def receipt_line(receipt: Receipt) -> str:
     parts = []
     tokens = receipt.thought_tokens
     if tokens:
-        parts += [f"Thought for {duration(receipt.thought_s)}", counted(tokens, "token")]
+        parts += [f"Thought for {format_duration(receipt.thought_s)}", counted(tokens, "token")]
     else:
         parts.append("No thought")
     parts.append(_ENDINGS[receipt.ended_by])
     if receipt.answer_asked and receipt.answer_tokens:
         parts.append(ASKED_IN_WORDS[receipt.answer_asked])
     if receipt.tokens_per_s > 0:
-        parts.append(f"{receipt.tokens_per_s:.0f} tok/s")
+        parts.append(format_speed(receipt.tokens_per_s))
     return " · ".join(parts)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from r1chat import paths, user_files
+from r1chat.formatting import format_bytes
 
 _LARGEST = 1024 * 1024
 """Bytes of a file; nobody writes more by hand."""
@@ -99,7 +100,7 @@ def _text(path: Path) -> str:
         raise OSError(errno.EINVAL, "it is not a file")
     data = user_files.read(path, _LARGEST)
     if len(data) > _LARGEST:
-        raise OSError(errno.EFBIG, f"it is larger than {_LARGEST // 1024} KiB")
+        raise OSError(errno.EFBIG, f"it is larger than {format_bytes(_LARGEST)}")
     return data.decode("utf-8")
 
 

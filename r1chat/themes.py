@@ -13,6 +13,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from r1chat import paths
+from r1chat.formatting import format_bytes
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -111,7 +112,7 @@ def _read(file: Path, failures: list[str]) -> Theme | None:
                 data = stream.read(MOST_BYTES + 1)
             if len(data) <= MOST_BYTES:
                 return Theme.model_validate(tomllib.loads(data.decode("utf-8")))
-            reason = f"larger than {MOST_BYTES // 1024} KiB"
+            reason = f"larger than {format_bytes(MOST_BYTES)}"
     except OSError as error:
         reason = error.strerror or str(error)
     except ValidationError as error:

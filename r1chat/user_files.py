@@ -19,13 +19,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TypeAlias
 
+from r1chat.formatting import format_bytes
+
 _PRIVATE = 0o600
 _LOOKS, _BETWEEN_LOOKS_S = 100, 0.02
 """How often it is looked whether somebody reads a pipe, where nobody can be told to."""
 _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 _THROUGH = ("/dev/", "/proc/")
 """What lies there are doors to something else, even where that is a file."""
-_MB = 1_000_000
 
 
 _PATIENCE_S = 2.0
@@ -204,21 +205,18 @@ def full(folder: Path, needed: int | None = None) -> str:
     if needed is None or needed <= free:
         # Something else than the disk may set the limit, such as a quota.
         return (
-            f"the disk is full, or a quota is used up ({_size(free)} free); make room in {folder}"
+            f"the disk is full, or a quota is used up ({format_bytes(free)} free); "
+            f"make room in {folder}"
         )
     return (
-        f"the disk is full: it takes {_size(needed)} and {_size(free)} are free; make room for "
-        f"{_size(needed - free)} more in {folder}"
+        f"the disk is full: it takes {format_bytes(needed)} and {format_bytes(free)} are free; "
+        f"make room for {format_bytes(needed - free)} more in {folder}"
     )
 
 
 def is_full(error: OSError) -> bool:
     """Whether an error says that a disk is full."""
     return error.errno in _FULL
-
-
-def _size(size: int) -> str:
-    return f"{max(size / _MB, 0.1 if size else 0.0):.1f} MB"
 
 
 def _state(path: Path) -> os.stat_result | None:

@@ -28,7 +28,7 @@ from r1chat.evaluation.plan import Conditions, Plan, Setting, usual_budgets
 from r1chat.evaluation.reading import QuestionSet
 from r1chat.evaluation.results import Results
 from r1chat.evaluation.summary import Summary, summarise
-from r1chat.formatting import counted, noun
+from r1chat.formatting import counted, format_remaining, noun
 from r1chat.interrupts import Interrupts
 from r1chat.output import Out, write_json
 from r1chat.reasoning.equality import normal, value
@@ -37,8 +37,6 @@ from r1chat.settings import Settings
 
 _WIDEST = 100
 _BAR = 20
-_MINUTE = 60.0
-_HOUR = 3600.0
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
@@ -198,7 +196,8 @@ class _Evaluation:
     def _progress(self, state: running.State) -> None:
         full = _BAR * state.done // max(1, state.total)
         bar = "#" * full + "." * (_BAR - full)
-        left = "" if state.seconds_left is None else f" · {_about(state.seconds_left)} left"
+        ahead = state.seconds_left
+        left = "" if ahead is None else f" · {format_remaining(ahead)} left"
         reading_ = f" · reading question {line(state.reading, 40)}" if state.reading else ""
         self._console.progress(
             f"[{bar}] {state.done:,} of {counted(state.total, 'sample')}{left}{reading_}",
@@ -269,13 +268,3 @@ def _title(asked: QuestionSet, plan: Plan, engine: Engine, conditions: Condition
         f"{model} · {counted(len(plan.questions), 'question')} of {asked.name} · {several}, "
         f"temperature {sampling.temperature:g}, seed {seeds}"
     )
-
-
-def _about(seconds: float) -> str:
-    """Seconds that lie ahead, which nobody knows to the second."""
-    if seconds < _MINUTE:
-        return f"{max(1, round(seconds))} s"
-    if seconds < _HOUR:
-        return f"{round(seconds / _MINUTE)} min"
-    hours, rest = divmod(round(seconds / _MINUTE), 60)
-    return f"{hours} h {rest:02d} min"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 import time
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from r1chat.console import Console, is_terminal
 from r1chat.errors import DownloadCancelled, MissingModel, ModelError
+from r1chat.formatting import format_bytes, format_rate, format_remaining
 from r1chat.interrupts import Interrupted, Interrupts
 from r1chat.sanitize import line
 
@@ -22,10 +22,6 @@ if TYPE_CHECKING:
     from r1chat.hub.remote import Remote
     from r1chat.hub.variants import Variant
 
-_GB = 1e9
-_MB = 1e6
-_MINUTE = 60
-_HOUR = 3600
 _LOOK_S = 0.2
 _STATES = {
     "starting": "asking the Hub",
@@ -127,7 +123,9 @@ class Fetcher:
         """Sits out what the Hub asks for; a signal ends it."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
-            self._console.progress(f"r1chat: the Hub is busy, trying again in {math.ceil(left)} s")
+            self._console.progress(
+                f"r1chat: the Hub is busy, trying again in {format_remaining(left)}"
+            )
             time.sleep(min(left, _LOOK_S))
 
     def _best(self, several: list[Variant], ref: HubRef) -> Variant:
@@ -240,7 +238,7 @@ class Fetcher:
         self._interrupts.control = control
         here = fetched(variant)
         if here < variant.size:
-            rest = f", {gigabytes(here)} of it here already" if here else ""
+            rest = f", {format_bytes(here)} of it here already" if here else ""
             self._console.aside(f"fetching {_described(variant)}{rest}")
         try:
             path = download(variant, self.remote, control=control, on_progress=self._show(variant))
@@ -263,35 +261,21 @@ class Fetcher:
 
 
 def _described(variant: Variant) -> str:
-    return f"{line(variant.name, 60)}, {gigabytes(variant.size)} from {line(variant.repo, 100)}"
+    return f"{line(variant.name, 60)}, {format_bytes(variant.size)} from {line(variant.repo, 100)}"
 
 
 def described(progress: Progress) -> str:
     """How far a download is, in words."""
     share = progress.done / progress.total if progress.total else 0.0
-    parts = [f"{int(share * 100)} % of {gigabytes(progress.total)}"]
+    parts = [f"{int(share * 100)} % of {format_bytes(progress.total)}"]
     if progress.rate:
-        parts.append(f"{progress.rate / _MB:.1f} MB/s")
+        parts.append(format_rate(progress.rate))
     if progress.left_s is not None:
-        parts.append(f"{span(progress.left_s)} left")
+        parts.append(f"{format_remaining(progress.left_s)} left")
     if progress.state == "waiting" and progress.wait_s is not None:
-        parts = [parts[0], f"trying again in {progress.wait_s:.0f} s"]
+        parts = [parts[0], f"trying again in {format_remaining(progress.wait_s)}"]
     elif progress.state in _STATES:
         parts = [parts[0], _STATES[progress.state]]
     if progress.note:
         parts.append(line(progress.note, 120))
     return " · ".join(parts)
-
-
-def gigabytes(size: int) -> str:
-    """A file's size as the Hub shows it, in powers of ten."""
-    return f"{size / _GB:.2f} GB" if size >= _GB / 10 else f"{size / _MB:.1f} MB"
-
-
-def span(seconds: float) -> str:
-    """A time to come, roughly."""
-    if seconds < _MINUTE:
-        return f"{seconds:.0f} s"
-    if seconds < _HOUR:
-        return f"{int(seconds / _MINUTE)} min {int(seconds % _MINUTE)} s"
-    return f"{int(seconds / _HOUR)} h {int(seconds % _HOUR / _MINUTE)} min"

@@ -12,9 +12,10 @@ from r1chat import compose, logs
 from r1chat.commands import upkeep
 from r1chat.commands.columns import columns, pairs
 from r1chat.commands.exits import ExitCode
-from r1chat.commands.fetch import Fetcher, gigabytes
+from r1chat.commands.fetch import Fetcher
 from r1chat.console import Console
 from r1chat.errors import ModelError, UsageError
+from r1chat.formatting import format_bytes, format_count, format_speed, speed_figure
 from r1chat.interrupts import Interrupts
 from r1chat.output import Out, write_indented
 from r1chat.sanitize import line
@@ -80,7 +81,7 @@ def _list(args: argparse.Namespace, console: Console, interrupts: Interrupts) ->
     )
     if parts:
         out.write("\nNot finished; `models pull` goes on with it, `models rm` removes it:\n")
-        rows = [(part.repo, gigabytes(part.size)) for part in parts]
+        rows = [(part.repo, format_bytes(part.size)) for part in parts]
         out.write(columns(("repository", "size"), rows, right="size"))
     if offers:
         out.write("\nR1 distills to fetch, and what this machine makes of them:\n")
@@ -112,7 +113,7 @@ def _folder(text: str) -> Path:
 def _local_row(model: LocalModel) -> tuple[str, ...]:
     note = model.problem or ("" if model.thinks else "does not think")
     context = f"{model.context:,}" if model.context else ""
-    return (model.ref, model.quant, gigabytes(model.size), context, model.source, note)
+    return (model.ref, model.quant, format_bytes(model.size), context, model.source, note)
 
 
 def _offers(here: list[LocalModel], context: int | None) -> list[tuple[Distill, str, Fit]]:
@@ -135,9 +136,9 @@ def _offer_row(distill: Distill, quant: str, fits: Fit) -> tuple[str, ...]:
     return (
         distill.name,
         quant,
-        gigabytes(distill.sizes[quant]),
+        format_bytes(distill.sizes[quant]),
         _WORDS[fits.mark],
-        "" if fits.tokens_per_s is None else f"{fits.tokens_per_s:.1f}",
+        "" if fits.tokens_per_s is None else speed_figure(fits.tokens_per_s, estimated=True),
         "" if scores.aime_pass1 is None else f"{scores.aime_pass1:g}",
         "" if scores.math500 is None else f"{scores.math500:g}",
     )
@@ -177,7 +178,7 @@ def _search(args: argparse.Namespace, console: Console, interrupts: Interrupts) 
         (
             each.repo,
             each.arch,
-            f"{each.parameters / 1e9:.1f}B" if each.parameters else "",
+            format_count(each.parameters) if each.parameters else "",
             f"{each.downloads:,}",
             each.updated,
             "gated" if each.gated else "",
@@ -269,7 +270,7 @@ def _show(args: argparse.Namespace, console: Console, interrupts: Interrupts) ->
         if fits.on_gpu:
             extra.append(("offload", fits.on_gpu))
         if fits.tokens_per_s is not None:
-            extra.append(("expected", f"{fits.tokens_per_s:.1f} tokens/s"))
+            extra.append(("expected", format_speed(fits.tokens_per_s, estimated=True)))
         extra.append(("here", f"no; r1chat models pull {ref}"))
     else:
         shown = about(compose.resolve(args.ref))

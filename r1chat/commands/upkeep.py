@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from r1chat import compose
 from r1chat.commands.exits import ExitCode
-from r1chat.commands.fetch import confirmed, gigabytes
+from r1chat.commands.fetch import confirmed
 from r1chat.console import Console, is_terminal
 from r1chat.errors import DownloadCancelled, MissingModel, ModelError, UsageError
+from r1chat.formatting import format_bytes
 from r1chat.interrupts import Interrupted, Interrupts
 from r1chat.output import Out
 from r1chat.sanitize import line
@@ -82,10 +83,10 @@ def remove(args: argparse.Namespace, console: Console, interrupts: Interrupts) -
         return _remove_unfinished(args, console, missing)
     if reason := removal.obstacle_to(model):
         raise ModelError(reason)
-    what = f"{line(model.ref, 200)} ({gigabytes(model.size)}, {line(str(model.path), 300)})"
+    what = f"{line(model.ref, 200)} ({format_bytes(model.size)}, {line(str(model.path), 300)})"
     if not _is_sure(args, console, what):
         return ExitCode.FAILED
-    console.aside(f"removed; {gigabytes(removal.remove(model))} are free again")
+    console.aside(f"removed; {format_bytes(removal.remove(model))} are free again")
     return ExitCode.ANSWERED
 
 
@@ -101,7 +102,7 @@ def _remove_unfinished(args: argparse.Namespace, console: Console, missing: Miss
     parts = [part for folder in there for part in unfinished(folder)]
     if not parts:
         raise missing
-    size = gigabytes(sum(part.size for part in parts))
+    size = format_bytes(sum(part.size for part in parts))
     names = ", ".join(sorted({part.repo for part in parts}))
     if not _is_sure(args, console, f"what is not finished of {names} ({size})"):
         return ExitCode.FAILED

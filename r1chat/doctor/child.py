@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import r1chat
+from r1chat.formatting import format_duration
 
 _CRASHES_ON_WINDOWS = {0xC000001D: "SIGILL", 0xC0000005: "SIGSEGV", 0xC0000135: "a missing DLL"}
 
@@ -49,7 +50,7 @@ def run(module: str, timeout: float) -> Outcome:
             cwd=Path(r1chat.__file__).parent.parent,
         )
     except subprocess.TimeoutExpired:
-        return Outcome(failure=f"it hung for {timeout:g} s")
+        return Outcome(failure=f"it hung for {format_duration(timeout, trim=True)}")
     except OSError as error:
         return Outcome(failure=f"no child process could be started: {error.strerror}")
     if killer := _killer(done.returncode):

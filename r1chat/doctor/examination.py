@@ -16,14 +16,13 @@ from r1chat import gpu, paths, settings
 from r1chat.doctor import child, machine
 from r1chat.doctor.findings import Finding, Level, Section
 from r1chat.engine.threads import default_threads, usable_cores
-from r1chat.formatting import counted
+from r1chat.formatting import counted, format_bytes, format_duration, format_speed
 from r1chat.install import reinstall, requirement
 from r1chat.resources import memory
 
 _BUILD_TIMEOUT_S = 120
 _TRIAL_TIMEOUT_S = 180
-_GIB = 1 << 30
-_LITTLE_DISK = 2 * _GIB
+_LITTLE_DISK = 2_000_000_000
 # What makes a difference that one notices; the rest is not worth a compilation.
 _WORTH_HAVING = ("AVX2", "FMA", "F16C", "AVX512", "NEON", "DOTPROD", "MATMUL_INT8")
 
@@ -93,8 +92,10 @@ def _processor(processor: machine.Processor) -> list[Finding]:
 
 def _memory() -> list[Finding]:
     found = memory()
-    text = f"{_gib(found.total)} for r1chat, {_gib(found.free)} of it free" if found else "unknown"
-    return [Finding("memory", text)]
+    if found is None:
+        return [Finding("memory", "unknown")]
+    total, free = format_bytes(found.total), format_bytes(found.free)
+    return [Finding("memory", f"{total} for r1chat, {free} of it free")]
 
 
 def _build(build: child.Outcome, processor: machine.Processor) -> list[Finding]:
@@ -104,7 +105,7 @@ def _build(build: child.Outcome, processor: machine.Processor) -> list[Finding]:
     compiled = frozenset(re.findall(r"(\w+) = 1\b", str(result["features"])))
     version = " ".join(str(result[key]) for key in ("ggml_version", "ggml_commit") if result[key])
     findings = [
-        Finding("loads", f"yes, in {result['seconds']:.2f} s, from {result['folder']}"),
+        Finding("loads", f"yes, in {format_duration(result['seconds'])}, from {result['folder']}"),
         Finding("ggml", version or "unknown"),
         Finding("compiled for", " ".join(sorted(compiled)) or "no particular processor"),
     ]
@@ -155,7 +156,7 @@ def _usable(device: dict[str, Any]) -> Finding:
     """One of the GPUs that llama.cpp sees, in the order of --tensor-split."""
     about = f"{device['description']} ({device['name']})"
     if device["total"]:
-        about += f": {_gib(device['free'])} of {_gib(device['total'])} free"
+        about += f": {format_bytes(device['free'])} of {format_bytes(device['total'])} free"
     return Finding("GPU offload", about + (", shared with the processor" * device["shared"]))
 
 
@@ -169,11 +170,11 @@ def _trial() -> list[Finding]:
         return [Finding("answers", f"no: {what}", "broken", ("`r1chat --verbose ask` says more.",))]
     right = result["final"] == "110"
     return [
-        Finding("loads", f"in {result['load_s']:.2f} s"),
-        Finding("first token", f"after {result['first_token_s'] * 1000:.0f} ms"),
+        Finding("loads", f"in {format_duration(result['load_s'])}"),
+        Finding("first token", f"after {format_duration(result['first_token_s'])}"),
         Finding(
             "speed",
-            f"{result['tokens_per_s']:.0f} tokens/s over {counted(result['tokens'], 'token')}",
+            f"{format_speed(result['tokens_per_s'])} over {counted(result['tokens'], 'token')}",
         ),
         Finding("answers", f"44 + 41 + 25 = {result['final']}", "fine" if right else "odd"),
     ]
@@ -207,7 +208,7 @@ def _files() -> list[Finding]:
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     level: Level = "fine" if free >= _LITTLE_DISK else "odd"
-    return [*findings, Finding("free for models", _gib(free), level)]
+    return [*findings, Finding("free for models", format_bytes(free), level)]
 
 
 def _history() -> list[Finding]:
@@ -215,7 +216,3 @@ def _history() -> list[Finding]:
 
     path = Path(os.path.realpath(paths.history_file()))
     return [Finding("history", what, "odd", (cure,)) for what, cure in checkup.look(path)]
-
-
-def _gib(size: int) -> str:
-    return f"{size / _GIB:.1f} GiB"

@@ -13,10 +13,10 @@ from typing import TypeVar
 
 from r1chat.engine.devices import Device, backends
 from r1chat.errors import ModelError, UsageError
-from r1chat.formatting import counted, noun
+from r1chat.formatting import counted, format_bytes, noun
 from r1chat.gguf import Header
 from r1chat.gguf.layers import Layers
-from r1chat.gguf.needs import SAFE_SHARE, Shape, gib, needs
+from r1chat.gguf.needs import SAFE_SHARE, Shape, needs
 
 log = logging.getLogger(__name__)
 
@@ -174,7 +174,7 @@ class Room:
         message = (
             f"the GPU's memory was too small, and with {chosen.layers} of "
             f"{counted(chosen.count, 'layer')} on it the main memory is: {needed}, of "
-            f"{gib(free)} free at most {SAFE_SHARE:.0%}; take "
+            f"{format_bytes(free)} free at most {SAFE_SHARE:.0%}; take "
             "a smaller --ctx, or fewer samples"
         )
         raise ModelError(message)

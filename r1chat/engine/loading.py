@@ -14,7 +14,7 @@ from r1chat.engine import native
 from r1chat.engine.gpus import GpuFull
 from r1chat.engine.native import api
 from r1chat.errors import ModelError
-from r1chat.formatting import counted
+from r1chat.formatting import counted, format_bytes
 from r1chat.gguf import UPGRADE, Header
 from r1chat.gguf.needs import (
     DEFAULT_CONTEXT,
@@ -22,7 +22,6 @@ from r1chat.gguf.needs import (
     SAFE_SHARE,
     Needs,
     Shape,
-    gib,
     needs,
     shortened,
 )
@@ -148,7 +147,8 @@ def choose_context(header: Header, wanted: int | None, available: int | None) ->
     else:
         found = needs(shape, weights, wanted)
     if available is not None and not found.fits(available):
-        message = f"not enough memory: {found}, of {gib(available)} free at most {SAFE_SHARE:.0%}"
+        free = format_bytes(available)
+        message = f"not enough memory: {found}, of {free} free at most {SAFE_SHARE:.0%}"
         shorter = shortened(shape, weights, available)
         if shorter.fits(available):
             fitting = counted(shorter.tokens, "token")

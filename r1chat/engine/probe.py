@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import r1chat
 from r1chat import paths
 from r1chat.errors import ModelError, R1ChatError
+from r1chat.formatting import format_duration
 from r1chat.user_files import small_text
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ def _try_in_child(path: Path, opening: Opening) -> None:
             cwd=Path(r1chat.__file__).parent.parent,
         )
     except subprocess.TimeoutExpired:
-        message = f"{path.name} cannot be loaded: llama.cpp was still at it after {_TIMEOUT_S} s"
+        limit = format_duration(_TIMEOUT_S, trim=True)
+        message = f"{path.name} cannot be loaded: llama.cpp was still loading it after {limit}"
         raise ModelError(message) from None
     if done.returncode == 0 and done.stdout.strip() == _GOOD:
         return

@@ -7,6 +7,7 @@ from typing import Any
 
 from r1chat.engine.native import api
 from r1chat.errors import EngineError
+from r1chat.formatting import format_bytes
 
 _MARKERS = (
     api.LLAMA_TOKEN_ATTR_CONTROL | api.LLAMA_TOKEN_ATTR_USER_DEFINED | api.LLAMA_TOKEN_ATTR_UNKNOWN
@@ -60,7 +61,7 @@ class LlamaVocabulary:
             if count >= 0:
                 return list(tokens[:count])
             room = -count
-        message = f"a text of {len(data)} bytes cannot be tokenised"
+        message = f"a text of {format_bytes(len(data))} cannot be tokenised"
         raise EngineError(message)
 
     def piece(self, token: int) -> bytes:

@@ -12,7 +12,7 @@ from typing import Any
 
 from r1chat import user_files
 from r1chat.errors import UsageError
-from r1chat.formatting import counted
+from r1chat.formatting import counted, format_bytes
 from r1chat.reasoning.final import last_box
 from r1chat.sanitize import line
 
@@ -143,7 +143,7 @@ def _lines(path: Path, waits: Callable[[str], None] | None) -> Iterator[tuple[in
     for data in chain(user_files.chunks(path, _LARGEST, waits=waits), [b"\n"]):
         size += len(data)
         if size > _LARGEST:
-            message = f"it is larger than {_LARGEST >> 20} MiB"
+            message = f"it is larger than {format_bytes(_LARGEST)}"
             raise ValueError(message)
         *whole, begun = (begun + data).split(b"\n")
         for each in whole:

@@ -6,6 +6,7 @@ import json
 
 from r1chat.errors import UsageError
 from r1chat.exchange import checked, messages
+from r1chat.formatting import format_bytes
 from r1chat.sanitize import line
 from r1chat.store import Loaded
 
@@ -24,7 +25,7 @@ def read(data: bytes) -> list[Loaded]:
         UsageError: If it is something else, or a part of it is wrong; says which line.
     """
     if len(data) > LIMIT:
-        message = f"it is larger than {LIMIT // 2**20} MiB; export fewer conversations at a time"
+        message = f"it is larger than {format_bytes(LIMIT)}; export fewer conversations at a time"
         raise UsageError(message)
     try:
         text = data.decode("utf-8-sig")

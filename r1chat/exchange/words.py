@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from r1chat.conversation import Node, Turn
-from r1chat.durations import duration
+from r1chat.formatting import counted, format_duration
 from r1chat.output import receipt_line
 from r1chat.sanitize import line
 from r1chat.store import Summary
@@ -60,8 +60,7 @@ def thought(turn: Turn) -> str:
     receipt = turn.reply.receipt
     parts = ["Thought"]
     if receipt.thought_s > 0:
-        parts = [f"Thought for {duration(receipt.thought_s)}"]
+        parts = [f"Thought for {format_duration(receipt.thought_s)}"]
     if receipt.thought_tokens > 0:
-        unit = "token" if receipt.thought_tokens == 1 else "tokens"
-        parts.append(f"{receipt.thought_tokens:,} {unit}")
+        parts.append(counted(receipt.thought_tokens, "token"))
     return " · ".join(parts)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from r1chat.errors import ModelError
+from r1chat.formatting import format_bytes
 from r1chat.gguf.tables import FILE_TYPES, TENSOR_TYPES
 
 NUMBERS = {
@@ -78,7 +79,7 @@ class Array:
             for _ in range(self.count if self.type == TEXT else 0):
                 length = int.from_bytes(file.read(8), "little")
                 if length > MAX_TEXT:
-                    msg = f"{self.path.name!r} has a text of {length:,} bytes in an array"
+                    msg = f"{self.path.name!r} has a text of {format_bytes(length)} in an array"
                     raise ModelError(msg)
                 yield file.read(length).decode("utf-8", "replace")
 

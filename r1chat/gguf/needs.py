@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from r1chat.formatting import counted
+from r1chat.formatting import counted, format_bytes
 from r1chat.gguf.header import Array, Header
 from r1chat.gguf.states import state_bytes
 
@@ -26,7 +26,6 @@ BATCH = 512
 """Tokens of a prompt that are evaluated at a time."""
 
 _MIB = 1 << 20
-_GIB = 1 << 30
 _F16, _F32 = 2, 4
 _PROGRAM = 64 * _MIB
 _PER_WORD = 320
@@ -123,10 +122,11 @@ class Needs:
         return available is None or self.total <= available * share
 
     def __str__(self) -> str:
-        states = f"+ {gib(self.states)} states " if self.states else ""
+        states = f"+ {format_bytes(self.states)} states " if self.states else ""
         return (
-            f"{gib(self.weights)} file + {gib(self.cache)} for {counted(self.tokens, 'token')} "
-            f"{states}+ {gib(self.buffers)} buffers = {gib(self.total)}"
+            f"{format_bytes(self.weights)} file + {format_bytes(self.cache)} for "
+            f"{counted(self.tokens, 'token')} {states}"
+            f"+ {format_bytes(self.buffers)} buffers = {format_bytes(self.total)}"
         )
 
 
@@ -199,8 +199,3 @@ def _buffers(shape: Shape, tokens: int) -> int:
 def _values(shape: Shape, tokens: int) -> int:
     """Bytes of the layers' values of one batch, and of the mask of its attention."""
     return BATCH * (_F32 * _WIDTHS * shape.hidden + _F16 * tokens)
-
-
-def gib(size: float) -> str:
-    """A size for people: in GiB with one decimal, below a tenth of one in MiB."""
-    return f"{size / _GIB:.1f} GiB" if size >= _GIB / 10 else f"{size / _MIB:.0f} MiB"

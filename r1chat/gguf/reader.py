@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import BinaryIO, NoReturn
 
 from r1chat.errors import ModelError
-from r1chat.formatting import counted
+from r1chat.formatting import counted, format_bytes
 from r1chat.gguf.header import ARRAY, MAX_TEXT, NUMBERS, TEXT, Array, Header, Tensor, Value
 from r1chat.gguf.looks import looks_like, piece_of
 from r1chat.gguf.tables import TENSOR_TYPES
@@ -242,7 +242,10 @@ class _Reader:
         (length,) = _LENGTH(self._take(8))
         if length > MAX_TEXT:
             if key in {"general.architecture", "general.type", "tokenizer.chat_template"}:
-                self._fail(f"has a text of {length:,} bytes as {key!r}; the most is {MAX_TEXT:,}")
+                self._fail(
+                    f"has a text of {format_bytes(length)} as {key!r}; "
+                    f"the most is {format_bytes(MAX_TEXT)}"
+                )
             # Some files carry a whole tokenizer.json as a text. Nothing here needs it.
             array = Array(self._path, 0, length, self._at, size=length)
             self._skip(length, f"the text {quoted(key)}")
@@ -253,10 +256,10 @@ class _Reader:
     def _text(self, most: int, what: str) -> str:
         (length,) = _LENGTH(self._take(8))
         if length > most:
-            self._fail(f"is damaged: {what} is {length:,} bytes long")
+            self._fail(f"is damaged: {what} is {format_bytes(length)} long")
         self._kept += length
         if self._kept > MAX_KEPT:
-            self._fail(f"has more than {MAX_KEPT:,} bytes of texts in its header")
+            self._fail(f"has more than {format_bytes(MAX_KEPT)} of texts in its header")
         return self._take(length).decode("utf-8", "replace")
 
     def _skip_strings(self, count: int, key: str) -> None:

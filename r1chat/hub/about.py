@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from r1chat.errors import ModelError
-from r1chat.formatting import counted
+from r1chat.formatting import counted, format_bytes, format_count
 from r1chat.gguf import Array, Header, read_header
 from r1chat.hub.catalogue import published_by
 from r1chat.hub.facts import MOST, facts_of, markers, shown
@@ -86,6 +86,7 @@ class About:
 
     def lines(self) -> list[tuple[str, str]]:
         """Labels and values for people; what is unknown is left out."""
+        files = f" in {counted(self.files, 'file')}" if self.files > 1 else ""
         words = f", {counted(self.vocabulary, 'token')}" if self.vocabulary else ""
         pairs = (
             ("model", self.name),
@@ -93,15 +94,15 @@ class About:
             ("problem", self.problem),
             ("architecture", self.arch),
             ("quant", self.quant),
-            ("parameters", _counted(self.parameters)),
+            ("parameters", format_count(self.parameters) if self.parameters else ""),
             ("context", counted(self.context, "token") if self.context else ""),
             ("layers", str(self.layers or "")),
-            ("KV cache", f"{self.kv_bytes / 1024:,.1f} KiB a token" if self.kv_bytes else ""),
+            ("KV cache", f"{format_bytes(self.kv_bytes)} a token" if self.kv_bytes else ""),
             ("tokenizer", self.tokenizer + words if self.tokenizer else ""),
             ("chat template", self.template),
             ("thinks", "yes" if self.thinks else "no"),
             ("licence", self.licence),
-            ("size", _bytes(self.size) + f" in {counted(self.files, 'file')}" * (self.files > 1)),
+            ("size", format_bytes(self.size) + files),
             ("source", self.source),
             ("repository", self.repo + (f" at {self.commit[:12]}" if self.commit else "")),
             ("path", self.path),
@@ -216,16 +217,3 @@ def _licence(header: Header, repo: str, listed: str) -> str:
     if distill := published_by(repo):
         return line(", ".join(distill.licences))
     return shown(listed or header.license or "", 80)
-
-
-def _bytes(number: int) -> str:
-    return f"{number / 1e9:,.2f} GB" if number >= 1e9 else f"{number / 1e6:,.1f} MB"  # noqa: PLR2004
-
-
-def _counted(number: int | None) -> str:
-    if not number:
-        return ""
-    for size, unit in ((10**9, "B"), (10**6, "M"), (10**3, "K")):
-        if number >= size:
-            return f"{number / size:.2f} {unit}"
-    return str(number)

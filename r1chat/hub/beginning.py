@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import BinaryIO, cast
 
 from r1chat.errors import ModelError, NetworkError
+from r1chat.formatting import format_bytes
 from r1chat.gguf import Array, Header, read_header_of
 from r1chat.gguf.header import NUMBERS, Value
 from r1chat.hub.busy import Busy
@@ -96,7 +97,7 @@ class _Beginning:
     def read(self, count: int) -> bytes:
         end = min(self._at + count, self._file.size)
         if end > MOST:
-            msg = f"{self._file.path} has a header of more than {MOST >> 20} MiB: it is damaged"
+            msg = f"{self._file.path} has a header of more than {format_bytes(MOST)}: it is damaged"
             raise ModelError(msg)
         while len(self._data) < end:
             length = min(self._window, self._file.size - len(self._data))

@@ -19,6 +19,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from r1chat.errors import NetworkError
+from r1chat.formatting import format_bytes
 from r1chat.hub import refusals
 from r1chat.hub.busy import Busy
 from r1chat.hub.environment import Environment
@@ -261,7 +262,9 @@ def _read(response: httpx2.Response, most: int, way: Way, *, cut: bool = False) 
         if len(body) > most or (cut and len(body) == most):
             if cut or not response.is_success:
                 return bytes(body[:most])
-            msg = f"{way.party} sends an answer of more than {most >> 20} MiB: it cannot be right"
+            msg = (
+                f"{way.party} sends an answer of more than {format_bytes(most)}: it cannot be right"
+            )
             raise NetworkError(msg)
         if time.monotonic() > end:
             msg = f"{way.party} sends its answer too slowly: try again later"

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
-from r1chat.formatting import counted
+from r1chat.formatting import counted, format_bytes
 from r1chat.gguf import Header
 from r1chat.gguf.layers import Layers
-from r1chat.gguf.needs import SAFE_SHARE, Needs, Shape, gib, gpu_buffers, needs, shortened
+from r1chat.gguf.needs import SAFE_SHARE, Needs, Shape, gpu_buffers, needs, shortened
 from r1chat.hub.machine import Machine
 
 if TYPE_CHECKING:
@@ -295,5 +295,5 @@ def _rate(size: int, machine: Machine) -> float | None:
 def _arithmetic(found: Needs, machine: Machine) -> str:
     if not machine.ram_total:
         return f"{found}; how much is free is unknown"
-    text = f"{found} of {gib(machine.ram_free + machine.gpu_free)} free"
-    return f"{text}, {gib(machine.gpu_free)} of it on the GPU" if machine.gpus else text
+    text = f"{found} of {format_bytes(machine.ram_free + machine.gpu_free)} free"
+    return f"{text}, {format_bytes(machine.gpu_free)} of it on the GPU" if machine.gpus else text

@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from r1chat.errors import ModelError, NetworkError, R1ChatError
+from r1chat.formatting import format_remaining
 from r1chat.hub.busy import Busy
 from r1chat.sanitize import line
 
@@ -101,7 +102,7 @@ def refusal(  # noqa: C901, PLR0911  (one for each kind of refusal)
 def _busy(status: int, headers: Mapping[str, str], reason: str, way: Way) -> Busy:
     wait = wait_asked_for(headers)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        when = f"in {wait:,.0f} s" if wait is not None else "in some minutes"
+        when = f"in {format_remaining(wait)}" if wait is not None else "in some minutes"
         return Busy(f"{way.party} has had too many requests from here: try again {when}", wait)
     detail = f" ({reason})" if reason else ""
     return Busy(f"{way.party} fails with HTTP {status}{detail}{way.via}: try again later", wait)

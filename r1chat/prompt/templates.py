@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from r1chat.formatting import format_bytes
 from r1chat.prompt.parts import Content, Item
 from r1chat.sanitize import line
 
@@ -84,7 +85,7 @@ def _rendered(
 ) -> Rendering | str:
     """Renders, or says why not: failures are remembered too."""
     if len(template) > MAX_TEMPLATE:
-        return f"it is longer than {MAX_TEMPLATE >> 10} KiB"
+        return f"it is longer than {format_bytes(MAX_TEMPLATE)}"
     if _SLOT.search(template):
         return "it contains a slot of r1chat's own"
     variants = [_messages(roles)]

@@ -6,9 +6,8 @@ import textwrap
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 
-from r1chat.durations import duration
 from r1chat.events import EndedBy
-from r1chat.formatting import counted
+from r1chat.formatting import counted, format_duration, speed_figure
 from r1chat.sanitize import line
 from r1chat.statistics.computing import Day, Statistics
 
@@ -72,9 +71,9 @@ def _totals(statistics: Statistics, width: int) -> Iterator[str]:
         ("conversations", f"{statistics.conversations:,}"),
         ("replies", f"{statistics.replies:,}"),
         ("thought", counted(statistics.thought_tokens, "token")),
-        ("", f"{duration(statistics.thought_s)}, {share:.0%} of what was written"),
+        ("", f"{format_duration(statistics.thought_s)}, {share:.0%} of what was written"),
         ("answers", counted(statistics.answer_tokens, "token")),
-        ("", duration(statistics.answer_s)),
+        ("", format_duration(statistics.answer_s)),
         ("prompts", counted(statistics.prompt_tokens, "token")),
         ("", f"{statistics.prompt_reused_tokens:,} of them reused"),
     ]
@@ -95,7 +94,7 @@ def _ended(ended: Mapping[EndedBy, int], width: int, *, unicode: bool) -> list[s
 
 def _speeds(statistics: Statistics, width: int, *, unicode: bool) -> list[str]:
     rows = [
-        (model.ref or "(unknown)", model.tokens_per_s, f"{model.tokens_per_s:.1f}")
+        (model.ref or "(unknown)", model.tokens_per_s, speed_figure(model.tokens_per_s))
         for model in statistics.models
         if model.tokens_per_s is not None
     ]

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from r1chat.durations import duration
+from r1chat.formatting import format_bytes, format_rate, format_remaining
 from r1chat.sanitize import line
-from r1chat.tui.shelf import gigabytes
 
 if TYPE_CHECKING:
     from r1chat.hub.download import Progress
@@ -83,15 +82,15 @@ class Fetch:
             return f"{start} · waits for its turn"
         full = round(self.share * _BAR)
         parts = [f"{start} {'█' * full}{'░' * (_BAR - full)} {self.percent}"]
-        done, total = gigabytes(progress.done), gigabytes(self.total)
+        done, total = format_bytes(progress.done), format_bytes(self.total)
         # "1.97 of 4.68 GB"
         number, _, unit = done.partition(" ")
         parts.append(f"{number if total.endswith(unit) else done} of {total}")
         note = line(progress.note, 120)
         if progress.state == "downloading" and progress.rate:
-            parts.append(f"{gigabytes(progress.rate)}/s")
+            parts.append(format_rate(progress.rate))
             if progress.left_s is not None:
-                parts.append(f"{_roughly(progress.left_s)} left")
+                parts.append(f"{format_remaining(progress.left_s)} left")
         elif progress.state == "waiting":
             parts.append(f"tries again in {_seconds(progress)}" + (f": {note}" if note else ""))
         elif progress.state == "following":
@@ -103,13 +102,5 @@ class Fetch:
         return " · ".join(parts)
 
 
-def _roughly(seconds: float) -> str:
-    """A time to come: "40 s", "3 min", "2 h 10 min"."""
-    minutes = round(seconds / 60)
-    if seconds < 60:  # noqa: PLR2004
-        return f"{seconds:.0f} s"
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"  # noqa: PLR2004
-
-
 def _seconds(progress: Progress) -> str:
-    return duration(progress.wait_s) if progress.wait_s is not None else "…"
+    return format_remaining(progress.wait_s) if progress.wait_s is not None else "…"

@@ -13,11 +13,12 @@ from textual.message import Message
 
 from r1chat import paths
 from r1chat.errors import ModelError, R1ChatError
+from r1chat.formatting import format_bytes, format_duration, format_speed
 from r1chat.sanitize import line
 from r1chat.tui import keys
 from r1chat.tui.fetch import Fetch
 from r1chat.tui.hub import Hub, Quant
-from r1chat.tui.shelf import Served, Shelf, gigabytes, speed
+from r1chat.tui.shelf import Served, Shelf
 from r1chat.tui.threads import on_thread
 
 if TYPE_CHECKING:
@@ -106,7 +107,9 @@ class Fetching:
                 said = Served(each, url, await asyncio.wait_for(asking, _ANSWERS_S))
             except asyncio.TimeoutError:
                 # A name that is looked up for a minute, a keyring that asks something.
-                problem = f"no answer within {_ANSWERS_S:.0f} s: is it running?"
+                problem = (
+                    f"no answer within {format_duration(_ANSWERS_S, trim=True)}: is it running?"
+                )
                 said = Served(each, url, problem=problem)
             except R1ChatError as error:
                 said = Served(each, url, problem=str(error))
@@ -155,9 +158,9 @@ class Fetching:
             _OFFER.format(
                 name=offer.distill.name,
                 quant=offer.quant,
-                size=gigabytes(offer.size),
+                size=format_bytes(offer.size),
                 well="would run well here" if offer.fit.mark == "fits" else "is the smallest one",
-                pace=f", at about {speed(pace)} tokens/s" if pace else "",
+                pace=f", at about {format_speed(pace, estimated=True)}" if pace else "",
                 key=keys.shown(self._app.shown_keys()["app.fetch"]),
             )
         )
@@ -281,7 +284,7 @@ class Fetching:
         if shorter is not None:
             words = f"Fetch it, and take {shorter:,} tokens of context from now on"
             answers.append(("shorter", words))
-        answers.append(("yes", f"Fetch the {gigabytes(quant.size)} all the same"))
+        answers.append(("yes", f"Fetch the {format_bytes(quant.size)} all the same"))
         answer = await self._app.push_screen_wait(
             Question(
                 f"{quant.ref} does not fit this machine",

@@ -13,23 +13,19 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal, TypeAlias
 
-from r1chat.formatting import noun
+from r1chat.formatting import counted, format_duration, format_tokens
 from r1chat.reasoning.budget import AGREE, LIMIT_SECONDS, LIMIT_TOKENS, Budget
 
 Unit: TypeAlias = Literal["tokens", "seconds"]
 
 AUTO = math.inf
 """The figure of the budget "auto": more than any limit, and still not max."""
-_MINUTE = 60
-_HOUR = 3600
 ROOM_FOR_FIGURE = 13
 """Columns of a budget in words."""
 ROOM_FOR_MEANING = 14
 """Columns of what else there is to know of it."""
 _SHORTEST_TRACK = 21
 _MARK = _GAP = 2
-_LONG = 10 * _MINUTE
-"""From here on the seconds of a time do not matter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,26 +190,6 @@ def convert(budget: Budget, unit: Unit, tokens_per_s: float | None) -> Budget:
     return with_figure(budget, figure, unit)
 
 
-def write_tokens(tokens: float) -> str:
-    """Writes a number of tokens, as in "2,048 tokens"."""
-    return f"{tokens:,.0f} {noun(tokens, 'token')}"
-
-
-def write_seconds(seconds: float) -> str:
-    """Writes a time as exactly as it matters: "0.4 s", "51 s", "1 min 25 s", "14 min", "2.5 h"."""
-    if seconds < 9.95:  # noqa: PLR2004 - below, whole seconds are too coarse
-        return f"{seconds:.1f}".removesuffix(".0") + " s"
-    whole = round(seconds)
-    if whole < _MINUTE:
-        return f"{whole} s"
-    if whole < _LONG:
-        minutes, rest = divmod(whole, _MINUTE)
-        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
-    if round(seconds / _MINUTE) < _MINUTE:
-        return f"{round(seconds / _MINUTE)} min"
-    return f"{seconds / _HOUR:,.1f}".removesuffix(".0") + " h"
-
-
 def describe(budget: Budget, unit: Unit, tokens_per_s: float | None) -> tuple[str, str]:
     """Writes a budget, and what else there is to know of it.
 
@@ -226,14 +202,14 @@ def describe(budget: Budget, unit: Unit, tokens_per_s: float | None) -> tuple[st
     figure = figure_of(budget, unit)
     if figure == 0:
         return "no thinking", ""
-    least = f"min {write_short(budget.minimum)}" if budget.minimum else ""
+    least = f"min {format_tokens(budget.minimum)}" if budget.minimum else ""
     if figure is None:
         return "no limit", least
     if figure == AUTO:
         return "auto", least or f"until {budget.agree} agree"
     text, meaning = write_figure(figure, unit), ""
     if tokens_per_s and unit == "tokens":
-        meaning = f"≈ {write_seconds(figure / tokens_per_s)}"
+        meaning = f"≈ {format_duration(figure / tokens_per_s, trim=True)}"
     elif tokens_per_s:
         meaning = f"≈ {write_figure(figure * tokens_per_s, 'tokens', ROOM_FOR_MEANING - 2)}"
     both = f"{least} {meaning}".strip()
@@ -243,15 +219,9 @@ def describe(budget: Budget, unit: Unit, tokens_per_s: float | None) -> tuple[st
 def write_figure(figure: float, unit: Unit, room: int = ROOM_FOR_FIGURE) -> str:
     """Writes a figure of a scale; of so many tokens that the word has no room the number alone."""
     if unit == "seconds":
-        return write_seconds(figure)
-    text = write_tokens(figure)
+        return format_duration(figure, trim=True)
+    text = counted(round(figure), "token")
     return text if len(text) <= room else f"{figure:,.0f}"
-
-
-def write_short(tokens: int) -> str:
-    """Writes a number of tokens as briefly as it can be without loss: "128", "1.5k", "1,234"."""
-    thousands = tokens / 1024
-    return f"{thousands:g}k" if tokens and (2 * thousands).is_integer() else f"{tokens:,}"
 
 
 def remark(budget: Budget, flat: Sequence[int]) -> tuple[str, ...]:

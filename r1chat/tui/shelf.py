@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from r1chat.formatting import noun
+from r1chat.formatting import format_count, noun
 from r1chat.sanitize import line
 
 if TYPE_CHECKING:
@@ -38,9 +38,6 @@ SOURCES = {
     "ollama": "Ollama",
     "folder": "folder",
 }
-_FAST = 500
-"""Tokens a second above which other things count than those that the estimate knows."""
-_GIGA, _MEGA = 1e9, 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +200,7 @@ def _of_server(server: Served, current: str) -> list[Row]:
                 section="served",
                 ref=f"{server.name}#{model.id}",
                 name=line(f"{server.name}#{model.id}", 96),
-                state=f"{short(model.context)} ctx" if model.context else "",
+                state=f"{format_count(model.context)} ctx" if model.context else "",
                 in_use=f"{server.name}#{model.id}" == current,
                 server=server,
             )
@@ -325,33 +322,9 @@ def _of_offer(offer: Offer, *, recommended: bool) -> Row:
 
 
 def _popularity(result: Found) -> str:
-    parts = [f"{short(result.downloads)} {noun(result.downloads, 'download')}"]
+    parts = [f"{format_count(result.downloads)} {noun(result.downloads, 'download')}"]
     if result.parameters:
-        parts.insert(0, f"{short(result.parameters)} parameters")
+        parts.insert(0, f"{format_count(result.parameters)} parameters")
     if result.gated:
         parts.append("gated")
     return " · ".join(parts)
-
-
-def short(count: float) -> str:
-    """A large count for people: "7.6 B", "12 k"."""
-    for value, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
-        if count >= value:
-            figure = count / value
-            return f"{figure:.1f} {letter}" if figure < 10 else f"{figure:.0f} {letter}"  # noqa: PLR2004
-    return f"{count:.0f}"
-
-
-def speed(tokens_per_s: float) -> str:
-    """Tokens a second as exactly as they can be foretold: "5.4", "18"."""
-    if tokens_per_s > _FAST:
-        return f"{_FAST}+"
-    return f"{tokens_per_s:.1f}" if tokens_per_s < 10 else f"{tokens_per_s:.0f}"  # noqa: PLR2004
-
-
-def gigabytes(size: float) -> str:
-    """A file's size as the Hub writes it: "4.68 GB", "19.9 GB", "640 MB"."""
-    if size >= _GIGA:
-        figure = size / _GIGA
-        return f"{figure:.2f} GB" if figure < 10 else f"{figure:.1f} GB"  # noqa: PLR2004
-    return f"{size / _MEGA:.0f} MB" if size >= _MEGA else f"{size / 1000:.0f} kB"

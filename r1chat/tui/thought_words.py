@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 from rich.cells import cell_len
 
-from r1chat.durations import duration
 from r1chat.events import EndedBy, Peeked, ThoughtEnded
-from r1chat.formatting import counted, noun
+from r1chat.formatting import counted, format_duration, noun
 from r1chat.reasoning.budget import Budget
 from r1chat.sanitize import line
 
@@ -28,6 +27,9 @@ ENDED_BY: dict[EndedBy, str] = {
 
 _NARROW = 4
 """Cells that a count takes at least, so that what follows stays in place."""
+_MINUTE = 59.5
+_SECONDS, _MINUTES = len("9.9 s"), len("59 min 59 s")
+"""Cells that a time takes, so that it grows in place."""
 _LONGEST_FINAL = 30
 _SHORT_FINAL = 12
 
@@ -52,7 +54,7 @@ def thinking(seconds: float, count: int, budget: Budget, *, paused: bool = False
         The same from long to short.
     """
     word = "Paused   " if paused else "Thinking…"
-    time = f"{duration(round(seconds, 1)):>5}"
+    time = format_duration(round(seconds, 1)).rjust(_SECONDS if seconds < _MINUTE else _MINUTES)
     if budget.tokens is not None:
         most = f"{budget.tokens:,}"
         spent = f"{count:>{max(len(most), _NARROW)},}"
@@ -63,7 +65,8 @@ def thinking(seconds: float, count: int, budget: Budget, *, paused: bool = False
             spent,
         ]
     if budget.seconds is not None:
-        time = f"{int(seconds):>3} of {budget.seconds:g} s"
+        most = format_duration(budget.seconds, trim=True)
+        time = f"{format_duration(int(seconds), trim=True):>{max(len(most), _SECONDS)}} of {most}"
     spent = f"{count:>{_NARROW},}"
     unit = noun(count, "token").ljust(len("tokens"))
     return [f"{word} {time} · {spent} {unit}", f"{word} {time}", time]
@@ -131,7 +134,7 @@ def thought(
     elif ended.ended_by == "agreed" and peeked is not None and peeked.final is not None:
         final = _final(peeked.final, _LONGEST_FINAL)
         why.insert(0, f"{why[0]}: {final} ({peeked.repeats} times)")
-    time = duration(ended.seconds)
+    time = format_duration(ended.seconds)
     said = [f"Thought for {time} · {tokens(ended.tokens)}", f"Thought for {time}", time]
     if not own:
         said = ["No thought"]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from r1chat.durations import duration
 from r1chat.events import ASKED_IN_WORDS
-from r1chat.formatting import counted
+from r1chat.formatting import counted, format_duration, format_speed
 from r1chat.sanitize import line
 
 if TYPE_CHECKING:
@@ -81,9 +80,11 @@ def receipt(reply: Reply, *, cut_off: bool = False) -> str:
     elif cost.answer_asked and not reply.error:
         parts.append(ASKED_IN_WORDS[cost.answer_asked])
     if cost.answer_tokens:
-        parts.append(f"answer {counted(cost.answer_tokens, 'token')} in {duration(cost.answer_s)}")
+        parts.append(
+            f"answer {counted(cost.answer_tokens, 'token')} in {format_duration(cost.answer_s)}"
+        )
     if cost.tokens_per_s > 0:
-        parts.append(f"{cost.tokens_per_s:,.0f} tokens/s")
+        parts.append(format_speed(cost.tokens_per_s))
     return " · ".join(parts)
 
 

@@ -166,7 +166,7 @@ def test_a_huge_attachment_is_named_and_not_read_whole(tmp_path):
         file.truncate(1 << 40)
     code, line = refused("?", "-f", path)
     assert code == 2
-    assert f"{path} is larger than 1024 KiB" in line
+    assert f"{path} is larger than 1.05 MB" in line
     assert "stdin is larger" in refused(stdin=b"why " * 300_000)[1]
 
 

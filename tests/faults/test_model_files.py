@@ -135,7 +135,7 @@ def test_a_tokenizer_of_tomorrow_is_refused_with_the_way_out(tmp_path: Path) -> 
 
 def test_a_model_that_needs_too_much_memory_is_refused_with_the_sum(tmp_path: Path) -> None:
     path = write_model(tmp_path / "huge.gguf", markers=R1_MARKERS, context=1 << 30)
-    with pytest.raises(ModelError, match="GiB") as caught:
+    with pytest.raises(ModelError, match="GB") as caught:
         LlamaEngine(path, options=LoadOptions(ctx=1 << 30, trusted=True))
     assert "\n" not in str(caught.value)
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r1chat.gguf.needs import DEFAULT_CONTEXT, SMALLEST_CONTEXT, gib, needs, shortened
+from r1chat.formatting import format_bytes
+from r1chat.gguf.needs import DEFAULT_CONTEXT, SMALLEST_CONTEXT, needs, shortened
 from r1chat.hub import catalogue
 from r1chat.hub.fit import Fit, Shape, best, fit, recommended, shape_of
 from r1chat.hub.machine import Gpu, Machine
@@ -130,8 +131,8 @@ def test_the_arithmetic_is_shown():
     parts = needs(QWEN_7B, 4_683_000_000, DEFAULT_CONTEXT)
     assert parts.cache == 56 * 1024 * 16384
     assert found.arithmetic == (
-        f"4.4 GiB file + 0.9 GiB for 16,384 tokens + {gib(parts.buffers)} buffers "
-        f"= {gib(parts.total)} of 20.0 GiB free"
+        f"4.68 GB file + 940 MB for 16,384 tokens + {format_bytes(parts.buffers)} buffers "
+        f"= {format_bytes(parts.total)} of 21.5 GB free"
     )
 
 
@@ -153,7 +154,7 @@ def test_gpus_and_memory_are_added_up():
     both = fit(QWEN_7B, 4_683_000_000, computer(4, gpu=4))
     assert both.mark == "fits"
     assert 0 < both.gpu_layers < QWEN_7B.layers
-    assert "4.0 GiB of it on the GPU" in both.arithmetic
+    assert "4.29 GB of it on the GPU" in both.arithmetic
     alone = fit(QWEN_7B, 4_683_000_000, computer(4, gpu=24))
     assert (alone.mark, alone.gpu_layers, alone.tokens_per_s) == ("fits", -1, None)
     assert fit(QWEN_7B, 4_683_000_000, computer(20)).gpu_layers is None

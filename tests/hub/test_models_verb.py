@@ -211,7 +211,7 @@ def test_rm_without_a_terminal_wants_to_be_sure(acme):
     assert "--yes" in err
     assert path.exists()
     code, _, err = run("models", "rm", "--yes", "acme/Tiny-GGUF:F16")
-    assert (code, err) == (0, "removed; 4.4 MB are free again\n")
+    assert (code, err) == (0, "removed; 4.37 MB are free again\n")
     assert not path.exists()
 
 

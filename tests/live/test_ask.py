@@ -121,7 +121,7 @@ def test_thoughts_can_be_shown_beside_the_answer():
     thought, receipt = err.rstrip("\n").rsplit("\n", 1)
     assert thought
     assert receipt.startswith("Thought for ")
-    assert receipt.endswith(" tok/s")
+    assert receipt.endswith(" tokens/s")
     assert "\x1b" not in err
 
 

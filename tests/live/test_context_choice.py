@@ -68,11 +68,11 @@ def test_plenty_of_memory_gives_the_usual_context_and_no_notice():
 def test_short_memory_gives_a_shorter_context_with_the_sum():
     tokens, notice = choose_context(header(), None, int(5.3 * GIB))
     assert 2048 <= tokens < 16384
-    assert notice.startswith(f"memory is short: the context is {tokens:,} tokens (4.0 GiB file + ")
+    assert notice.startswith(f"memory is short: the context is {tokens:,} tokens (4.29 GB file + ")
 
 
 def test_too_little_memory_is_refused_with_the_sum():
-    with pytest.raises(ModelError, match=r"4\.0 GiB file .* 2,048 tokens .*, of 3\.0 GiB free"):
+    with pytest.raises(ModelError, match=r"4\.29 GB file .* 2,048 tokens .*, of 3\.22 GB free"):
         choose_context(header(), None, 3 * GIB)
     with pytest.raises(ModelError, match=r"take a smaller model"):
         choose_context(header(), 131_072, 3 * GIB)

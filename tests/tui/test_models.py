@@ -202,7 +202,7 @@ async def test_the_details_of_a_model_are_shown_on_a_key():
         await pilot.press("f6")
         await until(pilot, lambda: "AboutModel" in type(app.screen).__name__)
         text = str(app.screen.query_one("Static").content)
-        for words in ("DeepSeek-R1-Distill-Qwen-7B", "Licence MIT and Apache-2.0", "GiB file +"):
+        for words in ("DeepSeek-R1-Distill-Qwen-7B", "Licence MIT and Apache-2.0", "GB file +"):
             assert words in text
         await pilot.press("escape")
         assert isinstance(app.screen, ModelsScreen)

@@ -150,28 +150,6 @@ def test_without_a_speed_a_conversion_stays_about_where_it_was():
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0.04, "0 s"),
-        (0.4, "0.4 s"),
-        (5, "5 s"),
-        (9.94, "9.9 s"),
-        (9.96, "10 s"),
-        (51.2, "51 s"),
-        (59.6, "1 min"),
-        (85, "1 min 25 s"),
-        (599.7, "10 min"),
-        (840, "14 min"),
-        (3590, "1 h"),
-        (9000, "2.5 h"),
-        (604800, "168 h"),
-    ],
-)
-def test_a_time_is_written_as_exactly_as_it_matters(seconds, text):
-    assert scale.write_seconds(seconds) == text
-
-
-@pytest.mark.parametrize(
     ("budget", "unit", "speed", "text"),
     [
         (Budget(tokens=2048), "tokens", 40, ("2,048 tokens", "≈ 51 s")),

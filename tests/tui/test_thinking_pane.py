@@ -103,7 +103,7 @@ def test_a_budget_that_moves_is_shown_at_once():
         app.pane.budget = Budget(tokens=512)
         assert " 256 of 512 tokens" in app.pane.header.text
         app.pane.budget = Budget(seconds=30)
-        assert app.pane.header.text == "▼ Thinking…   0 of 30 s ·  256 tokens"
+        assert app.pane.header.text == "▼ Thinking…   0 s of 30 s ·  256 tokens"
         app.pane.budget = Budget()
         assert app.pane.header.text == "▼ Thinking… 0.0 s ·  256 tokens"
         await pilot.pause()
@@ -196,7 +196,7 @@ def test_one_from_the_history_is_shown_whole():
         )
         await pilot.pause()
         assert "▸ Wait, no." in screen(app)[-2]
-        assert app.pane.header.text == "▼ Thought for 1 min 01 s · 9 tokens · ended by you"
+        assert app.pane.header.text == "▼ Thought for 1 min 1 s · 9 tokens · ended by you"
 
     run(act)
 

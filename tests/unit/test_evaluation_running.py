@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from r1chat.checking import Checker
-from r1chat.commands.eval import _about
 from r1chat.engine.base import Sampling
 from r1chat.engine.fake import INFO, FakeEngine
 from r1chat.errors import PromptError, UsageError
@@ -182,11 +181,3 @@ def test_a_picture_without_matplotlib_is_refused_before_the_work(monkeypatch):
     )
     with pytest.raises(UsageError, match=r"r1chat\[plots\]"):
         picture.check()
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(0.2, "1 s"), (59.4, "59 s"), (61, "1 min"), (3500, "58 min"), (7500, "2 h 05 min")],
-)
-def test_the_time_left_is_said_roughly(seconds, words):
-    assert _about(seconds) == words

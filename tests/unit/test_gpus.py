@@ -139,7 +139,7 @@ def test_fewer_layers_than_planned_are_refused_where_the_rest_has_no_room():
     attempt, asked = loading(28)
     room = Room(made, [HUGE], GIB, ALL)
     with pytest.raises(
-        ModelError, match=r"with 26 of 29 layers on it the main memory is: 4\.0 GiB"
+        ModelError, match=r"with 26 of 29 layers on it the main memory is: 4\.29 GB"
     ):
         settle(replace(room.plan(131_072), layers=29), attempt)
     assert asked == [29]

@@ -33,7 +33,6 @@ from r1chat.output import (
     Out,
     TextWriter,
     document,
-    duration,
     receipt_line,
     to_json,
     type_of,
@@ -90,7 +89,7 @@ def test_shown_thoughts_go_to_stderr_with_a_receipt(pipes):
     assert out == "It is 2.\n"
     thought, receipt = err.split("[Enough.]\n")
     assert thought == "Let me see.\n\n"
-    assert receipt == "Thought for 1.2 s · 312 tokens · ended by budget · 41 tok/s\n"
+    assert receipt == "Thought for 1.2 s · 312 tokens · ended by budget · 41 tokens/s\n"
 
 
 def test_the_thought_alone_can_go_to_stdout(pipes):
@@ -324,24 +323,6 @@ def test_a_closed_stdout_is_named():
 )
 def test_receipts_are_said_in_words(receipt, words):
     assert receipt_line(receipt) == words
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (0, "0.0 s"),
-        (0.001, "0.01 s"),
-        (0.04, "0.04 s"),
-        (0.1, "0.1 s"),
-        (9.94, "9.9 s"),
-        (12.3, "12 s"),
-        (9.96, "10 s"),
-        (59.6, "1 min 00 s"),
-        (3661, "61 min 01 s"),
-    ],
-)
-def test_durations_are_said_as_people_say_them(seconds, words):
-    assert duration(seconds) == words
 
 
 def test_the_page_on_json_names_every_key_and_event():

@@ -134,7 +134,7 @@ def test_a_users_theme_replaces_a_shipped_one_of_its_name(own):
         ("", "field required"),
         ("= nonsense", "not TOML"),
         ("x = " + "[" * 5000, "not TOML"),
-        ("#" * 70_000, "larger than 64 KiB"),
+        ("#" * 70_000, "larger than 65.5 kB"),
     ],
 )
 def test_a_broken_one_is_left_out_and_named(own, text, reason):

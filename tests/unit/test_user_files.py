@@ -133,7 +133,7 @@ def test_a_full_disk_keeps_the_old_file_and_says_how_much_room_it_lacks(tmp_path
         with pytest.raises(OSError, match="No space") as caught:
             user_files.write(path, ["x" * 1_000_000] * 9)
         said = user_files.reason(caught.value, path)
-        assert "9.0 MB" in said
+        assert "9.00 MB" in said
         assert str(disk) in said
         assert path.read_text() == "old"
         assert [each.name for each in disk.iterdir()] == ["export.md"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from r1chat.engine.remote.link import Stream
 from r1chat.engine.remote.refusals import Busy, Cut, Refused
 from r1chat.engine.remote.shared import Branch
 from r1chat.errors import NetworkError
+from r1chat.formatting import format_duration, format_remaining
 from r1chat.sanitize import line
 
 
@@ -189,7 +189,8 @@ class Segment:
             return
         limit = self._patience.idle if self.begun else self._patience.first
         if time.monotonic() - self._last > limit:
-            msg = f"{self._server} has sent nothing for {limit:.0f} s: what came is kept"
+            silence = format_duration(limit, trim=True)
+            msg = f"{self._server} has sent nothing for {silence}: what came is kept"
             raise NetworkError(msg)
 
 
@@ -219,4 +220,4 @@ def wait_before(attempt: int, error: Busy, patience: Patience) -> float | None:
 def trying_again(error: Busy, wait_s: float) -> str:
     """Says what failed, and when it is tried again."""
     # The server's own words may have colons in them; what is said behind the last is a cure.
-    return f"{str(error).rpartition(': ')[0] or error}; trying again in {math.ceil(wait_s)} s"
+    return f"{str(error).rpartition(': ')[0] or error}; trying again in {format_remaining(wait_s)}"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import errno
-import math
 import shutil
 from pathlib import Path
 
 from r1chat.errors import NetworkError
+from r1chat.formatting import format_bytes
 from r1chat.hub.busy import Busy
 from r1chat.sanitize import line
 
@@ -67,7 +67,7 @@ def disk_error(error: OSError, folder: Path, left: int) -> NetworkError:
     if error.errno in _FULL:
         short = max(_room_for(left) - (_free(folder) or 0), 1)
         return NetworkError(
-            f"the disk is full: free {gigabytes(short)} at {where} and start again; "
+            f"the disk is full: free {format_bytes(short)} at {where} and start again; "
             "what was fetched is kept"
         )
     if error.errno in _REFUSED:
@@ -91,9 +91,9 @@ def need_space(size: int, folder: Path) -> None:
     free = _free(folder)
     if size and free is not None and free < _room_for(size):
         msg = (
-            f"not enough room at {line(str(folder), 120)}: {gigabytes(size)} are to come and "
-            f"{gigabytes(free)} are free; free {gigabytes(_room_for(size) - free)}, or set HF_HOME "
-            "to a folder on another disk"
+            f"not enough room at {line(str(folder), 120)}: {format_bytes(size)} are to come and "
+            f"{format_bytes(free)} are free; free {format_bytes(_room_for(size) - free)}, "
+            "or set HF_HOME to a folder on another disk"
         )
         raise NetworkError(msg)
 
@@ -111,8 +111,3 @@ def _free(folder: Path) -> int | None:
         return shutil.disk_usage(folder).free
     except OSError:
         return None
-
-
-def gigabytes(size: int) -> str:
-    """A number of bytes as disks count them: "4.68 GB", "20 MB"."""
-    return f"{size / 1e9:.2f} GB" if size >= 10**9 else f"{math.ceil(size / 1e6)} MB"

@@ -10,11 +10,12 @@ from textual.binding import Binding, BindingType
 from textual.widgets import OptionList
 
 from r1chat.errors import ModelError, R1ChatError
+from r1chat.formatting import format_bytes
 from r1chat.sanitize import line
 from r1chat.tui.hub import Quant
 from r1chat.tui.screens.models_list import ModelsListScreen
 from r1chat.tui.screens.question import Question
-from r1chat.tui.shelf import Row, gigabytes, published_quant
+from r1chat.tui.shelf import Row, published_quant
 from r1chat.tui.threads import on_thread
 
 _LONGEST = 300
@@ -261,11 +262,11 @@ class ModelsScreen(ModelsListScreen):
         fetch = row.fetch if row else None
         if row is None or fetch is None:
             return
-        done = gigabytes(fetch.progress.done if fetch.progress else 0)
+        done = format_bytes(fetch.progress.done if fetch.progress else 0)
         answer = await self.app.push_screen_wait(
             Question(
                 f"Stop fetching {row.name} {row.quant}?",
-                f"{done} of {gigabytes(fetch.total)} are here.",
+                f"{done} of {format_bytes(fetch.total)} are here.",
                 [
                     ("no", "Go on fetching it"),
                     ("keep", f"Stop; keep the {done} for another time"),
@@ -290,8 +291,8 @@ class ModelsScreen(ModelsListScreen):
             answer = await self.app.push_screen_wait(
                 Question(
                     f"Delete {row.name} {row.quant}?",
-                    f"This frees {gigabytes(model.size)}.\n{line(str(model.path), _LONGEST)}",
-                    [("no", "Keep it"), ("yes", f"Delete it: {gigabytes(model.size)} less")],
+                    f"This frees {format_bytes(model.size)}.\n{line(str(model.path), _LONGEST)}",
+                    [("no", "Keep it"), ("yes", f"Delete it: {format_bytes(model.size)} less")],
                 )
             )
             if answer != "yes":
@@ -303,7 +304,7 @@ class ModelsScreen(ModelsListScreen):
             return
         await fetching.look_around()
         self.show_rows()
-        self.note(f"{row.name} is gone: {gigabytes(freed)} are free.")
+        self.note(f"{row.name} is gone: {format_bytes(freed)} are free.")
 
 
 def _is_path(typed: str) -> bool:

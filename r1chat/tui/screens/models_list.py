@@ -11,10 +11,11 @@ from textual.app import ComposeResult
 from textual.widgets import Input, OptionList, Static
 
 from r1chat.errors import R1ChatError
+from r1chat.formatting import format_bytes
 from r1chat.sanitize import line
 from r1chat.tui import shelf, typed
 from r1chat.tui.screens.once import Once
-from r1chat.tui.shelf import Row, gigabytes
+from r1chat.tui.shelf import Row
 from r1chat.tui.threads import on_thread, while_shown
 from r1chat.tui.widgets.key_bar import KeyBar
 from r1chat.tui.widgets.model_details import ModelDetails
@@ -156,10 +157,10 @@ class ModelsListScreen(Once[str | None]):
         machine = known.machine
         parts = [title]
         if machine.ram_total:
-            parts.append(f"{gigabytes(machine.ram_free)} of memory free")
-        parts += [f"{gigabytes(gpu.free)} on {line(gpu.name, 40)}" for gpu in machine.gpus]
+            parts.append(f"{format_bytes(machine.ram_free)} of memory free")
+        parts += [f"{format_bytes(gpu.free)} on {line(gpu.name, 40)}" for gpu in machine.gpus]
         if machine.disk_free:
-            parts.append(f"{gigabytes(machine.disk_free)} of disk")
+            parts.append(f"{format_bytes(machine.disk_free)} of disk")
         return line(" · ".join(parts), 200)
 
     def on_resize(self) -> None:

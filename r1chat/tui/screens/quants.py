@@ -16,10 +16,10 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from r1chat.errors import R1ChatError
+from r1chat.formatting import format_bytes, format_speed
 from r1chat.sanitize import line
 from r1chat.tui.hub import Quant, Quants
 from r1chat.tui.screens.once import Once
-from r1chat.tui.shelf import gigabytes, speed
 from r1chat.tui.threads import on_thread, while_shown
 from r1chat.tui.widgets.columns import MARKS, middle
 from r1chat.tui.widgets.options import Options
@@ -156,9 +156,9 @@ def _row(quant: Quant, *, best: str, here: bool, narrow: bool) -> Content:
     name = set_cell_size(middle(line(name, 60), width), width)
     mark, style = MARKS[quant.fit.mark] if quant.fit else ("·", "$foreground 60%")
     rate = quant.fit.tokens_per_s if quant.fit else None
-    pace = "" if rate is None or narrow else f"~{speed(rate)} tok/s"
+    pace = "" if rate is None or narrow else f"~{format_speed(rate, estimated=True)}"
     about = "here" if here else "best" if quant.quant == best else ""
     rest = about if narrow else f"{pace:<12} {about}".rstrip()
     return Content.assemble(
-        f"{name} {gigabytes(quant.size):>7}  ", (f"{mark:<9}", style), f" {rest}"
+        f"{name} {format_bytes(quant.size):>7}  ", (f"{mark:<9}", style), f" {rest}"
     )

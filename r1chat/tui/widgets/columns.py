@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
+from r1chat.formatting import format_bytes, speed_figure
 from r1chat.sanitize import line
-from r1chat.tui.shelf import Row, gigabytes, speed
+from r1chat.tui.shelf import Row
 
 WIDE, USUAL = 104, 64
 """Cells from which on there is room for whole words, and for more than the most important."""
@@ -137,7 +138,7 @@ def _quant(of: Row) -> tuple[str, str]:
 
 
 def _size(of: Row) -> tuple[str, str]:
-    return gigabytes(of.size) if of.size else "", ""
+    return format_bytes(of.size) if of.size else "", ""
 
 
 def _fit(of: Row) -> tuple[str, str]:
@@ -151,7 +152,7 @@ def _fit_or_state(of: Row) -> tuple[str, str]:
 def _speed(of: Row) -> tuple[str, str]:
     if of.speed is None:
         return _UNKNOWN, "$foreground 60%"
-    return f"~{speed(of.speed)}", ""
+    return f"~{speed_figure(of.speed, estimated=True)}", ""
 
 
 def _aime(of: Row) -> tuple[str, str]:

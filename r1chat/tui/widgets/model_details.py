@@ -7,9 +7,9 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from r1chat.formatting import noun
+from r1chat.formatting import format_bytes, format_count, format_speed, noun
 from r1chat.sanitize import line
-from r1chat.tui.shelf import SOURCES, Row, Served, gigabytes, short, speed
+from r1chat.tui.shelf import SOURCES, Row, Served
 
 _SAYS = {
     "fits": ("✓ Fits", "$text-success"),
@@ -73,20 +73,20 @@ def _server(server: Served) -> list[Content]:
 def _heading(row: Row) -> Content:
     name = row.distill.title if row.distill else row.name
     parts: list[str | tuple[str, str]] = [(name, "bold")]
-    about = [row.quant, gigabytes(row.size) if row.size else ""]
+    about = [row.quant, format_bytes(row.size) if row.size else ""]
     if row.distill is not None:
-        about.append(f"{short(row.distill.parameters)} parameters")
+        about.append(f"{format_count(row.distill.parameters)} parameters")
     elif row.found is not None and row.found.parameters:
-        about.append(f"{short(row.found.parameters)} parameters")
+        about.append(f"{format_count(row.found.parameters)} parameters")
     if row.local is not None:
         about += [line(row.local.arch, 40), "thinks" if row.local.thinks else "does not think"]
     if row.found is not None:
         about += [
             line(row.found.arch, 40),
-            f"{short(row.found.downloads)} {noun(row.found.downloads, 'download')}",
+            f"{format_count(row.found.downloads)} {noun(row.found.downloads, 'download')}",
         ]
         about += [
-            f"{short(row.found.likes)} {noun(row.found.likes, 'like')}",
+            f"{format_count(row.found.likes)} {noun(row.found.likes, 'like')}",
             f"updated {line(row.found.updated, 10)}",
         ]
     said = " · ".join(each for each in about if each)
@@ -96,7 +96,7 @@ def _heading(row: Row) -> Content:
 def _speed_and_scores(row: Row) -> str:
     parts = [row.fit.on_gpu] if row.fit is not None and row.fit.on_gpu else []
     if row.speed is not None:
-        parts.append(f"about {speed(row.speed)} tokens/s")
+        parts.append(f"about {format_speed(row.speed, estimated=True)}")
     context = row.distill.context if row.distill else row.local.context if row.local else 0
     if row.found is not None and row.found.context:
         context = row.found.context

@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from r1chat.formatting import counted
+from r1chat.formatting import counted, format_speed
 from r1chat.sanitize import line
 from r1chat.tui.words import name_of
 
@@ -75,14 +75,14 @@ class TopBar(Widget):
     def _descriptions(self, info: ModelInfo) -> list[list[str]]:
         """The model, from long to short."""
         name = line(name_of(info.ref), 40)
-        speed = [f"{self.speed:,.0f} tokens/s"] if self.speed > 0 else []
+        speed = [format_speed(self.speed)] if self.speed > 0 else []
         if info.host:
             name, host = line(info.name, 40), f"on {line(info.host, 40)}"
             return [[name, host, *speed], [name, host], [name]]
         where = "CPU" if info.gpu_layers == 0 else "GPU"
         if 0 < info.gpu_layers < info.layers:
             where += f" {info.gpu_layers}/{counted(info.layers, 'layer')}"
-        where += f", {info.threads} thread{'' if info.threads == 1 else 's'}"
+        where += f", {counted(info.threads, 'thread')}"
         kind = line(info.quant, 12)
         return [[name, kind, where, *speed], [name, kind, *speed], [name, kind], [name]]
 
