@@ -8,103 +8,32 @@ from typing import TYPE_CHECKING, Any
 
 from r1chat import limits
 from r1chat.addresses import is_name
-from r1chat.errors import EngineError, MissingModel, ModelError, R1ChatError, UsageError
+from r1chat.errors import EngineError, ModelError, R1ChatError, UsageError
+from r1chat.hub.locate import file_at, locate
 from r1chat.limits import GpuLayers, layer_count
+from r1chat.models import TINY
 from r1chat.sanitize import line
 
 if TYPE_CHECKING:
     from r1chat.engine.base import Engine
     from r1chat.engine.remote.server import Server
 
-TINY = "tiny"
-_ACCEPTED = (
-    'a model is "tiny" (built in), a distill such as "r1:7b", "owner/repo:QUANT" on the Hub, '
-    "the path of a .gguf file, or a server's, such as http://127.0.0.1:8080/v1#model"
-)
-
 
 def resolve(ref: str) -> Path:
-    """The file on this machine that a model reference means. Nothing is fetched.
+    """The file on this machine that a model reference means. Nothing is downloaded.
 
     Args:
-        ref: ``tiny``, the path of a GGUF file, a reference to the Hub, or ``ollama:NAME``.
+        ref: As `r1chat.hub.locate.locate` takes it.
 
     Raises:
         MissingModel: If it is on the Hub, but not on this machine.
         ModelError: If there is none.
         UsageError: If it is malformed.
     """
-    if ref == TINY:
-        path = Path(__file__).parent / "models" / "tiny.gguf"
-        if not path.is_file():
-            message = f"the built-in model is missing: {path} is not there; install r1chat again"
-            raise ModelError(message)
-        return path
-    if not ref.strip():
-        message = f"no model named; {_ACCEPTED}"
-        raise ModelError(message)
-    file = _file(ref)
-    if file is None:
-        return _from_store(ref)
-    from r1chat.hub import ollama
-
-    if obstacle := ollama.obstacle(file):
-        message = f"{line(ref)} cannot be used: it {obstacle}"
-        raise ModelError(message)
-    return file
-
-
-def _file(ref: str) -> Path | None:
-    """The file of that name; None where a reference to the Hub may be meant."""
-    shown = line(ref)
-    try:
-        path = Path(ref).expanduser()
-        if path.is_dir():
-            message = f"{shown} is a directory; {_ACCEPTED}"
-            raise ModelError(message)
-        if path.exists():
-            return path
-    except (OSError, ValueError, RuntimeError) as error:
-        # RuntimeError: no home folder for "~". ValueError: a NUL in the name.
-        reason = isinstance(error, OSError) and error.strerror
-        message = f"cannot use the model {shown}: {line(reason or str(error))}"
-        raise ModelError(message) from None
-    return None
-
-
-def _from_store(ref: str) -> Path:
-    """The file in one of the stores that several programs share."""
-    from r1chat.hub import cache, ollama, reference, twins
-
-    shown = line(ref)
     if (remote := remote_server(ref)) is not None:
         message = f"{remote[0].host} is a server: of its models there is no file here"
         raise ModelError(message)
-    if ref.startswith(ollama.PREFIX):
-        place = ollama.find(ref)
-        if place is None:
-            message = f"Ollama has no such model: {shown}; `r1chat models list` shows what is here"
-            raise ModelError(message)
-        if place.problem:
-            message = f"{shown} cannot be used: it {place.problem}"
-            raise ModelError(message)
-        return place.path
-    wanted = reference.parse(ref)
-    if wanted is None and (_is_path(ref) or ref.lower().endswith(".gguf")):
-        message = f"no such model file: {shown}"
-        raise ModelError(message)
-    if wanted is None:
-        message = f"no such model: {shown!r}; {_ACCEPTED}"
-        raise ModelError(message)
-    path = cache.cached(wanted) or twins.remembered(wanted) or twins.by_name(wanted)
-    if path is None:
-        message = f"{shown} is not on this machine; fetch it with: r1chat models pull {wanted}"
-        raise MissingModel(message, str(wanted))
-    return path
-
-
-def _is_path(ref: str) -> bool:
-    return ref.startswith(("/", ".", "~", "\\"))
+    return locate(ref)
 
 
 def remote_server(ref: str) -> tuple[Server, str] | None:
@@ -125,7 +54,7 @@ def remote_server(ref: str) -> tuple[Server, str] | None:
     # Most references are none: they cost no import.
     if "://" in ref:
         return _at_address(ref)
-    if ref == TINY or ("#" not in ref and not is_name(ref)) or _file(ref) is not None:
+    if ref == TINY or ("#" not in ref and not is_name(ref)) or file_at(ref) is not None:
         return None
     from r1chat import servers
 
@@ -273,5 +202,5 @@ def load(  # noqa: PLR0913  (all that a model can be loaded with)
         trusted=ref == TINY,
     )
     # What names a file here must name it from any folder: conversations are gone on with later.
-    named = str(path.absolute()) if _file(ref) == path else ref
+    named = str(path.absolute()) if file_at(ref) == path else ref
     return LlamaEngine(path, ref=named, options=options)

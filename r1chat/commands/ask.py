@@ -22,6 +22,7 @@ from r1chat.engine.base import Engine, Sampling
 from r1chat.errors import EngineError, MissingModel, UsageError
 from r1chat.events import EndedBy, Event, Loading, Notice, Reply
 from r1chat.interrupts import Interrupts
+from r1chat.models import TINY
 from r1chat.output import JsonLinesWriter, JsonWriter, Out, TextWriter, Thoughts, Writer
 from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control
@@ -254,7 +255,7 @@ class _Ask:
             ref = compose.as_kept(self._loaded.summary.model, (self._settings.model,))
         ref = self._settings.model if ref is None else ref
         if ref is None:
-            ref = compose.TINY
+            ref = TINY
             writer.event(Notice(_DEFAULT_MODEL))
         progress = _Progress(writer)
         load = partial(
@@ -272,7 +273,7 @@ class _Ask:
         try:
             return load()
         except MissingModel as missing:
-            from r1chat.commands.fetch import offer
+            from r1chat.commands.download import offer
 
             offer(missing, self._console, interrupts, context=self._either("ctx"))
             return load()

@@ -30,6 +30,7 @@ from r1chat.evaluation.results import Results
 from r1chat.evaluation.summary import Summary, summarise
 from r1chat.formatting import counted, format_remaining, noun
 from r1chat.interrupts import Interrupts
+from r1chat.models import TINY
 from r1chat.output import Out, write_json
 from r1chat.reasoning.equality import normal, value
 from r1chat.sanitize import line
@@ -117,7 +118,7 @@ class _Evaluation:
             self._console.note(f"answers are compared sign by sign; as mathematics with: {INSTALL}")
 
     def _load(self) -> Engine:
-        ref = self._args.model or self._settings.model or compose.TINY
+        ref = self._args.model or self._settings.model or TINY
         load = partial(
             compose.load,
             ref,
@@ -132,7 +133,7 @@ class _Evaluation:
         try:
             return load()
         except MissingModel as missing:
-            from r1chat.commands.fetch import offer
+            from r1chat.commands.download import offer
 
             offer(missing, self._console, self._interrupts)
             return load()
@@ -159,7 +160,7 @@ class _Evaluation:
         path = Path(engine.info.path)
         words = args.words
         if words is None:
-            words = "" if path == compose.resolve(compose.TINY) else R1_WORDS
+            words = "" if path == compose.resolve(TINY) else R1_WORDS
         try:
             model = curves.identity(engine.info)
         except OSError as error:

@@ -12,8 +12,8 @@ from typing import Any
 from r1chat import logs
 from r1chat.commands import conversations
 from r1chat.commands.columns import columns
+from r1chat.commands.download import confirmed
 from r1chat.commands.exits import ExitCode
-from r1chat.commands.fetch import confirmed
 from r1chat.console import Console, is_terminal
 from r1chat.errors import R1ChatError, UsageError
 from r1chat.exchange import words

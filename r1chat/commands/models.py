@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -11,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from r1chat import compose, logs
 from r1chat.commands import upkeep
 from r1chat.commands.columns import columns, pairs
+from r1chat.commands.download import Downloader
 from r1chat.commands.exits import ExitCode
-from r1chat.commands.fetch import Fetcher
 from r1chat.console import Console
 from r1chat.errors import ModelError, UsageError
 from r1chat.formatting import format_bytes, format_count, format_speed, speed_figure
@@ -21,10 +22,9 @@ from r1chat.output import Out, write_indented
 from r1chat.sanitize import line
 
 if TYPE_CHECKING:
-    from r1chat.hub.catalogue import Distill
     from r1chat.hub.fit import Fit
+    from r1chat.hub.inventory import Offer
     from r1chat.hub.local import LocalModel
-    from r1chat.hub.reference import HubRef
 
 _WORDS = {"fits": "fits", "tight": "tight", "no": "does not fit"}
 _LIST_HINT = 'fetch one with: r1chat models pull r1:7b · use it with: r1chat ask -m r1:7b "…"'
@@ -59,19 +59,19 @@ def run(args: argparse.Namespace, console: Console) -> int:
 
 def _list(args: argparse.Namespace, console: Console, interrupts: Interrupts) -> int:
     del console, interrupts
-    from r1chat.hub import cache, local
-    from r1chat.hub.unfinished import unfinished
+    from r1chat.hub import local
+    from r1chat.hub.inventory import Inventory
 
-    if args.folder is not None:
-        here, parts, offers = local.models_in(_folder(args.folder)), [], []
-    else:
-        here = local.local_models()
-        parts = [part for folder in cache.repos() for part in unfinished(folder)]
-        offers = _offers(here, args.ctx)
+    inventory = Inventory(lambda: args.ctx)
+    survey = inventory.survey() if args.folder is None else None
+    here = survey.local if survey else local.models_in(_folder(args.folder))
+    offers = survey.offers if survey else ()
+    parts = inventory.unfinished() if survey else []
     out = Out(sys.stdout)
     if args.format == "json":
-        found = [{**asdict(model), "path": str(model.path)} for model in here]
-        could = [_as_json(distill, quant, fits) for distill, quant, fits in offers]
+        fits = survey.fits if survey else {}
+        found = [_local_json(model, fits.get(model.ref)) for model in here]
+        could = [_offer_json(offer) for offer in offers]
         rest = [{"repo": part.repo, "size": part.size} for part in parts]
         write_indented(out, {"schema": 1, "models": found, "unfinished": rest, "distills": could})
         return ExitCode.ANSWERED
@@ -83,10 +83,10 @@ def _list(args: argparse.Namespace, console: Console, interrupts: Interrupts) ->
         out.write("\nNot finished; `models pull` goes on with it, `models rm` removes it:\n")
         rows = [(part.repo, format_bytes(part.size)) for part in parts]
         out.write(columns(("repository", "size"), rows, right="size"))
-    if offers:
+    if survey and offers:
         out.write("\nR1 distills to fetch, and what this machine makes of them:\n")
-        head = ("model", "quant", "size", "", "tok/s", "AIME", "MATH")
-        rows = [_offer_row(*each) for each in offers]
+        head = ("model", "quant", "size", "", "tok/s", "AIME", "MATH", "")
+        rows = [_offer_row(offer, recommended=offer == survey.recommended) for offer in offers]
         out.write(columns(head, rows, right="size tok/s AIME MATH"))
         if out.tty:
             out.write(f"\n{_LIST_HINT}\n")
@@ -116,55 +116,51 @@ def _local_row(model: LocalModel) -> tuple[str, ...]:
     return (model.ref, model.quant, format_bytes(model.size), context, model.source, note)
 
 
-def _offers(here: list[LocalModel], context: int | None) -> list[tuple[Distill, str, Fit]]:
-    """The distills that are not here, each in the quant that suits this machine best."""
-    from r1chat.hub import catalogue, fit
-    from r1chat.hub.machine import this_machine
-
-    machine = this_machine()
-    there = {found.name for model in here if (found := catalogue.published_by(model.repo))}
-    offers = []
-    for distill in catalogue.distills():
-        if distill.name not in there:
-            quant, fits = fit.best_of(distill, machine, context)
-            offers.append((distill, quant, fits))
-    return offers
+def _local_json(model: LocalModel, fits: Fit | None) -> dict[str, Any]:
+    return {**asdict(model), "path": str(model.path), "fit": asdict(fits) if fits else None}
 
 
-def _offer_row(distill: Distill, quant: str, fits: Fit) -> tuple[str, ...]:
-    scores = distill.scores
+def _offer_row(offer: Offer, *, recommended: bool) -> tuple[str, ...]:
+    distill, fits = offer.distill, offer.fit
+    rate = fits.tokens_per_s if fits else None
+    aime, math = (distill.scores.aime_pass1, distill.scores.math500) if distill else (None, None)
     return (
-        distill.name,
-        quant,
-        format_bytes(distill.sizes[quant]),
-        _WORDS[fits.mark],
-        "" if fits.tokens_per_s is None else speed_figure(fits.tokens_per_s, estimated=True),
-        "" if scores.aime_pass1 is None else f"{scores.aime_pass1:g}",
-        "" if scores.math500 is None else f"{scores.math500:g}",
+        distill.name if distill else offer.ref,
+        offer.quant,
+        format_bytes(offer.size),
+        _WORDS[fits.mark] if fits else "",
+        "" if rate is None else speed_figure(rate, estimated=True),
+        "" if aime is None else f"{aime:g}",
+        "" if math is None else f"{math:g}",
+        "recommended" if recommended else "",
     )
 
 
-def _as_json(distill: Distill, quant: str, fits: Fit) -> dict[str, Any]:
-    return {
-        "ref": distill.name,
-        "title": distill.title,
-        "repos": distill.repos,
-        "licences": distill.licences,
-        "context": distill.context,
-        "scores": distill.scores.model_dump(),
-        "quant": quant,
-        "size": distill.sizes[quant],
-        "fit": asdict(fits),
-    }
+def _offer_json(offer: Offer) -> dict[str, Any]:
+    distill = offer.distill
+    known = (
+        {}
+        if distill is None
+        else {
+            "ref": distill.name,
+            "title": distill.title,
+            "repos": distill.repos,
+            "licences": distill.licences,
+            "context": distill.context,
+            "scores": distill.scores.model_dump(),
+        }
+    )
+    fits = asdict(offer.fit) if offer.fit else None
+    return {**known, "quant": offer.quant, "size": offer.size, "fit": fits}
 
 
 def _search(args: argparse.Namespace, console: Console, interrupts: Interrupts) -> int:
     del interrupts
-    from r1chat.hub.remote import Remote
+    from r1chat.hub.inventory import Inventory
 
     console.progress("r1chat: searching the Hub")
     try:
-        found = Remote().search(args.text, limit=args.limit)
+        found = Inventory().search(args.text, args.limit)
     finally:
         console.end_progress()
     out = Out(sys.stdout)
@@ -191,7 +187,6 @@ def _search(args: argparse.Namespace, console: Console, interrupts: Interrupts) 
 
 
 def _pull(args: argparse.Namespace, console: Console, interrupts: Interrupts) -> int:
-    from r1chat.hub import local
     from r1chat.hub.download import fetched
     from r1chat.hub.environment import is_offline
     from r1chat.hub.reference import parse
@@ -202,36 +197,28 @@ def _pull(args: argparse.Namespace, console: Console, interrupts: Interrupts) ->
         raise UsageError(message)
     if args.revision is not None:
         ref = replace(ref, revision=_revision(args.revision))
-    if is_offline() and (path := _here(ref)) is not None:
-        console.aside("it is here already; whether there is a newer one, HF_HUB_OFFLINE forbids")
-        Out(sys.stdout).write(f"{path}\n")
-        return ExitCode.ANSWERED
-    fetcher = Fetcher(console, interrupts, context=args.ctx)
-    variant, fits = fetcher.choose(ref)
+    if is_offline():
+        with contextlib.suppress(ModelError):
+            path = compose.resolve(str(ref))
+            console.aside(
+                "it is here already; whether there is a newer one, HF_HUB_OFFLINE forbids"
+            )
+            Out(sys.stdout).write(f"{path}\n")
+            return ExitCode.ANSWERED
+    downloader = Downloader(console, interrupts, context=args.ctx)
+    choice = downloader.resolve(ref)
+    variant = choice.variant
     is_here = fetched(variant) == variant.size
-    path = None if is_here else fetcher.elsewhere(variant)
-    elsewhere = path is not None
-    if path is None:
-        if not is_here:
-            fetcher.check(variant, fits, sure=args.yes)
-        path = fetcher.fetch(variant)
+    found = None if is_here else downloader.elsewhere(variant)
+    if not is_here and found is None:
+        downloader.check(choice, sure=args.yes)
+    path = found or downloader.download(variant)
     # Its header is read now, so that no list has to wait for it.
-    local.local_models()
-    if ref.distill is None:
-        ref = replace(ref, repos=(variant.repo,))  # As the Hub spells it.
-    name = str(ref) if _here(ref) == path else variant.ref
-    done = "it is here already" if is_here or elsewhere else "verified"
-    console.aside(f"{done}; use it with: r1chat ask -m {name}")
+    downloader.inventory.local_models()
+    done = "it is here already" if is_here or found else "verified"
+    console.aside(f"{done}; use it with: r1chat ask -m {choice.ref}")
     Out(sys.stdout).write(f"{path}\n")
     return ExitCode.ANSWERED
-
-
-def _here(ref: HubRef) -> Path | None:
-    """The file that a reference leads to without a network."""
-    try:
-        return compose.resolve(str(ref))
-    except ModelError:
-        return None
 
 
 _FETCHABLE = 'name a distill ("r1:7b") or a repository of the Hub ("owner/repo:Q4_K_M")'
@@ -248,6 +235,7 @@ def _revision(text: str) -> str:
 
 def _show(args: argparse.Namespace, console: Console, interrupts: Interrupts) -> int:
     from r1chat.hub.about import about, about_header
+    from r1chat.hub.inventory import Inventory
     from r1chat.hub.reference import parse
 
     if compose.remote_server(args.ref) is not None:
@@ -257,19 +245,20 @@ def _show(args: argparse.Namespace, console: Console, interrupts: Interrupts) ->
         remote_model.show(args.ref, out, as_json=as_json, on_notice=console.note)
         return ExitCode.ANSWERED
     ref = parse(args.ref)
-    model = upkeep.here(args.ref)
+    model = Inventory().local(args.ref)
     if model is not None:
         shown = about(model)
         extra: list[tuple[str, str]] = []
     elif ref is not None:
-        fetcher = Fetcher(console, interrupts, context=args.ctx)
-        variant, fits = fetcher.choose(ref)
-        header = fetcher.remote.header(variant.files[0])
+        downloader = Downloader(console, interrupts, context=args.ctx)
+        choice = downloader.resolve(ref)
+        variant, fits = choice.variant, choice.fit
+        header = downloader.inventory.remote().header(variant.files[0])
         shown = about_header(header, variant, licence=variant.licence)
-        extra = [("fit", f"{_WORDS[fits.mark]}: {fits.arithmetic}")]
-        if fits.on_gpu:
+        extra = [("fit", f"{_WORDS[fits.mark]}: {fits.arithmetic}" if fits else "unknown")]
+        if fits and fits.on_gpu:
             extra.append(("offload", fits.on_gpu))
-        if fits.tokens_per_s is not None:
+        if fits and fits.tokens_per_s is not None:
             extra.append(("expected", format_speed(fits.tokens_per_s, estimated=True)))
         extra.append(("here", f"no; r1chat models pull {ref}"))
     else:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from r1chat import compose
+from r1chat.commands.download import confirmed
 from r1chat.commands.exits import ExitCode
-from r1chat.commands.fetch import confirmed
 from r1chat.console import Console, is_terminal
 from r1chat.errors import DownloadCancelled, MissingModel, ModelError, UsageError
 from r1chat.formatting import format_bytes
@@ -24,9 +23,9 @@ if TYPE_CHECKING:
 
 def verify(args: argparse.Namespace, console: Console, interrupts: Interrupts) -> int:
     """Compares models with what was published, all of them or those that are named."""
-    from r1chat.hub import local
+    from r1chat.hub.inventory import Inventory
 
-    models = [_found(ref) for ref in args.refs] or local.local_models()
+    models = [_found(ref) for ref in args.refs] or Inventory().local_models()
     out = Out(sys.stdout)
     wrong = 0
     for model in models:
@@ -92,14 +91,11 @@ def remove(args: argparse.Namespace, console: Console, interrupts: Interrupts) -
 
 def _remove_unfinished(args: argparse.Namespace, console: Console, missing: MissingModel) -> int:
     """Removes what stopped downloads have left of a model's repository."""
-    from r1chat.hub.cache import repos
+    from r1chat.hub.inventory import Inventory
     from r1chat.hub.reference import parse
-    from r1chat.hub.unfinished import unfinished
 
     ref = parse(missing.ref)
-    wanted = {repo.lower() for repo in ref.repos} if ref is not None else set()
-    there = [folder for folder in repos() if folder.repo.lower() in wanted]
-    parts = [part for folder in there for part in unfinished(folder)]
+    parts = Inventory().unfinished(ref) if ref is not None else []
     if not parts:
         raise missing
     size = format_bytes(sum(part.size for part in parts))
@@ -122,33 +118,12 @@ def _is_sure(args: argparse.Namespace, console: Console, what: str) -> bool:
     return confirmed(console, f"Remove {what}?", usually=False)
 
 
-def here(ref: str) -> LocalModel | None:
-    """The model on this machine that a reference means."""
-    from r1chat.hub import local
-
-    there = local.local_models()
-    # What cannot be used has a name all the same.
-    named = next((model for model in there if model.ref == ref), None)
-    if named is not None:
-        return named
-    try:
-        path = compose.resolve(ref)
-    except ModelError:
-        return None
-    return next((model for model in there if _same(model.path, path)), None)
-
-
 def _found(ref: str) -> LocalModel:
-    model = here(ref)
+    from r1chat.hub.inventory import Inventory
+
+    model = Inventory().local(ref)
     if model is None:
         compose.resolve(ref)
         message = f"{line(ref)} is a file of your own, which r1chat does not keep"
         raise ModelError(message)
     return model
-
-
-def _same(one: Path, other: Path) -> bool:
-    try:
-        return one.samefile(other)
-    except OSError:
-        return False

@@ -7,9 +7,10 @@ import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
-from r1chat import paths
+from r1chat import models, paths
 from r1chat.errors import ModelError
 from r1chat.gguf import Header, check_chat_model, is_part, read_header
 from r1chat.gguf import shown as escaped
@@ -21,9 +22,10 @@ from r1chat.hub.quants import quant_of
 from r1chat.hub.reference import HubRef
 from r1chat.sanitize import line
 
-TINY = "tiny"
 GGUF = ".gguf"
 _DEPTH = 3
+_MOST_HERE = 50
+"""Files of the working folder that are looked at."""
 _LONGEST_PROBLEM = 160
 _LONGEST_PATH = 4096
 
@@ -58,6 +60,8 @@ class LocalModel:
 
 def local_models() -> list[LocalModel]:
     """Everything that is a model, or should be one: the built-in one, then by place and name.
+
+    Files in the working folder come last.
 
     A split model is one, and so is a file with several names. What only goes with a model (its
     eyes, an adapter) is left out. Never raises: what is wrong with a file is its `problem`.
@@ -97,7 +101,7 @@ def model_of(header: Header) -> LocalModel:
 
 
 def _places() -> Iterator[Place]:
-    yield Place(Path(__file__).parents[1] / "models" / "tiny.gguf", "built in")
+    yield Place(models.FILE, "built in")
     yield from sorted(
         (
             Place(each.file, "hub", repo=each.repo, commit=each.commit, file=each.path_in_repo)
@@ -109,6 +113,8 @@ def _places() -> Iterator[Place]:
     yield from _below(paths.models())
     yield from lmstudio.models()
     yield from ollama.models()
+    here = files(_absolute(Path()), depth=0, suffix=GGUF)
+    yield from map(_in_folder, islice(here, _MOST_HERE))
 
 
 def _below(folder: Path) -> Iterator[Place]:
@@ -177,7 +183,7 @@ def _named(found: list[tuple[Place, LocalModel]]) -> list[LocalModel]:
 
     def ref(place: Place, model: LocalModel) -> str:
         if place.source == "built in":
-            return TINY
+            return models.TINY
         if place.source == "ollama":
             return ollama.PREFIX + place.name
         if place.source != "hub":

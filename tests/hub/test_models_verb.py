@@ -98,7 +98,7 @@ def test_a_revision_is_named_where_only_that_finds_what_was_pulled(hub):
     path = pulled("acme/Tiny-GGUF")
     code, out, err = run("models", "pull", "acme/Tiny-GGUF", "--revision", "v2")
     assert (code, other in out) == (0, True), err
-    assert err.endswith("r1chat ask -m acme/Tiny-GGUF@v2\n")
+    assert err.endswith("r1chat ask -m acme/Tiny-GGUF@v2:F16\n")
     assert pulled("acme/Tiny-GGUF") == path
 
 

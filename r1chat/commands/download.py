@@ -1,4 +1,4 @@
-"""Fetches a model for the command line: which one, whether it fits, and how far it is."""
+"""Downloads models for the command line: asks first, and shows the progress."""
 
 from __future__ import annotations
 
@@ -16,10 +16,8 @@ from r1chat.sanitize import line
 
 if TYPE_CHECKING:
     from r1chat.hub.download import Progress
-    from r1chat.hub.fit import Fit, Shape
-    from r1chat.hub.machine import Machine
+    from r1chat.hub.inventory import Choice
     from r1chat.hub.reference import HubRef
-    from r1chat.hub.remote import Remote
     from r1chat.hub.variants import Variant
 
 _LOOK_S = 0.2
@@ -52,16 +50,16 @@ def offer(
     ref = parse(missing.ref)
     if ref is None or not (console.tty and is_terminal(sys.stdin)):
         raise missing
-    fetcher = Fetcher(console, interrupts, context=context)
-    variant, fits = fetcher.choose(ref)
-    if (path := fetcher.elsewhere(variant)) is not None:
+    downloader = Downloader(console, interrupts, context=context)
+    choice = downloader.resolve(ref)
+    if (path := downloader.elsewhere(choice.variant)) is not None:
         return path
-    if doubt := fetcher.doubt(variant, fits):
+    if doubt := downloader.doubt(choice):
         console.note(doubt)
-    question = f"{_described(variant)} is not on this machine. Fetch it?"
-    if not confirmed(console, question, usually=fits.mark != "no"):
+    question = f"{_described(choice.variant)} is not on this machine. Fetch it?"
+    if not confirmed(console, question, usually=not choice.doubtful):
         raise missing
-    return fetcher.fetch(variant)
+    return downloader.download(choice.variant)
 
 
 def confirmed(console: Console, question: str, *, usually: bool = True) -> bool:
@@ -74,48 +72,40 @@ def confirmed(console: Console, question: str, *, usually: bool = True) -> bool:
     return answer.strip().lower() in ({"", "y", "yes"} if usually else {"y", "yes"})
 
 
-class Fetcher:
-    """Fetches models and shows how far it is.
+class Downloader:
+    """Downloads models and shows how far it is.
 
     Args:
         console: Standard error.
         interrupts: The signals; the first one stops a download, which keeps what it has.
         context: Tokens of context to reckon with; by default what r1chat would take.
+
+    Attributes:
+        inventory: What is there to be downloaded.
     """
 
     def __init__(
         self, console: Console, interrupts: Interrupts, *, context: int | None = None
     ) -> None:
-        from r1chat.hub.machine import this_machine
-        from r1chat.hub.remote import Remote
+        from r1chat.hub.inventory import Inventory
 
         self._console = console
         self._interrupts = interrupts
-        self._context = context
-        self._shape: Shape | None = None
         # Where nobody sees it, a long wait is an error that says how long it is.
-        self.remote: Remote = Remote(self._wait if console.tty else None)
-        self.machine: Machine = this_machine()
-        if self.remote.notice:
-            console.note(self.remote.notice)
+        self.inventory = Inventory(lambda: context, self._wait if console.tty else None)
+        if notice := self.inventory.remote().notice:
+            console.note(notice)
 
-    def choose(self, ref: HubRef) -> tuple[Variant, Fit]:
-        """Finds what a reference means, of several quants the one begun or the best that fits.
+    def resolve(self, ref: HubRef) -> Choice:
+        """Finds what a reference means on the Hub.
 
         Raises:
             NetworkError: If the Hub cannot be reached.
             ModelError: If it has no such model.
         """
-        from r1chat.hub import variants
-        from r1chat.hub.download import begun
-
-        def choose(several: list[Variant]) -> Variant:
-            return begun(several) or self._best(several, ref)
-
         self._console.progress("r1chat: looking at the Hub")
         try:
-            found = variants.find(self.remote, ref, choose)
-            return found, self.fit(found, ref)
+            return self.inventory.resolve(ref)
         finally:
             self._console.end_progress()
 
@@ -128,75 +118,37 @@ class Fetcher:
             )
             time.sleep(min(left, _LOOK_S))
 
-    def _best(self, several: list[Variant], ref: HubRef) -> Variant:
-        from r1chat.hub.fit import best
-
-        shape = self.shape(several[0], ref)
-        return best(several, shape, self.machine, self._context) or several[0]
-
-    def fit(self, variant: Variant, ref: HubRef) -> Fit:
-        """How a model fits into this machine.
-
-        Raises:
-            NetworkError: If its header has to be read and the Hub cannot be reached.
-        """
-        from r1chat.hub import fit
-
-        return fit.fit(self.shape(variant, ref), variant.size, self.machine, self._context)
-
-    def shape(self, variant: Variant, ref: HubRef) -> Shape:
-        """What a model is made of: as the catalogue knows it, else read off the file's beginning.
-
-        Raises:
-            NetworkError: If the Hub cannot be reached.
-            ModelError: If the file is no GGUF.
-        """
-        from r1chat.hub import catalogue, fit
-
-        if self._shape is None:
-            known = catalogue.get(ref.distill) if ref.distill else None
-            self._shape = fit.shape_of(known or self.remote.header(variant.files[0]))
-        return self._shape
-
-    def doubt(self, variant: Variant, fits: Fit) -> str:
-        """What speaks against a model on this machine, in a line; empty if nothing does.
-
-        Args:
-            variant: What is to be fetched; `choose` has found it.
-            fits: How it fits.
-        """
-        from r1chat.hub import fit
-
-        if fits.mark == "fits":
+    def doubt(self, choice: Choice) -> str:
+        """What speaks against a model on this machine, in a line; empty if nothing does."""
+        name, fits = choice.variant.name, choice.fit
+        if choice.problem:
+            return f"nobody can say whether {name} fits into this machine: {choice.problem}"
+        if fits is None or fits.mark == "fits":
             return ""
         if fits.mark == "tight":
-            return f"{variant.name} is a tight fit: {fits.arithmetic}"
-        text = f"{variant.name} does not fit into this machine: {fits.arithmetic}"
-        if self._context is None or self._shape is None:
-            return text
-        shorter = fit.fit(self._shape, variant.size, self.machine)
-        return text if shorter.mark == "no" else f"{text}; with --ctx {shorter.context} it would"
+            return f"{name} is a tight fit: {fits.arithmetic}"
+        text = f"{name} does not fit into this machine: {fits.arithmetic}"
+        shorter = self.inventory.shorter(choice)
+        return text if shorter is None else f"{text}; with --ctx {shorter} it would"
 
-    def check(self, variant: Variant, fits: Fit, *, sure: bool) -> None:
-        """Warns of a model that is tight, and asks before one that does not fit.
+    def check(self, choice: Choice, *, sure: bool) -> None:
+        """Warns of a model that is tight, and asks before one that could not be used.
 
         Args:
-            variant: What is to be fetched.
-            fits: How it fits.
+            choice: What is to be downloaded.
             sure: Whether the user wants it all the same.
 
         Raises:
-            ModelError: If it does not fit and nobody wants it all the same.
+            ModelError: If it could not be used and nobody wants it all the same.
         """
-        doubt = self.doubt(variant, fits)
-        wanted = sure or fits.mark != "no"
+        doubt, wanted = self.doubt(choice), sure or not choice.doubtful
         if not wanted and not (self._console.tty and is_terminal(sys.stdin)):
             message = f"{doubt}; --yes fetches it all the same"
             raise ModelError(message)
         if doubt:
             self._console.note(doubt)
         if not wanted and not confirmed(self._console, "Fetch it all the same?", usually=False):
-            message = f"{variant.name} was not fetched"
+            message = f"{choice.variant.name} was not fetched"
             raise ModelError(message)
 
     def elsewhere(self, variant: Variant) -> Path | None:
@@ -221,7 +173,7 @@ class Fetcher:
             self._console.aside(f"{line(str(path), 300)} is what the Hub has: nothing is fetched")
         return path
 
-    def fetch(self, variant: Variant) -> Path:
+    def download(self, variant: Variant) -> Path:
         """Downloads and verifies a model.
 
         Returns:
@@ -241,7 +193,8 @@ class Fetcher:
             rest = f", {format_bytes(here)} of it here already" if here else ""
             self._console.aside(f"fetching {_described(variant)}{rest}")
         try:
-            path = download(variant, self.remote, control=control, on_progress=self._show(variant))
+            remote = self.inventory.remote()
+            path = download(variant, remote, control=control, on_progress=self._show(variant))
         except DownloadCancelled:
             if self._interrupts.signum is None:
                 raise

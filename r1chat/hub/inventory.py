@@ -1,0 +1,431 @@
+"""Says which models are on this machine, which can be downloaded, and how each would run here.
+
+The command line and the app show what it says and decide nothing of it themselves. It asks this
+machine and the Hub; the models of servers are listed by `r1chat.servers`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from r1chat.errors import MissingModel, ModelError, NetworkError
+from r1chat.hub.locate import locate
+from r1chat.sanitize import line
+
+if TYPE_CHECKING:
+    # huggingface_hub and pydantic come with these: nothing here is imported before it is needed.
+    from r1chat.hub.catalogue import Distill
+    from r1chat.hub.client import Wait
+    from r1chat.hub.fit import Fit, Shape
+    from r1chat.hub.local import LocalModel
+    from r1chat.hub.machine import Machine
+    from r1chat.hub.reference import HubRef
+    from r1chat.hub.remote import Found, Remote
+    from r1chat.hub.unfinished import Unfinished
+    from r1chat.hub.variants import Variant
+
+_LONGEST = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A model that can be downloaded, in one quant, as far as the catalogue knows it."""
+
+    ref: str
+    """What names it."""
+    quant: str
+    size: int
+    """Bytes; about, where the Hub has not been asked."""
+    fit: Fit | None
+    """How it fits this machine; None where nobody can say."""
+    distill: Distill | None
+    """What the catalogue says of it; None for all other models."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(Offer):
+    """A model as the Hub has it."""
+
+    variant: Variant
+    """Its files, to be downloaded."""
+    shape: Shape | None
+    problem: str = ""
+    """What is wrong with its header, in a line."""
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether it could not be used on this machine, as far as anybody can say."""
+        return bool(self.problem) or (self.fit is not None and self.fit.mark == "no")
+
+
+@dataclass(frozen=True, slots=True)
+class Quants:
+    """All quants of a model."""
+
+    title: str
+    best: str
+    """The quant that suits this machine best; empty if none does."""
+    offers: tuple[Offer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What is known of models without the network."""
+
+    machine: Machine
+    local: tuple[LocalModel, ...]
+    """The models on this machine. A distill has its short name where that is unambiguous."""
+    fits: Mapping[str, Fit]
+    """How the local models fit, by their references; those left out of which nobody can say."""
+    distills: Mapping[str, Distill]
+    """The distills that local models are, by the models' references."""
+    catalogue: tuple[Offer, ...]
+    """Every distill, in the quant that is best for this machine."""
+    recommended: Offer
+    """The distill to begin with."""
+
+    @property
+    def offers(self) -> tuple[Offer, ...]:
+        """The distills to download: those that are not here in the quant that is best."""
+        here = {
+            (distill.name, model.quant)
+            for model in self.local
+            if (distill := self.distills.get(model.ref))
+        }
+        return tuple(
+            offer
+            for offer in self.catalogue
+            if offer.distill and (offer.distill.name, offer.quant) not in here
+        )
+
+    def distill_of(self, repo: str) -> Distill | None:
+        """The distill that a repository publishes."""
+        known = (offer.distill for offer in self.catalogue if offer.distill)
+        return next((each for each in known if repo.lower() in map(str.lower, each.repos)), None)
+
+
+class Inventory:
+    """Looks models up. All of it may take long, unless it says otherwise.
+
+    Args:
+        context: Tokens of context that the user wants; None leaves it to the engine.
+        wait: Sits out what a busy Hub asks for, see `Remote`.
+    """
+
+    def __init__(
+        self, context: Callable[[], int | None] = lambda: None, wait: Wait | None = None
+    ) -> None:
+        self._context = context
+        self._wait = wait
+        self._seen: Machine | None = None
+
+    # -- this machine --
+
+    def machine(self) -> Machine:
+        """What this machine has at the moment."""
+        from r1chat.hub.machine import this_machine
+
+        return this_machine()
+
+    def distills(self) -> Sequence[Distill]:
+        """The catalogue.
+
+        Raises:
+            ModelError: If it is damaged.
+        """
+        from r1chat.hub import catalogue
+
+        return catalogue.distills()
+
+    def find_local(self) -> Sequence[LocalModel]:
+        """Looks for models on this machine, wherever they lie."""
+        from r1chat.hub.local import local_models
+
+        return local_models()
+
+    def local_models(self) -> tuple[LocalModel, ...]:
+        """The models on this machine; a distill has its short name where that is unambiguous.
+
+        Raises:
+            ModelError: If the catalogue is damaged.
+        """
+        return _named(self.find_local(), self._publishers())
+
+    def unfinished(self, ref: HubRef | None = None) -> list[Unfinished]:
+        """What downloads that were stopped have left, of all models or of one."""
+        from r1chat.hub.cache import repos
+        from r1chat.hub.unfinished import unfinished
+
+        wanted = {repo.lower() for repo in ref.repos} if ref is not None else None
+        folders = [each for each in repos() if wanted is None or each.repo.lower() in wanted]
+        return [part for folder in folders for part in unfinished(folder)]
+
+    def survey(self) -> Survey:
+        """All that is known without the network.
+
+        Raises:
+            ModelError: If the catalogue is damaged.
+        """
+        from r1chat.hub import fit
+
+        machine = self._seen = self.machine()
+        distills, context = self.distills(), self._context()
+        known = self._publishers()
+        local = _named(self.find_local(), known)
+        shapes = {
+            model.ref: model.shape or (fit.shape_of(distill) if distill else None)
+            for model in local
+            for distill in [known.get(model.repo.lower())]
+            if not model.problem
+        }
+        begin, quant = fit.recommended(distills, machine)
+        return Survey(
+            machine=machine,
+            local=local,
+            fits={
+                model.ref: fit.fit(shape, model.size, machine, context)
+                for model in local
+                if (shape := shapes.get(model.ref))
+            },
+            distills={
+                model.ref: distill for model in local if (distill := known.get(model.repo.lower()))
+            },
+            catalogue=tuple(
+                self._expected(distill, fit.best_of(distill, machine, context)[0])
+                for distill in distills
+            ),
+            recommended=self._expected(begin, quant),
+        )
+
+    def local(self, ref: str) -> LocalModel | None:
+        """The model on this machine that a reference means; None if there is none in its places.
+
+        Raises:
+            UsageError: If it is malformed.
+        """
+        found = self.find_local()
+        models = _named(found, self._publishers())
+        # What cannot be used has a name all the same.
+        for model, before in zip(models, found, strict=True):
+            if ref in {model.ref, before.ref}:
+                return model
+        try:
+            path = locate(ref)
+        except ModelError:
+            return None
+        return next((model for model in models if _same(model.path, path)), None)
+
+    def missing(self, ref: str) -> HubRef | None:
+        """What has to be downloaded before a reference can be used.
+
+        Returns:
+            None if it is here, or can be had nowhere; `locate` says why.
+
+        Raises:
+            UsageError: If it is malformed.
+        """
+        from r1chat.hub.reference import parse
+
+        try:
+            locate(ref)
+        except MissingModel as missing:
+            return parse(missing.ref)
+        except ModelError:
+            pass
+        return None
+
+    # -- the Hub --
+
+    def remote(self) -> Remote:
+        """The Hub, as the environment names it now.
+
+        Raises:
+            NetworkError: If the environment makes no sense.
+        """
+        from r1chat.hub.remote import Remote
+
+        return Remote(self._wait)
+
+    def search(self, words: str, limit: int = 30) -> Sequence[Found]:
+        """Looks for repositories with GGUF files.
+
+        Raises:
+            NetworkError: If the Hub cannot be reached.
+        """
+        return self.remote().search(words, limit)
+
+    def resolve(self, ref: HubRef) -> Choice:
+        """Finds what a reference means on the Hub.
+
+        Of several quants it is the one whose download was begun, else the best for this machine.
+
+        Raises:
+            NetworkError: If the Hub cannot be reached.
+            ModelError: If it has no such model.
+        """
+        from r1chat.hub import variants
+        from r1chat.hub.download import begun
+
+        remote = self.remote()
+        look = functools.cache(lambda variant: self._shape(remote, ref, variant))
+
+        def choose(several: list[Variant]) -> Variant:
+            return begun(several) or self._best(several, look(several[0])[0])
+
+        variant = variants.find(remote, ref, choose)
+        return self._choice(ref, variant, *look(variant))
+
+    def quants(self, ref: HubRef) -> Quants:
+        """All quants that the Hub has of a model.
+
+        Raises:
+            NetworkError: If the Hub cannot be reached.
+            ModelError: If it has no such model.
+        """
+        from r1chat.hub import fit
+
+        remote = self.remote()
+        several = _variants(remote, ref)
+        distill = _distill(ref, several[0].repo)
+        try:
+            shape, problem = self._shape(remote, ref, several[0])
+        except NetworkError:
+            # What there is can be chosen from all the same.
+            shape, problem = None, ""
+        best = fit.best(several, shape, self._machine(), self._context()) if shape else None
+        return Quants(
+            title=distill.title if distill else ref.repos[0],
+            best=best.quant if best else "",
+            offers=tuple(self._choice(ref, variant, shape, problem) for variant in several),
+        )
+
+    def expected(self, distill: Distill) -> Quants:
+        """The quants that a distill should have, as the catalogue knows them; at once."""
+        from r1chat.hub import fit
+
+        best, _ = fit.best_of(distill, self._machine(), self._context())
+        quants = sorted(distill.sizes, key=distill.sizes.__getitem__)
+        return Quants(
+            distill.title, best, tuple(self._expected(distill, quant) for quant in quants)
+        )
+
+    def fit(self, distill: Distill, size: int) -> Fit:
+        """How so many bytes of a distill fit this machine; at once after a `survey`."""
+        from r1chat.hub import fit
+
+        return fit.fit(fit.shape_of(distill), size, self._machine(), self._context())
+
+    def shorter(self, choice: Choice) -> int | None:
+        """The context that makes a model fit which does not fit at the one that the user wants."""
+        from r1chat.hub import fit
+
+        if self._context() is None or choice.shape is None:
+            return None
+        found = fit.fit(choice.shape, choice.size, self._machine())
+        return None if found.mark == "no" else found.context
+
+    def _publishers(self) -> dict[str, Distill]:
+        """The distills by the repositories that publish them, in lower case."""
+        return {repo.lower(): distill for distill in self.distills() for repo in distill.repos}
+
+    def _machine(self) -> Machine:
+        """The machine as it was when it was looked at last."""
+        if self._seen is None:
+            self._seen = self.machine()
+        return self._seen
+
+    def _best(self, several: list[Variant], shape: Shape | None) -> Variant:
+        from r1chat.hub import fit, variants
+
+        if shape is None:
+            return variants.usual(several)
+        return fit.best(several, shape, self._machine(), self._context()) or several[0]
+
+    def _shape(self, remote: Remote, ref: HubRef, variant: Variant) -> tuple[Shape | None, str]:
+        """What a model's need of memory depends on; None where its header does not say, and why.
+
+        Raises:
+            NetworkError: If the Hub does not give the header.
+        """
+        from r1chat.hub import facts, fit
+
+        if distill := _distill(ref, variant.repo):
+            return fit.shape_of(distill), ""
+        try:
+            shape = facts.shape_of(remote.header(variant.files[0]))
+        except ModelError as error:
+            return None, line(str(error), _LONGEST)
+        return shape, "" if shape else "its header does not say how much memory it needs"
+
+    def _expected(self, distill: Distill, quant: str) -> Offer:
+        size = distill.sizes[quant]
+        ref = f"{distill.name}-{quant.lower()}"
+        return Offer(ref, quant, size, self.fit(distill, size), distill)
+
+    def _choice(self, ref: HubRef, variant: Variant, shape: Shape | None, problem: str) -> Choice:
+        from r1chat.hub import fit
+        from r1chat.hub.reference import MAIN
+
+        name = variant.ref
+        if ref.distill and variant.quant and not variant.shared and ref.revision == MAIN:
+            name = f"{ref.distill}-{variant.quant.lower()}"
+        fits = fit.fit(shape, variant.size, self._machine(), self._context()) if shape else None
+        distill = _distill(ref, variant.repo)
+        return Choice(name, variant.quant, variant.size, fits, distill, variant, shape, problem)
+
+
+def _named(found: Sequence[LocalModel], known: Mapping[str, Distill]) -> tuple[LocalModel, ...]:
+    """Gives the distills of the Hub's cache their short names, where these are unambiguous.
+
+    Files of "UD-Q4_K_XL" call themselves Q4_K_M, so that the publisher's word for it counts.
+    """
+    made = []
+    for model in found:
+        repo, _, quant = model.ref.partition(":")
+        distill = known.get(model.repo.lower())
+        if quant and repo == model.repo:
+            ref = f"{distill.name}-{quant.lower()}" if distill else model.ref
+            made.append(replace(model, ref=ref, quant=quant))
+        else:
+            made.append(model)
+    times = Counter(model.ref for model in made)
+    return tuple(
+        model if times[model.ref] == 1 else replace(model, ref=before.ref)
+        for model, before in zip(made, found, strict=True)
+    )
+
+
+def _variants(remote: Remote, ref: HubRef) -> list[Variant]:
+    """The models in the first of a reference's repositories that there is."""
+    from r1chat.hub import variants
+
+    missing: ModelError | None = None
+    for repo in ref.repos:
+        try:
+            several = variants.variants(remote.listing(repo, ref.revision))
+        except ModelError as error:
+            missing = missing or error
+            continue
+        if several:
+            return several
+        missing = missing or ModelError(f"{repo} has no GGUF file that r1chat can load")
+    raise missing or ModelError("there is no such model on the Hub")
+
+
+def _distill(ref: HubRef, repo: str) -> Distill | None:
+    """What the catalogue knows of a model."""
+    from r1chat.hub import catalogue
+
+    return (catalogue.get(ref.distill) if ref.distill else None) or catalogue.published_by(repo)
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
