@@ -11,7 +11,7 @@ from r1chat import paths, settings, themes
 from r1chat.engine import probe
 from r1chat.evaluation import curves
 from r1chat.hub import bandwidth, facts, queue, speeds, twins
-from r1chat.tui.drafts import Drafts
+from r1chat.tui.services.drafts import Drafts
 from tests.program import run
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="there are no such files elsewhere")
