@@ -57,6 +57,13 @@ class Turn:
     raw: bool = False
     origin: Origin | None = None
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether nobody stopped the reply: r1chat or the machine did while it was written."""
+        if self.origin is None or self.reply.receipt.ended_by != "cancelled":
+            return False
+        return all(act.kind != "stop" for act in self.origin.acts)
+
     def messages(self) -> tuple[Message, ...]:
         """What the turn adds to the conversation as the model reads it.
 

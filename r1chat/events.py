@@ -41,12 +41,6 @@ AnswerAsked: TypeAlias = Literal["again", "words"]
 again: its end of the reply was refused, once. words: r1chat wrote the words that begin an answer.
 """
 
-ASKED_IN_WORDS: dict[AnswerAsked, str] = {
-    "again": "asked twice for its answer",
-    "words": "answer begun by r1chat",
-}
-"""The same for people."""
-
 
 @dataclass(frozen=True, slots=True)
 class Loading:
@@ -187,6 +181,11 @@ class Reply:
     """All replies that this one was chosen from, in the order in which they were drawn."""
     votes: tuple[tuple[str, int], ...] = ()
     """Their final answers and how many gave each, the most frequent first."""
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether it has ended without an answer, and nobody stopped it."""
+        return not self.answer.strip() and self.receipt.ended_by not in {"cancelled", "error"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ from r1chat.console import Console, is_terminal
 from r1chat.engine.base import ModelInfo
 from r1chat.errors import R1ChatError
 from r1chat.events import (
-    ASKED_IN_WORDS,
     AnswerText,
     Drawing,
     Evaluating,
@@ -28,26 +27,15 @@ from r1chat.events import (
     Tallied,
     ThoughtText,
 )
-from r1chat.formatting import counted, format_duration, format_speed
-from r1chat.sanitize import Sanitizer, line, sanitize
-from r1chat.votes import LONGEST_FINAL, agreeing, answers, estimate, unfinished, votes_of
+from r1chat.formatting import counted
+from r1chat.sanitize import Sanitizer, sanitize
+from r1chat.votes import agreeing, answers, unfinished, votes_of
+from r1chat.wording import preview, receipt_line
 
 SCHEMA = 1
 """Grows when a reader of the old form would be misled by the new one."""
 
 Thoughts: TypeAlias = Literal["show", "hide", "only"]
-_ENDINGS = {
-    "natural": "ended by itself",
-    "budget": "ended by budget",
-    "user": "ended by you",
-    "agreed": "ended by agreement",
-    "loop": "ended by going round in circles",
-    "time": "ended by time",
-    "context": "ended by the full context",
-    "length": "answer cut at its limit",
-    "cancelled": "stopped",
-    "error": "failed",
-}
 _UNUSUAL = re.compile(r"[^ -~]")
 _DECIMALS = 4
 _OF_SAMPLES = frozenset({"samples", "vote"})
@@ -153,7 +141,7 @@ class TextWriter:
             self._think(event.text, self._console.injected)
         elif isinstance(event, Peeked):
             if self._mode == "show" and event.final is not None:
-                self._console.injected(f" {peek_line(event)} ")
+                self._console.injected(f" {preview(event)} ")
         elif isinstance(event, AnswerText):
             if self._mode != "only":
                 self._put(self._main.feed(event.text))
@@ -370,34 +358,11 @@ def _escaped(found: re.Match[str]) -> str:
     return char if sanitize(char) == char else json.dumps(char)[1:-1]
 
 
-def peek_line(peeked: Peeked) -> str:
-    """A look ahead in words, e.g. "so far: 42 (3 times)"."""
-    final = line(peeked.final or "nothing", LONGEST_FINAL)
-    times = f" ({peeked.repeats} times)" if peeked.repeats > 1 else ""
-    return f"so far: {final}{times}"
-
-
 def votes_line(reply: Reply) -> str:
-    """The votes in words, e.g. "5 of 8 samples agree · 110 (5), 112 (1) · 2 stopped"."""
+    """The votes in words, e.g. "5 of 8 agree on 110 · 110 (5), 112 (1) · 1 failed"."""
     votes = votes_of(reply)
-    parts = [agreeing(votes), answers(votes.counts), estimate(votes), unfinished(votes)]
+    parts = [agreeing(votes), answers(votes.counts), unfinished(votes)]
     return " · ".join(part for part in parts if part)
-
-
-def receipt_line(receipt: Receipt) -> str:
-    """A receipt in words, e.g. "Thought for 1.2 s · 312 tokens · ended by budget · 41 tok/s"."""
-    parts = []
-    tokens = receipt.thought_tokens
-    if tokens:
-        parts += [f"Thought for {format_duration(receipt.thought_s)}", counted(tokens, "token")]
-    else:
-        parts.append("No thought")
-    parts.append(_ENDINGS[receipt.ended_by])
-    if receipt.answer_asked and receipt.answer_tokens:
-        parts.append(ASKED_IN_WORDS[receipt.answer_asked])
-    if receipt.tokens_per_s > 0:
-        parts.append(format_speed(receipt.tokens_per_s))
-    return " · ".join(parts)
 
 
 def _plain(value: object) -> object:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from r1chat.events import Receipt, Reply
 from r1chat.sanitize import line
+from r1chat.wording import LONGEST_FINAL
 
-LONGEST_FINAL = 30
 _MOST_FINALS = 4
 
 
@@ -44,12 +44,6 @@ class Votes:
         """
         known = self.samples - self.failed
         return self.agreed / known if self.ended else None
-
-    @property
-    def most_agreement(self) -> float | None:
-        """The same, had all that were stopped come to give it."""
-        known = self.samples - self.failed
-        return (self.agreed + self.stopped) / known if self.ended else None
 
     @property
     def stopped(self) -> int:
@@ -90,37 +84,27 @@ def _failed(receipts: Sequence[Receipt]) -> int:
     return sum(receipt.ended_by == "error" for receipt in receipts)
 
 
-def agreeing(votes: Votes) -> str:
-    """How many agree, e.g. "5 of 8 samples agree"."""
-    if not votes.counts:
+def agreeing(votes: Votes, longest: int = LONGEST_FINAL) -> str:
+    """How many agree on which answer, e.g. "5 of 8 agree on 110".
+
+    Args:
+        votes: The votes.
+        longest: Most characters of the answer.
+    """
+    if votes.final is None:
         return f"no answer in {votes.samples} samples"
     if len(votes.counts) > 1 and votes.agreed == 1:
-        return f"no two of {votes.samples} samples agree"
-    if votes.agreed == 1:
-        return f"1 of {votes.samples} samples answered"
-    return f"{votes.agreed} of {votes.samples} samples agree"
-
-
-def estimate(votes: Votes) -> str:
-    """What that says of a single sample, e.g. "pass@1 62–88 % if it is right".
-
-    A single figure where none was stopped, and nothing where no two agree: then there is nothing
-    to go by.
-    """
-    least, most = votes.agreement, votes.most_agreement
-    if least is None or most is None or votes.agreed <= 1:
-        return ""
-    span = f"{100 * least:.0f}" if least == most else f"{100 * least:.0f}–{100 * most:.0f}"
-    return f"pass@1 {span} % if it is right"
+        return f"no two of {votes.samples} agree"
+    verb = "answered" if votes.agreed == 1 else "agree on"
+    return f"{votes.agreed} of {votes.samples} {verb} {line(votes.final, longest)}"
 
 
 def unfinished(votes: Votes) -> str:
-    """What became of those that did not end, e.g. "2 stopped: they could change nothing"."""
+    """What became of the others, e.g. "1 stopped early (could not change the result)"."""
     parts = []
     if votes.stopped:
-        who = "it" if votes.stopped == 1 else "they"
-        why = f": {who} could change nothing" if votes.settled else ""
-        parts.append(f"{votes.stopped} stopped{why}")
+        why = " (could not change the result)" if votes.settled else ""
+        parts.append(f"{votes.stopped} stopped early{why}")
     if votes.failed:
         parts.append(f"{votes.failed} failed")
     return " · ".join(parts)

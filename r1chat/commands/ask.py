@@ -29,6 +29,7 @@ from r1chat.reasoning.control import Control
 from r1chat.sanitize import line
 from r1chat.session import Session
 from r1chat.settings import Settings
+from r1chat.wording import ENDINGS, why_unanswered
 
 if TYPE_CHECKING:
     from r1chat.store import Loaded
@@ -37,29 +38,16 @@ _DEFAULT_MODEL = (
     "no model configured: using the built-in tiny model, a toy for arithmetic; "
     "`r1chat models list` shows what this machine can run"
 )
-_NO_ANSWER: dict[EndedBy, str] = {
-    "context": "the context ({context} tokens) was full while it thought; "
-    "use a larger --ctx or a smaller --budget",
-    "time": "the time was up; use a longer --timeout or a smaller --budget",
-    "length": "--max-answer left no room for one",
-    "loop": "the model went round in circles; try again, or another --temperature",
+_ADVICE: dict[EndedBy, str] = {
+    "context": "use a larger --ctx (it has {context} tokens) or a smaller --budget",
+    "time": "use a longer --timeout or a smaller --budget",
+    "length": "use a larger --max-answer",
+    "loop": "try again, or another --temperature",
 }
-_FULL_SERVER = (
-    "the server's context was full while it thought; use a smaller --budget, or start the server "
-    "with a larger context"
-)
-_CUT: dict[EndedBy, str] = {
-    "length": "it reached its limit (--max-answer)",
-    "time": "the time was up (--timeout)",
-    "context": "the context is full (--ctx)",
-    "loop": "the model went round in circles",
-}
+"""What helps where an answer is cut off, or kept away."""
+_SERVER_ADVICE = "use a smaller --budget, or start the server with a larger context"
 _CUT_THERE = "the server's context, or the length that it allows a reply, is used up"
 _THOUGHTLESS = "this model writes no thoughts"
-_NOTHING_WRITTEN = "the model ended its reply without one; try again, or another --temperature"
-_STILL_NOTHING = (
-    "the model wrote none, though it was asked for one again; try again, or another --temperature"
-)
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
@@ -302,21 +290,20 @@ class _Ask:
             self._console.error(reply.error or "the engine failed")
             return ExitCode.NETWORK if engine.info.host else ExitCode.FAILED
         ended_by = receipt.answer_ended_by
+        full_server = ended_by == "context" and bool(engine.info.host)
+        advice = _ADVICE.get(ended_by, _ADVICE["loop"]).format(context=f"{engine.info.context:,}")
         if not reply.answer.strip():
-            nothing = _STILL_NOTHING if receipt.answer_asked else _NOTHING_WRITTEN
-            why = _NO_ANSWER.get(ended_by, nothing).format(context=engine.info.context)
-            if ended_by == "context" and engine.info.host:
-                why = _FULL_SERVER
-            self._console.error(f"no answer: {why}")
+            why = why_unanswered(reply) or "the reply was stopped"
+            self._console.error(f"no answer: {why}; {_SERVER_ADVICE if full_server else advice}")
             return ExitCode.NO_ANSWER
         if receipt.final_from == "thought":
             self._console.note(
                 f"the answer gives no final result; in the thought it was {line(reply.final or '')}"
             )
-        if ended_by in _CUT:
-            at_server = ended_by == "context" and engine.info.host
-            why = _CUT_THERE if at_server else _CUT[ended_by]
-            self._console.note(f"the answer is cut: {why}")
+        if full_server:
+            self._console.note(f"the answer is cut off: {_CUT_THERE}")
+        elif reason := ENDINGS[ended_by].reason:
+            self._console.note(f"the answer is cut off: {reason}; {advice}")
         return ExitCode.ANSWERED
 
 

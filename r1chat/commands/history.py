@@ -22,6 +22,7 @@ from r1chat.interrupts import Interrupts
 from r1chat.output import Out, write_json
 from r1chat.sanitize import line, sanitize
 from r1chat.store import Hit, Store, Summary
+from r1chat.wording import model_name
 
 SETTLING_S = 5.0
 """How long a search waits for the index, which follows the writing."""
@@ -70,7 +71,7 @@ def _list(args: argparse.Namespace, store: Store, out: Out, console: Console) ->
             each.short,
             words.moment(each.updated),
             f"{each.turns:,}",
-            words.model(each.model),
+            model_name(each.model),
             ("* " if each.pinned else "") + line(each.title, _TITLE),
         )
         for each in shown

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from r1chat import wording
 from r1chat.conversation import Node, Turn
 from r1chat.exchange import words
 from r1chat.formatting import counted
@@ -27,7 +28,7 @@ def pieces(loaded: Loaded, *, thoughts: bool, colour: bool) -> Iterator[str]:
     def dim(text: str) -> str:
         return f"{_DIM}{text}{_PLAIN}" if colour else text
 
-    title = words.title(loaded.summary)
+    title = wording.title(loaded.summary.title)
     yield f"{_BOLD}{title}{_PLAIN}\n" if colour else f"{title}\n"
     yield dim(words.about(loaded.summary)) + "\n"
     if loaded.system:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from r1chat.evaluation.intervals import Estimate
 from r1chat.evaluation.plan import Plan
 from r1chat.evaluation.summary import Row, Summary
-from r1chat.statistics.drawing import REASONS
+from r1chat.wording import ENDINGS
 
 _NARROWEST_BAR = 10
 _FIGURES = 16
@@ -51,9 +51,9 @@ def table(summary: Summary, plan: Plan) -> tuple[list[str], list[list[str]], str
 
 def ended(row: Row) -> str:
     """How thoughts ended, and which answers were not whole."""
-    words = [f"{REASONS.get(why, why)} {count}" for why, count in row.thoughts_ended_by.items()]
+    words = [f"{ENDINGS[why].label} {count}" for why, count in row.thoughts_ended_by.items()]
     words += [
-        f"answer {REASONS.get(why, why)} {count}"
+        f"answer {ENDINGS[why].label} {count}"
         for why, count in row.answers_ended_by.items()
         if why != "natural"
     ]

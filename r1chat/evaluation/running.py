@@ -16,6 +16,7 @@ from r1chat.evaluation.reading import Question
 from r1chat.evaluation.results import Results
 from r1chat.events import EndedBy, Evaluating, Event, Notice, Reply, Sampled
 from r1chat.reasoning.control import Control, ControlGroup
+from r1chat.wording import ENDINGS
 
 
 class Stop:
@@ -246,7 +247,7 @@ def why_wrong(final: str | None, answer_ended_by: EndedBy, judge: str) -> str:
         answer_ended_by: Why its answer ended.
         judge: What compared it with the reference.
     """
-    cut = "" if answer_ended_by == "natural" else f"; the answer ended by {answer_ended_by}"
+    cut = "" if answer_ended_by == "natural" else f" ({ENDINGS[answer_ended_by].label})"
     if final is None:
         return f"no final answer{cut}"
     return f"differs from the reference ({judge}){cut}"

@@ -15,7 +15,7 @@ from functools import cache
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from r1chat import emphasis
+from r1chat import emphasis, wording
 from r1chat.conversation import Node, Turn
 from r1chat.exchange import words
 from r1chat.exchange.rendering import is_safe
@@ -59,7 +59,7 @@ def write(conversations: Iterable[Loaded], *, thoughts: bool = True) -> Iterator
 
 
 def _blocks(loaded: Loaded, *, thoughts: bool) -> Iterator[str]:
-    yield f"# {_escaped(words.title(loaded.summary))}"
+    yield f"# {_escaped(wording.title(loaded.summary.title))}"
     yield f"*{_escaped(words.about(loaded.summary))}*"
     if loaded.system:
         yield f"Instructions:\n\n{_quoted(loaded.system)}"

@@ -15,9 +15,9 @@ from r1chat.reasoning.final import final_answer
 from r1chat.reasoning.phrases import CLOSE, OPEN
 from r1chat.reasoning.splitter import split
 from r1chat.store import Loaded, Summary, title_of
+from r1chat.wording import UNTITLED
 
 _MOST_MESSAGES = 100_000
-_UNTITLED = "Untitled"
 
 
 def _content(value: object) -> str:
@@ -77,7 +77,7 @@ def conversation(value: object) -> Loaded:
     if not said:
         message = "there is no question in it"
         raise UsageError(message)
-    title = title_of(said[0].content) or _UNTITLED
+    title = title_of(said[0].content) or UNTITLED
     summary = Summary(tree.id, title, created=now, updated=now, turns=(len(said) + 1) // 2)
     return Loaded(summary, tree, system or None)
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from html import escape
 from pathlib import Path
 
+from r1chat import wording
 from r1chat.conversation import Node, Turn
 from r1chat.events import Injection
 from r1chat.exchange import words
@@ -52,7 +53,7 @@ def _head() -> str:
 
 def _conversation(loaded: Loaded, *, thoughts: bool) -> Iterator[str]:
     summary = loaded.summary
-    yield f'<article>\n<h1 dir="auto">{_text(words.title(summary))}</h1>\n'
+    yield f'<article>\n<h1 dir="auto">{_text(wording.title(summary.title))}</h1>\n'
     yield f'<p class="note">{_text(words.about(summary))}</p>\n'
     if loaded.system:
         yield f'<div class="system" dir="auto">{_text(loaded.system)}</div>\n'

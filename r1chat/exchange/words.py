@@ -1,4 +1,4 @@
-"""What the forms for people, Markdown and HTML, say alike."""
+"""What Markdown, HTML and `r1chat history show` say alike of a conversation and its replies."""
 
 from __future__ import annotations
 
@@ -6,26 +6,14 @@ import time
 
 from r1chat.conversation import Node, Turn
 from r1chat.formatting import counted, format_duration
-from r1chat.output import receipt_line
 from r1chat.sanitize import line
 from r1chat.store import Summary
-
-LONGEST_TITLE = 200
-
-
-def title(summary: Summary) -> str:
-    """A conversation's title."""
-    return line(summary.title, LONGEST_TITLE) or "Untitled"
-
-
-def model(ref: str) -> str:
-    """A model's reference as it is shown: of a file its name alone."""
-    return line(ref.rpartition("/")[2] or ref if ref.endswith(".gguf") else ref)
+from r1chat.wording import model_name, receipt_line, why_unanswered
 
 
 def about(summary: Summary) -> str:
     """When it was, and with which model."""
-    parts = [moment(summary.created), model(summary.model), f"r1chat {summary.short}"]
+    parts = [moment(summary.created), model_name(summary.model), f"r1chat {summary.short}"]
     return " · ".join(part for part in parts if part)
 
 
@@ -41,7 +29,7 @@ def cost(node: Node, turn: Turn) -> str:
     """What a reply cost, and which version it is."""
     parts = [receipt_line(turn.reply.receipt)]
     if turn.origin is not None and turn.origin.model:
-        parts.append(model(turn.origin.model))
+        parts.append(model_name(turn.origin.model))
     if len(node.siblings) > 1:
         parts.append(f"version {node.version} of {len(node.siblings)}")
     return " · ".join(parts)
@@ -52,7 +40,10 @@ def failure(turn: Turn) -> str:
     reply = turn.reply
     if reply.error is not None:
         return f"failed: {line(reply.error, 500)}"
-    return "" if reply.answer.strip() else "no answer"
+    if reply.answer.strip():
+        return ""
+    why = why_unanswered(reply)
+    return f"no answer: {why}" if why else "no answer"
 
 
 def thought(turn: Turn) -> str:

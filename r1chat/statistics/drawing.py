@@ -10,6 +10,7 @@ from r1chat.events import EndedBy
 from r1chat.formatting import counted, format_duration, speed_figure
 from r1chat.sanitize import line
 from r1chat.statistics.computing import Day, Statistics
+from r1chat.wording import ENDINGS
 
 NARROWEST = 30
 """Columns below which nothing is drawn smaller."""
@@ -21,19 +22,6 @@ _DAYS = 14
 _LABEL = 24
 _AXIS = 20
 """Columns that the scale and its names take beside the points."""
-REASONS: dict[EndedBy, str] = {
-    "natural": "by itself",
-    "budget": "by budget",
-    "user": "by you",
-    "agreed": "by agreement",
-    "loop": "in circles",
-    "time": "by time",
-    "context": "context full",
-    "length": "at its limit",
-    "cancelled": "stopped",
-    "error": "failed",
-}
-"""How something ended, in a word or two."""
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
@@ -86,7 +74,7 @@ def _totals(statistics: Statistics, width: int) -> Iterator[str]:
 def _ended(ended: Mapping[EndedBy, int], width: int, *, unicode: bool) -> list[str]:
     total = sum(ended.values())
     rows = [
-        (REASONS.get(why, why), float(number), f"{number:,} ({number / total:.0%})")
+        (ENDINGS[why].label, float(number), f"{number:,} ({number / total:.0%})")
         for why, number in ended.items()
     ]
     return bars(rows, width, unicode=unicode)

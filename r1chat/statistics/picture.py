@@ -11,7 +11,7 @@ from r1chat import user_files
 from r1chat.errors import R1ChatError, UsageError
 from r1chat.sanitize import line
 from r1chat.statistics.computing import Statistics
-from r1chat.statistics.drawing import REASONS
+from r1chat.wording import ENDINGS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,7 +58,7 @@ def save(statistics: Statistics, path: Path) -> None:
 
 def _ended(axes: Axes, statistics: Statistics) -> None:
     ended = statistics.thoughts_ended_by
-    _bars(axes, [REASONS.get(why, why) for why in ended], list(ended.values()))
+    _bars(axes, [ENDINGS[why].label for why in ended], list(ended.values()))
     axes.set_title("How thoughts ended")
     axes.set_xlabel("thoughts")
 

@@ -15,8 +15,8 @@ from r1chat.store import index, rows
 from r1chat.store.replies import reply_of
 from r1chat.store.titles import title_of
 from r1chat.store.values import Loaded, TitleSource
+from r1chat.wording import UNTITLED
 
-UNTITLED = "Untitled"
 Key = int
 
 # -- a reply while it is written --

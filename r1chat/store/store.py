@@ -39,6 +39,7 @@ from r1chat.store.streaming import StoredRecording
 from r1chat.store.titles import LONGEST
 from r1chat.store.values import Figures, Hit, Loaded, Summary, TitleSource
 from r1chat.store.writer import PATIENCE_S, Job, Writer, nothing
+from r1chat.wording import UNTITLED
 
 log = logging.getLogger(__name__)
 
@@ -176,7 +177,7 @@ class Store:
 
     def rename(self, conversation: str, title: str, source: TitleSource = "user") -> None:
         """Gives a conversation a title; a model's never takes the place of the user's."""
-        cleaned = line(title, LONGEST * 2) or saving.UNTITLED
+        cleaned = line(title, LONGEST * 2) or UNTITLED
         self._call(saving.rename, name=conversation, title=cleaned, source=source)
 
     def pin(self, conversation: str, *, pinned: bool = True) -> None:

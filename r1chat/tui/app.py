@@ -31,7 +31,7 @@ from r1chat.tui.services.history import History
 from r1chat.tui.services.model_loader import Fits, Load, Loader, fits_beside, load_model
 from r1chat.tui.services.preferences import TINY, Preferences, Value
 from r1chat.tui.services.themes import Themes
-from r1chat.tui.words import name_of
+from r1chat.wording import model_name
 
 if TYPE_CHECKING:
     from r1chat.engine.base import Engine
@@ -248,10 +248,10 @@ class R1ChatApp(FetchingApp):
         reason = line(event.reason, 400)
         if self.engine is not None:
             self.chat.topbar.progress = None
-            reason += f" · {line(name_of(self._ref), 60)} stays in use."
+            reason += f" · {model_name(self._ref, 60)} stays in use."
             self.refresh_bindings()
         elif before is not None:
-            reason += f" · {line(name_of(before), 60)} is loaded again."
+            reason += f" · {model_name(before, 60)} is loaded again."
             self.load_model(before)
         else:
             self.chat.not_loaded(self.offered)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from textual.content import Content
 
 from r1chat.formatting import counted
-from r1chat.sanitize import line, sanitize
-from r1chat.tui.words import name_of
+from r1chat.sanitize import sanitize
+from r1chat.wording import model_name, title
 
 if TYPE_CHECKING:
     from r1chat.store import Hit, Summary
@@ -67,11 +67,6 @@ def _day(seconds: float) -> dt.date:
     return _moment(seconds).date()
 
 
-def title(summary: Summary) -> str:
-    """A conversation's title, clean."""
-    return line(summary.title, 120) or "Untitled"
-
-
 def entry(summary: Summary, now: float, *, current: bool) -> Content:
     """A conversation in two lines.
 
@@ -82,19 +77,17 @@ def entry(summary: Summary, now: float, *, current: bool) -> Content:
     """
     turns = counted(summary.turns, "turn")
     about = " · ".join(
-        part
-        for part in (when(summary.updated, now), turns, line(name_of(summary.model), 24))
-        if part
+        part for part in (when(summary.updated, now), turns, model_name(summary.model, 24)) if part
     )
     mark = "●" if current else " "
-    return Content.assemble(f"{mark} {title(summary)}\n", (f"  {about}", "$text-muted"))
+    return Content.assemble(f"{mark} {title(summary.title)}\n", (f"  {about}", "$text-muted"))
 
 
 def hit(found: Hit, now: float) -> Content:
     """What a search found, the words marked."""
     head = f"{_FIELDS[found.field]} · {when(found.created, now)}\n"
     return Content.assemble(
-        (f"{line(found.title, 120) or 'Untitled'}\n", "bold"),
+        (f"{title(found.title)}\n", "bold"),
         (head, "$text-muted"),
         *_marked(found.snippet, found.matches),
     )

@@ -1,36 +1,23 @@
-"""What the pane of a thought says, in words. Pure."""
+"""The header of a thought, in variants from long to short. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rich.cells import cell_len
 
-from r1chat.events import EndedBy, Peeked, ThoughtEnded
+from r1chat.events import Peeked, ThoughtEnded
 from r1chat.formatting import counted, format_duration, noun
 from r1chat.reasoning.budget import Budget
 from r1chat.sanitize import line
-
-ENDED_BY: dict[EndedBy, str] = {
-    "natural": "",
-    "budget": "ended by budget",
-    "user": "ended by you",
-    "agreed": "ended by agreement",
-    "loop": "ended, it went in circles",
-    "time": "ended by time",
-    "context": "ended, context full",
-    "length": "ended by length",
-    "cancelled": "stopped",
-    "error": "ended by an error",
-}
-"""Why a thought ended. The usual end needs no word."""
+from r1chat.wording import ENDINGS, LONGEST_FINAL, preview, thought_cost
 
 _NARROW = 4
 """Cells that a count takes at least, so that what follows stays in place."""
 _MINUTE = 59.5
 _SECONDS, _MINUTES = len("9.9 s"), len("59 min 59 s")
 """Cells that a time takes, so that it grows in place."""
-_LONGEST_FINAL = 30
 _SHORT_FINAL = 12
 
 
@@ -73,10 +60,10 @@ def thinking(seconds: float, count: int, budget: Budget, *, paused: bool = False
 
 
 def so_far(peeked: Peeked | None) -> list[str]:
-    """Says what a look ahead has found.
+    """Says what an answer preview has found.
 
     Args:
-        peeked: What was found; None as long as it is being looked.
+        peeked: What was found; None while the model still writes it.
 
     Returns:
         The same from long to short.
@@ -84,10 +71,12 @@ def so_far(peeked: Peeked | None) -> list[str]:
     if peeked is None:
         return ["so far: …"]
     if peeked.final is None:
-        return ["so far: no answer"]
-    said = [f"so far: {_final(peeked.final, most)}" for most in (_LONGEST_FINAL, _SHORT_FINAL)]
+        return [preview(peeked)]
+    once = replace(peeked, repeats=1)
+    finals = [_final(peeked.final, most) for most in (LONGEST_FINAL, _SHORT_FINAL)]
+    said = [preview(once, final) for final in finals]
     if peeked.repeats > 1:
-        said = [f"{said[0]} ({peeked.repeats} times)", f"{said[0]} ({peeked.repeats})", *said]
+        said = [preview(peeked, finals[0]), f"{said[0]} ({peeked.repeats})", *said]
     return said
 
 
@@ -115,7 +104,12 @@ def beside(said: Sequence[str], aside: Sequence[str]) -> list[str]:
 
 
 def thought(
-    ended: ThoughtEnded, *, own: bool = True, least: int = 0, peeked: Peeked | None = None
+    ended: ThoughtEnded,
+    *,
+    own: bool = True,
+    least: int = 0,
+    peeked: Peeked | None = None,
+    paused: bool = False,
 ) -> list[str]:
     """Says what a thought cost and why it ended.
 
@@ -123,22 +117,24 @@ def thought(
         ended: How it ended.
         own: Whether the model wrote any of it.
         least: Tokens that it was to have.
-        peeked: The last look ahead.
+        peeked: The last answer preview.
+        paused: Whether it was stopped to be steered, and will go on.
 
     Returns:
         The same from long to short.
     """
-    why = [ENDED_BY[ended.ended_by]]
+    if paused:
+        time = format_duration(ended.seconds)
+        return [f"Paused after {time} · {tokens(ended.tokens)}", f"Paused after {time}", time]
+    ending = ENDINGS[ended.ended_by]
+    why = [ending.phrase, ending.label] if ending.phrase else []
     if ended.ended_by == "natural" and ended.tokens < least:
         why = [f"ended by itself, short of {least:,}"]
     elif ended.ended_by == "agreed" and peeked is not None and peeked.final is not None:
-        final = _final(peeked.final, _LONGEST_FINAL)
-        why.insert(0, f"{why[0]}: {final} ({peeked.repeats} times)")
-    time = format_duration(ended.seconds)
-    said = [f"Thought for {time} · {tokens(ended.tokens)}", f"Thought for {time}", time]
-    if not own:
-        said = ["No thought"]
-    if not why[-1]:
+        final = _final(peeked.final, LONGEST_FINAL)
+        why.insert(0, f"{ending.phrase}: {final} ({peeked.repeats} times)")
+    said = thought_cost(ended.seconds, ended.tokens) if own else ["No thought"]
+    if not why:
         return said
     return [*(f"{first} · {reason}" for first in said for reason in why), why[-1]]
 

@@ -20,8 +20,8 @@ def test_four_samples_are_drawn_tallied_kept_and_shown_again(home):
         since = len(app.raw)
         app.send("\x1b[1;3C")
         app.wait_for("▸2", since)
-        app.wait_for("of 4 samples agree")
-        app.wait_for("cons@4: 110")
+        app.wait_for("of 4 agree on")
+        app.wait_for("agree on 110")
         app.wait_for("% if it is right")
         app.send("\x11")
         assert app.end() == 0
@@ -40,6 +40,6 @@ def test_four_samples_are_drawn_tallied_kept_and_shown_again(home):
         app.send("\x1bh")
         app.wait_for("Today")
         app.send("\x1b[B\r")
-        app.wait_for("cons@4: 110")
+        app.wait_for("agree on 110")
         app.send("\x11")
         assert app.end() == 0

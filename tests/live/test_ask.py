@@ -168,7 +168,7 @@ def test_raw_text_is_gone_on_with():
 def test_no_time_for_an_answer_is_exit_code_4():
     code, out, err = run("ask", *GREEDY, QUESTION, "--timeout", "0.000001")
     assert (code, out) == (4, "")
-    assert err.startswith("r1chat: no answer: the time was up")
+    assert err.startswith("r1chat: no answer: the time limit was reached")
     assert err.count("\n") == 1
 
 

@@ -22,7 +22,7 @@ def test_the_answer_of_the_majority_is_on_stdout_and_the_votes_on_stderr():
     assert code == 0
     assert out == "44 + 41 + 25 = \\boxed{110}\n"
     # The fourth is stopped where the others have agreed before it ended.
-    assert re.search(r"[34] of 4 samples agree", err)
+    assert re.search(r"[34] of 4 agree on", err)
     assert "110 (" in err
 
 

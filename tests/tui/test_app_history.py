@@ -17,7 +17,7 @@ from r1chat.settings import Settings
 from r1chat.store import Loaded, Store, Summary
 from r1chat.tui.titling import cleaned
 from r1chat.tui.widgets.history_panel import PAGE
-from r1chat.tui.words import name_of
+from r1chat.wording import model_name
 from tests.tui.chat import (
     ENDLESS,
     REPLY,
@@ -528,7 +528,7 @@ async def test_an_address_that_the_user_has_set_is_loaded_with_a_key():
     ],
 )
 def test_the_host_of_a_model_is_never_hidden(ref, shown):
-    assert name_of(ref) == shown
+    assert model_name(ref) == shown
 
 
 @pytest.mark.asyncio

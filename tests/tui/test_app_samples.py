@@ -137,9 +137,9 @@ async def test_the_majority_is_the_reply_and_the_samples_are_its_versions():
         assert view.node is node
         assert view.thinking.view.text.strip() == "thought of 1"
         assert view.answer.source == "It is $\\boxed{8}$."
-        assert "3 of 4 samples agree" in view.status
+        assert "3 of 4 agree on" in view.status
         head, bars, samples = rows(view)
-        assert head.startswith("cons@4: 8 · pass@1 75 % if it is right")
+        assert head.startswith("3 of 4 agree on 8")
         assert bars == "8 ━━━ 3  7 ━ 1"
         assert samples.split() == ["1", "7", "▸2", "8", "3", "8", "4", "8"]
 
@@ -195,7 +195,7 @@ async def test_where_memory_is_short_it_says_how_many_are_drawn_at_a_time():
         assert rows(chat.last)[2].count("waits") == 2
         gate.open()
         await rest(pilot)
-        assert "4 of 4 samples agree" in chat.last.status
+        assert "4 of 4 agree" in chat.last.status
 
 
 async def test_again_with_samples_keeps_the_reply_before_and_shows_its_versions():
@@ -257,7 +257,7 @@ async def test_escape_stops_all_and_the_majority_so_far_is_the_reply():
         gate.open()
         await rest(pilot)
         assert tree(chat).turn.reply.final == "7"
-        assert "2 of 4 samples agree" in chat.last.status
+        assert "2 of 4 agree" in chat.last.status
         assert "2 stopped" in rows(chat.last)[0]
 
 
@@ -346,7 +346,7 @@ async def test_a_click_shows_a_sample_and_the_keys_on_the_votes_do_too():
         await until(pilot, lambda: tree(chat).version == 3)
         await pilot.press("alt+left", "alt+left")
         await until(pilot, lambda: tree(chat).version == 1)
-        assert "1 of 4 samples says so" in chat.last.status
+        assert "1 of 4 gave this answer" in chat.last.status
 
 
 async def test_a_stopped_sample_can_be_read_but_not_gone_on_with():
@@ -404,10 +404,10 @@ async def test_a_stored_conversation_shows_the_votes_again():
         assert await chat.open_conversation(name)
         await pilot.pause()
         head, bars, samples = rows(chat.last)
-        assert head.startswith("cons@4: 7 · pass@1 75–100 % if it is right · 1 stopped")
+        assert head.startswith("3 of 4 agree on 7 · 1 stopped")
         assert bars == "7 ━━━ 3"
         assert samples.split() == ["▸1", "7", "2", "7", "3", "7"]
-        assert "3 of 4 samples agree" in chat.last.status
+        assert "3 of 4 agree on" in chat.last.status
         await pilot.press("alt+right")
         await until(pilot, lambda: tree(chat).version == 2)
         assert "▸2" in rows(chat.last)[2]

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from r1chat.events import Receipt, Reply
-from r1chat.tui import words
+from r1chat.wording import answer_line
 from tests.tui.chat import REPLY, an_app, ask, engine_of, rest, screen_text, toasts, until, write
 
 pytestmark = pytest.mark.asyncio
@@ -20,10 +20,10 @@ async def test_it_says_that_there_is_none_and_which_keys_help():
     app = an_app(EMPTY, ["Four."])
     async with app.run_test() as pilot:
         chat = await ask(pilot)
-        await until(pilot, lambda: "no answer" in screen_text(app))
+        await until(pilot, lambda: "stopped without answering" in screen_text(app))
         shown = " ".join(screen_text(app).split())
-        assert "Ctrl+N asks for the answer" in shown
-        assert "Ctrl+R asks again" in shown
+        assert "Ctrl+N to answer now" in shown
+        assert "Ctrl+R to regenerate" in shown
         assert chat.check_action("answer_now", ())
 
 
@@ -37,7 +37,7 @@ async def test_the_key_closes_the_thought_and_has_the_answer_written_as_the_same
         resume = engine_of(app).requests[1].resume
         assert (resume.keep, resume.close) == (len("2 and 2 are \\boxed{4}."), True)
         assert chat.last.answer.source == "Four."
-        assert "no answer" not in chat.last.status
+        assert "without answering" not in chat.last.status
         assert chat.last.hint == ""
         assert not chat.check_action("answer_now", ())
         assert len(chat.last.node.siblings) == 1
@@ -72,21 +72,25 @@ async def test_the_composer_keeps_its_words_while_the_answer_is_asked_for():
 @pytest.mark.parametrize(
     ("receipt", "final", "said"),
     [
-        ({}, None, "no answer: the model ended its reply without one"),
-        ({"answer_asked": "again"}, None, "without one, though it was asked for it"),
-        ({"answer_asked": "words"}, "110", "asked for it; its thought says 110"),
-        ({"ended_by": "context"}, None, "no answer: the context is full"),
-        ({"answer_ended_by": "context"}, None, "no answer: the context is full"),
-        ({"ended_by": "length"}, None, "no answer: there was no room for one"),
-        ({"ended_by": "time", "thought_ended_by": "time"}, None, "no answer: its time was over"),
+        ({}, None, "The model stopped without answering"),
+        ({"answer_asked": "again"}, None, "without answering, though it was asked for its answer"),
+        ({"answer_asked": "words"}, "110", "asked for its answer · its thought says 110"),
+        ({"ended_by": "context"}, None, "No answer: the context was full"),
+        ({"answer_ended_by": "context"}, None, "No answer: the context was full"),
+        ({"ended_by": "length"}, None, "No answer: the length limit was reached"),
+        (
+            {"ended_by": "time", "thought_ended_by": "time"},
+            None,
+            "No answer: the time limit was reached",
+        ),
     ],
 )
 async def test_each_reason_is_said(receipt, final, said):
     reply = replace(ENDED, receipt=replace(ENDED.receipt, **receipt), final=final)
-    assert said in words.receipt(reply)
+    assert said in answer_line(reply)
 
 
 @pytest.mark.parametrize("ended_by", ["cancelled", "error"])
 async def test_where_it_was_stopped_or_failed_that_is_what_is_said(ended_by):
     reply = replace(ENDED, receipt=replace(ENDED.receipt, ended_by=ended_by))
-    assert "no answer" not in words.receipt(reply)
+    assert "nswer" not in answer_line(reply)

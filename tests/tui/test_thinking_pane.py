@@ -339,7 +339,7 @@ def test_the_header_fits(width):
         await pilot.pause()
         if width >= 40:
             assert len(app.pane.header.text) <= width
-            assert "circles" in app.pane.header.text
+            assert "looping" in app.pane.header.text
 
     run(act, size=(width, 24))
 
@@ -372,7 +372,7 @@ def test_every_reason_has_its_words():
         "0.4 s",
     ]
     assert words.thought(ThoughtEnded("context", 2000, 75))[0] == (
-        "Thought for 1 min 15 s · 2,000 tokens · ended, context full"
+        "Thought for 1 min 15 s · 2,000 tokens · ended because the context was full"
     )
 
 

@@ -171,7 +171,7 @@ def test_no_answer_is_exit_code_4_and_says_why(run, model):
 
 @pytest.mark.parametrize(
     ("ended_by", "words"),
-    [("context", "the context (4096 tokens)"), ("time", "--timeout"), ("loop", "circles")],
+    [("context", "(it has 4,096 tokens)"), ("time", "--timeout"), ("loop", "looping")],
 )
 def test_no_answer_says_what_to_do(run, model, ended_by, words):
     receipt = Receipt(ended_by=ended_by, answer_ended_by=ended_by)
@@ -183,7 +183,7 @@ def test_no_answer_says_what_to_do(run, model, ended_by, words):
 
 @pytest.mark.parametrize(
     ("reason", "words"),
-    [("length", "--max-answer"), ("context", "--ctx"), ("time", "--timeout"), ("loop", "circles")],
+    [("length", "--max-answer"), ("context", "--ctx"), ("time", "--timeout"), ("loop", "looping")],
 )
 @pytest.mark.parametrize("thought", ["natural", "budget", "context", "time", "loop", None])
 def test_an_answer_that_is_cut_says_so_whatever_ended_the_thought(
@@ -193,7 +193,7 @@ def test_an_answer_that_is_cut_says_so_whatever_ended_the_thought(
     model.plays(Reply(thought="Hm", answer="It is", receipt=receipt))
     code, _, err = ask(run, "?", "--format", "json")
     assert code == 0
-    assert err.startswith("r1chat: note: the answer is cut: ")
+    assert err.startswith("r1chat: note: the answer is cut off: ")
     assert words in err
 
 

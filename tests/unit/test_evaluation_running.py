@@ -147,7 +147,7 @@ def test_a_wrong_reply_is_kept_with_its_thought_and_the_reason(tmp_path):
         assert sample.right == (sample.why == "")
         if sample.budget == "max":
             assert sample.thought == "I think."
-    assert why_wrong(None, "length", "plain") == "no final answer; the answer ended by length"
+    assert why_wrong(None, "length", "plain") == "no final answer (length limit)"
 
 
 def test_samples_that_look_ahead_are_drawn_one_by_one(tmp_path):

@@ -33,7 +33,6 @@ from r1chat.output import (
     Out,
     TextWriter,
     document,
-    receipt_line,
     to_json,
     type_of,
 )
@@ -304,25 +303,6 @@ def test_a_full_disk_is_named():
 def test_a_closed_stdout_is_named():
     with pytest.raises(R1ChatError, match="closed"):
         Out(None)
-
-
-@pytest.mark.parametrize(
-    ("receipt", "words"),
-    [
-        (Receipt(), "No thought · ended by itself"),
-        (Receipt(ended_by="cancelled"), "No thought · stopped"),
-        (
-            Receipt(thought_tokens=1, thought_s=75.2, ended_by="loop"),
-            "Thought for 1 min 15 s · 1 token · ended by going round in circles",
-        ),
-        (
-            Receipt(thought_tokens=2, answer_tokens=3, answer_asked="words"),
-            "Thought for 0.0 s · 2 tokens · ended by itself · answer begun by r1chat",
-        ),
-    ],
-)
-def test_receipts_are_said_in_words(receipt, words):
-    assert receipt_line(receipt) == words
 
 
 def test_the_page_on_json_names_every_key_and_event():

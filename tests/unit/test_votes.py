@@ -8,7 +8,7 @@ import pytest
 
 from r1chat.events import Drawing, Receipt, Reply
 from r1chat.output import document, event_line, votes_line
-from r1chat.votes import Votes, agreeing, answers, counted, estimate, unfinished, votes_of
+from r1chat.votes import Votes, agreeing, answers, counted, unfinished, votes_of
 from tests.unit.test_output import INFO
 
 
@@ -28,7 +28,6 @@ def test_of_stopped_samples_only_bounds_are_known():
     votes = votes_of(drawn([*SIX, *CUT], ("110", 5), ("112", 1)))
     assert (votes.samples, votes.ended, votes.stopped) == (8, 6, 2)
     assert votes.agreement == pytest.approx(5 / 8)
-    assert votes.most_agreement == pytest.approx(7 / 8)
     assert votes.settled
 
 
@@ -50,16 +49,15 @@ def test_an_answer_of_nothing_is_an_end_but_no_vote():
 def test_the_votes_are_said_in_one_line():
     reply = drawn([*SIX, *CUT], ("110", 5), ("112", 1))
     assert votes_line(reply) == (
-        "5 of 8 samples agree · 110 (5), 112 (1) · pass@1 62–88 % if it is right · "
-        "2 stopped: they could change nothing"
+        "5 of 8 agree on 110 · 110 (5), 112 (1) · 2 stopped early (could not change the result)"
     )
 
 
 @pytest.mark.parametrize(
     ("votes", "words"),
     [
-        (Votes(8, 3, 0, (("1", 2), ("2", 1))), "5 stopped"),
-        (Votes(4, 3, 0, (("1", 3),)), "1 stopped: it could change nothing"),
+        (Votes(8, 3, 0, (("1", 2), ("2", 1))), "5 stopped early"),
+        (Votes(4, 3, 0, (("1", 3),)), "1 stopped early (could not change the result)"),
         (Votes(4, 3, 1, (("1", 3),)), "1 failed"),
         (Votes(4, 4, 0, (("1", 3), ("2", 1))), ""),
     ],
@@ -68,22 +66,19 @@ def test_that_they_could_change_nothing_is_said_only_where_it_is_so(votes, words
     assert unfinished(votes) == words
 
 
-def test_without_an_answer_there_is_no_estimate():
+def test_without_an_answer_that_is_said():
     votes = counted([sample(None).receipt])
     assert agreeing(votes) == "no answer in 8 samples"
-    assert estimate(votes) == ""
 
 
 def test_where_no_two_agree_that_is_said():
     votes = counted([sample(str(number)).receipt for number in range(8)])
-    assert agreeing(votes) == "no two of 8 samples agree"
-    assert estimate(votes) == ""
+    assert agreeing(votes) == "no two of 8 agree"
 
 
 def test_one_answer_alone_agrees_with_nothing():
     votes = Votes(8, 1, 0, (("7", 1),))
-    assert agreeing(votes) == "1 of 8 samples answered"
-    assert estimate(votes) == ""
+    assert agreeing(votes) == "1 of 8 answered 7"
 
 
 def test_answers_are_cleaned_and_cut():

@@ -20,7 +20,7 @@ from r1chat.tui.widgets.samples_sign import SamplesSign
 from r1chat.tui.widgets.slider import BudgetSlider
 from r1chat.tui.widgets.tail_sign import TailSign
 from r1chat.tui.widgets.topbar import TopBar
-from r1chat.tui.words import name_of
+from r1chat.wording import model_name
 
 if TYPE_CHECKING:
     # What a turn needs is imported where it is used: the first frame has none.
@@ -198,7 +198,7 @@ class AskingScreen(RunningScreen):
             self._say_what_is_waited_for()
             return
         if self.app.coming is not None:
-            now, then = (line(name_of(each), 40) for each in (self.app.model_ref, self.app.coming))
+            now, then = (model_name(each, 40) for each in (self.app.model_ref, self.app.coming))
             text = f"{now} answers this: {then} is still being loaded."
             self.notify(text, markup=False, timeout=5)
         self.start(view, parent or self.session.conversation.last())

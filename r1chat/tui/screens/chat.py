@@ -13,7 +13,6 @@ from r1chat.sanitize import line
 from r1chat.tui import keys
 from r1chat.tui.screens.looking import LookingScreen
 from r1chat.tui.widgets.composer import ASK
-from r1chat.tui.words import unanswered
 
 if TYPE_CHECKING:
     from r1chat.conversation import Node
@@ -178,19 +177,19 @@ class ChatScreen(LookingScreen):
     def _answer_missing(self) -> bool:
         """Whether the last reply is a thought without an answer, which can still be asked for."""
         reply = self._last_reply if self._resting else None
-        return reply is not None and bool(reply.thought) and unanswered(reply)
+        return reply is not None and bool(reply.thought) and reply.unanswered
 
     def show_hint(self) -> None:
         """Says at the last reply which key helps, where it is a dead end."""
         last, node = self.last, self._last_node
         for view in self.conversation.turns:
             view.hint = ""
-        if last is None or node is None or node.turn is None or not unanswered(node.turn.reply):
+        if last is None or node is None or node.turn is None or not node.turn.reply.unanswered:
             return
         shown = self.app.shown_keys()
-        hint = f"{keys.written(shown['chat.regenerate'])} asks again"
+        hint = f"{keys.written(shown['chat.regenerate'])} to regenerate"
         if self._answer_missing and not self.unable("go_on"):
-            hint = f"{keys.written(shown['chat.answer_now'])} asks for the answer, {hint}"
+            hint = f"{keys.written(shown['chat.answer_now'])} to answer now · {hint}"
         last.hint = hint
 
     # -- asking --

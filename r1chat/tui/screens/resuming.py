@@ -13,7 +13,7 @@ from r1chat.tui import keys
 from r1chat.tui.screens.chat import STOP_FIRST
 from r1chat.tui.screens.sampling import SamplingScreen
 from r1chat.tui.threads import on_thread
-from r1chat.tui.words import name_of
+from r1chat.wording import model_name
 
 if TYPE_CHECKING:
     from r1chat.conversation import Conversation, Node
@@ -177,7 +177,7 @@ class ResumingScreen(SamplingScreen):
         if not self._other_model or not self._may_load_its_model():
             return
         key = keys.shown(self.app.shown_keys()["chat.its_model"])
-        its, current = (line(name_of(ref), 40) for ref in (self._its_model, self.app.model_ref))
+        its, current = (model_name(ref, 40) for ref in (self._its_model, self.app.model_ref))
         self.notify(
             f"{its} wrote this; {current} answers now. {key} loads {its}.",
             markup=False,

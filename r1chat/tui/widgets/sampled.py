@@ -12,11 +12,11 @@ from r1chat.attachments import Attachment
 from r1chat.conversation import Node, Turn
 from r1chat.events import Drawing, Event, Reply, Sampled, Tallied
 from r1chat.reasoning.budget import Budget
-from r1chat.tui import words
 from r1chat.tui.samples import Draw
 from r1chat.tui.widgets.tally import Tally
 from r1chat.tui.widgets.turn import TurnView
 from r1chat.tui.widgets.versions import Versions
+from r1chat.wording import answer_line
 
 _WAITS = "Sample {number} waits for a place"
 
@@ -190,7 +190,7 @@ class SampledTurn(TurnView):
         if self._alone:
             super().show_receipt()
             return
-        cost = words.receipt(reply, cut_off=self._cut_off)
+        cost = answer_line(reply, interrupted=self._cut_off)
         said = _said_by(self.draw.votes, reply.receipt.vote) if self.draw.over else ""
         self.status = " · ".join(part for part in (said, cost) if part)
 
@@ -202,7 +202,7 @@ def _said_by(found: votes.Votes, vote: str | None) -> str:
     if vote == found.final:
         return votes.agreeing(found)
     count = dict(found.counts).get(vote, 1)
-    return f"{count} of {found.samples} samples {'says' if count == 1 else 'say'} so"
+    return f"{count} of {found.samples} gave this answer"
 
 
 def view_of(node: Node, known: Draw | None = None) -> TurnView:

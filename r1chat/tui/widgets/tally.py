@@ -20,6 +20,7 @@ from r1chat.formatting import counted
 from r1chat.sanitize import line
 from r1chat.tui.samples import Draw, Sample
 from r1chat.tui.thought_words import fit
+from r1chat.wording import LONGEST_FINAL
 
 _NARROWEST = 7
 """Columns of a sample at least, beside the digits of its number."""
@@ -41,7 +42,6 @@ _SIGNS = {
     "ended": "–",
 }
 _NO_ANSWER = "no answer"
-_NO_TWO = "no two agree"
 
 
 class Tally(Widget, can_focus=True):
@@ -154,16 +154,12 @@ class Tally(Widget, can_focus=True):
 
     def _verdict(self) -> list[str]:
         votes = self.draw.votes
-        split = votes.agreed == 1 and len(votes.counts) > 1
-        final = _NO_TWO if split else votes.final or _NO_ANSWER
-        majority, short = (f"cons@{votes.samples}: {line(final, limit)}" for limit in _LABELS[:2])
-        estimate = words.estimate(votes)
+        majority, short = (words.agreeing(votes, longest) for longest in _LABELS[:2])
         stopped = f"{votes.stopped} stopped" if votes.stopped else ""
         variants = (
-            (majority, estimate, words.unfinished(votes)),
-            (majority, estimate, stopped),
-            (majority, estimate),
-            (short, estimate),
+            (majority, words.unfinished(votes)),
+            (majority, stopped),
+            (majority,),
             (short,),
         )
         return [" · ".join(part for part in parts if part) for parts in variants]
@@ -204,7 +200,7 @@ class Tally(Widget, can_focus=True):
         name = f"{'▸' if looked else ' '}{number + 1:>{digits}} "
         room = columns - len(name) - 1
         if sample.vote is not None:
-            state = line(sample.vote, words.LONGEST_FINAL)
+            state = line(sample.vote, LONGEST_FINAL)
         elif room >= _WORDS_FROM:
             state = "no vote" if sample.state == "ended" else sample.state
         else:

@@ -379,7 +379,13 @@ class ThinkingPane(Widget):
 
     def _show(self) -> None:
         if self._ended is not None:
-            said = words.thought(self._ended, own=self._own, least=self._least, peeked=self._peeked)
+            said = words.thought(
+                self._ended,
+                own=self._own,
+                least=self._least,
+                peeked=self._peeked,
+                paused=self.paused,
+            )
             self.header.show(said, is_open=not self.collapsed, spent=None)
             return
         said = words.thinking(self.seconds, self._tokens, self.budget, paused=self.paused)

@@ -11,7 +11,7 @@ from textual.widget import Widget
 
 from r1chat.formatting import counted, format_speed
 from r1chat.sanitize import line
-from r1chat.tui.words import name_of
+from r1chat.wording import model_name
 
 if TYPE_CHECKING:
     from r1chat.engine.base import ModelInfo
@@ -69,12 +69,12 @@ class TopBar(Widget):
         return Content(left + " " * (room - len(left) - len(right)) + right)
 
     def _waiting(self) -> str:
-        label = line(name_of(self.label), 30 if self.info else 80)
+        label = model_name(self.label, 30 if self.info else 80)
         return label if self.progress is None else f"Loading {label} … {self.progress:4.0%}"
 
     def _descriptions(self, info: ModelInfo) -> list[list[str]]:
         """The model, from long to short."""
-        name = line(name_of(info.ref), 40)
+        name = model_name(info.ref, 40)
         speed = [format_speed(self.speed)] if self.speed > 0 else []
         if info.host:
             name, host = line(info.name, 40), f"on {line(info.host, 40)}"

@@ -28,11 +28,11 @@ from r1chat.events import (
 )
 from r1chat.reasoning.budget import Budget
 from r1chat.sanitize import line, line_breaks, sanitize
-from r1chat.tui import words
 from r1chat.tui.selecting import WordSelection
 from r1chat.tui.widgets.answer import AnswerView
 from r1chat.tui.widgets.thinking import ThinkingPane
 from r1chat.tui.widgets.versions import Versions
+from r1chat.wording import answer_line
 
 _SLOW_PROMPT = 256
 
@@ -203,7 +203,7 @@ class TurnView(Vertical):
     def show_receipt(self) -> None:
         """Shows what the reply cost."""
         if self._reply is not None:
-            self.status = words.receipt(self._reply, cut_off=self._cut_off)
+            self.status = answer_line(self._reply, interrupted=self._cut_off)
 
     def fail(self, reason: str) -> None:
         """Says why there is no reply."""
@@ -234,7 +234,7 @@ class TurnView(Vertical):
     def show_turn(self, turn: Turn) -> None:
         """Shows a reply that has ended before."""
         self.thinking.collapsed = self.collapsed_at_start
-        self._cut_off = words.interrupted(turn)
+        self._cut_off = turn.interrupted
         self.show_reply(turn.reply)
 
     def show_reply(self, reply: Reply) -> None:

@@ -1,0 +1,140 @@
+"""Says how a reply ended and what it cost, and names conversations and models.
+
+These are the only tables of such words: the app, the command line and the exports share them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from r1chat.events import AnswerAsked, EndedBy, Peeked, Receipt, Reply
+from r1chat.formatting import counted, format_duration, format_speed
+from r1chat.sanitize import line
+
+UNTITLED = "Untitled"
+LONGEST_FINAL = 30
+_LONGEST_TITLE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The words for one way in which a thought or a reply ends.
+
+    Attributes:
+        label: A word or two, as in the legend of a chart.
+        phrase: Behind what it cost, as in "Thought for 5.0 s · ended by budget"; the usual end
+            needs none.
+        reason: A clause that says why there is no answer, or no more of it; empty where that is
+            not how an answer is cut off.
+    """
+
+    label: str
+    phrase: str
+    reason: str = ""
+
+
+ENDINGS: dict[EndedBy, Ending] = {
+    "natural": Ending("by itself", ""),
+    "budget": Ending("by budget", "ended by budget"),
+    "user": Ending("by you", "ended by you"),
+    "agreed": Ending("by agreement", "ended by agreement"),
+    "loop": Ending("looping", "ended because it was looping", "the model was looping"),
+    "time": Ending("time limit", "ended by the time limit", "the time limit was reached"),
+    "context": Ending("context full", "ended because the context was full", "the context was full"),
+    "length": Ending("length limit", "cut off at the length limit", "the length limit was reached"),
+    "cancelled": Ending("stopped", "stopped"),
+    "error": Ending("failed", "failed"),
+}
+ANSWER_ASKED: dict[AnswerAsked, str] = {
+    "again": "asked twice for its answer",
+    "words": "answer begun by r1chat",
+}
+"""What it took to get an answer out of a model that stopped without one."""
+
+
+def thought_cost(seconds: float, tokens: int) -> list[str]:
+    """What a thought cost, e.g. "Thought for 5.0 s · 312 tokens", from long to short."""
+    time = format_duration(seconds)
+    return [f"Thought for {time} · {counted(tokens, 'token')}", f"Thought for {time}", time]
+
+
+def receipt_line(receipt: Receipt) -> str:
+    """A receipt in one line, e.g. "Thought for 1.2 s · 312 tokens · ended by budget"."""
+    tokens = receipt.thought_tokens
+    parts = [thought_cost(receipt.thought_s, tokens)[0] if tokens else "No thought"]
+    parts.append(ENDINGS[receipt.ended_by].phrase)
+    if receipt.answer_asked and receipt.answer_tokens:
+        parts.append(ANSWER_ASKED[receipt.answer_asked])
+    parts.append(_speed(receipt))
+    return " · ".join(part for part in parts if part)
+
+
+def answer_line(reply: Reply, *, interrupted: bool = False) -> str:
+    """What stands below an answer whose thought has a header of its own.
+
+    Args:
+        reply: The reply.
+        interrupted: Whether r1chat or the machine stopped while it was written.
+    """
+    receipt = reply.receipt
+    # The header of the thought says why that ended.
+    said = receipt.ended_by == receipt.thought_ended_by
+    said = said and receipt.ended_by not in {"length", "cancelled", "error"}
+    if reply.error:
+        parts = [f"✗ {line(reply.error)}"]
+    elif interrupted and not said:
+        parts = ["interrupted: r1chat ended while it was written"]
+    else:
+        parts = ["" if said else ENDINGS[receipt.ended_by].phrase]
+    if why := why_unanswered(reply):
+        cause = ENDINGS[receipt.answer_ended_by].reason or ENDINGS[receipt.ended_by].reason
+        parts.append(f"No answer: {why}" if cause else why[0].upper() + why[1:])
+        parts += [f"its thought says {line(reply.final, 60)}"] if reply.final else []
+    elif receipt.answer_asked and not reply.error:
+        parts.append(ANSWER_ASKED[receipt.answer_asked])
+    if receipt.answer_tokens:
+        tokens, time = counted(receipt.answer_tokens, "token"), format_duration(receipt.answer_s)
+        parts.append(f"answer {tokens} in {time}")
+    parts.append(_speed(receipt))
+    return " · ".join(part for part in parts if part)
+
+
+def _speed(receipt: Receipt) -> str:
+    return format_speed(receipt.tokens_per_s) if receipt.tokens_per_s > 0 else ""
+
+
+def why_unanswered(reply: Reply) -> str:
+    """Why a reply has no answer, as a clause; empty where it has one, or was stopped or failed."""
+    if not reply.unanswered:
+        return ""
+    receipt = reply.receipt
+    for ended_by in (receipt.answer_ended_by, receipt.ended_by):
+        if reason := ENDINGS[ended_by].reason:
+            return reason
+    asked = ", though it was asked for its answer" if receipt.answer_asked else ""
+    return f"the model stopped without answering{asked}"
+
+
+def preview(peeked: Peeked, final: str | None = None) -> str:
+    """An answer preview in words, e.g. "so far: 42 (3 times)".
+
+    Args:
+        peeked: The preview.
+        final: Its answer as it is to be shown; by default as the model wrote it.
+    """
+    if peeked.final is None:
+        return "so far: no answer"
+    times = f" ({peeked.repeats} times)" if peeked.repeats > 1 else ""
+    return f"so far: {final or line(peeked.final, LONGEST_FINAL)}{times}"
+
+
+def title(text: str, longest: int = _LONGEST_TITLE) -> str:
+    """A conversation's title as it is shown, clean and on one line."""
+    return line(text, longest) or UNTITLED
+
+
+def model_name(ref: str, longest: int = _LONGEST_TITLE) -> str:
+    """A model's reference as it is shown: of a file its name alone, of a server's all of it."""
+    if ref.endswith(".gguf") and "://" not in ref and "#" not in ref:
+        ref = ref.rpartition("/")[2] or ref
+    return line(ref, longest)
