@@ -24,9 +24,9 @@ from r1chat.events import (
     ThoughtEnded,
     ThoughtText,
 )
-from r1chat.reasoning.budget import Governor
 from r1chat.reasoning.control import Control, ControlGroup
 from r1chat.reasoning.final import final_answer
+from r1chat.reasoning.governor import Governor
 from r1chat.reasoning.peeks import Peeks
 from r1chat.reasoning.phrases import CLOSE, LANDING
 from r1chat.reasoning.splitter import Piece, Splitter

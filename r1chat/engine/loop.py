@@ -20,8 +20,8 @@ from r1chat.errors import Cancelled, EngineError
 from r1chat.events import EndedBy, Evaluating, Event, Notice, Peeked, Reply
 from r1chat.formatting import counted
 from r1chat.prompt import Prompt
-from r1chat.reasoning.budget import Governor
 from r1chat.reasoning.control import Control
+from r1chat.reasoning.governor import Governor
 from r1chat.reasoning.loops import ANSWER_PATIENCE, LoopGuard
 from r1chat.reasoning.peeks import Peeks
 from r1chat.reasoning.phrases import CLOSE, FINISHED, LANDING, OPEN, WAIT

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from r1chat.reasoning.budget import LIMIT_SECONDS, LIMIT_TOKENS, Budget, Governor, ends_sentence
+from r1chat.reasoning.budget import LIMIT_SECONDS, LIMIT_TOKENS, Budget
 from r1chat.reasoning.control import MAX_WAITS, Control
+from r1chat.reasoning.governor import Governor, ends_sentence
 
 FORMS = {
     "off": Budget(tokens=0),

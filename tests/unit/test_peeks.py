@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 
-from r1chat.reasoning.budget import AGREE, Budget, Governor
+from r1chat.reasoning.budget import AGREE, Budget
 from r1chat.reasoning.control import Control
+from r1chat.reasoning.governor import Governor
 from r1chat.reasoning.peeks import EVERY, Peeks
 
 

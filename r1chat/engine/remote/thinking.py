@@ -21,8 +21,9 @@ from r1chat.engine.remote.limits import Limits
 from r1chat.engine.remote.segment import Segment
 from r1chat.errors import NetworkError
 from r1chat.events import EndedBy, Event, Peeked
-from r1chat.reasoning.budget import Budget, Governor
+from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control
+from r1chat.reasoning.governor import Governor
 from r1chat.reasoning.loops import LoopGuard
 from r1chat.reasoning.peeks import Peeks
 from r1chat.reasoning.phrases import CLOSE, WAIT
