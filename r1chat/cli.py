@@ -198,7 +198,7 @@ def parser() -> Parser:
         _verb(verbs, "history", "list, show, search, export and count conversations")
     )
     options.add_doctor(_verb(verbs, "doctor", "say what works on this machine and what does not"))
-    options.add_settings(_verb(verbs, "settings", "show or change what is set for good"))
+    options.add_settings(_verb(verbs, "settings", "list, get and change saved settings"))
     options.add_completion(
         _verb(verbs, "completion", "print what makes bash, zsh or fish complete r1chat")
     )

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from r1chat import limits
+from r1chat import offload
 from r1chat.addresses import is_name
 from r1chat.errors import EngineError, ModelError, R1ChatError, UsageError
 from r1chat.hub.locate import file_at, locate
-from r1chat.limits import GpuLayers, layer_count
 from r1chat.models import TINY
+from r1chat.offload import GpuLayers, layer_count
 from r1chat.sanitize import line
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def fits_beside(
     options = LoadOptions(
         ctx=ctx,
         gpu_layers=layer_count(gpu_layers),
-        tensor_split=limits.tensor_split(tensor_split) if tensor_split else (),
+        tensor_split=offload.tensor_split(tensor_split) if tensor_split else (),
     )
     return fits_unshortened(path, options)
 
@@ -195,7 +195,7 @@ def load(  # noqa: PLR0913  (all that a model can be loaded with)
         ctx=ctx,
         threads=threads,
         gpu_layers=layer_count(gpu_layers),
-        tensor_split=limits.tensor_split(tensor_split) if tensor_split else (),
+        tensor_split=offload.tensor_split(tensor_split) if tensor_split else (),
         samples=samples,
         **_draft(draft),
         on_progress=on_progress,

@@ -1,7 +1,7 @@
-"""What a user has set for good. Everything may be left unset: then the engine decides.
+"""The user's settings: each is declared once here, and a file keeps those that are set.
 
-The values live in a plain dataclass, and the file's checker in `r1chat.settings_schema`: it costs
-a tenth of a second to import, which is spent only where there is a file to check.
+The declarations in `SETTINGS` make the checks of the file, the options of the command line that
+stand for a setting, `r1chat settings`, and the table in docs/settings.md (by `scripts/tables`).
 """
 
 from __future__ import annotations
@@ -9,58 +9,334 @@ from __future__ import annotations
 import errno
 import json
 import os
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
-from r1chat import paths, user_files
+from r1chat import offload, paths, user_files
 from r1chat.formatting import format_bytes
+from r1chat.nearest import nearest
+from r1chat.offload import GpuLayers
+from r1chat.reasoning.budget import LIMIT_TOKENS, Budget
+from r1chat.values import Choice, Form, Kind, Real, Switch, Table, Text, Whole, written
+
+T = TypeVar("T")
+Section: TypeAlias = Literal["model", "thinking", "sampling", "history", "app"]
+Source: TypeAlias = Literal["default", "file", "option"]
 
 _LARGEST = 1024 * 1024
 """Bytes of a file; nobody writes more by hand."""
+_MOST_FAULTS = 3
+_MOST = 10_000_000
+
+
+# What is left out here would be made at each start, and nobody needs it.
+@dataclass(frozen=True, eq=False, repr=False)
+class Setting(Generic[T]):
+    """All that is known of a setting beside what it does.
+
+    Attributes:
+        kind: What its value may be.
+        section: What it belongs to.
+        help: What it means, in one line.
+        details: What else there is to say of it where there is room.
+        default: What holds where it is not set; None where that is no single value.
+        otherwise: The same in words, in the place of the value.
+        flags: The options that stand for it, separated by spaces; by default its own name.
+        metavar: What its value is called in the help of these options.
+        no_option: Why there is no such option.
+        name: Its name.
+    """
+
+    kind: Kind[T]
+    section: Section
+    help: str
+    details: str = ""
+    default: T | None = None
+    otherwise: str = ""
+    flags: str = ""
+    metavar: str = "N"
+    no_option: str = ""
+    name: str = ""
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The options that stand for it."""
+        if self.no_option:
+            return ()
+        return tuple((self.flags or f"--{self.name.replace('_', '-')}").split())
+
+    @property
+    def usual(self) -> str:
+        """What holds where it is not set, in words."""
+        return self.otherwise or written(self.default)
+
+    @property
+    def usage(self) -> str:
+        """All that there is to say of it."""
+        return "; ".join(filter(None, (self.help, self.details, f"default: {self.usual}")))
+
+
+def _unset(setting: Setting[T]) -> T | None:
+    """Declares a field of `Settings`, which is unset by default."""
+    can_be_hashed = False if isinstance(setting.kind, Table) else None
+    return field(default=None, hash=can_be_hashed, metadata={"setting": setting})
+
+
+def _budget(text: str) -> str:
+    return str(Budget.parse(text))
+
+
+def _address(text: str) -> str:
+    from r1chat.addresses import normal
+
+    return normal(text)
+
+
+def _server_name(text: str) -> str:
+    from r1chat.addresses import NAME_RULE, is_name
+
+    if not is_name(text):
+        message = f"a server's name has {NAME_RULE}"
+        raise ValueError(message)
+    return text
+
+
+_SHORT = Text(longest=80)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What a user has set. None is unset."""
 
-    model: str | None = None
-    """A model reference."""
-    budget: str | None = None
-    """A budget as `Budget.parse` reads it."""
-    min_think: int | None = None
-    """Tokens of thought that a model must spend."""
-    thoughts: Literal["show", "hide"] | None = None
-    theme: str | None = None
-    pace: float | None = None
-    """Tokens a second that the app shows at most; 0 shows them as they come."""
-    peek: int | None = None
-    """Tokens of thought between two looks at what the answer would be; 0 looks on a key alone."""
-    keys: dict[str, str] | None = field(default=None, hash=False)
-    """Other keys for the app: the ids of its bindings with keys as Textual names them."""
-    temperature: float | None = None
-    top_p: float | None = None
-    top_k: int | None = None
-    min_p: float | None = None
-    ctx: int | None = None
-    """Tokens of context."""
-    threads: int | None = None
-    gpu_layers: int | Literal["auto", "all"] | None = None
-    """Layers on the GPU; -1 is all of them."""
-    tensor_split: str | None = None
-    """Parts of the model for each of several GPUs, e.g. "3,1"."""
-    draft: str | None = None
-    """A reference to a smaller model, which guesses tokens."""
-    max_answer: int | None = None
-    """Most tokens of answer."""
-    save: bool | None = None
-    """Whether conversations are kept; they are where it is not set."""
-    samples: int | None = None
-    """How many samples the app draws to a question; of several the majority counts."""
-    panel: Literal["show", "hide"] | None = None
-    """Whether the app's panel of conversations is open."""
-    servers: dict[str, str] | None = field(default=None, hash=False)
-    """Names of servers with their addresses; their keys are elsewhere."""
+    model: str | None = _unset(
+        Setting(
+            Text("a model reference"),
+            "model",
+            "the model to use",
+            details='"tiny" (built in), a distill ("r1:7b"), "owner/repo:QUANT" on Hugging Face, '
+            "the path of a .gguf file, or a server's model (http://host:port/v1#model, "
+            "NAME#model); `r1chat models` and `r1chat servers` list them",
+            default="tiny",
+            flags="-m --model",
+            metavar="REF",
+        )
+    )
+    ctx: int | None = _unset(
+        Setting(
+            Whole(256, _MOST),
+            "model",
+            "context size in tokens",
+            otherwise="what the model was made for, as far as memory allows",
+        )
+    )
+    threads: int | None = _unset(
+        Setting(
+            Whole(1, 1024),
+            "model",
+            "threads to compute with",
+            otherwise="all usable cores but one, and fewer while others use them; all of them "
+            "to read a prompt",
+        )
+    )
+    gpu_layers: GpuLayers | None = _unset(  # noqa: RUF009  (a field)
+        Setting(
+            Form("auto, all or -1 to 10,000", offload.gpu_layers),
+            "model",
+            "layers to put on the GPU: auto (as many as there is memory for), all, or a number",
+            default="auto",
+        )
+    )
+    tensor_split: str | None = _unset(
+        Setting(
+            Text("a part for each GPU", offload.split_text),
+            "model",
+            "how several GPUs share the model, e.g. 3,1",
+            otherwise="by their free memory",
+            metavar="P,…",
+        )
+    )
+    draft: str | None = _unset(
+        Setting(
+            Text("a model reference"),
+            "model",
+            "a smaller model of the same family, to guess tokens that the larger one verifies "
+            "several at a time",
+            details="changes no word, and is used only as far as it makes replies faster",
+            otherwise="none",
+            metavar="REF",
+        )
+    )
+    servers: dict[str, str] | None = _unset(  # noqa: RUF009  (a field)
+        Setting(
+            Table("names and addresses", Text(normal=_server_name), Text(normal=_address)),
+            "model",
+            "names of servers with their addresses; their keys are kept elsewhere",
+            otherwise="none",
+            no_option="`r1chat servers add` adds one",
+        )
+    )
+    budget: str | None = _unset(
+        Setting(
+            Text("off, tokens, seconds, auto or max", _budget),
+            "thinking",
+            'how long the model may think: "off", tokens ("512"), seconds ("30s"), "auto" (until '
+            'several answer previews agree) or "max"',
+            default="max",
+            flags="-b --budget",
+            metavar="B",
+        )
+    )
+    min_think: int | None = _unset(
+        Setting(
+            Whole(0, LIMIT_TOKENS),
+            "thinking",
+            "tokens that the model must think at least",
+            details='until then "Wait," replaces its end of thinking, 16 times at most',
+            default=0,
+        )
+    )
+    peek: int | None = _unset(
+        Setting(
+            Whole(0, LIMIT_TOKENS),
+            "thinking",
+            "tokens of thought between two answer previews; 0 makes none by itself",
+            details="the thought goes on as it would without",
+            default=0,
+        )
+    )
+    samples: int | None = _unset(
+        Setting(
+            Whole(1, 1024),
+            "thinking",
+            "samples that the app draws for each question; the majority's answer counts",
+            default=1,
+            flags="-n --samples",
+            metavar="K",
+        )
+    )
+    thoughts: Literal["show", "hide"] | None = _unset(
+        Setting(
+            Choice("show", "hide"),
+            "thinking",
+            "whether thoughts are shown: on stderr where that is a terminal, and open in the app",
+            default="show",
+        )
+    )
+    temperature: float | None = _unset(
+        Setting(
+            Real(0, 2),
+            "sampling",
+            "how freely tokens are chosen; 0 is greedy",
+            default=0.6,
+            metavar="T",
+        )
+    )
+    top_p: float | None = _unset(
+        Setting(
+            Real(0, 1, above=True),
+            "sampling",
+            "sample from the likeliest tokens that make up this probability; 1 is off",
+            default=0.95,
+            metavar="P",
+        )
+    )
+    top_k: int | None = _unset(
+        Setting(
+            Whole(0, _MOST),
+            "sampling",
+            "sample from this many of the likeliest tokens; 0 is off",
+            default=40,
+            metavar="K",
+        )
+    )
+    min_p: float | None = _unset(
+        Setting(
+            Real(0, 1),
+            "sampling",
+            "drop tokens below this share of the likeliest one's probability; 0 is off",
+            default=0,
+            metavar="P",
+        )
+    )
+    max_answer: int | None = _unset(
+        Setting(
+            Whole(1, _MOST),
+            "sampling",
+            "most tokens of answer",
+            otherwise="as many as fit",
+        )
+    )
+    save: bool | None = _unset(
+        Setting(
+            Switch(),
+            "history",
+            "whether conversations are saved",
+            default=True,
+            flags="--no-save",
+        )
+    )
+    theme: str | None = _unset(
+        Setting(
+            Text("the name of a theme"),
+            "app",
+            "the colour theme",
+            default="midnight",
+            no_option="picked in the app",
+        )
+    )
+    pace: float | None = _unset(
+        Setting(
+            Real(0, 10_000),
+            "app",
+            "tokens a second that the app writes at most; 0 sets no limit",
+            otherwise="60 for the built-in model, no limit for others",
+            no_option="only the app writes at a reading pace",
+        )
+    )
+    panel: Literal["show", "hide"] | None = _unset(
+        Setting(
+            Choice("show", "hide"),
+            "app",
+            "whether the app opens with its list of conversations",
+            default="hide",
+            no_option="the app remembers it",
+        )
+    )
+    keys: dict[str, str] | None = _unset(  # noqa: RUF009  (a field)
+        Setting(
+            Table('ids of actions and keys, e.g. {"chat.answer_now": "f12"}', _SHORT, _SHORT),
+            "app",
+            "other keys for actions, by the actions' ids",
+            otherwise="as the app has them",
+            no_option="a table does not fit an option",
+        )
+    )
+
+
+SETTINGS: Mapping[str, Setting[Any]] = {
+    each.name: replace(each.metadata["setting"], name=each.name) for each in fields(Settings)
+}
+"""The declarations by name."""
+
+
+def held(settings: Settings, given: Mapping[str, object]) -> dict[str, tuple[object, Source]]:
+    """What holds of all settings, and where each was set.
+
+    Args:
+        settings: What the file says.
+        given: What options say, by the settings' names; None is not given.
+    """
+    found: dict[str, tuple[object, Source]] = {}
+    for name, setting in SETTINGS.items():
+        if given.get(name) is not None:
+            found[name] = given[name], "option"
+        elif (value := getattr(settings, name)) is not None:
+            found[name] = value, "file"
+        else:
+            found[name] = setting.default, "default"
+    return found
 
 
 def load(path: Path | None = None) -> tuple[Settings, str | None]:
@@ -86,12 +362,45 @@ def load(path: Path | None = None) -> tuple[Settings, str | None]:
         values = json.loads(text)
     except (ValueError, RecursionError) as error:
         return Settings(), f"settings ignored: {path} is not JSON: {_reason(error)}"
-    from r1chat.settings_schema import check
-
-    good, faults = check(values)
+    good, faults = checked(values)
     if not faults:
         return Settings(**good), None
     return Settings(**good), f"settings in {path}: {'; '.join(faults)}"
+
+
+def checked(values: object) -> tuple[dict[str, Any], list[str]]:
+    """Separates what is right in a settings file from what is not.
+
+    Args:
+        values: What the file has, as JSON is read.
+
+    Returns:
+        The good values by name, and a short phrase on each bad one.
+    """
+    if not isinstance(values, dict):
+        return {}, ["not an object of names and values"]
+    good: dict[str, Any] = {}
+    faults: list[str] = []
+    for name, value in values.items():
+        if name not in SETTINGS:
+            near = nearest(name, SETTINGS) if len(faults) < _MOST_FAULTS else None
+            faults.append(
+                f"{name[:80]!r} is not a setting" + (f" (did you mean {near}?)" if near else "")
+            )
+        elif value is not None:
+            try:
+                good[name] = SETTINGS[name].kind.check(value)
+            except ValueError as error:
+                faults.append(f"{name}: {error}")
+    try:
+        Budget.parse(good.get("budget") or "max", minimum=good.get("min_think") or 0)
+    except ValueError as error:
+        # A minimum has to fit into the budget.
+        del good["min_think"]
+        faults.append(f"min_think: {error}")
+    if len(faults) > _MOST_FAULTS:
+        faults[_MOST_FAULTS:] = [f"and {len(faults) - _MOST_FAULTS} more"]
+    return good, faults
 
 
 def _text(path: Path) -> str:
@@ -120,10 +429,8 @@ def save(settings: Settings, path: Path | None = None) -> Path | None:
         ValueError: If a value makes no sense; the message is one line.
     """
     path = path or paths.settings_file()
-    from r1chat.settings_schema import check
-
     values = {name: value for name, value in asdict(settings).items() if value is not None}
-    _, faults = check(values)
+    _, faults = checked(values)
     if faults:
         raise ValueError("; ".join(faults))
     # A link, as dotfile managers make them, stays a link; so does one to the null device.

@@ -192,7 +192,7 @@ class _Ask:
         usual, least = self._settings.budget, self._settings.min_think
         if self._loaded is not None and self._loaded.summary.model:
             usual, least = self._loaded.budget, int(self._loaded.settings.get("min_think", 0))
-        # An explicit budget must not fail because of a minimum that was set for good.
+        # An explicit budget must not fail because of a saved minimum.
         minimum = args.min_think
         if minimum is None:
             minimum = least if args.budget is None else 0

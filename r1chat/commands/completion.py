@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import fields
 
 from r1chat.commands.exits import ExitCode
 from r1chat.commands.parsing import Parser
 from r1chat.console import Console
 from r1chat.output import Out
-from r1chat.settings import Settings
+from r1chat.settings import SETTINGS
 
 _FILES = {"FILE", "PATH", "REF", ("A", "B")}
 """The names of values that may be files. A reference to a model is often a path."""
 _FOLDERS = {"DIR"}
-_SETTINGS = {"KEY"}
+_SETTING = "KEY"
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
@@ -48,7 +47,7 @@ def _tell_values(parser: Parser) -> None:
             action.complete = shtab.FILE  # type: ignore[attr-defined]  # which shtab reads
         elif action.metavar in _FOLDERS:
             action.complete = shtab.DIRECTORY  # type: ignore[attr-defined]  # likewise
-        elif action.metavar in _SETTINGS:
-            action.choices = [each.name for each in fields(Settings)]
+        elif action.metavar == _SETTING:
+            action.choices = list(SETTINGS)
     for subcommand in parser.subcommands.values():
         _tell_values(subcommand)

@@ -6,14 +6,11 @@ import argparse
 from collections.abc import Callable
 
 from r1chat.commands.options import (
-    add_draft,
     add_format,
-    add_gpu,
-    budget,
+    add_settings_of,
     real,
-    real_of,
+    value_of,
     whole,
-    whole_of,
 )
 
 R1_WORDS = r"Please reason step by step, and put your final answer within \boxed{}."
@@ -43,16 +40,7 @@ def add_eval(parser: argparse.ArgumentParser) -> None:
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("model").add_argument
-    add(
-        "-m",
-        "--model",
-        metavar="REF",
-        help="as for `r1chat ask`; default: the configured one, else the built-in model",
-    )
-    add("--ctx", metavar="N", type=whole_of("ctx"), help="tokens of context")
-    add("--threads", metavar="N", type=whole_of("threads"), help="threads")
-    add_gpu(add)
-    add_draft(add)
+    add_settings_of(add, "model", "ctx", "threads", "gpu_layers", "tensor_split", "draft")
 
 
 def _add_plan(parser: argparse.ArgumentParser) -> None:
@@ -61,14 +49,14 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
         "-b",
         "--budgets",
         metavar="B,…",
-        type=_several(budget),
+        type=_several(value_of("budget")),
         help='thinking budgets, a row of the table each: "off", tokens, seconds ("30s"), "auto", '
         '"max"; default: four to six, by the size of the model',
     )
     add(
         "--min-think",
         metavar="N,…",
-        type=_several(whole_of("min_think")),
+        type=_several(value_of("min_think")),
         default=[],
         help='more rows: the budget "max" with at least N tokens of thought',
     )
@@ -103,11 +91,7 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
 
 def _add_sampling(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("sampling").add_argument
-    add("--temperature", metavar="T", type=real_of("temperature"), help="default: 0.6")
-    add("--top-p", metavar="P", type=real_of("top_p"), help="default: 0.95; 1 is off")
-    add("--top-k", metavar="K", type=whole_of("top_k"), help="default: 40; 0 is off")
-    add("--min-p", metavar="P", type=real_of("min_p"), help="default: 0, which is off")
-    add("--max-answer", metavar="N", type=whole_of("max_answer"), help="most tokens of answer")
+    add_settings_of(add, "temperature", "top_p", "top_k", "min_p", "max_answer")
     add(
         "--timeout",
         metavar="S",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from r1chat.commands.options import actions_of, add_format, count, whole_of
+from r1chat.commands.options import actions_of, add_format, count, value_of
 
 _REF = (
     'a distill ("r1:7b", "r1:7b-q4_k_m"), any GGUF repository on the Hub ("owner/repo:Q4_K_M", '
@@ -49,6 +49,6 @@ def _add_context(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ctx",
         metavar="N",
-        type=whole_of("ctx"),
-        help="tokens of context to reckon with; default: what r1chat would take",
+        type=value_of("ctx"),
+        help="context size to plan for; default: what r1chat would take",
     )

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import math
 import re
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from r1chat import limits
-from r1chat.limits import LIMITS
-from r1chat.reasoning.budget import Budget
 from r1chat.sanitize import line_breaks
+from r1chat.settings import SETTINGS
+from r1chat.values import Real, Whole
 
 T = TypeVar("T")
 
@@ -19,77 +17,60 @@ SHELLS = ("bash", "zsh", "fish")
 _MOST_SECONDS = 7 * 24 * 3600.0
 _MOST_APPS = 256
 _LAST_PORT = 65535
-_MODEL = (
-    '"tiny" (built in), a distill ("r1:7b"), "owner/repo:QUANT" on the Hub, the path of a .gguf '
-    "file, or a server's model (http://host:port/v1#model, NAME#model); `r1chat models` and "
-    "`r1chat servers` list them"
-)
+GIVEN = "given_"
+"""What the names of values begin with that `r1chat settings` takes as if for another command."""
 # llama.cpp takes the largest 32-bit number as "any seed".
 _LARGEST_SEED = 2**32 - 2
 
 
 def whole(least: int, most: int) -> Callable[[str], int]:
     """Reads whole numbers within limits."""
-
-    def read(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            message = f"{text!r} is not a whole number"
-            raise argparse.ArgumentTypeError(message) from None
-        if not least <= value <= most:
-            message = f"{value} is not between {least} and {most}"
-            raise argparse.ArgumentTypeError(message)
-        return value
-
-    return read
+    return _said(Whole(least, most).read)
 
 
 def real(least: float, most: float, *, above: bool = False) -> Callable[[str], float]:
-    """Reads numbers within limits.
+    """Reads numbers within limits; the arguments are `Real`'s."""
+    return _said(Real(least, most, above=above).read)
 
-    Args:
-        least: The lower limit.
-        most: The upper limit.
-        above: Whether the lower limit itself is too little.
-    """
 
-    def read(text: str) -> float:
+def _said(read: Callable[[str], T]) -> Callable[[str], T]:
+    """Has argparse say what a reader says of a bad value."""
+
+    def checked(text: str) -> T:
         try:
-            value = float(text)
-        except ValueError:
-            message = f"{text!r} is not a number"
-            raise argparse.ArgumentTypeError(message) from None
-        enough = value > least if above else value >= least
-        if not math.isfinite(value) or not enough or value > most:
-            low = f"above {least:g}" if above else f"at least {least:g}"
-            message = f"{text} is not {low} and at most {most:g}"
-            raise argparse.ArgumentTypeError(message)
-        return value
+            return read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
 
-    return read
+    return checked
 
 
 count = whole(1, 1_000_000)
 """Reads how many of something are wanted."""
 
 
-def whole_of(name: str) -> Callable[[str], int]:
+def value_of(name: str) -> Callable[[str], Any]:
     """Reads what the setting of that name may be."""
-    within = LIMITS[name]
-    return whole(int(within.least), int(within.most))
+    return _said(SETTINGS[name].kind.read)
 
 
-def real_of(name: str) -> Callable[[str], float]:
-    """Reads what the setting of that name may be."""
-    within = LIMITS[name]
-    return real(within.least, within.most, above=within.above)
+def add_settings_of(add: Callable[..., object], *names: str, prefix: str = "") -> None:
+    """Adds options that stand for settings.
 
-
-def budget(text: str) -> str:
-    """Checks a budget, which is kept as text until the minimum is known too."""
-    _said(Budget.parse)(text)
-    return text
+    Args:
+        add: A parser's or a group's `add_argument`.
+        names: The settings.
+        prefix: Of the names of the values.
+    """
+    for name in names:
+        setting = SETTINGS[name]
+        add(
+            *setting.options,
+            metavar=setting.metavar,
+            dest=f"{prefix}{name}",
+            type=value_of(name),
+            help=setting.usage,
+        )
 
 
 def actions_of(parser: argparse.ArgumentParser) -> Callable[[str, str], argparse.ArgumentParser]:
@@ -120,6 +101,11 @@ def add_format(add: Callable[..., object]) -> None:
     add("--format", choices=("text", "json"), default="text", help="default: text")
 
 
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Adds the option that prints JSON for scripts."""
+    parser.add_argument("--json", action="store_true", help="print JSON, for scripts")
+
+
 def add_ask(parser: argparse.ArgumentParser) -> None:
     """Adds what `r1chat ask` takes."""
     parser.add_argument(
@@ -138,75 +124,13 @@ def add_ask(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("model")
-    add = group.add_argument
-    add("-m", "--model", metavar="REF", help=_MODEL)
-    add(
-        "--ctx",
-        metavar="N",
-        type=whole_of("ctx"),
-        help="tokens of context; default: what the model was made for, as far as memory allows",
-    )
-    add(
-        "--threads",
-        metavar="N",
-        type=whole_of("threads"),
-        help="threads; default: all usable cores but one, and fewer while others use them; all of "
-        "them to read a prompt",
-    )
-    add_gpu(add)
-    add_draft(add)
+    add = parser.add_argument_group("model").add_argument
+    add_settings_of(add, "model", "ctx", "threads", "gpu_layers", "tensor_split", "draft")
     add(
         "--no-reuse",
         action="store_true",
         help="read the whole prompt anew, so that a seeded reply is the same to the bit",
     )
-
-
-def add_draft(add: Callable[..., object]) -> None:
-    """Adds the model that drafts."""
-    add(
-        "--draft",
-        metavar="REF",
-        help="a smaller model of the same family, to guess tokens that the larger one verifies "
-        "several at a time; changes no word, and is used only as far as it makes replies faster",
-    )
-
-
-def add_gpu(add: Callable[..., object], prefix: str = "") -> None:
-    """Adds what goes onto GPUs.
-
-    Args:
-        add: A parser's or a group's `add_argument`.
-        prefix: Of the names of the values.
-    """
-    add(
-        "--gpu-layers",
-        metavar="N",
-        dest=f"{prefix}gpu_layers",
-        type=_said(limits.gpu_layers),
-        help="layers to put on the GPU: auto, all, or a number; default: auto, which is as many as "
-        "there is memory for",
-    )
-    add(
-        "--tensor-split",
-        metavar="P,…",
-        dest=f"{prefix}tensor_split",
-        type=_said(limits.split_text),
-        help="how to share them out among several GPUs, e.g. 3,1; default: by their free memory",
-    )
-
-
-def _said(read: Callable[[str], T]) -> Callable[[str], T]:
-    """Has argparse say what a reader says of a bad value."""
-
-    def checked(text: str) -> T:
-        try:
-            return read(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return checked
 
 
 def _add_question(parser: argparse.ArgumentParser) -> None:
@@ -232,59 +156,28 @@ def _add_question(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_thinking(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("thinking")
-    add = group.add_argument
+    add = parser.add_argument_group("thinking").add_argument
+    add_settings_of(add, "budget", "min_think", "peek")
+    # The setting is the app's alone.
     add(
-        "-b",
-        "--budget",
-        metavar="B",
-        type=budget,
-        help='how long it may think: "off", tokens ("512"), seconds ("30s"), "auto" (until several '
-        'looks at what it would answer agree) or "max"; default: max',
-    )
-    add(
-        "--min-think",
-        metavar="N",
-        type=whole_of("min_think"),
-        help='tokens that it must think; until then "Wait," takes the place of its end of '
-        "thinking, 16 times at most; default: 0",
-    )
-    add(
-        "--peek",
-        metavar="N",
-        type=whole_of("peek"),
-        help="every N tokens of thought, look at what it would answer now; the thought goes on as "
-        "it would without; default: 0, which is never",
-    )
-    add(
-        "-n",
-        "--samples",
-        metavar="K",
-        type=whole(1, 1024),
+        *SETTINGS["samples"].options,
+        metavar=SETTINGS["samples"].metavar,
+        type=value_of("samples"),
         default=1,
         help="samples to draw side by side, of which the majority's answer counts; default: 1",
     )
 
 
 def _add_sampling(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("sampling")
-    add = group.add_argument
-    add("--temperature", metavar="T", type=real_of("temperature"), help="0 is greedy; default: 0.6")
-    add("--top-p", metavar="P", type=real_of("top_p"), help="default: 0.95; 1 is off")
-    add("--top-k", metavar="K", type=whole_of("top_k"), help="default: 40; 0 is off")
-    add("--min-p", metavar="P", type=real_of("min_p"), help="default: 0, which is off")
+    add = parser.add_argument_group("sampling").add_argument
+    add_settings_of(add, "temperature", "top_p", "top_k", "min_p")
     add(
         "--seed",
         metavar="N",
         type=whole(0, _LARGEST_SEED),
         help="makes a reply repeatable; default: a new one each time",
     )
-    add(
-        "--max-answer",
-        metavar="N",
-        type=whole_of("max_answer"),
-        help="most tokens of answer; default: as many as fit",
-    )
+    add_settings_of(add, "max_answer")
     add(
         "--timeout",
         metavar="S",
@@ -303,7 +196,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         help="text (default), one JSON object, or JSON lines, an event each",
     )
     add(
-        "--thoughts",
+        *SETTINGS["thoughts"].options,
         choices=("show", "hide", "only"),
         help="in text format: show them on stderr, hide them, or print the thought on stdout "
         "instead of the answer; default: show where stderr is a terminal, else hide",
@@ -327,9 +220,10 @@ def _add_history(parser: argparse.ArgumentParser) -> None:
         "`r1chat history list` shows them",
     )
     group.add_argument(
-        "--no-save",
+        *SETTINGS["save"].options,
+        dest="no_save",
         action="store_true",
-        help="keep nothing of it; `r1chat settings set save off` does so for good",
+        help="do not save it; `r1chat settings set save off` saves nothing from then on",
     )
 
 
@@ -340,18 +234,23 @@ def add_doctor(parser: argparse.ArgumentParser) -> None:
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
     """Adds what `r1chat settings` takes."""
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", title="actions")
-    getter = actions.add_parser(
-        "get",
-        help="print a value; exit code 1 where it is not set",
-        allow_abbrev=False,
+    add_json(parser)
+    add_settings_of(
+        parser.add_argument_group("what holds where these options are given too").add_argument,
+        *(name for name, each in SETTINGS.items() if each.options and name != "save"),
+        prefix=GIVEN,
     )
-    getter.add_argument("key", metavar="KEY", help="its name, as `r1chat settings` shows it")
-    setter = actions.add_parser("set", help="set a value for good", allow_abbrev=False)
-    setter.add_argument("key", metavar="KEY", help="its name, as `r1chat settings` shows it")
-    setter.add_argument("value", metavar="VALUE", help="its value")
-    unsetter = actions.add_parser("unset", help="leave a value to r1chat", allow_abbrev=False)
-    unsetter.add_argument("key", metavar="KEY", help="its name, as `r1chat settings` shows it")
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", title="actions")
+    purposes = {
+        "get": "print a value; exit code 1 where it is not set",
+        "set": "save a value",
+        "unset": "leave a value to r1chat",
+    }
+    for name, purpose in purposes.items():
+        action = actions.add_parser(name, help=purpose, allow_abbrev=False)
+        action.add_argument("key", metavar="KEY", help="its name, as `r1chat settings` shows it")
+        if name == "set":
+            action.add_argument("value", metavar="VALUE", help="its value")
 
 
 def add_completion(parser: argparse.ArgumentParser) -> None:
@@ -360,10 +259,9 @@ def add_completion(parser: argparse.ArgumentParser) -> None:
 
 
 def add_app(parser: argparse.ArgumentParser) -> None:
-    """Adds what the app takes: `r1chat` without a verb."""
-    # Under a name of its own: a verb's option would be overwritten by it, or overwrite it.
-    parser.add_argument("-m", "--model", metavar="REF", dest="app_model", help="the app's model")
-    add_gpu(parser.add_argument, "app_")
+    """Adds what the app takes: `r1chat` without a subcommand."""
+    # Under names of their own: a subcommand's option would be overwritten by them, or overwrite it.
+    add_settings_of(parser.add_argument, "model", "gpu_layers", "tensor_split", prefix="app_")
 
 
 def add_serve(parser: argparse.ArgumentParser) -> None:
@@ -389,8 +287,7 @@ def add_serve(parser: argparse.ArgumentParser) -> None:
         default=8,
         help="how many tabs may have an app at once; default: 8",
     )
-    parser.add_argument("-m", "--model", metavar="REF", help=_MODEL)
-    add_gpu(parser.add_argument)
+    add_settings_of(parser.add_argument, "model", "gpu_layers", "tensor_split")
 
 
 def _host(text: str) -> str:

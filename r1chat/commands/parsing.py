@@ -166,6 +166,8 @@ def wants_json(argv: Sequence[str]) -> str | None:
         name, _, value = text.partition("=")
         if text == "--":
             break
+        if text == "--json":
+            return "json"
         if name == "--format":
             value = value or "".join(argv[at + 1 : at + 2])
             return value if value in {"json", "jsonl"} else None

@@ -1,24 +1,26 @@
-"""`r1chat settings`: shows and changes what is set for good."""
+"""`r1chat settings`: lists the settings, with what holds and why, and changes them."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from dataclasses import asdict, fields
+from dataclasses import replace
+from typing import Any
 
 from r1chat import paths, user_files
 from r1chat import settings as user
 from r1chat.commands.exits import ExitCode
+from r1chat.commands.options import GIVEN
 from r1chat.console import Console
 from r1chat.errors import R1ChatError, UsageError
-from r1chat.limits import LIMITS
 from r1chat.nearest import did_you_mean
-from r1chat.output import Out
+from r1chat.output import SCHEMA, Out, write_indented
 from r1chat.sanitize import line, sanitize
-from r1chat.settings import Settings
+from r1chat.settings import SETTINGS, Settings, held
+from r1chat.values import written
 
-_SWITCH = {"on": True, "true": True, "yes": True, "off": False, "false": False, "no": False}
+_WIDEST = 24
+"""Of a value in the list; `settings get` prints all of it."""
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
@@ -34,13 +36,21 @@ def run(args: argparse.Namespace, console: Console) -> int:
     Raises:
         R1ChatError: If they cannot be changed.
     """
+    given = {name: getattr(args, GIVEN + name, None) for name in SETTINGS}
+    out = Out(sys.stdout)
     settings = load(console)
     if args.action is None:
-        _show(settings)
-    elif args.action == "get":
-        return _get(settings, args.key, console)
-    else:
-        _change(settings, args, console)
+        show = _show_json if args.json else _show
+        show(out, settings, given)
+        return ExitCode.ANSWERED
+    if args.json or any(value is not None for value in given.values()):
+        message = f"`r1chat settings {args.action}` takes no options; they are for the list"
+        raise UsageError(message)
+    if args.action == "get":
+        return _get(out, settings, args.key, console)
+    name = _name(args.key)
+    change = {name: _value(name, args.value) if args.action == "set" else None}
+    save(replace(settings, **change), console)
     return ExitCode.ANSWERED
 
 
@@ -71,25 +81,51 @@ def save(settings: Settings, console: Console) -> None:
         console.note(f"the file before it had a fault and was kept as {kept}")
 
 
-def _show(settings: Settings) -> None:
-    rows = [f"# {paths.settings_file()}"]
-    for name, value in asdict(settings).items():
-        shown = "(not set)" if value is None else json.dumps(value, ensure_ascii=False)
-        rows.append(f"{name} = {shown}")
-    Out(sys.stdout).write("".join(line(row, 1000) + "\n" for row in rows))
+def _show(out: Out, settings: Settings, given: dict[str, object]) -> None:
+    """Lists the settings by section: name, value, where that was set, and what it means."""
+    rows = {
+        name: (line("-" if value is None else written(value), _WIDEST), source)
+        for name, (value, source) in held(settings, given).items()
+    }
+    widths = [max(map(len, rows)), max(len(value) for value, _ in rows.values())]
+    lines = [f"# {paths.settings_file()}"]
+    section = ""
+    for name, (value, source) in rows.items():
+        setting = SETTINGS[name]
+        if setting.section != section:
+            section = setting.section
+            lines += ["", f"# {section}"]
+        shown = f"{name:<{widths[0]}}  {value:<{widths[1]}}  {source:<7}"
+        lines.append(f"{shown}  {setting.help}; default: {setting.usual}")
+    out.write("".join(f"{line(each, 1000)}\n" for each in lines))
 
 
-def _get(settings: Settings, key: str, console: Console) -> ExitCode:
+def _show_json(out: Out, settings: Settings, given: dict[str, object]) -> None:
+    listed = [
+        {
+            "name": name,
+            "value": value,
+            "set_by": source,
+            "default": SETTINGS[name].default,
+            "otherwise": SETTINGS[name].otherwise or None,
+            "allowed": SETTINGS[name].kind.allowed,
+            "section": SETTINGS[name].section,
+            "help": SETTINGS[name].help,
+        }
+        for name, (value, source) in held(settings, given).items()
+    ]
+    file = str(paths.settings_file())
+    write_indented(out, {"schema": SCHEMA, "file": file, "settings": listed})
+
+
+def _get(out: Out, settings: Settings, key: str, console: Console) -> ExitCode:
     """Prints a value as `settings set` takes it."""
     name = _name(key)
     value = getattr(settings, name)
     if value is None:
         console.note(f"{name} is not set")
         return ExitCode.FAILED
-    if isinstance(value, bool):
-        value = "on" if value else "off"
-    shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    Out(sys.stdout).write(sanitize(shown) + "\n")
+    out.write(sanitize(written(value)) + "\n")
     return ExitCode.ANSWERED
 
 
@@ -99,29 +135,22 @@ def _name(key: str) -> str:
     Raises:
         UsageError: If there is no such setting.
     """
-    names = [field.name for field in fields(Settings)]
     name = key.replace("-", "_")
-    if name not in names:
-        hint = did_you_mean(name, names) or f"; they are {', '.join(names)}"
+    if name not in SETTINGS:
+        hint = did_you_mean(name, SETTINGS) or f"; they are {', '.join(SETTINGS)}"
         message = f"{line(key)!r} is not a setting{hint}"
         raise UsageError(message)
     return name
 
 
-def _change(settings: Settings, args: argparse.Namespace, console: Console) -> None:
-    name = _name(args.key)
-    value = _value(name, args.value) if args.action == "set" else None
-    save(Settings(**{**asdict(settings), name: value}), console)
+def _value(name: str, text: str) -> Any:  # noqa: ANN401  (of whatever type the setting is)
+    """A setting's value, as it is typed.
 
-
-def _value(name: str, text: str) -> object:
-    """A value as it stands in the file; what is none is left to the checker to name."""
-    if name == "save":
-        return _SWITCH.get(text.strip().lower(), text)
-    if name not in (*LIMITS, "keys", "servers"):
-        return text
+    Raises:
+        UsageError: If it may not be that.
+    """
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-    return value if isinstance(value, (int, float, dict)) else text
+        return SETTINGS[name].kind.read(text)
+    except ValueError as error:
+        message = f"{name}: {error}"
+        raise UsageError(message) from None

@@ -17,7 +17,7 @@ from textual_serve.app_service import AppService
 from textual_serve.download_manager import DownloadManager
 
 import r1chat
-from r1chat.limits import GpuLayers
+from r1chat.offload import GpuLayers
 from r1chat.web import DRIVER, DRIVER_VARIABLE
 
 _START = (

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r1chat import compose, limits
+from r1chat import compose, offload
 from r1chat.engine import gpus, planning
 from r1chat.engine.devices import Device, backends, devices
 from r1chat.engine.gpus import ALL, GpuFull, Plan, Room, fewer, plan, settle
@@ -289,12 +289,12 @@ def test_where_not_even_the_main_memory_is_enough_the_last_word_is_its():
     [(None, None), ("auto", None), ("all", -1), (-1, -1), (0, 0), (7, 7)],
 )
 def test_words_and_numbers_mean_the_same_everywhere(given, engine):
-    assert limits.layer_count(given) == engine
+    assert offload.layer_count(given) == engine
     if given is not None:
-        assert limits.layer_count(limits.gpu_layers(str(given))) == engine
+        assert offload.layer_count(offload.gpu_layers(str(given))) == engine
 
 
 @pytest.mark.parametrize("bad", ["", "ALL", "1.5", "-2", "10001", True, 1.0, None, [], "all\n"])
 def test_what_is_no_number_of_layers_is_refused(bad):
     with pytest.raises(ValueError, match="not auto, all, or a number"):
-        limits.gpu_layers(bad)
+        offload.gpu_layers(bad)

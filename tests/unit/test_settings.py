@@ -1,19 +1,18 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import os
 import stat
-import typing
 
 import pytest
 
 from r1chat import paths, settings
 from r1chat.commands import options
-from r1chat.limits import LIMITS
-from r1chat.settings import Settings
-from r1chat.settings_schema import Schema, check
+from r1chat.engine.base import Sampling
+from r1chat.settings import SETTINGS, Settings, checked, held
+from r1chat.values import Choice, Real, Switch, Whole, written
+from scripts.tables import DOCS, TABLES, with_tables
 
 FULL = Settings(
     model="r1:7b",
@@ -40,10 +39,6 @@ def file(home):
     return path
 
 
-def test_the_checker_knows_the_same_names():
-    assert list(Schema.model_fields) == [field.name for field in dataclasses.fields(Settings)]
-
-
 def test_without_a_file_everything_is_unset():
     assert settings.load() == (Settings(), None)
 
@@ -67,7 +62,7 @@ def test_the_file_is_for_its_owner_alone(file):
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ('{"top_p": 7}', "top_p: input should be less than or equal to 1"),
+        ('{"top_p": 7}', "top_p: 7 is not above 0 and at most 1"),
         ('{"top_p": NaN}', "top_p: "),
         ('{"top_p": "0.5"}', "top_p: "),
         ('{"threads": true}', "threads: "),
@@ -76,7 +71,7 @@ def test_the_file_is_for_its_owner_alone(file):
         ('{"budget": "fast"}', "budget: 'fast' is not a budget"),
         ('{"thoughts": "maybe"}', "thoughts: "),
         ('{"model": ""}', "model: "),
-        ('{"modle": "tiny"}', "'modle' is not a setting"),
+        ('{"modle": "tiny"}', "'modle' is not a setting (did you mean model?)"),
         ("[]", "not an object"),
         ("null", "not an object"),
         ("{", "is not JSON"),
@@ -161,39 +156,102 @@ def test_nonsense_is_not_saved(file):
     assert not file.exists()
 
 
+# -- the table of the settings --
+
 OPTIONS = argparse.ArgumentParser(exit_on_error=False)
 options.add_ask(OPTIONS)
 
 
 def edges():
     """Every limit there is, and the first number beyond each."""
-    for name, limits in LIMITS.items():
-        yield name, limits.most, True
-        yield name, limits.most + 1, False
-        yield name, limits.least, not limits.above
-        yield name, limits.least - 1, False
+    for name, setting in SETTINGS.items():
+        kind = setting.kind
+        if isinstance(kind, (Whole, Real)):
+            yield name, kind.most, True
+            yield name, kind.most + 1, False
+            yield name, kind.least, not getattr(kind, "above", False)
+            yield name, kind.least - 1, False
+    yield from [
+        ("gpu_layers", number, -1 <= number <= 10_000) for number in (-2, -1, 10_000, 10_001)
+    ]
+    yield from [("thoughts", word, word != "maybe") for word in ("show", "hide", "maybe")]
+    yield from [("panel", word, word != "only") for word in ("show", "hide", "only")]
+    yield from [("budget", "1000000", True), ("budget", "1000001", False), ("budget", "0s", False)]
+    yield from [
+        ("tensor_split", ",".join("1" * 16), True),
+        ("tensor_split", ",".join("1" * 17), False),
+    ]
 
 
 @pytest.mark.parametrize(("name", "value", "good"), edges())
 def test_the_file_and_the_command_line_have_the_same_limits(name, value, good):
-    assert (check({name: value})[1] == []) == good
-    if name == "pace":
-        # The app's alone.
+    assert (checked({name: value})[1] == []) == good
+    setting = SETTINGS[name]
+    if not setting.options:
+        assert setting.no_option
         return
-    option = f"--{name.replace('_', '-')}={value}"
     try:
-        OPTIONS.parse_args([option])
+        OPTIONS.parse_args([f"{setting.options[-1]}={value}"])
     except argparse.ArgumentError:
         assert not good
     else:
         assert good
 
 
-def test_every_number_among_the_settings_has_its_limits():
-    numbers = {
-        name
-        for name, field in Schema.model_fields.items()
-        if {int, float} & set(typing.get_args(field.annotation))
-    }
-    assert numbers <= LIMITS.keys()
-    assert LIMITS.keys() <= Schema.model_fields.keys()
+def test_every_setting_is_an_option_or_says_why_not():
+    there = {text: action for action in OPTIONS._actions for text in action.option_strings}
+    for setting in SETTINGS.values():
+        assert bool(setting.options) != bool(setting.no_option), setting.name
+        for option in setting.options:
+            assert option in there
+            if setting.name not in {"samples", "save", "thoughts"}:
+                assert there[option].help == setting.usage
+
+
+@pytest.mark.parametrize("setting", SETTINGS.values(), ids=lambda each: each.name)
+def test_every_setting_says_what_it_means_and_what_holds_without_it(setting):
+    assert setting.help
+    assert "\n" not in setting.usage
+    assert setting.usual != "null"
+    if setting.default is not None:
+        assert setting.kind.check(setting.default) == setting.default
+        assert setting.kind.read(written(setting.default)) == setting.default
+
+
+@pytest.mark.parametrize("setting", SETTINGS.values(), ids=lambda each: each.name)
+def test_what_is_no_value_at_all_is_refused(setting):
+    for value in ([], {"": ""}, ""):
+        assert checked({setting.name: value})[1] != []
+    if not isinstance(setting.kind, Switch):
+        assert checked({setting.name: True})[1] != []
+
+
+def test_a_mistyped_word_has_the_nearest_named():
+    with pytest.raises(ValueError, match="'shwo' is not show or hide; did you mean show"):
+        Choice("show", "hide").read("shwo")
+
+
+def test_what_is_declared_as_a_default_is_what_the_engine_takes():
+    usual = Sampling()
+    for name in ("temperature", "top_p", "top_k", "min_p"):
+        assert SETTINGS[name].default == getattr(usual, name)
+
+
+def test_what_holds_comes_from_an_option_then_the_file_then_the_default():
+    holding = held(Settings(ctx=512, top_k=3), {"ctx": 1024, "top_k": None})
+    assert holding["ctx"] == (1024, "option")
+    assert holding["top_k"] == (3, "file")
+    assert holding["temperature"] == (0.6, "default")
+    assert list(holding) == list(SETTINGS)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_tables_of_the_docs_are_up_to_date(name):
+    page = with_tables(name)
+    assert (DOCS / name).read_text(encoding="utf-8") == page, "run scripts/manual"
+
+
+def test_every_setting_stands_in_the_docs():
+    page = (DOCS / "settings.md").read_text(encoding="utf-8")
+    for name in SETTINGS:
+        assert f"| `{name}` |" in page

@@ -8,7 +8,7 @@ import pytest
 
 from r1chat import cli, compose, paths, settings
 from r1chat.engine.fake import FakeEngine
-from r1chat.settings import Settings
+from r1chat.settings import SETTINGS, Settings
 
 
 @pytest.fixture
@@ -86,3 +86,41 @@ def test_of_several_faults_the_minimum_above_the_budget_is_one():
     assert loaded == Settings(budget="64", ctx=4096)
     assert "modle" in fault
     assert "min_think: the minimum (100)" in fault
+
+
+def test_the_list_says_where_each_value_was_set(run):
+    run("settings", "set", "top_k", "7")
+    code, out, err = run("settings", "--ctx", "4096")
+    assert (code, err) == (0, "")
+    listed = [row.split() for row in out.splitlines() if row and not row.startswith("#")]
+    rows = {row[0]: row[1:3] for row in listed}
+    assert rows["top_k"] == ["7", "file"]
+    assert rows["ctx"] == ["4096", "option"]
+    assert rows["save"] == ["on", "default"]
+    assert rows.keys() == SETTINGS.keys()
+
+
+def test_the_list_is_json_for_scripts(run):
+    run("settings", "set", "save", "off")
+    code, out, _ = run("settings", "--json")
+    listed = json.loads(out)
+    assert (code, listed["schema"]) == (0, 1)
+    assert listed["file"] == str(paths.settings_file())
+    rows = {row["name"]: row for row in listed["settings"]}
+    assert (rows["save"]["value"], rows["save"]["set_by"]) == (False, "file")
+    assert (rows["ctx"]["value"], rows["ctx"]["set_by"]) == (None, "default")
+    assert rows["top_p"]["allowed"] == "above 0 to 1"
+    assert all(row["help"] for row in rows.values())
+
+
+@pytest.mark.parametrize("argv", [("--ctx", "512", "get", "ctx"), ("--json", "unset", "ctx")])
+def test_options_of_the_list_are_refused_where_nothing_is_listed(run, argv):
+    code, _, err = run("settings", *argv)
+    assert code == 2
+    assert "takes no options" in err
+
+
+def test_a_table_that_is_none_is_refused_without_being_repeated(run):
+    code, _, err = run("settings", "set", "servers", "http://me:secret@host")
+    assert code == 2
+    assert err == "r1chat: servers: not a JSON object of names and addresses\n"

@@ -11,7 +11,7 @@ from textual.app import App
 from textual.message import Message
 
 from r1chat.errors import MissingModel, R1ChatError
-from r1chat.limits import GpuLayers
+from r1chat.offload import GpuLayers
 
 if TYPE_CHECKING:
     from r1chat.engine.base import Engine

@@ -1,52 +1,18 @@
-"""What the numbers may be that a user can give, in the settings and on the command line alike."""
+"""How much of a model goes onto the GPUs, and how several of them share it."""
 
 from __future__ import annotations
 
 import contextlib
 import math
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from r1chat.reasoning.budget import LIMIT_TOKENS
-
-_MOST = 10_000_000
+_MOST_LAYERS = 10_000
+_MOST_SHARE = 10_000_000
 _MOST_GPUS = 16
 """As many as llama.cpp takes."""
 
 GpuLayers: TypeAlias = int | Literal["auto", "all"]
 """How many layers go onto the GPU; -1 is another word for all."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a number may be.
-
-    Attributes:
-        least: The lower limit.
-        most: The upper limit.
-        above: Whether the lower limit itself is too little.
-    """
-
-    least: float
-    most: float
-    above: bool = False
-
-
-LIMITS = {
-    "min_think": Limits(0, LIMIT_TOKENS),
-    "pace": Limits(0, 10_000),
-    "peek": Limits(0, LIMIT_TOKENS),
-    "temperature": Limits(0, 2),
-    "top_p": Limits(0, 1, above=True),
-    "top_k": Limits(0, _MOST),
-    "min_p": Limits(0, 1),
-    "ctx": Limits(256, _MOST),
-    "threads": Limits(1, 1024),
-    "gpu_layers": Limits(-1, 10_000),
-    "max_answer": Limits(1, _MOST),
-    "samples": Limits(1, 1024),
-}
-"""By the settings' names."""
 
 
 def gpu_layers(value: object) -> GpuLayers:
@@ -58,7 +24,6 @@ def gpu_layers(value: object) -> GpuLayers:
     Raises:
         ValueError: If it is none of these.
     """
-    limits = LIMITS["gpu_layers"]
     if value == "auto":
         return "auto"
     if value == "all":
@@ -67,9 +32,9 @@ def gpu_layers(value: object) -> GpuLayers:
     if isinstance(value, (int, str)) and not isinstance(value, bool):
         with contextlib.suppress(ValueError):
             count = int(value)
-    if count is None or not limits.least <= count <= limits.most:
+    if count is None or not -1 <= count <= _MOST_LAYERS:
         shown = str(value)[:40]
-        message = f"{shown!r} is not auto, all, or a number of layers up to {limits.most:,.0f}"
+        message = f"{shown!r} is not auto, all, or a number of layers up to {_MOST_LAYERS:,}"
         raise ValueError(message)
     return count
 
@@ -94,7 +59,7 @@ def tensor_split(text: str) -> tuple[float, ...]:
         parts = tuple(float(part) for part in text.split(","))
     except ValueError:
         parts = ()
-    good = all(math.isfinite(part) and 0 <= part <= _MOST for part in parts)
+    good = all(math.isfinite(part) and 0 <= part <= _MOST_SHARE for part in parts)
     if not 0 < len(parts) <= _MOST_GPUS or not good or not sum(parts):
         message = f"{text[:40]!r} is not a part for each GPU, {_MOST_GPUS} at most, e.g. 3,1"
         raise ValueError(message)
