@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from r1chat.errors import MissingModel, ModelError, NetworkError
+from r1chat.errors import ModelError, NetworkError
 from r1chat.hub.locate import locate
 from r1chat.sanitize import line
 
@@ -219,25 +219,6 @@ class Inventory:
         except ModelError:
             return None
         return next((model for model in models if _same(model.path, path)), None)
-
-    def missing(self, ref: str) -> HubRef | None:
-        """What has to be downloaded before a reference can be used.
-
-        Returns:
-            None if it is here, or can be had nowhere; `locate` says why.
-
-        Raises:
-            UsageError: If it is malformed.
-        """
-        from r1chat.hub.reference import parse
-
-        try:
-            locate(ref)
-        except MissingModel as missing:
-            return parse(missing.ref)
-        except ModelError:
-            pass
-        return None
 
     # -- the Hub --
 

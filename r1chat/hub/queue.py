@@ -41,7 +41,7 @@ class Job:
     """Of its latest turn; for the queue alone."""
 
 
-class Downloads:
+class Queue:
     """Downloads models one after the other, on a thread of its own.
 
     What it has not finished is remembered on disk: after a restart it is there again, paused.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import signal
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -12,19 +13,21 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import events, on
+from textual import events, on, work
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
+from textual.command import CommandPalette
 from textual.screen import Screen
 from textual.widgets import Input, TextArea
 from textual.worker import WorkerFailed
 
 from r1chat import logs
+from r1chat.errors import R1ChatError
 from r1chat.sanitize import line, line_breaks, sanitize
 from r1chat.tui import terminal, terminal_input
 from r1chat.tui.clipboard import Clipboard
 from r1chat.tui.commands import commands
-from r1chat.tui.fetching_app import FetchingApp
+from r1chat.tui.keeping import KeepingApp
 from r1chat.tui.screens.conversations import ConversationsScreen
 from r1chat.tui.services.drafts import Draft, Drafts
 from r1chat.tui.services.history import History
@@ -35,8 +38,11 @@ from r1chat.wording import model_name
 
 if TYPE_CHECKING:
     from r1chat.engine.base import Engine
+    from r1chat.hub.inventory import Inventory
     from r1chat.settings import Settings
-    from r1chat.tui.hub import Hub
+    from r1chat.tui.services.downloads import Downloads
+    from r1chat.tui.services.known_models import KnownModels, NamedServers
+    from r1chat.tui.services.recommendation import Recommendation
 
 _QUIT_AGAIN_S = 2.0
 _DRAFT_S = 0.5
@@ -50,7 +56,7 @@ _LOADING = ("ctx", "threads", "gpu_layers", "tensor_split", "draft")
 _SIGNALS = ("SIGTERM", "SIGHUP", "SIGINT")
 
 
-class R1ChatApp(FetchingApp):
+class R1ChatApp(KeepingApp):
     """Chat with a reasoning model, and watch it think.
 
     Args:
@@ -58,7 +64,8 @@ class R1ChatApp(FetchingApp):
         given: Settings in place of the user's own.
         load: Loads a model.
         fits: Says whether there is room for a model beside the one that is in use.
-        hub: Looks models up.
+        inventory: Looks models up.
+        servers: Asks named servers.
         history: Keeps conversations.
         loading: How to load models, before what the settings say, e.g. their ``gpu_layers``.
     """
@@ -68,6 +75,8 @@ class R1ChatApp(FetchingApp):
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1", "help", "Help", id="app.help"),
+        Binding("f3", "models", "Model", id="app.models"),
+        Binding("ctrl+f", "download", "Download", id="app.fetch", show=False, priority=True),
         Binding("f4", "themes", "Theme", id="app.themes", show=False),
         Binding("ctrl+c", "interrupt", "Quit", id="app.interrupt", show=False, priority=True),
         Binding("ctrl+q", "quit", "Quit", id="app.quit", show=False, priority=True),
@@ -80,11 +89,17 @@ class R1ChatApp(FetchingApp):
         given: Settings | None = None,
         load: Load = load_model,
         fits: Fits = fits_beside,
-        hub: Hub | None = None,
+        inventory: Inventory | None = None,
+        servers: NamedServers | None = None,
         history: History | None = None,
         loading: Mapping[str, object] | None = None,
     ) -> None:
-        super().__init__(hub, history)
+        super().__init__(history)
+        self.offered = ""
+        """The model that one key downloads; empty where none is offered."""
+        self._inventory = inventory
+        self._servers = servers
+        self._is_greeted = False
         self.preferences = Preferences(given, self.set_timer, self._warn)
         self.engine: Engine | None = None
         self.crashed = False
@@ -124,6 +139,80 @@ class R1ChatApp(FetchingApp):
             self.notify(line(fault, 300), severity="warning", markup=False, timeout=10)
 
     # -- life --
+
+    # -- models and downloads --
+
+    @functools.cached_property
+    def known_models(self) -> KnownModels:
+        """What is known of models; nothing of it is needed for the first frame."""
+        from r1chat.hub.inventory import Inventory
+        from r1chat.tui.services.known_models import KnownModels, NamedServers
+
+        inventory = self._inventory or Inventory(lambda: self.settings.ctx)
+        return KnownModels(inventory, self._servers or NamedServers())
+
+    @functools.cached_property
+    def downloads(self) -> Downloads:
+        """The downloads."""
+        from r1chat.tui.services.downloads import Downloads
+
+        return Downloads(self, self.known_models)
+
+    @functools.cached_property
+    def recommendation(self) -> Recommendation:
+        """The model to begin with."""
+        from r1chat.tui.services.recommendation import Recommendation
+
+        return Recommendation(self, self.known_models, self.downloads)
+
+    def _recommend(self) -> None:
+        """Looks what to recommend, once the first model is there or has failed."""
+        if not self._is_greeted:
+            self._is_greeted = True
+            self.run_worker(self.recommendation.make(), group="greet", exit_on_error=False)
+
+    def on_downloads_changed(self) -> None:
+        """A download has got on, or ended."""
+        self.downloads.look()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Shows what can be downloaded by one key only while it can."""
+        if action == "download":
+            on_chat = self.screen is self.chat or isinstance(self.screen, CommandPalette)
+            return bool(self.offered) and on_chat
+        return super().check_action(action, parameters)
+
+    @work(group="download", exclusive=True)
+    async def action_download(self) -> None:
+        """Downloads what is offered."""
+        from r1chat.tui.models.start import start
+
+        ref, self.offered = self.offered, ""
+        self.refresh_bindings()
+        try:
+            started = await start(self, self.known_models, self.downloads, ref)
+        except R1ChatError as error:
+            self.notify(line(str(error), 400), severity="error", markup=False, timeout=15)
+            started = False
+        if not started:
+            self.offered = ref
+            self.refresh_bindings()
+
+    def action_models(self) -> None:
+        """Uses, finds and downloads models."""
+        from r1chat.tui.models.screen import ModelsScreen
+
+        if self.chat.running:
+            self.notify("Stop the reply first: Escape.", timeout=3)
+        elif self.screen is self.chat:
+            row = self.recommendation.row
+            screen = ModelsScreen(self, self.known_models, self.downloads, row)
+            self.push_screen(screen, self._model_picked)
+
+    def _model_picked(self, ref: str | None) -> None:
+        if ref is not None:
+            self.downloads.forget_choice()
+            self.use_model(ref)
 
     def get_default_screen(self) -> Screen[None]:
         """The conversation."""
@@ -256,7 +345,7 @@ class R1ChatApp(FetchingApp):
         else:
             self.chat.not_loaded(self.offered)
         self.notify(reason, severity="error", markup=False, timeout=15)
-        self.greet()
+        self._recommend()
 
     @on(Loader.Loaded)
     def _loaded(self, event: Loader.Loaded) -> None:
@@ -278,7 +367,7 @@ class R1ChatApp(FetchingApp):
         if self._is_choice:
             self.remember(model=event.ref)
         self.chat.loaded(event.engine)
-        self.greet()
+        self._recommend()
 
     @property
     def model_ref(self) -> str:
@@ -343,7 +432,8 @@ class R1ChatApp(FetchingApp):
         """
         self._drafts.close(self._unsent())
         self.preferences.save()
-        self.stop_fetching()
+        if "downloads" in vars(self):
+            self.downloads.close()
         engine, self.engine = self.engine, None
         if engine is None:
             self.history.close()

@@ -49,7 +49,7 @@ _OF_THE_CHAT = (
 )
 _OF_THE_MODELS = (
     ("Use", "Use the model under the cursor", "use"),
-    ("Fetch", "Fetch the model under the cursor", "fetch"),
+    ("Download", "Download the model under the cursor", "download"),
     ("Other quants", "Choose another quant of it", "quants"),
     ("Details", "All that is known of it", "details"),
     ("Pause", "Pause its download", "pause"),
@@ -62,8 +62,8 @@ _OF_THE_MODELS = (
     ("Close", "Back to the conversation", "leave"),
 )
 _OF_THE_APP = (
-    ("Fetch what is offered", "The model that the conversation names", "fetch"),
-    ("Model", "Use, find and fetch models", "models"),
+    ("Download the offered model", "The model that the conversation names", "download"),
+    ("Model", "Use, find and download models", "models"),
     ("Theme", "Pick a theme", "themes"),
     ("Help", "The keys, explained", "help"),
     ("Quit", "Leave r1chat", "quit"),

@@ -118,16 +118,15 @@ class KeyedApp(App[None]):
 
     def _known_bindings(self) -> dict[str, Binding]:
         """All keys of the app, by the ids of their bindings."""
-        from r1chat.tui.screens.about import AboutModel
+        from r1chat.tui.models.details import AboutModel
+        from r1chat.tui.models.quants import PickQuant
+        from r1chat.tui.models.screen import ModelsScreen
         from r1chat.tui.screens.attach import AttachFile
         from r1chat.tui.screens.chat import ChatScreen
         from r1chat.tui.screens.conversations import ConversationsScreen
         from r1chat.tui.screens.help import Help
-        from r1chat.tui.screens.models import ModelsScreen
-        from r1chat.tui.screens.models_list import ModelsListScreen
         from r1chat.tui.screens.one_line import OneLine
         from r1chat.tui.screens.pick import Pick
-        from r1chat.tui.screens.quants import PickQuant
         from r1chat.tui.screens.question import Question
         from r1chat.tui.screens.resuming import ResumingScreen
         from r1chat.tui.screens.sampling import SamplingScreen
@@ -145,6 +144,6 @@ class KeyedApp(App[None]):
         chat = (ChatScreen, SamplingScreen, ResumingScreen, ConversationsScreen, HistoryPanel)
         parts = (Composer, BudgetSlider, ConversationView)
         turn = (ThinkingHeader, ThoughtView, AnswerView, Tally)
-        models = (ModelsListScreen, ModelsScreen, PickQuant, Question, AboutModel)
+        models = (ModelsScreen, PickQuant, Question, AboutModel)
         boxes = (Pick, OneLine, AttachFile, Help, StatisticsScreen)
         return keys.bindings_of((*app, *chat, *parts, *turn, *models, *boxes))

@@ -13,7 +13,7 @@ from r1chat.hub.layout import hub_cache
 from r1chat.hub.machine import Machine
 from r1chat.settings import Settings
 from r1chat.tui.app import R1ChatApp
-from r1chat.tui.screens.quants import PickQuant
+from r1chat.tui.models.quants import PickQuant
 from r1chat.tui.screens.question import Question
 from tests.hub.proxies import nobody
 from tests.hub.server import File, Generated, Repo, faults
@@ -55,8 +55,8 @@ def elsewhere(tmp_path, monkeypatch):
 class HereHub(StillHub):
     """The models that are really here, on a machine that is always the same."""
 
-    def local_models(self):
-        return super(StillHub, self).local_models()
+    def find_local(self):
+        return super(StillHub, self).find_local()
 
 
 @pytest.fixture
@@ -85,17 +85,17 @@ def answered(app):
     """Whether the Hub has said which quants there are."""
     if not isinstance(app.screen, PickQuant) or app.focused is None:
         return False
-    return app.screen._quants and app.screen._quants[0].variant
+    return app.screen._offers and app.screen._offers[0].variant
 
 
 async def hurry(pilot, hub):
     """Has the Hub send the rest at once."""
     app = pilot.app
     hub.faults.clear()
-    fetch = app.fetching.fetches[0]
-    app.fetching.pause(fetch)
+    fetch = app.downloads.pending[0]
+    app.downloads.pause(fetch)
     await until(pilot, lambda: fetching(app, "paused"))
-    app.fetching.resume(fetch)
+    app.downloads.resume(fetch)
 
 
 def note(screen):
@@ -103,19 +103,19 @@ def note(screen):
 
 
 def fetching(app, state=""):
-    return [each for each in app.fetching.fetches if state in each.state]
+    return [each for each in app.downloads.pending if state in each.state]
 
 
 async def test_the_recommended_distill_is_fetched_by_one_key_used_and_asked(small):
     """With the engine and the compose of the app itself."""
-    app = R1ChatApp(given=Settings(pace=0), hub=HereHub())
+    app = R1ChatApp(given=Settings(pace=0), inventory=HereHub())
     async with app.run_test() as pilot:
         chat = await ready(pilot)
         await until(pilot, lambda: app.offered == REF)
         await pilot.press("ctrl+f")
         await until(pilot, lambda: app.model_ref == REF and app.engine is not None)
         assert app.settings.model == REF
-        assert "is here" in toasts(app)
+        assert "downloaded" in toasts(app)
         assert chat.topbar.info.ref == REF
         chat = await ask(pilot, "What is 3 + 4?")
         assert "7" in chat.last.answer.source
@@ -125,7 +125,7 @@ async def test_the_recommended_distill_is_fetched_by_one_key_used_and_asked(smal
 
 async def test_a_configured_model_that_is_gone_is_fetched_and_answers_what_waited(small):
     """With the engine and the compose of the app itself."""
-    app = R1ChatApp(given=Settings(model="r1:1.5b", pace=0), hub=HereHub())
+    app = R1ChatApp(given=Settings(model="r1:1.5b", pace=0), inventory=HereHub())
     async with app.run_test() as pilot:
         await until(pilot, lambda: app.is_running and app.offered == "r1:1.5b")
         assert "r1:1.5b is not here" in app.chat.topbar.label
@@ -158,10 +158,10 @@ async def test_enter_fetches_a_distill_shows_how_far_it_is_and_uses_it(hub, smal
         assert screen.row.ref == REF
         await pilot.press("enter")
         await until(pilot, lambda: fetching(app, "↓"))
-        await until(pilot, lambda: screen.row and screen.row.section == "fetching")
+        await until(pilot, lambda: screen.row and screen.row.section == "downloading")
         await until(pilot, lambda: "%" in app.chat.topbar.fetching)
         whole = f" of {format_bytes(MODEL.stat().st_size)}"
-        await until(pilot, lambda: whole in str(screen.query_one("#fetching").content))
+        await until(pilot, lambda: whole in str(screen.query_one("#download").content))
         await pilot.press("escape")
         await hurry(pilot, hub)
         await until(pilot, lambda: tried == ["tiny", REF])
@@ -186,7 +186,7 @@ async def test_a_model_that_comes_while_words_for_a_thought_are_written_takes_no
         await until(pilot, lambda: chat.last and chat.last.status == "Paused")
         await write(pilot, "but no")
         await hurry(pilot, hub)
-        await until(pilot, lambda: "is here: F3 uses it" in toasts(app))
+        await until(pilot, lambda: "downloaded: F3 uses it" in toasts(app))
         assert chat.composer.text == "but no"
         await pilot.press("enter")
         await thought(pilot, "but no")
@@ -224,7 +224,7 @@ async def test_a_model_that_comes_while_a_reply_is_written_waits_for_its_end(hub
         await begin(pilot)
         await thought(pilot)
         await hurry(pilot, hub)
-        await until(pilot, lambda: "is here: F3 uses it" in toasts(app))
+        await until(pilot, lambda: "downloaded: F3 uses it" in toasts(app))
         assert tried == ["tiny"]
         assert app.chat.running
         await pilot.press("escape")
@@ -237,16 +237,16 @@ async def test_a_download_is_paused_resumed_and_stopped(hub, small):
     async with app.run_test() as pilot:
         screen = await open_models(pilot)
         await pilot.press("enter")
-        await until(pilot, lambda: fetching(app, "↓") and screen.row.fetch)
+        await until(pilot, lambda: fetching(app, "↓") and screen.row.download)
         await pilot.press("f7")
         await until(pilot, lambda: fetching(app, "paused"))
-        await until(pilot, lambda: screen.row.fetch.paused)
+        await until(pilot, lambda: screen.row.download.paused)
         await pilot.press("f7")
         await until(pilot, lambda: fetching(app, "↓"))
         await pilot.press("f8")
         await until(pilot, lambda: isinstance(app.screen, Question) and app.focused)
         await pilot.press("down", "down", "enter")
-        await until(pilot, lambda: not app.fetching.fetches)
+        await until(pilot, lambda: not app.downloads.pending)
         await until(pilot, lambda: not list(hub_cache().rglob("*incomplete*")))
         assert REF in [row.ref for row in screen.list.rows if row.section == "offered"]
 
@@ -283,7 +283,7 @@ async def test_a_download_that_fails_says_why_in_one_line_and_can_be_tried_again
         await pilot.press("enter")
         await until(pilot, lambda: fetching(app, "failed"))
         assert "✗" in toasts(app)
-        await until(pilot, lambda: screen.row.fetch and screen.row.fetch.failure)
+        await until(pilot, lambda: screen.row.download and screen.row.download.failure)
         hub.faults.clear()
         await pilot.press("enter")
         await until(pilot, lambda: tried == ["tiny", REF])
@@ -296,7 +296,7 @@ async def test_other_quants_are_listed_as_the_hub_has_them(small):
         await open_models(pilot)
         await pilot.press("f2")
         await until(pilot, lambda: answered(app))
-        assert [each.quant for each in app.screen._quants] == ["Q4_K_M", "Q8_0"]
+        assert [each.quant for each in app.screen._offers] == ["Q4_K_M", "Q8_0"]
         options = app.screen.query_one("OptionList").options
         text = "\n".join(str(option.prompt) for option in options)
         assert format_bytes(MODEL.stat().st_size) in text
@@ -310,9 +310,9 @@ async def test_the_catalogues_quants_are_listed_where_the_hub_cannot_be_reached(
     async with app.run_test() as pilot:
         screen = await open_models(pilot)
         await pilot.press("f2")
-        await until(pilot, lambda: isinstance(app.screen, PickQuant) and app.screen._quants)
+        await until(pilot, lambda: isinstance(app.screen, PickQuant) and app.screen._offers)
         quants = app.screen
-        assert "Q5_K_M" in [each.quant for each in quants._quants]
+        assert "Q5_K_M" in [each.quant for each in quants._offers]
         said = quants.query_one(".quants--note")
         await until(pilot, lambda: "What is shown is the catalogue's" in str(said.content))
         await pilot.press("enter")
@@ -334,7 +334,7 @@ async def test_the_hub_is_searched_and_what_it_has_is_fetched(hub, tmp_path):
         assert [row.name for row in screen.list.rows] == [name]
         await pilot.press("enter")
         await until(pilot, lambda: answered(app))
-        assert app.screen._quants[0].fit.mark == "fits"
+        assert app.screen._offers[0].fit.mark == "fits"
         await pilot.press("enter")
         await until(pilot, lambda: tried == ["tiny", f"{name}:Q6_K"])
 
@@ -380,7 +380,7 @@ async def test_what_does_not_fit_is_fetched_only_after_it_was_asked(hub):
         assert "1.10 TB file" in text
         await pilot.press("enter")
         await until(pilot, lambda: app.screen is screen)
-        assert app.fetching.fetches == []
+        assert app.downloads.pending == []
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, Question) and app.focused)
         await pilot.press("down", "enter")
@@ -392,7 +392,7 @@ async def test_a_context_that_is_too_long_can_be_made_shorter_on_the_way(hub, sm
     hub.add(Repo(SMALL, [File("DeepSeek-R1-Distill-Qwen-1.5B-Q2_K.gguf", MODEL)]))
     cramped = Machine(4 * GIB, 2 * GIB, (), 10**12, 40e9, 3)
     app = an_app(settings=Settings(ctx=131_072, pace=0), load=fake(), hub=HereHub(machine=cramped))
-    app.fetching.hub._context = lambda: app.settings.ctx
+    app.known_models.inventory._context = lambda: app.settings.ctx
     async with app.run_test() as pilot:
         await open_models(pilot)
         await pilot.press("enter")
@@ -449,7 +449,7 @@ async def test_a_wait_that_the_hub_asks_for_is_counted_down(hub, small):
         await until(pilot, lambda: fetching(app, "waiting"))
         first = fetching(app)[0].progress.wait_s
         await until(pilot, lambda: fetching(app)[0].progress.wait_s < first - 1)
-        await until(pilot, lambda: "tries again in" in str(screen.query_one("#fetching").content))
+        await until(pilot, lambda: "tries again in" in str(screen.query_one("#download").content))
         hub.faults.clear()
         await pilot.press("escape")
         app.shut_down()

@@ -12,7 +12,7 @@ import pytest
 
 from r1chat import paths
 from r1chat.hub.layout import RepoFolder, hub_cache
-from r1chat.hub.queue import Downloads, Job
+from r1chat.hub.queue import Job, Queue
 from r1chat.hub.remote import Remote
 from r1chat.hub.variants import Variant, variants
 from tests.hub.server import File, Generated, Hub, Repo, faults
@@ -36,7 +36,7 @@ def three(repo: Repo) -> list[Variant]:
 class Watched:
     def __init__(self) -> None:
         self.news = threading.Condition()
-        self.queue = Downloads(Remote(), self._changed)
+        self.queue = Queue(Remote(), self._changed)
         self.most_at_once = 0
 
     def _changed(self) -> None:
@@ -171,10 +171,10 @@ def test_what_is_not_finished_is_there_after_a_restart(
 
 CHILD = """
 import sys, time
-from r1chat.hub.queue import Downloads
+from r1chat.hub.queue import Queue
 from r1chat.hub.remote import Remote
 from r1chat.hub.variants import variants
-queue = Downloads(Remote())
+queue = Queue(Remote())
 job = queue.add(variants(Remote().listing(sys.argv[1]))[0])
 while not (job.progress and job.progress.done > 300_000):
     time.sleep(0.02)
@@ -225,7 +225,7 @@ def test_a_listener_that_fails_stops_no_download(hub: Hub, three: list[Variant])
     def fail() -> None:
         raise ZeroDivisionError
 
-    queue = Downloads(Remote(), fail)
+    queue = Queue(Remote(), fail)
     job = queue.add(three[0])
     deadline = threading.Event()
     for _ in range(400):

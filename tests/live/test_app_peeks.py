@@ -17,7 +17,7 @@ QUESTION = "What is 444 + 419 + 258?"
 
 
 async def test_a_look_ahead_and_a_thought_that_ends_by_agreement():
-    app = R1ChatApp(given=Settings(budget="auto", peek=24, pace=30), hub=StillHub())
+    app = R1ChatApp(given=Settings(budget="auto", peek=24, pace=30), inventory=StillHub())
     async with app.run_test(size=(100, 30)) as pilot:
         chat = await begin(pilot, QUESTION)
         await until(pilot, lambda: chat.thinking)
@@ -35,7 +35,7 @@ async def test_a_look_ahead_and_a_thought_that_ends_by_agreement():
 async def test_what_eval_has_measured_is_marked_on_the_slider():
     code, _, err = run("eval", "--limit", "24", "-b", "off,128,max")
     assert code == 0, err
-    app = R1ChatApp(given=Settings(), hub=StillHub())
+    app = R1ChatApp(given=Settings(), inventory=StillHub())
     async with app.run_test(size=(100, 30)) as pilot:
         chat = await ready(pilot)
         await until(pilot, lambda: chat.slider.marks)

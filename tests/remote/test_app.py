@@ -28,11 +28,11 @@ def server() -> Iterator[ModelServer]:
 
 def an_app(engine: Engine) -> R1ChatApp:
     settings = Settings(pace=0, save=False)
-    return R1ChatApp(given=settings, load=loading(engine), hub=StillHub())
+    return R1ChatApp(given=settings, load=loading(engine), inventory=StillHub())
 
 
 async def test_the_app_asks_a_server_and_says_where_it_is(llama_cpp_url):
-    app = R1ChatApp(model=f"{llama_cpp_url}#tiny", given=Settings(save=False), hub=StillHub())
+    app = R1ChatApp(model=f"{llama_cpp_url}#tiny", given=Settings(save=False), inventory=StillHub())
     async with app.run_test(size=(100, 30)) as pilot:
         chat = await ask(pilot, SUM)
         assert "110" in chat.last.answer.source
@@ -88,7 +88,9 @@ async def test_what_a_server_cannot_do_is_greyed_and_says_why():
 async def test_a_server_that_still_loads_its_model_is_waited_for_visibly(server):
     body = b'{"error": {"message": "Loading model"}}'
     server.faults = [Fault("/models", 1, 503, body=body)]
-    app = R1ChatApp(model=f"{server.url}#m", given=Settings(save=False, pace=0), hub=StillHub())
+    app = R1ChatApp(
+        model=f"{server.url}#m", given=Settings(save=False, pace=0), inventory=StillHub()
+    )
     async with app.run_test(size=(100, 30)) as pilot:
         await until(pilot, lambda: "(Loading model); trying again in" in toasts(app))
         chat = await ask(pilot)

@@ -52,7 +52,7 @@ async def test_a_key_is_on_no_screen_and_in_no_file_after_a_run_of_the_app(keyed
     caplog.set_level(logging.DEBUG)
     logs.start()
     loads = loading(RemoteEngine(Server(keyed_url, KEY, "class"), "tiny"))
-    app = R1ChatApp(model="class#tiny", load=loads, hub=StillHub())
+    app = R1ChatApp(model="class#tiny", load=loads, inventory=StillHub())
     async with app.run_test(size=(100, 30)) as pilot:
         chat = await ask(pilot, SUM)
         assert "110" in chat.last.answer.source

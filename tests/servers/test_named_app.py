@@ -6,7 +6,7 @@ import pytest
 
 from r1chat import paths, settings
 from r1chat.settings import Settings
-from r1chat.tui.screens.models import ModelsScreen
+from r1chat.tui.models.screen import ModelsScreen
 from r1chat.tui.services.model_loader import load_model
 from tests.program import run
 from tests.servers.secret import KEY, nowhere

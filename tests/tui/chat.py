@@ -12,13 +12,14 @@ from textual.pilot import Pilot
 
 from r1chat.engine.base import Engine
 from r1chat.engine.fake import FakeEngine, Pause, Step
+from r1chat.hub.inventory import Inventory
 from r1chat.settings import Settings
 from r1chat.tui.app import R1ChatApp
-from r1chat.tui.hub import Hub
+from r1chat.tui.models.screen import ModelsScreen
 from r1chat.tui.screens.chat import ChatScreen
-from r1chat.tui.screens.models import ModelsScreen
 from r1chat.tui.screens.one_line import OneLine
 from r1chat.tui.services.history import History
+from r1chat.tui.services.known_models import NamedServers
 from tests.tui.shelves import StillHub
 
 HANGS_S = 30.0
@@ -75,12 +76,13 @@ def loading(engine: Engine) -> Callable[..., Engine]:
     return load
 
 
-def an_app(
+def an_app(  # noqa: PLR0913  (all that differs among the tests)
     *scripts: Sequence[Step],
     settings: Settings | None = None,
     load: Callable[..., Engine] | None = None,
     sleep: Callable[[float], None] = time.sleep,
-    hub: Hub | None = None,
+    hub: Inventory | None = None,
+    servers: NamedServers | None = None,
     clock: Callable[[], float] = time.time,
     lanes: int = 1,
     model_clock: Callable[[], float] = time.monotonic,
@@ -93,7 +95,8 @@ def an_app(
         given=chosen,
         load=load or loading(engine),
         fits=fits,
-        hub=hub or StillHub(),
+        inventory=hub or StillHub(),
+        servers=servers,
         history=History(clock),
     )
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from r1chat.errors import NetworkError
 from r1chat.gguf.needs import Shape
+from r1chat.hub.inventory import Inventory
 from r1chat.hub.local import LocalModel
 from r1chat.hub.machine import Machine
 from r1chat.servers.listing import ServedModel
-from r1chat.tui.hub import Hub
+from r1chat.tui.services.known_models import NamedServers
 
 GIB = 1 << 30
 MACHINE = Machine(
@@ -63,7 +64,7 @@ DAMAGED = LocalModel(
 )
 
 
-class StillHub(Hub):
+class StillHub(Inventory):
     """Looks nothing up on this machine.
 
     Args:
@@ -75,26 +76,31 @@ class StillHub(Hub):
         self, local: Sequence[LocalModel] = (TINY,), machine: Machine | None = None
     ) -> None:
         super().__init__()
-        self.answers: dict[str, tuple[ServedModel, ...] | str] = {}
-        """What named servers say, or why they do not."""
         self.local = list(local)
         self.seen = machine or MACHINE
 
     def machine(self) -> Machine:
         return self.seen
 
-    def servers(self) -> dict[str, str]:
-        if not self.answers:
-            return super().servers()
-        return {name: f"http://{name}.example:8000/v1" for name in self.answers}
+    def find_local(self) -> Sequence[LocalModel]:
+        return self.local
 
-    def served(self, name: str, url: str) -> tuple[ServedModel, ...]:
-        answer = self.answers.get(name)
-        if answer is None:
-            return super().served(name, url)
+
+class StillServers(NamedServers):
+    """Asks no server.
+
+    Args:
+        answers: What named servers say, or why they do not.
+    """
+
+    def __init__(self, answers: dict[str, tuple[ServedModel, ...] | str]) -> None:
+        self._answers = answers
+
+    def known(self) -> dict[str, str]:
+        return {name: f"http://{name}.example:8000/v1" for name in self._answers}
+
+    def models(self, name: str, url: str) -> tuple[ServedModel, ...]:  # noqa: ARG002
+        answer = self._answers[name]
         if isinstance(answer, str):
             raise NetworkError(answer)
         return answer
-
-    def local_models(self) -> Sequence[LocalModel]:
-        return self.local

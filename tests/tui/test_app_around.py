@@ -12,9 +12,9 @@ from r1chat.engine.fake import Pause
 from r1chat.reasoning.budget import Budget
 from r1chat.settings import Settings
 from r1chat.tui.app import R1ChatApp
+from r1chat.tui.models.screen import ModelsScreen
 from r1chat.tui.screens.attach import AttachFile
 from r1chat.tui.screens.help import Help
-from r1chat.tui.screens.models import ModelsScreen
 from r1chat.tui.widgets.thinking import ThinkingPane
 from tests.tui.chat import (
     ENDLESS,

@@ -130,7 +130,7 @@ async def fuzz(state: str, number: int, seed: int, folder, monkeypatch) -> None:
         return engine
 
     settings = Settings(pace=0, samples=lanes if lanes > 1 else None)
-    app = Stays(given=settings, load=load, hub=StillHub(), history=History())
+    app = Stays(given=settings, load=load, inventory=StillHub(), history=History())
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
         await throw(pilot, number, seed, partial(enter, pilot))

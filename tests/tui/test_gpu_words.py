@@ -10,8 +10,8 @@ from r1chat.engine.fake import INFO
 from r1chat.hub.machine import Gpu, Machine
 from r1chat.settings import Settings
 from r1chat.tui.app import R1ChatApp
+from r1chat.tui.models.details import ModelDetails
 from r1chat.tui.services.history import History
-from r1chat.tui.widgets.model_details import ModelDetails
 from r1chat.tui.widgets.topbar import TopBar
 from tests.tui.chat import REPLY, FakeEngine, an_app, ready, until
 from tests.tui.shelves import GIB, TINY, StillHub
@@ -39,7 +39,7 @@ async def test_the_models_screen_says_what_a_gpu_could_hold():
     async with app.run_test(size=(120, 40)) as pilot:
         await ready(pilot)
         await pilot.press("f3")
-        await until(pilot, lambda: app.fetching.shelf and len(app.screen.list.rows) > 5)
+        await until(pilot, lambda: app.known_models.survey and len(app.screen.list.rows) > 5)
         head = str(app.screen.query_one("#machine").content)
         assert "53.7 GB of memory free · 23.6 GB on NVIDIA RTX 4090 · 2.15 GB on NVIDIA T4" in head
         details = app.screen.query_one(ModelDetails).query_one("Static")
@@ -60,7 +60,7 @@ async def test_options_go_before_settings_where_a_model_is_loaded():
     app = R1ChatApp(
         given=Settings(pace=0, ctx=2048, gpu_layers=5, tensor_split="1,1"),
         load=load,
-        hub=StillHub(),
+        inventory=StillHub(),
         history=History(),
         loading={"gpu_layers": "all"},
     )

@@ -10,10 +10,10 @@ import pytest
 from r1chat.errors import MissingModel, ModelError
 from r1chat.hub.machine import Machine
 from r1chat.settings import Settings
-from r1chat.tui.screens.models import ModelsScreen
+from r1chat.tui.models.details import ModelDetails
+from r1chat.tui.models.screen import ModelsScreen
 from r1chat.tui.screens.question import Question
 from r1chat.tui.threads import while_shown
-from r1chat.tui.widgets.model_details import ModelDetails
 from tests.tui.chat import (
     ENDLESS,
     HANGS_S,
@@ -70,7 +70,9 @@ async def test_what_is_here_what_fits_and_what_it_scores_stands_in_the_list():
     async with app.run_test(size=(100, 30)) as pilot:
         screen = await open_models(pilot)
         text = "\n".join(str(option.prompt) for option in screen.list.options)
-        assert text.index("On this machine") < text.index("tiny") < text.index("To fetch")
+        assert (
+            text.index("On this machine") < text.index("tiny") < text.index("Available to download")
+        )
         for words in ("✓ fits", "~ tight", "✗ too big", "55.5", "92.8", "r1:0528-8b", "~5.4"):
             assert words in text
 
@@ -187,11 +189,11 @@ async def test_the_keys_of_the_footer_follow_the_cursor():
             return {each.binding.description for each in active if each.enabled}
 
         await write(pilot, "r1:7b")
-        assert {"Fetch", "Quants", "Sort", "Search", "Details", "Close"} <= shown()
+        assert {"Download", "Quants", "Sort", "Search", "Details", "Close"} <= shown()
         assert not {"Use", "Delete", "Verify", "Pause", "Resume", "Stop"} & shown()
         screen.query_one("Input").value = "lm studio"
         await until(pilot, lambda: {"Use", "Delete", "Verify"} <= shown())
-        assert "Fetch" not in shown()
+        assert "Download" not in shown()
 
 
 async def test_the_details_of_a_model_are_shown_on_a_key():
@@ -215,7 +217,7 @@ async def test_the_palette_has_what_can_be_done_with_models():
         titles = {command.title for command in app.get_system_commands(screen)}
         assert {"Sort", "Search the Hub", "Details", "Close", "Help"} <= titles
         assert "Answer now" not in titles
-        assert {"Fetch", "Other quants"} <= titles
+        assert {"Download", "Other quants"} <= titles
         assert "Verify" not in titles
         await write(pilot, "tiny")
         titles = {command.title for command in app.get_system_commands(screen)}
@@ -285,12 +287,12 @@ async def test_whoever_chose_a_model_is_offered_none():
     app = an_app(settings=Settings(model="other.gguf", pace=0), hub=StillHub())
     async with app.run_test() as pilot:
         chat = await ready(pilot)
-        await until(pilot, lambda: app._greeted)
+        await until(pilot, lambda: app._is_greeted)
         await pilot.pause(0.3)
-        assert app.fetching.shelf is None
+        assert app.known_models.survey is None
         assert app.offered == ""
         assert "Ctrl+F" not in str(chat.query_one(".conversation--empty").content)
-        assert not app.check_action("fetch", ())
+        assert not app.check_action("download", ())
 
 
 async def test_a_distill_that_is_here_already_is_what_a_fresh_start_points_to():
@@ -315,7 +317,7 @@ async def test_a_configured_model_that_is_gone_is_offered_and_tiny_can_be_used_m
     async with app.run_test() as pilot:
         await until(pilot, lambda: app.is_running and app.offered == "r1:7b")
         assert app.chat.topbar.label == "r1:7b is not here · Ctrl+F fetches it · F3 picks one"
-        assert app.check_action("fetch", ())
+        assert app.check_action("download", ())
         await pilot.press("f3")
         await until(pilot, lambda: isinstance(app.screen, ModelsScreen) and app.screen.list.rows)
         await write(pilot, "tiny", "enter")
@@ -346,7 +348,7 @@ async def test_a_damaged_catalogue_is_one_line_and_the_app_lives():
 
 async def test_something_unexpected_is_one_line_and_the_app_lives():
     class Broken(StillHub):
-        def local_models(self):
+        def find_local(self):
             raise ZeroDivisionError
 
     app = an_app(hub=Broken())
@@ -379,10 +381,10 @@ async def test_a_screen_that_is_left_while_it_still_looks_around_takes_nothing_w
     looked, release = threading.Event(), threading.Event()
 
     class SlowHub(StillHub):
-        def shelf(self):
+        def survey(self):
             looked.set()
             release.wait(HANGS_S)
-            return super().shelf()
+            return super().survey()
 
     app = an_app(hub=SlowHub())
     async with app.run_test() as pilot:

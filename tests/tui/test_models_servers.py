@@ -9,11 +9,11 @@ import pytest
 
 from r1chat import paths, settings
 from r1chat.settings import Settings
-from r1chat.tui import shelf
+from r1chat.tui.models import columns
+from r1chat.tui.models import rows as model_rows
+from r1chat.tui.models.details import ModelDetails
+from r1chat.tui.services.known_models import Served
 from r1chat.tui.services.preferences import Preferences
-from r1chat.tui.shelf import Served
-from r1chat.tui.widgets import columns
-from r1chat.tui.widgets.model_details import ModelDetails
 from tests.servers.api import Api, listed
 from tests.tui.chat import REPLY, FakeEngine, an_app, open_models, until
 from tests.tui.shelves import TINY, StillHub
@@ -58,8 +58,8 @@ async def test_a_servers_models_are_listed_and_one_is_used_on_enter(lab):
         screen = await open_models(pilot)
         await until(pilot, lambda: len(served(screen)) == 2)
         assert served(screen) == {
-            "lab#deepseek-r1:7b": "131 k ctx",
-            "lab#org/R1-70B": "131 k ctx",
+            "lab#deepseek-r1:7b": "131k ctx",
+            "lab#org/R1-70B": "131k ctx",
         }
         assert lab.keys == ["Bearer sk-1"]
         await pilot.press(*"70b")
@@ -85,14 +85,14 @@ async def test_servers_that_fail_are_shown_with_their_reason_and_asked_again_on_
                 "empty": "no models",
                 "gone": "no access",
                 "shut": "no access",
-                "lab#deepseek-r1:7b": "131 k ctx",
-                "lab#org/R1-70B": "131 k ctx",
+                "lab#deepseek-r1:7b": "131k ctx",
+                "lab#org/R1-70B": "131k ctx",
             }
             await pilot.press(*"shut")
             await until(pilot, lambda: screen.row and screen.row.ref == "shut")
             assert "wants a key" in details(screen)
             assert not screen.check_action("use", ())
-            assert not screen.check_action("fetch", ())
+            assert not screen.check_action("download", ())
             assert screen.check_action("ask", ())
             shut.key = None
             await pilot.press("enter")
@@ -115,7 +115,7 @@ async def test_a_server_that_does_not_answer_holds_up_no_other(lab):
 
 @pytest.mark.asyncio
 async def test_a_server_that_never_answers_is_given_up(monkeypatch):
-    monkeypatch.setattr("r1chat.tui.fetching._ANSWERS_S", 0.5)
+    monkeypatch.setattr("r1chat.tui.services.known_models._ANSWERS_S", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         named(slow=f"http://127.0.0.1:{silent.getsockname()[1]}")
         app = an_app(hub=StillHub([TINY]))
@@ -160,13 +160,13 @@ async def test_a_model_of_a_named_server_can_be_typed_whatever_it_is_called():
 
 def test_a_model_on_a_server_that_is_in_use_stands_among_servers():
     lab = Served("lab", "http://h/v1")
-    rows = shelf.rows(None, [], "lab#r1", servers=[lab])
+    rows = model_rows.rows(None, [], "lab#r1", servers=[lab])
     assert [(row.section, row.ref, row.in_use) for row in rows] == [
         ("here", "tiny", False),
         ("served", "lab", False),
         ("served", "lab#r1", True),
     ]
-    (other,) = [row for row in shelf.rows(None, [], "http://h/v1#x") if row.in_use]
+    (other,) = [row for row in model_rows.rows(None, [], "http://h/v1#x") if row.in_use]
     assert other.section == "served"
     assert other.usable
 
@@ -174,7 +174,7 @@ def test_a_model_on_a_server_that_is_in_use_stands_among_servers():
 @pytest.mark.parametrize("width", [40, 80, 160])
 def test_what_cannot_be_used_is_grey_and_says_so(width):
     gone = Served("gone", "http://h/v1", problem="h cannot be reached")
-    (row,) = [row for row in shelf.rows(None, [], "tiny", servers=[gone]) if row.server]
+    (row,) = [row for row in model_rows.rows(None, [], "tiny", servers=[gone]) if row.server]
     drawn = columns.row(row, columns.columns(width), width)
     assert "no access" in drawn.plain
     assert "·" not in drawn.plain

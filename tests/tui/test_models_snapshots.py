@@ -13,7 +13,7 @@ from r1chat.hub.variants import Variant
 from r1chat.servers.listing import ServedModel
 from r1chat.settings import Settings
 from tests.tui.chat import an_app, ready, until
-from tests.tui.shelves import DAMAGED, DISTILL, TINY, StillHub
+from tests.tui.shelves import DAMAGED, DISTILL, TINY, StillHub, StillServers
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 NAME = "unsloth/DeepSeek-R1-Distill-Qwen-7B-GGUF"
@@ -37,16 +37,16 @@ async def look(pilot, *keys):
     await pilot.pause()
 
 
-def the_app(theme="midnight"):
-    hub = StillHub([TINY, DISTILL, DAMAGED])
-    return an_app(settings=Settings(theme=theme, model="tiny", pace=0), hub=hub)
+def the_app(theme="midnight", answers=None):
+    hub, servers = StillHub([TINY, DISTILL, DAMAGED]), StillServers(answers or {})
+    return an_app(settings=Settings(theme=theme, model="tiny", pace=0), hub=hub, servers=servers)
 
 
 @pytest.mark.parametrize("theme", ["midnight", "paper"])
 @pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=["80x24", "160x48"])
 def test_the_models_look_as_they_did(snap_compare, theme, size):
     async def play(pilot):
-        pilot.app.fetching._downloads = SimpleNamespace(
+        pilot.app.downloads._queue = SimpleNamespace(
             jobs=(Job(Variant("Q4_K_M", (FILE,)), "running", HALF_WAY),), close=lambda: None
         )
         await look(pilot, "up")
@@ -63,14 +63,14 @@ def test_the_models_look_on_a_narrow_screen_as_they_did(snap_compare):
 
 @pytest.mark.parametrize("size", [(40, 16), (80, 24), (120, 30)], ids=["40x16", "80x24", "120x30"])
 def test_servers_look_as_they_did(snap_compare, size):
-    app = the_app()
-    app._hub.answers = {
+    answers = {
         "home": "home.example:8000 cannot be reached (timed out): is the server running?",
         "lab": (
             ServedModel("deepseek-ai/DeepSeek-R1-Distill-Llama-70B", 131_072),
             ServedModel("QwQ-32B"),
         ),
     }
+    app = the_app(answers=answers)
 
     async def play(pilot):
         await look(pilot)

@@ -94,7 +94,7 @@ _SECTIONS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (
         "Among the models",
         (
-            ("models.choose", "use a model, or fetch it; typing filters"),
+            ("models.choose", "use a model, or download it; typing filters"),
             ("models.quants models.details", "other quants; all that is known"),
             ("models.sort models.search", "sort; search the Hub for what is typed"),
             ("models.pause models.delete", "pause or resume a download; stop it"),
@@ -105,7 +105,7 @@ _SECTIONS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         "Around it",
         (
             ("app.models app.themes", "models, themes"),
-            ("app.fetch", "fetch the model that is offered"),
+            ("app.fetch", "download the model that is offered"),
             ("chat.attach", "attach a file; a pasted path does it too"),
             ("composer.new_line", "a new line;  ↑ ↓ earlier questions"),
             ("composer.undo composer.redo", "undo and redo, word by word"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import set_cell_size
 from textual import on
@@ -18,11 +18,13 @@ from textual.widgets.option_list import Option
 from r1chat.errors import R1ChatError
 from r1chat.formatting import format_bytes, format_speed
 from r1chat.sanitize import line
-from r1chat.tui.hub import Quant, Quants
+from r1chat.tui.models.columns import MARKS, middle
 from r1chat.tui.screens.once import Once
 from r1chat.tui.threads import on_thread, while_shown
-from r1chat.tui.widgets.columns import MARKS, middle
 from r1chat.tui.widgets.options import Options
+
+if TYPE_CHECKING:
+    from r1chat.hub.inventory import Offer, Quants
 
 _QUANT, _SHORT = 14, 9
 """Cells of a quant's name, also where there is little room."""
@@ -31,7 +33,7 @@ _ASKING = "Asking the Hub …"
 _MOST = 200
 
 
-class PickQuant(ModalScreen[Quant | None], Once[Quant | None]):
+class PickQuant(ModalScreen["Offer | None"], Once["Offer | None"]):
     """Lists the quants of a model; Escape picks none.
 
     Args:
@@ -91,7 +93,7 @@ class PickQuant(ModalScreen[Quant | None], Once[Quant | None]):
         self._look = look
         self._here = here
         self._expected = expected
-        self._quants: tuple[Quant, ...] = ()
+        self._offers: tuple[Offer, ...] = ()
 
     def compose(self) -> ComposeResult:
         """The model, its quants, the sum for the one under the cursor, a note."""
@@ -112,7 +114,7 @@ class PickQuant(ModalScreen[Quant | None], Once[Quant | None]):
         try:
             found = await on_thread(self._look, "r1chat-quants")
         except R1ChatError as error:
-            guess = " What is shown is the catalogue's." if self._quants else ""
+            guess = " What is shown is the catalogue's." if self._offers else ""
             self._note(f"{error}.{guess}")
             return
         self._note("")
@@ -121,14 +123,14 @@ class PickQuant(ModalScreen[Quant | None], Once[Quant | None]):
     def _show(self, found: Quants) -> None:
         options = self.query_one(OptionList)
         at = options.highlighted
-        chosen = found.best if at is None else self._quants[at].quant
-        self._quants = found.quants[:_MOST]
+        chosen = found.best if at is None else self._offers[at].quant
+        self._offers = found.offers[:_MOST]
         narrow = self.size.width < _NARROW
         options.set_options(
             Option(_row(each, best=found.best, here=each.quant in self._here, narrow=narrow))
-            for each in self._quants
+            for each in self._offers
         )
-        names = [each.quant for each in self._quants]
+        names = [each.quant for each in self._offers]
         options.highlighted = names.index(chosen) if chosen in names else 0
 
     def _note(self, text: str) -> None:
@@ -138,27 +140,27 @@ class PickQuant(ModalScreen[Quant | None], Once[Quant | None]):
 
     @on(OptionList.OptionHighlighted)
     def _moved(self, event: OptionList.OptionHighlighted) -> None:
-        fit = self._quants[event.option_index].fit
+        fit = self._offers[event.option_index].fit
         self.query_one(".quants--sum", Static).update(fit.arithmetic if fit else "")
 
     @on(OptionList.OptionSelected)
     def _selected(self, event: OptionList.OptionSelected) -> None:
-        self.dismiss(self._quants[event.option_index])
+        self.dismiss(self._offers[event.option_index])
 
     def action_leave(self) -> None:
         """Picks none."""
         self.dismiss(None)
 
 
-def _row(quant: Quant, *, best: str, here: bool, narrow: bool) -> Content:
-    name = quant.quant or quant.ref.rpartition("/")[2]
+def _row(offer: Offer, *, best: str, here: bool, narrow: bool) -> Content:
+    name = offer.quant or offer.ref.rpartition("/")[2]
     width = _SHORT if narrow else _QUANT
     name = set_cell_size(middle(line(name, 60), width), width)
-    mark, style = MARKS[quant.fit.mark] if quant.fit else ("·", "$foreground 60%")
-    rate = quant.fit.tokens_per_s if quant.fit else None
+    mark, style = MARKS[offer.fit.mark] if offer.fit else ("·", "$foreground 60%")
+    rate = offer.fit.tokens_per_s if offer.fit else None
     pace = "" if rate is None or narrow else f"~{format_speed(rate, estimated=True)}"
-    about = "here" if here else "best" if quant.quant == best else ""
+    about = "here" if here else "best" if offer.quant == best else ""
     rest = about if narrow else f"{pace:<12} {about}".rstrip()
     return Content.assemble(
-        f"{name} {format_bytes(quant.size):>7}  ", (f"{mark:<9}", style), f" {rest}"
+        f"{name} {format_bytes(offer.size):>7}  ", (f"{mark:<9}", style), f" {rest}"
     )

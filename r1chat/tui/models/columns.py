@@ -10,7 +10,7 @@ from textual.content import Content
 
 from r1chat.formatting import format_bytes, speed_figure
 from r1chat.sanitize import line
-from r1chat.tui.shelf import Row
+from r1chat.tui.models.rows import Row
 
 WIDE, USUAL = 104, 64
 """Cells from which on there is room for whole words, and for more than the most important."""

@@ -8,8 +8,8 @@ from textual import events
 from textual.content import Content
 from textual.widgets.option_list import Option
 
-from r1chat.tui.shelf import TITLES, Row, Section
-from r1chat.tui.widgets import columns
+from r1chat.tui.models import columns
+from r1chat.tui.models.rows import TITLES, Row, Section
 from r1chat.tui.widgets.options import Options
 
 _TITLE = "title "
@@ -75,7 +75,7 @@ class ModelList(Options):
             cursor: The key of the row that the cursor is to be on.
         """
         before = self.row.key if self.row else None
-        # What is fetched becomes another row; its model is the same.
+        # What is downloaded becomes another row; its model is the same.
         ref = self.row.ref if self.row else None
         self._rows = {row.key: row for row in rows}
         chosen, room = self._columns, self._room

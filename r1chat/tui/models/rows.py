@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from r1chat.formatting import format_count, noun
+from r1chat.models import TINY
 from r1chat.sanitize import line
 
 if TYPE_CHECKING:
     from r1chat.hub.catalogue import Distill
     from r1chat.hub.fit import Fit
+    from r1chat.hub.inventory import Offer, Survey
     from r1chat.hub.local import LocalModel
-    from r1chat.hub.machine import Machine
     from r1chat.hub.remote import Found
-    from r1chat.servers.listing import ServedModel
-    from r1chat.tui.fetch import Fetch
+    from r1chat.tui.services.downloads import Download
+    from r1chat.tui.services.known_models import Served
 
-Section: TypeAlias = Literal["fetching", "here", "served", "offered", "found"]
+Section: TypeAlias = Literal["downloading", "here", "served", "offered", "found"]
 Order: TypeAlias = Literal["usual", "name", "size", "score", "speed"]
 ORDERS: tuple[Order, ...] = ("usual", "name", "size", "score", "speed")
 TITLES: dict[Section, str] = {
-    "fetching": "Being fetched",
+    "downloading": "Downloading",
     "here": "On this machine",
     "served": "On servers",
-    "offered": "To fetch",
+    "offered": "Available to download",
     "found": "On the Hub",
 }
-TINY = "tiny"
 SOURCES = {
     "built in": "built in",
     "hub": "Hub cache",
@@ -38,49 +37,6 @@ SOURCES = {
     "ollama": "Ollama",
     "folder": "folder",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """A distill in the quant that is best for this machine."""
-
-    distill: Distill
-    quant: str
-    size: int
-    """Bytes, about."""
-    fit: Fit
-
-    @property
-    def ref(self) -> str:
-        """What to ask for."""
-        return f"{self.distill.name}-{self.quant.lower()}"
-
-
-@dataclass(frozen=True, slots=True)
-class Shelf:
-    """All that is known of models here and of those worth fetching."""
-
-    machine: Machine
-    local: tuple[LocalModel, ...]
-    offers: tuple[Offer, ...]
-    recommended: Offer
-    """The one to begin with."""
-    fits: Mapping[str, Fit]
-    """How the local models fit, by their references."""
-    distills: Mapping[str, Distill]
-    """The distills that local models are, by the models' references."""
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """A named server, and what it has."""
-
-    name: str
-    url: str
-    models: tuple[ServedModel, ...] | None = None
-    """None before it has said."""
-    problem: str = ""
-    """Why it has not, in a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +57,7 @@ class Row:
     """Whether the state matters more than how it fits."""
     in_use: bool = False
     local: LocalModel | None = None
-    fetch: Fetch | None = None
+    download: Download | None = None
     found: Found | None = None
     server: Served | None = None
 
@@ -110,7 +66,7 @@ class Row:
         """Whether a model can be used as it is."""
         if self.section == "served":
             return "#" in self.ref
-        return self.section == "here" or (self.fetch is not None and self.fetch.active)
+        return self.section == "here" or (self.download is not None and self.download.active)
 
     @property
     def score(self) -> float | None:
@@ -133,8 +89,8 @@ class Row:
 
 
 def rows(
-    shelf: Shelf | None,
-    fetches: Iterable[Fetch],
+    survey: Survey | None,
+    downloads: Iterable[Download],
     current: str,
     path: Path | None = None,
     servers: Iterable[Served] = (),
@@ -142,31 +98,29 @@ def rows(
     """What there is, in the usual order.
 
     Args:
-        shelf: What is known; None before anybody has looked.
-        fetches: Downloads that go on, wait or failed.
+        survey: What is known; None before anybody has looked.
+        downloads: Those that go on, wait or failed.
         current: The model in use.
         path: Its file.
         servers: Named servers, as far as they have said what they have.
     """
     served = [row for server in servers for row in _of_server(server, current)]
-    if shelf is None:
+    if survey is None:
         return _unseen(current, served)
-    fetches = list(fetches)
-    by_repo = {
-        repo.lower(): offer.distill for offer in shelf.offers for repo in offer.distill.repos
-    }
-    made = [_of_fetch(fetch, by_repo.get(fetch.repo.lower())) for fetch in fetches]
-    refs = Counter(_short_ref(model, shelf) for model in shelf.local)
-    for model in shelf.local:
-        ref = _short_ref(model, shelf)
-        row = _of_local(model, shelf.distills.get(model.ref), ref if refs[ref] == 1 else model.ref)
-        in_use = model.path == path or current in {row.ref, model.ref, str(model.path)}
-        made.append(replace(row, fit=shelf.fits.get(model.ref), in_use=in_use))
-    here = {(row.distill.name, row.quant) for row in made if row.distill is not None}
+    made = [_of_download(each, survey.distill_of(each.repo)) for each in downloads]
+    coming = {(row.distill.name, row.quant) for row in made if row.distill is not None}
+    for model in survey.local:
+        row = _of_local(model, survey.distills.get(model.ref))
+        in_use = model.path == path or current in {
+            model.ref,
+            f"{model.repo}:{model.quant}",
+            str(model.path),
+        }
+        made.append(replace(row, fit=survey.fits.get(model.ref), in_use=in_use))
     made += [
-        _of_offer(offer, recommended=offer.ref == shelf.recommended.ref)
-        for offer in shelf.offers
-        if (offer.distill.name, offer.quant) not in here
+        _of_offer(offer, offer.distill, recommended=offer == survey.recommended)
+        for offer in survey.offers
+        if offer.distill and (offer.distill.name, offer.quant) not in coming
     ]
     made += served
     if not any(row.in_use for row in made):
@@ -261,44 +215,30 @@ _KEYS: dict[Order, Callable[[Row], tuple[float, str]]] = {
 }
 
 
-def _of_fetch(fetch: Fetch, distill: Distill | None) -> Row:
+def _of_download(download: Download, distill: Distill | None) -> Row:
     return Row(
-        key=f"fetch {fetch.key}",
-        section="fetching",
-        ref=fetch.ref,
-        name=distill.name if distill else line(fetch.name, 96),
-        quant=fetch.quant,
-        size=fetch.total,
-        fit=fetch.fit,
+        key=f"download {download.key}",
+        section="downloading",
+        ref=download.ref,
+        name=distill.name if distill else line(download.name, 96),
+        quant=download.quant,
+        size=download.total,
+        fit=download.fit,
         distill=distill,
-        state=fetch.state,
+        state=download.state,
         busy=True,
-        fetch=fetch,
+        download=download,
     )
 
 
-def published_quant(model: LocalModel) -> str:
-    """The quant as its publisher calls it: files of "UD-Q4_K_XL" call themselves Q4_K_M."""
-    repo, _, quant = model.ref.partition(":")
-    return quant if quant and repo == model.repo else model.quant
-
-
-def _short_ref(model: LocalModel, shelf: Shelf) -> str:
-    """A distill of the Hub's cache as it was fetched by: r1chat looks there for all publishers."""
-    distill = shelf.distills.get(model.ref)
-    if distill is None or model.ref != f"{model.repo}:{published_quant(model)}":
-        return model.ref
-    return f"{distill.name}-{published_quant(model).lower()}"
-
-
-def _of_local(model: LocalModel, distill: Distill | None, ref: str) -> Row:
+def _of_local(model: LocalModel, distill: Distill | None) -> Row:
     name = TINY if model.ref == TINY else distill.name if distill else line(model.name, 96)
     return Row(
         key=f"here {model.ref}",
         section="here",
-        ref=ref,
+        ref=model.ref,
         name=name,
-        quant=line(published_quant(model), 32),
+        quant=line(model.quant, 32),
         size=model.size,
         distill=distill,
         state="unusable" if model.problem else SOURCES[model.source],
@@ -307,16 +247,16 @@ def _of_local(model: LocalModel, distill: Distill | None, ref: str) -> Row:
     )
 
 
-def _of_offer(offer: Offer, *, recommended: bool) -> Row:
+def _of_offer(offer: Offer, distill: Distill, *, recommended: bool) -> Row:
     return Row(
-        key=f"offer {offer.distill.name}",
+        key=f"offer {distill.name}",
         section="offered",
         ref=offer.ref,
-        name=offer.distill.name,
+        name=distill.name,
         quant=offer.quant,
         size=offer.size,
         fit=offer.fit,
-        distill=offer.distill,
+        distill=distill,
         state="recommended" if recommended else "",
     )
 

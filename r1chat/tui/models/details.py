@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from r1chat.formatting import format_bytes, format_count, format_speed, noun
 from r1chat.sanitize import line
-from r1chat.tui.shelf import SOURCES, Row, Served
+from r1chat.tui.models.rows import SOURCES, Row
+from r1chat.tui.screens.once import Once
+
+if TYPE_CHECKING:
+    from r1chat.tui.services.known_models import Served
 
 _SAYS = {
     "fits": ("✓ Fits", "$text-success"),
@@ -17,6 +26,7 @@ _SAYS = {
     "no": ("✗ Does not fit", "$text-error"),
 }
 _LONGEST = 300
+_LONGEST_VALUE = 500
 
 
 class ModelDetails(VerticalScroll, can_focus=False):
@@ -42,11 +52,54 @@ class ModelDetails(VerticalScroll, can_focus=False):
         self.query_one(Static).update("" if row is None else text(row))
 
 
+class AboutModel(ModalScreen[None], Once[None]):
+    """Shows what is known of a model; any of Escape, F6, i and q closes it.
+
+    Args:
+        row: The model.
+        pairs: More about it.
+    """
+
+    DEFAULT_CSS = """
+    AboutModel {
+        align: center middle;
+        & > VerticalScroll {
+            width: 76;
+            max-width: 98%;
+            height: auto;
+            max-height: 94%;
+            padding: 0 1;
+            background: $surface;
+            border: round $primary;
+            scrollbar-size-vertical: 1;
+            Static { height: auto; }
+        }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,f6,i,q", "dismiss", "Close", id="about.close", priority=True),
+    ]
+
+    def __init__(self, row: Row, pairs: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__()
+        self._row = row
+        self._pairs = pairs
+
+    def compose(self) -> ComposeResult:
+        """One text that scrolls where the screen is small."""
+        parts: list[Content | str | tuple[str, str]] = [text(self._row), "\n"]
+        for name, value in self._pairs:
+            parts.append(("\n" + line(name, 40) + "  ", "$foreground 60%"))
+            parts.append(line(value, _LONGEST_VALUE))
+        with VerticalScroll():
+            yield Static(Content.assemble(*parts), markup=False)
+
+
 def text(row: Row) -> Content:
     """What is known of a row, in a few lines."""
     lines = [_heading(row)]
-    if row.fetch is not None and row.fetch.failure:
-        lines.append(Content(row.fetch.failure))
+    if row.download is not None and row.download.failure:
+        lines.append(Content(row.download.failure))
     if row.local is not None and row.local.problem:
         lines.append(Content.styled(f"✗ {line(row.local.problem, _LONGEST)}", "$text-error"))
     if row.server is not None:
@@ -119,9 +172,9 @@ def _origin(row: Row) -> str:
     if row.distill is not None:
         parts.append(f"Licence {' and '.join(row.distill.licences)}")
         if row.local is None:
-            parts.append(f"from {row.fetch.repo if row.fetch else row.distill.repos[0]}")
-    elif row.fetch is not None:
-        parts.append(f"from {line(row.fetch.repo, 96)}")
+            parts.append(f"from {row.download.repo if row.download else row.distill.repos[0]}")
+    elif row.download is not None:
+        parts.append(f"from {line(row.download.repo, 96)}")
     if row.local is not None:
         parts.append(SOURCES[row.local.source])
         if row.local.repo:
