@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,14 +9,8 @@ from typing import Protocol
 
 from r1chat.conversation import Act, Origin, Turn
 from r1chat.engine.base import ModelInfo, Request
-from r1chat.events import AnswerText, Event, InjectedText, Reply, ThoughtText
+from r1chat.events import Event, Reply
 from r1chat.reasoning.control import Control
-
-PATIENCE_S = 0.2
-"""How long opening waits for the first token. The question is kept even if none ever comes."""
-OPENING_S = 10.0
-"""How long the end waits for a history that is slow to open."""
-_WRITTEN = (ThoughtText, InjectedText, AnswerText, Reply)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,100 +141,3 @@ class Watch:
         self._budget, self._more = control.budget, control.more_wanted
         self._answer, self._cancelled = control.wants_answer, control.cancelled
         return acts
-
-
-class LateRecorder:
-    """Opens the history on a thread of its own: the first token does not wait for it.
-
-    Args:
-        opened: Opens it; must not fail.
-    """
-
-    def __init__(self, opened: Callable[[], Recorder]) -> None:
-        self._opened = opened
-        self._recorder: Recorder | None = None
-        self._thread: threading.Thread | None = None
-        self._waiting: list[tuple[Asked, _LateRecording]] = []
-        self._written = threading.Event()
-        """Is set when there is something of a reply, or nothing more to come."""
-        self._lock = threading.Lock()
-
-    @property
-    def begun(self) -> bool:
-        """Whether there was anything to keep."""
-        return self._thread is not None
-
-    def begin(self, asked: Asked) -> Recording:
-        """Begins to save a reply, as soon as there is a history."""
-        with self._lock:
-            if self._recorder is not None:
-                return self._recorder.begin(asked)
-            recording = _LateRecording(self._written)
-            # Samples are begun at once, and belong into one history in their order.
-            self._waiting.append((asked, recording))
-            if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._open, name="r1chat-opening", daemon=True
-                )
-                self._thread.start()
-        return recording
-
-    def _open(self) -> None:
-        self._written.wait(PATIENCE_S)
-        recorder = self._opened()
-        with self._lock:
-            self._recorder = recorder
-            for asked, recording in self._waiting:
-                recording.go_on(recorder.begin(asked))
-
-    def join(self) -> None:
-        """Waits until the history is open."""
-        if self._thread is not None:
-            self._thread.join(OPENING_S)
-
-
-class _LateRecording:
-    """Holds back what is to be saved until there is a recording that takes it.
-
-    Args:
-        written: Is set when there is something of the reply, or nothing more to come.
-    """
-
-    def __init__(self, written: threading.Event) -> None:
-        self._written = written
-        self._waiting: list[Callable[[Recording], None]] = []
-        self._recording: Recording | None = None
-        self._lock = threading.Lock()
-
-    def go_on(self, recording: Recording) -> None:
-        """Hands over what was held back; what comes from now on is passed on at once."""
-        with self._lock:
-            for each in self._waiting:
-                each(recording)
-            self._recording = recording
-
-    def take(self, event: Event) -> None:
-        """Saves what an event brings."""
-        if not self._written.is_set() and isinstance(event, _WRITTEN):
-            self._written.set()
-        self._pass_on(lambda recording: recording.take(event))
-
-    def act(self, act: Act) -> None:
-        """Saves what the user did."""
-        self._pass_on(lambda recording: recording.act(act))
-
-    def choose(self) -> None:
-        """Makes the conversation go through this reply."""
-        self._pass_on(lambda recording: recording.choose())
-
-    def discard(self) -> None:
-        """Forgets the question."""
-        self._written.set()
-        self._pass_on(lambda recording: recording.discard())
-
-    def _pass_on(self, call: Callable[[Recording], None]) -> None:
-        with self._lock:
-            if self._recording is None:
-                self._waiting.append(call)
-                return
-        call(self._recording)

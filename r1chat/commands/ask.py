@@ -15,12 +15,12 @@ from r1chat import settings as user
 from r1chat.attachments import Attachment, read_file
 from r1chat.commands import stdin
 from r1chat.commands.exits import ExitCode
-from r1chat.commands.keeping import Keeper
 from r1chat.console import Console
 from r1chat.conversation import Conversation
 from r1chat.engine.base import Engine, Sampling
 from r1chat.errors import EngineError, MissingModel, UsageError
 from r1chat.events import EndedBy, Event, Loading, Notice, Reply
+from r1chat.history import History
 from r1chat.interrupts import Interrupts
 from r1chat.models import TINY
 from r1chat.output import JsonLinesWriter, JsonWriter, Out, TextWriter, Thoughts, Writer
@@ -47,6 +47,8 @@ _ADVICE: dict[EndedBy, str] = {
 """What helps where an answer is cut off, or kept away."""
 _SERVER_ADVICE = "use a smaller --budget, or start the server with a larger context"
 _CUT_THERE = "the server's context, or the length that it allows a reply, is used up"
+_CLOSING_S = 10.0
+"""How long the end waits for what is still to be saved."""
 _THOUGHTLESS = "this model writes no thoughts"
 
 
@@ -70,12 +72,16 @@ def run(args: argparse.Namespace, console: Console) -> int:
         logs.start(console.log if args.verbose else None)
         settings, fault = user.load()
         out = Out(sys.stdout)
-        keeper = Keeper(saves=settings.save is not False and not args.no_save)
+        saves = settings.save is not False and not args.no_save
+        history = History(on_demand=True)
         try:
-            code = _Ask(args, settings, console, out, keeper).run(interrupts, fault)
+            code = _Ask(args, settings, console, out, history, saves=saves).run(interrupts, fault)
         finally:
-            kept = keeper.close(console)
-        return code if kept or code != ExitCode.ANSWERED else ExitCode.FAILED
+            kept = history.close(_CLOSING_S)
+            for notice in history.take_notices():
+                console.note(notice)
+        lost = saves and not kept
+        return ExitCode.FAILED if lost and code == ExitCode.ANSWERED else code
 
 
 def _refuse_what_makes_no_sense(args: argparse.Namespace) -> None:
@@ -122,7 +128,9 @@ class _Ask:
         settings: Settings,
         console: Console,
         out: Out,
-        keeper: Keeper,
+        history: History,
+        *,
+        saves: bool,
     ) -> None:
         self._args = args
         self._settings = settings
@@ -130,8 +138,8 @@ class _Ask:
         self._out = out
         self._loaded: Loaded | None = None
         if args.go_on or args.conversation is not None:
-            self._loaded = keeper.loaded(args.conversation)
-        self._recorder = keeper.recorder
+            self._loaded = _loaded(history, args.conversation)
+        self._recorder = history if saves else None
         self._conversation = self._loaded.conversation if self._loaded else Conversation()
 
     def run(self, interrupts: Interrupts, fault: str | None) -> int:
@@ -305,6 +313,15 @@ class _Ask:
         elif reason := ENDINGS[ended_by].reason:
             self._console.note(f"the answer is cut off: {reason}; {advice}")
         return ExitCode.ANSWERED
+
+
+def _loaded(history: History, beginning: str | None) -> Loaded:
+    """The conversation to go on with: the one whose id begins so, or the last."""
+    from r1chat.commands import conversations
+
+    if beginning is None:
+        return conversations.last(history.store)
+    return conversations.loaded(history.store, beginning)
 
 
 class _Progress:

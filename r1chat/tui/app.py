@@ -23,6 +23,7 @@ from textual.worker import WorkerFailed
 
 from r1chat import logs
 from r1chat.errors import R1ChatError
+from r1chat.history import History
 from r1chat.sanitize import line, line_breaks, sanitize
 from r1chat.tui import terminal, terminal_input
 from r1chat.tui.clipboard import Clipboard
@@ -30,7 +31,6 @@ from r1chat.tui.commands import commands
 from r1chat.tui.keeping import KeepingApp
 from r1chat.tui.screens.conversations import ConversationsScreen
 from r1chat.tui.services.drafts import Draft, Drafts
-from r1chat.tui.services.history import History
 from r1chat.tui.services.model_loader import Fits, Load, Loader, fits_beside, load_model
 from r1chat.tui.services.preferences import TINY, Preferences, Value
 from r1chat.tui.services.themes import Themes

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from textual.screen import Screen
 
     from r1chat.engine.base import Engine
+    from r1chat.history import History
     from r1chat.settings import Settings
-    from r1chat.tui.services.history import History
     from r1chat.tui.services.preferences import Preferences, Value
 
 Result = TypeVar("Result")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from r1chat.history import History
 from r1chat.tui.keyed import KeyedApp
-from r1chat.tui.services.history import History
 from r1chat.tui.threads import on_thread
 
 if TYPE_CHECKING:

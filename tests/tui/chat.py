@@ -12,13 +12,13 @@ from textual.pilot import Pilot
 
 from r1chat.engine.base import Engine
 from r1chat.engine.fake import FakeEngine, Pause, Step
+from r1chat.history import History
 from r1chat.hub.inventory import Inventory
 from r1chat.settings import Settings
 from r1chat.tui.app import R1ChatApp
 from r1chat.tui.models.screen import ModelsScreen
 from r1chat.tui.screens.chat import ChatScreen
 from r1chat.tui.screens.one_line import OneLine
-from r1chat.tui.services.history import History
 from r1chat.tui.services.known_models import NamedServers
 from tests.tui.shelves import StillHub
 
@@ -97,7 +97,7 @@ def an_app(  # noqa: PLR0913  (all that differs among the tests)
         fits=fits,
         inventory=hub or StillHub(),
         servers=servers,
-        history=History(clock),
+        history=History(clock=clock),
     )
 
 

@@ -12,13 +12,13 @@ from textual.pilot import Pilot
 from textual.widgets import OptionList
 
 from r1chat.engine.fake import FakeEngine, Pause, Step
+from r1chat.history import History
 from r1chat.settings import Settings
 from r1chat.tui.app import R1ChatApp
 from r1chat.tui.screens.attach import AttachFile
 from r1chat.tui.screens.one_line import OneLine
 from r1chat.tui.screens.pick import Choice, Pick
 from r1chat.tui.screens.question import Question
-from r1chat.tui.services.history import History
 from r1chat.tui.widgets.options import Options
 from tests.tui.chat import Gate, an_app, ready, until
 from tests.tui.chat import ask as a_reply

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from r1chat.engine.fake import INFO
+from r1chat.history import History
 from r1chat.hub.machine import Gpu, Machine
 from r1chat.settings import Settings
 from r1chat.tui.app import R1ChatApp
 from r1chat.tui.models.details import ModelDetails
-from r1chat.tui.services.history import History
 from r1chat.tui.widgets.topbar import TopBar
 from tests.tui.chat import REPLY, FakeEngine, an_app, ready, until
 from tests.tui.shelves import GIB, TINY, StillHub
