@@ -50,6 +50,8 @@ NEVER_ONE = (
     "if slow else",
     "ends when {budget.agree} looks",
     "{short} tokens (measured)",
+    "not a text of 1 to",
+    "{key} downloads it",
 )
 
 
