@@ -17,14 +17,18 @@ from typing import Protocol
 
 from r1chat.engine.lookup import Lookup
 
-SIZES = (2, 3, 4, 8, 16)
-"""Tokens of a batch: the one that was sampled, and those drafted behind it."""
+USUAL = {2: 1.15, 3: 1.5, 4: 1.9, 8: 4.2, 16: 6.0}
+"""What a batch of some tokens is believed to cost before it was measured, in tokens' time: that of
+Q4_K_M on two cores. The first of them was sampled, the others are drafted behind it."""
+SIZES = tuple(USUAL)
 LEAST_S = 1e-3
 """Seconds of a token below which nothing is drafted: looking for it would take too much of them."""
 _SHARE = 0.02
 """How much of the time without drafts may be lost by them."""
 _SHARE_OF_MODEL = 0.01
 _ENDOWMENT = 8.0
+"""Tokens' time that may be lost before anything was saved: without it the first reply, which has
+yet to find out what batches cost, would wait hundreds of tokens for its first draft."""
 _MOST_SAVED = 16.0
 """Tokens' time that is kept for bad times."""
 _WORTH = 1.15
@@ -41,8 +45,6 @@ _PIECE = 64
 """Tokens that a draft model reads at a time while a reply is being written."""
 _WEIGHT = 4.0
 _MEMORY = 0.98
-_GUESS = 0.3
-"""What a further token of a batch is believed to cost before it was measured, in tokens' time."""
 
 
 class Cost:
@@ -75,15 +77,11 @@ class Cost:
 
     def of(self, size: int) -> float:
         """What a batch is believed to cost."""
-        usual = 1 + _GUESS * (size - 1)
+        usual = USUAL.get(size, size)
         if size not in self._batches:
             return usual
         found, step = self._batches[size]
         return usual + (found - usual) * _FORGET ** (self._step - step)
-
-    def risk(self, size: int) -> float:
-        """What a batch costs more than a single token, at worst."""
-        return (self.of(size) if size in self._batches else size) - 1
 
 
 class Account:
@@ -208,7 +206,7 @@ class Speculation:
         self.accepted = 0
         """Of them, those that the model confirmed."""
         self._lookup = Lookup()
-        self._account = Account(_SHARE)
+        self._account = Account(_SHARE, _ENDOWMENT)
         self._payer = self._payer_of_batch = self._account
         """Who pays for the draft that is thought of, and for the one that is under way."""
         self._batch = (0, 0.0)
@@ -279,7 +277,7 @@ class Speculation:
         gained, reached = 1.0, 1
         for size in SIZES:
             drafting = each * (size - 1)
-            if size > room + 1 or not self.affords(self.cost.risk(size) + drafting):
+            if size > room + 1 or not self.affords(self.cost.of(size) - 1 + drafting):
                 break
             while reached < size:
                 gained += next(chances)

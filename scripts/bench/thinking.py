@@ -2,8 +2,9 @@
 """Measures what a thought brings a real model, by the way it is asked for, cut and closed.
 
 For each question a model writes one thought in each style, greedily. Each thought is then cut at
-every budget, and at its end, and closed by every set of words, in copies of its sequence: so that
-all of them are compared on the same thoughts, at the price of a few tokens each.
+every budget, and at its end, and closed by r1chat's words (or, with `--every`, by all that were
+tried), in copies of its sequence: all of them are compared on the same thoughts, at the price of a
+few tokens each.
 
     scripts/bench_thinking run --questions gsm8k.jsonl -o FILE.jsonl   # hours; goes on where it was
     scripts/bench_thinking show FILE.jsonl
@@ -190,17 +191,20 @@ class Model:
         return room.raw[:count]
 
 
-def closings(style: str, *, at_end: bool) -> dict[str, str]:
-    """The words that close a thought, by their names."""
+def closings(style: str, *, at_end: bool, every: bool) -> dict[str, str]:
+    """The words that close a thought, by their names: those of r1chat, or all that were tried."""
     tag = "" if style == "plain" else f"{CLOSE}\n\n"
     box = f"\n{tag}{ANSWER}{BOX}" if tag else f"\n\n{ANSWER}{BOX}"
     if not at_end:
-        return {"box": box, "landing": f"\n\n{LANDING}\n{tag or chr(10)}{ANSWER}{BOX}"}
-    found = {"box": box, "heading": box.removesuffix(BOX)}
-    return found if style == "plain" else {**found, "bare": f"\n{tag}"}
+        landing = {"landing": f"\n\n{LANDING}\n{tag or chr(10)}{ANSWER}{BOX}"}
+        return {**landing, "box": box} if every else landing
+    found = {"box": box, "heading": box.removesuffix(BOX)} if every else {"box": box}
+    return {**found, "bare": f"\n{tag}"} if every and style != "plain" else found
 
 
-def ask(model: Model, question: str, styles: list[str], longest: int) -> dict[str, object]:
+def ask(
+    model: Model, question: str, styles: list[str], longest: int, *, every: bool
+) -> dict[str, object]:
     """Has a model think about a question in all styles, and closes each thought in all ways."""
     model.clear()
     rows = {}
@@ -217,7 +221,7 @@ def ask(model: Model, question: str, styles: list[str], longest: int) -> dict[st
         for cut in (*BUDGETS, None):
             if cut is not None and cut >= thought:
                 continue
-            for name, words in closings(style, at_end=cut is None).items():
+            for name, words in closings(style, at_end=cut is None, every=every).items():
                 kept = thought if cut is None else cut
                 sequence = len(styles) + len(forks)
                 forks[f"{cut or 'end'} {name}"] = model.fork(row, kept, sequence, words)
@@ -254,7 +258,7 @@ def run(options: argparse.Namespace) -> None:
     for question in read(options.questions, limit=options.limit).questions:
         if question.id in done:
             continue
-        values = ask(model, question.text, styles, options.longest)
+        values = ask(model, question.text, styles, options.longest, every=options.every)
         line = {"id": question.id, "answer": question.answer, "styles": values}
         with out.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
@@ -281,11 +285,12 @@ def verdicts(found: list[dict[str, object]]) -> dict[str, list[float]]:
             final = last_box(values["text"])
             cells = {"in the thought": final}
             for cut in (*map(str, BUDGETS), "end"):
+                was_cut = any(name.startswith(f"{cut} ") for name in answers)
                 for name in ("box", "landing", "heading", "bare"):
                     text = answers.get(f"{cut} {name}")
-                    if text is None and cut != "end" and name in {"box", "landing"}:
+                    if name == "landing" and not was_cut:
                         # The thought was over before it was to be cut.
-                        text = answers.get("end box") if f"{cut} box" not in answers else None
+                        text = answers.get("end box")
                     if text is not None:
                         opened = BOX if name in {"box", "landing"} else ""
                         cells[f"{cut} {name}"] = last_box(opened + text)
@@ -329,6 +334,7 @@ def main() -> int:
     runner.add_argument("--limit", type=int, default=100)
     runner.add_argument("--longest", type=int, default=512, help="tokens of a thought")
     runner.add_argument("--threads", type=int, default=1)
+    runner.add_argument("--every", action="store_true", help="close in all ways that were tried")
     shower = actions.add_parser("show")
     shower.add_argument("out")
     shower.add_argument("--pairs", nargs="*", help='e.g. "think: end box - plain: in the thought"')
