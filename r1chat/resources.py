@@ -68,14 +68,19 @@ def default_threads() -> int:
     return max(1, usable_cores() - 1)
 
 
-class IdleCores:
-    """Says how many of the usable cores nobody has used since it was last asked.
+class FreeCores:
+    """Says how many of the usable cores no other program has used since it was last asked.
 
     Linux counts the time of each core; elsewhere nobody knows.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        own: Callable[[], float] = time.process_time,
+    ) -> None:
         self._clock = clock
+        self._own = own
         self._before: tuple[float, float] | None = None
 
     def __call__(self) -> float | None:
@@ -83,11 +88,20 @@ class IdleCores:
         idle = _idle_seconds()
         if idle is None:
             return None
+        free = idle + (self._own() if _niceness() == 0 else 0.0)
         now = self._clock()
-        before, self._before = self._before, (now, idle)
+        before, self._before = self._before, (now, free)
         if before is None or now <= before[0]:
             return None
-        return max(0.0, (idle - before[1]) / (now - before[0]))
+        return max(0.0, (free - before[1]) / (now - before[0]))
+
+
+def _niceness() -> int:
+    """How far this process stands back; what it uses counts as idle then, as that of all such."""
+    try:
+        return max(0, os.getpriority(os.PRIO_PROCESS, 0))
+    except (AttributeError, OSError):
+        return 0
 
 
 def _idle_seconds() -> float | None:

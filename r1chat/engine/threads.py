@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from statistics import median
 
-from r1chat.resources import IdleCores, default_threads, usable_cores
+from r1chat.resources import FreeCores, default_threads, usable_cores
 
 __all__ = ["Pace", "default_threads", "usable_cores"]
 
@@ -24,32 +24,35 @@ for each other after every node of the graph, so that the slowest one holds up a
 _RECENT = 4
 _FIRST_WAIT, _STALL_WAIT, _LONGEST_WAIT = 4, 256, 1024
 """Tokens before another number is tried; four times as many after each trial in vain."""
-_IDLE = 0.7
-"""Of a core, which has to be idle before a thread more is tried on it."""
+_FREE = 0.7
+"""Of a core, which has to be free before a thread more is tried on it."""
+_SPAN_S = 0.1
+"""Seconds that have to be looked at to tell: cores' times are counted in hundredths."""
 
 
 class Pace:
     """Finds the number of threads that writes tokens fastest, and follows what else runs.
 
-    It begins with some, tries one more where a core is idle, and one less where tokens have become
-    dearer. A token that stalls takes a thread away at once. What is best so is kept as long as
-    the model is loaded.
+    It begins with some, tries one more where a core is free, at the first token already, and one
+    less where tokens have become dearer. A token that stalls takes a thread away at once. What is
+    best so is kept as long as the model is loaded.
 
     Args:
         threads: Threads to begin with.
         most: Threads that may be used at most; as many as to begin with by default.
-        idle: Says how many cores were idle since it was last asked; None where nobody knows.
+        free: Says how many cores no other program has used since it was last asked; None where
+            nobody knows.
     """
 
     def __init__(
         self,
         threads: int,
         most: int | None = None,
-        idle: Callable[[], float | None] | None = None,
+        free: Callable[[], float | None] | None = None,
     ) -> None:
         self.threads = threads
         self._most = max(threads, most or threads)
-        self._idle = idle if idle is not None else IdleCores()
+        self._free = free if free is not None else FreeCores()
         self._window: list[float] = []
         self._recent: list[float] = []
         self._back_to: tuple[int, float] | None = None
@@ -58,7 +61,10 @@ class Pace:
         """Whether the first token behind a change was seen, which is dearer than others."""
         self._wait = _FIRST_WAIT
         self._since = 0
-        self._idle()
+        self._span = 0.0
+        """Seconds since it was last asked which cores are free."""
+        self._is_first = True
+        self._free()
 
     def observe(self, seconds: float) -> bool:
         """Takes note of how long one token took.
@@ -67,8 +73,15 @@ class Pace:
             Whether the number of threads has changed.
         """
         self._since += 1
+        self._span += seconds
         if self._stalls(seconds):
             return self._step_down()
+        if self._is_first:
+            # What was free while the prompt was read tells whether to begin with one more.
+            self._is_first = False
+            free = self._free()
+            if free is not None and self._has_room(free):
+                return self._try(self.threads + 1, seconds)
         if not self._woken:
             self._woken = True
             return False
@@ -111,12 +124,16 @@ class Pace:
         typical = self._recent[-1]
         if self.threads > 1 and typical > _SLOWER * min(self._recent):
             return self._try(self.threads - 1, typical)
-        if self.threads < self._most and self._since >= self._wait:
-            idle = self._idle()
-            if idle is None or idle >= _IDLE:
+        if self.threads < self._most and self._since >= self._wait and self._span >= _SPAN_S:
+            free, self._span = self._free(), 0.0
+            if free is None or self._has_room(free):
                 return self._try(self.threads + 1, typical)
             self._since = 0
         return False
+
+    def _has_room(self, free: float) -> bool:
+        """Whether cores are free for a thread more."""
+        return self.threads < self._most and free >= self.threads + _FREE
 
     def _try(self, threads: int, typical: float) -> bool:
         before = self.threads, typical
