@@ -82,7 +82,9 @@ class TokenMachine:
         self.speculates = False
         """Whether tokens are drafted. They change the shape of batches, and so the last bits of
         what is computed."""
-        self._exact: dict[tuple[int, int], bool] = {}
+        self._exact: set[tuple[int, int]] = set()
+        self._inexact_from = _LARGEST + 1
+        """The size from which on batches are known to round otherwise than single tokens."""
         self._draft: list[int] = []
         self._row = _LAST
         """Where in the last batch the logits for the next token stand."""
@@ -298,28 +300,41 @@ class TokenMachine:
 
         Kernels change with the size of a batch and with the length of the context. Greedy
         decoding, and that with a given seed, are asked for when a reply is to be the same each
-        time: they draft only where nothing is rounded otherwise.
+        time: they draft only where nothing is rounded otherwise. A size that rounds otherwise in
+        one place is not looked at again, nor is a larger one.
         """
         length = self.position.bit_length()
-        if (size, length) not in self._exact:
-            # To find out costs the batch and a single token.
-            if not self.speculation.affords(self.speculation.cost.of(size) + 1):
-                return False
-            began = time.perf_counter()
-            self._exact[size, length] = self._first_row(1) == self._first_row(size)
-            self.speculation.spend(time.perf_counter() - began)
-        return self._exact[size, length]
+        if size >= self._inexact_from or (size, length) in self._exact:
+            return size < self._inexact_from
+        # To find out costs the batch and its tokens one by one.
+        if not self.speculation.affords(self.speculation.cost.of(size) + size):
+            return False
+        began = time.perf_counter()
+        tokens = self._main[-size:]
+        if self._rows(tokens, size) == self._rows(tokens, 1):
+            self._exact.add((size, length))
+        else:
+            self._inexact_from = size
+        self.speculation.spend(time.perf_counter() - began)
+        return size < self._inexact_from
 
-    def _first_row(self, size: int) -> bytes:
-        """The logits behind the first token of a batch, made of the end of the main sequence."""
-        tokens = self._main[-_LARGEST:]
+    def _rows(self, tokens: Sequence[int], size: int) -> list[bytes]:
+        """The logits behind each of the last tokens, read in batches of a size."""
         self.fork(LANES, self.position - len(tokens))
+        length = self.vocabulary.size * ctypes.sizeof(ctypes.c_float)
+        found = []
         try:
-            self._decode(((LANES, tokens[:1]),), tokens[1:size])
-            logits = api.llama_get_logits_ith(self.context.handle, 0)
-            return ctypes.string_at(logits, self.vocabulary.size * ctypes.sizeof(ctypes.c_float))
+            for at in range(0, len(tokens), size):
+                first, *others = tokens[at : at + size]
+                self._decode(((LANES, (first,)),), others)
+                if others:
+                    self._cache.ledgers[LANES].extend(others)
+                for row in range(1 + len(others)):
+                    logits = api.llama_get_logits_ith(self.context.handle, row)
+                    found.append(ctypes.string_at(logits, length))
         finally:
             self.fork(LANES, 0)
+        return found
 
     def _drop_draft(self) -> None:
         """Takes what was drafted, and not sampled, out of the cache."""

@@ -10,6 +10,7 @@ import pytest
 from r1chat.engine.base import Message, Request, Sampling
 from r1chat.engine.llama import LlamaEngine, LoadOptions
 from r1chat.engine.loaded import LoadedModel
+from r1chat.engine.machine import MAIN
 from r1chat.engine.speculation import Speculation
 from r1chat.events import Peeked, Reply, ThoughtText
 from r1chat.reasoning.budget import Budget
@@ -155,19 +156,45 @@ def test_sizes_that_are_called_exact_are_so_to_the_bit(request, name):
         machine = model.machine
         machine.speculation = Speculation()
         machine.speculation.cost.single = 1.0
-        found = []
-        for size in (2, 3, 4, 8, 16):
-            same = machine._first_row(size) == machine._first_row(1)
+        machine.speculation._account.saved = 0.0
+        found, same = [], True
+        for size in (2, 3, 4, 8):
+            last = machine.tokens(MAIN)[-size:]
+            same = same and machine._rows(last, size) == machine._rows(last, 1)
             assert not machine._is_exact(size), "nobody pays"
             machine.speculation._account.saved = 16.0
             found.append((size, machine._is_exact(size), same))
             machine.speculation._account.saved = 0.0
-        machine.speculation._account.saved = 16.0
-        assert machine._is_exact(1)
         return found
 
     for size, exact, same in engine.inside(work):
         assert exact == same, size
+
+
+def test_a_size_that_rounds_otherwise_is_looked_at_once_and_ends_the_search(tiny, monkeypatch):
+    looked: list[int] = []
+
+    def work(model: LoadedModel) -> None:
+        machine = model.machine
+        machine.speculation = Speculation()
+        machine.speculation.cost.single = 1.0
+        monkeypatch.setattr(machine, "_inexact_from", 99)
+        monkeypatch.setattr(machine, "_exact", set())
+
+        def rows(tokens: list[int], size: int) -> list[bytes]:
+            looked.append(size)
+            # Of three tokens the last one's are others: the first two alone tell nothing.
+            return [b"same"] * (len(tokens) - 1) + [b"other" if size == 3 else b"same"]
+
+        monkeypatch.setattr(machine, "_rows", rows)
+        found = []
+        for size in (2, 3, 3, 4, 2):
+            machine.speculation._account.saved = 16.0
+            found.append(machine._is_exact(size))
+        assert found == [True, False, False, False, True]
+
+    tiny.inside(work)
+    assert looked == [2, 1, 3, 1]
 
 
 def test_greedy_decoding_drafts_only_in_exact_sizes(tiny):

@@ -194,7 +194,7 @@ def test_a_smaller_model_drafts_where_nothing_is_repeated():
     drafter = Oracle(text)
     speculation = Speculation(drafter, drafter.clock)
     assert write(speculation, [], text, cheap) + drafter.now / (SINGLE * len(text)) < 0.6
-    assert speculation.accepted > 2000
+    assert speculation.accepted > 1900
 
 
 @pytest.mark.parametrize("prompt", [300, 4000])
