@@ -13,7 +13,7 @@ from r1chat.engine.native import AbortByte, api
 from r1chat.engine.threads import Pace
 from r1chat.errors import Cancelled, EngineError
 from r1chat.formatting import counted
-from r1chat.gguf.needs import MOST_LANES
+from r1chat.gguf.needs import MOST_LANES, plain_batch
 
 _ABORTED = 2
 _NO_SLOT = 1
@@ -23,10 +23,6 @@ _ROUNDED = 256
 _SMALL = 16
 """Tokens of a batch that is waited for, where a GPU may still be at it: threads and drafts are
 decided by what small batches take."""
-_NARROW = 64
-"""Heads of less width than this do without flash attention: for each pair of tokens the processor's
-costs as much as for wide ones. Without it the built-in model takes half the time for a token, and
-a fifth for each of a small batch."""
 
 Row: TypeAlias = tuple[int, Sequence[int]]
 """A sequence and the tokens to be appended to it."""
@@ -43,6 +39,7 @@ class ContextOptions:
         batch_threads: Threads for prompts.
         lanes: Samples that can be drawn side by side.
         most_threads: Threads for single tokens at most; as many as to begin with by default.
+        on_gpu: Whether layers of the model are on a GPU.
     """
 
     size: int
@@ -51,6 +48,7 @@ class ContextOptions:
     cells: int | None = None
     lanes: int = MOST_LANES
     most_threads: int | None = None
+    on_gpu: bool = False
 
 
 class Context:
@@ -81,8 +79,10 @@ class Context:
         params.n_batch = params.n_ubatch = min(_BATCH, params.n_ctx)
         params.n_seq_max = sequences
         params.kv_unified = True
-        if api.llama_model_n_embd(model) < _NARROW * api.llama_model_n_head(model):
+        plain = plain_batch(api.llama_model_n_head(model), params.n_ctx)
+        if plain is not None and not options.on_gpu:
             params.flash_attn_type = api.LLAMA_FLASH_ATTN_TYPE_DISABLED
+            params.n_ubatch = min(plain, params.n_ubatch)
         params.n_threads = options.threads
         params.n_threads_batch = options.batch_threads
         params.abort_callback = abort.callback

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,8 @@ class Opening:
             path, gpu_layers=self.layers, tensor_split=self.split, on_progress=on_progress
         )
         try:
-            return model, TokenMachine(model, self.sizes, abort)
+            sizes = replace(self.sizes, on_gpu=self.layers != 0)
+            return model, TokenMachine(model, sizes, abort)
         except EngineError as error:
             loading.free_model(model)
             raise (gpus.GpuFull if self.layers else ModelError)(str(error)) from None

@@ -26,6 +26,10 @@ BATCH = 512
 """Tokens of a prompt that are evaluated at a time."""
 
 _MIB = 1 << 20
+MOST_SCORES = 256 * _MIB
+"""Bytes of attention scores that are kept at a time, where there is no flash attention."""
+_LEAST_BATCH = 64
+"""Tokens of a prompt below which evaluating them at a time is dearer than flash attention."""
 _F16, _F32 = 2, 4
 _PROGRAM = 64 * _MIB
 _PER_WORD = 320
@@ -161,6 +165,26 @@ def shortened(shape: Shape, weights: int, available: int | None) -> Needs:
     return found
 
 
+def plain_batch(heads: int, tokens: int) -> int | None:
+    """How many tokens a processor evaluates at a time without flash attention.
+
+    On processors llama.cpp's flash attention takes more time for each pair of tokens than the
+    products that it saves: in long contexts a token costs a quarter more. Without it each head
+    keeps a score for each pair, so that fewer tokens are evaluated at a time where there are many.
+
+    Args:
+        heads: Attention heads of a layer.
+        tokens: Tokens of context.
+
+    Returns:
+        A power of two; None where the scores of so many pairs are not worth their memory.
+    """
+    most = MOST_SCORES // max(1, _F32 * heads * tokens)
+    if most < _LEAST_BATCH:
+        return None
+    return min(BATCH, 1 << (most.bit_length() - 1))
+
+
 def untouched(shape: Shape) -> int:
     """Bytes of buffers that llama.cpp reserves and never writes to: logits of a whole batch.
 
@@ -178,22 +202,23 @@ def gpu_buffers(shape: Shape, tokens: int) -> int:
 def _buffers(shape: Shape, tokens: int) -> int:
     """Bytes that a process needs beside weights and cache.
 
-    Found with llama.cpp of 2026-10 as r1chat runs it (batches of 512 tokens, flash attention, F16
-    cache), by what was resident before and after each step; `scripts/bench_fit` checks the sum:
+    Found with llama.cpp of 2026-10 as r1chat runs it (batches of at most 512 tokens, F16 cache), by
+    what was resident before and after each step; `scripts/bench_fit` checks the sum:
 
     - the program: 40 MiB with the app's screen, and some to breathe;
     - the vocabulary: 46 MiB for Qwen's 151,936 tokens and their merges;
     - the layers' values of one batch, in F32: 72 MiB for 1536 values a token, of which the three
       matrices of the feed-forward part are most. They are up to six times as wide as the layer;
-    - the mask of the attention: two bytes for each token of the batch and of the context.
+    - the mask of the attention: two bytes for each token of the batch and of the context;
+    - the scores of the attention, four bytes for each head and each of these (`plain_batch`).
 
-    A model without flash attention needs a score for each head instead of the last one. Where
-    llama.cpp repacks weights for the processor (it does for AVX2 and ARM, not for AMX, where r1chat
-    forbids it), the copies are counted and the mapped originals are not: once they are copied,
-    nobody reads them, and the system takes their memory back when it needs it. Until then a
+    Where llama.cpp repacks weights for the processor (it does for AVX2 and ARM, not for AMX, where
+    r1chat forbids it), the copies are counted and the mapped originals are not: once they are
+    copied, nobody reads them, and the system takes their memory back when it needs it. Until then a
     process manager shows up to twice the weights.
     """
-    return _PROGRAM + _PER_WORD * shape.vocabulary + _values(shape, tokens)
+    scores = min(MOST_SCORES, _F32 * BATCH * shape.heads * tokens)
+    return _PROGRAM + _PER_WORD * shape.vocabulary + _values(shape, tokens) + scores
 
 
 def _values(shape: Shape, tokens: int) -> int:

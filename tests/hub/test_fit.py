@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from r1chat.formatting import format_bytes
-from r1chat.gguf.needs import DEFAULT_CONTEXT, SMALLEST_CONTEXT, needs, shortened
+from r1chat.gguf.needs import (
+    BATCH,
+    DEFAULT_CONTEXT,
+    MOST_SCORES,
+    SMALLEST_CONTEXT,
+    needs,
+    plain_batch,
+    shortened,
+)
 from r1chat.hub import catalogue
 from r1chat.hub.fit import Fit, Shape, best, fit, recommended, shape_of
 from r1chat.hub.machine import Gpu, Machine
@@ -181,12 +189,24 @@ def test_without_a_known_bandwidth_the_speed_is_unknown():
     assert fit(QWEN_7B, 4_683_000_000, computer(20, bandwidth=None)).tokens_per_s is None
 
 
+@pytest.mark.parametrize("heads", [1, 12, 14, 28, 40, 64])
+@pytest.mark.parametrize("tokens", [256, 2048, 4096, 32_768, 131_072, 1 << 20])
+def test_without_flash_attention_scores_take_no_more_than_their_share_of_memory(heads, tokens):
+    batch = plain_batch(heads, tokens)
+    if batch is None:
+        assert 4 * heads * tokens * 64 > MOST_SCORES
+    else:
+        assert 64 <= batch <= BATCH
+        assert batch & (batch - 1) == 0
+        assert 4 * heads * tokens * batch <= MOST_SCORES
+
+
 @pytest.mark.parametrize(
     ("machine", "expected"),
     [
         (computer(64, bandwidth=None), "Q8_0"),
         (computer(64, bandwidth=800 * GB, threads=63), "Q8_0"),
-        (computer(8.5, bandwidth=None), "Q6_K"),
+        (computer(8.8, bandwidth=None), "Q6_K"),
         # 50 GB/s: only the smaller ones are fast enough.
         (computer(64), "Q8_0"),
         (computer(64, bandwidth=40 * GB), "Q6_K"),
