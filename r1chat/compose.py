@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from r1chat import offload
 from r1chat.addresses import is_name
-from r1chat.errors import EngineError, ModelError, R1ChatError, UsageError
+from r1chat.errors import EngineError, ModelError, UsageError
 from r1chat.hub.locate import file_at, locate
 from r1chat.models import TINY
 from r1chat.offload import GpuLayers, layer_count
@@ -100,16 +100,6 @@ def _at_address(ref: str) -> tuple[Server, str] | None:
     return (servers.unnamed(found[0]), found[1]) if found else None
 
 
-def _draft(ref: str | None) -> dict[str, Any]:
-    """What a draft model adds to the options; one that is not here is never a reason to fail."""
-    if not ref:
-        return {}
-    try:
-        return {"draft": resolve(ref)}
-    except R1ChatError as error:
-        return {"notice": f"no draft model: {error}"}
-
-
 def fits_beside(
     ref: str,
     *,
@@ -145,7 +135,7 @@ def fits_beside(
     return fits_unshortened(path, options)
 
 
-def load(  # noqa: PLR0913  (all that a model can be loaded with)
+def load(
     ref: str = TINY,
     *,
     ctx: int | None = None,
@@ -153,7 +143,6 @@ def load(  # noqa: PLR0913  (all that a model can be loaded with)
     gpu_layers: GpuLayers | None = None,
     tensor_split: str | None = None,
     samples: int = 1,
-    draft: str | None = None,
     on_progress: Callable[[float], None] | None = None,
     on_notice: Callable[[str], None] | None = None,
 ) -> Engine:
@@ -167,8 +156,6 @@ def load(  # noqa: PLR0913  (all that a model can be loaded with)
         tensor_split: How to share them out among several GPUs, e.g. "3,1"; by default by their
             free memory.
         samples: Replies that are to be drawn side by side.
-        draft: A smaller model of the same vocabulary, to draft tokens; a server knows its
-            own. Where it cannot be used, a notice says so.
         on_progress: Is called from another thread with how much is loaded, from 0 to 1.
         on_notice: Takes what the user should know before a server is sent anything, and while it
             is waited for.
@@ -197,7 +184,6 @@ def load(  # noqa: PLR0913  (all that a model can be loaded with)
         gpu_layers=layer_count(gpu_layers),
         tensor_split=offload.tensor_split(tensor_split) if tensor_split else (),
         samples=samples,
-        **_draft(draft),
         on_progress=on_progress,
         trusted=ref == TINY,
     )

@@ -157,17 +157,6 @@ class Settings:
             metavar="P,…",
         )
     )
-    draft: str | None = _unset(
-        Setting(
-            Text("a model reference"),
-            "model",
-            "a smaller model of the same family, to guess tokens that the larger one verifies "
-            "several at a time",
-            details="changes no word, and is used only as far as it makes replies faster",
-            otherwise="none",
-            metavar="REF",
-        )
-    )
     servers: dict[str, str] | None = _unset(  # noqa: RUF009  (a field)
         Setting(
             Table("names and addresses", Text(normal=_server_name), Text(normal=_address)),

@@ -158,10 +158,6 @@ class _Ask:
                 conversation=self._conversation,
                 recorder=self._recorder,
             )
-            if args.draft is not None and engine.info.host:
-                writer.event(
-                    Notice("--draft is left out: a server drafts by itself, or not at all")
-                )
             _say_what_has_no_effect(args, engine, writer)
             control = Control(budget, peek_every=self._peek_every(writer))
             interrupts.control = control
@@ -261,7 +257,6 @@ class _Ask:
             threads=self._either("threads"),
             gpu_layers=self._either("gpu_layers"),
             tensor_split=self._either("tensor_split"),
-            draft=self._either("draft"),
             samples=self._args.samples,
             on_progress=progress,
             on_notice=lambda text: writer.event(Notice(text)),

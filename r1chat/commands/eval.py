@@ -126,7 +126,6 @@ class _Evaluation:
             threads=self._either("threads"),
             gpu_layers=self._either("gpu_layers"),
             tensor_split=self._either("tensor_split"),
-            draft=self._either("draft"),
             on_progress=lambda done: self._console.progress(f"loading the model: {done:.0%}"),
             on_notice=self._console.note,
         )

@@ -40,7 +40,7 @@ def add_eval(parser: argparse.ArgumentParser) -> None:
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("model").add_argument
-    add_settings_of(add, "model", "ctx", "threads", "gpu_layers", "tensor_split", "draft")
+    add_settings_of(add, "model", "ctx", "threads", "gpu_layers", "tensor_split")
 
 
 def _add_plan(parser: argparse.ArgumentParser) -> None:

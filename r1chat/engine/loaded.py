@@ -12,14 +12,12 @@ from r1chat import prompt
 from r1chat.engine import gpus, loading
 from r1chat.engine.base import Message, ModelInfo, Request, Steering, steering_of
 from r1chat.engine.context import ContextOptions
-from r1chat.engine.drafting import DraftModel
 from r1chat.engine.machine import TokenMachine
 from r1chat.engine.native import AbortByte
 from r1chat.engine.opening import Opening
 from r1chat.engine.planning import Plan
 from r1chat.engine.room import cells_wanted, freed
-from r1chat.engine.speculation import Speculation
-from r1chat.errors import EngineError, ModelError
+from r1chat.errors import EngineError
 from r1chat.resources import available_memory
 
 log = logging.getLogger(__name__)
@@ -49,12 +47,10 @@ class LoadedModel:
         self._on_progress = on_progress
         self._model: Any = None
         self._machine: TokenMachine | None = None
-        self._draft: DraftModel | None = None
         self._sizes = plan.sizes
         try:
             machine, self._on_gpu = gpus.settle(self._on_gpu, self._attempt)
             self._machine = machine
-            self._load_draft(machine)
             self.template = loading.chat_template(self._model)
             """The model's chat template."""
             thinks = self._thinks(machine)
@@ -92,38 +88,13 @@ class LoadedModel:
         return self._machine
 
     def _made(self, sizes: ContextOptions) -> TokenMachine:
-        machine = TokenMachine(self._model, sizes, self._abort)
-        machine.speculation = Speculation(self._draft)
-        return machine
+        sizes = replace(sizes, on_gpu=self._on_gpu.layers != 0)
+        return TokenMachine(self._model, sizes, self._abort)
 
     def _attempt(self, layers: int) -> TokenMachine:
         opening = Opening(self._sizes, layers, split=self._on_gpu.split)
         self._model, machine = opening.open(self._plan.path, self._abort, self._on_progress)
         return machine
-
-    def _load_draft(self, machine: TokenMachine) -> None:
-        """Loads the draft model, onto the GPU where there is still room; it is never needed."""
-        planned = self._plan.draft
-        if planned is None:
-            return
-        if not machine.cuts:
-            self._notices.append("no draft model: this model cannot take back what it has read")
-            return
-        for on_gpu in (True, False) if self._on_gpu.layers else (False,):
-            try:
-                self._draft = DraftModel(
-                    planned,
-                    self._sizes,
-                    self._abort,
-                    on_gpu=on_gpu,
-                    on_progress=self._on_progress,
-                )
-            except ModelError as error:
-                if not on_gpu:
-                    self._notices.append(f"no draft model: {error}")
-                continue
-            machine.speculation = Speculation(self._draft)
-            return
 
     def _thinks(self, machine: TokenMachine) -> bool:
         question = (Message("user", "?"),)
@@ -165,10 +136,7 @@ class LoadedModel:
         return self.machine
 
     def close(self) -> None:
-        """Frees all of it: the draft model, the context, the weights."""
-        if self._draft is not None:
-            self._draft.close()
-            self._draft = None
+        """Frees all of it: the context, then the weights."""
         if self._machine is not None:
             self._machine.close()
             self._machine = None

@@ -48,8 +48,6 @@ class LoadOptions:
         trusted: Whether the file is known to be good, so that it need not be tried in a child
             process first.
         samples: Replies that are to be drawn side by side.
-        draft: A smaller model of the same vocabulary, to draft tokens.
-        notice: What the user should know when the model is there.
     """
 
     ctx: int | None = None
@@ -59,8 +57,6 @@ class LoadOptions:
     on_progress: Callable[[float], None] | None = None
     trusted: bool = False
     samples: int = 1
-    draft: Path | None = None
-    notice: str = ""
 
 
 def open_model(

@@ -174,8 +174,6 @@ class TokenMachine:
             chunk = tokens[done : self._end_of_chunk(sequence, done)]
             self._read(sequence, chunk)
             done += len(chunk)
-            if sequence == MAIN and self.speculates:
-                self.speculation.read(self._main)
             if on_progress is not None:
                 on_progress(done)
 

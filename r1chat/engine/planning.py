@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from r1chat import gguf
-from r1chat.engine import drafting, gpus, loading, probe
+from r1chat.engine import gpus, loading, probe
 from r1chat.engine.context import ContextOptions
 from r1chat.engine.devices import devices
 from r1chat.engine.loading import LoadOptions
 from r1chat.engine.opening import Opening
 from r1chat.engine.threads import default_threads, usable_cores
 from r1chat.errors import ModelError
-from r1chat.gguf.needs import DEFAULT_CONTEXT, Shape
+from r1chat.gguf.needs import Shape
 from r1chat.resources import available_memory
 
 
@@ -28,7 +28,6 @@ class Plan:
         sizes: Of the context.
         available: Bytes of free memory, GPUs included; None where nobody knows.
         on_gpu: What goes onto GPUs.
-        draft: The model that drafts, if there is one.
         notices: What the user should know, a line each.
     """
 
@@ -38,7 +37,6 @@ class Plan:
     sizes: ContextOptions
     available: int | None
     on_gpu: gpus.Plan
-    draft: drafting.PlannedDraft | None
     notices: tuple[str, ...]
 
 
@@ -57,10 +55,6 @@ def plan(path: Path, options: LoadOptions) -> Plan:
     gguf.check_chat_model(header)
     cards = () if options.gpu_layers == 0 else devices()
     here = available_memory()
-    notices = [options.notice] if options.notice else []
-    draft = _draft(options, header, notices)
-    if draft is not None and here is not None:
-        here = max(0, here - draft.bytes_needed(options.ctx or DEFAULT_CONTEXT))
     room = gpus.Room(header, cards, here, options.gpu_layers, options.tensor_split)
     context, notice = room.settled(
         options.ctx or Shape.of(header).usual_context,
@@ -82,24 +76,7 @@ def plan(path: Path, options: LoadOptions) -> Plan:
     )
     if not options.trusted:
         probe.check(path, Opening(sizes, on_gpu.layers, on_gpu.count, on_gpu.split))
-    if draft is not None:
-        draft = _tried(draft, sizes, on_gpu, notices)
-    if notice:
-        notices.append(notice)
-    return Plan(path, options, header, sizes, available, on_gpu, draft, tuple(notices))
-
-
-def _tried(
-    draft: drafting.PlannedDraft, sizes: ContextOptions, larger: gpus.Plan, notices: list[str]
-) -> drafting.PlannedDraft | None:
-    """The draft model, if it does no harm."""
-    layers = gpus.ALL if larger.layers else 0
-    try:
-        probe.check(draft.path, Opening(replace(sizes, cells=None), layers))
-    except ModelError as error:
-        notices.append(f"no draft model: {error}")
-        return None
-    return draft
+    return Plan(path, options, header, sizes, available, on_gpu, (notice,) if notice else ())
 
 
 def fits_unshortened(path: Path, options: LoadOptions) -> bool:
@@ -124,16 +101,3 @@ def fits_unshortened(path: Path, options: LoadOptions) -> bool:
     except ModelError:
         return False
     return not notice
-
-
-def _draft(
-    options: LoadOptions, header: gguf.Header, notices: list[str]
-) -> drafting.PlannedDraft | None:
-    """The draft model; where it cannot be used, a notice says why. It is never needed."""
-    if options.draft is None:
-        return None
-    try:
-        return drafting.plan(options.draft, header)
-    except ModelError as error:
-        notices.append(f"no draft model: {error}")
-        return None

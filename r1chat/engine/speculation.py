@@ -9,11 +9,7 @@ for out of a small share of the time spent without drafts, and out of what draft
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
-from itertools import accumulate, repeat
-from operator import mul
-from typing import Protocol
 
 from r1chat.engine.lookup import Lookup
 
@@ -25,7 +21,6 @@ LEAST_S = 1e-3
 """Seconds of a token below which nothing is drafted: looking for it would take too much of them."""
 _SHARE = 0.02
 """How much of the time without drafts may be lost by them."""
-_SHARE_OF_MODEL = 0.01
 _ENDOWMENT = 8.0
 """Tokens' time that may be lost before anything was saved: without it the first reply, which has
 yet to find out what batches cost, would wait hundreds of tokens for its first draft."""
@@ -37,14 +32,6 @@ _RATE = 0.2
 _FORGET = 0.999
 """By token: what was dear while another program ran, or wrong in another text, is tried again."""
 _OUTLIER = 3.0
-_HOPE = 0.8
-_SMALLER = 0.15
-"""What is believed before it was measured: how often a draft model is right, and what a token of
-it costs, in tokens' time."""
-_PIECE = 64
-"""Tokens that a draft model reads at a time while a reply is being written."""
-_WEIGHT = 4.0
-_MEMORY = 0.98
 
 
 class Cost:
@@ -109,97 +96,11 @@ class Account:
         return tokens <= self.saved
 
 
-class Drafter(Protocol):
-    """Another model that drafts."""
-
-    def behind(self, text: Sequence[int]) -> int:
-        """Says how many tokens of a text it has not read yet."""
-
-    def read(self, text: Sequence[int], most: int) -> None:
-        """Reads some of them."""
-
-    def draft(self, text: Sequence[int], token: int, most: int) -> list[int]:
-        """Says what it would write behind a text that it has read, and a token."""
-
-
-class Model:
-    """A drafter, and what is known of it.
-
-    Args:
-        drafter: Drafts.
-        clock: Seconds, monotonic.
-    """
-
-    def __init__(self, drafter: Drafter, clock: Callable[[], float]) -> None:
-        self._drafter = drafter
-        self._clock = clock
-        self._hits, self._trials = _HOPE * _WEIGHT, _WEIGHT
-        self._token_s = 0.0
-        # It has to keep step with the text before it can show what it is worth.
-        self.account = Account(_SHARE_OF_MODEL, _ENDOWMENT)
-        self.asked = 0
-        """How many tokens it has drafted in the batch that is under way."""
-        self.right = 0
-        """How many of them were confirmed."""
-
-    def chances(self) -> Iterator[float]:
-        """How likely each token of a draft is to be reached and right."""
-        return accumulate(repeat(self._hits / self._trials), mul)
-
-    def token_s(self, single: float) -> float:
-        """Seconds for a token of a draft."""
-        return self._token_s or _SMALLER * single
-
-    def read(self, text: Sequence[int]) -> None:
-        """Reads a text that the larger model has read."""
-        behind = self._drafter.behind(text)
-        if behind:
-            self._drafter.read(text, behind)
-
-    def draft(self, text: Sequence[int], token: int, most: int) -> tuple[list[int], float]:
-        """Has it draft, once it has read the text; also says how many seconds that took."""
-        began = self._clock()
-        behind = self._drafter.behind(text)
-        if behind:
-            self._drafter.read(text, min(behind, _PIECE))
-        if behind > _PIECE:
-            # The rest at the next tokens: a reply should not stand still.
-            return [], self._clock() - began
-        ready = self._clock()
-        drafted = self._drafter.draft(text, token, most)
-        now = self._clock()
-        self.asked, self.right = len(drafted), 0
-        if drafted:
-            found = (now - ready) / len(drafted)
-            self._token_s += (_RATE if self._token_s else 1.0) * (found - self._token_s)
-        return drafted, now - began
-
-    def settle(self, single: float) -> None:
-        """The batch with its draft has come to its end, or there was none."""
-        for trial in range(min(self.right + 1, self.asked)):
-            self._trials = _MEMORY * self._trials + 1
-            self._hits = _MEMORY * self._hits + (trial < self.right)
-        if not self.asked:
-            self._trials = _WEIGHT + (self._trials - _WEIGHT) * _FORGET
-            self._hits = _HOPE * _WEIGHT + (self._hits - _HOPE * _WEIGHT) * _FORGET
-            if self._token_s:
-                self._token_s += (_SMALLER * single - self._token_s) * (1 - _FORGET)
-        self.asked = self.right = 0
-
-
 class Speculation:
-    """Decides what to draft behind each token.
+    """Decides what to draft behind each token: what stood behind the same tokens before."""
 
-    Args:
-        drafter: A smaller model, if there is one; it is asked where nothing is repeated.
-        clock: Seconds, monotonic.
-    """
-
-    def __init__(
-        self, drafter: Drafter | None = None, clock: Callable[[], float] = time.perf_counter
-    ) -> None:
+    def __init__(self) -> None:
         self.cost = Cost()
-        self._model = None if drafter is None else Model(drafter, clock)
         self.least_s = LEAST_S
         self.drafted = 0
         """Tokens that were drafted."""
@@ -207,19 +108,12 @@ class Speculation:
         """Of them, those that the model confirmed."""
         self._lookup = Lookup()
         self._account = Account(_SHARE, _ENDOWMENT)
-        self._payer = self._payer_of_batch = self._account
-        """Who pays for the draft that is thought of, and for the one that is under way."""
         self._batch = (0, 0.0)
         """Size and seconds of the last batch, until the token after it is there."""
 
     def restart(self) -> None:
         """The text before is another one now."""
         self._lookup.reset()
-
-    def read(self, text: Sequence[int]) -> None:
-        """Takes note of a prompt, as far as it has been read."""
-        if self._model is not None:
-            self._model.read(text)
 
     def draft(
         self,
@@ -240,30 +134,13 @@ class Speculation:
         if not self.cost.single or self.cost.single < self.least_s:
             return []
         self._lookup.follow(text, token)
-        if self._model is not None:
-            self._model.settle(self.cost.single)
-        if self._lookup.repeats:
-            self._payer = self._account
-            size = self._best(self._lookup.chances(), room, usable)
-            if size > 1:
-                return self._lookup.draft(text, token, size - 1)
-        if self._model is None:
+        if not self._lookup.repeats:
             return []
-        self._payer = self._model.account
-        each = self._model.token_s(self.cost.single) / self.cost.single
-        size = self._best(self._model.chances(), room, usable, each)
-        if size == 1:
-            return []
-        drafted, seconds = self._model.draft(text, token, size - 1)
-        self.spend(seconds)
-        return drafted
+        size = self._best(self._lookup.chances(), room, usable)
+        return self._lookup.draft(text, token, size - 1) if size > 1 else []
 
     def _best(
-        self,
-        chances: Iterator[float],
-        room: int,
-        usable: Callable[[int], bool] | None,
-        each: float = 0.0,
+        self, chances: Iterator[float], room: int, usable: Callable[[int], bool] | None
     ) -> int:
         """The size of the batch that is worth most, or 1.
 
@@ -271,18 +148,16 @@ class Speculation:
             chances: Of each token of the draft.
             room: Most tokens to draft.
             usable: Which sizes may be used.
-            each: What it costs to draft a token, in the time of a single one.
         """
         best, worth = 1, _WORTH
         gained, reached = 1.0, 1
         for size in SIZES:
-            drafting = each * (size - 1)
-            if size > room + 1 or not self.affords(self.cost.of(size) - 1 + drafting):
+            if size > room + 1 or not self.affords(self.cost.of(size) - 1):
                 break
             while reached < size:
                 gained += next(chances)
                 reached += 1
-            found = gained / (self.cost.of(size) + drafting)
+            found = gained / self.cost.of(size)
             if found <= worth:
                 continue
             if usable is not None and not usable(size):
@@ -299,27 +174,22 @@ class Speculation:
         size, before = self._batch
         if size:
             before += max(0.0, seconds - self.cost.single) if not drafted else 0.0
-            self._payer_of_batch.add(1 - self.cost.batch_took(size, before))
+            self._account.add(1 - self.cost.batch_took(size, before))
         elif not drafted:
             self.cost.single_took(seconds)
-            if self._model is not None:
-                self._model.account.wait()
         self._account.wait()
         self._batch = (drafted + 1, seconds) if drafted else (0, 0.0)
-        self._payer_of_batch = self._payer
         self.drafted += drafted
 
     def confirmed(self) -> None:
         """The model has written what was drafted."""
         self.accepted += 1
-        if self._model is not None:
-            self._model.right += 1
-        self._payer_of_batch.add(1.0)
+        self._account.add(1.0)
 
     def affords(self, tokens: float) -> bool:
-        """Whether so many tokens' time may be spent on the draft that is thought of."""
-        return self._payer.affords(tokens)
+        """Whether so many tokens' time may be spent on drafts."""
+        return self._account.affords(tokens)
 
     def spend(self, seconds: float) -> None:
-        """Takes note of time that was spent for its sake."""
-        self._payer.add(-seconds / self.cost.single)
+        """Takes note of time that was spent for the sake of drafts."""
+        self._account.add(-seconds / self.cost.single)

@@ -51,7 +51,7 @@ _REST_S = 0.1
 """How often it is looked whether a reply has ended, where another model waits for that."""
 _CLOSE_S = 0.3
 """How long the end waits for the engine; what needs longer is left to the system."""
-_LOADING = ("ctx", "threads", "gpu_layers", "tensor_split", "draft")
+_LOADING = ("ctx", "threads", "gpu_layers", "tensor_split")
 """Settings that say how a model is loaded."""
 _SIGNALS = ("SIGTERM", "SIGHUP", "SIGINT")
 

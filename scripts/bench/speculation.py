@@ -3,7 +3,9 @@
 
 Two texts on models of the shape of R1-Distill-Qwen-1.5B: one that repeats a thousand words, which
 is as good as it gets, and noise at a temperature of 1, which is as bad. Then the built-in model's
-own thoughts and answers. Both ways take turns; each figure is the median over the pairs.
+own thoughts and answers. With `--only edits` a real model of `scripts/real_models` changes files of
+this project, each in the first reply of an engine; with `--only reasoning` it answers questions.
+Both ways take turns; each figure is the median over the pairs.
 """
 
 from __future__ import annotations
@@ -172,8 +174,7 @@ def real(
     for number, question in enumerate(questions):
         found: dict[bool, Reply] = {}
         for drafts in (number % 2 == 0, number % 2 == 1):
-            draft = path_of(args.draft) if args.draft and drafts else None
-            options = LoadOptions(ctx=2048, threads=args.threads, trusted=True, draft=draft)
+            options = LoadOptions(ctx=2048, threads=args.threads, trusted=True)
             request = Request(
                 messages=(Message("user", question),),
                 sampling=sampling,
@@ -214,7 +215,6 @@ def main() -> int:
     parser.add_argument("--questions", type=int, default=300, help="for the built-in model")
     parser.add_argument("--force", action="store_true", help="draft however fast the model is")
     parser.add_argument("--model", default="qwen2.5-coder-1.5b", help="for edits and reasoning")
-    parser.add_argument("--draft", help="a smaller one of the same vocabulary")
     kinds = ("best", "worst", "tiny", "edits", "reasoning")
     parser.add_argument("--only", choices=kinds, action="append")
     args = parser.parse_args()

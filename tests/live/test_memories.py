@@ -17,16 +17,14 @@ import pytest
 from r1chat import prompt
 from r1chat.engine.base import Message, Request, Sampling
 from r1chat.engine.context import ContextOptions
-from r1chat.engine.drafting import DraftModel, PlannedDraft
 from r1chat.engine.lanes import Lane, run_side_by_side
 from r1chat.engine.llama import LlamaEngine, LoadOptions
 from r1chat.engine.loading import free_model, open_model
 from r1chat.engine.machine import AHEAD, LANES, MAIN, TokenMachine
 from r1chat.engine.native import AbortByte, api
 from r1chat.engine.ways import Ways
-from r1chat.errors import Cancelled, ModelError
-from r1chat.events import Notice, Reply, Sampled
-from r1chat.gguf import read_header
+from r1chat.errors import Cancelled
+from r1chat.events import Reply, Sampled
 from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control, ControlGroup
 from tests.kinds import KINDS, STATEFUL, write_kind
@@ -304,15 +302,6 @@ def test_drafts_are_exact_or_not_made(pair: Pair) -> None:
     pair.check_main()
 
 
-def test_a_model_that_cannot_take_back_what_it_read_does_not_draft(pair: Pair) -> None:
-    planned = PlannedDraft(pair.path, read_header(pair.path))
-    if pair.stateful:
-        with pytest.raises(ModelError, match="cannot draft"):
-            DraftModel(planned, _SIZES, AbortByte())
-    else:
-        DraftModel(planned, _SIZES, AbortByte()).close()
-
-
 def test_anything_done_in_any_order_is_exact(pair: Pair) -> None:  # noqa: C901, PLR0912  (a branch for each thing that can be done)
     machine = pair.machine
     rng = random.Random(pair.arch)
@@ -383,16 +372,3 @@ def test_turns_read_ahead_and_samples_are_as_if_they_were_read_at_once(pair: Pai
             engine.wait_ahead()
     finally:
         engine.close()
-
-
-def test_no_draft_model_is_loaded_for_a_model_that_cannot_use_it(pair: Pair) -> None:
-    options = LoadOptions(trusted=True, ctx=256, draft=pair.path)
-    engine = LlamaEngine(pair.path, options=options)
-    request = Request((Message("user", "Hi"),), budget=Budget(tokens=4), max_answer=4)
-    try:
-        events = list(engine.stream(request, Control(request.budget)))
-        assert engine.inside(lambda model: model._draft is None) is pair.stateful
-    finally:
-        engine.close()
-    notices = [event.text for event in events if isinstance(event, Notice)]
-    assert any(text.startswith("no draft model") for text in notices) is pair.stateful

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 class Load(Protocol):
     """What loads a model: `r1chat.compose.load`, or a test's own."""
 
-    def __call__(  # noqa: PLR0913  (as `compose.load`)
+    def __call__(
         self,
         ref: str,
         *,
@@ -31,7 +31,6 @@ class Load(Protocol):
         gpu_layers: GpuLayers | None = None,
         tensor_split: str | None = None,
         samples: int = 1,
-        draft: str | None = None,
         on_progress: Callable[[float], None] | None = None,
         on_notice: Callable[[str], None] | None = None,
     ) -> Engine:
