@@ -15,6 +15,7 @@ from r1chat.hub import ollama
 from tests.factory import write_model
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+OTHER_COMMIT = "f" * 40
 
 
 def move_in(monkeypatch: pytest.MonkeyPatch, home: Path) -> Path:
