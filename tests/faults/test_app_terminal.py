@@ -110,9 +110,12 @@ def test_a_terminal_of_one_cell_and_back_many_times_breaks_nothing():
         app.wait_for("thought 3.")
         for round_ in range(100):
             for size in ((1, 1), (3, 200), (60, 12), (2, 40), (24, 80)):
+                since = len(app.raw)
                 app.resize(*size)
-                app.read(0.005 if round_ else 0.2)
-        app.read(0.5)
+                if not round_:
+                    app.wait(lambda since=since: len(app.raw) > since)
+                app.read(0)
+        app.wait_for("thought", since)
         since = len(app.raw)
         app.send("\x03")
         app.wait_for("stopped", since)
@@ -134,7 +137,9 @@ def test_a_long_reply_is_announced_while_the_terminal_is_not_looked_at_and_only_
         if away:
             app.wait(lambda: note in app.raw[since:])
         else:
-            app.read(0.3)
+            # What is typed now is drawn after all that the end of the reply brought.
+            app.send("later")
+            app.wait_for("later", since)
             assert note not in app.raw[since:]
         assert (b"\x07" in app.raw[since:].replace(note, b"").replace(TITLE, b"")) == away
         app.send("\x11")
@@ -157,8 +162,9 @@ def test_no_escape_sequence_of_others_reaches_the_terminal():
             app.wait_for(shown, since)
             app.send(f"\x1b[200~{evil}\x1b[201~")
             app.wait_for("EVIL", since)
+            since = len(app.raw)
             app.send("\x1b")
-            app.read(0.7)
+            app.wait_for("Ask something", since)
         app.send("\x11")
         assert app.end() == 0
         assert not any(code in app.raw for code in FOREIGN)

@@ -60,7 +60,7 @@ def test_a_thought_that_a_kill_cut_off_is_gone_on_with_by_its_text(tmp_path):
         app.wait_for("r1.gguf · ")
         app.send("hello\r")
         app.wait_for("Answer now")
-        app.read(2.0)
+        app.wait(lambda: any(turn.reply.thought for turn in turns()))
         app.signal(signal.SIGKILL)
         assert app.end() == -signal.SIGKILL
     (before,) = [turn.reply for turn in turns()]
@@ -74,12 +74,11 @@ def test_a_thought_that_a_kill_cut_off_is_gone_on_with_by_its_text(tmp_path):
         since = len(app.raw)
         app.send("\x07")
         app.wait_for("Answer now", since)
-        app.read(1.0)
+        app.wait(lambda: len(turns()[0].reply.thought) > len(before.thought))
         app.send("\x0e")
         app.wait_for("ended by you", since)
         app.send("\x03")
         app.wait_for("stopped", since)
-        app.read(0.5)
         app.send("\x11")
         assert app.end() == 0
     (after,) = [turn.reply for turn in turns()]
@@ -106,8 +105,9 @@ def test_no_escape_sequence_of_the_file_reaches_the_terminal():
         since = len(app.raw)
         app.send("\r")
         app.wait_for("wrote this", since)
+        since = len(app.raw)
         app.send("\x1bl")
-        app.read(0.5)
+        app.wait_for("no such model", since)
         app.send("\x11")
         assert app.end() == 0
         raw = app.raw
