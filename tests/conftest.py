@@ -15,7 +15,10 @@ from hypothesis import settings
 
 from scripts.real.models import COMMAND, folder
 
-ROOT = Path(__file__).parent.parent
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+ENGINE = {"faults", "live", "real", "remote", "unit/test_gpus.py"}
+"""What runs llama.cpp; within other files tests are marked as `engine`."""
 REAL_MODELS = folder()
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -24,6 +27,7 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="run the tests that take long, too")
     parser.addoption("--real", action="store_true", help="run the tests on real models, too")
+    parser.addoption("--no-engine", action="store_true", help="run what needs no llama.cpp")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -42,8 +46,14 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leaves out what cannot even be imported without llama.cpp."""
+    left_out = config.getoption("--no-engine") and collection_path.relative_to(HERE).as_posix()
+    return True if left_out in ENGINE else None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    left_out = set()
+    left_out = {"engine"} if config.getoption("--no-engine") else set()
     if not config.getoption("--long"):
         left_out.add("long")
         if not config.getoption("--real"):

@@ -17,7 +17,10 @@ fail() {
 }
 
 # What the environment was made from; where it differs from the stamp, it is brought up to date.
-origin() { printf '%s in %s from %s' "$(cksum <"$root/pyproject.toml")" "$venv" "$root"; }
+origin() {
+    printf '%s in %s from %s' "$(cat "$root/pyproject.toml" "$root/constraints.txt" | cksum)" \
+        "$venv" "$root"
+}
 
 is_ready() { # is_ready KIND
     [ -x "$venv/bin/python" ] && [ -f "$venv/.r1chat-$1" ] &&
@@ -146,7 +149,8 @@ pip() { # pip WHAT ARGUMENTS...
 }
 
 make_venv() {
-    if [ -f "$venv/.r1chat" ] && { [ ! -x "$venv/bin/python" ] || [ ! -f "$venv/.r1chat-run" ]; }; then
+    if [ -f "$venv/.r1chat" ] && ! { [ -x "$venv/bin/python" ] &&
+        { [ -f "$venv/.r1chat-run" ] || [ -f "$venv/.r1chat-no-engine" ]; }; }; then
         say "the environment in $venv is not complete; making it anew"
         rm -rf "$venv"
     fi
@@ -167,7 +171,18 @@ make_venv() {
     attempt "making a virtual environment in $venv" "$python" -m venv "$venv"
 }
 
-# prepare KIND: KIND is run, or dev for the tools of scripts/test too.
+# The versions that constraints.txt names are all that r1chat and its tests need.
+without_engine() {
+    rm -f "$venv/.r1chat-no-engine"
+    grep -v '^llama-cpp-python==' "$root/constraints.txt" >"$venv/no-engine.txt"
+    pip "updating pip" install --quiet --upgrade 'pip>=25.1'
+    pip "installing the tools for tests" install --progress-bar=off -r "$venv/no-engine.txt"
+    pip "installing r1chat" install --no-deps --editable "$root"
+    origin >"$venv/.r1chat-no-engine"
+}
+
+# prepare KIND: KIND is run; dev, for the tools of scripts/test too, in the versions that
+# constraints.txt names; or no-engine, for these tools and all but llama.cpp.
 prepare() {
     unset PYTHONHOME
     is_ready "$1" && return
@@ -181,17 +196,26 @@ prepare() {
     PIP_USER=0
     export PIP_USER
     : >"$log"
+    constraints=
+    [ "$1" = run ] || constraints=--constraint=$root/constraints.txt
     make_venv
+    if [ "$1" = no-engine ]; then
+        say "installing what the tests need, without llama.cpp, once."
+        without_engine
+        unlock
+        return
+    fi
     if ! is_ready run; then
         say "installing what r1chat needs, once. If llama.cpp has to be compiled, that takes some minutes."
         rm -f "$venv/.r1chat-run" "$venv/.r1chat-dev"
         pip "updating pip" install --quiet --upgrade 'pip>=25.1'
-        pip "installing r1chat" install --verbose --progress-bar=off --editable "$root"
+        pip "installing r1chat" install --verbose --progress-bar=off --editable "$root" \
+            ${constraints:+"$constraints"}
         origin >"$venv/.r1chat-run"
     fi
     if [ "$1" = dev ]; then
         cd "$root" || exit 1
-        pip "installing the tools for tests" install --progress-bar=off --group dev
+        pip "installing the tools for tests" install --progress-bar=off --group dev "$constraints"
         origin >"$venv/.r1chat-dev"
     fi
     unlock

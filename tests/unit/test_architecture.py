@@ -73,6 +73,7 @@ def test_the_core_reaches_neither_the_screen_nor_llama(run_python, module):
     assert imported(run_python, f"import r1chat.{module}", SCREEN_AND_ENGINE) == []
 
 
+@pytest.mark.engine
 def test_the_engine_needs_no_screen_and_no_hub(run_python):
     statement = "import r1chat.engine.llama"
     assert imported(run_python, statement, ("textual", "rich", "huggingface_hub")) == []

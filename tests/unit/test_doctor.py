@@ -58,6 +58,7 @@ def found(sections, title, name):
     return next(each for each in section.findings if each.name == name)
 
 
+@pytest.mark.engine
 def test_this_machine_is_healthy(capsys):
     assert doctor.main(Namespace(format="text")) == 0
     text = capsys.readouterr().out
@@ -66,6 +67,7 @@ def test_this_machine_is_healthy(capsys):
     assert re.search(r"speed +[0-9.,]+ tokens/s", text)
 
 
+@pytest.mark.engine
 def test_it_tells_programs_the_same(capsys):
     assert doctor.main(Namespace(format="json")) == 0
     told = json.loads(capsys.readouterr().out)

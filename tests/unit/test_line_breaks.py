@@ -52,6 +52,7 @@ def test_a_file_with_a_mark_has_its_lines(line_break, encoding):
 
 
 @pytest.mark.parametrize("line_break", ["\r", "\r\n"], ids=repr)
+@pytest.mark.engine
 def test_a_question_has_its_lines_wherever_it_comes_from(line_break, home):
     text = line_break.join(("1 + 1", "2 + 2", "3 + 3"))
     options = ("--format", "json", "-b", "off", "--max-answer", "1")

@@ -141,6 +141,7 @@ def test_a_full_disk_keeps_the_old_file_and_says_how_much_room_it_lacks(tmp_path
         subprocess.run(["umount", str(disk)], check=True)  # noqa: S607
 
 
+@pytest.mark.engine
 def test_every_export_and_setting_writes_through_a_device(tmp_path):
     """The verbs of the program: none of them replaces a link or a device."""
     link = tmp_path / "link"
@@ -154,6 +155,7 @@ def test_every_export_and_setting_writes_through_a_device(tmp_path):
     assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
 
 
+@pytest.mark.engine
 def test_an_export_comes_out_of_a_pipe_and_of_the_standard_output(fifo):
     assert run("ask", "-m", "tiny", "--temperature", "0", "-b", "off", "What is 1 + 2?")[0] == 0
     thread, found = read_from(fifo)
@@ -257,6 +259,7 @@ def test_an_import_of_a_device_without_an_end_is_refused(monkeypatch):
     assert len(transfer._bytes("/dev/zero", Console(None))) == (1 << 20) + 1
 
 
+@pytest.mark.engine
 def test_eval_through_pipes_and_devices(fifo):
     thread = feed(fifo, QUESTION)
     code, _, err = run("eval", "-m", "tiny", "--budgets", "off", fifo, "-o", "/dev/null")
