@@ -26,10 +26,10 @@ from r1chat.errors import R1ChatError
 from r1chat.history import History
 from r1chat.sanitize import line, line_breaks, sanitize
 from r1chat.tui import terminal, terminal_input
+from r1chat.tui.chat.screen import ChatScreen
 from r1chat.tui.clipboard import Clipboard
 from r1chat.tui.commands import commands
 from r1chat.tui.keeping import KeepingApp
-from r1chat.tui.screens.conversations import ConversationsScreen
 from r1chat.tui.services.drafts import Draft, Drafts
 from r1chat.tui.services.model_loader import Fits, Load, Loader, fits_beside, load_model
 from r1chat.tui.services.preferences import TINY, Preferences, Value
@@ -74,9 +74,9 @@ class R1ChatApp(KeepingApp):
     CSS_PATH = Path(__file__).with_name("app.tcss")
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f1", "help", "Help", id="app.help"),
         Binding("f3", "models", "Model", id="app.models"),
         Binding("ctrl+f", "download", "Download", id="app.fetch", show=False, priority=True),
+        Binding("f1", "help", "Help", id="app.help"),
         Binding("f4", "themes", "Theme", id="app.themes", show=False),
         Binding("ctrl+c", "interrupt", "Quit", id="app.interrupt", show=False, priority=True),
         Binding("ctrl+q", "quit", "Quit", id="app.quit", show=False, priority=True),
@@ -203,7 +203,7 @@ class R1ChatApp(KeepingApp):
         from r1chat.tui.models.screen import ModelsScreen
 
         if self.chat.running:
-            self.notify("Stop the reply first: Escape.", timeout=3)
+            self.notify("Still replying. Esc stops it.", timeout=3)
         elif self.screen is self.chat:
             row = self.recommendation.row
             screen = ModelsScreen(self, self.known_models, self.downloads, row)
@@ -216,7 +216,7 @@ class R1ChatApp(KeepingApp):
 
     def get_default_screen(self) -> Screen[None]:
         """The conversation."""
-        return ConversationsScreen()
+        return ChatScreen(self)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """The colours of a thought, for Textual's own themes, which have none."""
@@ -283,10 +283,10 @@ class R1ChatApp(KeepingApp):
         self.refresh(layout=True)
 
     @property
-    def chat(self) -> ConversationsScreen:
+    def chat(self) -> ChatScreen:
         """The conversation's screen."""
         screen = self.screen_stack[0]
-        assert isinstance(screen, ConversationsScreen)  # noqa: S101  (what get_default_screen makes)
+        assert isinstance(screen, ChatScreen)  # noqa: S101  (what get_default_screen makes)
         return screen
 
     def load_model(self, ref: str) -> None:
@@ -308,7 +308,7 @@ class R1ChatApp(KeepingApp):
     @on(Loader.Progress)
     def _progress(self, event: Loader.Progress) -> None:
         if self._wanted is not None and self.screen_stack:
-            self.chat.topbar.progress = event.fraction
+            self.chat.show_progress(event.fraction)
 
     @on(Loader.Told)
     def _told(self, event: Loader.Told) -> None:
@@ -336,7 +336,7 @@ class R1ChatApp(KeepingApp):
         before, self._before = self._before, None
         reason = line(event.reason, 400)
         if self.engine is not None:
-            self.chat.topbar.progress = None
+            self.chat.show_progress(None)
             reason += f" · {model_name(self._ref, 60)} stays in use."
             self.refresh_bindings()
         elif before is not None:
@@ -382,7 +382,7 @@ class R1ChatApp(KeepingApp):
     @property
     def occupied(self) -> bool:
         """Whether a reply runs or a thought is paused, which another model would disturb."""
-        return self.chat.running or self.chat.steering
+        return self.chat.occupied
 
     def recommend(self, text: str) -> None:
         """Says where the conversation is still empty which model to begin with."""
@@ -390,7 +390,7 @@ class R1ChatApp(KeepingApp):
 
     def show_download(self, state: str) -> None:
         """Shows how far a download is; nothing where there is none."""
-        self.chat.topbar.fetching = state
+        self.chat.show_download(state)
 
     @property
     def unset(self) -> bool:
@@ -407,7 +407,7 @@ class R1ChatApp(KeepingApp):
             # The one in use was picked again, while another was on its way.
             self._wanted = None
             self._loader.drop()
-            self.chat.topbar.progress = None
+            self.chat.show_progress(None)
 
     def _fatal_error(self) -> None:
         """Writes a crash into the log: Textual's own way shows variables on the terminal."""

@@ -10,7 +10,7 @@ from r1chat.tui.keyed import KeyedApp
 from r1chat.tui.threads import on_thread
 
 if TYPE_CHECKING:
-    from r1chat.tui.screens.conversations import ConversationsScreen
+    from r1chat.tui.chat.screen import ChatScreen
 
 
 class KeepingApp(KeyedApp):
@@ -25,7 +25,7 @@ class KeepingApp(KeyedApp):
         self.history = history or History()
 
     @property
-    def chat(self) -> ConversationsScreen:
+    def chat(self) -> ChatScreen:
         """The conversation's screen."""
         raise NotImplementedError
 

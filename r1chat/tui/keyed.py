@@ -118,18 +118,15 @@ class KeyedApp(App[None]):
 
     def _known_bindings(self) -> dict[str, Binding]:
         """All keys of the app, by the ids of their bindings."""
+        from r1chat.tui.chat.screen import ChatScreen
         from r1chat.tui.models.details import AboutModel
         from r1chat.tui.models.quants import PickQuant
         from r1chat.tui.models.screen import ModelsScreen
         from r1chat.tui.screens.attach import AttachFile
-        from r1chat.tui.screens.chat import ChatScreen
-        from r1chat.tui.screens.conversations import ConversationsScreen
         from r1chat.tui.screens.help import Help
         from r1chat.tui.screens.one_line import OneLine
         from r1chat.tui.screens.pick import Pick
         from r1chat.tui.screens.question import Question
-        from r1chat.tui.screens.resuming import ResumingScreen
-        from r1chat.tui.screens.sampling import SamplingScreen
         from r1chat.tui.screens.statistics import StatisticsScreen
         from r1chat.tui.widgets.answer import AnswerView
         from r1chat.tui.widgets.composer import Composer
@@ -141,7 +138,7 @@ class KeyedApp(App[None]):
         from r1chat.tui.widgets.thought import ThoughtView
 
         app = (each for each in type(self).__mro__ if issubclass(each, KeyedApp))
-        chat = (ChatScreen, SamplingScreen, ResumingScreen, ConversationsScreen, HistoryPanel)
+        chat = (ChatScreen, HistoryPanel)
         parts = (Composer, BudgetSlider, ConversationView)
         turn = (ThinkingHeader, ThoughtView, AnswerView, Tally)
         models = (ModelsScreen, PickQuant, Question, AboutModel)

@@ -57,7 +57,7 @@ class Measured(R1ChatApp):
         chat = self.chat
         await _until(lambda: chat.ready)
         for number in range(turns):
-            await chat.ask(f"question {number}")
+            await chat.replies.ask(f"question {number}")
             await _until(lambda: not chat.running)
             if number + 1 in REPORTED or number + 1 == turns:
                 await asyncio.sleep(0.2)
@@ -69,7 +69,7 @@ class Measured(R1ChatApp):
         gc.collect()
         widgets = [each for each in gc.get_objects() if isinstance(each, Widget)]
         status = Path("/proc/self/status").read_text("utf-8")
-        attached = "".join(each.text for each in self.chat._attached)  # noqa: SLF001
+        attached = "".join(each.text for each in self.chat.attachments.attachments)
         session = self.chat.session
         values = {
             "turns": len(session.turns) if session else 0,

@@ -104,7 +104,7 @@ def test_no_escape_sequence_of_the_file_reaches_the_terminal():
         app.wait_for("asked", since)
         since = len(app.raw)
         app.send("\r")
-        app.wait_for("wrote this", since)
+        app.wait_for("Written by", since)
         since = len(app.raw)
         app.send("\x1bl")
         app.wait_for("no such model", since)

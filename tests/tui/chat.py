@@ -16,8 +16,8 @@ from r1chat.history import History
 from r1chat.hub.inventory import Inventory
 from r1chat.settings import Settings
 from r1chat.tui.app import R1ChatApp
+from r1chat.tui.chat.screen import ChatScreen
 from r1chat.tui.models.screen import ModelsScreen
-from r1chat.tui.screens.chat import ChatScreen
 from r1chat.tui.screens.one_line import OneLine
 from r1chat.tui.services.known_models import NamedServers
 from tests.tui.shelves import StillHub

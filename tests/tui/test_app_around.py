@@ -199,11 +199,11 @@ async def test_a_pasted_path_attaches_the_file(tmp_path):
     async with app.run_test() as pilot:
         chat = await ready(pilot)
         app.post_message(Paste(str(file)))
-        await until(pilot, lambda: chat._attached)
+        await until(pilot, lambda: chat.attachments.attachments)
         chat = await ask(pilot, "what do they say?")
         assert "the notes" in engine_of(app).requests[0].messages[-1].text
         assert "[file name]: notes.txt" in engine_of(app).requests[0].messages[-1].text
-        assert chat._attached == []
+        assert chat.attachments.attachments == ()
 
 
 async def test_a_file_is_attached_by_its_path_and_escape_takes_it_away(tmp_path):
@@ -212,15 +212,15 @@ async def test_a_file_is_attached_by_its_path_and_escape_takes_it_away(tmp_path)
     app = an_app()
     async with app.run_test() as pilot:
         chat = await ready(pilot)
-        app.push_screen(AttachFile(tmp_path), chat._file_picked)
+        app.push_screen(AttachFile(tmp_path), chat.attach_picked)
         await pilot.pause()
         await pilot.press("tab")
         assert app.screen.query_one("Input").value == "sub/"
         await pilot.press("enter")
-        await until(pilot, lambda: chat._attached)
-        assert chat._attached[0].name == "notes.txt"
+        await until(pilot, lambda: chat.attachments.attachments)
+        assert chat.attachments.attachments[0].name == "notes.txt"
         await pilot.press("escape")
-        assert chat._attached == []
+        assert chat.attachments.attachments == ()
 
 
 async def test_a_file_that_is_no_text_is_refused_in_one_line(tmp_path):
@@ -228,10 +228,10 @@ async def test_a_file_that_is_no_text_is_refused_in_one_line(tmp_path):
     app = an_app()
     async with app.run_test() as pilot:
         chat = await ready(pilot)
-        await chat.attach_file(str(tmp_path / "x.bin"))
+        await chat.attachments.attach_file(str(tmp_path / "x.bin"))
         await pilot.pause()
         assert "not a text file" in toasts(app)
-        assert chat._attached == []
+        assert chat.attachments.attachments == ()
 
 
 async def test_a_very_long_paste_is_attached_and_a_short_one_written():
@@ -241,8 +241,8 @@ async def test_a_very_long_paste_is_attached_and_a_short_one_written():
     async with app.run_test() as pilot:
         chat = await ready(pilot)
         app.post_message(Paste("x" * 900_000))
-        await until(pilot, lambda: chat._attached)
-        assert chat._attached[0].text == "x" * 900_000
+        await until(pilot, lambda: chat.attachments.attachments)
+        assert chat.attachments.attachments[0].text == "x" * 900_000
         app.post_message(Paste("x" * 1_100_000))
         await until(pilot, lambda: "larger than" in toasts(app))
         app.post_message(Paste("sh\x1b[31mort\u202e"))
@@ -285,9 +285,9 @@ async def test_a_new_conversation_begins_empty():
 
 
 async def test_a_long_reply_is_announced_where_nobody_looks(monkeypatch):
-    from r1chat.tui.screens import running
+    from r1chat.tui.chat import screen
 
-    monkeypatch.setattr(running, "LONG_S", 0.0)
+    monkeypatch.setattr(screen, "LONG_S", 0.0)
     said = []
     app = an_app()
     monkeypatch.setattr(app, "bell", lambda: said.append("bell"))

@@ -59,7 +59,7 @@ async def test_the_composer_takes_keys_before_the_model_is_loaded_and_the_questi
         assert app.chat.topbar.progress == 0.5
         await write(pilot, "more", "enter")
         assert app.chat.composer.text == ""
-        assert [each.text for each in app.chat._queue.questions] == ["more"]
+        assert [each.text for each in app.chat.queue.questions] == ["more"]
         gate.set()
         await until(pilot, lambda: len(engine.requests) == 2)
         await rest(pilot)

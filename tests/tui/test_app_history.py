@@ -457,7 +457,7 @@ async def test_a_conversation_opened_before_there_is_a_model_goes_on_once_it_is_
     async with app.run_test() as pilot:
         await panel(pilot)
         # As it is while the model is being loaded.
-        engine, app.engine, app.chat.session = app.engine, None, None
+        engine, app.engine, app.chat.state.session = app.engine, None, None
         await pilot.press("enter")
         await until(pilot, lambda: len(app.chat.conversation.turns) == 1)
         await until(pilot, lambda: app.chat.composer.has_focus)
@@ -480,7 +480,7 @@ async def test_another_model_than_that_of_the_conversation_is_said_and_one_key_l
         await panel(pilot)
         await pilot.press("enter")
         await until(pilot, lambda: app.chat.last is not None)
-        assert "r1:7b wrote this" in toasts(app)
+        assert "Written by r1:7b" in toasts(app)
         assert not app.chat.check_action("think_more", ())
         assert app.chat.check_action("its_model", ())
         await pilot.press("alt+l")

@@ -111,8 +111,8 @@ async def test_a_budget_in_seconds_goes_with_the_question_and_is_counted_against
         await pilot.press("right")
         assert chat.slider.value == Budget(seconds=120)
         await pilot.pause()
-        assert chat._run.control.budget == Budget(seconds=120)
-        assert "of 120 s" in chat.last.thinking.header.text
+        assert chat.runner.control.budget == Budget(seconds=120)
+        assert "of 2 min" in chat.last.thinking.header.text
         assert app.settings.budget == "120s"
         # Below what is spent: it ends softly, now.
         await type_figure(pilot, "0.01")
@@ -172,10 +172,10 @@ async def test_the_line_of_keys_names_what_fits_whole_and_a_click_presses_it():
         chat = await ask(pilot)
         await pilot.pause()
         bar = app.screen.query_one(KeyBar)
-        assert bar.render_line(0).text.rstrip() == "^t Think more  ^r Again  f2 Edit"
-        await pilot.click(KeyBar, offset=(1 + len("^t Think more  ^r Again  f"), 0))
+        assert bar.render_line(0).text.rstrip() == "^t Think more  ^r Regenerate  f2 Edit"
+        await pilot.click(KeyBar, offset=(1 + len("^t Think more  ^r Regenerate  f"), 0))
         await until(pilot, lambda: chat.composer.text == "two and two?")
-        await until(pilot, lambda: "esc Stop" in bar.render_line(0).text)
+        await until(pilot, lambda: "esc Cancel" in bar.render_line(0).text)
 
 
 async def test_what_a_browser_keeps_is_named_last():

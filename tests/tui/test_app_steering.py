@@ -82,7 +82,7 @@ async def test_words_are_put_into_a_paused_thought():
         await pilot.press("ctrl+s")
         gate.open()
         await until(pilot, lambda: chat.last and chat.last.status == "Paused")
-        assert chat.composer.border_title.startswith("Words for the thought")
+        assert chat.composer.border_title.startswith("Add to the thought")
         await write(pilot, "but no", "enter")
         await until(pilot, lambda: len(engine_of(app).requests) == 2)
         await rest(pilot)
@@ -116,7 +116,7 @@ async def test_think_more_while_it_thinks_is_promised():
         await thought(pilot)
         await pilot.press("ctrl+t")
         assert "think on" in toasts(app)
-        assert chat._run.control.take_think_more()
+        assert chat.runner.control.take_think_more()
         await pilot.press("escape")
         await rest(pilot)
 
@@ -300,7 +300,7 @@ async def test_a_thought_in_the_making_cannot_be_gone_back_into():
         await thought(pilot, "thought 3.")
         chat.last.thinking.view.focus()
         await pilot.press("ctrl+up", "enter")
-        assert "Stop the reply first" in toasts(app)
+        assert "Still replying" in toasts(app)
         await pilot.press("escape")
         await rest(pilot)
 

@@ -64,7 +64,7 @@ async def rest(pilot: Pilot[None]) -> None:
 async def ask(pilot: Pilot[None]) -> None:
     app = pilot.app
     if in_front(app) and app.chat.ready and not app.chat.running:
-        await app.chat.ask("What is two and two?")
+        await app.chat.replies.ask("What is two and two?")
         await settle(pilot)
 
 
@@ -214,7 +214,7 @@ async def test_keys_for_a_turn_that_has_only_just_come_wait_for_its_parts():
             assert app._exception is None
         while len(app.screen_stack) > 1:
             await app.pop_screen()
-        app.chat.cancel()
+        app.chat.runner.cancel()
         await rested(pilot)
 
 

@@ -79,8 +79,8 @@ async def test_a_long_paste_has_its_lines_as_an_attachment(line_break):
         chat = await ready(pilot)
         text = line_break.join(["a line of a long text"] * (_LONG_PASTE // 20))
         await paste(pilot, text)
-        await until(pilot, lambda: chat._attached)
-        assert chat._attached[0].text == text.replace(line_break, "\n")
+        await until(pilot, lambda: chat.attachments.attachments)
+        assert chat.attachments.attachments[0].text == text.replace(line_break, "\n")
 
 
 @pytest.mark.parametrize("keys", ["f3", "f6", "ctrl+p", "f10"])
@@ -108,7 +108,7 @@ async def test_the_path_of_a_file_that_cannot_be_attached_is_left_as_a_text(tmp_
         await paste(pilot, str(file))
         await until(pilot, lambda: chat.composer.text == str(file))
         assert "not a text file" in toasts(app)
-        assert not chat._attached
+        assert not chat.attachments.attachments
 
 
 @EACH
@@ -116,7 +116,7 @@ async def test_a_question_of_the_history_is_edited_with_its_lines(line_break):
     app = an_app()
     async with app.run_test() as pilot:
         chat = await ready(pilot)
-        await chat.ask(f"one{line_break}two")
+        await chat.replies.ask(f"one{line_break}two")
         await rest(pilot)
         await pilot.press("f2")
         assert chat.composer.text == "one\ntwo"

@@ -238,7 +238,7 @@ async def test_what_went_along_with_a_question_goes_along_with_what_is_made_of_i
     async with app.run_test() as pilot:
         chat = await ready(pilot)
         app.post_message(events.Paste("a line\n" * (_LONG_PASTE // 6)))
-        await until(pilot, lambda: chat._attached)
+        await until(pilot, lambda: chat.attachments.attachments)
         await ask(pilot, "one")
         await pilot.press("f2")
         await write(pilot, "!", "enter")
@@ -339,7 +339,7 @@ async def _again(settings=None):
     async with app.run_test() as pilot:
         chat = await ready(pilot)
         text = chat.composer.text
-        attached = [each.text for each in chat._attached]
+        attached = [each.text for each in chat.attachments.attachments]
     return text, attached
 
 
@@ -392,7 +392,7 @@ async def test_a_pasted_text_that_was_attached_is_there_again_after_the_end():
     async with app.run_test() as pilot:
         chat = await ready(pilot)
         app.post_message(events.Paste(long))
-        await until(pilot, lambda: chat._attached)
+        await until(pilot, lambda: chat.attachments.attachments)
     _stop(app)
     assert await _again() == ("", [long])
 

@@ -29,7 +29,7 @@ SLOW = ("Thinking.\n", Pause(1), "</think>", "First.")
 
 
 def waiting(chat) -> list[str]:
-    return [each.text for each in chat._queue.questions]
+    return [each.text for each in chat.queue.questions]
 
 
 def questions(chat) -> list[str]:
@@ -45,14 +45,14 @@ async def test_enter_while_a_reply_runs_puts_the_question_behind_it():
         await write(pilot, "two", "enter")
         await write(pilot, "three", "enter")
         await write(pilot, "four")
-        shown = [chat._queue.render_line(y).text.strip() for y in range(chat._queue.size.height)]
+        shown = [chat.queue.render_line(y).text.strip() for y in range(chat.queue.size.height)]
         assert shown == ["next: two", "then: three  (↑ takes it back)"]
         gate.open()
         await until(pilot, lambda: len(engine_of(app).requests) == 3)
         await rest(pilot)
         assert questions(chat) == ["one", "two", "three"]
         assert (waiting(chat), chat.composer.text) == ([], "four")
-        assert not chat._queue.display
+        assert not chat.queue.display
 
 
 async def test_what_is_attached_goes_along_with_its_own_question():
@@ -61,14 +61,14 @@ async def test_what_is_attached_goes_along_with_its_own_question():
     async with app.run_test(size=(80, 24)) as pilot:
         chat = await begin(pilot, "one")
         await thought(pilot)
-        chat._add(Attachment("a.txt", "of the second"))
+        chat.attachments.add(Attachment("a.txt", "of the second"))
         await write(pilot, "two", "enter")
-        chat._add(Attachment("b.txt", "of the draft"))
+        chat.attachments.add(Attachment("b.txt", "of the draft"))
         gate.open()
         await until(pilot, lambda: len(engine_of(app).requests) == 2)
         await rest(pilot)
         assert [each.name for each in chat.last.attachments] == ["a.txt"]
-        assert [each.name for each in chat._attached] == ["b.txt"]
+        assert [each.name for each in chat.attachments.attachments] == ["b.txt"]
 
 
 @pytest.mark.parametrize("how", ["up", "click"])

@@ -12,7 +12,7 @@ from r1chat.events import (
     ThoughtText,
 )
 from r1chat.reasoning.control import Control
-from r1chat.tui.run import Run
+from r1chat.tui.chat.run import Run
 
 
 def taken(*events):

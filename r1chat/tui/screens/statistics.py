@@ -1,4 +1,4 @@
-"""What all the thinking came to."""
+"""The statistics of all conversations."""
 
 from __future__ import annotations
 
@@ -16,12 +16,16 @@ from r1chat.tui.screens.once import Once
 from r1chat.tui.threads import on_thread
 
 if TYPE_CHECKING:
+    from r1chat.history import History
     from r1chat.statistics import Statistics
-    from r1chat.tui.app import R1ChatApp
 
 
 class StatisticsScreen(ModalScreen[None], Once[None]):
-    """Shows the figures of all conversations; Escape and q close it."""
+    """Shows the figures of all conversations; Escape and q close it.
+
+    Args:
+        history: Where they are.
+    """
 
     DEFAULT_CSS = """
     StatisticsScreen {
@@ -43,10 +47,9 @@ class StatisticsScreen(ModalScreen[None], Once[None]):
         Binding("escape,q", "dismiss", "Close", id="statistics.close", priority=True),
     ]
 
-    app: R1ChatApp
-
-    def __init__(self) -> None:
+    def __init__(self, history: History) -> None:
         super().__init__()
+        self._history = history
         self._statistics: Statistics | None = None
 
     def compose(self) -> ComposeResult:
@@ -59,7 +62,7 @@ class StatisticsScreen(ModalScreen[None], Once[None]):
         self.run_worker(self._count(), group="count", exit_on_error=False)
 
     async def _count(self) -> None:
-        history = self.app.history
+        history = self._history
 
         def count() -> Statistics:
             from r1chat.statistics import compute

@@ -91,6 +91,16 @@ class ConversationView(VerticalScroll, can_focus=True):
         return [turn for turn in self.query_children(TurnView) if turn.is_mounted]
 
     @property
+    def last(self) -> TurnView | None:
+        """The last turn that is mounted."""
+        return next(reversed(self.turns), None)
+
+    @property
+    def current(self) -> TurnView | None:
+        """The turn that keys mean: the one with the focus in it, else the last."""
+        return next((turn for turn in self.turns if turn.has_focus_within), self.last)
+
+    @property
     def at_end(self) -> bool:
         """Whether the last turn of the conversation is mounted."""
         return not self._later

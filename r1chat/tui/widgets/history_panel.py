@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -20,7 +21,7 @@ from r1chat.tui.threads import on_thread
 from r1chat.tui.widgets.history_list import HistoryList
 
 if TYPE_CHECKING:
-    from r1chat.tui.app import R1ChatApp
+    from r1chat.history import History
     from r1chat.tui.widgets.history_list import Entry
 
 PAGE = 50
@@ -35,7 +36,12 @@ _NOT_FOUND = "Nothing has all of these words."
 
 
 class HistoryPanel(Vertical):
-    """Lists conversations, searches them, and says what is to be done with one."""
+    """Lists conversations, searches them, and says what is to be done with one.
+
+    Args:
+        history: Where they are.
+        shown_keys: Tells the keys of all bindings by their ids.
+    """
 
     DEFAULT_CSS = """
     HistoryPanel {
@@ -63,8 +69,6 @@ class HistoryPanel(Vertical):
         Binding("pagedown", "move('page_down')", id="history.page_down", priority=True, show=False),
         Binding("pageup", "move('page_up')", id="history.page_up", priority=True, show=False),
     ]
-
-    app: R1ChatApp
 
     @dataclass
     class Chosen(Message):
@@ -102,8 +106,10 @@ class HistoryPanel(Vertical):
             """The panel."""
             return self.panel
 
-    def __init__(self) -> None:
+    def __init__(self, history: History, shown_keys: Callable[[], Mapping[str, str]]) -> None:
         super().__init__()
+        self._history = history
+        self._shown_keys = shown_keys
         self.current = ""
         """The id of the conversation on the screen."""
         self.restorable = False
@@ -151,7 +157,7 @@ class HistoryPanel(Vertical):
         self.listing.display = not text
 
     def _show_scope(self) -> None:
-        key = keys.written(self.app.shown_keys()["history.thoughts"])
+        key = keys.written(self._shown_keys()["history.thoughts"])
         where = "thoughts too" if self._with_thoughts else "without thoughts"
         scope = self.query_one(".history--scope", Static)
         scope.update(f"{where} · {key}")
@@ -183,7 +189,7 @@ class HistoryPanel(Vertical):
         self._complete = len(found) < size
         sought = (words, self._with_thoughts)
         fresh, self._sought = sought != self._sought, sought
-        self.listing.show(found, self.app.history.clock(), self.current, fresh=fresh)
+        self.listing.show(found, self._history.clock(), self.current, fresh=fresh)
         if found:
             self._tell("")
         else:
@@ -191,7 +197,7 @@ class HistoryPanel(Vertical):
         self.refresh_bindings()
 
     async def _read(self, words: str, limit: int, offset: int) -> list[Entry] | None:
-        history = self.app.history
+        history = self._history
         thoughts = self._with_thoughts
 
         def read() -> list[Entry]:
@@ -221,7 +227,7 @@ class HistoryPanel(Vertical):
             found = await self._read(words, size, len(self.listing.entries))
             if found is not None:
                 self._complete = len(found) < size
-                self.listing.add(found, self.app.history.clock(), self.current)
+                self.listing.add(found, self._history.clock(), self.current)
         finally:
             self._reading = False
 

@@ -72,11 +72,13 @@ class KeyBar(Widget):
             return
         shown: dict[str, _Shown] = {}
         unable: Callable[[str], str] = getattr(self.screen, "unable", lambda _: "")
+        title_of: Callable[[str], str] = getattr(self.screen, "title_of", lambda _: "")
         for _, binding, enabled, _ in self.screen.active_bindings.values():
             if binding.show and enabled and binding.action not in shown:
                 written = self.app.get_key_display(binding)
                 able = not unable(binding.action)
-                shown[binding.action] = _Shown(binding.key, written, binding.description, able)
+                about = title_of(binding.action) or binding.description
+                shown[binding.action] = _Shown(binding.key, written, about, able)
         if list(shown.items()) != list(self._shown.items()):
             self._shown = shown
             self.refresh()

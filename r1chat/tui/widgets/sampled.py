@@ -32,7 +32,8 @@ class SampledTurn(TurnView):
 
     def __init__(self, question: str, attachments: Sequence[Attachment], draw: Draw) -> None:
         super().__init__(question, attachments)
-        self.draw = draw
+        self._draw = draw
+        self._begun = False
         self.looked = 0
         """Which sample is shown."""
         self._alone = False
@@ -44,6 +45,11 @@ class SampledTurn(TurnView):
         yield Tally(self.draw)
 
     @property
+    def draw(self) -> Draw:
+        """The samples."""
+        return self._draw
+
+    @property
     def tally(self) -> Tally:
         """The votes."""
         return self.query_one(Tally)
@@ -51,7 +57,12 @@ class SampledTurn(TurnView):
     @property
     def drawing(self) -> bool:
         """Whether samples are being drawn."""
-        return not self.draw.over
+        return self._begun and not self.draw.over
+
+    @property
+    def is_thinking(self) -> bool:
+        """Whether any of the samples is in its thought."""
+        return self.draw.thinking if self.drawing else super().is_thinking
 
     @property
     def astray(self) -> bool:
@@ -65,6 +76,7 @@ class SampledTurn(TurnView):
         if self.draw.over:
             self._alone = True
             self.tally.display = False
+        self._begun = True
         super().begin(budget, answering=answering)
 
     def take(self, event: Event) -> None:
@@ -84,6 +96,13 @@ class SampledTurn(TurnView):
             case _:
                 super().take(event)
         self.tally.show(self.looked)
+
+    def in_sight(self, event: Event) -> Event | None:
+        """An event of the sample that is shown, or of all of them."""
+        if not isinstance(event, Sampled):
+            return event
+        shown = self.drawing and event.sample == self.looked
+        return event.event if shown and not isinstance(event.event, Reply) else None
 
     def _choose(self, reply: Reply) -> None:
         """Shows the majority's reply, unless the one that is shown has the same answer."""
@@ -141,6 +160,17 @@ class SampledTurn(TurnView):
         number = self.looked + by
         if 0 <= number < len(self.draw.samples):
             self.look(number)
+
+    def show_sample(self, step: int) -> bool:
+        """Shows another sample while they are drawn; afterwards leads back to the chosen one."""
+        if self.drawing:
+            self.step(step)
+        elif self.astray and self.node is not None:
+            # From a sample that was not kept the way leads back first.
+            self.look_back()
+        else:
+            return False
+        return True
 
     @on(Tally.Picked)
     def _picked(self, event: Tally.Picked) -> None:

@@ -28,6 +28,7 @@ from r1chat.events import (
 )
 from r1chat.reasoning.budget import Budget
 from r1chat.sanitize import line, line_breaks, sanitize
+from r1chat.tui.samples import Draw
 from r1chat.tui.selecting import WordSelection
 from r1chat.tui.widgets.answer import AnswerView
 from r1chat.tui.widgets.thinking import ThinkingPane
@@ -123,6 +124,47 @@ class TurnView(Vertical):
     def answer(self) -> AnswerView:
         """The answer's pane."""
         return self.query_one(AnswerView)
+
+    @property
+    def is_thinking(self) -> bool:
+        """Whether its thought is being written."""
+        return self.thinking.running
+
+    @property
+    def draw(self) -> Draw | None:
+        """The samples that its reply is the majority's of; None where it was asked for once."""
+        return None
+
+    @property
+    def drawing(self) -> bool:
+        """Whether several samples are being drawn."""
+        return False
+
+    @property
+    def astray(self) -> bool:
+        """Whether another sample is shown than the one that the conversation goes on with."""
+        return False
+
+    @property
+    def as_good(self) -> Node | None:
+        """The sample that is shown, where it has the answer that the conversation goes on with."""
+        return None
+
+    def show_sample(self, step: int) -> bool:
+        """Shows another sample of its reply.
+
+        Args:
+            step: How many samples further.
+
+        Returns:
+            Whether there are any to be shown.
+        """
+        del step
+        return False
+
+    def in_sight(self, event: Event) -> Event | None:
+        """An event of the reply as far as its figures are to be shown."""
+        return event
 
     def watch_status(self) -> None:
         """Shows the status, or nothing."""

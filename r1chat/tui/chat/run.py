@@ -1,4 +1,4 @@
-"""One reply under way: a thread reads the engine's events, the screen takes them when it likes."""
+"""One reply under way: a thread reads the events of the engine, the screen takes batches."""
 
 from __future__ import annotations
 

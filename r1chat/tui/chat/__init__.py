@@ -1,0 +1,1 @@
+"""The chat screen and the parts that it is composed of."""

@@ -1,0 +1,121 @@
+"""The open conversation: its tree, its session, its system text, the model that wrote it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    # What a session needs is imported where one is begun: the first frame has none.
+    from r1chat.conversation import Conversation, Node
+    from r1chat.engine.base import Engine
+    from r1chat.events import Reply
+    from r1chat.history import History
+    from r1chat.session import Session
+
+
+class OpenConversation:
+    """Owns the conversation on the screen.
+
+    Args:
+        history: Where it is saved.
+    """
+
+    def __init__(self, history: History) -> None:
+        self.session: Session | None = None
+        """Asks the model; None as long as there was none."""
+        self.original_model = ""
+        """The model that a conversation from the history was had with."""
+        self._history = history
+        self._tree: Conversation | None = None
+        """The conversation, as long as there is no session for the want of a model."""
+        self._system: str | None = None
+        """Instructions for the whole conversation, where it came with some."""
+        self._foreign: set[Node] = set()
+        """Turns of a model that is not loaded any more: none can be continued."""
+
+    @property
+    def tree(self) -> Conversation | None:
+        """All turns and versions; None where nothing was begun."""
+        return self.session.conversation if self.session is not None else self._tree
+
+    @property
+    def id(self) -> str:
+        """Its id in the history; empty where there is none."""
+        return self.tree.id if self.tree is not None else ""
+
+    @property
+    def has_turns(self) -> bool:
+        """Whether anything was said."""
+        return self.tree is not None and bool(self.tree.root.children)
+
+    def begin(self, engine: Engine | None) -> None:
+        """Begins a new conversation.
+
+        Args:
+            engine: The model, where there is one.
+        """
+        self.open(engine, None)
+
+    def open(
+        self,
+        engine: Engine | None,
+        tree: Conversation | None,
+        *,
+        system: str | None = None,
+        original_model: str = "",
+    ) -> None:
+        """Opens a conversation in place of the one there is.
+
+        Args:
+            engine: The model, where there is one.
+            tree: What was said before.
+            system: Instructions for the whole of it.
+            original_model: The model that it was had with.
+        """
+        self.session, self._tree = None, tree
+        self._system, self.original_model = system, original_model
+        if engine is not None:
+            self._begin_session(engine)
+
+    def change_model(self, engine: Engine) -> None:
+        """Goes on with another model, or begins with the first."""
+        if self.tree is not None:
+            self.tree.forget_tokens()
+        self._begin_session(engine)
+
+    def _begin_session(self, engine: Engine) -> None:
+        from r1chat.session import Session
+
+        self.session = Session(
+            engine, system=self._system, conversation=self.tree, recorder=self._history
+        )
+        self._tree = None
+        self._foreign = {
+            node
+            for node in self.session.conversation.nodes()
+            if node.turn is None
+            or node.turn.origin is None
+            or node.turn.origin.model != engine.info.ref
+        }
+
+    def is_foreign(self, node: Node) -> bool:
+        """Whether another model wrote a turn's reply."""
+        return node in self._foreign
+
+    def own_reply(self, node: Node | None) -> Reply | None:
+        """The reply of a turn, if the model in use wrote it."""
+        if node is None or node.turn is None or self.is_foreign(node):
+            return None
+        return node.turn.reply
+
+    def choose(self, node: Node) -> None:
+        """Has the conversation go through a turn from now on."""
+        if self.tree is not None:
+            self.tree.choose(node)
+            self._history.choose(node.id)
+
+    def remove(self, node: Node) -> None:
+        """Removes a version."""
+        if self.tree is not None:
+            self.tree.remove(node)
+            self._history.remove(node.id)

@@ -1,0 +1,269 @@
+"""What is done with conversations of the history: names, pins, deletion, copies, files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from r1chat.errors import R1ChatError
+from r1chat.sanitize import line
+from r1chat.tui import keys
+from r1chat.tui.chat.conversation_state import OpenConversation
+from r1chat.tui.host import Host
+from r1chat.tui.threads import on_thread
+
+if TYPE_CHECKING:
+    from r1chat.reasoning.control import Control
+    from r1chat.store import Loaded, Store, Summary
+
+_FLUSH_S = 5.0
+"""How long one waits for what is being written."""
+_UNDO_S = 10.0
+_GONE = "It is not there any more."
+_NOT_YET = "Nothing to save yet: ask something first."
+_NAMING = "The model makes a title: Escape stops it."
+_NO_TITLE = "The model gave no title."
+_FORMS = "The file extension selects the format: .md, .html, .json or .jsonl."
+T = TypeVar("T")
+
+
+class HistoryActions:
+    """Renames, pins, deletes, copies and exports conversations.
+
+    Args:
+        host: The app.
+        state: The conversation on the screen.
+        changed: Called when what is listed, or which keys apply, has changed.
+        leave: Leaves the conversation on the screen, because it was deleted.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        state: OpenConversation,
+        changed: Callable[[], None],
+        leave: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._host = host
+        self._state = state
+        self._changed = changed
+        self._leave = leave
+        self._deleted: list[str] = []
+        """Ids, the last one deleted at the end."""
+        self._naming: Control | None = None
+        """Steers the reply that is to be a title."""
+
+    @property
+    def restorable(self) -> bool:
+        """Whether a deletion can be undone."""
+        return bool(self._deleted)
+
+    # -- the store --
+
+    async def _with_store(self, work: Callable[[Store], T]) -> T | None:
+        """Does something with the history on a thread; what went wrong is told.
+
+        Args:
+            work: What to do. What was written before can be read by then, and what it writes
+                can be when it is over.
+        """
+        history = self._host.history
+
+        def run() -> T:
+            store = history.store
+            store.flush(_FLUSH_S)
+            result = work(store)
+            store.flush(_FLUSH_S)
+            return result
+
+        try:
+            return await on_thread(run, "r1chat-history")
+        except R1ChatError as error:
+            self._host.notify(line(str(error), 300), severity="error", markup=False)
+            return None
+
+    async def load(self, name: str) -> Loaded | None:
+        """Reads a conversation; None, and a word on it, where it cannot be had.
+
+        Args:
+            name: Its id.
+        """
+        found = await self._with_store(lambda store: (store.load(name),))
+        if found is not None and found[0] is None:
+            self._host.notify(_GONE, severity="warning")
+        return found[0] if found is not None else None
+
+    async def summary(self, name: str) -> Summary | None:
+        """What the history says of a conversation; None, and a word on it, where that is nothing.
+
+        Args:
+            name: Its id.
+        """
+        found = await self._with_store(lambda store: store.find(name))
+        for each in found or ():
+            if each.id == name:
+                return each
+        if found is not None:
+            self._host.notify(_NOT_YET, timeout=3)
+        return None
+
+    async def copy(self, name: str, node: str | None = None) -> str | None:
+        """Copies a conversation.
+
+        Args:
+            name: Its id.
+            node: The id of the node with which the copy ends; None copies the whole tree.
+
+        Returns:
+            The id of the copy.
+        """
+        return await self._with_store(lambda store: store.duplicate(name, node))
+
+    # -- names and pins --
+
+    async def pin(self, summary: Summary) -> None:
+        """Pins a conversation to the top of the list, or not any more."""
+        await self._with_store(lambda store: store.pin(summary.id, pinned=not summary.pinned))
+        self._changed()
+
+    def rename(self, summary: Summary, proposal: str = "") -> None:
+        """Asks for another title.
+
+        Args:
+            summary: The conversation.
+            proposal: What a model proposes.
+        """
+        from r1chat.tui.screens.one_line import OneLine
+
+        def take(title: str | None) -> None:
+            if title is not None and title != summary.title:
+                source = "model" if title == proposal else "user"
+                self._host.run_worker(self._rename(summary, title, source), group="rename")
+
+        about = "Enter takes it; it can be edited." if proposal else ""
+        self._host.push_screen(OneLine("Title", proposal or summary.title, about), take)
+
+    async def _rename(self, summary: Summary, title: str, source: str) -> None:
+        # The user has agreed to a model's title that takes the place of one of their own.
+        model = source == "model" and summary.title_source != "user"
+        await self._with_store(
+            lambda store: store.rename(summary.id, title, "model" if model else "user")
+        )
+        if summary.id == self._state.id:
+            self._host.titled = title
+        self._changed()
+
+    # -- titles of the model's --
+
+    @property
+    def naming(self) -> bool:
+        """Whether the model is making a title."""
+        return self._naming is not None
+
+    def stop_naming(self) -> None:
+        """Stops the title that is being made."""
+        if self._naming is not None:
+            self._naming.cancel()
+
+    async def suggest_title(self, busy: Callable[[], bool]) -> None:
+        """Has the model make a title, which can be edited before it is taken.
+
+        Args:
+            busy: Tells whether the model is at something else.
+        """
+        session, engine = self._state.session, self._host.engine
+        summary = await self.summary(self._state.id)
+        if summary is None or session is None or engine is None or busy():
+            return
+        from r1chat.reasoning.control import Control
+        from r1chat.tui import titling
+
+        turn = session.turns[0]
+        self._naming = control = Control(titling.BUDGET)
+        self._host.notify(_NAMING, timeout=3)
+        self._changed()
+        title = ""
+        try:
+            title = await on_thread(lambda: titling.ask(engine, turn, control), "r1chat-title")
+        except R1ChatError as error:
+            self._host.notify(line(str(error), 300), severity="error", markup=False)
+        finally:
+            self._naming = None
+            self._changed()
+        # What was in the model's cache is gone; the next question should not wait for it.
+        engine.prepare(session.messages())
+        if title:
+            self.rename(summary, title)
+        elif not control.cancelled:
+            self._host.notify(_NO_TITLE, timeout=3)
+
+    # -- deletion --
+
+    async def delete(self, summary: Summary) -> None:
+        """Deletes a conversation, until it is restored."""
+        await self._with_store(lambda store: store.delete(summary.id))
+        self._deleted.append(summary.id)
+        if summary.id == self._state.id:
+            await self._leave()
+        self._changed()
+        key = keys.written(self._host.shown_keys()["history.restore"])
+        self._host.notify(
+            f"Deleted: {line(summary.title, 60)}. {key} in the list takes it back.",
+            markup=False,
+            timeout=_UNDO_S,
+        )
+
+    async def restore(self) -> None:
+        """Undoes the last deletion."""
+        if self._deleted:
+            name = self._deleted.pop()
+            await self._with_store(lambda store: store.restore(name))
+            self._changed()
+
+    # -- files --
+
+    async def export(self, name: str) -> None:
+        """Asks for a file to write a conversation to.
+
+        Args:
+            name: Its id.
+        """
+        from r1chat.tui.screens.one_line import OneLine
+
+        summary = await self.summary(name)
+        if summary is None:
+            return
+
+        def take(path: str | None) -> None:
+            if path is not None:
+                self._host.run_worker(self._export(name, path), group="export")
+
+        where = Path.cwd() / f"{_file_name(summary.title)}.md"
+        self._host.push_screen(OneLine("Export to", str(where), _FORMS), take)
+
+    async def _export(self, name: str, path: str) -> None:
+        from r1chat.exchange import files
+
+        def save(store: Store) -> str:
+            loaded = store.load(name)
+            if loaded is None:
+                message = "it is not there any more"
+                raise R1ChatError(message)
+            where = Path(path).expanduser()
+            if os.path.lexists(where):
+                message = f"{line(str(where))} is there already; take another name"
+                raise R1ChatError(message)
+            files.save(files.written(files.form_of(where), [loaded]), where)
+            return str(where)
+
+        saved = await self._with_store(save)
+        if saved is not None:
+            self._host.notify(f"Exported to {line(saved, 300)}", markup=False)
+
+
+def _file_name(title: str) -> str:
+    """A title as a file may be called."""
+    kept = "".join(char if char.isalnum() or char in " -_" else " " for char in title)
+    return "-".join(kept.split())[:60] or "conversation"

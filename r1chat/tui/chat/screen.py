@@ -1,0 +1,1032 @@
+"""The chat screen: composes its parts, says which keys apply, and takes each key to its part."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Container, Horizontal
+from textual.screen import Screen
+
+from r1chat.reasoning.phrases import WAIT
+from r1chat.sanitize import line
+from r1chat.tui import keys, typed
+from r1chat.tui.chat import steering
+from r1chat.tui.chat.attachment_bar import AttachmentBar
+from r1chat.tui.chat.bindings import BINDINGS
+from r1chat.tui.chat.budget_entry import BudgetEntry
+from r1chat.tui.chat.conversation_state import OpenConversation
+from r1chat.tui.chat.history_actions import HistoryActions
+from r1chat.tui.chat.history_sidebar import BESIDE, HistorySidebar
+from r1chat.tui.chat.input_mode import Ask, Edit, ModalInput, Steer
+from r1chat.tui.chat.meters import Meters
+from r1chat.tui.chat.original_model import OriginalModel
+from r1chat.tui.chat.outbox import Outbox
+from r1chat.tui.chat.replies import Replies
+from r1chat.tui.chat.reply_runner import Finished, ReplyRunner
+from r1chat.tui.chat.sampling import SampleCount
+from r1chat.tui.host import Host
+from r1chat.tui.thought_words import fit
+from r1chat.tui.widgets.composer import Composer
+from r1chat.tui.widgets.conversation import ConversationView
+from r1chat.tui.widgets.key_bar import KeyBar
+from r1chat.tui.widgets.queue import Queue, Queued
+from r1chat.tui.widgets.samples_sign import SamplesSign
+from r1chat.tui.widgets.slider import BudgetSlider
+from r1chat.tui.widgets.tail_sign import TailSign
+from r1chat.tui.widgets.topbar import TopBar
+
+if TYPE_CHECKING:
+    # What a turn needs is imported where it is used: the first frame has none.
+    from r1chat.conversation import Conversation, Node
+    from r1chat.engine.base import Engine
+    from r1chat.engine.base import Steering as Abilities
+    from r1chat.events import Reply
+    from r1chat.session import Session
+    from r1chat.store import Hit, Loaded, Summary
+    from r1chat.tui.services.drafts import Draft
+    from r1chat.tui.widgets.history_list import Entry
+    from r1chat.tui.widgets.history_panel import HistoryPanel
+    from r1chat.tui.widgets.thought import ThoughtView
+    from r1chat.tui.widgets.turn import TurnView
+
+LONG_S = 10.0
+"""A reply that took longer is announced where the terminal is not looked at."""
+_LOOKS_S = 1.0
+"""How often the history is asked whether there is something to tell."""
+_CORNERS = 2
+"""Columns of a border's line that no words stand in."""
+_REMEMBERED = 50
+"""Earlier questions that the composer gives back."""
+_EMPTY = (
+    "Ask the model something and watch it think.\n\n"
+    "The slider below sets how long it may think. "
+    "You can move it while the model is thinking.\n"
+    "F1 explains the keys, Ctrl+P finds every command."
+)
+_EMPTY_WITHOUT_THOUGHTS = (
+    "Ask the model something.\n\n"
+    "It writes no thoughts; F3 picks one that does.\n"
+    "F1 explains the keys, Ctrl+P finds every command."
+)
+_NOT_PAUSED = "The thought is about to pause: Enter once more then."
+_NO_THOUGHT = "The model of the paused thought is not here: the words stay for a question."
+_STOP_FIRST = "Still replying. Esc stops it."
+_WAITING = "A question is waiting for its model; F9 begins anew."
+_NOTHING = "There is nothing in this conversation yet."
+_FROM_HERE = (
+    ("answer", "Answer from here", "the rest of the thought is dropped"),
+    ("rethink", "Think again from here", "it goes on with “Wait,”"),
+)
+_ON_ONE_THOUGHT = ("steer", "look_ahead")
+"""What is done to one thought, and has no meaning for several at a time."""
+_ON_A_REPLY = ("regenerate", "edit", "ask_samples")
+_ON_THE_SLIDER = ("type_budget", "type_minimum", "budget_unit")
+_ON_WHAT_WAS_SAID = ("rename_this", "pin_this", "delete_this", "duplicate_from", "export")
+_KEYS_OF_THE_PANEL = frozenset({"attach", "previous_moment", "next_moment", "leave"})
+"""Actions whose keys are the history panel's own while it has the focus."""
+
+
+class ChatScreen(Screen[None]):
+    """A conversation with a model.
+
+    Args:
+        host: The app.
+    """
+
+    DEFAULT_CSS = """
+    ChatScreen {
+        layers: default above;
+        #talk { height: 1fr; layers: default above; }
+        #spending { height: 1; margin: 0 1; }
+        /* Where lines are few, they belong to the conversation. */
+        &.-low, &.-lowest {
+            ConversationView { padding: 0 1; }
+            Composer, Composer:focus { border: none; min-height: 1; max-height: 3; }
+            Tally { max-height: 2; }
+        }
+        &.-lowest KeyBar, &.-lowest #spending { display: none; }
+        /* Where there is no room beside the conversation, the panel lies on it. */
+        &.-narrow HistoryPanel { layer: above; width: 100%; }
+        &.-vast HistoryPanel { width: 44; }
+        &.-lowest HistoryPanel { margin: 1 0 0 0; }
+    }
+    """
+    VERTICAL_BREAKPOINTS = [  # noqa: RUF012  (Textual declares it)
+        (0, "-lowest"),
+        (7, "-low"),
+        (16, "-high"),
+    ]
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012  (Textual declares it)
+        (0, "-narrow"),
+        (BESIDE, "-wide"),
+        (120, "-vast"),
+    ]
+    BINDINGS: ClassVar[list[BindingType]] = BINDINGS
+
+    def __init__(self, host: Host) -> None:
+        super().__init__()
+        self._host = host
+        self.topbar = TopBar()
+        self.conversation = ConversationView(id="conversation")
+        self.slider = BudgetSlider(host.preferences.budget)
+        self.composer = Composer(id="composer")
+        self.queue = Queue()
+        self.attachments = AttachmentBar()
+        self._tail = TailSign()
+        self._sign = SamplesSign()
+
+        self.state = OpenConversation(host.history)
+        self.input = ModalInput(self.composer, self.refresh_bindings)
+        self.outbox = Outbox(self.composer, self.queue, self.attachments)
+        self._meters = Meters(self.topbar, self.slider)
+        self.runner = ReplyRunner(
+            self.set_interval, self._meters, self.refresh_bindings, self._finished
+        )
+        self._count = SampleCount(host, self._sign)
+        self._budget = BudgetEntry(host, self.slider)
+        self.replies = Replies(
+            host,
+            turns=self.conversation,
+            state=self.state,
+            runner=self.runner,
+            count=self._count,
+            outbox=self.outbox,
+            bar=self.attachments,
+            slider=self.slider,
+        )
+        self._original = OriginalModel(host, self.state)
+        self._history = HistoryActions(
+            host, self.state, self._history_changed, self._leave_the_deleted
+        )
+        self.sidebar = HistorySidebar(
+            host,
+            current=lambda: self.state.id,
+            restorable=lambda: self._history.restorable,
+            mount=partial(self.mount, before=0),
+        )
+        self._recommended = ""
+        """What the hint says of the model to begin with."""
+
+    def compose(self) -> ComposeResult:
+        """From the top: model, conversation, slider, composer, keys."""
+        yield self.topbar
+        yield Container(self.conversation, self._tail, id="talk")
+        yield Horizontal(self.slider, self._sign, id="spending")
+        yield self.queue
+        yield self.attachments
+        yield self.composer
+        yield KeyBar()
+
+    async def on_mount(self) -> None:
+        """The composer takes keys at once, whatever is still being loaded."""
+        await self.conversation.show_hint(self._hint)
+        self.composer.focus()
+        self._count.show()
+        self.watch(self.conversation, "news", self._show_news, init=False)
+        self.watch(self.queue, "questions", self._show_queue, init=False)
+        self.watch(self.slider, "remark", self._show_remark)
+        self.watch(self.slider, "has_focus", self._show_remark)
+
+    async def on_unmount(self) -> None:
+        """Stops what runs, so that its end is saved."""
+        await self.runner.close()
+
+    # -- what others ask it --
+
+    @property
+    def session(self) -> Session | None:
+        """The conversation with the model, once there is one."""
+        return self.state.session
+
+    @property
+    def tree_shown(self) -> Conversation | None:
+        """The conversation on the screen, if there is one yet."""
+        return self.state.tree
+
+    @property
+    def shown_id(self) -> str:
+        """Its id; empty where there is none."""
+        return self.state.id
+
+    @property
+    def last(self) -> TurnView | None:
+        """The last turn on the screen."""
+        return self.conversation.last
+
+    @property
+    def panel(self) -> HistoryPanel | None:
+        """The panel of conversations, while it is open."""
+        return self.sidebar.panel
+
+    @property
+    def running(self) -> bool:
+        """Whether the model is at work."""
+        return self.runner.running or self._history.naming
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the reply was told to stop, and has not ended yet."""
+        return self.runner.stopping
+
+    @property
+    def thinking(self) -> bool:
+        """Whether the model is in its thought."""
+        return self.runner.thinking
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is a model."""
+        return self.replies.ready
+
+    @property
+    def occupied(self) -> bool:
+        """Whether a reply runs or a thought is paused, which another model would disturb."""
+        return self.running or self.input.steering
+
+    def unsent(self) -> Draft:
+        """What would be lost with the screen, whether or not it is still shown."""
+        return self.outbox.unsent()
+
+    def take_back(self, draft: Draft) -> None:
+        """Restores the draft of an app that has ended in front of what was written since."""
+        self.outbox.restore(draft)
+
+    def focus_text_field(self) -> bool:
+        """Gives the keyboard to the composer; a panel that hides it is closed."""
+        self.sidebar.uncover(self.app.size.width)
+        return typed.focus_first(self, Composer)
+
+    # -- which keys apply --
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Shows in the footer only what applies now."""
+        del parameters
+        if action in _KEYS_OF_THE_PANEL and self.sidebar.has_focus:
+            return False
+        test = {
+            **dict.fromkeys(("stop", "leave"), lambda: self._can_stop),
+            **dict.fromkeys(_ON_ONE_THOUGHT, lambda: self.thinking and not self.runner.drawing),
+            **dict.fromkeys(_ON_A_REPLY, lambda: self._resting and self._last_node is not None),
+            **dict.fromkeys(_ON_THE_SLIDER, lambda: not self.slider.ends_only),
+            **dict.fromkeys(_ON_WHAT_WAS_SAID, lambda: self.state.has_turns),
+            "answer_now": lambda: self.thinking or self._answer_missing,
+            "think_more": lambda: self.thinking or (self._resting and self._thought_to_reopen),
+            "go_on": lambda: self.ready and not self.running and self._stopped,
+            "page": lambda: self.composer.has_focus or self.slider.has_focus,
+            "its_model": lambda: not self.running and self._original.differs,
+            "restore": lambda: self._history.restorable,
+            "suggest_title": lambda: self.state.has_turns and self.ready and not self.running,
+        }.get(action)
+        return True if test is None else test()
+
+    @property
+    def _resting(self) -> bool:
+        return self.ready and not self.running and self.input.paused is None
+
+    @property
+    def _can_stop(self) -> bool:
+        # On the slider's minimum Escape is the slider's.
+        of_the_slider = self.slider.has_focus and self.slider.editing_minimum
+        return (self.running or bool(self._cancelled)) and not of_the_slider
+
+    @property
+    def _cancelled(self) -> str:
+        """What Escape does at rest, in a word; empty where it does nothing."""
+        if not isinstance(self.input.mode, Ask):
+            return "Cancel"
+        attached = self.attachments.attachments and self.composer.has_focus
+        return "Detach" if attached else ""
+
+    @property
+    def _last_node(self) -> Node | None:
+        return self.replies.last_node
+
+    @property
+    def _answer_missing(self) -> bool:
+        return self._resting and self.replies.answer_missing
+
+    @property
+    def _thought_to_reopen(self) -> bool:
+        reply = self.replies.last_reply
+        return reply is not None and bool(reply.thought)
+
+    @property
+    def _stopped(self) -> bool:
+        reply = self.replies.last_reply
+        return reply is not None and steering.was_stopped(reply)
+
+    def title_of(self, action: str) -> str:
+        """What the footer calls an action now; empty where that is its usual title."""
+        return self._cancelled if action == "leave" and not self.running else ""
+
+    def unable(self, action: str) -> str:
+        """Why this model cannot do what a key is for, in a few words; empty where it can."""
+        return self.replies.obstacle(action)
+
+    def _is_unable(self, action: str) -> bool:
+        """Says why something cannot be done, where it cannot."""
+        why = self.unable(action)
+        if why:
+            self.notify(f"Not with this model: {line(why, 200)}.", timeout=5, markup=False)
+        return bool(why)
+
+    # -- the composer --
+
+    @on(Composer.Sent)
+    async def _sent(self, event: Composer.Sent) -> None:
+        """Takes a text where it belongs: to the model, into a thought, or to those that wait."""
+        mode = self.input.mode
+        if not (self.running or self.outbox.held is not None):
+            await self._take_text(event.text)
+        elif isinstance(mode, Ask):
+            self.outbox.put_off(event.text)
+        else:
+            self.composer.give_back(event.text)
+            pausing = isinstance(mode, Steer) and self.input.paused is None
+            self.notify(_NOT_PAUSED if pausing else _STOP_FIRST, timeout=3)
+
+    async def _take_text(self, text: str) -> None:
+        match self.input.sent():
+            case Edit(node):
+                await self.replies.replace(node, text)
+            case Steer(view, reply) if reply is not None:
+                if view is self.last and reply is self.replies.last_reply and self.ready:
+                    view.reopen()
+                    self.replies.resume(steering.with_words(reply, text), text)
+                else:
+                    self.composer.give_back(text)
+                    self.notify(_NO_THOUGHT, timeout=5)
+            case _:
+                await self.replies.ask(text)
+
+    async def ask_next(self) -> None:
+        """Asks the question that has waited longest, unless something else is in its way."""
+        begun = isinstance(self.input.mode, Edit) or self.input.paused is not None
+        if self.running or self.outbox.held is not None or begun:
+            return
+        question = self.outbox.next()
+        if question is not None:
+            await self.replies.ask(question.text, attached=question.attached)
+
+    @on(Composer.Emptied)
+    async def _emptied(self, event: Composer.Emptied) -> None:
+        if event.key == "enter":
+            await self.ask_next()
+        elif event.key == "up":
+            self.outbox.take_back()
+        else:
+            self.app.exit()
+
+    @on(Queue.Pressed)
+    def _queue_pressed(self) -> None:
+        self.outbox.take_back()
+
+    def _show_queue(self, questions: tuple[Queued, ...]) -> None:
+        self.composer.queued = bool(questions)
+
+    @on(Composer.Attach)
+    async def _attach_pasted(self, event: Composer.Attach) -> None:
+        if event.path is None:
+            self.attachments.attach_text(event.text)
+        elif not await self.attachments.attach_file(str(event.path)):
+            event.composer.insert(event.text)
+
+    @on(AttachmentBar.Changed)
+    def _attachments_changed(self) -> None:
+        self.refresh_bindings()
+
+    def action_attach(self) -> None:
+        """Picks a file to attach."""
+        from r1chat.tui.screens.attach import AttachFile
+
+        if self.app.screen is self:
+            self.app.push_screen(AttachFile(), self.attach_picked)
+
+    async def attach_picked(self, path: str | None) -> None:
+        """Attaches the file that was picked, if any."""
+        if path is not None:
+            await self.attachments.attach_file(path)
+
+    def action_to_composer(self) -> None:
+        """Goes back to where questions are written, and from there closes the panel."""
+        if self.panel is not None and self.composer.has_focus:
+            self.call_later(self.sidebar.close)
+        else:
+            self.focus_text_field()
+
+    # -- a reply under way --
+
+    def _finished(self, finished: Finished) -> None:
+        """Does what had to wait for the reply's end."""
+        view = finished.job.view
+        self._place(finished)
+        if view.draw is not None:
+            self.conversation.drawn = view.draw
+            self._stay_at_the_sample(view)
+        self.refresh_bindings()
+        self.replies.show_hint()
+        if isinstance(self.input.mode, Steer):
+            self._pause(view, None if finished.error else self.state.own_reply(view.node))
+        elif finished.reopen:
+            self.call_later(self._reopen)
+        self.sidebar.reload()
+        if finished.error is None:
+            self.call_later(self.ask_next)
+
+    def _place(self, finished: Finished) -> None:
+        """Gives the turn its place in the conversation; gives back what nothing came of."""
+        job, reply = finished.job, finished.reply
+        if finished.error is not None:
+            if job.words and finished.unheard:
+                self.outbox.give_back_failed(job.words, job.view.attachments)
+        elif self.session is not None:
+            if job.replaces is not None:
+                self.state.remove(job.replaces)
+            job.view.place(self.session.conversation.last())
+        if reply is not None and reply.receipt.thought_s + reply.receipt.answer_s >= LONG_S:
+            self._host.announce("The model has answered.")
+
+    def _stay_at_the_sample(self, view: TurnView) -> None:
+        """Goes on with the sample that is shown, where it says what the majority says."""
+        node = view.as_good
+        if node is not None and node is not view.node:
+            self.state.choose(node)
+            view.place(node)
+
+    def _pause(self, view: TurnView, reply: Reply | None) -> None:
+        """Has the composer take words for a thought that has just paused."""
+        if reply is None:
+            self.input.leave()
+            return
+        view.status = "Paused"
+        self.input.steer(view, reply)
+        self.composer.focus()
+
+    def action_leave(self) -> None:
+        """Does what Escape is for, where it is nobody else's."""
+        self.action_stop()
+
+    def action_stop(self) -> None:
+        """Stops the reply and keeps what there is; at rest, leaves what was begun."""
+        if self._history.naming:
+            self._history.stop_naming()
+        elif self.runner.running:
+            if self.input.steering:
+                self.input.leave()
+            self.runner.cancel()
+        elif not isinstance(self.input.mode, Ask):
+            if self.input.steering and self.last is not None:
+                self.last.show_receipt()
+            self.input.leave()
+        else:
+            self.attachments.remove_last()
+        self.call_later(self.ask_next)
+
+    def action_answer_now(self) -> None:
+        """Closes the thought, so that the model answers; also one that ended without an answer."""
+        if self.runner.control is not None:
+            if not self._is_unable("answer_now"):
+                self.runner.control.answer_now()
+            return
+        reply = self.replies.last_reply
+        if reply is not None and self._answer_missing and not self._is_unable("go_on"):
+            self.replies.resume(steering.continuation(reply, keep=len(reply.thought), close=True))
+
+    def action_look_ahead(self) -> None:
+        """Asks what the model would answer now, where that can be done."""
+        if not self._is_unable("look_ahead"):
+            self.runner.preview()
+
+    async def action_think_more(self) -> None:
+        """Makes it think on: at its next end of thinking, or after its answer."""
+        if self._is_unable("think_more"):
+            return
+        if not self.runner.running:
+            await self._reopen()
+        elif self.runner.think_more():
+            self.notify("It will think on when it wants to end.", timeout=3)
+
+    async def _reopen(self) -> None:
+        reply = self.replies.last_reply
+        if self.last is not None and reply is not None and reply.thought:
+            resume = steering.continuation(reply, keep=len(reply.thought), words=WAIT)
+            await self.replies.branch(self.last, resume)
+
+    def action_steer(self) -> None:
+        """Pauses the thought, so that words can be put into it."""
+        view = self.runner.view
+        if view is not None and not self._is_unable("steer"):
+            self.input.pause(view)
+            self.runner.cancel()
+
+    def action_go_on(self) -> None:
+        """Continues a reply that was stopped."""
+        reply = self.replies.last_reply
+        if reply is not None and not self._is_unable("go_on"):
+            if self.input.steering:
+                self.input.leave()
+            self.replies.resume(steering.continuation(reply))
+
+    # -- the budget and the samples --
+
+    @on(BudgetSlider.Changed)
+    def _budget_moved(self, event: BudgetSlider.Changed) -> None:
+        self._host.preferences.budget = event.budget
+        self.runner.change_budget(event.budget)
+
+    @on(BudgetSlider.FigureWanted)
+    def _figure_wanted(self, event: BudgetSlider.FigureWanted) -> None:
+        self._budget.ask(of_minimum=event.of_minimum)
+
+    def _show_remark(self) -> None:
+        """Shows what the slider has to say, on the line below it, while one is at it."""
+        slider, composer = self.slider, self.composer
+        said = slider.remark if slider.has_focus and slider.remark else ("",)
+        composer.border_subtitle = fit(said, composer.size.width - _CORNERS)
+
+    def action_slider(self) -> None:
+        """Goes to the slider, or back to the composer."""
+        if not self._is_unable("slider"):
+            # `focus` and `has_focus` come about later: the key may be pressed twice in a row.
+            self.set_focus(self.composer if self.focused is self.slider else self.slider)
+
+    def action_type_budget(self) -> None:
+        """Opens a field for the budget."""
+        self._budget.ask(of_minimum=False)
+
+    def action_type_minimum(self) -> None:
+        """Opens a field for the minimum."""
+        self._budget.ask(of_minimum=True)
+
+    def action_budget_unit(self) -> None:
+        """Counts the budget in the other unit."""
+        self.slider.action_unit()
+
+    @on(SamplesSign.Pressed)
+    def action_samples(self) -> None:
+        """Goes on to the next number of samples; behind the last it is off."""
+        self._count.step()
+
+    def action_choose_samples(self) -> None:
+        """Picks how many samples the questions from now on are asked with."""
+        self._count.choose()
+
+    async def action_ask_samples(self) -> None:
+        """Asks the last question again with several samples."""
+        await self._count.ask_with(self._regenerate_anew)
+
+    async def _regenerate_anew(self) -> None:
+        if not self.running and self._last_node is not None:
+            self._leave_begun()
+            await self.action_regenerate()
+
+    # -- versions --
+
+    async def action_regenerate(self) -> None:
+        """Asks the last question again; the reply so far is kept as a version."""
+        if self.last is not None and self._last_node is not None:
+            await self.replies.branch(self.last)
+
+    def action_edit(self) -> None:
+        """Takes a question back into the composer: the last, and each time the one before."""
+        edited = self.input.edited
+        before = edited.parent if edited is not None else None
+        node = before if before is not None and before.turn is not None else self._last_node
+        if node is not None and node.turn is not None:
+            self.input.edit(node, node.turn.question)
+
+    async def action_version(self, step: int) -> None:
+        """Shows another sample of the last reply, or another version of it."""
+        view = self.runner.view or self.last
+        if view is not None and view.show_sample(step):
+            return
+        tree = self.state.tree
+        several = [node for node in tree.path() if len(node.siblings) > 1] if tree else []
+        if several:
+            await self._show_version(several[-1], step)
+
+    async def on_turn_view_version_wanted(self, event: TurnView.VersionWanted) -> None:
+        """Shows the version before or after."""
+        if event.view.node is not None:
+            await self._show_version(event.view.node, event.step)
+
+    async def _show_version(self, node: Node, step: int) -> None:
+        if self.running or self.session is None:
+            self.notify(_STOP_FIRST, timeout=3)
+        elif await self.replies.show_version(node, step):
+            self._check_steering()
+            self.refresh_bindings()
+
+    def on_thought_view_paragraph_chosen(self, event: ThoughtView.ParagraphChosen) -> None:
+        """Asks what is to be done from a paragraph of the thought."""
+        from r1chat.tui.screens.pick import Choice, Pick
+
+        event.stop()
+        views = [turn for turn in self.conversation.turns if turn.thinking.view is event.view]
+        if self.running:
+            self.notify(_STOP_FIRST, timeout=3)
+        elif not self.ready:
+            self.notify("There is no model yet to go on with it.", timeout=3)
+        elif not views or self.replies.own_reply(views[0].node) is None:
+            self.notify("Another model wrote this; it cannot be gone back into.", timeout=3)
+        elif not self._is_unable("go_on"):
+            pick = Pick("From this paragraph", [Choice(*choice) for choice in _FROM_HERE])
+            self.app.push_screen(pick, partial(self._go_back, views[0], event.end))
+
+    async def _go_back(self, view: TurnView, end: int, choice: str | None) -> None:
+        reply = self.replies.own_reply(view.node)
+        if self.running or not self.ready or reply is None:
+            return
+        if choice is None or view not in self.conversation.turns:
+            return
+        self._leave_begun()
+        closes = choice == "answer"
+        words = "" if closes else WAIT
+        resume = steering.continuation(reply, keep=end, words=words, close=closes)
+        await self.replies.branch(view, resume)
+
+    # -- looking --
+
+    def _show_news(self, news: bool) -> None:  # noqa: FBT001  (Textual calls it)
+        if news:
+            # Not sooner: to look the keys up imports more than the first frame needs.
+            key = keys.written(self._host.shown_keys()["chat.tail"])
+            self._tail.update(f"↓ new text · {key}")
+        self._tail.display = news
+
+    @on(TailSign.Pressed)
+    async def action_tail(self) -> None:
+        """Goes to the end of the conversation and follows the newest text again."""
+        await self.conversation.action_tail()
+
+    def action_page(self, step: int) -> None:
+        """Scrolls the conversation from where one writes."""
+        self.conversation.page(step)
+
+    def action_thoughts(self) -> None:
+        """Opens or closes all thoughts; the choice is remembered."""
+        preferences = self._host.preferences
+        hidden = preferences.thoughts_hidden = not preferences.thoughts_hidden
+        for turn in self.conversation.turns:
+            turn.thinking.collapsed = hidden
+
+    def action_copy_answer(self) -> None:
+        """Copies the last answer, never the thought."""
+        turn = self.conversation.current
+        if turn is not None:
+            turn.answer.action_copy_answer()
+
+    def action_copy_code(self) -> None:
+        """Copies the last block of code of the last answer."""
+        turn = self.conversation.current
+        if turn is not None and not turn.answer.copy_code():
+            self.notify("There is no code in it.", timeout=2)
+
+    def action_raw(self) -> None:
+        """Shows the last answer's source, or its rendering."""
+        turn = self.conversation.current
+        if turn is not None:
+            turn.answer.action_toggle_raw()
+
+    def action_next_moment(self) -> None:
+        """Goes to the next place of the last thought where the model doubts."""
+        self._go_to_moment(1)
+
+    def action_previous_moment(self) -> None:
+        """Goes to the place before."""
+        self._go_to_moment(-1)
+
+    def _go_to_moment(self, step: int) -> None:
+        turn = self.conversation.current
+        if turn is not None and turn.thinking.display:
+            turn.thinking.go_to_moment(step)
+
+    # -- the model --
+
+    def show_progress(self, fraction: float | None) -> None:
+        """Shows how much of a model is loaded; None where none is on its way."""
+        self.topbar.progress = fraction
+
+    def show_download(self, state: str) -> None:
+        """Shows how far a download is; nothing where there is none."""
+        self.topbar.fetching = state
+
+    def unloaded(self, label: str) -> None:
+        """There is no model now; a question that is asked waits for one."""
+        self.topbar.info = None
+        self.model_coming(label)
+        self.outbox.show_wait(loading=self._host.coming is not None)
+
+    def model_coming(self, label: str) -> None:
+        """Another model is on its way; the one there is stays in use until then."""
+        self.topbar.label = label
+        self.topbar.progress = 0.0
+
+    def not_loaded(self, missing: str = "") -> None:
+        """Says where a model can be had.
+
+        Args:
+            missing: The model, where it could be downloaded.
+        """
+        self.topbar.progress = None
+        start = "No model"
+        if missing:
+            key = keys.shown(self._host.shown_keys()["app.fetch"])
+            start = f"{line(missing, 60)} is not here · {key} fetches it"
+        self.topbar.label = f"{start} · F3 picks one"
+        self.outbox.show_wait(loading=self._host.coming is not None)
+
+    def loaded(self, engine: Engine) -> None:
+        """Goes on with another model, or begins with the first."""
+        self.state.change_model(engine)
+        self._meters.show_model(engine.info)
+        self._fit_slider(engine.info.steering)
+        self.conversation.change_hint(self._hint)
+        if not self.replies.ask_held():
+            self.call_later(self.ask_next)
+        mark = self._budget.mark(engine)
+        self.run_worker(mark, group="marks", exclusive=True, exit_on_error=False)
+        self.replies.show_hint()
+        self._check_steering()
+        self.refresh_bindings()
+
+    def _check_steering(self) -> None:
+        """Has the words go into the thought that stands last by now, if that can be continued."""
+        if self.input.paused is None or self.last is None:
+            return
+        reply = self.replies.last_reply
+        if reply is not None:
+            self.input.steer(self.last, reply)
+            return
+        self.input.leave()
+        self.last.show_receipt()
+        if self.composer.text.strip():
+            self.notify(_NO_THOUGHT, timeout=5)
+
+    def _fit_slider(self, abilities: Abilities) -> None:
+        """Offers what can be kept of a budget; one that was remembered stays for other models."""
+        why = abilities.budget
+        self.slider.disabled, self.slider.ends_only = bool(abilities.off), bool(why)
+        self.slider.tooltip = why or None
+        budget = self.slider.value
+        is_kept = str(budget) == "max" or (budget.off and not abilities.off)
+        if why and not is_kept:
+            able = "" if abilities.off else " Off and max are."
+            text = f"The budget ({budget}) is not kept: {line(why, 200)}.{able}"
+            self.notify(text, timeout=10, markup=False)
+
+    def recommend(self, text: str) -> None:
+        """Adds to the hint which model to begin with."""
+        self._recommended = text
+        self.conversation.change_hint(self._hint)
+
+    @property
+    def _hint(self) -> str:
+        """What stands where there is no turn yet."""
+        info = self.topbar.info
+        thinks = info is None or info.thinks
+        recommended = self._recommended if self._host.unset else ""
+        return (_EMPTY if thinks else _EMPTY_WITHOUT_THOUGHTS) + recommended
+
+    def action_its_model(self) -> None:
+        """Loads the model that the conversation was had with."""
+        self._original.load()
+
+    # -- which conversation it is --
+
+    async def action_begin_anew(self) -> None:
+        """Begins another conversation; the one so far is gone from the screen."""
+        if self.running:
+            self.notify(_STOP_FIRST, timeout=3)
+            return
+        self._leave_begun()
+        self.state.begin(self._host.engine)
+        self.outbox.give_back_held()
+        self._meters.show_used(0)
+        await self.conversation.clear()
+        await self.conversation.show_hint(self._hint)
+        self._host.titled = ""
+        self.composer.focus()
+        self.sidebar.reload()
+
+    def _leave_begun(self) -> None:
+        """Leaves what was begun with the conversation that is about to go; its words stay."""
+        self.input.leave(unless_changed=True)
+        self.outbox.put_aside()
+
+    async def open_conversation(self, name: str, hit: Hit | None = None) -> bool:
+        """Reads a conversation and shows it in place of the one on the screen.
+
+        Args:
+            name: Its id.
+            hit: A place in it to go to.
+
+        Returns:
+            Whether it is shown.
+        """
+        if not self._can_leave():
+            return False
+        loaded = await self._history.load(name)
+        # Something may have been asked meanwhile.
+        if loaded is None or not self._can_leave():
+            return False
+        await self._show_loaded(loaded, hit)
+        self.sidebar.reload()
+        return True
+
+    def _can_leave(self) -> bool:
+        waits = self.outbox.held is not None
+        obstacle = _STOP_FIRST if self.running else _WAITING if waits else ""
+        if obstacle:
+            self.notify(obstacle, timeout=3)
+        return not obstacle
+
+    async def _show_loaded(self, loaded: Loaded, hit: Hit | None) -> None:
+        self._leave_begun()
+        # At once: who sees the conversation may write already.
+        self.set_focus(self.composer)
+        tree, preferences = loaded.conversation, self._host.preferences
+        self.state.open(
+            self._host.engine, tree, system=loaded.system, original_model=loaded.summary.model
+        )
+        place = self._place_of(hit)
+        self._take_budget(loaded)
+        self._host.titled = loaded.summary.title
+        for node in list(tree.path())[-_REMEMBERED:]:
+            if node.turn is not None and node.turn.question.strip():
+                self.composer.remember(node.turn.question)
+        await self.conversation.clear()
+        last = tree.last()
+        await self.conversation.show_until(last, collapsed=preferences.thoughts_hidden, place=place)
+        cost = last.turn.reply.receipt if last.turn is not None else None
+        self._meters.show_kept(cost, foreign=self.state.is_foreign(last))
+        self.replies.show_hint()
+        self.refresh_bindings()
+        if place is not None and hit is not None:
+            self.conversation.go_to(place, open_thought=hit.field == "thought")
+        self._original.offer()
+
+    def _place_of(self, hit: Hit | None) -> Node | None:
+        """The turn that was found; the conversation goes through it from now on."""
+        tree = self.state.tree
+        if hit is None or tree is None:
+            return None
+        place = next((node for node in tree.nodes() if node.id == hit.node), None)
+        if place is not None and place not in set(tree.path()):
+            self.state.choose(place)
+        return place
+
+    def _take_budget(self, loaded: Loaded) -> None:
+        from r1chat.reasoning.budget import Budget
+
+        minimum = loaded.settings.get("min_think", 0)
+        try:
+            self.slider.value = Budget.parse(loaded.budget, minimum=int(minimum))
+        except ValueError:
+            # The two may not go together any more.
+            self.slider.value = Budget.parse(loaded.budget)
+
+    # -- the history --
+
+    async def history_opened(self) -> None:
+        """Tells how that went, and opens the panel where it was open the last time."""
+        self._look_at_history()
+        self.set_interval(_LOOKS_S, self._look_at_history)
+        await self.sidebar.begin(self.app.size.width)
+
+    def _look_at_history(self) -> None:
+        history = self._host.history
+        for notice in history.take_notices():
+            self.notify(line(notice, 300), severity="warning", markup=False, timeout=10)
+        self.topbar.unsaved = not history.saves
+
+    def _history_changed(self) -> None:
+        self.sidebar.reload()
+        self.refresh_bindings()
+
+    async def action_panel(self) -> None:
+        """Opens the panel, goes to it, or closes it."""
+        if not await self.sidebar.toggle():
+            self.composer.focus()
+
+    async def on_history_panel_left(self) -> None:
+        """Escape closes the panel."""
+        self.composer.focus()
+        await self.sidebar.close()
+
+    async def on_history_panel_chosen(self, event: HistoryPanel.Chosen) -> None:
+        """Opens what was chosen."""
+        name, hit = _parts(event.entry)
+        if await self.open_conversation(name, hit):
+            self.focus_text_field()
+
+    async def on_history_panel_wanted(self, event: HistoryPanel.Wanted) -> None:
+        """Does something with the conversation that the cursor is on."""
+        name, hit = _parts(event.entry)
+        if event.what == "duplicate":
+            await self._duplicate(name, hit.node if hit is not None else None)
+            return
+        summary = await self._history.summary(name)
+        if summary is None:
+            return
+        if event.what == "rename":
+            self._history.rename(summary)
+        elif event.what == "pin":
+            await self._history.pin(summary)
+        else:
+            await self._delete(summary)
+
+    async def action_rename_this(self) -> None:
+        """Gives the conversation another title."""
+        summary = await self._history.summary(self.shown_id)
+        if summary is not None:
+            self._history.rename(summary)
+
+    async def action_pin_this(self) -> None:
+        """Pins the conversation, or not."""
+        summary = await self._history.summary(self.shown_id)
+        if summary is not None:
+            await self._history.pin(summary)
+            self.notify("Not pinned any more." if summary.pinned else "Pinned.", timeout=2)
+
+    async def action_delete_this(self) -> None:
+        """Deletes the conversation; that can be undone."""
+        summary = await self._history.summary(self.shown_id)
+        if summary is not None:
+            await self._delete(summary)
+
+    async def _delete(self, summary: Summary) -> None:
+        if summary.id == self.shown_id and self.running:
+            self.notify(_STOP_FIRST, timeout=3)
+        else:
+            await self._history.delete(summary)
+
+    async def _leave_the_deleted(self) -> None:
+        focused = self.focused
+        await self.action_begin_anew()
+        if focused is not None:
+            focused.focus()
+
+    async def action_restore(self) -> None:
+        """Takes the last deletion back."""
+        await self._history.restore()
+
+    def action_suggest_title(self) -> None:
+        """Has the model make a title, which can be edited before it is taken."""
+
+        async def suggest() -> None:
+            try:
+                await self._history.suggest_title(lambda: self.running)
+            finally:
+                self.call_later(self.ask_next)
+
+        self.run_worker(suggest(), group="title", exclusive=True)
+
+    async def action_export(self) -> None:
+        """Asks for a file to write the conversation to."""
+        await self._history.export(self.shown_id)
+
+    def action_statistics(self) -> None:
+        """Shows what all the thinking came to."""
+        from r1chat.tui.screens.statistics import StatisticsScreen
+
+        self.app.push_screen(StatisticsScreen(self._host.history))
+
+    def action_duplicate_from(self) -> None:
+        """Asks up to which turn the conversation is to be copied, and goes on in the copy."""
+        from r1chat.tui.screens.pick import Choice, Pick
+
+        nodes = list(self.state.tree.path()) if self.state.tree is not None else []
+        if self.running or not nodes:
+            self.notify(_STOP_FIRST if self.running else _NOTHING, timeout=3)
+            return
+        choices = [
+            Choice(node.id, node.turn.question, f"turn {number}")
+            for number, node in enumerate(nodes, 1)
+            if node.turn is not None
+        ]
+
+        def take(node: str | None) -> None:
+            if node is not None:
+                self.run_worker(self._duplicate(self.shown_id, node), group="duplicate")
+
+        self.app.push_screen(
+            Pick("Copy the conversation up to", choices, current=nodes[-1].id), take
+        )
+
+    async def _duplicate(self, name: str, node: str | None) -> None:
+        """Copies a conversation, up to a node or all of it, and opens the copy."""
+        copy = await self._history.copy(name, node)
+        if copy is not None and await self.open_conversation(copy):
+            self.notify("This is the copy.", timeout=3)
+
+
+def _parts(entry: Entry) -> tuple[str, Hit | None]:
+    """The conversation's id, and the place in it."""
+    from r1chat.store import Hit
+
+    return (entry.conversation, entry) if isinstance(entry, Hit) else (entry.id, None)
