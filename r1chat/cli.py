@@ -189,7 +189,7 @@ def parser() -> Parser:
     options.add_app(top)
     options.add_ask(_verb(verbs, "ask", "answer one question", epilog=_EPILOG))
     models_options.add_models(
-        _verb(verbs, "models", "find, fetch, verify and remove models", epilog=_EPILOG)
+        _verb(verbs, "models", "find, download, verify and remove models", epilog=_EPILOG)
     )
     servers_options.add_servers(
         _verb(verbs, "servers", "name servers, keep their keys, list their models", epilog=_EPILOG)

@@ -29,7 +29,7 @@ class ModelError(R1ChatError):
 
 
 class MissingModel(ModelError):  # noqa: N818  (a state that a download ends)
-    """A model is not on this machine, but could be fetched.
+    """A model is not on this machine, but could be downloaded.
 
     Attributes:
         ref: The model's reference, as `r1chat models pull` takes it.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _LOOK_S = 0.2
 _STATES = {
     "starting": "asking the Hub",
-    "following": "another r1chat fetches it",
+    "following": "another r1chat downloads it",
     "checking": "checking",
     "paused": "paused",
 }
@@ -32,13 +32,13 @@ _STATES = {
 def offer(
     missing: MissingModel, console: Console, interrupts: Interrupts, *, context: int | None = None
 ) -> Path:
-    """Says how a model that is not here fits, asks whether it is to be fetched, and fetches it.
+    """Says how a model that is not here fits, asks whether to download it, and does.
 
     Args:
         missing: What is not here.
         console: Standard error.
         interrupts: The signals.
-        context: Tokens of context that it is to run with; by default what r1chat would take.
+        context: The context size to plan for; by default what r1chat would take.
 
     Raises:
         MissingModel: If nobody is there to be asked, or the answer is no.
@@ -56,7 +56,7 @@ def offer(
         return path
     if doubt := downloader.doubt(choice):
         console.note(doubt)
-    question = f"{_described(choice.variant)} is not on this machine. Fetch it?"
+    question = f"{_described(choice.variant)} is not on this machine. Download it?"
     if not confirmed(console, question, usually=not choice.doubtful):
         raise missing
     return downloader.download(choice.variant)
@@ -78,7 +78,7 @@ class Downloader:
     Args:
         console: Standard error.
         interrupts: The signals; the first one stops a download, which keeps what it has.
-        context: Tokens of context to reckon with; by default what r1chat would take.
+        context: The context size to plan for; by default what r1chat would take.
 
     Attributes:
         inventory: What is there to be downloaded.
@@ -143,12 +143,12 @@ class Downloader:
         """
         doubt, wanted = self.doubt(choice), sure or not choice.doubtful
         if not wanted and not (self._console.tty and is_terminal(sys.stdin)):
-            message = f"{doubt}; --yes fetches it all the same"
+            message = f"{doubt}; --yes downloads it anyway"
             raise ModelError(message)
         if doubt:
             self._console.note(doubt)
-        if not wanted and not confirmed(self._console, "Fetch it all the same?", usually=False):
-            message = f"{choice.variant.name} was not fetched"
+        if not wanted and not confirmed(self._console, "Download it anyway?", usually=False):
+            message = f"{choice.variant.name} was not downloaded"
             raise ModelError(message)
 
     def elsewhere(self, variant: Variant) -> Path | None:
@@ -170,7 +170,9 @@ class Downloader:
         finally:
             self._console.end_progress()
         if path is not None:
-            self._console.aside(f"{line(str(path), 300)} is what the Hub has: nothing is fetched")
+            self._console.aside(
+                f"{line(str(path), 300)} is what the Hub has: nothing is downloaded"
+            )
         return path
 
     def download(self, variant: Variant) -> Path:
@@ -190,8 +192,8 @@ class Downloader:
         self._interrupts.control = control
         here = fetched(variant)
         if here < variant.size:
-            rest = f", {format_bytes(here)} of it here already" if here else ""
-            self._console.aside(f"fetching {_described(variant)}{rest}")
+            rest = f", {format_bytes(here)} of it downloaded already" if here else ""
+            self._console.aside(f"downloading {_described(variant)}{rest}")
         try:
             remote = self.inventory.remote()
             path = download(variant, remote, control=control, on_progress=self._show(variant))
@@ -199,7 +201,7 @@ class Downloader:
             if self._interrupts.signum is None:
                 raise
             self._console.end_progress()
-            self._console.aside("stopped; the same command goes on from here")
+            self._console.aside("stopped; the same command continues from here")
             raise Interrupted(self._interrupts.signum) from None
         finally:
             self._interrupts.control = None

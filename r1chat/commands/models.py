@@ -1,4 +1,4 @@
-"""`r1chat models`: finds, fetches, verifies and removes models."""
+"""`r1chat models`: finds, downloads, verifies and removes models."""
 
 from __future__ import annotations
 
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from r1chat.hub.inventory import Offer
     from r1chat.hub.local import LocalModel
 
-_WORDS = {"fits": "fits", "tight": "tight", "no": "does not fit"}
-_LIST_HINT = 'fetch one with: r1chat models pull r1:7b · use it with: r1chat ask -m r1:7b "…"'
+_LIST_HINT = 'download one with: r1chat models pull r1:7b · use it with: r1chat ask -m r1:7b "…"'
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
@@ -84,7 +83,7 @@ def _list(args: argparse.Namespace, console: Console, interrupts: Interrupts) ->
         rows = [(part.repo, format_bytes(part.size)) for part in parts]
         out.write(columns(("repository", "size"), rows, right="size"))
     if survey and offers:
-        out.write("\nR1 distills to fetch, and what this machine makes of them:\n")
+        out.write("\nR1 distills available to download, and how they would run here:\n")
         head = ("model", "quant", "size", "", "tok/s", "AIME", "MATH", "")
         rows = [_offer_row(offer, recommended=offer == survey.recommended) for offer in offers]
         out.write(columns(head, rows, right="size tok/s AIME MATH"))
@@ -111,9 +110,11 @@ def _folder(text: str) -> Path:
 
 
 def _local_row(model: LocalModel) -> tuple[str, ...]:
+    from r1chat.hub.places import SOURCES
+
     note = model.problem or ("" if model.thinks else "does not think")
     context = f"{model.context:,}" if model.context else ""
-    return (model.ref, model.quant, format_bytes(model.size), context, model.source, note)
+    return (model.ref, model.quant, format_bytes(model.size), context, SOURCES[model.source], note)
 
 
 def _local_json(model: LocalModel, fits: Fit | None) -> dict[str, Any]:
@@ -121,6 +122,8 @@ def _local_json(model: LocalModel, fits: Fit | None) -> dict[str, Any]:
 
 
 def _offer_row(offer: Offer, *, recommended: bool) -> tuple[str, ...]:
+    from r1chat.hub.fit import WORDS
+
     distill, fits = offer.distill, offer.fit
     rate = fits.tokens_per_s if fits else None
     aime, math = (distill.scores.aime_pass1, distill.scores.math500) if distill else (None, None)
@@ -128,7 +131,7 @@ def _offer_row(offer: Offer, *, recommended: bool) -> tuple[str, ...]:
         distill.name if distill else offer.ref,
         offer.quant,
         format_bytes(offer.size),
-        _WORDS[fits.mark] if fits else "",
+        WORDS[fits.mark] if fits else "",
         "" if rate is None else speed_figure(rate, estimated=True),
         "" if aime is None else f"{aime:g}",
         "" if math is None else f"{math:g}",
@@ -138,20 +141,19 @@ def _offer_row(offer: Offer, *, recommended: bool) -> tuple[str, ...]:
 
 def _offer_json(offer: Offer) -> dict[str, Any]:
     distill = offer.distill
-    known = (
-        {}
-        if distill is None
-        else {
-            "ref": distill.name,
-            "title": distill.title,
-            "repos": distill.repos,
-            "licences": distill.licences,
-            "context": distill.context,
-            "scores": distill.scores.model_dump(),
-        }
-    )
     fits = asdict(offer.fit) if offer.fit else None
-    return {**known, "quant": offer.quant, "size": offer.size, "fit": fits}
+    known = {"quant": offer.quant, "size": offer.size, "fit": fits}
+    if distill is None:
+        return known
+    return {
+        "ref": distill.name,
+        "title": distill.title,
+        "repos": distill.repos,
+        "licences": distill.licences,
+        "context": distill.context,
+        "scores": distill.scores.model_dump(),
+        **known,
+    }
 
 
 def _search(args: argparse.Namespace, console: Console, interrupts: Interrupts) -> int:
@@ -193,16 +195,14 @@ def _pull(args: argparse.Namespace, console: Console, interrupts: Interrupts) ->
 
     ref = parse(args.ref)
     if ref is None:
-        message = f"{line(args.ref)!r} is nothing to fetch; {_FETCHABLE}"
+        message = f"{line(args.ref)!r} is nothing to download; {_DOWNLOADABLE}"
         raise UsageError(message)
     if args.revision is not None:
         ref = replace(ref, revision=_revision(args.revision))
     if is_offline():
         with contextlib.suppress(ModelError):
             path = compose.resolve(str(ref))
-            console.aside(
-                "it is here already; whether there is a newer one, HF_HUB_OFFLINE forbids"
-            )
+            console.aside("downloaded already; HF_HUB_OFFLINE forbids to look for a newer one")
             Out(sys.stdout).write(f"{path}\n")
             return ExitCode.ANSWERED
     downloader = Downloader(console, interrupts, context=args.ctx)
@@ -215,13 +215,13 @@ def _pull(args: argparse.Namespace, console: Console, interrupts: Interrupts) ->
     path = found or downloader.download(variant)
     # Its header is read now, so that no list has to wait for it.
     downloader.inventory.local_models()
-    done = "it is here already" if is_here or found else "verified"
+    done = "downloaded already" if is_here or found else "verified"
     console.aside(f"{done}; use it with: r1chat ask -m {choice.ref}")
     Out(sys.stdout).write(f"{path}\n")
     return ExitCode.ANSWERED
 
 
-_FETCHABLE = 'name a distill ("r1:7b") or a repository of the Hub ("owner/repo:Q4_K_M")'
+_DOWNLOADABLE = 'name a distill ("r1:7b") or a repository of the Hub ("owner/repo:Q4_K_M")'
 
 
 def _revision(text: str) -> str:
@@ -235,6 +235,7 @@ def _revision(text: str) -> str:
 
 def _show(args: argparse.Namespace, console: Console, interrupts: Interrupts) -> int:
     from r1chat.hub.about import about, about_header
+    from r1chat.hub.fit import WORDS
     from r1chat.hub.inventory import Inventory
     from r1chat.hub.reference import parse
 
@@ -255,7 +256,7 @@ def _show(args: argparse.Namespace, console: Console, interrupts: Interrupts) ->
         variant, fits = choice.variant, choice.fit
         header = downloader.inventory.remote().header(variant.files[0])
         shown = about_header(header, variant, licence=variant.licence)
-        extra = [("fit", f"{_WORDS[fits.mark]}: {fits.arithmetic}" if fits else "unknown")]
+        extra = [("fit", f"{WORDS[fits.mark]}: {fits.arithmetic}" if fits else "unknown")]
         if fits and fits.on_gpu:
             extra.append(("offload", fits.on_gpu))
         if fits and fits.tokens_per_s is not None:

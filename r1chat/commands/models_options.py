@@ -25,7 +25,7 @@ def add_models(parser: argparse.ArgumentParser) -> None:
     searcher.add_argument("text", metavar="TEXT", help="words of the repository's name")
     searcher.add_argument("--limit", metavar="N", type=count, default=20, help="default: 20")
     add_format(searcher.add_argument)
-    puller = action("pull", "fetch a model; what is there of it already is not fetched again")
+    puller = action("pull", "download a model; what is there of it already is not downloaded again")
     puller.add_argument("ref", metavar="REF", help=_REF)
     puller.add_argument("--revision", metavar="REV", help="a branch, tag or commit; default: main")
     puller.add_argument(
@@ -40,7 +40,7 @@ def add_models(parser: argparse.ArgumentParser) -> None:
     verifier.add_argument(
         "refs", metavar="REF", nargs="*", help="default: all that have a checksum"
     )
-    remover = action("rm", "remove a fetched model; says first what that frees")
+    remover = action("rm", "remove a downloaded model; says first what that frees")
     remover.add_argument("ref", metavar="REF", help=_REF)
     remover.add_argument("-y", "--yes", action="store_true", help="without asking")
 

@@ -39,8 +39,8 @@ def verify(args: argparse.Namespace, console: Console, interrupts: Interrupts) -
 
 
 _CURES = {
-    "hub": "; fetch it anew: r1chat models rm {0} && r1chat models pull {0}",
-    "ollama": "; let Ollama fetch it anew",
+    "hub": "; download it again: r1chat models rm {0} && r1chat models pull {0}",
+    "ollama": "; let Ollama download it again",
 }
 
 

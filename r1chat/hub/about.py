@@ -13,20 +13,13 @@ from r1chat.gguf import Array, Header, read_header
 from r1chat.hub.catalogue import published_by
 from r1chat.hub.facts import MOST, facts_of, markers, shown
 from r1chat.hub.local import LocalModel, model_of, refusal
-from r1chat.hub.places import MAX_SHARDS, Source
+from r1chat.hub.places import MAX_SHARDS, SOURCES
 from r1chat.prompt import Kind, kind_of, tried
 from r1chat.prompt.framing import CHATML_START
 from r1chat.sanitize import line
 
 _LONGEST_PATH = 4096
-_SOURCES: dict[Source | str, str] = {
-    "built in": "comes with r1chat",
-    "hub": "the Hub's cache",
-    "lm studio": "LM Studio",
-    "ollama": "Ollama",
-    "folder": "a file",
-    "": "on the Hub, not on this machine",
-}
+_REMOTE = "on the Hub, not on this machine"
 
 
 class Origin(Protocol):
@@ -126,7 +119,7 @@ def about(model: Path | LocalModel) -> About:
     return replace(
         about_header(header, model),
         name=model.name,
-        source=_SOURCES[model.source],
+        source=SOURCES[model.source],
         path=line(str(model.path), _LONGEST_PATH),
         problem=model.problem,
     )
@@ -160,7 +153,7 @@ def about_header(header: Header, origin: Origin | None = None, *, licence: str =
         template=_words(kind, header.chat_template or ""),
         thinks=kind.thinks,
         licence=_licence(header, repo, licence),
-        source=_SOURCES[""],
+        source=_REMOTE,
         repo=line(repo),
         commit=line(origin.commit) if origin else "",
         path="",

@@ -51,13 +51,13 @@ class FarArray(Array):
             ModelError: If they were too many to keep.
         """
         if self.values is None:
-            msg = f"{self.path} is not on this machine: fetch it first"
+            msg = f"{self.path} is not on this machine: download it first"
             raise ModelError(msg)
         return self.values
 
     def strings(self) -> Iterator[str]:
         """Raises a ModelError: texts are not kept."""
-        msg = f"{self.path} is not on this machine: fetch it first"
+        msg = f"{self.path} is not on this machine: download it first"
         raise ModelError(msg)
 
     def holds(self, *texts: str) -> tuple[bool, ...]:  # noqa: ARG002

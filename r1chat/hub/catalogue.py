@@ -118,11 +118,11 @@ def read(path: Path = FILE) -> tuple[Distill, ...]:
     try:
         return Catalogue.model_validate_json(path.read_bytes()).distills
     except OSError as error:
-        msg = f"the catalogue of models cannot be read: {error.strerror}. Install r1chat anew"
+        msg = f"the catalogue of models cannot be read: {error.strerror}. Install r1chat again"
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        msg = f"the catalogue of models is damaged ({where}: {first['msg']}). Install r1chat anew"
+        msg = f"the catalogue of models is damaged ({where}: {first['msg']}). Install r1chat again"
     raise ModelError(msg)
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["Fit", "Mark", "Shape", "best", "best_of", "fit", "recommended", "shape_of"]
 
 Mark = Literal["fits", "tight", "no"]
+WORDS: dict[Mark, str] = {"fits": "fits", "tight": "tight", "no": "too big"}
+"""How a model fits, in a word or two."""
 
 WELL_SHARE = 0.85
 """How much of the free memory a model that fits well takes at most; the rest is the user's."""

@@ -90,7 +90,7 @@ def _in_stores(ref: str) -> Path:
         raise ModelError(message)
     path = cache.cached(wanted) or twins.remembered(wanted) or twins.by_name(wanted)
     if path is None:
-        message = f"{shown} is not on this machine; fetch it with: r1chat models pull {wanted}"
+        message = f"{shown} is not on this machine; download it with: r1chat models pull {wanted}"
         raise MissingModel(message, str(wanted))
     return path
 

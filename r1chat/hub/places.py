@@ -18,6 +18,14 @@ from typing import Literal, TypeAlias
 log = logging.getLogger(__name__)
 
 Source: TypeAlias = Literal["built in", "hub", "lm studio", "ollama", "folder"]
+SOURCES: dict[Source, str] = {
+    "built in": "built in",
+    "hub": "Hub cache",
+    "lm studio": "LM Studio",
+    "ollama": "Ollama",
+    "folder": "folder",
+}
+"""Where a model lies, in words."""
 
 MOST_ENTRIES = 50_000
 """Looked at below one folder: someone's whole home may be set as the folder for models."""

@@ -120,7 +120,7 @@ class Remote:
         if not any(path in files for path in missing):
             msg = (
                 f"{self._client.environment.host} tells neither size nor checksum of "
-                f"{line(missing[0], 100)}: nothing is fetched unchecked; try another HF_ENDPOINT"
+                f"{line(missing[0], 100)}: nothing is downloaded unchecked; try another HF_ENDPOINT"
             )
             raise NetworkError(msg)
         return replace(found, files=tuple(files.values()))

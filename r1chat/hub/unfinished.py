@@ -41,7 +41,7 @@ class Unfinished:
             msg = f"what is here of {self.repo} cannot be removed: {reason}"
             raise ModelError(msg) from None
         if not ours:
-            msg = f"{self.repo} is being fetched: stop that first"
+            msg = f"{self.repo} is being downloaded: stop that first"
             raise ModelError(msg)
 
 

@@ -179,7 +179,7 @@ def test_an_endless_attachment_is_not_read_to_its_end():
     [
         ("/nowhere/m.gguf", "no such model file: /nowhere/m.gguf"),
         ("m.gguf", "no such model file: m.gguf"),
-        ("r1:7b", "fetch it with: r1chat models pull r1:7b"),
+        ("r1:7b", "download it with: r1chat models pull r1:7b"),
         ("unsloth/Deep:Q4_K_M", "r1chat models pull unsloth/Deep:Q4_K_M"),
         ("gpt-7", "a model is"),
         ("", "a model is"),

@@ -42,7 +42,7 @@ def test_a_model_of_the_hubs_cache_is_described_with_its_origin(user, tmp_path):
     in_hub_cache(user, a_model(tmp_path / "made.gguf").read_bytes(), "Small-Q8_0.gguf")
     told = about(local_models()[1])
     assert told.ref == "acme/Small-GGUF:Q8_0"
-    assert (told.repo, told.commit, told.source) == ("acme/Small-GGUF", COMMIT, "the Hub's cache")
+    assert (told.repo, told.commit, told.source) == ("acme/Small-GGUF", COMMIT, "Hub cache")
     pairs = dict(told.lines())
     assert pairs["reference"] == "acme/Small-GGUF:Q8_0"
     assert pairs["repository"] == f"acme/Small-GGUF at {COMMIT[:12]}"

@@ -60,7 +60,7 @@ def test_what_is_here_is_not_said_to_be_verified(acme):
     code, _, err = run("models", "pull", "acme/Tiny-GGUF:F16")
     assert (code, err) == (
         0,
-        "it is here already; use it with: r1chat ask -m acme/Tiny-GGUF:F16\n",
+        "downloaded already; use it with: r1chat ask -m acme/Tiny-GGUF:F16\n",
     )
 
 
@@ -105,13 +105,13 @@ def test_a_revision_is_named_where_only_that_finds_what_was_pulled(hub):
 def test_a_model_of_the_hub_that_is_not_here_is_exit_code_3_with_the_command_to_run(acme):
     code, out, err = run("ask", "-m", "acme/Tiny-GGUF:F16", SUM)
     assert (code, out) == (3, "")
-    assert err.endswith("fetch it with: r1chat models pull acme/Tiny-GGUF:F16\n")
+    assert err.endswith("download it with: r1chat models pull acme/Tiny-GGUF:F16\n")
 
 
 def test_on_a_terminal_ask_offers_to_fetch_the_model_and_then_answers(acme):
     command = ["-m", "r1chat", "ask", "-m", "acme/Tiny-GGUF", "--temperature", "0", SUM]
     child = pexpect.spawn(sys.executable, command, encoding="utf-8", timeout=60)
-    child.expect_exact("Fetch it? [Y/n] ")
+    child.expect_exact("Download it? [Y/n] ")
     child.send("\r")
     child.expect_exact(r"\boxed{110}")
     child.expect(pexpect.EOF)
@@ -122,7 +122,7 @@ def test_on_a_terminal_ask_offers_to_fetch_the_model_and_then_answers(acme):
 def test_on_a_terminal_no_means_no(acme):
     command = ["-m", "r1chat", "ask", "-m", "acme/Tiny-GGUF", SUM]
     child = pexpect.spawn(sys.executable, command, encoding="utf-8", timeout=60)
-    child.expect_exact("Fetch it? [Y/n] ")
+    child.expect_exact("Download it? [Y/n] ")
     child.send("n\r")
     child.expect(pexpect.EOF)
     child.close()
@@ -168,7 +168,7 @@ def test_show_describes_a_model_before_and_after_it_is_fetched(acme):
     assert "fits: " in before
     pulled("acme/Tiny-GGUF:F16")
     after = run("models", "show", "acme/Tiny-GGUF:F16")[1]
-    for words in ("qwen2", "1,024 tokens", "R1's, built in", "the Hub's cache"):
+    for words in ("qwen2", "1,024 tokens", "R1's, built in", "Hub cache"):
         assert words in after
 
 
@@ -190,7 +190,7 @@ def test_verify_finds_a_flipped_bit(acme):
     code, out, _ = run("models", "verify")
     assert (code, "damaged" in out) == (3, True)
     again = "r1chat models rm acme/Tiny-GGUF:F16 && r1chat models pull acme/Tiny-GGUF:F16"
-    assert out.endswith(f"; fetch it anew: {again}\n")
+    assert out.endswith(f"; download it again: {again}\n")
 
 
 def test_verify_names_a_part_that_is_missing_and_goes_on_with_the_others(acme):
@@ -248,7 +248,7 @@ def test_before_it_offers_a_model_too_large_ask_says_so_and_takes_enter_for_no(h
     command = ["-m", "r1chat", "ask", "-m", "acme/Huge-GGUF", SUM]
     child = pexpect.spawn(sys.executable, command, encoding="utf-8", timeout=60)
     child.expect_exact("does not fit into this machine")
-    child.expect_exact("Fetch it? [y/N] ")
+    child.expect_exact("Download it? [y/N] ")
     child.send("\r")
     child.expect(pexpect.EOF)
     child.close()
@@ -259,7 +259,7 @@ def test_before_it_offers_a_model_too_large_ask_says_so_and_takes_enter_for_no(h
     ("ref", "code", "words"),
     [
         ("r1:99b", 2, "r1:7b"),
-        ("tiny", 2, "nothing to fetch"),
+        ("tiny", 2, "nothing to download"),
         ("acme/None-GGUF", 3, "there is no acme/None-GGUF"),
         ("acme/Tiny-GGUF:Q4_K_M", 3, "it has F16"),
         ("acme/Tiny-GGUF@elsewhere:F16", 3, "elsewhere"),
@@ -293,7 +293,7 @@ def test_an_interrupted_pull_goes_on_where_it_stopped(hub):
     process.send_signal(signal.SIGINT)
     code, out, err = finish(process)
     assert (code, out) == (130, "")
-    assert "goes on from here" in err
+    assert "continues from here" in err
     hub.faults.clear()
     pulled("acme/Large-GGUF")
     # The header is read beforehand, each time.
@@ -308,7 +308,7 @@ def test_what_a_stopped_pull_left_is_listed_and_removed(hub):
         assert process.poll() is None
         time.sleep(0.05)
     code, _, err = run("models", "rm", "--yes", "acme/Large-GGUF")
-    assert (code, err) == (3, "r1chat: acme/Large-GGUF is being fetched: stop that first\n")
+    assert (code, err) == (3, "r1chat: acme/Large-GGUF is being downloaded: stop that first\n")
     process.send_signal(signal.SIGINT)
     assert finish(process)[0] == 130
     assert "Not finished" in run("models", "list")[1]

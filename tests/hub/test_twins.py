@@ -82,7 +82,7 @@ def test_a_pull_uses_what_is_here_and_the_model_has_its_name_then(hub, user, whe
     file = WHERE[where](user)
     code, out, err = run("models", "pull", "--yes", ref)
     assert (code, out) == (0, f"{file}\n"), err
-    assert "nothing is fetched" in err
+    assert "nothing is downloaded" in err
     # The header is read beforehand.
     assert hub.requests.sent("cdn") <= 1 << 20
     asked = len(hub.requests)

@@ -87,7 +87,7 @@ async def test_typing_filters_and_the_cursor_stays_on_what_is_left():
         assert screen.row.name == "r1:70b"
         await write(pilot, " no")
         assert names(screen) == ["r1:70b"]
-        assert "Does not fit" in details(screen)
+        assert "too big" in details(screen)
 
 
 @pytest.mark.parametrize(
@@ -328,7 +328,7 @@ async def test_a_configured_model_that_is_gone_is_offered_and_tiny_can_be_used_m
 async def test_a_damaged_catalogue_is_one_line_and_the_app_lives():
     class Broken(StillHub):
         def distills(self):
-            message = "the catalogue of models is damaged. Install r1chat anew"
+            message = "the catalogue of models is damaged. Install r1chat again"
             raise ModelError(message)
 
     app = an_app(hub=Broken())

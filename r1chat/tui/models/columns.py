@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
@@ -12,14 +13,16 @@ from r1chat.formatting import format_bytes, speed_figure
 from r1chat.sanitize import line
 from r1chat.tui.models.rows import Row
 
+if TYPE_CHECKING:
+    from r1chat.hub.fit import Fit
+
 WIDE, USUAL = 104, 64
 """Cells from which on there is room for whole words, and for more than the most important."""
-MARKS = {
-    "fits": ("✓ fits", "$text-success"),
-    "tight": ("~ tight", "$text-warning"),
-    "no": ("✗ too big", "$text-error"),
+_SIGNS = {
+    "fits": ("✓", "$text-success"),
+    "tight": ("~", "$text-warning"),
+    "no": ("✗", "$text-error"),
 }
-"""How a model fits, said by a sign, a word and a colour."""
 _GAP = " "
 _MARK = 2
 _WIDEST_NAME = 60
@@ -41,6 +44,16 @@ class Column:
     width: int
     cell: Callable[[Row], tuple[str, str]]
     right: bool = False
+
+
+def said(fit: Fit | None) -> tuple[str, str]:
+    """How a model fits, said by a sign, a word and a colour."""
+    if fit is None:
+        return _UNKNOWN, "$foreground 60%"
+    from r1chat.hub.fit import WORDS
+
+    sign, colour = _SIGNS[fit.mark]
+    return f"{sign} {WORDS[fit.mark]}", colour
 
 
 def columns(width: int, *, found: bool = False) -> list[Column]:
@@ -142,7 +155,7 @@ def _size(of: Row) -> tuple[str, str]:
 
 
 def _fit(of: Row) -> tuple[str, str]:
-    return MARKS[of.fit.mark] if of.fit else (_UNKNOWN, "$foreground 60%")
+    return said(of.fit)
 
 
 def _fit_or_state(of: Row) -> tuple[str, str]:

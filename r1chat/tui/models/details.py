@@ -13,18 +13,15 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from r1chat.formatting import format_bytes, format_count, format_speed, noun
+from r1chat.hub.places import SOURCES
 from r1chat.sanitize import line
-from r1chat.tui.models.rows import SOURCES, Row
+from r1chat.tui.models import columns
+from r1chat.tui.models.rows import Row
 from r1chat.tui.screens.once import Once
 
 if TYPE_CHECKING:
     from r1chat.tui.services.known_models import Served
 
-_SAYS = {
-    "fits": ("✓ Fits", "$text-success"),
-    "tight": ("~ Tight", "$text-warning"),
-    "no": ("✗ Does not fit", "$text-error"),
-}
 _LONGEST = 300
 _LONGEST_VALUE = 500
 
@@ -105,7 +102,7 @@ def text(row: Row) -> Content:
     if row.server is not None:
         lines += _server(row.server)
     if row.fit is not None:
-        says, style = _SAYS[row.fit.mark]
+        says, style = columns.said(row.fit)
         lines.append(Content.assemble((f"{says}: ", style), row.fit.arithmetic))
     lines.append(Content(_speed_and_scores(row)))
     lines.append(Content(_origin(row)))

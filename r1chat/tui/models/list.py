@@ -112,7 +112,7 @@ class ModelList(Options):
         self.highlighted = keys.index(next(iter(self._rows))) if self._rows else None
 
     def redraw(self) -> None:
-        """Sets the rows anew, for another width."""
+        """Draws the rows for another width."""
         self._drawn = {}
         self.show(self.rows)
 

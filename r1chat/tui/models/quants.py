@@ -18,7 +18,7 @@ from textual.widgets.option_list import Option
 from r1chat.errors import R1ChatError
 from r1chat.formatting import format_bytes, format_speed
 from r1chat.sanitize import line
-from r1chat.tui.models.columns import MARKS, middle
+from r1chat.tui.models.columns import middle, said
 from r1chat.tui.screens.once import Once
 from r1chat.tui.threads import on_thread, while_shown
 from r1chat.tui.widgets.options import Options
@@ -156,7 +156,7 @@ def _row(offer: Offer, *, best: str, here: bool, narrow: bool) -> Content:
     name = offer.quant or offer.ref.rpartition("/")[2]
     width = _SHORT if narrow else _QUANT
     name = set_cell_size(middle(line(name, 60), width), width)
-    mark, style = MARKS[offer.fit.mark] if offer.fit else ("·", "$foreground 60%")
+    mark, style = said(offer.fit)
     rate = offer.fit.tokens_per_s if offer.fit else None
     pace = "" if rate is None or narrow else f"~{format_speed(rate, estimated=True)}"
     about = "here" if here else "best" if offer.quant == best else ""

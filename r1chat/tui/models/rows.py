@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from r1chat.formatting import format_count, noun
+from r1chat.hub.places import SOURCES
 from r1chat.models import TINY
 from r1chat.sanitize import line
 
@@ -29,13 +30,6 @@ TITLES: dict[Section, str] = {
     "served": "On servers",
     "offered": "Available to download",
     "found": "On the Hub",
-}
-SOURCES = {
-    "built in": "built in",
-    "hub": "Hub cache",
-    "lm studio": "LM Studio",
-    "ollama": "Ollama",
-    "folder": "folder",
 }
 
 
