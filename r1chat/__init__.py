@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from r1chat.version import __version__
+
 # As type checkers know it; importing `typing` for it would double the time of `--version`.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,8 +13,6 @@ if TYPE_CHECKING:
     from r1chat.reasoning.splitter import Piece, Splitter, split
     from r1chat.sanitize import Sanitizer, sanitize
     from r1chat.session import Session
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "Budget": "r1chat.reasoning.budget",

@@ -12,13 +12,14 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import NoReturn
 
-from r1chat import __version__, web
+from r1chat import web
 from r1chat.commands.exits import ExitCode, code_of
 from r1chat.commands.parsing import Parser, wants_json, with_ask
 from r1chat.console import Console, is_terminal
 from r1chat.errors import R1ChatError, UsageError
 from r1chat.interrupts import Interrupted
 from r1chat.sanitize import line
+from r1chat.version import __version__
 
 _EPILOG = """\
 exit codes:

@@ -32,6 +32,11 @@ def folder(kind: Kind) -> Path:
     return where("r1chat", appauthor=False)
 
 
+def package() -> Path:
+    """The folder of r1chat's own code; its parent leads a child process to the same code."""
+    return Path(__file__).parent
+
+
 def settings_file() -> Path:
     """The settings, as JSON."""
     return folder("settings") / "settings.json"
@@ -45,7 +50,7 @@ def user_themes() -> Path:
 def shipped_themes() -> Path:
     """The folder of the themes that come along."""
     # The wheel has them inside the package; in a checkout they lie beside it.
-    inside = Path(__file__).parent / "themes"
+    inside = package() / "themes"
     return inside if inside.is_dir() else inside.parent.parent / "themes"
 
 

@@ -8,10 +8,9 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import r1chat
+from r1chat import paths
 from r1chat.formatting import format_duration
 
 _CRASHES_ON_WINDOWS = {0xC000001D: "SIGILL", 0xC0000005: "SIGSEGV", 0xC0000135: "a missing DLL"}
@@ -47,7 +46,7 @@ def run(module: str, timeout: float) -> Outcome:
             timeout=timeout,
             check=False,
             # `-m` puts the working directory first on the path; nobody's own json.py may get in.
-            cwd=Path(r1chat.__file__).parent.parent,
+            cwd=paths.package().parent,
         )
     except subprocess.TimeoutExpired:
         return Outcome(failure=f"it hung for {format_duration(timeout, trim=True)}")

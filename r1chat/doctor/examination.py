@@ -11,7 +11,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import r1chat
 from r1chat import gpu, paths, settings
 from r1chat.doctor import child, machine
 from r1chat.doctor.findings import Finding, Level, Section
@@ -19,6 +18,7 @@ from r1chat.engine.threads import default_threads, usable_cores
 from r1chat.formatting import counted, format_bytes, format_duration, format_speed
 from r1chat.install import reinstall, requirement
 from r1chat.resources import memory
+from r1chat.version import __version__
 
 _BUILD_TIMEOUT_S = 120
 _TRIAL_TIMEOUT_S = 180
@@ -43,7 +43,7 @@ def examine() -> list[Section]:
 
 def _versions() -> list[Finding]:
     findings = [
-        Finding("r1chat", f"{r1chat.__version__}, in {Path(r1chat.__file__).parent}"),
+        Finding("r1chat", f"{__version__}, in {paths.package()}"),
         Finding("Python", f"{platform.python_version()}, {sys.executable}"),
         Finding("system", f"{platform.system()} {platform.release()}, {platform.machine()}"),
     ]

@@ -17,7 +17,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import r1chat
 from r1chat import paths
 from r1chat.errors import ModelError, R1ChatError
 from r1chat.formatting import format_duration
@@ -62,7 +61,7 @@ def _try_in_child(path: Path, opening: Opening) -> None:
             timeout=_TIMEOUT_S,
             check=False,
             # `-m` puts the working directory first on the path; nobody's own json.py may get in.
-            cwd=Path(r1chat.__file__).parent.parent,
+            cwd=paths.package().parent,
         )
     except subprocess.TimeoutExpired:
         limit = format_duration(_TIMEOUT_S, trim=True)

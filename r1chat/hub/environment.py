@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import r1chat
 from r1chat.addresses import is_plain_to_other_machine
 from r1chat.errors import NetworkError
 from r1chat.sanitize import line
+from r1chat.version import __version__
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
 _TRUE = {"1", "ON", "YES", "TRUE"}
@@ -96,7 +96,7 @@ class Environment:
 
     def headers(self, url: str) -> dict[str, str]:
         """What to send to an address; the token only to the Hub itself."""
-        headers = {"user-agent": f"r1chat/{r1chat.__version__}", "accept-encoding": "identity"}
+        headers = {"user-agent": f"r1chat/{__version__}", "accept-encoding": "identity"}
         if self.token is not None and self.is_own(url):
             headers["authorization"] = f"Bearer {self.token}"
         return headers

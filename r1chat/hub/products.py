@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import r1chat
+from r1chat import paths
 from r1chat.resources import available_memory
 
 _Q4_K, _F32 = 12, 0
@@ -81,7 +81,7 @@ def measured(threads: int) -> float | None:
             timeout=_TIMEOUT_S,
             check=True,
             # `-m` puts the working directory first on the path; nobody's own json.py may get in.
-            cwd=Path(r1chat.__file__).parent.parent,
+            cwd=paths.package().parent,
             # A pool of threads that spins while it waits would slow the rest of the machine down.
             env={"GOMP_SPINCOUNT": "1000", **os.environ},
         )

@@ -10,13 +10,12 @@ import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from textual_serve.app_service import AppService
 from textual_serve.download_manager import DownloadManager
 
-import r1chat
+from r1chat import paths
 from r1chat.offload import GpuLayers
 from r1chat.web import DRIVER, DRIVER_VARIABLE
 
@@ -62,7 +61,7 @@ def command(
         gpu_layers: Layers to put on the GPU; by default what the settings say.
         tensor_split: How to share them out among several; by default what the settings say.
     """
-    start = [sys.executable, "-c", _START, str(Path(r1chat.__file__).parent.parent)]
+    start = [sys.executable, "-c", _START, str(paths.package().parent)]
     options = {"model": model, "gpu-layers": gpu_layers, "tensor-split": tensor_split}
     given = {name: value for name, value in options.items() if value is not None}
     return [*start, *(f"--{name}={value}" for name, value in given.items())]

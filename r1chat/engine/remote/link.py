@@ -19,7 +19,6 @@ from http import HTTPStatus
 from queue import Empty, Full, Queue
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import r1chat
 from r1chat.engine.remote import refusals
 from r1chat.engine.remote.chunks import NOTHING, Chunk, Counts, Reader
 from r1chat.engine.remote.server import Server
@@ -28,6 +27,7 @@ from r1chat.engine.remote.unpacking import unpacked
 from r1chat.errors import Cancelled, NetworkError, R1ChatError
 from r1chat.hub.route import Route, wants_password
 from r1chat.sanitize import line
+from r1chat.version import __version__
 
 if TYPE_CHECKING:
     import httpx2
@@ -176,7 +176,7 @@ class Link:
         return Route(url, address="the server's address", straight=self.server.is_local)
 
     def _headers(self) -> dict[str, str]:
-        headers = {"user-agent": f"r1chat/{r1chat.__version__}", "accept-encoding": "identity"}
+        headers = {"user-agent": f"r1chat/{__version__}", "accept-encoding": "identity"}
         if self.server.key is not None:
             headers["authorization"] = f"Bearer {self.server.key}"
         return headers
