@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from r1chat.console import Console, is_terminal
 from r1chat.errors import DownloadCancelled, MissingModel, ModelError
-from r1chat.formatting import format_bytes, format_rate, format_remaining
+from r1chat.formatting import format_bytes, format_remaining
 from r1chat.interrupts import Interrupted, Interrupts
 from r1chat.sanitize import line
 
@@ -21,12 +21,6 @@ if TYPE_CHECKING:
     from r1chat.hub.variants import Variant
 
 _LOOK_S = 0.2
-_STATES = {
-    "starting": "asking the Hub",
-    "following": "another r1chat downloads it",
-    "checking": "checking",
-    "paused": "paused",
-}
 
 
 def offer(
@@ -210,27 +204,11 @@ class Downloader:
 
     def _show(self, variant: Variant) -> Callable[[Progress], None]:
         def show(progress: Progress) -> None:
-            self._console.progress(f"{line(variant.name, 40)}  {described(progress)}")
+            name = line(variant.name, 40)
+            self._console.progress(f"{name}  {progress.percent} · {progress.words}")
 
         return show
 
 
 def _described(variant: Variant) -> str:
     return f"{line(variant.name, 60)}, {format_bytes(variant.size)} from {line(variant.repo, 100)}"
-
-
-def described(progress: Progress) -> str:
-    """How far a download is, in words."""
-    share = progress.done / progress.total if progress.total else 0.0
-    parts = [f"{int(share * 100)} % of {format_bytes(progress.total)}"]
-    if progress.rate:
-        parts.append(format_rate(progress.rate))
-    if progress.left_s is not None:
-        parts.append(f"{format_remaining(progress.left_s)} left")
-    if progress.state == "waiting" and progress.wait_s is not None:
-        parts = [parts[0], f"trying again in {format_remaining(progress.wait_s)}"]
-    elif progress.state in _STATES:
-        parts = [parts[0], _STATES[progress.state]]
-    if progress.note:
-        parts.append(line(progress.note, 120))
-    return " · ".join(parts)

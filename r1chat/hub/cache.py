@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from r1chat.errors import ModelError
@@ -14,8 +14,8 @@ from r1chat.hub.layout import FOLDER, RepoFolder, folders, hub_cache
 from r1chat.hub.names import good_commit, good_path, good_repo
 from r1chat.hub.places import files, shards
 from r1chat.hub.reference import MAIN, HubRef
-from r1chat.hub.values import Listing, RemoteFile
-from r1chat.hub.variants import Variant, find
+from r1chat.hub.values import RemoteFile
+from r1chat.hub.variants import Variant, among
 from r1chat.sanitize import line
 
 __all__ = ["Installed", "cached", "hub_cache", "installed", "remove", "repos"]
@@ -58,25 +58,13 @@ def cached(ref: HubRef, choose: Callable[[list[Variant]], Variant] | None = None
     """
     for folder in (folder for repo in ref.repos for folder in folders(repo)):
         for commit in _commits_for(folder, ref.revision):
-            wanted = replace(ref, repos=(folder.repo,), revision=commit, distill=None)
-            with contextlib.suppress(ModelError):
-                variant = find(_Snapshot(folder), wanted, choose)
-                return folder.pointer(commit, variant.files[0].path)
+            files = (
+                RemoteFile(folder.repo, commit, each.path_in_repo, each.size, None, "")
+                for each in _held(folder, commit)
+            )
+            if found := among(files, ref, choose):
+                return folder.pointer(commit, found.files[0].path)
     return None
-
-
-class _Snapshot:
-    """Lists a commit's files as the Hub would, from the cache."""
-
-    def __init__(self, folder: RepoFolder) -> None:
-        self._folder = folder
-
-    def listing(self, repo: str, revision: str) -> Listing:
-        there = tuple(
-            RemoteFile(repo, revision, each.path_in_repo, each.size, None, "")
-            for each in _held(self._folder, revision)
-        )
-        return Listing(repo, revision, revision, there, "", gated=False, base_model="")
 
 
 def remove(path: Path) -> int:

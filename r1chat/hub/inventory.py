@@ -10,7 +10,6 @@ import functools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from r1chat.errors import ModelError, NetworkError
@@ -214,11 +213,13 @@ class Inventory:
         for model, before in zip(models, found, strict=True):
             if ref in {model.ref, before.ref}:
                 return model
+        from r1chat.hub.places import same_file
+
         try:
             path = locate(ref)
         except ModelError:
             return None
-        return next((model for model in models if _same(model.path, path)), None)
+        return next((model for model in models if same_file(model.path, path)), None)
 
     # -- the Hub --
 
@@ -403,10 +404,3 @@ def _distill(ref: HubRef, repo: str) -> Distill | None:
     from r1chat.hub import catalogue
 
     return (catalogue.get(ref.distill) if ref.distill else None) or catalogue.published_by(repo)
-
-
-def _same(one: Path, other: Path) -> bool:
-    try:
-        return one.samefile(other)
-    except OSError:
-        return False

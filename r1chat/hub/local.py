@@ -86,15 +86,6 @@ def _listed(places: Iterable[Place]) -> list[LocalModel]:
     return _named(found)
 
 
-def model_at(path: Path) -> LocalModel:
-    """A file as a model, wherever it lies.
-
-    Raises:
-        ModelError: If it is no GGUF file. One line.
-    """
-    return model_of(read_header(path))
-
-
 def model_of(header: Header) -> LocalModel:
     """The model whose header was read."""
     return _made(_in_folder(_absolute(header.path)), facts_of(header), refusal(header))

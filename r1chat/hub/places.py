@@ -104,6 +104,14 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
+def same_file(one: Path, other: Path) -> bool:
+    """Whether two paths lead to the same file."""
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
+
+
 def shards(path: Path) -> list[Path]:
     """The files of the model that a file belongs to, judged by its name alone."""
     match = _SHARD.fullmatch(path.name)

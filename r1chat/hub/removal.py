@@ -9,7 +9,7 @@ from r1chat import paths
 from r1chat.errors import ModelError
 from r1chat.hub import cache
 from r1chat.hub.local import LocalModel
-from r1chat.hub.places import shards
+from r1chat.hub.places import same_file, shards
 from r1chat.sanitize import line
 
 
@@ -47,15 +47,8 @@ def remove(model: LocalModel) -> int:
 
 def _in_all_commits(path: Path) -> list[Path]:
     """The names that a file of the Hub's cache has: a list shows it once, so all of them go."""
-    same = [each.file for each in cache.installed() if _same(each.file, path)]
+    same = [each.file for each in cache.installed() if same_file(each.file, path)]
     return same or [path]
-
-
-def _same(one: Path, other: Path) -> bool:
-    try:
-        return one.samefile(other)
-    except OSError:
-        return False
 
 
 def _freed(file: Path) -> int:

@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,8 @@ from r1chat.hub.facts import stamp_of
 from r1chat.hub.names import good_commit, good_path, good_repo, good_sha256, same_repo
 from r1chat.hub.places import Place, files, shards
 from r1chat.hub.reference import MAIN, HubRef
-from r1chat.hub.values import Listing, RemoteFile
-from r1chat.hub.variants import Variant, find, usual
+from r1chat.hub.values import RemoteFile
+from r1chat.hub.variants import Variant, among, usual
 from r1chat.user_files import small_text
 
 _FORMAT = 1
@@ -94,7 +94,7 @@ def remembered(ref: HubRef) -> Path | None:
             continue
         if ref.revision not in {variant.revision, variant.commit}:
             continue
-        if _found(ref, variant.files, variant.commit) and memory.is_unchanged(path, variant):
+        if among(variant.files, ref) and memory.is_unchanged(path, variant):
             return path
     return None
 
@@ -117,33 +117,13 @@ def by_name(ref: HubRef) -> Path | None:
             for name, place in places.items()
             if (size := _size(place.path))
         )
-        variant = _found(ref, there, _NO_COMMIT)
+        variant = among(there, ref)
         if variant is not None:
             path = places[variant.files[0].path].path
             with contextlib.suppress(ModelError):
                 read_header(path)  # It is whole.
                 return path
     return None
-
-
-def _found(ref: HubRef, there: tuple[RemoteFile, ...], commit: str) -> Variant | None:
-    """What a reference means of the files that are there."""
-    if not there:
-        return None
-    wanted = replace(ref, repos=(there[0].repo,), revision=commit, distill=None)
-    with contextlib.suppress(ModelError):
-        return find(_Holds(there), wanted)
-    return None
-
-
-class _Holds:
-    """Lists files as the Hub would."""
-
-    def __init__(self, there: tuple[RemoteFile, ...]) -> None:
-        self._there = there
-
-    def listing(self, repo: str, revision: str) -> Listing:
-        return Listing(repo, revision, revision, self._there, "", gated=False, base_model="")
 
 
 def _places() -> Iterator[Place]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import NoReturn, Protocol
 
@@ -134,6 +135,22 @@ def find(
         except ModelError as error:
             missing = missing or error
     raise missing or ModelError(f"{line(str(ref))} names no repository")
+
+
+def among(
+    files: Iterable[RemoteFile],
+    ref: HubRef,
+    choose: Callable[[list[Variant]], Variant] | None = None,
+) -> Variant | None:
+    """Finds the model that a reference means among files of one commit that are on this machine."""
+    there = tuple(files)
+    if there:
+        repo, commit = there[0].repo, there[0].commit
+        listing = Listing(repo, commit, commit, there, "", gated=False, base_model="")
+        wanted = replace(ref, repos=(repo,), revision=commit, distill=None)
+        with contextlib.suppress(ModelError):
+            return _choose(listing, wanted, choose)
+    return None
 
 
 def _choose(

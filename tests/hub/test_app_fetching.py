@@ -258,7 +258,7 @@ async def test_a_download_that_was_broken_off_is_offered_again_after_the_next_st
         await open_models(pilot)
         await pilot.press("enter")
         await until(pilot, lambda: fetching(app, "↓"))
-        await until(pilot, lambda: fetching(app)[0].share > 0.05)
+        await until(pilot, lambda: fetching(app)[0].progress.share > 0.05)
         app.shut_down()
     hub.faults.clear()
     tried = []
@@ -449,7 +449,7 @@ async def test_a_wait_that_the_hub_asks_for_is_counted_down(hub, small):
         await until(pilot, lambda: fetching(app, "waiting"))
         first = fetching(app)[0].progress.wait_s
         await until(pilot, lambda: fetching(app)[0].progress.wait_s < first - 1)
-        await until(pilot, lambda: "tries again in" in str(screen.query_one("#download").content))
+        await until(pilot, lambda: "trying again in" in str(screen.query_one("#download").content))
         hub.faults.clear()
         await pilot.press("escape")
         app.shut_down()

@@ -19,7 +19,7 @@ from r1chat.gguf import read_header
 from r1chat.hub import facts, places, removal
 from r1chat.hub import local as local_module
 from r1chat.hub.about import about
-from r1chat.hub.local import local_models, model_at
+from r1chat.hub.local import local_models, model_of
 from r1chat.hub.places import files
 from r1chat.hub.reference import parse
 from tests.factory import CHATML, CHATML_MARKERS
@@ -410,10 +410,10 @@ def test_a_memory_that_cannot_be_written_is_done_without(folder, data, home):
 
 def test_a_file_anywhere_is_described_as_a_model(user, tmp_path):
     path = a_model(tmp_path / "elsewhere" / "model.gguf")
-    model = model_at(path)
+    model = model_of(read_header(path))
     assert (model.ref, model.source, model.size) == (str(path), "folder", path.stat().st_size)
     with pytest.raises(ModelError, match="does not exist"):
-        model_at(tmp_path / "nothing.gguf")
+        model_of(read_header(tmp_path / "nothing.gguf"))
 
 
 def test_a_file_of_our_folder_is_removed_with_all_its_parts(folder):
@@ -466,7 +466,7 @@ def test_what_other_programs_fetched_is_not_removed(user, data, tmp_path):
     blob = in_ollama(user / ".ollama" / "models", data)
     theirs = a_model(user / ".lmstudio/models/acme/Small-GGUF/small.gguf", 4)
     mine = a_model(tmp_path / "documents" / "model.gguf", 5)
-    models = [*found("ollama"), *found("lm studio"), model_at(mine), local_models()[0]]
+    models = [*found("ollama"), *found("lm studio"), model_of(read_header(mine)), local_models()[0]]
     hints = ("ollama rm deepseek-r1:7b", "LM Studio", "remove it yourself", "part of r1chat")
     for model, hint in zip(models, hints, strict=True):
         assert not removal.removable(model)

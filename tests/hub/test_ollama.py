@@ -10,8 +10,9 @@ import pytest
 
 from r1chat.compose import resolve
 from r1chat.errors import ModelError
+from r1chat.gguf import read_header
 from r1chat.hub import ollama
-from r1chat.hub.local import local_models, model_at, models_in
+from r1chat.hub.local import local_models, model_of, models_in
 from tests.hub.layouts import a_model, in_ollama, move_in
 
 
@@ -241,7 +242,7 @@ def test_a_link_leads_to_no_weights_that_are_refused_by_their_own_name(store, we
     link.symlink_to(blob)
     with pytest.raises(ModelError, match="has a LoRA adapter"):
         resolve(str(link))
-    for model in (*models_in(link.parent), model_at(link)):
+    for model in (*models_in(link.parent), model_of(read_header(link))):
         assert "has a LoRA adapter" in model.problem
     in_ollama(store, weights, ("registry.ollama.ai", "library", "plain", "latest"))
     assert resolve(str(link)) == link

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 from r1chat.errors import R1ChatError
-from r1chat.formatting import format_bytes, format_rate, format_remaining
+from r1chat.formatting import format_remaining
 from r1chat.sanitize import line
 from r1chat.tui.threads import on_thread
 
@@ -47,14 +47,9 @@ class Download:
     fit: Fit | None = None
 
     @property
-    def share(self) -> float:
-        """How much of it is here, 0 to 1."""
-        return self.progress.done / self.total if self.progress and self.total else 0.0
-
-    @property
     def percent(self) -> str:
-        """The same for people; never 100 % before it is whole."""
-        return f"{min(99, int(self.share * 100))} %"
+        """How much of it is here."""
+        return self.progress.percent if self.progress else "0 %"
 
     @property
     def paused(self) -> bool:
@@ -75,7 +70,7 @@ class Download:
         if progress is None:
             return "queued"
         words = {
-            "waiting": f"waiting {_wait(progress)}",
+            "waiting": f"waiting {format_remaining(progress.wait_s or 0)}",
             "following": f"⇣ {self.percent}",
             "downloading": f"↓ {self.percent}",
             "paused": f"paused {self.percent}",
@@ -91,30 +86,9 @@ class Download:
         start = f"↓ {self.name} {self.quant}"
         if progress is None:
             return f"{start} · waits for its turn"
-        full = round(self.share * _BAR)
-        parts = [f"{start} {'█' * full}{'░' * (_BAR - full)} {self.percent}"]
-        done, total = format_bytes(progress.done), format_bytes(self.total)
-        # "1.97 of 4.68 GB"
-        number, _, unit = done.partition(" ")
-        parts.append(f"{number if total.endswith(unit) else done} of {total}")
-        note = line(progress.note, 120)
-        if progress.state == "downloading" and progress.rate:
-            parts.append(format_rate(progress.rate))
-            if progress.left_s is not None:
-                parts.append(f"{format_remaining(progress.left_s)} left")
-        elif progress.state == "waiting":
-            parts.append(f"tries again in {_wait(progress)}" + (f": {note}" if note else ""))
-        elif progress.state == "following":
-            parts.append("another r1chat downloads it")
-        elif progress.state == "checking":
-            parts.append("its checksum is being worked out")
-        elif progress.state == "paused":
-            parts.append("paused")
-        return " · ".join(parts)
-
-
-def _wait(progress: Progress) -> str:
-    return format_remaining(progress.wait_s) if progress.wait_s is not None else "…"
+        full = round(progress.share * _BAR)
+        bar = f"{'█' * full}{'░' * (_BAR - full)}"
+        return f"{start} {bar} {progress.percent} · {progress.words}"
 
 
 class Downloads:
