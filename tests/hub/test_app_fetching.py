@@ -128,7 +128,7 @@ async def test_a_configured_model_that_is_gone_is_fetched_and_answers_what_waite
     app = R1ChatApp(given=Settings(model="r1:1.5b", pace=0), inventory=HereHub())
     async with app.run_test() as pilot:
         await until(pilot, lambda: app.is_running and app.offered == "r1:1.5b")
-        assert "r1:1.5b is not here" in app.chat.topbar.label
+        assert "r1:1.5b is not downloaded" in app.chat.topbar.label
         await write(pilot, "3+4", "enter")
         await pilot.press("ctrl+f")
         await until(pilot, lambda: app.engine is not None)
@@ -159,13 +159,13 @@ async def test_enter_fetches_a_distill_shows_how_far_it_is_and_uses_it(hub, smal
         await pilot.press("enter")
         await until(pilot, lambda: fetching(app, "↓"))
         await until(pilot, lambda: screen.row and screen.row.section == "downloading")
-        await until(pilot, lambda: "%" in app.chat.topbar.fetching)
+        await until(pilot, lambda: "%" in app.chat.topbar.download)
         whole = f" of {format_bytes(MODEL.stat().st_size)}"
         await until(pilot, lambda: whole in str(screen.query_one("#download").content))
         await pilot.press("escape")
         await hurry(pilot, hub)
         await until(pilot, lambda: tried == ["tiny", REF])
-        await until(pilot, lambda: app.chat.topbar.fetching == "")
+        await until(pilot, lambda: app.chat.topbar.download == "")
         screen = await open_models(pilot)
         await until(pilot, lambda: screen.row.in_use)
         assert (screen.row.section, screen.row.quant) == ("here", "Q8_0")

@@ -713,7 +713,7 @@ class ChatScreen(Screen[None]):
 
     def show_download(self, state: str) -> None:
         """Shows how far a download is; nothing where there is none."""
-        self.topbar.fetching = state
+        self.topbar.download = state
 
     def unloaded(self, label: str) -> None:
         """There is no model now; a question that is asked waits for one."""
@@ -736,7 +736,7 @@ class ChatScreen(Screen[None]):
         start = "No model"
         if missing:
             key = keys.shown(self._host.shown_keys()["app.fetch"])
-            start = f"{line(missing, 60)} is not here · {key} fetches it"
+            start = f"{line(missing, 60)} is not downloaded · {key} downloads it"
         self.topbar.label = f"{start} · F3 picks one"
         self.outbox.show_wait(loading=self._host.coming is not None)
 

@@ -101,7 +101,7 @@ class Loader:
             self.reason = reason
             """One line."""
             self.missing = missing
-            """What could be fetched to mend it."""
+            """What could be downloaded to mend it."""
 
     class Crowded(Message):
         """There is no room for a model as long as the other one is loaded."""

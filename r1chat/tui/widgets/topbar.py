@@ -45,7 +45,7 @@ class TopBar(Widget):
     """Tokens a second, as last measured."""
     label: reactive[str] = reactive("")
     """What to show before there is a model."""
-    fetching: reactive[str] = reactive("")
+    download: reactive[str] = reactive("")
     """How far a download is: "↓ 42 %"."""
     unsaved: reactive[bool] = reactive(default=False)
     """Whether the conversation ends with the app."""
@@ -56,7 +56,7 @@ class TopBar(Widget):
         room = self.size.width
         meters = self._meters(info.context) if info else [""]
         loading = self._waiting() if info and self.progress is not None else ""
-        for news in (loading, self.fetching, _UNSAVED if self.unsaved else ""):
+        for news in (loading, self.download, _UNSAVED if self.unsaved else ""):
             if news:
                 meters = [f"{news}   {text}".rstrip() for text in meters] + [news]
         right = next((text for text in meters if len(text) <= room // 2), "")
