@@ -316,7 +316,8 @@ async def test_a_configured_model_that_is_gone_is_offered_and_tiny_can_be_used_m
     app = an_app(settings=Settings(model="r1:7b", pace=0), load=load, hub=StillHub())
     async with app.run_test() as pilot:
         await until(pilot, lambda: app.is_running and app.offered == "r1:7b")
-        assert app.chat.topbar.label == "r1:7b is not downloaded · Ctrl+F downloads it · F3 picks one"
+        label = "r1:7b is not downloaded · Ctrl+F downloads it · F3 picks one"
+        assert app.chat.topbar.label == label
         assert app.check_action("download", ())
         await pilot.press("f3")
         await until(pilot, lambda: isinstance(app.screen, ModelsScreen) and app.screen.list.rows)
