@@ -17,7 +17,11 @@ from scripts.real.models import COMMAND, folder
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
-ENGINE = {"faults", "live", "real", "remote", "unit/test_gpus.py"}
+ENGINE = {
+    *("faults", "live", "real", "remote"),
+    *("hub/test_about.py", "hub/test_app_pty_fetching.py", "unit/test_gpus.py"),
+    *("servers/test_app_budgets.py", "servers/test_named_app.py", "servers/test_named_models.py"),
+}
 """What runs llama.cpp; within other files tests are marked as `engine`."""
 REAL_MODELS = folder()
 

@@ -106,6 +106,7 @@ def fetching(app, state=""):
     return [each for each in app.downloads.pending if state in each.state]
 
 
+@pytest.mark.engine
 async def test_the_recommended_distill_is_fetched_by_one_key_used_and_asked(small):
     """With the engine and the compose of the app itself."""
     app = R1ChatApp(given=Settings(pace=0), inventory=HereHub())
@@ -123,6 +124,7 @@ async def test_the_recommended_distill_is_fetched_by_one_key_used_and_asked(smal
     assert list(hub_cache().glob("models--*/snapshots/*/*Q8_0.gguf"))
 
 
+@pytest.mark.engine
 async def test_a_configured_model_that_is_gone_is_fetched_and_answers_what_waited(small):
     """With the engine and the compose of the app itself."""
     app = R1ChatApp(given=Settings(model="r1:1.5b", pace=0), inventory=HereHub())

@@ -41,6 +41,7 @@ def pulled(*arguments: str) -> Path:
     return Path(out.rstrip("\n"))
 
 
+@pytest.mark.engine
 def test_a_pulled_model_answers_by_the_name_it_was_pulled_by(acme):
     path = pulled("acme/Tiny-GGUF:F16")
     assert path.read_bytes() == TINY.read_bytes()
@@ -55,6 +56,7 @@ def test_what_is_here_is_not_fetched_again(acme):
     assert acme.requests.sent("cdn") <= TINY.stat().st_size + 2 * (1 << 20)
 
 
+@pytest.mark.engine
 def test_what_is_here_is_not_said_to_be_verified(acme):
     pulled("acme/Tiny-GGUF:F16")
     code, _, err = run("models", "pull", "acme/Tiny-GGUF:F16")
@@ -70,6 +72,7 @@ def test_a_name_in_another_case_is_told_as_the_hub_spells_it(acme):
     assert err.endswith("r1chat ask -m acme/Tiny-GGUF:F16\n")
 
 
+@pytest.mark.engine
 def test_offline_what_is_here_is_pulled_without_a_request(acme, monkeypatch):
     path = pulled("acme/Tiny-GGUF:F16")
     before = len(acme.requests)
@@ -102,6 +105,7 @@ def test_a_revision_is_named_where_only_that_finds_what_was_pulled(hub):
     assert pulled("acme/Tiny-GGUF") == path
 
 
+@pytest.mark.engine
 def test_a_model_of_the_hub_that_is_not_here_is_exit_code_3_with_the_command_to_run(acme):
     code, out, err = run("ask", "-m", "acme/Tiny-GGUF:F16", SUM)
     assert (code, out) == (3, "")
