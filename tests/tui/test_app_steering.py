@@ -51,6 +51,7 @@ async def test_escape_stops_and_keeps_what_there_is():
         await rest(pilot)
         assert _reply(chat).receipt.ended_by == "cancelled"
         assert "stopped" in chat.last.status
+        assert "Thought for" in chat.last.thinking.header.text
         assert "thought 1." in chat.last.thinking.view.text
         assert not chat.last.thinking.running
 
@@ -100,8 +101,10 @@ async def test_steering_that_is_left_leaves_the_reply_stopped():
         await thought(pilot)
         await pilot.press("ctrl+s")
         await until(pilot, lambda: chat.last and chat.last.status == "Paused")
+        assert "Paused after" in chat.last.thinking.header.text
         await pilot.press("escape")
         assert "stopped" in chat.last.status
+        assert "Thought for" in chat.last.thinking.header.text
         await write(pilot, "new", "enter")
         await until(pilot, lambda: chat.last and chat.last.question == "new")
         await thought(pilot)

@@ -108,6 +108,9 @@ class ModalInput:
         self._set(Ask())
 
     def _set(self, mode: InputMode) -> None:
+        for each in (self.mode, mode):
+            if isinstance(each, Steer) and each.reply is not None:
+                each.view.show_paused(each is mode)
         self.mode = mode
         steers = self.paused is not None
         edits = isinstance(mode, Edit)

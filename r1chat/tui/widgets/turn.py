@@ -242,6 +242,11 @@ class TurnView(Vertical):
         self.answer.reset()
         self.answer.display = False
 
+    def show_paused(self, paused: bool) -> None:  # noqa: FBT001  (the value that is shown)
+        """Shows whether the thought only stands still: words are added, then it goes on."""
+        if self.complete:
+            self.thinking.paused = paused
+
     def show_receipt(self) -> None:
         """Shows what the reply cost."""
         if self._reply is not None:
