@@ -1,6 +1,7 @@
 """Tells thoughts from answers in a stream of text.
 
-States and what leads out of them (white space alone leaves START, OPENED and CLOSED as they are)::
+States and what leads out of them (white space alone leaves START, OPENED and CLOSED as they are);
+``<think>`` and ``</think>`` stand for what opens and closes a thought in whatever format::
 
     START   nothing yet         <think> → OPENED    </think> → CLOSED    text → PLAIN
     PLAIN   never thought       for good: everything is answer, tags too
@@ -14,6 +15,9 @@ text), that in OPENED too (dropped before a repeated ``<think>``, else kept, les
 that in CLOSED is dropped at once. Everywhere else a text goes out as it comes in, so that a text
 split over several blocks is simply the blocks put together.
 
+A wrapper is taken off where the answer begins (START, CLOSED), which leads to CLOSED, and its end
+wherever that comes, but in code.
+
 What an engine shows as an answer is held to more: see `Splitter`'s `strays`.
 """
 
@@ -23,16 +27,25 @@ import enum
 import itertools
 import operator
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 from r1chat.reasoning.code import CodeTracker
-from r1chat.reasoning.phrases import CLOSE, OPEN
+from r1chat.reasoning.formats import THINK, Format, pieces_of
 
 Kind: TypeAlias = Literal["thought", "answer"]
+_Role: TypeAlias = Literal["open", "close", "wrap", "unwrap", "other"]
 
-_TAG = re.compile(f"{re.escape(OPEN)}|{re.escape(CLOSE)}")
-_LONGEST_PARTIAL = max(len(OPEN), len(CLOSE)) - 1
+_FIRST_STAND_IN = 0xD800
+"""Tokens that are markers, or pieces of one, stand in the text as lone surrogates, which no text
+that was decoded has: so no letters can be taken for them."""
+_ALL: frozenset[_Role] = frozenset({"open", "close", "wrap", "unwrap", "other"})
+_OWN: frozenset[_Role] = _ALL - {"other"}
+_TAGS: frozenset[_Role] = frozenset({"open", "close"})
+_CLOSES: frozenset[_Role] = frozenset({"close"})
+_NONE: frozenset[_Role] = frozenset()
 
 
 class _State(enum.Enum):
@@ -52,14 +65,71 @@ class Piece:
     text: str
 
 
-def split(text: str, *, opened: bool = False) -> tuple[str, str]:
+@dataclass(frozen=True, slots=True)
+class _Patterns:
+    """What to look for in a text."""
+
+    search: re.Pattern[str] | None
+    roles: dict[str, tuple[_Role, Format]]
+    stand_ins: dict[str, str]
+    ends: dict[str, str]
+    """What ends a wrapper, by what begins it."""
+    begun: frozenset[str]
+    """The ends of wrappers that what r1chat writes to close a thought has begun."""
+    firsts: frozenset[str]
+    longest: int
+
+    def begun_by(self, text: str, roles: frozenset[_Role]) -> bool:
+        """Whether a text may become a marker that plays one of these roles."""
+        return any(
+            role in roles and marker.startswith(text) for marker, (role, _) in self.roles.items()
+        )
+
+
+@lru_cache(maxsize=64)
+def _patterns(
+    own: Format, tokens: tuple[str, ...], others: tuple[Format, ...], *, scan: bool
+) -> _Patterns:
+    stand_ins = {name: chr(_FIRST_STAND_IN + at) for at, name in enumerate(tokens)}
+    named: list[tuple[str, _Role, Format]] = [(each, "open", own) for each in own.opens]
+    named += [(each, "close", own) for each in own.closes]
+    for wrap, unwrap in own.wrappers:
+        named += [(wrap, "wrap", own), (unwrap, "unwrap", own)]
+    named += [(each, "other", other) for other in others for each in other.opens]
+    roles: dict[str, tuple[_Role, Format]] = {}
+    for marker, role, format_ in named:
+        spelled = _spelled(marker, stand_ins)
+        if spelled and (scan or spelled != marker or role == "other"):
+            roles.setdefault(spelled, (role, format_))
+    by_length = sorted(roles, key=len, reverse=True)
+    ends = {_spelled(wrap, stand_ins): _spelled(end, stand_ins) for wrap, end in own.wrappers}
+    return _Patterns(
+        re.compile("|".join(map(re.escape, by_length))) if roles else None,
+        roles,
+        stand_ins,
+        ends,
+        frozenset(_spelled(end, stand_ins) for wrap, end in own.wrappers if wrap in own.closing),
+        frozenset(marker[0] for marker in roles),
+        max(map(len, roles), default=0),
+    )
+
+
+def _spelled(marker: str, stand_ins: Mapping[str, str]) -> str:
+    """A marker as it stands in the text, its tokens as what stands for them."""
+    for piece in pieces_of(marker):
+        marker = marker.replace(piece, stand_ins.get(piece, piece))
+    return marker
+
+
+def split(text: str, *, opened: bool = False, format: Format = THINK) -> tuple[str, str]:  # noqa: A002  (a contract)
     """Splits a whole text into its thought and its answer.
 
     Args:
         text: What the model wrote.
         opened: Whether the prompt ended in the opening tag.
+        format: How the model sets its thoughts apart.
     """
-    splitter = Splitter(opened=opened)
+    splitter = Splitter(opened=opened, format=format)
     pieces = [*splitter.feed(text), *splitter.close()]
     thought = "".join(piece.text for piece in pieces if piece.kind == "thought")
     answer = "".join(piece.text for piece in pieces if piece.kind == "answer")
@@ -82,6 +152,10 @@ class Splitter:
         strays: Whether a closing tag may stand in a text that never had a thought, although no
             opening tag stands before it and it is not in code. (`split` is given whole texts and
             leaves them alone; a model that was not asked for a tag has let it slip.)
+        format: How the model sets its thoughts apart.
+        tokens: Pieces of its markers that are tokens, which `token` announces, and what is shown
+            of each where it is no part of a marker. Their names in letters are text.
+        others: Formats of which a reply may turn out to be one, by the marker it begins with.
     """
 
     def __init__(
@@ -92,11 +166,22 @@ class Splitter:
         closed: bool = False,
         plain: bool = False,
         strays: bool = True,
+        format: Format = THINK,  # noqa: A002  (as in `split`)
+        tokens: Mapping[str, str] | None = None,
+        others: Iterable[Format] = (),
     ) -> None:
+        self.format = format
+        """How the model sets its thoughts apart, as far as is known by now."""
+        self._tokens = dict(tokens or {})
+        self._patterns = _patterns(format, tuple(self._tokens), tuple(others), scan=scan)
+        self._last = "\n"
+        self._unwraps: set[str] = set()
+        self._unwrapped = False
         self._state = _State.OPENED if opened else _State.START
         if plain or closed:
             self._state = _State.PLAIN if plain else _State.CLOSED
-        self._scan = scan
+        table = {ord(self.token(name)): shown for name, shown in self._tokens.items()}
+        self._shown_for = table
         self._strays = strays
         self._unmatched = 0
         self._code = CodeTracker()
@@ -123,12 +208,13 @@ class Splitter:
     @property
     def holding(self) -> str:
         """What came in and is neither out nor dropped yet."""
-        return "".join(self._spaces) + self._partial
+        return "".join(self._spaces) + self._shown(self._partial)
 
     def reads(self, tag: str) -> bool:
         """Whether a tag that came now would be one, and not a word of the text."""
         if self._state is _State.PLAIN:
-            return tag == CLOSE and not self._strays and not self._unmatched and not self._in_code
+            closes = tag in self.format.closes
+            return closes and not self._strays and not self._unmatched and not self._in_code
         return not (self._state is _State.ANSWER and self._in_code)
 
     @property
@@ -137,11 +223,12 @@ class Splitter:
 
     def feed(self, text: str) -> list[Piece]:
         """Takes the next chunk and returns what is certain now."""
-        if self._scan:
-            self._find_tags(text)
-        else:
-            self._text(text)
+        self._find_tags(text)
         return self._take()
+
+    def token(self, name: str) -> str:
+        """What stands in the text, for `feed`, for a token that is one of `tokens`."""
+        return self._patterns.stand_ins[name]
 
     def expect_thoughts(self) -> None:
         """Lets a thought begin behind a text that began without one.
@@ -153,22 +240,22 @@ class Splitter:
             self._state = _State.ANSWER
             self._closed_once = True
 
-    def open_tag(self) -> list[Piece]:
-        """Takes an opening tag that came as a token of its own."""
+    def open_tag(self, tag: str = "") -> list[Piece]:
+        """Takes an opening tag that came as a token of its own, the usual one or another."""
         self._release_partial()
-        self._open()
+        self._open(tag or self.format.opens[0])
         return self._take()
 
-    def close_tag(self) -> list[Piece]:
-        """Takes a closing tag that came as a token of its own."""
+    def close_tag(self, tag: str = "") -> list[Piece]:
+        """Takes a closing tag that came as a token of its own, the usual one or another."""
         self._release_partial()
-        self._close()
+        self._close(tag or self.format.closes[0])
         return self._take()
 
     @property
     def held_thought(self) -> str:
         """What `release` would return now, inside a thought."""
-        return _less_a_line_break("".join(self._spaces)) + self._partial
+        return _less_a_line_break("".join(self._spaces)) + self._shown(self._partial)
 
     def release(self) -> list[Piece]:
         """Returns what was held back inside a thought: what comes next is no part of a tag."""
@@ -190,32 +277,84 @@ class Splitter:
     def _find_tags(self, text: str) -> None:
         text = self._partial + text
         self._partial = ""
-        done = 0
-        for tag in _TAG.finditer(text):
-            self._text(text[done : tag.start()])
-            if tag[0] == OPEN:
-                self._open()
-            else:
-                self._close()
-            done = tag.end()
-        # Both tags have their only "<" in front, so that the last one alone may begin a tag.
-        cut = text.rfind("<", max(done, len(text) - _LONGEST_PARTIAL))
-        if cut < 0:
-            self._text(text[done:])
-            return
-        # In two steps, because the text before it may settle whether a tag can follow.
-        self._text(text[done:cut])
-        if self._may_become_tag(text[cut:]):
-            self._partial = text[cut:]
-        else:
-            self._text(text[cut:])
+        done = at = 0
+        while (tag := self._next_tag(text, at)) is not None:
+            at = tag.start()
+            if self._begins_line(text, done, at):
+                self._text(text[done:at])
+                done = at
+                if self._take_tag(tag[0]):
+                    done = at = tag.end()
+                    continue
+            at += 1
+        # In two steps each, because the text before it may settle whether a tag can follow.
+        for cut in range(max(done, len(text) - self._patterns.longest + 1), len(text)):
+            begins = text[cut] in self._patterns.firsts and self._begins_line(text, done, cut)
+            if begins and self._patterns.begun_by(text[cut:], _ALL):
+                self._text(text[done:cut])
+                done = cut
+                if self._patterns.begun_by(text[cut:], self._awaited()):
+                    self._partial = text[cut:]
+                    return
+        self._text(text[done:])
 
-    def _may_become_tag(self, text: str) -> bool:
-        if self._state is _State.PLAIN and self._strays:
+    def _next_tag(self, text: str, start: int) -> re.Match[str] | None:
+        return self._patterns.search.search(text, start) if self._patterns.search else None
+
+    def _begins_line(self, text: str, done: int, at: int) -> bool:
+        """Whether a marker may stand there: a sentence at the beginning of a line alone."""
+        return not self.format.sentences or (text[at - 1] if at > done else self._last) == "\n"
+
+    def _awaited(self) -> frozenset[_Role]:
+        """What a marker that came now may be."""
+        state = self._state
+        if state is _State.THOUGHT:
+            return _CLOSES
+        if self.format.sentences and state not in {_State.START, _State.OPENED}:
+            return _NONE
+        if state is _State.PLAIN:
+            return _NONE if self._strays else _TAGS
+        return _ALL if state is _State.START else _OWN
+
+    def _take_tag(self, tag: str) -> bool:
+        """Takes a marker that was found in the text; False if it is text."""
+        role, format_ = self._patterns.roles[tag]
+        if role in {"wrap", "unwrap"}:
+            return self._take_wrapper(tag, ends=role == "unwrap")
+        if role not in self._awaited() and (self.format.sentences or role == "other"):
             return False
-        if CLOSE.startswith(text):
+        self._last = "\n"
+        shown = self._shown(tag)
+        if role == "close":
+            self._close(shown)
             return True
-        return self._state is not _State.THOUGHT and OPEN.startswith(text)
+        if role == "other":
+            self.format = format_
+            self._patterns = _patterns(format_, tuple(self._tokens), (), scan=True)
+        self._open(shown)
+        return True
+
+    def _take_wrapper(self, tag: str, *, ends: bool) -> bool:
+        """Takes off what stands around an answer, where it does."""
+        answers = self._state is _State.ANSWER
+        at_start = self._state in {_State.START, _State.CLOSED}
+        if not (at_start or answers) or not self.reads(tag):
+            return False
+        if ends:
+            taken = tag in self._unwraps
+            self._unwrapped |= taken
+            self._unwraps.discard(tag)
+            return taken
+        if answers and not self._unwrapped:
+            return False
+        self._unwraps.add(self._patterns.ends[tag])
+        if at_start:
+            self._spaces.clear()
+            self._state = _State.CLOSED
+        return True
+
+    def _shown(self, text: str) -> str:
+        return text.translate(self._shown_for) if self._shown_for else text
 
     def _release_partial(self) -> None:
         text, self._partial = self._partial, ""
@@ -223,8 +362,10 @@ class Splitter:
 
     def _text(self, text: str) -> None:
         state = self._state
+        text = self._shown(text)
         if not text:
             return
+        self._last = text[-1]
         if state is _State.THOUGHT:
             self._emit("thought", text)
         elif state is _State.CLOSED:
@@ -243,18 +384,18 @@ class Splitter:
             self._state = _State.PLAIN
             self._emit("answer", self._take_spaces() + text)
 
-    def _open(self) -> None:
+    def _open(self, shown: str) -> None:
         if self._state is _State.THOUGHT:
-            self._emit("thought", OPEN)
-        elif not self.reads(OPEN):
-            self._emit("answer", OPEN)
+            self._emit("thought", shown)
+        elif not self.reads(self.format.opens[0]):
+            self._emit("answer", shown)
         else:
             self._spaces.clear()
             self._state = _State.OPENED
 
-    def _close(self) -> None:
-        if not self.reads(CLOSE):
-            self._emit("answer", CLOSE)
+    def _close(self, shown: str) -> None:
+        if not self.reads(self.format.closes[0]):
+            self._emit("answer", shown)
             return
         if self._state in {_State.ANSWER, _State.PLAIN}:
             return
@@ -263,6 +404,8 @@ class Splitter:
         self._spaces.clear()
         self._state = _State.CLOSED
         self._closed_once = True
+        # What r1chat writes to close a thought may have begun a wrapper.
+        self._unwraps |= self._patterns.begun
 
     def _begin_thought(self, text: str) -> None:
         self._emit("thought", _less_a_line_break(self._take_spaces() + text))
@@ -280,7 +423,8 @@ class Splitter:
             self._code.feed(text)
             if self._state is _State.PLAIN:
                 # Tags that are words of the answer: an opening one expects its partner.
-                opened = text.count(OPEN) - text.count(CLOSE)
+                opened = sum(map(text.count, self.format.opens))
+                opened -= sum(map(text.count, self.format.closes))
                 self._unmatched = max(0, self._unmatched + opened)
 
     def _take(self) -> list[Piece]:

@@ -1,0 +1,189 @@
+"""The formats in which models write their thoughts, as data.
+
+A *marker* opens or closes a thought, or stands around an answer. It is one token of its own, or
+several (`<|channel|>`, `analysis`, `<|message|>`), or nothing but letters, or a sentence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import permutations
+
+_PIECE = re.compile(r"<[^<>\s]+>|\[[^\[\]\s]+\]|◁[^◁▷\s]+▷")
+_LONGEST = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How one family of models sets its thoughts apart.
+
+    Raises:
+        ValueError: If a marker is empty, too long, begins or ends with white space, holds a line
+            break, has two meanings, or is the beginning of another; or if what r1chat is to write
+            begins with no marker.
+    """
+
+    name: str
+    opens: tuple[str, ...]
+    """What opens a thought, in all its spellings."""
+    closes: tuple[str, ...]
+    """What closes a thought, in all its spellings."""
+    opening: str = ""
+    """What r1chat writes to open a thought: the first spelling and a line break if it is empty."""
+    closing: str = ""
+    """What r1chat writes from a thought to its answer: the first spelling and a blank line if it
+    is empty."""
+    wrappers: tuple[tuple[str, str], ...] = ()
+    """What stands before and behind an answer and is taken off it, in pairs."""
+    wrapped: bool = False
+    """Whether it is told from another format with the same markers by its wrappers alone."""
+    alone: tuple[str, ...] | None = None
+    """What closes a thought in a prompt where nothing opened one; None if all of `closes` does."""
+    sentences: bool = False
+    """Whether the markers are sentences: they count at the beginning of a line alone, a thought
+    opens at the very beginning of a reply, and closes once."""
+
+    def __post_init__(self) -> None:
+        """Fills in what follows from the markers, and checks them."""
+        if not (self.name and self.opens and self.closes):
+            msg = "a format of thoughts needs a name, what opens a thought and what closes it"
+            raise ValueError(msg)
+        for marker in self.markers:
+            if not marker or marker != marker.strip() or len(marker) > _LONGEST:
+                msg = f"{marker!r} is no marker: 1 to {_LONGEST} characters, no space at its ends"
+                raise ValueError(msg)
+            if not marker.isprintable():
+                msg = f"{marker!r} is no marker: it holds what cannot be shown"
+                raise ValueError(msg)
+        for one, other in permutations(self.markers, 2):
+            if other.startswith(one):
+                msg = f"{one!r} is the beginning of {other!r}: no stream could tell them apart"
+                raise ValueError(msg)
+        object.__setattr__(self, "opening", self.opening or f"{self.opens[0]}\n")
+        object.__setattr__(self, "closing", self.closing or f"{self.closes[0]}\n\n")
+        if not (self.opening.startswith(self.opens) and self.closing.startswith(self.closes)):
+            msg = "what opens or closes a thought must begin with a marker that does so"
+            raise ValueError(msg)
+
+    @property
+    def markers(self) -> tuple[str, ...]:
+        """All markers: what opens, what closes, what stands around answers."""
+        around = (marker for pair in self.wrappers for marker in pair if marker)
+        return (*self.opens, *self.closes, *around)
+
+    @property
+    def pieces(self) -> frozenset[str]:
+        """What in the markers may be a token of its own."""
+        return frozenset(piece for marker in self.markers for piece in pieces_of(marker))
+
+    @property
+    def shown(self) -> str:
+        """The format in a few characters, for people."""
+        return f"{self.opens[0]} … {self.closes[0]}"
+
+    def opened_by(self, framing: str) -> bool:
+        """Whether the end of a prompt, behind its last message, has opened a thought."""
+        return _last(framing, self.opens) > _last(framing, self.closes)
+
+    def closed_by(self, framing: str) -> bool:
+        """Whether the end of a prompt, behind its last message, stands behind a thought."""
+        opened, closed = _last(framing, self.opens), _last(framing, self.closes)
+        alone = self.closes if self.alone is None else self.alone
+        return closed > opened and (opened >= 0 or _last(framing, alone) >= 0)
+
+
+def pieces_of(marker: str) -> Iterator[str]:
+    """What in a marker may be a token of its own, in order; the whole where it has no brackets."""
+    found = _PIECE.findall(marker)
+    return iter(found or (marker,))
+
+
+def _last(text: str, markers: tuple[str, ...]) -> int:
+    return max((text.rfind(marker) for marker in markers), default=-1)
+
+
+def _tags(tag: str, name: str = "", *, wrappers: tuple[tuple[str, str], ...] = ()) -> Format:
+    return Format(name or tag, (f"<{tag}>",), (f"</{tag}>",), wrappers=wrappers)
+
+
+ANSWERS = (
+    ("<answer>", "</answer>"),
+    ("<verifier_answer>", "</verifier_answer>"),
+    ("<response>", "</response>"),
+)
+"""Wrappers of R1-Zero's prompt, of data that tuned models were made of, and of Granite 3.3."""
+
+_FINAL = "<|channel|>final<|message|>"
+
+THINK = _tags("think")
+"""R1's, and that of most."""
+
+FORMATS = (
+    THINK,
+    Format(
+        "r1-zero",
+        THINK.opens,
+        THINK.closes,
+        wrappers=ANSWERS,
+        wrapped=True,
+    ),
+    _tags("thinking", wrappers=ANSWERS),
+    _tags("thought", wrappers=ANSWERS),
+    _tags("reasoning", wrappers=ANSWERS),
+    Format("mistral", ("[THINK]",), ("[/THINK]",), opening="[THINK]", closing="[/THINK]"),
+    Format(
+        "harmony",
+        (
+            "<|channel|>analysis<|message|>",
+            "<|start|>assistant<|channel|>analysis<|message|>",
+        ),
+        (
+            "<|end|>",
+            f"<|start|>assistant{_FINAL}",
+            _FINAL,
+            "<|start|>assistant<|channel|>commentary<|message|>",
+            "<|channel|>commentary<|message|>",
+        ),
+        opening="<|channel|>analysis<|message|>",
+        closing=f"<|end|><|start|>assistant{_FINAL}",
+        # Every message ends in <|end|>, the question too.
+        alone=(_FINAL,),
+    ),
+    Format(
+        "gemma",
+        ("<|channel>thought",),
+        ("<channel|>",),
+        closing="<channel|>",
+    ),
+    _tags("seed:think", "seed"),
+    _tags("mm:think", "minimax"),
+    Format("kimi", ("◁think▷",), ("◁/think▷",)),
+    Format(
+        "cohere",
+        ("<|START_THINKING|>",),
+        ("<|END_THINKING|>",),
+        opening="<|START_THINKING|>",
+        closing="<|END_THINKING|><|START_RESPONSE|>",
+        wrappers=(
+            ("<|START_RESPONSE|>", "<|END_RESPONSE|>"),
+            ("<|START_TEXT|>", "<|END_TEXT|>"),
+        ),
+    ),
+    Format(
+        "apertus",
+        ("<|inner_prefix|>",),
+        ("<|inner_suffix|>",),
+        opening="<|inner_prefix|>",
+        closing="<|inner_suffix|>",
+    ),
+    Format(
+        "granite",
+        ("Here is my thought process:", "Here's my thought process:"),
+        ("Here is my response:", "Here's my response:"),
+        opening="Here is my thought process:\n\n",
+        sentences=True,
+    ),
+)
+"""Those that are known. The first that fits a model is taken."""

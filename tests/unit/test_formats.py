@@ -1,0 +1,259 @@
+"""The formats of thoughts: each split right however its text is cut, and nonsense refused."""
+
+from __future__ import annotations
+
+import codecs
+import itertools
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from r1chat.reasoning.formats import FORMATS, THINK, Format
+from r1chat.reasoning.splitter import Splitter, split
+
+BY_NAME = {format_.name: format_ for format_ in FORMATS}
+
+# What models of these formats write: text, thought, answer.
+WRITTEN = {
+    "think": ("<think>\nHm, é.\n</think>\n\nIt is 4.", "Hm, é.\n", "It is 4."),
+    "r1-zero": (
+        "<think> 2 + 2 = 4 </think> <answer> It is 4. </answer>",
+        " 2 + 2 = 4 ",
+        "It is 4. ",
+    ),
+    "thinking": ("<thinking>\nHm.\n</thinking>\n\n<answer>\n4</answer>", "Hm.\n", "4"),
+    "thought": ("<thought>\nHm.\n</thought>\n\n4", "Hm.\n", "4"),
+    "reasoning": (
+        "<reasoning>\nHm.\n</reasoning>\n<answer>\n4\n</answer>\n<verifier_answer>4</verifier_answer>",
+        "Hm.\n",
+        "4\n\n4",
+    ),
+    "mistral": ("[THINK]Hm, a[0] and [x].[/THINK]It is 4.", "Hm, a[0] and [x].", "It is 4."),
+    "harmony": (
+        (
+            "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>final<|message|>"
+            "It is 4."
+        ),
+        "Hm.",
+        "It is 4.",
+    ),
+    "gemma": ("<|channel>thought\nHm.\n<channel|>It is 4.", "Hm.\n", "It is 4."),
+    "seed": ("<seed:think>\nHm.\n</seed:think>\nIt is 4.", "Hm.\n", "It is 4."),
+    "minimax": ("<mm:think>\nHm.\n</mm:think>\n\nIt is 4.", "Hm.\n", "It is 4."),
+    "kimi": ("◁think▷\n◁ Hm.\n◁/think▷It is ▷ 4.", "◁ Hm.\n", "It is ▷ 4."),
+    "cohere": (
+        "<|START_THINKING|>Hm.<|END_THINKING|><|START_RESPONSE|>It is 4.<|END_RESPONSE|>",
+        "Hm.",
+        "It is 4.",
+    ),
+    "apertus": ("<|inner_prefix|>Hm.<|inner_suffix|>It is 4.", "Hm.", "It is 4."),
+    "granite": (
+        (
+            "Here is my thought process:\n\nHere is my view. Here is my response: no.\n\n"
+            "Here is my response:\n\nIt is 4.\nHere is my response: 4."
+        ),
+        "\nHere is my view. Here is my response: no.\n\n",
+        "It is 4.\nHere is my response: 4.",
+    ),
+}
+MORE = {
+    "no thought at all": ("harmony", "<|channel|>final<|message|>It is 4.", "", "It is 4."),
+    "two thoughts": (
+        "harmony",
+        (
+            "<|channel|>analysis<|message|>One.<|end|><|start|>assistant<|channel|>analysis<|message|>"
+            " Two.<|end|><|start|>assistant<|channel|>final<|message|>4"
+        ),
+        "One. Two.",
+        "4",
+    ),
+    "an end that was left out": (
+        "harmony",
+        "<|channel|>analysis<|message|>One.<|channel|>final<|message|>4",
+        "One.",
+        "4",
+    ),
+    "another spelling": (
+        "granite",
+        "Here's my thought process:\nHm.\nHere's my response:\n4",
+        "Hm.\n",
+        "4",
+    ),
+    "a sentence in the middle of a line": (
+        "granite",
+        "So: Here is my thought process:",
+        "",
+        "So: Here is my thought process:",
+    ),
+    "a wrapper in code": (
+        "reasoning",
+        "<reasoning>Hm.</reasoning><answer>`</answer>` ends it.</answer>",
+        "Hm.",
+        "`</answer>` ends it.",
+    ),
+    "a wrapper later on is text": (
+        "thinking",
+        "<thinking>Hm.</thinking>Write <answer>4</answer>.",
+        "Hm.",
+        "Write <answer>4</answer>.",
+    ),
+    "a wrapper and no thought": ("r1-zero", "<answer>4</answer>", "", "4"),
+    "R1's own is left alone": (
+        "think",
+        "<think>Hm.</think><answer>4</answer>",
+        "Hm.",
+        "<answer>4</answer>",
+    ),
+    "an empty thought": ("gemma", "<|channel>thought\n<channel|>4", "", "4"),
+    "of Command A Vision": (
+        "cohere",
+        "<|START_THINKING|>Hm.<|END_THINKING|><|START_TEXT|>4<|END_TEXT|>",
+        "Hm.",
+        "4",
+    ),
+}
+HELD_OUT = (
+    Format("ponder", ("<ponder>", "<pondering>"), ("</ponder>", "</pondering>")),
+    Format(
+        "scratch",
+        ("<|scratch|>begin<|go|>",),
+        ("<|scratch|>end<|go|>",),
+        opening="<|scratch|>begin<|go|>",
+        closing="<|scratch|>end<|go|><|say|>",
+        wrappers=(("<|say|>", "<|said|>"),),
+    ),
+    Format("words", ("Let me think:",), ("So I say:",), sentences=True),
+)
+
+
+def joined(pieces):
+    kinds = ("thought", "answer")
+    return tuple("".join(piece.text for piece in pieces if piece.kind == kind) for kind in kinds)
+
+
+def chunked(data: bytes, cuts, splitter):
+    """What comes out where the bytes come in as tokens do, cut inside characters too."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    pieces = []
+    for start, end in itertools.pairwise((0, *sorted(cuts), len(data))):
+        pieces += splitter.feed(decoder.decode(data[start:end]))
+    return joined([*pieces, *splitter.close()])
+
+
+def sample(format_: Format) -> tuple[str, str, str]:
+    """A text in any format."""
+    around = format_.wrappers[0] if format_.wrappers else ("", "")
+    text = f"{format_.opening}Hm.\n{format_.closes[0]}{around[0]}\nIt is 4.{around[1]}"
+    return text, "Hm.\n", "It is 4."
+
+
+ALL = [
+    *((BY_NAME[name], *rest) for name, rest in WRITTEN.items()),
+    *((BY_NAME[name], *rest) for name, *rest in MORE.values()),
+    *((format_, *sample(format_)) for format_ in HELD_OUT),
+]
+NAMES = [*WRITTEN, *MORE, *(format_.name for format_ in HELD_OUT)]
+
+
+def test_there_is_a_text_of_every_format():
+    assert list(WRITTEN) == list(BY_NAME)
+    assert len(FORMATS) == 14
+
+
+@pytest.mark.parametrize(("format_", "text", "thought", "answer"), ALL, ids=NAMES)
+def test_a_text_is_split_wherever_it_is_cut(format_, text, thought, answer):
+    assert split(text, format=format_) == (thought, answer)
+    data = text.encode()
+    every = range(1, len(data))
+    for cuts in (*((at,) for at in every), every, every[::2], every[::3], every[::7]):
+        assert chunked(data, cuts, Splitter(format=format_)) == (thought, answer)
+
+
+@pytest.mark.parametrize("format_", [*FORMATS, *HELD_OUT], ids=lambda each: each.name)
+@given(data=st.data())
+@settings(deadline=None, max_examples=40)
+def test_any_text_in_any_chunks_gives_the_same_as_the_whole(format_, data):
+    bits = [part for marker in format_.markers for part in (marker, marker[:-1], marker[1:])]
+    fragment = st.sampled_from([*format_.markers, *bits, "\n", " ", "a", "`", "é", "Here is"])
+    text = "".join(data.draw(st.lists(fragment, max_size=10)))
+    opened = data.draw(st.booleans())
+    encoded = text.encode()
+    cuts = data.draw(st.sets(st.integers(0, len(encoded)), max_size=12))
+    expected = split(text, opened=opened, format=format_)
+    assert chunked(encoded, cuts, Splitter(opened=opened, format=format_)) == expected
+    every = range(1, len(encoded))
+    assert chunked(encoded, every, Splitter(opened=opened, format=format_)) == expected
+
+
+@pytest.mark.parametrize("format_", [*FORMATS, *HELD_OUT], ids=lambda each: each.name)
+def test_what_r1chat_writes_is_read_as_what_it_means(format_):
+    thought, answer = split(f"{format_.opening}Hm.\n{format_.closing}It is 4.", format=format_)
+    assert (thought.lstrip("\n"), answer) == ("Hm.\n", "It is 4.")
+    assert split(f"Hm.\n{format_.closing}It is 4.", opened=True, format=format_) == (
+        "Hm.\n",
+        "It is 4.",
+    )
+    assert format_.opened_by(f"assistant\n{format_.opening}")
+    assert not format_.closed_by(f"assistant\n{format_.opening}")
+    assert format_.closed_by(f"{format_.opening}Hm.\n{format_.closing}")
+    assert not format_.opened_by(f"{format_.opening}Hm.\n{format_.closing}")
+
+
+def test_the_end_of_a_question_closes_no_thought():
+    assert not BY_NAME["harmony"].closed_by("<|end|><|start|>assistant")
+    assert BY_NAME["harmony"].closed_by("<|end|><|start|>assistant<|channel|>final<|message|>")
+    assert THINK.closed_by("<｜Assistant｜></think>")
+
+
+OTHERS = tuple(
+    each for each in FORMATS if not each.sentences and each.name not in {"think", "r1-zero"}
+)
+
+
+@pytest.mark.parametrize("format_", OTHERS, ids=lambda each: each.name)
+def test_a_thought_that_nobody_asked_for_is_recognised_as_it_streams(format_):
+    text, thought, answer = WRITTEN[format_.name]
+    data = f"\n {text}".encode()
+    for cuts in ((), range(1, len(data))):
+        splitter = Splitter(others=OTHERS)
+        assert chunked(data, cuts, splitter) == (thought, answer)
+        assert splitter.format is format_
+    late = f"Well, {text}"
+    assert joined(Splitter(others=OTHERS).feed(late)) == ("", late)
+
+
+def test_markers_that_are_tokens_are_no_letters():
+    splitter = Splitter(
+        format=BY_NAME["harmony"],
+        tokens=dict.fromkeys(("<|channel|>", "<|message|>", "<|end|>"), ""),
+    )
+    channel, message, end = map(splitter.token, ("<|channel|>", "<|message|>", "<|end|>"))
+    pieces = splitter.feed(channel) + splitter.feed("ana") + splitter.feed(f"lysis{message}")
+    assert pieces == []
+    assert splitter.in_thought
+    pieces = splitter.feed("So <|end|> ends it. ") + splitter.feed(channel) + splitter.feed("x")
+    assert joined(pieces) == ("So <|end|> ends it. x", "")
+    splitter.feed(end)
+    assert not splitter.in_thought
+    assert joined(splitter.feed(f"{channel}final{message}4")) == ("", "4")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"name": ""}, "needs a name"),
+        ({"opens": ()}, "needs a name"),
+        ({"closes": ("",)}, "is no marker"),
+        ({"opens": (" <a>",)}, "is no marker"),
+        ({"opens": ("<a\n>",)}, "cannot be shown"),
+        ({"opens": ("a" * 81,)}, "is no marker"),
+        ({"opens": ("<a", "<a>")}, "is the beginning"),
+        ({"closes": ("<a>",)}, "is the beginning"),
+        ({"opening": "x<a>"}, "must begin"),
+        ({"closing": "x"}, "must begin"),
+    ],
+)
+def test_nonsense_is_refused(changes, words):
+    with pytest.raises(ValueError, match=words):
+        Format(**{"name": "a", "opens": ("<a>",), "closes": ("</a>",), **changes})
