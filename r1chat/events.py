@@ -41,6 +41,12 @@ AnswerAsked: TypeAlias = Literal["again", "words"]
 again: its end of the reply was refused, once. words: r1chat wrote the words that begin an answer.
 """
 
+ThoughtStyle: TypeAlias = Literal["brief"]
+"""What r1chat has added to a question about the thought that is wanted.
+
+brief: that it is to be in short lines, because the budget leaves room for no other.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Loading:
@@ -130,6 +136,8 @@ class Receipt:
     answer_asked: AnswerAsked | None = None
     """What it took to get an answer out of a model that had ended its reply without one; None where
     it answered by itself."""
+    thought_style: ThoughtStyle | None = None
+    """What was added to the question about the thought that is wanted; None where nothing was."""
     thought_tokens: int = 0
     answer_tokens: int = 0
     injected_tokens: int = 0

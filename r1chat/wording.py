@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from r1chat.events import AnswerAsked, EndedBy, Peeked, Receipt, Reply
+from r1chat.events import AnswerAsked, EndedBy, Peeked, Receipt, Reply, ThoughtStyle
 from r1chat.formatting import counted, format_duration, format_speed
 from r1chat.sanitize import line
 
@@ -50,6 +50,8 @@ ANSWER_ASKED: dict[AnswerAsked, str] = {
     "words": "answer begun by r1chat",
 }
 """What it took to get an answer out of a model that stopped without one."""
+THOUGHT_STYLES: dict[ThoughtStyle, str] = {"brief": "asked to think in short lines"}
+"""What was added to the question about the thought that is wanted."""
 
 
 def thought_cost(seconds: float, tokens: int) -> list[str]:
@@ -63,6 +65,8 @@ def receipt_line(receipt: Receipt) -> str:
     tokens = receipt.thought_tokens
     parts = [thought_cost(receipt.thought_s, tokens)[0] if tokens else "No thought"]
     parts.append(ENDINGS[receipt.ended_by].phrase)
+    if receipt.thought_style:
+        parts.append(THOUGHT_STYLES[receipt.thought_style])
     if receipt.answer_asked and receipt.answer_tokens:
         parts.append(ANSWER_ASKED[receipt.answer_asked])
     parts.append(_speed(receipt))

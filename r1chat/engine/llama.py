@@ -338,10 +338,11 @@ class LlamaEngine:
 
     def _fit(self, model: LoadedModel, request: Request, control: Control) -> fitting.Fitted:
         resume = request.resume
-        think = not control.budget.off
+        think, brief = not control.budget.off, control.budget.is_brief
         if resume is not None:
             # What is kept of the reply must stand behind the prompt that it was written to.
             think = resume.keep is not None or not was_prefilled(resume.reply)
+            brief = resume.reply.receipt.thought_style == "brief"
 
         def build(messages: tuple[Message, ...]) -> prompt.Prompt:
             return prompt.build(
@@ -350,6 +351,7 @@ class LlamaEngine:
                 template=model.template,
                 think=think,
                 raw=request.raw,
+                brief=brief,
             )
 
         capacity = model.machine.capacity

@@ -16,6 +16,7 @@ from r1chat.events import (
     Receipt,
     Reply,
     ThoughtEnded,
+    ThoughtStyle,
     ThoughtText,
 )
 from r1chat.reasoning.final import final_answer
@@ -47,6 +48,7 @@ class Circumstances:
     accepted_tokens: int
     ids: tuple[int, ...]
     asked: AnswerAsked | None = None
+    style: ThoughtStyle | None = None
     asked_at: int | None = None
     """Where among `ids` the words stand that began the answer, if any did."""
 
@@ -401,6 +403,7 @@ class Transcript:
             thought_ended_by=self._thought_ended_by,
             answer_ended_by=ended_by,
             answer_asked=circumstances.asked,
+            thought_style=circumstances.style,
             thought_tokens=self.thought_tokens,
             answer_tokens=self.answer_tokens,
             injected_tokens=self.injected_tokens,

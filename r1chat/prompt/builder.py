@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from r1chat.errors import PromptError
 from r1chat.prompt import framing, templates, turns
 from r1chat.prompt.kinds import Framing, Has, Kind, fallback, kind_of
 from r1chat.prompt.parts import Content, Item, Message, Vocabulary
 from r1chat.prompt.tokens import assemble
-from r1chat.reasoning.phrases import CLOSE, FINISHED, OPEN
+from r1chat.reasoning.phrases import BRIEF, CLOSE, FINISHED, OPEN
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A message with words of r1chat's behind it."""
+
+    role: Literal["system", "user", "assistant"]
+    text: str
+    ids: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,8 @@ class Prompt:
     """Texts that end the reply although they are no markers."""
     closed: bool = False
     """Whether it ends behind a thought, one of r1chat's or of the template's."""
+    brief: bool = False
+    """Whether the last question asks for a thought in short lines."""
     ends: frozenset[int] = field(default=frozenset(), compare=False, repr=False)
     """Tokens with which a turn begins or ends: a model that writes one has ended its reply, also
     where its file does not say so."""
@@ -67,6 +79,7 @@ def build(
     template: str | None,
     think: bool = True,
     raw: bool = False,
+    brief: bool = False,
 ) -> Prompt:
     """Builds the prompt for a conversation.
 
@@ -79,13 +92,19 @@ def build(
         template: The model's own chat template, if it has one.
         think: Whether there is to be a thought. If not, one is written that is already finished.
         raw: The last question alone, with the system text before it, and no framing.
+        brief: A model that thinks although it was not made to is asked to do so in few words.
 
     Raises:
         PromptError: If the last message is not a question, or it is empty.
     """
+
+    def has(marker: str) -> bool:
+        return vocabulary.token_of(marker) is not None
+
+    asked = _briefly(messages, has, template) if brief and think and not raw else messages
     framed = frame(
-        lambda marker: vocabulary.token_of(marker) is not None,
-        messages,
+        has,
+        asked,
         template=template,
         think=think,
         raw=raw,
@@ -104,6 +123,7 @@ def build(
         prefilled=framed.prefilled,
         stops=framed.stops,
         closed=framed.closed,
+        brief=asked is not messages,
         ends=turns.tokens(vocabulary, framed.items),
     )
 
@@ -151,6 +171,14 @@ def frame(
     else:
         framed = _from_template(has, said, template, kind, think=think, bos=bos, eos=eos)
     return replace(framed, stops=turns.texts(has, framed.items))
+
+
+def _briefly(messages: Sequence[Message], has: Has, template: str | None) -> Sequence[Message]:
+    """A conversation whose last question asks for short thoughts, where the model needs that."""
+    if not messages or not template or has(CLOSE) or not kind_of(has, template).thinks:
+        return messages
+    last = messages[-1]
+    return (*messages[:-1], Asked(last.role, f"{last.text}\n{BRIEF}", last.ids))
 
 
 class _Turns:

@@ -6,6 +6,8 @@ import math
 import re
 from dataclasses import dataclass
 
+from r1chat.reasoning.phrases import BRIEF_BELOW
+
 LIMIT_TOKENS = 1_000_000
 LIMIT_SECONDS = 7 * 24 * 3600.0
 _LONGEST_SHOWN = 40
@@ -105,3 +107,8 @@ class Budget:
             figure = f"{max(self.seconds, 0.001):.3f}"
             return figure.rstrip("0").rstrip(".") + "s"
         return "auto" if self.auto else "max"
+
+    @property
+    def is_brief(self) -> bool:
+        """Whether it has room only for a thought in short lines."""
+        return self.tokens is not None and 0 < self.tokens <= BRIEF_BELOW

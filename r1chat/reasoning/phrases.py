@@ -13,6 +13,12 @@ LANDING = "I have to stop thinking now and give my answer."
 """Closes a thought that has used up its budget. A closing sentence costs less accuracy than a
 bare cut."""
 
+BRIEF = "Think in short lines, one step a line, without explanations."
+"""Stands behind the question where a model that was not made to think has few tokens for it:
+docs/thinking.md has the figures."""
+BRIEF_BELOW = 192
+"""Tokens of budget up to which a thought in full sentences comes to no result."""
+
 WAIT = "\nWait,"
 """Stands in for the end of thinking where more of it is wanted (Muennighoff et al. 2025, "s1")."""
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any, cast, get_args, get_type_hints
 
 from r1chat.conversation import Act, Origin
-from r1chat.events import AnswerAsked, EndedBy, FinalFrom, Injection, Receipt
+from r1chat.events import AnswerAsked, EndedBy, FinalFrom, Injection, Receipt, ThoughtStyle
 from r1chat.reasoning.budget import Budget
 
 if TYPE_CHECKING:
@@ -141,6 +141,7 @@ _RECEIPT: dict[str, Callable[[object], Any]] = {
     "answer_ended_by": lambda value: ended(value) or "natural",
     "answer_asked": lambda value: value if value in get_args(AnswerAsked) else None,
     "final_from": lambda value: value if value in get_args(FinalFrom) else None,
+    "thought_style": lambda value: value if value in get_args(ThoughtStyle) else None,
     "budget": budget,
     "vote": text_or_none,
 }

@@ -60,6 +60,7 @@ receipts = st.builds(
     thought_ended_by=st.one_of(st.none(), st.sampled_from(ENDS)),
     answer_ended_by=st.sampled_from(ENDS),
     answer_asked=st.sampled_from((None, "again", "words")),
+    thought_style=st.sampled_from((None, "brief")),
     thought_tokens=counts,
     answer_tokens=counts,
     injected_tokens=counts,

@@ -339,3 +339,11 @@ def test_another_thread_may_move_the_budget():
 def test_every_reply_has_a_budget_of_its_own():
     assert Control().budget == Budget()
     assert Control(Budget(tokens=5)).budget == Budget(tokens=5)
+
+
+@pytest.mark.parametrize(
+    ("budget", "brief"),
+    [("off", False), ("1", True), ("192", True), ("193", False), ("max", False), ("30s", False)],
+)
+def test_a_budget_is_brief_where_only_short_lines_come_to_a_result(budget, brief):
+    assert Budget.parse(budget).is_brief == brief

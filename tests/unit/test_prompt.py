@@ -7,7 +7,7 @@ import pytest
 from r1chat.engine.base import Message
 from r1chat.errors import PromptError
 from r1chat.prompt import Prompt, build
-from r1chat.reasoning.phrases import FINISHED
+from r1chat.reasoning.phrases import BRIEF, FINISHED
 from tests.factory import CHATML as CHATML_TEMPLATE
 from tests.vocabulary import CHATML, ToyVocabulary
 
@@ -244,3 +244,25 @@ def test_the_next_turn_begins_with_the_same_tokens() -> None:
         first = build(vocabulary, (SYSTEM, *FIRST), template=template).ids
         second = build(vocabulary, (SYSTEM, *CONVERSATION), template=template).ids
         assert second[: len(first) - 2] == first[: len(first) - 2]
+
+
+@pytest.mark.parametrize(
+    ("vocabulary", "template", "think", "asked"),
+    [
+        (CHATML_ONLY, QWQ, True, True),
+        (CHATML_ONLY, QWQ, False, False),
+        (CHATML_ONLY, CHATML_TEMPLATE, True, False),
+        (CHATML_QWEN, QWQ, True, False),
+        (ToyVocabulary(), None, True, False),
+    ],
+    ids=["made to think", "no thought", "never thinks", "has the tags", "an R1 distill"],
+)
+def test_a_model_that_was_only_made_to_think_is_asked_for_short_lines(
+    vocabulary, template, think, asked
+):
+    prompt = build(vocabulary, CONVERSATION, template=template, think=think, brief=True)
+    text = vocabulary.read(prompt.ids)
+    assert text.count(BRIEF) == (1 if asked else 0)
+    assert (f"Two?\n{BRIEF}" in text) == asked
+    plain = build(vocabulary, CONVERSATION, template=template, think=think)
+    assert BRIEF not in vocabulary.read(plain.ids)
