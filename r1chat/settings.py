@@ -46,6 +46,7 @@ class Setting(Generic[T]):
         flags: The options that stand for it, separated by spaces; by default its own name.
         metavar: What its value is called in the help of these options.
         no_option: Why there is no such option.
+        own_option: Whether that option takes other values than the setting, and is added by hand.
         name: Its name.
     """
 
@@ -58,6 +59,7 @@ class Setting(Generic[T]):
     flags: str = ""
     metavar: str = "N"
     no_option: str = ""
+    own_option: bool = False
     name: str = ""
 
     @property
@@ -104,6 +106,16 @@ def _server_name(text: str) -> str:
 
 
 _SHORT = Text(longest=80)
+
+
+class _Keymap(Table):
+    """Keys by ids of actions. What is typed is checked; a file may be another version's."""
+
+    def read(self, text: str) -> dict[str, str]:
+        """Reads an object of JSON whose actions and keys are known."""
+        from r1chat.keymap import checked
+
+        return checked(super().read(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +214,7 @@ class Settings:
             "samples that the app draws for each question; the majority's answer counts",
             default=1,
             flags="-n --samples",
+            own_option=True,
             metavar="K",
         )
     )
@@ -211,6 +224,7 @@ class Settings:
             "thinking",
             "whether thoughts are shown: on stderr where that is a terminal, and open in the app",
             default="show",
+            own_option=True,
         )
     )
     temperature: float | None = _unset(
@@ -264,6 +278,7 @@ class Settings:
             "whether conversations are saved",
             default=True,
             flags="--no-save",
+            own_option=True,
         )
     )
     theme: str | None = _unset(
@@ -295,9 +310,9 @@ class Settings:
     )
     keys: dict[str, str] | None = _unset(  # noqa: RUF009  (a field)
         Setting(
-            Table('ids of actions and keys, e.g. {"chat.answer_now": "f12"}', _SHORT, _SHORT),
+            _Keymap('ids of actions and keys, e.g. {"chat.answer_now": "f12"}', _SHORT, _SHORT),
             "app",
-            "other keys for actions, by the actions' ids",
+            "other keys for actions, by the ids that `r1chat keys` lists",
             otherwise="as the app has them",
             no_option="a table does not fit an option",
         )

@@ -1,4 +1,4 @@
-"""Writes the tables of the docs that are made from declarations: `python -m scripts.tables`."""
+"""Writes what the docs say of settings and keys from their declarations: `-m scripts.tables`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import re
 from itertools import groupby
 from pathlib import Path
 
+from r1chat.actions import ACTIONS, SECTIONS, Action
+from r1chat.keymap import shown, split
 from r1chat.settings import SETTINGS, Setting
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -29,7 +31,27 @@ def _row(setting: Setting[object]) -> str:
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"
 
 
-TABLES = {"settings.md": settings}
+def keys() -> str:
+    """The actions, a table for each section."""
+    parts = []
+    for section, title in SECTIONS.items():
+        parts.append(f"\n## {title}\n\n| id | keys | what it does |\n|---|---|---|\n")
+        those = [each for each in ACTIONS if each.section == section]
+        parts += [f"| `{each.id}` | {_keys(each)} | {each.help} |\n" for each in those]
+    return "".join(parts) + "\n"
+
+
+def _keys(action: Action) -> str:
+    return ", ".join(map(shown, split(action.keys))) or "(command palette)"
+
+
+def manual() -> str:
+    """The section of the manual page that has the actions."""
+    rows = [f".TP\n.B {each.id}\n{_keys(each)}: {each.help}\n" for each in ACTIONS]
+    return f".SH KEYS\nIn the app; r1chat keys lists those that hold now.\n{''.join(rows)}"
+
+
+TABLES = {"settings.md": settings, "keys.md": keys}
 """What makes the tables, by the file that they stand in."""
 
 
@@ -40,5 +62,7 @@ def with_tables(name: str) -> str:
 
 
 if __name__ == "__main__":
+    page = (DOCS / "r1chat.1").read_text(encoding="utf-8")
+    (DOCS / "r1chat.1").write_text(page.rstrip() + "\n" + manual(), encoding="utf-8")
     for name in TABLES:
         (DOCS / name).write_text(with_tables(name), encoding="utf-8")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from r1chat.commands.options import (
     add_format,
-    add_settings_of,
+    add_section,
     real,
     value_of,
     whole,
@@ -40,7 +40,7 @@ def add_eval(parser: argparse.ArgumentParser) -> None:
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("model").add_argument
-    add_settings_of(add, "model", "ctx", "threads", "gpu_layers", "tensor_split")
+    add_section(add, "model")
 
 
 def _add_plan(parser: argparse.ArgumentParser) -> None:
@@ -91,7 +91,7 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
 
 def _add_sampling(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("sampling").add_argument
-    add_settings_of(add, "temperature", "top_p", "top_k", "min_p", "max_answer")
+    add_section(add, "sampling")
     add(
         "--timeout",
         metavar="S",

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from r1chat.sanitize import line_breaks
-from r1chat.settings import SETTINGS
+from r1chat.settings import SETTINGS, Section
 from r1chat.values import Real, Whole
 
 T = TypeVar("T")
@@ -73,6 +73,12 @@ def add_settings_of(add: Callable[..., object], *names: str, prefix: str = "") -
         )
 
 
+def add_section(add: Callable[..., object], section: Section) -> None:
+    """Adds the options that stand for the settings of a section."""
+    here = (each for each in SETTINGS.values() if each.section == section)
+    add_settings_of(add, *(each.name for each in here if each.options and not each.own_option))
+
+
 def actions_of(parser: argparse.ArgumentParser) -> Callable[[str, str], argparse.ArgumentParser]:
     """Gives a verb actions, one of which must be named.
 
@@ -125,7 +131,7 @@ def add_ask(parser: argparse.ArgumentParser) -> None:
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("model").add_argument
-    add_settings_of(add, "model", "ctx", "threads", "gpu_layers", "tensor_split")
+    add_section(add, "model")
     add(
         "--no-reuse",
         action="store_true",
@@ -157,7 +163,7 @@ def _add_question(parser: argparse.ArgumentParser) -> None:
 
 def _add_thinking(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("thinking").add_argument
-    add_settings_of(add, "budget", "min_think", "peek")
+    add_section(add, "thinking")
     # The setting is the app's alone.
     add(
         *SETTINGS["samples"].options,
@@ -170,14 +176,13 @@ def _add_thinking(parser: argparse.ArgumentParser) -> None:
 
 def _add_sampling(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("sampling").add_argument
-    add_settings_of(add, "temperature", "top_p", "top_k", "min_p")
+    add_section(add, "sampling")
     add(
         "--seed",
         metavar="N",
         type=whole(0, _LARGEST_SEED),
         help="makes a reply repeatable; default: a new one each time",
     )
-    add_settings_of(add, "max_answer")
     add(
         "--timeout",
         metavar="S",

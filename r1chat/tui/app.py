@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events, on, work
 from textual.app import SystemCommand
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.command import CommandPalette
 from textual.screen import Screen
 from textual.widgets import Input, TextArea
@@ -30,6 +30,7 @@ from r1chat.tui.chat.screen import ChatScreen
 from r1chat.tui.clipboard import Clipboard
 from r1chat.tui.commands import commands
 from r1chat.tui.keeping import KeepingApp
+from r1chat.tui.keys import applies, bindings
 from r1chat.tui.services.drafts import Draft, Drafts
 from r1chat.tui.services.model_loader import Fits, Load, Loader, fits_beside, load_model
 from r1chat.tui.services.preferences import TINY, Preferences, Value
@@ -73,14 +74,7 @@ class R1ChatApp(KeepingApp):
     TITLE = "r1chat"
     CSS_PATH = Path(__file__).with_name("app.tcss")
     ENABLE_COMMAND_PALETTE = True
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f3", "models", "Model", id="app.models"),
-        Binding("ctrl+f", "download", "Download", id="app.fetch", show=False, priority=True),
-        Binding("f1", "help", "Help", id="app.help"),
-        Binding("f4", "themes", "Theme", id="app.themes", show=False),
-        Binding("ctrl+c", "interrupt", "Quit", id="app.interrupt", show=False, priority=True),
-        Binding("ctrl+q", "quit", "Quit", id="app.quit", show=False, priority=True),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("app")
 
     def __init__(
         self,
@@ -177,10 +171,13 @@ class R1ChatApp(KeepingApp):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Shows what can be downloaded by one key only while it can."""
-        if action == "download":
-            on_chat = self.screen is self.chat or isinstance(self.screen, CommandPalette)
-            return bool(self.offered) and on_chat
-        return super().check_action(action, parameters)
+        return applies(self, "app", action) and super().check_action(action, parameters)
+
+    @property
+    def has_offer(self) -> bool:
+        """Whether a model is offered that one key downloads."""
+        on_chat = self.screen is self.chat or isinstance(self.screen, CommandPalette)
+        return bool(self.offered) and on_chat
 
     @work(group="download", exclusive=True)
     async def action_download(self) -> None:

@@ -11,6 +11,7 @@ from textual.dom import DOMNode, NoScreen
 from textual.errors import NoWidget
 from textual.widgets import OptionList
 
+from r1chat import keymap
 from r1chat.sanitize import line
 from r1chat.tui import keys, typed
 
@@ -87,7 +88,7 @@ class KeyedApp(App[None]):
         usual = {name: each.key for name, each in self._known_bindings().items()}
         shown: dict[str, str] = {**usual, **self._keymap}
         if self.is_web:
-            return {name: keys.in_a_browser(key) for name, key in shown.items()}
+            return {name: keymap.in_a_browser(key) for name, key in shown.items()}
         return shown
 
     def get_key_display(self, binding: Binding) -> str:
@@ -95,7 +96,7 @@ class KeyedApp(App[None]):
         if self.is_web:
             active = self.screen.active_bindings.values()
             twins = [each.binding for each in active if each.binding.id == binding.id]
-            first = keys.in_a_browser(",".join(twin.key for twin in twins)).split(",")[0]
+            first = keymap.in_a_browser(",".join(twin.key for twin in twins)).split(",")[0]
             binding = next((twin for twin in twins if twin.key == first), binding)
         return super().get_key_display(binding)
 

@@ -1,63 +1,46 @@
-"""All keys by the name that the settings give them, and how they are written."""
+"""Makes Textual's bindings from the table of actions, and says which actions apply."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 
-_NAMES = {
-    "escape": "Escape",
-    "enter": "Enter",
-    "space": "Space",
-    "left": "←",
-    "right": "→",
-    "up": "↑",
-    "down": "↓",
-    "pageup": "Page Up",
-    "pagedown": "Page Down",
-    "home": "Home",
-    "end": "End",
-    "backspace": "Backspace",
-    "ctrl": "Ctrl",
-    "alt": "Alt",
-    "shift": "Shift",
-}
-_KEPT_BY_BROWSERS = frozenset({"ctrl+n", "ctrl+t", "ctrl+w"})
-"""New windows, new tabs and closed ones: no page ever sees these keys."""
+from r1chat.actions import ACTIONS, FIRST, FOOTER, UNBOUND
+
+_CONDITIONS = {(each.owner, each.name): each.when for each in ACTIONS if each.when}
+
+
+def bindings(owner: str) -> list[BindingType]:
+    """The bindings of a part of the app."""
+    return [
+        Binding(
+            each.keys or UNBOUND,
+            each.action,
+            each.title,
+            id=each.id,
+            show=FOOTER in each.where,
+            priority=FIRST in each.where,
+        )
+        for each in ACTIONS
+        if each.owner == owner
+    ]
 
 
 def bindings_of(nodes: Iterable[type[DOMNode]]) -> dict[str, Binding]:
     """The bindings of some widgets and screens by their ids."""
-    return {binding.id: binding for node in nodes for binding in _own(node) if binding.id}
+    found = (each for node in nodes for each in vars(node).get("BINDINGS", ()))
+    return {each.id: each for each in found if isinstance(each, Binding) and each.id}
 
 
-def _own(node: type[DOMNode]) -> Iterator[Binding]:
-    for binding in vars(node).get("BINDINGS", ()):
-        if isinstance(binding, Binding):
-            yield binding
+def applies(state: object, owner: str, name: str) -> bool:
+    """Whether an action applies now, by the condition that the table names.
 
-
-def in_a_browser(key: str) -> str:
-    """The keys of a binding, those that reach a page in front."""
-    return ",".join(sorted(key.split(","), key=lambda each: each.strip() in _KEPT_BY_BROWSERS))
-
-
-def written(key: str) -> str:
-    """A key as people write it: "Ctrl+N" for "ctrl+n"; of several the first."""
-    parts = key.split(",", maxsplit=1)[0].strip().split("+")
-    return "+".join(_NAMES.get(part, part.upper() if _is_code(part) else part) for part in parts)
-
-
-def _is_code(part: str) -> bool:
-    return len(part) == 1 or (part[0] == "f" and part[1:].isdigit())
-
-
-def shown(key: str) -> str:
-    """The first of a binding's keys, as people write it.
-
-    Single letters that stand alone stay small, as they are typed.
+    Args:
+        state: What has the condition: the part of the app that does it, or what it is done to.
+        owner: What the table calls that part.
+        name: What Textual runs.
     """
-    first = key.split(",", maxsplit=1)[0].strip()
-    return first if len(first) == 1 else written(first)
+    condition = _CONDITIONS.get((owner, name))
+    return condition is None or bool(getattr(state, condition))

@@ -154,11 +154,13 @@ async def test_every_command_of_the_palette_that_applies_is_offered():
     async with app.run_test() as pilot:
         chat = await ask(pilot)
         names = [command.title for command in app.get_system_commands(chat)]
-        assert {"Think more", "Again", "Edit", "Copy answer", "Model", "Theme", "Quit"} <= {*names}
+        assert {"Think more", "Regenerate", "Edit", "Copy answer", "Model", "Theme", "Quit"} <= {
+            *names
+        }
         assert "Answer now" not in names
         await pilot.press("ctrl+p")
-        await write(pilot, "Again")
-        await until(pilot, lambda: offered(app)[:1] == ["Again"])
+        await write(pilot, "Regenerate")
+        await until(pilot, lambda: offered(app)[:1] == ["Regenerate"])
         await pilot.press("enter")
         await until(pilot, lambda: len(engine_of(app).requests) == 2)
         await rest(pilot)

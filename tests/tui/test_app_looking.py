@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from r1chat import keymap
 from r1chat.reasoning.budget import Budget
 from r1chat.settings import Settings
-from r1chat.tui import keys
 from r1chat.tui.widgets.key_bar import KeyBar
 from tests.tui.chat import (
     ENDLESS,
@@ -179,6 +179,6 @@ async def test_the_line_of_keys_names_what_fits_whole_and_a_click_presses_it():
 
 
 async def test_what_a_browser_keeps_is_named_last():
-    assert keys.in_a_browser("ctrl+n,alt+a") == "alt+a,ctrl+n"
-    assert keys.in_a_browser("f5,ctrl+b") == "f5,ctrl+b"
-    assert keys.in_a_browser("ctrl+w") == "ctrl+w"
+    assert keymap.in_a_browser("ctrl+n,alt+a") == "alt+a,ctrl+n"
+    assert keymap.in_a_browser("f5,ctrl+b") == "f5,ctrl+b"
+    assert keymap.in_a_browser("ctrl+w") == "ctrl+w"

@@ -215,9 +215,9 @@ async def test_the_palette_has_what_can_be_done_with_models():
     async with app.run_test() as pilot:
         screen = await open_models(pilot)
         titles = {command.title for command in app.get_system_commands(screen)}
-        assert {"Sort", "Search the Hub", "Details", "Close", "Help"} <= titles
+        assert {"Sort", "Search", "Details", "Close", "Help"} <= titles
         assert "Answer now" not in titles
-        assert {"Download", "Other quants"} <= titles
+        assert {"Download", "Quants"} <= titles
         assert "Verify" not in titles
         await write(pilot, "tiny")
         titles = {command.title for command in app.get_system_commands(screen)}

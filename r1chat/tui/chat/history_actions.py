@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from r1chat import keymap
 from r1chat.errors import R1ChatError
 from r1chat.sanitize import line
-from r1chat.tui import keys
 from r1chat.tui.chat.conversation_state import OpenConversation
 from r1chat.tui.host import Host
 from r1chat.tui.threads import on_thread
@@ -208,7 +208,7 @@ class HistoryActions:
         if summary.id == self._state.id:
             await self._leave()
         self._changed()
-        key = keys.written(self._host.shown_keys()["history.restore"])
+        key = keymap.written(self._host.shown_keys()["history.restore"])
         self._host.notify(
             f"Deleted: {line(summary.title, 60)}. {key} in the list takes it back.",
             markup=False,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from r1chat import keymap
 from r1chat.errors import R1ChatError
 from r1chat.sanitize import line
-from r1chat.tui import keys
 from r1chat.tui.chat.conversation_state import OpenConversation
 from r1chat.tui.host import Host
 from r1chat.wording import model_name
@@ -33,7 +33,7 @@ class OriginalModel:
         """Says who wrote the conversation, and which key loads that model."""
         if not self.differs or not self._may_load():
             return
-        key = keys.shown(self._host.shown_keys()["chat.its_model"])
+        key = keymap.shown(self._host.shown_keys()["chat.its_model"])
         refs = (self._state.original_model, self._host.model_ref)
         its, current = (model_name(ref, 40) for ref in refs)
         self._host.notify(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from r1chat.tui import keys
+from r1chat import keymap
 from r1chat.tui.chat import steering
 from r1chat.tui.chat.attachment_bar import AttachmentBar
 from r1chat.tui.chat.conversation_state import OpenConversation
@@ -105,9 +105,9 @@ class Replies:
         if last is None or node is None or node.turn is None or not node.turn.reply.unanswered:
             return
         shown = self._host.shown_keys()
-        hint = f"{keys.written(shown['chat.regenerate'])} to regenerate"
+        hint = f"{keymap.written(shown['chat.regenerate'])} to regenerate"
         if self.answer_missing and not self.obstacle("go_on"):
-            hint = f"{keys.written(shown['chat.answer_now'])} to answer now · {hint}"
+            hint = f"{keymap.written(shown['chat.answer_now'])} to answer now · {hint}"
         last.hint = hint
 
     # -- new questions --

@@ -11,12 +11,12 @@ from textual.binding import BindingType
 from textual.containers import Container, Horizontal
 from textual.screen import Screen
 
+from r1chat import keymap
 from r1chat.reasoning.phrases import WAIT
 from r1chat.sanitize import line
 from r1chat.tui import keys, typed
 from r1chat.tui.chat import steering
 from r1chat.tui.chat.attachment_bar import AttachmentBar
-from r1chat.tui.chat.bindings import BINDINGS
 from r1chat.tui.chat.budget_entry import BudgetEntry
 from r1chat.tui.chat.conversation_state import OpenConversation
 from r1chat.tui.chat.history_actions import HistoryActions
@@ -81,13 +81,6 @@ _FROM_HERE = (
     ("answer", "Answer from here", "the rest of the thought is dropped"),
     ("rethink", "Think again from here", "it goes on with “Wait,”"),
 )
-_ON_ONE_THOUGHT = ("steer", "look_ahead")
-"""What is done to one thought, and has no meaning for several at a time."""
-_ON_A_REPLY = ("regenerate", "edit", "ask_samples")
-_ON_THE_SLIDER = ("type_budget", "type_minimum", "budget_unit")
-_ON_WHAT_WAS_SAID = ("rename_this", "pin_this", "delete_this", "duplicate_from", "export")
-_KEYS_OF_THE_PANEL = frozenset({"attach", "previous_moment", "next_moment", "leave"})
-"""Actions whose keys are the history panel's own while it has the focus."""
 
 
 class ChatScreen(Screen[None]):
@@ -125,7 +118,7 @@ class ChatScreen(Screen[None]):
         (BESIDE, "-wide"),
         (120, "-vast"),
     ]
-    BINDINGS: ClassVar[list[BindingType]] = BINDINGS
+    BINDINGS: ClassVar[list[BindingType]] = keys.bindings("chat")
 
     def __init__(self, host: Host) -> None:
         super().__init__()
@@ -260,38 +253,86 @@ class ChatScreen(Screen[None]):
         self.sidebar.uncover(self.app.size.width)
         return typed.focus_first(self, Composer)
 
-    # -- which keys apply --
+    # -- which actions apply, by the conditions that the table of actions names --
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Shows in the footer only what applies now."""
         del parameters
-        if action in _KEYS_OF_THE_PANEL and self.sidebar.has_focus:
-            return False
-        test = {
-            **dict.fromkeys(("stop", "leave"), lambda: self._can_stop),
-            **dict.fromkeys(_ON_ONE_THOUGHT, lambda: self.thinking and not self.runner.drawing),
-            **dict.fromkeys(_ON_A_REPLY, lambda: self._resting and self._last_node is not None),
-            **dict.fromkeys(_ON_THE_SLIDER, lambda: not self.slider.ends_only),
-            **dict.fromkeys(_ON_WHAT_WAS_SAID, lambda: self.state.has_turns),
-            "answer_now": lambda: self.thinking or self._answer_missing,
-            "think_more": lambda: self.thinking or (self._resting and self._thought_to_reopen),
-            "go_on": lambda: self.ready and not self.running and self._stopped,
-            "page": lambda: self.composer.has_focus or self.slider.has_focus,
-            "its_model": lambda: not self.running and self._original.differs,
-            "restore": lambda: self._history.restorable,
-            "suggest_title": lambda: self.state.has_turns and self.ready and not self.running,
-        }.get(action)
-        return True if test is None else test()
+        return keys.applies(self, "chat", action)
+
+    @property
+    def can_stop(self) -> bool:
+        """Whether there is something to stop or to cancel, and Escape is nobody else's."""
+        of_the_slider = self.slider.has_focus and self.slider.editing_minimum
+        begun = self.running or bool(self._cancelled)
+        return begun and not of_the_slider and self.is_outside_panel
+
+    @property
+    def is_outside_panel(self) -> bool:
+        """Whether keys that the history panel has too mean the conversation."""
+        return not self.sidebar.has_focus
+
+    @property
+    def can_answer_now(self) -> bool:
+        """Whether a thought can be closed, or one that ended lacks its answer."""
+        return self.thinking or self._answer_missing
+
+    @property
+    def can_think_more(self) -> bool:
+        """Whether a thought goes on, or can be reopened."""
+        reply = self.replies.last_reply
+        return self.thinking or (self._resting and reply is not None and bool(reply.thought))
+
+    @property
+    def has_one_thought(self) -> bool:
+        """Whether the model thinks one thought, and not several at a time."""
+        return self.thinking and not self.runner.drawing
+
+    @property
+    def can_continue(self) -> bool:
+        """Whether the last reply was stopped, and can go on."""
+        reply = self.replies.last_reply
+        stopped = reply is not None and steering.was_stopped(reply)
+        return self.ready and not self.running and stopped
+
+    @property
+    def can_regenerate(self) -> bool:
+        """Whether there is a turn to ask again, and nothing runs."""
+        return self._resting and self._last_node is not None
+
+    @property
+    def can_page(self) -> bool:
+        """Whether the conversation has to be scrolled from elsewhere."""
+        return self.composer.has_focus or self.slider.has_focus
+
+    @property
+    def has_budget(self) -> bool:
+        """Whether there is a budget between off and max."""
+        return self.slider.has_middle
+
+    @property
+    def has_turns(self) -> bool:
+        """Whether anything was said yet."""
+        return self.state.has_turns
+
+    @property
+    def has_other_model(self) -> bool:
+        """Whether the conversation's original model is another one."""
+        return not self.running and self._original.differs
+
+    @property
+    def has_deleted(self) -> bool:
+        """Whether a deletion can be undone."""
+        return self._history.restorable
+
+    @property
+    def can_suggest_title(self) -> bool:
+        """Whether the model can be asked for a title."""
+        return self.has_turns and self.ready and not self.running
 
     @property
     def _resting(self) -> bool:
         return self.ready and not self.running and self.input.paused is None
-
-    @property
-    def _can_stop(self) -> bool:
-        # On the slider's minimum Escape is the slider's.
-        of_the_slider = self.slider.has_focus and self.slider.editing_minimum
-        return (self.running or bool(self._cancelled)) and not of_the_slider
 
     @property
     def _cancelled(self) -> str:
@@ -308,16 +349,6 @@ class ChatScreen(Screen[None]):
     @property
     def _answer_missing(self) -> bool:
         return self._resting and self.replies.answer_missing
-
-    @property
-    def _thought_to_reopen(self) -> bool:
-        reply = self.replies.last_reply
-        return reply is not None and bool(reply.thought)
-
-    @property
-    def _stopped(self) -> bool:
-        reply = self.replies.last_reply
-        return reply is not None and steering.was_stopped(reply)
 
     def title_of(self, action: str) -> str:
         """What the footer calls an action now; empty where that is its usual title."""
@@ -654,7 +685,7 @@ class ChatScreen(Screen[None]):
     def _show_news(self, news: bool) -> None:  # noqa: FBT001  (Textual calls it)
         if news:
             # Not sooner: to look the keys up imports more than the first frame needs.
-            key = keys.written(self._host.shown_keys()["chat.tail"])
+            key = keymap.written(self._host.shown_keys()["chat.tail"])
             self._tail.update(f"↓ new text · {key}")
         self._tail.display = news
 
@@ -735,7 +766,7 @@ class ChatScreen(Screen[None]):
         self.topbar.progress = None
         start = "No model"
         if missing:
-            key = keys.shown(self._host.shown_keys()["app.fetch"])
+            key = keymap.shown(self._host.shown_keys()["app.fetch"])
             start = f"{line(missing, 60)} is not downloaded · {key} downloads it"
         self.topbar.label = f"{start} · F3 picks one"
         self.outbox.show_wait(loading=self._host.coming is not None)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from r1chat.actions import ACTIONS
+
 if TYPE_CHECKING:
     from r1chat.engine.base import Continuation, Steering
     from r1chat.events import Reply
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
 
 _LEAST_MORE = 256
 """Tokens that a thought goes on for at least where the user wants more of it."""
+_NEEDS = {each.name: each.needs for each in ACTIONS if each.needs}
 
 
 def continuation(
@@ -58,11 +61,5 @@ def allowance(budget: Budget, resume: Continuation) -> Budget:
 
 def obstacle(steering: Steering, action: str) -> str:
     """Why a model cannot do what an action is for, in a few words; empty where it can."""
-    return {
-        "answer_now": steering.close,
-        "slider": steering.off,
-        "look_ahead": steering.peek,
-        "think_more": steering.go_on,
-        "steer": steering.go_on,
-        "go_on": steering.go_on,
-    }.get(action, "")
+    need = _NEEDS.get(action)
+    return str(getattr(steering, need)) if need else ""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
@@ -15,6 +15,7 @@ from textual.widgets import Static
 from r1chat.formatting import format_bytes, format_count, format_speed, noun
 from r1chat.hub.places import SOURCES
 from r1chat.sanitize import line
+from r1chat.tui.keys import bindings
 from r1chat.tui.models import columns
 from r1chat.tui.models.rows import Row
 from r1chat.tui.screens.once import Once
@@ -73,9 +74,7 @@ class AboutModel(ModalScreen[None], Once[None]):
         }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,f6,i,q", "dismiss", "Close", id="about.close", priority=True),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("about")
 
     def __init__(self, row: Row, pairs: Sequence[tuple[str, str]] = ()) -> None:
         super().__init__()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from rich.cells import set_cell_size
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
@@ -18,6 +18,7 @@ from textual.widgets.option_list import Option
 from r1chat.errors import R1ChatError
 from r1chat.formatting import format_bytes, format_speed
 from r1chat.sanitize import line
+from r1chat.tui.keys import bindings
 from r1chat.tui.models.columns import middle, said
 from r1chat.tui.screens.once import Once
 from r1chat.tui.threads import on_thread, while_shown
@@ -77,9 +78,7 @@ class PickQuant(ModalScreen["Offer | None"], Once["Offer | None"]):
     }
     """
     VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-high")]  # noqa: RUF012  (Textual declares it)
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Close", id="quants.leave", priority=True),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("quants")
 
     def __init__(
         self,

@@ -63,6 +63,51 @@ class Row:
         return self.section == "here" or (self.download is not None and self.download.active)
 
     @property
+    def has_row(self) -> bool:
+        """Whether it is a line at all; see `NO_ROW`."""
+        return bool(self.key)
+
+    @property
+    def can_download(self) -> bool:
+        """Whether it is neither here nor on a server."""
+        return self.section != "served" and not self.usable
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether it is a server that has not said what it has."""
+        return self.section == "served" and not self.usable
+
+    @property
+    def has_quants(self) -> bool:
+        """Whether there are other quants of it."""
+        return self.distill is not None or self.found is not None
+
+    @property
+    def has_download(self) -> bool:
+        """Whether it is being downloaded, or that is paused."""
+        return self.download is not None
+
+    @property
+    def is_downloading(self) -> bool:
+        """Whether it is being downloaded now."""
+        return self.download is not None and self.download.active
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether its download is paused."""
+        return self.download is not None and not self.download.active
+
+    @property
+    def can_verify(self) -> bool:
+        """Whether its files are on this machine."""
+        return self.local is not None
+
+    @property
+    def can_delete(self) -> bool:
+        """Whether they are, and no download needs them."""
+        return self.local is not None and self.download is None
+
+    @property
     def score(self) -> float | None:
         """DeepSeek's figure for AIME 2024, in percent."""
         return self.distill.scores.aime_pass1 if self.distill else None
@@ -80,6 +125,10 @@ class Row:
         texts = (self.name, self.quant, self.ref, self.state, title, arch, mark)
         searched = " ".join(texts).lower()
         return all(word in searched for word in words)
+
+
+NO_ROW = Row("", "offered", "", "")
+"""What the cursor is on where the list is empty: what is typed can be downloaded."""
 
 
 def rows(

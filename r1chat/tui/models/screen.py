@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.widgets import Input, OptionList, Static
 
 from r1chat.errors import MissingModel, ModelError, R1ChatError
 from r1chat.formatting import format_bytes
 from r1chat.sanitize import line
 from r1chat.tui import typed
+from r1chat.tui.keys import applies, bindings
 from r1chat.tui.models import rows
 from r1chat.tui.models.details import ModelDetails
 from r1chat.tui.models.list import ModelList
-from r1chat.tui.models.rows import Row
+from r1chat.tui.models.rows import NO_ROW, Row
 from r1chat.tui.models.start import start
 from r1chat.tui.screens.once import Once
 from r1chat.tui.screens.question import Question
@@ -62,25 +63,7 @@ class ModelsScreen(Once[str | None]):
     }
     """
     VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-high")]  # noqa: RUF012  (Textual declares it)
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "use", "Use", id="models.choose", priority=True),
-        Binding("enter", "download", "Download", id="models.choose", priority=True),
-        Binding("enter", "ask", "Ask again", id="models.choose", priority=True),
-        Binding("escape,f3", "leave", "Close", id="models.leave", priority=True),
-        Binding("f7", "pause", "Pause", id="models.pause"),
-        Binding("f7", "resume", "Resume", id="models.pause"),
-        Binding("f8", "cancel", "Stop", id="models.delete"),
-        Binding("f2", "quants", "Quants", id="models.quants"),
-        Binding("f5", "search", "Search", id="models.search"),
-        Binding("f4", "sort", "Sort", id="models.sort"),
-        Binding("f6", "details", "Details", id="models.details"),
-        Binding("f8", "delete", "Delete", id="models.delete"),
-        Binding("f9", "verify", "Verify", id="models.verify"),
-        Binding("down", "move('cursor_down')", id="models.down", priority=True, show=False),
-        Binding("up", "move('cursor_up')", id="models.up", priority=True, show=False),
-        Binding("pagedown", "move('page_down')", id="models.page_down", priority=True, show=False),
-        Binding("pageup", "move('page_up')", id="models.page_up", priority=True, show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("models")
 
     def __init__(
         self, host: Host, known: KnownModels, downloads: Downloads, begin_with: str = ""
@@ -145,25 +128,7 @@ class ModelsScreen(Once[str | None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Shows in the footer only what applies to the row under the cursor."""
         del parameters
-        if not self.is_mounted:
-            return True
-        row = self.row
-        download = row.download if row else None
-        usable = row is not None and row.usable
-        served = row is not None and row.section == "served"
-        tests = {
-            "use": usable,
-            "download": not usable and not served,
-            "ask": served and not usable,
-            "quants": row is not None and (row.distill is not None or row.found is not None),
-            "details": row is not None,
-            "pause": download is not None and download.active,
-            "resume": download is not None and not download.active,
-            "cancel": download is not None,
-            "delete": row is not None and row.local is not None and download is None,
-            "verify": row is not None and row.local is not None,
-        }
-        return tests.get(action, True)
+        return not self.is_mounted or applies(self.row or NO_ROW, "models", action)
 
     # -- parts --
 

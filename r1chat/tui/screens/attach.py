@@ -8,13 +8,14 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from r1chat.sanitize import line
+from r1chat.tui.keys import bindings
 from r1chat.tui.screens.once import Once
 from r1chat.tui.typed import focus_first
 from r1chat.tui.widgets.options import Options
@@ -76,12 +77,7 @@ class AttachFile(ModalScreen[str | None], Once[str | None]):
         Input { margin: 0 0 1 0; }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Close", id="attach.leave", priority=True),
-        Binding("down", "move(1)", "Down", show=False, priority=True, id="attach.down"),
-        Binding("up", "move(-1)", "Up", show=False, priority=True, id="attach.up"),
-        Binding("tab", "complete", "Complete", priority=True, id="attach.complete"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("attach")
 
     def __init__(self, here: Path | None = None) -> None:
         super().__init__()

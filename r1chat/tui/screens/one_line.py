@@ -6,13 +6,14 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from r1chat.sanitize import line
 from r1chat.tui import typed
+from r1chat.tui.keys import bindings
 from r1chat.tui.screens.once import Once
 
 
@@ -43,9 +44,7 @@ class OneLine(ModalScreen[str | None], Once[str | None]):
         .one-line--about { color: $text-muted; }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Close", id="one-line.leave", priority=True),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("one-line")
 
     def __init__(
         self, title: str, value: str = "", about: str = "", *, replaced: bool = False

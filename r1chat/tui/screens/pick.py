@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
@@ -16,6 +16,7 @@ from textual.widgets.option_list import Option
 
 from r1chat.sanitize import line
 from r1chat.tui import typed
+from r1chat.tui.keys import bindings
 from r1chat.tui.screens.once import Once
 from r1chat.tui.widgets.options import Options
 
@@ -67,11 +68,7 @@ class Pick(ModalScreen[str | None], Once[str | None]):
         Input { margin: 0 0 1 0; }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Close", id="pick.leave", priority=True),
-        Binding("down", "move(1)", "Down", show=False, priority=True, id="pick.down"),
-        Binding("up", "move(-1)", "Up", show=False, priority=True, id="pick.up"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("pick")
 
     def __init__(
         self,

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from r1chat.errors import R1ChatError
 from r1chat.sanitize import line
+from r1chat.tui.keys import bindings
 from r1chat.tui.screens.once import Once
 from r1chat.tui.threads import on_thread
 
@@ -43,9 +44,7 @@ class StatisticsScreen(ModalScreen[None], Once[None]):
         }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "dismiss", "Close", id="statistics.close", priority=True),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("statistics")
 
     def __init__(self, history: History) -> None:
         super().__init__()

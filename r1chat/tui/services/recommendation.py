@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from r1chat import paths
+from r1chat import keymap, paths
 from r1chat.errors import R1ChatError
 from r1chat.formatting import format_bytes, format_speed
-from r1chat.tui import keys
 from r1chat.tui.threads import on_thread
 
 if TYPE_CHECKING:
@@ -88,7 +87,7 @@ class Recommendation:
                 size=format_bytes(offer.size),
                 well="would run well here" if fits_well else "is the smallest one",
                 pace=f", at about {format_speed(pace, estimated=True)}" if pace else "",
-                key=keys.shown(self._host.shown_keys()["app.fetch"]),
+                key=keymap.shown(self._host.shown_keys()["app.fetch"]),
             )
         )
         self._host.refresh_bindings()

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from rich.cells import cell_len
 from rich.segment import Segment
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Offset, Size
 from textual.message import Message
 from textual.reactive import reactive
@@ -20,6 +20,7 @@ from textual.widget import Widget
 
 from r1chat.sanitize import Sanitizer
 from r1chat.tui.clipboard import Clipboard
+from r1chat.tui.keys import bindings
 from r1chat.tui.markdown.code import CodeBlock, code_blocks
 from r1chat.tui.markdown.document import Document
 from r1chat.tui.markdown.rows import Row, copied
@@ -98,18 +99,7 @@ class AnswerView(WordSelection, Widget, can_focus=True):
     }
 
     FOCUS_ON_CLICK = False
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+l", "toggle_raw", "Source", id="answer.raw"),
-        Binding("alt+y", "copy_answer", "Copy", id="answer.copy"),
-        Binding("alt+c", "copy_code", "Copy code", id="answer.copy-code"),
-        *(
-            Binding(
-                f"alt+{number}", f"copy_code({number})", f"Copy code {number}", show=False,
-                id=f"answer.copy-code-{number}",
-            )
-            for number in range(1, 10)
-        ),
-    ]  # fmt: skip
+    BINDINGS: ClassVar[list[BindingType]] = bindings("answer")
 
     raw: reactive[bool] = reactive(default=False, init=False)
     """Whether the source is shown instead: Markdown and LaTeX as the model wrote them."""

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from textual import events
 from textual.actions import SkipAction
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Offset
 from textual.message import Message
 from textual.reactive import reactive
@@ -16,6 +16,7 @@ from textual.strip import Strip
 from textual.widgets import TextArea
 
 from r1chat.sanitize import line_breaks
+from r1chat.tui.keys import bindings
 from r1chat.tui.recall import Recall
 from r1chat.tui.undo import WordHistory
 
@@ -42,22 +43,7 @@ class Composer(TextArea):
     }}
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "send", "Send", id="composer.send", show=False),
-        Binding(
-            "shift+enter,alt+enter,ctrl+j",
-            "new_line",
-            "New line",
-            id="composer.new_line",
-            show=False,
-        ),
-        Binding("up", "earlier", "Earlier question", id="composer.earlier", show=False),
-        Binding("down", "later", "Later question", id="composer.later", show=False),
-        Binding("ctrl+d", "delete_or_quit", "Quit", id="composer.quit", show=False),
-        Binding("ctrl+z", "undo", "Undo", id="composer.undo", show=False),
-        # Few terminals tell Ctrl+Shift+Z from Ctrl+Z.
-        Binding("ctrl+y,ctrl+shift+z", "redo", "Redo", id="composer.redo", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("composer")
 
     queued: reactive[bool] = reactive(default=False, repaint=False)
     """Whether a question waits that can be taken back."""

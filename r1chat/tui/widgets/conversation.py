@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.geometry import Size
 from textual.reactive import reactive
 from textual.widget import Widget
 from textual.widgets import Static
+
+from r1chat.tui.keys import bindings
 
 if TYPE_CHECKING:
     from r1chat.conversation import Conversation, Node
@@ -43,11 +45,7 @@ class ConversationView(VerticalScroll, can_focus=True):
     """
 
     FOCUS_ON_CLICK = False
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("pageup", "earlier", "Earlier", id="conversation.pageup", show=False),
-        Binding("pagedown", "further", "Further", id="conversation.pagedown", show=False),
-        Binding("end", "tail", "End", id="conversation.end", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("conversation")
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  (Textual's own name)
         super().__init__(id=id)

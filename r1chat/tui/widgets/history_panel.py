@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Input, OptionList, Static
 
 from r1chat.errors import R1ChatError
+from r1chat.keymap import written
 from r1chat.sanitize import line
-from r1chat.tui import keys
+from r1chat.tui.keys import applies, bindings
 from r1chat.tui.threads import on_thread
 from r1chat.tui.widgets.history_list import HistoryList
 
@@ -56,19 +57,7 @@ class HistoryPanel(Vertical):
         .history--note { padding: 1 1 0 2; }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Close", id="history.leave"),
-        Binding("f2", "rename", "Rename", id="history.rename"),
-        Binding("f6", "duplicate", "Duplicate", id="history.duplicate"),
-        Binding("f7", "pin", "Pin", id="history.pin"),
-        Binding("f8", "delete", "Delete", id="history.delete"),
-        Binding("ctrl+z", "restore", "Undo", id="history.restore", priority=True),
-        Binding("alt+t", "thoughts", "Thoughts too", id="history.thoughts"),
-        Binding("down", "move('cursor_down')", id="history.down", priority=True, show=False),
-        Binding("up", "move('cursor_up')", id="history.up", priority=True, show=False),
-        Binding("pagedown", "move('page_down')", id="history.page_down", priority=True, show=False),
-        Binding("pageup", "move('page_up')", id="history.page_up", priority=True, show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("history")
 
     @dataclass
     class Chosen(Message):
@@ -157,24 +146,26 @@ class HistoryPanel(Vertical):
         self.listing.display = not text
 
     def _show_scope(self) -> None:
-        key = keys.written(self._shown_keys()["history.thoughts"])
+        key = written(self._shown_keys()["history.thoughts"])
         where = "thoughts too" if self._with_thoughts else "without thoughts"
         scope = self.query_one(".history--scope", Static)
         scope.update(f"{where} · {key}")
         scope.display = bool(self.search.value.strip())
 
+    @property
+    def has_entry(self) -> bool:
+        """Whether the cursor is on a conversation."""
+        return self.entry is not None
+
+    @property
+    def is_searching(self) -> bool:
+        """Whether there is something to search for."""
+        return bool(self.search.value.strip())
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Shows in the footer only what applies."""
         del parameters
-        if not self.is_mounted:
-            return True
-        if action == "thoughts":
-            return bool(self.search.value.strip())
-        if action == "restore":
-            return self.restorable
-        if action in {"rename", "duplicate", "pin", "delete"}:
-            return self.entry is not None
-        return True
+        return not self.is_mounted or applies(self, "history", action)
 
     # -- what is listed --
 

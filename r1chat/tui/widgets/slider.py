@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import ClassVar
 
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.geometry import clamp
 from textual.message import Message
@@ -18,14 +18,13 @@ from textual.widget import Widget
 from r1chat.reasoning.budget import Budget
 from r1chat.sanitize import line
 from r1chat.tui import scale
+from r1chat.tui.keys import applies, bindings
 from r1chat.tui.scale import Room, Unit
 from r1chat.tui.track import Track
 
 LABEL = "Thinking budget"
 LABEL_MINIMUM = "At least"
 _LABEL_WIDTH = len(LABEL) + 2
-BIG_STEP = 4
-_BETWEEN = frozenset({"auto", "flat", "unit", "minimum", "step_minimum", "figure"})
 """Actions that need more than off and max."""
 
 
@@ -80,23 +79,7 @@ class BudgetSlider(Widget, can_focus=True):
     }
 
     FOCUS_ON_CLICK = False
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "step(-1)", "Less", id="slider.less"),
-        Binding("right", "step(1)", "More", id="slider.more"),
-        Binding("shift+left", f"step(-{BIG_STEP})", "Much less", show=False, id="slider.much-less"),
-        Binding("shift+right", f"step({BIG_STEP})", "Much more", show=False, id="slider.much-more"),
-        Binding("home", "end('off')", "Off", id="slider.off"),
-        Binding("end", "end('max')", "Max", id="slider.max"),
-        Binding("enter", "figure", "Type it", id="slider.figure"),
-        # No letters alone: these are the composer's, wherever the focus is.
-        Binding("alt+u", "auto", "Auto", id="slider.auto"),
-        Binding("alt+f", "flat", "Where it flattens", id="slider.flat"),
-        Binding("alt+s", "unit", "Tokens or seconds", id="slider.unit"),
-        Binding("alt+n", "minimum", "Minimum", id="slider.minimum"),
-        Binding("ctrl+left", "step_minimum(-1)", "Lower minimum", show=False, id="slider.min-less"),
-        Binding("ctrl+right", "step_minimum(1)", "Raise minimum", show=False, id="slider.min-more"),
-        Binding("escape", "drop", "Drop", id="slider.drop"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("slider")
 
     value: reactive[Budget] = reactive(Budget(), init=False)
     """The budget."""
@@ -203,16 +186,20 @@ class BudgetSlider(Widget, can_focus=True):
         """A speed of 0 is one that was not measured."""
         return tokens_per_s if tokens_per_s and tokens_per_s > 0 else None
 
+    @property
+    def has_middle(self) -> bool:
+        """Whether there is anything between off and max."""
+        return not self.ends_only
+
+    @property
+    def has_marks(self) -> bool:
+        """Whether accuracies were measured that are marked on it."""
+        return self.has_middle and bool(self.marks)
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Leaves Escape to others where there is nothing to drop."""
         del parameters
-        if self.ends_only and action in _BETWEEN:
-            return False
-        if action == "flat":
-            return bool(self.marks)
-        if action == "drop":
-            return self.editing_minimum
-        return True
+        return applies(self, "slider", action)
 
     # What the keys do.
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 from rich.cells import cell_len
 from textual import events
 from textual.app import RenderResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.geometry import Size
 from textual.message import Message
@@ -18,6 +18,7 @@ from textual.widget import Widget
 from r1chat import votes as words
 from r1chat.formatting import counted
 from r1chat.sanitize import line
+from r1chat.tui.keys import bindings
 from r1chat.tui.samples import Draw, Sample
 from r1chat.tui.thought_words import fit
 from r1chat.wording import LONGEST_FINAL
@@ -64,10 +65,7 @@ class Tally(Widget, can_focus=True):
     }
     """
     FOCUS_ON_CLICK = False
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "step(-1)", "Sample before", id="tally.previous"),
-        Binding("right", "step(1)", "Sample after", id="tally.next"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("tally")
     ALLOW_SELECT = False
 
     @dataclass

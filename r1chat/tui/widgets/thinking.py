@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
@@ -19,6 +19,7 @@ from textual.widget import Widget
 from r1chat.events import Injection, Peeked, ThoughtEnded
 from r1chat.reasoning.budget import Budget
 from r1chat.tui import thought_words as words
+from r1chat.tui.keys import bindings
 from r1chat.tui.widgets.thought import ThoughtView
 
 FLUSHES = 20
@@ -51,9 +52,7 @@ class ThinkingHeader(Widget, can_focus=True):
     }
     """
     FOCUS_ON_CLICK = False
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "flip", "Open or close", id="thinking.toggle"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("thinking")
     ALLOW_SELECT = False
 
     @dataclass

@@ -6,11 +6,12 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from typing import ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from r1chat.tui.keys import applies, bindings
 from r1chat.tui.widgets.line_view import LineView
 
 
@@ -28,25 +29,7 @@ class Passage:
 class ThoughtView(LineView):
     """A view of a thought with a cursor on its paragraphs."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "choose", "Back to here", id="thought.choose"),
-        Binding("f8", "next_moment", "Next “wait”", id="thought.next_moment"),
-        Binding("f7", "previous_moment", "Previous “wait”", id="thought.previous_moment"),
-        # Where a desktop keeps the one for itself, the other gets through.
-        Binding(
-            "ctrl+down,alt+down",
-            "move_cursor(1)",
-            "Next paragraph",
-            id="thought.next_paragraph",
-        ),
-        Binding(
-            "ctrl+up,alt+up",
-            "move_cursor(-1)",
-            "Previous paragraph",
-            id="thought.previous_paragraph",
-        ),
-        Binding("escape", "leave", "Leave paragraph", id="thought.leave", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("thought")
 
     cursor: reactive[int | None] = reactive[int | None](None, repaint=False)
     """The number of the paragraph that is chosen, or None."""
@@ -157,13 +140,20 @@ class ThoughtView(LineView):
         if self.scroll_y >= self.max_scroll_y:
             self._top = None
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002  (Textual's signature)
+    @property
+    def has_cursor(self) -> bool:
+        """Whether a paragraph is chosen."""
+        return self.cursor is not None
+
+    @property
+    def has_moments(self) -> bool:
+        """Whether the model doubts anywhere in it."""
+        return bool(self._lines.moments)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hides the keys that would do nothing."""
-        if action in {"choose", "leave"}:
-            return self.cursor is not None
-        if action in {"next_moment", "previous_moment"}:
-            return bool(self._lines.moments)
-        return True
+        del parameters
+        return applies(self, "thought", action)
 
     def _grow(self, moments: int) -> None:
         super()._grow(moments)
