@@ -173,32 +173,28 @@ class Inventory:
         from r1chat.hub import fit
 
         machine = self._seen = self.machine()
-        distills, context = self.distills(), self._context()
-        known = self._publishers()
-        local = _named(self.find_local(), known)
-        shapes = {
-            model.ref: model.shape or (fit.shape_of(distill) if distill else None)
-            for model in local
-            for distill in [known.get(model.repo.lower())]
-            if not model.problem
+        all_distills, context = self.distills(), self._context()
+        publishers = self._publishers()
+        local = _named(self.find_local(), publishers)
+        distills = {
+            model.ref: distill for model in local if (distill := publishers.get(model.repo.lower()))
         }
-        begin, quant = fit.recommended(distills, machine)
+        fits = {}
+        for model in local:
+            distill = distills.get(model.ref)
+            shape = model.shape or (fit.shape_of(distill) if distill else None)
+            if shape and not model.problem:
+                fits[model.ref] = fit.fit(shape, model.size, machine, context)
         return Survey(
             machine=machine,
             local=local,
-            fits={
-                model.ref: fit.fit(shape, model.size, machine, context)
-                for model in local
-                if (shape := shapes.get(model.ref))
-            },
-            distills={
-                model.ref: distill for model in local if (distill := known.get(model.repo.lower()))
-            },
+            fits=fits,
+            distills=distills,
             catalogue=tuple(
-                self._expected(distill, fit.best_of(distill, machine, context)[0])
-                for distill in distills
+                self._expected(each, fit.best_of(each, machine, context)[0])
+                for each in all_distills
             ),
-            recommended=self._expected(begin, quant),
+            recommended=self._expected(*fit.recommended(all_distills, machine)),
         )
 
     def local(self, ref: str) -> LocalModel | None:
