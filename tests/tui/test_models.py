@@ -256,7 +256,7 @@ async def test_no_model_is_picked_while_a_reply_is_written():
         await thought(pilot)
         await pilot.press("f3")
         assert app.screen is app.chat
-        assert "Escape" in toasts(app)
+        assert "Esc stops it" in toasts(app)
         await pilot.press("escape")
         await rest(pilot)
 
