@@ -1,4 +1,4 @@
-"""The app: settings, themes, the engine's life, and the screens."""
+"""The app: composes its services and screens, and keeps the terminal."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ import contextlib
 import functools
 import signal
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
-from functools import partial
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events, on, work
-from textual.app import SystemCommand
-from textual.binding import BindingType
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
 from textual.command import CommandPalette
+from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.widgets import Input, TextArea
 from textual.worker import WorkerFailed
@@ -24,18 +23,20 @@ from textual.worker import WorkerFailed
 from r1chat import logs
 from r1chat.errors import R1ChatError
 from r1chat.history import History
-from r1chat.sanitize import line, line_breaks, sanitize
+from r1chat.sanitize import line
 from r1chat.tui import terminal, terminal_input
 from r1chat.tui.chat.screen import ChatScreen
 from r1chat.tui.clipboard import Clipboard
 from r1chat.tui.commands import commands
-from r1chat.tui.keeping import KeepingApp
 from r1chat.tui.keys import applies, bindings
-from r1chat.tui.services.drafts import Draft, Drafts
+from r1chat.tui.preferences import Preferences, Value
+from r1chat.tui.services.current_model import CurrentModel
+from r1chat.tui.services.drafts import Drafts
+from r1chat.tui.services.keyboard import Keyboard
+from r1chat.tui.services.keymap import Keymap
 from r1chat.tui.services.model_loader import Fits, Load, Loader, fits_beside, load_model
-from r1chat.tui.services.preferences import TINY, Preferences, Value
 from r1chat.tui.services.themes import Themes
-from r1chat.wording import model_name
+from r1chat.tui.threads import on_thread
 
 if TYPE_CHECKING:
     from r1chat.engine.base import Engine
@@ -48,16 +49,12 @@ if TYPE_CHECKING:
 _QUIT_AGAIN_S = 2.0
 _DRAFT_S = 0.5
 """How often it is looked whether there are words to be kept."""
-_REST_S = 0.1
-"""How often it is looked whether a reply has ended, where another model waits for that."""
-_CLOSE_S = 0.3
-"""How long the end waits for the engine; what needs longer is left to the system."""
 _LOADING = ("ctx", "threads", "gpu_layers", "tensor_split")
 """Settings that say how a model is loaded."""
 _SIGNALS = ("SIGTERM", "SIGHUP", "SIGINT")
 
 
-class R1ChatApp(KeepingApp):
+class R1ChatApp(App[None]):
     """Chat with a reasoning model, and watch it think.
 
     Args:
@@ -88,36 +85,35 @@ class R1ChatApp(KeepingApp):
         history: History | None = None,
         loading: Mapping[str, object] | None = None,
     ) -> None:
-        super().__init__(history)
+        super().__init__()
         self.offered = ""
         """The model that one key downloads; empty where none is offered."""
+        self.crashed = False
+        """Whether something happened that nobody expected."""
+        self.history = history or History()
+        self.preferences = Preferences(given, self.set_timer, self._warn)
+        self.keymap = Keymap(self)
+        self.drafts = Drafts(saves=self.settings.save is not False, warn=self._warn)
+        self.themes = Themes(self)
+        self._keyboard = Keyboard(self, super().on_event)
+        self.model = CurrentModel(
+            self,
+            Loader(self, load, fits),
+            model or self.settings.model,
+            display=lambda: self.chat if self.screen_stack else None,
+            options=self._loading_options,
+            later=self.set_timer,
+            settled=self._recommend,
+        )
+        self._loading = dict(loading or {})
         self._inventory = inventory
         self._servers = servers
         self._is_greeted = False
-        self.preferences = Preferences(given, self.set_timer, self._warn)
-        self.engine: Engine | None = None
-        self.crashed = False
-        """Whether something happened that nobody expected."""
-        self._ref = model or self.preferences.settings.model or TINY
-        self._unset = model is None and self.preferences.settings.model is None
-        self._wanted: str | None = None
-        """The model that is being loaded."""
-        self._before: str | None = None
-        """The model that made room for it, to be loaded again where it fails."""
-        self._arrived: Engine | None = None
-        """It, while a reply of the one in use goes on."""
-        self._is_choice = False
-        """Whether it is to be remembered once it is loaded."""
-        self._loader = Loader(self, load, fits)
-        self._loading = dict(loading or {})
-        self._themes = Themes(self)
         self._quit_asked = False
         self._titled = ""
-        self._drafts = Drafts(saves=self.settings.save is not False)
-        self._unsent: Callable[[], Draft] = Draft
-        self.set_keys(self.settings.keys or {})
+        self.keymap.change(self.settings.keys or {})
 
-    # -- what is remembered --
+    # -- settings --
 
     @property
     def settings(self) -> Settings:
@@ -134,7 +130,160 @@ class R1ChatApp(KeepingApp):
 
     # -- life --
 
+    def get_default_screen(self) -> Screen[None]:
+        """The conversation."""
+        return ChatScreen(self)
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """The colours of a thought, for Textual's own themes, which have none."""
+        return {"thought": "#909090", "injected": "#b0a0ff", "wait": "#e0a040"}
+
+    def on_mount(self) -> None:
+        """The theme before the first frame; the engine after it."""
+        self.themes.begin(self.settings.theme)
+        self._listen_to_signals()
+        self._write(terminal.KEEP_TITLE + terminal.title(self.TITLE or ""))
+        self._warn(self.preferences.fault)
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        threading.Thread(target=terminal.watch, name="r1chat-watch", daemon=True).start()
+        for draft in self.drafts.take_newest():
+            self.chat.take_back(draft)
+        self.drafts.follow(self.chat.unsent)
+        self.set_interval(_DRAFT_S, self.drafts.save_soon)
+        self.model.load(self.model.ref)
+        self.run_worker(self._open_history(), group="history", exit_on_error=False)
+        self.run_worker(self.themes.load_later(), group="themes", exit_on_error=False)
+        self._warn(self.preferences.obstacle())
+
+    async def _open_history(self) -> None:
+        saves = self.settings.save is not False
+        await on_thread(lambda: self.history.open(saves=saves), "r1chat-history-open")
+        # The app may have ended meanwhile.
+        if self.screen_stack:
+            await self.chat.history_opened()
+
+    async def on_unmount(self) -> None:
+        """Writes what is left of the history."""
+        await on_thread(self.history.close, "r1chat-history-close")
+
+    def _listen_to_signals(self) -> None:
+        if self.is_headless:
+            return
+        loop = asyncio.get_running_loop()
+        for name in _SIGNALS:
+            number = getattr(signal, name, None)
+            if number is None or signal.getsignal(number) is signal.SIG_IGN:
+                continue
+            with contextlib.suppress(NotImplementedError, ValueError):
+                loop.add_signal_handler(number, self._leave, 128 + number)
+
+        if hasattr(signal, "SIGCONT"):
+            loop.add_signal_handler(signal.SIGCONT, self._go_on)
+        self.app_resume_signal.subscribe(self, self._redraw)
+
+    def _leave(self, code: int) -> None:
+        self.exit(return_code=code)
+
+    def _go_on(self) -> None:
+        if self._driver is not None:
+            terminal_input.go_on(self._driver)
+
+    def _redraw(self, _: object) -> None:
+        # The shell has written over the screen, of which Textual draws only what has changed.
+        self.refresh(layout=True)
+
+    def _fatal_error(self) -> None:
+        """Writes a crash into the log: Textual's own way shows variables on the terminal."""
+        self.crashed = True
+        error: BaseException | None = self._exception
+        if isinstance(error, WorkerFailed):
+            error = error.error
+        if error is not None:
+            logs.crash(error)
+        self._close_messages_no_wait()
+
+    def panic(self, *renderables: object) -> None:
+        """Ends the app; what there is to say goes to the log."""
+        del renderables
+        self._fatal_error()
+
+    def shut_down(self) -> bool:
+        """Stops what runs and frees the engine, for the end.
+
+        Returns:
+            Whether all of it ended in time; else only the end of the process ends it.
+        """
+        self.drafts.close()
+        self.preferences.save()
+        if "downloads" in vars(self):
+            self.downloads.close()
+        self.model.close()
+        self.history.close()
+        return self.model.freed
+
+    # -- the chat, as services see it --
+
+    @property
+    def chat(self) -> ChatScreen:
+        """The conversation's screen."""
+        screen = self.screen_stack[0]
+        assert isinstance(screen, ChatScreen)  # noqa: S101  (what get_default_screen makes)
+        return screen
+
+    @property
+    def occupied(self) -> bool:
+        """Whether a reply runs or a thought is paused, which another model would disturb."""
+        return self.chat.occupied
+
+    def recommend(self, text: str) -> None:
+        """Says where the conversation is still empty which model to begin with."""
+        self.chat.recommend(text)
+
+    def show_download(self, state: str) -> None:
+        """Shows how far a download is; nothing where there is none."""
+        self.chat.show_download(state)
+
     # -- models and downloads --
+
+    @property
+    def engine(self) -> Engine | None:
+        """The model that answers."""
+        return self.model.engine
+
+    @property
+    def model_ref(self) -> str:
+        """The model that is in use; where there is none, the one that is wished for."""
+        return self.model.ref
+
+    @property
+    def coming(self) -> str | None:
+        """The model that is being loaded."""
+        return self.model.coming
+
+    @property
+    def unset(self) -> bool:
+        """Whether the built-in model is there because nobody ever chose one."""
+        return self.model.unset
+
+    def load_model(self, ref: str) -> None:
+        """Loads a model for this time; the one in use answers until it is there."""
+        self.model.load(ref)
+
+    def use_model(self, ref: str) -> None:
+        """Takes a model from now on, once it is loaded."""
+        self.offered = ""
+        self.model.use(ref)
+
+    def _loading_options(self) -> dict[str, Any]:
+        """How to load models."""
+        chosen = {name: getattr(self.settings, name) for name in _LOADING}
+        return {**chosen, **self._loading, "samples": self.preferences.samples}
+
+    @on(Loader.News)
+    def _take_news(self, event: Loader.News) -> None:
+        self.model.take(event)
 
     @functools.cached_property
     def known_models(self) -> KnownModels:
@@ -211,246 +360,26 @@ class R1ChatApp(KeepingApp):
             self.downloads.forget_choice()
             self.use_model(ref)
 
-    def get_default_screen(self) -> Screen[None]:
-        """The conversation."""
-        return ChatScreen(self)
+    # -- keys --
 
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        """The colours of a thought, for Textual's own themes, which have none."""
-        return {"thought": "#909090", "injected": "#b0a0ff", "wait": "#e0a040"}
+    async def on_event(self, event: events.Event) -> None:
+        """Sends what is typed to the text field of the screen in front."""
+        await self._keyboard.take(event)
 
-    def on_mount(self) -> None:
-        """The theme before the first frame; the engine after it."""
-        self._themes.begin(self.settings.theme)
-        self._listen_to_signals()
-        self._write(terminal.KEEP_TITLE + terminal.title(self.TITLE or ""))
-        self._warn(self.preferences.fault)
-        self.call_after_refresh(self._begin)
+    def shown_keys(self) -> Mapping[str, str]:
+        """The keys of all bindings by their ids, those that work here in front."""
+        return self.keymap.shown()
 
-    def _begin(self) -> None:
-        threading.Thread(target=terminal.watch, name="r1chat-watch", daemon=True).start()
-        self._begin_drafts()
-        self.load_model(self._ref)
-        self.open_history(saves=self.settings.save is not False)
-        self.run_worker(self._themes.load_later(), group="themes", exit_on_error=False)
-        self._warn(self.preferences.obstacle())
+    def get_key_display(self, binding: Binding) -> str:
+        """How the footer writes a key."""
+        return super().get_key_display(self.keymap.shown_binding(binding))
 
-    def _begin_drafts(self) -> None:
-        *older, newest = [Draft(), *self._drafts.take()]
-        for draft in older:
-            self.chat.take_back(replace(draft, text="", earlier=(*draft.earlier, draft.text)))
-        self.chat.take_back(newest)
-        # Asked for at the very end too, when the screen is no longer there.
-        self._unsent = self.chat.unsent
-        self.set_interval(_DRAFT_S, self._save_draft)
-
-    def _save_draft(self) -> None:
-        draft = self._unsent()
-        if self._drafts.is_new(draft):
-            threading.Thread(
-                target=lambda: self._warn(self._drafts.save(draft)),
-                name="r1chat-draft",
-                daemon=True,
-            ).start()
-
-    def _listen_to_signals(self) -> None:
-        if self.is_headless:
-            return
-        loop = asyncio.get_running_loop()
-        for name in _SIGNALS:
-            number = getattr(signal, name, None)
-            if number is None or signal.getsignal(number) is signal.SIG_IGN:
-                continue
-            with contextlib.suppress(NotImplementedError, ValueError):
-                loop.add_signal_handler(number, self._leave, 128 + number)
-
-        if hasattr(signal, "SIGCONT"):
-            loop.add_signal_handler(signal.SIGCONT, self._go_on)
-        self.app_resume_signal.subscribe(self, self._redraw)
-
-    def _leave(self, code: int) -> None:
-        self.exit(return_code=code)
-
-    def _go_on(self) -> None:
-        if self._driver is not None:
-            terminal_input.go_on(self._driver)
-
-    def _redraw(self, _: object) -> None:
-        # The shell has written over the screen, of which Textual draws only what has changed.
-        self.refresh(layout=True)
-
-    @property
-    def chat(self) -> ChatScreen:
-        """The conversation's screen."""
-        screen = self.screen_stack[0]
-        assert isinstance(screen, ChatScreen)  # noqa: S101  (what get_default_screen makes)
-        return screen
-
-    def load_model(self, ref: str) -> None:
-        """Loads a model in the background; the one there is stays in use until it is loaded."""
-        self._is_choice = False
-        self._wanted = ref
-        if self.engine is None:
-            self._ref = ref
-            self.chat.unloaded(ref)
-        else:
-            self.chat.model_coming(ref)
-        self._loader.begin(ref, beside=self.engine is not None, **self._how())
-
-    def _how(self) -> dict[str, Any]:
-        """How to load models."""
-        chosen = {name: getattr(self.settings, name) for name in _LOADING}
-        return {**chosen, **self._loading, "samples": self.preferences.samples}
-
-    @on(Loader.Progress)
-    def _progress(self, event: Loader.Progress) -> None:
-        if self._wanted is not None and self.screen_stack:
-            self.chat.show_progress(event.fraction)
-
-    @on(Loader.Told)
-    def _told(self, event: Loader.Told) -> None:
-        self.notify(line(event.text, 300), severity="warning", markup=False, timeout=10)
-
-    @on(Loader.Crowded)
-    def _crowded(self, event: Loader.Crowded) -> None:
-        """Gives up the model in use for one that has no room beside it, once it is at rest."""
-        if event.ref != self._wanted or self.engine is None or not self.screen_stack:
-            return
-        if self.chat.running:
-            self.set_timer(_REST_S, partial(self._crowded, event))
-            return
-        old, self.engine = self.engine, None
-        self._before, self._ref = self._ref, event.ref
-        self.chat.unloaded(event.ref)
-        self._loader.begin(event.ref, after=old, **self._how())
-
-    @on(Loader.Failed)
-    def _failed(self, event: Loader.Failed) -> None:
-        if event.ref != self._wanted or not self.screen_stack:
-            return
-        self._wanted = None
-        self.offered = event.missing or ""
-        before, self._before = self._before, None
-        reason = line(event.reason, 400)
-        if self.engine is not None:
-            self.chat.show_progress(None)
-            reason += f" · {model_name(self._ref, 60)} stays in use."
-            self.refresh_bindings()
-        elif before is not None:
-            reason += f" · {model_name(before, 60)} is loaded again."
-            self.load_model(before)
-        else:
-            self.chat.not_loaded(self.offered)
-        self.notify(reason, severity="error", markup=False, timeout=15)
-        self._recommend()
-
-    @on(Loader.Loaded)
-    def _loaded(self, event: Loader.Loaded) -> None:
-        self._arrived = None
-        if event.ref != self._wanted or not self.screen_stack:
-            # Another one was wished for meanwhile, or the app is ending.
-            event.engine.close()
-            return
-        if self.chat.running:
-            # The one in use writes its reply to the end.
-            self._arrived = event.engine
-            self.set_timer(_REST_S, partial(self._loaded, event))
-            return
-        old, self.engine = self.engine, event.engine
-        self._wanted = self._before = None
-        self._ref = event.ref
-        if old is not None and old is not self.engine:
-            threading.Thread(target=old.close, name="r1chat-close", daemon=True).start()
-        if self._is_choice:
-            self.remember(model=event.ref)
-        self.chat.loaded(event.engine)
-        self._recommend()
-
-    @property
-    def model_ref(self) -> str:
-        """The model that is in use; where there is none, the one that is wished for."""
-        return self._ref
-
-    @property
-    def coming(self) -> str | None:
-        """The model that is being loaded."""
-        return self._wanted
-
-    @property
-    def occupied(self) -> bool:
-        """Whether a reply runs or a thought is paused, which another model would disturb."""
-        return self.chat.occupied
-
-    def recommend(self, text: str) -> None:
-        """Says where the conversation is still empty which model to begin with."""
-        self.chat.recommend(text)
-
-    def show_download(self, state: str) -> None:
-        """Shows how far a download is; nothing where there is none."""
-        self.chat.show_download(state)
-
-    @property
-    def unset(self) -> bool:
-        """Whether the built-in model is there because nobody ever chose one."""
-        return self._unset and self._ref == TINY and self.engine is not None
-
-    def use_model(self, ref: str) -> None:
-        """Takes a model from now on, once it is loaded."""
-        self.offered = ""
-        if ref != self._ref or self.engine is None:
-            self.load_model(ref)
-            self._is_choice = True
-        elif self._wanted is not None:
-            # The one in use was picked again, while another was on its way.
-            self._wanted = None
-            self._loader.drop()
-            self.chat.show_progress(None)
-
-    def _fatal_error(self) -> None:
-        """Writes a crash into the log: Textual's own way shows variables on the terminal."""
-        self.crashed = True
-        error: BaseException | None = self._exception
-        if isinstance(error, WorkerFailed):
-            error = error.error
-        if error is not None:
-            logs.crash(error)
-        self._close_messages_no_wait()
-
-    def panic(self, *renderables: object) -> None:
-        """Ends the app; what there is to say goes to the log."""
-        del renderables
-        self._fatal_error()
-
-    def shut_down(self) -> bool:
-        """Stops what runs and frees the engine, for the end.
-
-        Returns:
-            Whether all of it ended in time; else only the end of the process ends it.
-        """
-        self._drafts.close(self._unsent())
-        self.preferences.save()
-        if "downloads" in vars(self):
-            self.downloads.close()
-        engine, self.engine = self.engine, None
-        if engine is None:
-            self.history.close()
-            return not self._loader.busy
-        # What is being written is broken off by the closing.
-        engines = [each for each in (engine, self._arrived) if each is not None]
-        closing = threading.Thread(target=_close, args=(engines,), daemon=True)
-        closing.start()
-        closing.join(_CLOSE_S)
-        self.history.close()
-        return not closing.is_alive() and not self._loader.busy
+    def handle_bindings_clash(self, clashed_bindings: set[Binding], node: DOMNode) -> None:
+        """Says once which keys of the settings push out others."""
+        del node
+        self.keymap.warn_of_clash(clashed_bindings)
 
     # -- the terminal --
-
-    def clean(self, paste: events.Paste) -> None:
-        """Cleans what is pasted, for all fields there are."""
-        text = sanitize(line_breaks(paste.text))
-        # Textual's own field for one line takes the first and drops the others.
-        one_line = isinstance(self.focused, Input)
-        paste.text = text.rstrip("\n").replace("\n", " ") if one_line else text
 
     def _write(self, text: str) -> None:
         if self._driver is not None and not self.is_headless and not self.is_web:
@@ -531,21 +460,16 @@ class R1ChatApp(KeepingApp):
         from r1chat.tui.screens.pick import Choice, Pick
 
         if self.screen is self.chat:
-            described, show = self._themes.described(), self._themes.show
+            described, show = self.themes.described(), self.themes.show
             choices = [Choice(name, name, about) for name, about in described.items()]
             pick = Pick("Theme", choices, current=self.theme, preview=show)
             self.push_screen(pick, self._theme_picked)
 
     def _theme_picked(self, name: str | None) -> None:
         if name is not None:
-            self._themes.show(name)
+            self.themes.show(name)
             self.remember(theme=name)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Everything that a key does is in the palette too."""
         return commands(self, screen)
-
-
-def _close(engines: Iterable[Engine]) -> None:
-    for engine in engines:
-        engine.close()

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from textual.app import SystemCommand
+from textual.app import App, SystemCommand
 from textual.screen import Screen
 
 from r1chat.actions import ACTIONS, PALETTE
 
-if TYPE_CHECKING:
-    from r1chat.tui.app import R1ChatApp
 
-
-def commands(app: R1ChatApp, screen: Screen[Any]) -> Iterable[SystemCommand]:
+def commands(app: App[Any], screen: Screen[Any]) -> Iterable[SystemCommand]:
     """What applies now.
 
     Args:
         app: The app.
         screen: The screen that it is asked for on; the palette has closed when a command runs.
     """
-    nodes = {"chat" if screen is app.chat else "models": screen, "app": app}
+    nodes = {"chat" if screen is app.screen_stack[0] else "models": screen, "app": app}
     for each in ACTIONS:
         node = nodes.get(each.owner)
         if node is None or PALETTE not in each.where or not hasattr(node, f"action_{each.name}"):

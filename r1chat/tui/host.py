@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from r1chat.engine.base import Engine
     from r1chat.history import History
     from r1chat.settings import Settings
-    from r1chat.tui.services.preferences import Preferences, Value
+    from r1chat.tui.preferences import Preferences, Value
 
 Result = TypeVar("Result")
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from textual.binding import Binding, BindingType
-from textual.dom import DOMNode
 
 from r1chat.actions import ACTIONS, FIRST, FOOTER, UNBOUND
 
@@ -26,12 +23,6 @@ def bindings(owner: str) -> list[BindingType]:
         for each in ACTIONS
         if each.owner == owner
     ]
-
-
-def bindings_of(nodes: Iterable[type[DOMNode]]) -> dict[str, Binding]:
-    """The bindings of some widgets and screens by their ids."""
-    found = (each for node in nodes for each in vars(node).get("BINDINGS", ()))
-    return {each.id: each for each in found if isinstance(each, Binding) and each.id}
 
 
 def applies(state: object, owner: str, name: str) -> bool:

@@ -92,8 +92,8 @@ def bound_keys(app: R1ChatApp) -> list[str]:
     """All keys that anything in the app listens to."""
     bound = {
         key.strip()
-        for binding in app._known_bindings().values()
-        for key in binding.key.split(",")
+        for keys in app.shown_keys().values()
+        for key in keys.split(",")
         if len(key.strip()) > 1
     }
     return sorted(bound | set(MORE_KEYS))

@@ -198,7 +198,7 @@ async def test_where_the_accuracy_flattens_is_marked_and_said(tmp_path):
         assert not chat.composer.border_subtitle
         # Another model has other marks, or none.
         (tmp_path / "other.gguf").write_bytes(b"others")
-        app._loader._load = loading(Measured(tmp_path / "other.gguf"))
+        app.model.loader._load = loading(Measured(tmp_path / "other.gguf"))
         app.load_model("other")
         await until(pilot, lambda: app.engine is not None and not chat.slider.marks)
 

@@ -299,7 +299,7 @@ async def test_a_search_shows_the_words_marked_and_enter_goes_to_the_turn():
         }
         assert marked == {"zebra"}
         await pilot.press("enter")
-        await until(pilot, lambda: chat.tree_shown is not None and chat.tree_shown.root.children)
+        await until(pilot, lambda: any("zebra" in v.question for v in chat.conversation.turns))
         shown = [view.question for view in chat.conversation.turns]
         assert "What of the zebra?" in shown
         assert not chat.conversation.at_end
@@ -457,11 +457,11 @@ async def test_a_conversation_opened_before_there_is_a_model_goes_on_once_it_is_
     async with app.run_test() as pilot:
         await panel(pilot)
         # As it is while the model is being loaded.
-        engine, app.engine, app.chat.state.session = app.engine, None, None
+        engine, app.model.engine, app.chat.state.session = app.engine, None, None
         await pilot.press("enter")
         await until(pilot, lambda: len(app.chat.conversation.turns) == 1)
         await until(pilot, lambda: app.chat.composer.has_focus)
-        app.engine = engine
+        app.model.engine = engine
         app.chat.loaded(engine)
         await ask(pilot, "two?")
         assert [m.text for m in engine.requests[-1].messages][:1] == ["one?"]

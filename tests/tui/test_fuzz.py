@@ -135,7 +135,7 @@ async def fuzz(state: str, number: int, seed: int, folder, monkeypatch) -> None:
         await settle(pilot)
         await throw(pilot, number, seed, partial(enter, pilot))
         gate.open()
-        await until(pilot, lambda: not app._loader.busy)
+        await until(pilot, lambda: not app.model.loader.busy)
 
 
 @pytest.mark.parametrize("state", STATES)

@@ -31,7 +31,7 @@ async def test_every_word_of_the_keys_can_be_read_in_every_theme():
     app = an_app()
     async with app.run_test() as pilot:
         await ready(pilot)
-        app._themes.load_all()
+        app.themes.load_all()
         bar = app.chat.query_one(KeyBar)
         for name in SHIPPED:
             app.theme = name
@@ -47,7 +47,7 @@ async def test_every_word_of_the_keys_can_be_read_in_every_theme():
 async def test_what_is_greyed_can_be_read_on_every_ground_of_a_theme(name):
     app = an_app()
     async with app.run_test():
-        app._themes.load_all()
+        app.themes.load_all()
         app.theme = name
         grounds = {each: Color.parse(app.theme_variables[each]) for each in GROUNDS}
         for token in ("text-disabled", "text-muted", "foreground", "footer-key-foreground"):

@@ -157,7 +157,7 @@ async def test_a_reply_under_way_is_written_to_its_end_before_the_model_changes(
         await thought(pilot, "hm")
         app.load_model("other")
         if fits:
-            await until(pilot, lambda: app._arrived is not None)
+            await until(pilot, lambda: app.model.arrived is not None)
         assert in_use(app) == "tiny"
         gate.open()
         await until(pilot, lambda: in_use(app) == "other")

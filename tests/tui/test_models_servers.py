@@ -12,8 +12,8 @@ from r1chat.settings import Settings
 from r1chat.tui.models import columns
 from r1chat.tui.models import rows as model_rows
 from r1chat.tui.models.details import ModelDetails
+from r1chat.tui.preferences import Preferences
 from r1chat.tui.services.known_models import Served
-from r1chat.tui.services.preferences import Preferences
 from tests.servers.api import Api, listed
 from tests.tui.chat import REPLY, FakeEngine, an_app, open_models, until
 from tests.tui.shelves import TINY, StillHub

@@ -432,7 +432,7 @@ async def test_two_apps_keep_each_their_own():
     async with one.run_test() as pilot:
         await ready(pilot)
         await write(pilot, "of the first")
-        one._save_draft()
+        one.drafts.save_soon()
         await until(pilot, lambda: list(paths.drafts().glob("*.json")))
         async with two.run_test() as other:
             chat = await ready(other)
@@ -466,7 +466,7 @@ async def test_a_folder_that_cannot_be_written_to_hinders_nobody():
         await write(pilot, WORDS)
         await until(pilot, lambda: "ends with the app" in toasts(app))
         await write(pilot, " more")
-        await until(pilot, lambda: app._drafts._failed and "more" in app._drafts._failed.text)
+        await until(pilot, lambda: app.drafts._failed and "more" in app.drafts._failed.text)
         assert toasts(app).count("ends with the app") == 1
     _stop(app)
 

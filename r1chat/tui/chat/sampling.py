@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from r1chat.events import Event
     from r1chat.reasoning.control import Control
     from r1chat.session import Session
-    from r1chat.tui.services.preferences import Preferences
+    from r1chat.tui.preferences import Preferences
     from r1chat.tui.widgets.turn import TurnView
 
 _Then: TypeAlias = "Callable[[str | None], None] | Callable[[str | None], Awaitable[None]]"

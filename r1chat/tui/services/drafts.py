@@ -1,4 +1,4 @@
-"""Keeps what was written and not sent beyond the end of the app, however that comes."""
+"""Saves what was typed and not sent, so that it outlasts the app however that ends."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import json
 import logging
 import os
 import threading
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,10 +47,16 @@ class Drafts:
 
     Args:
         saves: Whether anything is to be kept.
+        warn: Shows the user a line, from any thread.
     """
 
-    def __init__(self, *, saves: bool = True) -> None:
+    def __init__(
+        self, *, saves: bool = True, warn: Callable[[str | None], None] = log.warning
+    ) -> None:
         self._saves = saves
+        self._warn = warn
+        self._unsent: Callable[[], Draft] = Draft
+        """Tells what there is now."""
         self._file = paths.drafts() / f"{os.urandom(8).hex()}.json"
         self._saved = Draft()
         self._failed: Draft | None = None
@@ -81,6 +88,24 @@ class Drafts:
             self._taken.append((file, lock))
         return found
 
+    def take_newest(self) -> list[Draft]:
+        """Takes in the same; only the newest text is a draft still, the arrows bring the others."""
+        *older, newest = [Draft(), *self.take()]
+        earlier = [replace(each, text="", earlier=(*each.earlier, each.text)) for each in older]
+        return [*earlier, newest]
+
+    def follow(self, unsent: Callable[[], Draft]) -> None:
+        """Saves what something tells from now on; it is asked at the very end too."""
+        self._unsent = unsent
+
+    def save_soon(self) -> None:
+        """Saves what there is now, if it is new, on a thread."""
+        draft = self._unsent()
+        if self.is_new(draft):
+            threading.Thread(
+                target=lambda: self._warn(self.save(draft)), name="r1chat-draft", daemon=True
+            ).start()
+
     def is_new(self, draft: Draft) -> bool:
         """Whether there is anything to save; at once."""
         is_new = draft != self._saved or bool(self._taken)
@@ -110,10 +135,10 @@ class Drafts:
             self._drop_taken()
             return None
 
-    def close(self, draft: Draft) -> None:
+    def close(self) -> None:
         """Writes what there is at the end, and lets the next app have it."""
         self._failed = None
-        self.save(draft)
+        self.save(self._unsent())
         with self._lock:
             # What an older thread would still write is older.
             self._saves = False

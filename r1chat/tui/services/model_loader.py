@@ -68,7 +68,10 @@ class Loader:
         fits: Says whether there is room for one beside another.
     """
 
-    class Progress(Message):
+    class News(Message):
+        """Something about the model that is being loaded."""
+
+    class Progress(News):
         """More of a model is loaded."""
 
         def __init__(self, fraction: float) -> None:
@@ -76,7 +79,7 @@ class Loader:
             self.fraction = fraction
             """0 to 1."""
 
-    class Told(Message):
+    class Told(News):
         """Something that the user should know meanwhile."""
 
         def __init__(self, text: str) -> None:
@@ -84,7 +87,7 @@ class Loader:
             self.text = text
             """One line."""
 
-    class Loaded(Message):
+    class Loaded(News):
         """A model is there."""
 
         def __init__(self, ref: str, engine: Engine) -> None:
@@ -92,7 +95,7 @@ class Loader:
             self.ref = ref
             self.engine = engine
 
-    class Failed(Message):
+    class Failed(News):
         """A model could not be loaded."""
 
         def __init__(self, ref: str, reason: str, missing: str | None = None) -> None:
@@ -103,7 +106,7 @@ class Loader:
             self.missing = missing
             """What could be downloaded to mend it."""
 
-    class Crowded(Message):
+    class Crowded(News):
         """There is no room for a model as long as the other one is loaded."""
 
         def __init__(self, ref: str) -> None:
