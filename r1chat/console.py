@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -54,13 +55,28 @@ class Console:
         """Says something of little weight, in one line."""
         self._line(text, style=_DIM)
 
-    def ask(self, text: str) -> None:
-        """Puts a question; the answer is typed behind it."""
+    @property
+    def can_ask(self) -> bool:
+        """Whether somebody sees a question and can answer it."""
+        return self.tty and is_terminal(sys.stdin)
+
+    def confirm(self, question: str, *, usually: bool = False) -> bool:
+        """Asks yes or no on the terminal. The end of the input means no.
+
+        Args:
+            question: The question.
+            usually: What Enter alone means.
+        """
         with self._lock:
             self._put("" if self._at_start else "\n")
-            self._put(f"{line(text, LONGEST_LINE)} ")
+            self._put(f"{line(question, LONGEST_LINE)} [{'Y/n' if usually else 'y/N'}] ")
             # The user's own Enter ends the line.
             self._at_start = True
+        answer = sys.stdin.readline()
+        if not answer:
+            self.fresh_line()
+            return False
+        return answer.strip().lower() in ({"", "y", "yes"} if usually else {"y", "yes"})
 
     def thought(self, text: str) -> None:
         """Shows a piece of a thought. The text is sanitised already."""

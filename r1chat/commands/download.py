@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from r1chat.console import Console, is_terminal
+from r1chat.console import Console
 from r1chat.errors import DownloadCancelled, MissingModel, ModelError
 from r1chat.formatting import format_bytes, format_remaining
 from r1chat.interrupts import Interrupted, Interrupts
@@ -42,7 +41,7 @@ def offer(
     from r1chat.hub.reference import parse
 
     ref = parse(missing.ref)
-    if ref is None or not (console.tty and is_terminal(sys.stdin)):
+    if ref is None or not console.can_ask:
         raise missing
     downloader = Downloader(console, interrupts, context=context)
     choice = downloader.resolve(ref)
@@ -51,19 +50,9 @@ def offer(
     if doubt := downloader.doubt(choice):
         console.note(doubt)
     question = f"{_described(choice.variant)} is not on this machine. Download it?"
-    if not confirmed(console, question, usually=not choice.doubtful):
+    if not console.confirm(question, usually=not choice.doubtful):
         raise missing
     return downloader.download(choice.variant)
-
-
-def confirmed(console: Console, question: str, *, usually: bool = True) -> bool:
-    """Asks on the terminal. The end of the input means no."""
-    console.ask(f"{question} [{'Y/n' if usually else 'y/N'}] ")
-    answer = sys.stdin.readline()
-    if not answer:
-        console.fresh_line()
-        return False
-    return answer.strip().lower() in ({"", "y", "yes"} if usually else {"y", "yes"})
 
 
 class Downloader:
@@ -136,12 +125,12 @@ class Downloader:
             ModelError: If it could not be used and nobody wants it all the same.
         """
         doubt, wanted = self.doubt(choice), sure or not choice.doubtful
-        if not wanted and not (self._console.tty and is_terminal(sys.stdin)):
+        if not wanted and not self._console.can_ask:
             message = f"{doubt}; --yes downloads it anyway"
             raise ModelError(message)
         if doubt:
             self._console.note(doubt)
-        if not wanted and not confirmed(self._console, "Download it anyway?", usually=False):
+        if not wanted and not self._console.confirm("Download it anyway?"):
             message = f"{choice.variant.name} was not downloaded"
             raise ModelError(message)
 

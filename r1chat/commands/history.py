@@ -12,9 +12,8 @@ from typing import Any
 from r1chat import logs
 from r1chat.commands import conversations
 from r1chat.commands.columns import columns
-from r1chat.commands.download import confirmed
 from r1chat.commands.exits import ExitCode
-from r1chat.console import Console, is_terminal
+from r1chat.console import Console
 from r1chat.errors import R1ChatError, UsageError
 from r1chat.exchange import words
 from r1chat.formatting import counted
@@ -155,10 +154,10 @@ def _remove(args: argparse.Namespace, store: Store, out: Out, console: Console) 
     what = _named(several)
     verb = "remove for good" if args.purge else "delete"
     if not args.yes:
-        if not (console.tty and is_terminal(sys.stdin)):
+        if not console.can_ask:
             message = f"this would {verb} {what}; --yes does so without asking"
             raise UsageError(message)
-        if not confirmed(console, f"{verb.capitalize()} {what}?", usually=False):
+        if not console.confirm(f"{verb.capitalize()} {what}?"):
             return ExitCode.FAILED
     for each in several:
         if args.purge:

@@ -8,9 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from r1chat import compose
-from r1chat.commands.download import confirmed
 from r1chat.commands.exits import ExitCode
-from r1chat.console import Console, is_terminal
+from r1chat.console import Console
 from r1chat.errors import DownloadCancelled, MissingModel, ModelError, UsageError
 from r1chat.formatting import format_bytes
 from r1chat.interrupts import Interrupted, Interrupts
@@ -112,10 +111,10 @@ def _is_sure(args: argparse.Namespace, console: Console, what: str) -> bool:
     """Whether something is to be removed."""
     if args.yes:
         return True
-    if not (console.tty and is_terminal(sys.stdin)):
+    if not console.can_ask:
         message = f"this would remove {what}; --yes removes it without asking"
         raise UsageError(message)
-    return confirmed(console, f"Remove {what}?", usually=False)
+    return console.confirm(f"Remove {what}?")
 
 
 def _found(ref: str) -> LocalModel:
