@@ -130,9 +130,10 @@ class FakeEngine:
             if isinstance(step, Exception):
                 raise step
             if isinstance(step, Pause):
-                self._sleep(step.seconds)
+                if not play.skipping:
+                    self._sleep(step.seconds)
             elif isinstance(step, str):
-                if control.pace is not None:
+                if control.pace is not None and not play.skipping:
                     self._sleep(1 / control.pace)
                 yield from play.token(step)
             else:
@@ -208,7 +209,8 @@ class _Play:
         self._tokens = {"thought": 0, "answer": 0}
         self._injected: list[Injection] = []
         self._thinking = True
-        self._skipping = False
+        self.skipping = False
+        """Whether steps are left out: what the model would have thought, had it not been cut."""
         self._ended_by: EndedBy = "natural"
         self._thought_ended_by: EndedBy | None = None
         self.over = False
@@ -243,9 +245,8 @@ class _Play:
         if self._control.cancelled:
             self._ended_by, self.over = "cancelled", True
             return
-        if self._skipping:
-            # What a model would still have thought, had it not been cut.
-            self._skipping = CLOSE not in text
+        if self.skipping:
+            self.skipping = CLOSE not in text
             return
         if self._thinking:
             verdict = self._governor.verdict(
@@ -259,7 +260,7 @@ class _Play:
             )
             if verdict is not None:
                 yield from self._land(verdict)
-                self._skipping = text != CLOSE
+                self.skipping = text != CLOSE
                 return
             if text != CLOSE and self._peeks.due(self._tokens["thought"]):
                 yield self._peek()

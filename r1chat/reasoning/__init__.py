@@ -1,1 +1,1 @@
-"""Pure machines that follow a thought: no I/O, no clock, no model."""
+"""Follows and steers a thought with pure state machines: no I/O, no clock, no model."""

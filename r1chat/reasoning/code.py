@@ -1,4 +1,4 @@
-"""Follows a Markdown text and says whether it is inside code."""
+"""Tracks whether the end of a growing Markdown text is inside code."""
 
 from __future__ import annotations
 

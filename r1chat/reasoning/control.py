@@ -1,4 +1,4 @@
-"""What a user may change while a model thinks."""
+"""The controls of a reply that another thread may use while the model thinks."""
 
 from __future__ import annotations
 

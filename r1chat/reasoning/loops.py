@@ -1,4 +1,4 @@
-"""Notices when a thought goes round in a circle.
+"""Detects thoughts and answers that repeat themselves without end.
 
 Two shapes are known. A *cycle* is a sequence of tokens over and over, to the letter. A *refrain* is
 a handful of sentences that come again and again in any order, with next to nothing new between

@@ -1,4 +1,4 @@
-"""Finds where a model doubts and checks again: the "Wait, …" moments of a thought."""
+"""Finds the moments of doubt in a thought, such as "Wait, …"."""
 
 from __future__ import annotations
 

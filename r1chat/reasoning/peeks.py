@@ -1,4 +1,4 @@
-"""Looks ahead, in the middle of a thought, at what the answer would be."""
+"""Schedules answer previews, and counts how many in a row agree."""
 
 from __future__ import annotations
 

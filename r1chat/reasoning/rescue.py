@@ -1,4 +1,4 @@
-"""Decides what to do where a reply would end without an answer.
+"""Decides how to get an answer where a model would end its reply without one.
 
 A model may end its reply in the middle of its thought, or behind it without a word, although the
 result stands in the thought. So it is asked for the answer: its end is refused once, and then words

@@ -1,4 +1,4 @@
-"""Tells thoughts from answers in a stream of text.
+"""Splits a stream of text into thought and answer.
 
 States and what leads out of them (white space alone leaves START, OPENED and CLOSED as they are);
 ``<think>`` and ``</think>`` stand for what opens and closes a thought in whatever format::

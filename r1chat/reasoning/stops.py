@@ -1,4 +1,4 @@
-"""Ends a text where one of a few phrases begins."""
+"""Ends a text at the first of several stop sequences."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ REPLY: tuple[Step, ...] = (
     "**4**.",
 )
 ENDLESS: tuple[Step, ...] = (
-    *(step for i in range(3000) for step in (f"thought {i}.\n", Pause(0.01))),
+    *(step for i in range(3000) for step in (f"thought {i}.\n", Pause(0.05))),
     "</think>",
     "The end.",
 )

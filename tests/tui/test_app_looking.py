@@ -117,7 +117,6 @@ async def test_a_budget_in_seconds_goes_with_the_question_and_is_counted_against
         # Below what is spent: it ends softly, now.
         await type_figure(pilot, "0.01")
         await until(pilot, lambda: not chat.thinking)
-        await pilot.press("escape")
         await rest(pilot)
         assert chat.last.node.turn.reply.receipt.thought_ended_by == "time"
         await pilot.press("home", "right", "f5")
