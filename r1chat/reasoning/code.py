@@ -29,7 +29,7 @@ class CodeTracker:
 
     @property
     def inside(self) -> bool:
-        """Whether what comes next stands in code."""
+        """Whether the next character is inside code."""
         line = "".join(self._line)
         if self._fence:
             return not self._closes(line)

@@ -59,7 +59,7 @@ class Control:
         return self._more_wanted
 
     def take_think_more(self) -> bool:
-        """Whether one more `think_more` is to be honoured. For the engine's thread alone."""
+        """Consumes one `think_more`, if there is one; called by the engine's thread alone."""
         if self._more_given >= self._more_wanted:
             return False
         self._more_given += 1

@@ -1,4 +1,4 @@
-r"""Whether two final answers say the same, as far as plain arithmetic can tell.
+r"""Compares two final answers by plain arithmetic and notation.
 
 What is written differently but is the same number is the same: ``\frac{1}{2}``, ``1/2``, ``0.5``
 and ``50\%``; ``1{,}000``, ``1,000`` and ``1000``. A number with a unit is the same as the number

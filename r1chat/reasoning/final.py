@@ -1,4 +1,4 @@
-r"""Finds the final answer: the one value that a reply comes to.
+r"""Finds the final answer of a reply: the one value that it comes to.
 
 Votes, `r1chat eval`, looks ahead and JSON all ask `final_answer`, which looks in this order:
 
@@ -83,7 +83,7 @@ def final_answer(answer: str, thought: str = "") -> Final | None:
 
 
 def last_box(text: str) -> str | None:
-    r"""Finds what stands in the last ``\boxed{…}`` or ``\fbox{…}`` that is closed and not empty.
+    r"""Finds the content of the last ``\boxed{…}`` or ``\fbox{…}`` that is closed and not empty.
 
     Args:
         text: An answer, a thought or a solution.

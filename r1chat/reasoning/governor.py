@@ -108,7 +108,7 @@ class Governor:
         return "agreed" if enough and boundary else None
 
     def wants_more(self, *, tokens: int, seconds: float, waits: int) -> bool:
-        """Whether the model's own end of thinking is to be replaced by "Wait".
+        """Whether to replace the model's own end of thinking with "Wait".
 
         Args:
             tokens: Tokens of thought so far.

@@ -58,7 +58,7 @@ class Loop:
 
 
 class Cycle:
-    """Looks out for a sequence of tokens that stands there three times in a row.
+    """Detects a sequence of tokens that is repeated three times in a row.
 
     What was last seen so many tokens ago may be the start of a period of that length: the last
     place of each n-gram gives one candidate at a time. How far back it goes is counted once, and
@@ -100,7 +100,7 @@ class Cycle:
         self._seen_before: dict[tuple[int, ...], int] = {}
 
     def feed(self, token: int, *, word: bool) -> Loop | None:
-        """Takes the next token; returns the cycle that it goes on with, if it is in one."""
+        """Takes the next token; returns the cycle that it continues, if any."""
         self._follow(token)
         self._recent.append(token)
         self._window.append(token)
@@ -154,7 +154,7 @@ class Cycle:
 
 
 class Refrain:
-    """Looks out for sentences, or lines, that come again and again.
+    """Detects sentences and lines that recur again and again.
 
     What is told for the fourth time counts as stale, and what is new makes up for it. What has too
     few words to be a sentence may come as often as it likes.
@@ -204,7 +204,7 @@ class Refrain:
 
 
 class LoopGuard:
-    """Looks out for both at once.
+    """Detects both kinds of loops.
 
     Args:
         patience: How many times as much repetition as usual is borne with.
@@ -226,7 +226,7 @@ class LoopGuard:
         self._refrain = Refrain(stale=STALE * self._patience)
 
     def feed(self, token: int, text: bytes) -> bool:
-        """Takes the next token; says whether it goes on with a loop.
+        """Takes the next token; returns whether it continues a loop.
 
         Args:
             token: The token.

@@ -11,7 +11,7 @@ _SHARE = 8
 
 
 class Peeks:
-    """Says when to look ahead, and how often in a row the answer was the same.
+    """Schedules answer previews, and counts how many in a row agree.
 
     Args:
         control: Says how often.
@@ -44,7 +44,7 @@ class Peeks:
         return True
 
     def forget(self) -> None:
-        """Begins to count anew."""
+        """Resets the count."""
         self.repeats, self._last = 0, None
 
     def take(self, final: str | None) -> int:

@@ -57,7 +57,7 @@ class Rescue:
         return True
 
     def begins_answer(self, answered: bool) -> bool:  # noqa: FBT001  (as above)
-        """Whether to write `words`, and have the model go on behind them.
+        """Whether to write `words`, for the model to continue.
 
         They are for a reply with a thought: where it ends inside it, so that the thought is closed
         for it; and behind it, where no end was left to be refused.
@@ -96,7 +96,7 @@ class Rescue:
 
 
 def missing(answer: str, ours: Iterable[str]) -> str:
-    """What closes a box that words of ours opened and the model did not close.
+    """The braces that close a box which r1chat's words opened and the model did not close.
 
     Args:
         answer: The whole answer.

@@ -17,7 +17,7 @@ class StopPhrases:
         """Whether a phrase has come; nothing more comes out after it."""
 
     def feed(self, text: str) -> str:
-        """Takes the next chunk and returns what stands before any phrase."""
+        """Takes the next chunk and returns the text before any stop phrase."""
         if not self._phrases:
             return text
         if self.found:
