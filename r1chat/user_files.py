@@ -214,11 +214,6 @@ def full(folder: Path, needed: int | None = None) -> str:
     )
 
 
-def is_full(error: OSError) -> bool:
-    """Whether an error says that a disk is full."""
-    return error.errno in _FULL
-
-
 def _state(path: Path) -> os.stat_result | None:
     try:
         return path.stat()

@@ -309,6 +309,7 @@ def test_a_model_without_any_checksum_is_not_fetched(held):
 @pytest.mark.parametrize(
     "written", ["acme/Model-GGUF:fp16", "acme/Model-GGUF:F16", "https://hf.co/{}/tree/main/F16"]
 )
+@pytest.mark.engine
 def test_the_program_takes_such_names_from_such_a_mirror(held, tmp_path, monkeypatch, written):
     monkeypatch.setenv("HOME", str(tmp_path))
     held.add(Repo(NAME, [File("F16/Model-imatrix-fp16.gguf", TINY)]))

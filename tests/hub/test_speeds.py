@@ -20,6 +20,7 @@ from tests.hub.test_fit import QWEN_7B
 GB = 10**9
 
 
+@pytest.mark.engine
 def test_the_installed_llama_multiplies_and_says_how_fast() -> None:
     rate = products.measured(1)
     assert rate is not None
@@ -42,6 +43,7 @@ def test_a_library_that_is_none_costs_the_figure_and_no_more(tmp_path: Path, mon
     assert products.measured(1) is None
 
 
+@pytest.mark.engine
 def test_it_is_measured_once_for_a_machine_and_a_build(monkeypatch) -> None:
     first = speeds.measured()
     assert first is not None

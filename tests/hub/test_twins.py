@@ -78,6 +78,7 @@ def variant(name: str = NAME):
 
 
 @pytest.mark.parametrize(("where", "ref"), zip(WHERE, REFS[:3], strict=True))
+@pytest.mark.engine
 def test_a_pull_uses_what_is_here_and_the_model_has_its_name_then(hub, user, where, ref):
     file = WHERE[where](user)
     code, out, err = run("models", "pull", "--yes", ref)

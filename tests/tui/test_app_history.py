@@ -21,6 +21,8 @@ from r1chat.wording import model_name
 from tests.tui.chat import (
     ENDLESS,
     REPLY,
+    Gate,
+    Pause,
     an_app,
     ask,
     begin,
@@ -634,12 +636,14 @@ async def test_a_title_of_the_models_is_asked_for_without_a_thought_and_can_be_e
 
 @pytest.mark.asyncio
 async def test_making_a_title_can_be_stopped():
-    app = an_app(REPLY, ENDLESS)
+    gate = Gate()
+    app = an_app(REPLY, ["</think>", "Prime", Pause(1), " numbers"], sleep=gate)
     async with app.run_test() as pilot:
         chat = await ask(pilot)
         chat.action_suggest_title()
         await until(pilot, lambda: chat.running)
         await pilot.press("escape")
+        gate.open()
         await until(pilot, lambda: not chat.running)
         assert app.screen is chat
 
