@@ -51,6 +51,7 @@ NEVER_ONE = (
     "ends when {budget.agree} looks",
     "{short} tokens (measured)",
     "not a text of 1 to",
+    "is no marker: 1 to",
     "{key} downloads it",
 )
 
