@@ -66,6 +66,8 @@ class About:
     template: str
     """How a conversation is framed, in words."""
     thinks: bool
+    thoughts: str
+    """How it sets its thoughts apart, and what tells so, in words; empty if it has none."""
     licence: str
     """As the catalogue knows it, or else as the file or the Hub says it; empty if nobody does."""
     source: str
@@ -93,7 +95,7 @@ class About:
             ("KV cache", f"{format_bytes(self.kv_bytes)} a token" if self.kv_bytes else ""),
             ("tokenizer", self.tokenizer + words if self.tokenizer else ""),
             ("chat template", self.template),
-            ("thinks", "yes" if self.thinks else "no"),
+            ("thinks", f"yes, {self.thoughts}" if self.thinks else "no"),
             ("licence", self.licence),
             ("size", format_bytes(self.size) + files),
             ("source", self.source),
@@ -152,6 +154,7 @@ def about_header(header: Header, origin: Origin | None = None, *, licence: str =
         vocabulary=_vocabulary(header),
         template=_words(kind, header.chat_template or ""),
         thinks=kind.thinks,
+        thoughts=_thoughts(kind),
         licence=_licence(header, repo, licence),
         source=_REMOTE,
         repo=line(repo),
@@ -193,6 +196,13 @@ def _words(kind: Kind, template: str) -> str:
         "plain": "none: it goes on with the text that it is given",
     }[kind.framing]
     return line(f"{words}; its own cannot be used: {kind.why}" if kind.why else words)
+
+
+def _thoughts(kind: Kind) -> str:
+    if not kind.thinks:
+        return ""
+    how = {"tokens": "tokens of its own", "template": "in letters, as its framing has them"}
+    return line(f"{kind.format.shown} ({how[kind.found]})")
 
 
 def _parameters(header: Header) -> int | None:

@@ -20,7 +20,7 @@ from r1chat.gguf import Array, Header
 from r1chat.gguf.needs import Shape
 from r1chat.prompt import kind_of
 from r1chat.prompt.framing import ASSISTANT, CHATML_START, USER
-from r1chat.reasoning.phrases import OPEN
+from r1chat.reasoning.formats import FORMATS, pieces_of
 from r1chat.sanitize import line
 from r1chat.user_files import small_text
 
@@ -29,10 +29,15 @@ Stamp: TypeAlias = tuple[tuple[int, ...], ...]
 LONGEST_NAME = 80
 MOST = 1 << 50
 """No honest figure of a model is greater."""
-_FORMAT = 1
+_FORMAT = 2
 """To be counted up whenever a fact's meaning changes."""
 _MOST_CONTEXT = 1 << 31
-_MARKERS = (USER, ASSISTANT, OPEN, CHATML_START)
+_MARKERS = tuple(
+    {
+        **dict.fromkeys((USER, ASSISTANT, CHATML_START)),
+        **{piece: None for each in FORMATS for piece in pieces_of(each.opens[0])},
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,11 @@ from typing import Literal
 
 from r1chat.errors import PromptError
 from r1chat.prompt import framing, templates, turns
-from r1chat.prompt.kinds import Framing, Has, Kind, fallback, kind_of
+from r1chat.prompt.kinds import Framing, Has, Kind, asked_for, fallback, kind_of, unasked
 from r1chat.prompt.parts import Content, Item, Message, Vocabulary
 from r1chat.prompt.tokens import assemble
-from r1chat.reasoning.phrases import BRIEF, CLOSE, FINISHED, OPEN
+from r1chat.reasoning.formats import FORMATS, THINK, Format
+from r1chat.reasoning.phrases import BRIEF, FINISHED
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +36,18 @@ class Framed:
     """Whether it ends with a thought that r1chat has written and closed."""
     stops: tuple[str, ...] = ()
     """Texts that end the reply although they are no markers."""
+    others: tuple[Format, ...] = ()
+    """Formats in which a thought may begin that nothing told of."""
 
     @property
     def opened(self) -> bool:
         """Whether it ends inside a thought."""
-        return framing.ends_opened(self.items)
+        return self.kind.format.opened_by(framing.ending(self.items))
 
     @property
     def closed(self) -> bool:
         """Whether it ends behind a thought."""
-        return framing.ends_closed(self.items)
+        return self.kind.format.closed_by(framing.ending(self.items))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,10 @@ class Prompt:
     """Whether it ends behind a thought, one of r1chat's or of the template's."""
     brief: bool = False
     """Whether the last question asks for a thought in short lines."""
+    format: Format = THINK
+    """How thoughts are set apart."""
+    others: tuple[Format, ...] = field(default=(), compare=False, repr=False)
+    """Formats in which a thought may begin that nothing told of."""
     ends: frozenset[int] = field(default=frozenset(), compare=False, repr=False)
     """Tokens with which a turn begins or ends: a model that writes one has ended its reply, also
     where its file does not say so."""
@@ -80,6 +87,7 @@ def build(
     think: bool = True,
     raw: bool = False,
     brief: bool = False,
+    formats: Sequence[Format] = FORMATS,
 ) -> Prompt:
     """Builds the prompt for a conversation.
 
@@ -93,6 +101,7 @@ def build(
         think: Whether there is to be a thought. If not, one is written that is already finished.
         raw: The last question alone, with the system text before it, and no framing.
         brief: A model that thinks although it was not made to is asked to do so in few words.
+        formats: How models may set thoughts apart, those to be preferred first.
 
     Raises:
         PromptError: If the last message is not a question, or it is empty.
@@ -101,7 +110,9 @@ def build(
     def has(marker: str) -> bool:
         return vocabulary.token_of(marker) is not None
 
-    asked = _briefly(messages, has, template) if brief and think and not raw else messages
+    asked = messages
+    if brief and think and not raw and template:
+        asked = _briefly(messages, has, kind_of(has, template, formats))
     framed = frame(
         has,
         asked,
@@ -111,8 +122,10 @@ def build(
         bos=_text_of(vocabulary, vocabulary.bos),
         eos=_text_of(vocabulary, vocabulary.eos),
         end=vocabulary.eos,
+        formats=formats,
     )
     kind = framed.kind
+    within = {vocabulary.token_of(piece) for piece in kind.format.pieces}
     ids = assemble(vocabulary, framed.items)
     return Prompt(
         _with_bos(vocabulary, ids, always=kind.framing == "r1"),
@@ -124,11 +137,13 @@ def build(
         stops=framed.stops,
         closed=framed.closed,
         brief=asked is not messages,
-        ends=turns.tokens(vocabulary, framed.items),
+        format=kind.format,
+        others=framed.others,
+        ends=turns.tokens(vocabulary, framed.items) - within,
     )
 
 
-def frame(
+def frame(  # noqa: PLR0913  (what a conversation is, what its model is, and how to ask it)
     has: Has,
     messages: Sequence[Message],
     *,
@@ -138,6 +153,7 @@ def frame(
     bos: str = "",
     eos: str = "",
     end: int | None = None,
+    formats: Sequence[Format] = FORMATS,
 ) -> Framed:
     """Puts a conversation into its framing.
 
@@ -150,6 +166,7 @@ def frame(
         bos: The text of the token that begins a text.
         eos: The text of the token that ends one.
         end: That token, where messages bring their tokens along.
+        formats: As for `build`.
 
     Raises:
         PromptError: If the last message is not a question, or it is empty.
@@ -163,19 +180,31 @@ def frame(
     said = _Turns(messages, end)
     if raw:
         return _plain(said)
-    kind = kind_of(has, template)
+    kind = asked_for(kind_of(has, template, formats), said.system, formats)
     if kind.framing == "r1":
         framed = _framed(framing.r1(said.merged()), kind, think=think)
     elif not template:
         framed = _plain(said, "this model has no chat template: plain completion")
     else:
-        framed = _from_template(has, said, template, kind, think=think, bos=bos, eos=eos)
-    return replace(framed, stops=turns.texts(has, framed.items))
+        try:
+            items = _from_template(said, template, think=think, bos=bos, eos=eos)
+        except templates.TemplateError as error:
+            kind = asked_for(fallback(has, str(error), formats), said.system, formats)
+            framed = _fallen_back(said, kind, think=think)
+        else:
+            framed = _framed(items, kind, think=think)
+    within = framed.kind.format.pieces
+    return replace(
+        framed,
+        stops=tuple(text for text in turns.texts(has, framed.items) if text not in within),
+        others=unasked(framed.kind, said.question, formats),
+    )
 
 
-def _briefly(messages: Sequence[Message], has: Has, template: str | None) -> Sequence[Message]:
+def _briefly(messages: Sequence[Message], has: Has, kind: Kind) -> Sequence[Message]:
     """A conversation whose last question asks for short thoughts, where the model needs that."""
-    if not messages or not template or has(CLOSE) or not kind_of(has, template).thinks:
+    made_to_think = kind.format.opens != THINK.opens or has(kind.format.closes[0])
+    if not messages or made_to_think or not kind.thinks:
         return messages
     last = messages[-1]
     return (*messages[:-1], Asked(last.role, f"{last.text}\n{BRIEF}", last.ids))
@@ -221,26 +250,20 @@ def _plain(turns: _Turns, *notices: str) -> Framed:
     return Framed((Content(text),), Kind("plain", thinks=False), notices)
 
 
-def _from_template(
-    has: Has, turns: _Turns, template: str, kind: Kind, *, think: bool, bos: str, eos: str
-) -> Framed:
+def _from_template(turns: _Turns, template: str, *, think: bool, bos: str, eos: str) -> list[Item]:
     messages = turns.with_system()
-    try:
-        rendering = templates.render(
-            template, tuple(role for role, _ in messages), think=think, bos=bos, eos=eos
-        )
-    except templates.TemplateError as error:
-        return _fallback(has, turns, str(error), think=think)
+    rendering = templates.render(
+        template, tuple(role for role, _ in messages), think=think, bos=bos, eos=eos
+    )
     contents = [content for _, content in messages]
     if rendering.merged:
         contents[1:] = [content for _, content in turns.merged()]
-    return _framed(templates.fill(rendering, contents), kind, think=think)
+    return templates.fill(rendering, contents)
 
 
-def _fallback(has: Has, turns: _Turns, why: str, *, think: bool) -> Framed:
+def _fallen_back(turns: _Turns, kind: Kind, *, think: bool) -> Framed:
     """Frames a conversation whose template is unusable."""
-    notice = f"this model's chat template is not used: {why}"
-    kind = fallback(has, why)
+    notice = f"this model's chat template is not used: {kind.why}"
     if kind.framing == "r1":
         items = framing.r1(turns.merged())
     elif kind.framing == "chatml":
@@ -251,12 +274,13 @@ def _fallback(has: Has, turns: _Turns, why: str, *, think: bool) -> Framed:
 
 
 def _framed(items: list[Item], kind: Kind, *notices: str, think: bool) -> Framed:
-    prefilled = not think and kind.thinks and not framing.ends_closed(items)
+    format_, ending = kind.format, framing.ending(items)
+    prefilled = not think and kind.thinks and not format_.closed_by(ending)
     if prefilled:
-        opening = "" if framing.ends_opened(items) else f"{OPEN}\n"
-        if not opening and not framing.ending(items).endswith("\n"):
-            opening = "\n"
-        items = [*items, f"{opening}{FINISHED}\n{CLOSE}\n\n"]
+        opening = format_.opening
+        if format_.opened_by(ending):
+            opening = "\n" if opening.endswith("\n") and not ending.endswith("\n") else ""
+        items = [*items, f"{opening}{FINISHED}\n{format_.closing}"]
     return Framed(tuple(items), kind, notices, prefilled)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from r1chat.prompt.parts import Content, Item
-from r1chat.reasoning.phrases import CLOSE, OPEN
+from r1chat.reasoning.formats import THINK
 
 USER = "<｜User｜>"
 ASSISTANT = "<｜Assistant｜>"
@@ -23,7 +23,7 @@ def r1(turns: Iterable[tuple[str, Content]]) -> list[Item]:
     items: list[Item] = []
     for role, content in turns:
         items += [USER, content] if role == "user" else [ASSISTANT, content, END]
-    return [*items, f"{ASSISTANT}{OPEN}\n"]
+    return [*items, f"{ASSISTANT}{THINK.opening}"]
 
 
 def chatml(turns: Iterable[tuple[str, Content]]) -> list[Item]:
@@ -46,15 +46,3 @@ def ending(items: Sequence[Item]) -> str:
     """The framing after the last message."""
     last = max((i for i, item in enumerate(items) if not isinstance(item, str)), default=-1)
     return "".join(item for item in items[last + 1 :] if isinstance(item, str))
-
-
-def ends_opened(items: Sequence[Item]) -> bool:
-    """Whether a prompt ends inside a thought."""
-    text = ending(items)
-    return text.rfind(OPEN) > text.rfind(CLOSE)
-
-
-def ends_closed(items: Sequence[Item]) -> bool:
-    """Whether a prompt ends after a thought."""
-    text = ending(items)
-    return text.rfind(CLOSE) > text.rfind(OPEN)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from r1chat.prompt import templates
 from r1chat.prompt.framing import ASSISTANT, CHATML_START, USER
-from r1chat.reasoning.phrases import CLOSE, OPEN
+from r1chat.reasoning.formats import FORMATS, THINK, Format, pieces_of
 
 Framing: TypeAlias = Literal["r1", "template", "chatml", "transcript", "plain"]
 """What stands around the messages: R1's markers; the model's own chat template; where that is
 unusable, ChatML's markers if the model has them, else "User:" and "Assistant:"; nothing."""
+
+Found: TypeAlias = Literal["tokens", "template", "text", ""]
+"""What tells how a model sets its thoughts apart: its markers are tokens; its template or R1's
+framing has them; the system text asks for them; nothing does."""
 
 Has: TypeAlias = Callable[[str], bool]
 """Whether a vocabulary has a marker."""
@@ -27,31 +31,123 @@ class Kind:
     """Whether this framing has thoughts at all."""
     why: str = ""
     """Why the model's own template is not used, where it is unusable."""
+    format: Format = THINK
+    """How thoughts are set apart."""
+    found: Found = ""
+    """What tells so."""
+    expected: bool = False
+    """Whether the template itself has the markers, so that no other format is looked for."""
 
 
-def kind_of(has: Has, template: str | None) -> Kind:
+def kind_of(has: Has, template: str | None, formats: Sequence[Format] = FORMATS) -> Kind:
     """The framing of a model whose template, if it has one, can be used.
 
     DeepSeek's models that never think have R1's markers too; their template never mentions
     thoughts.
+
+    Args:
+        has: Whether the model's vocabulary has a marker.
+        template: Its template.
+        formats: How models may set thoughts apart, those to be preferred first.
     """
-    mentions = bool(template) and (CLOSE in str(template) or OPEN in str(template))
-    if has(USER) and has(ASSISTANT) and (not template or mentions):
-        return Kind("r1", thinks=True)
-    if not template:
+    text = template or ""
+    if has(USER) and has(ASSISTANT) and (not text or _mentions(text, THINK)):
+        return _r1(has)
+    if not text:
         return Kind("plain", thinks=False)
-    return Kind("template", thinks=mentions or has(OPEN))
+    format_, found, expected = _recognised(has, text, formats)
+    return Kind("template", thinks=bool(found), format=format_, found=found, expected=expected)
 
 
-def fallback(has: Has, why: str) -> Kind:
+def fallback(has: Has, why: str, formats: Sequence[Format] = FORMATS) -> Kind:
     """The framing of a model whose template cannot be used."""
     if has(USER) and has(ASSISTANT):
-        return Kind("r1", thinks=True, why=why)
+        return _r1(has, why)
     framing: Framing = "chatml" if has(CHATML_START) else "transcript"
-    return Kind(framing, thinks=has(OPEN), why=why)
+    format_, found, _ = _recognised(has, "", formats)
+    return Kind(framing, thinks=bool(found), why=why, format=format_, found=found)
 
 
-def tried(has: Has, template: str | None, *, bos: str = "", eos: str = "") -> Kind:
+def _r1(has: Has, why: str = "") -> Kind:
+    found: Found = "tokens" if has(THINK.opens[0]) else "template"
+    return Kind("r1", thinks=True, why=why, found=found, expected=True)
+
+
+def _recognised(has: Has, template: str, formats: Sequence[Format]) -> tuple[Format, Found, bool]:
+    """The format that most tells of, what does, and whether the template is among it."""
+    best: tuple[tuple[bool, bool, bool], Format] = ((False, False, False), THINK)
+    for format_ in formats:
+        expected = _mentions(template, format_)
+        if format_.wrapped and not (expected and _mentions_wrapper(template, format_)):
+            continue
+        tokens = not format_.sentences and all(map(has, pieces_of(format_.opens[0])))
+        evidence = (expected, tokens, format_.wrapped)
+        if evidence[:2] != (False, False) and evidence > best[0]:
+            best = (evidence, format_)
+    (expected, tokens, _), format_ = best
+    return format_, "tokens" if tokens else "template" if expected else "", expected
+
+
+def _mentions(text: str, format_: Format) -> bool:
+    return any(marker in text for marker in (*format_.opens, *format_.lone))
+
+
+def _mentions_wrapper(text: str, format_: Format) -> bool:
+    return any(begins in text for begins, _ in format_.wrappers)
+
+
+def asked_for(kind: Kind, system: str, formats: Sequence[Format] = FORMATS) -> Kind:
+    """A model's kind, where the system text asks it for thoughts in some format.
+
+    It counts only where nothing but the vocabulary told of another one, or where it adds a
+    wrapper to the answer.
+
+    Args:
+        kind: As the model's file says.
+        system: What the user, or a preset, has the model told.
+        formats: As for `kind_of`.
+    """
+    for format_ in sorted(formats, key=lambda each: not each.wrapped):
+        names = format_.opens[0] in system and format_.closes[0] in system
+        if format_.wrapped:
+            names = names and _mentions_wrapper(system, format_)
+        same = (format_.opens, format_.closes) == (kind.format.opens, kind.format.closes)
+        if names and format_.wrapped and same and not kind.format.wrapped:
+            return replace(kind, format=format_)
+        if names and not (kind.expected or same):
+            return replace(kind, format=format_, found="text")
+    return kind
+
+
+def unasked(kind: Kind, question: str, formats: Sequence[Format] = FORMATS) -> tuple[Format, ...]:
+    """The formats in which a thought may begin that nothing told of.
+
+    Not where the template has markers of its own, and not what the question speaks of: that is
+    wanted in the answer.
+
+    Args:
+        kind: As the model's file says.
+        question: What it is asked.
+        formats: As for `kind_of`.
+    """
+    if kind.expected or kind.found == "text":
+        return ()
+    return tuple(
+        each
+        for each in formats
+        if not (each.sentences or each.wrapped or each.opens == kind.format.opens)
+        and not _mentions(question, each)
+    )
+
+
+def tried(
+    has: Has,
+    template: str | None,
+    *,
+    bos: str = "",
+    eos: str = "",
+    formats: Sequence[Format] = FORMATS,
+) -> Kind:
     """The framing of a model, after its template was rendered for a question.
 
     Args:
@@ -59,11 +155,12 @@ def tried(has: Has, template: str | None, *, bos: str = "", eos: str = "") -> Ki
         template: Jinja, from a stranger.
         bos: The text of the token that begins a text.
         eos: The text of the token that ends one.
+        formats: As for `kind_of`.
     """
-    kind = kind_of(has, template)
+    kind = kind_of(has, template, formats)
     if kind.framing == "template" and template:
         try:
             templates.render(template, ("user",), think=True, bos=bos, eos=eos)
         except templates.TemplateError as error:
-            return fallback(has, str(error))
+            return fallback(has, str(error), formats)
     return kind

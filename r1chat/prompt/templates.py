@@ -66,7 +66,7 @@ def render(template: str, roles: tuple[str, ...], *, think: bool, bos: str, eos:
     Args:
         template: Jinja.
         roles: The messages' roles.
-        think: Passed to the template as ``enable_thinking``.
+        think: Passed to the template as ``enable_thinking``, and by what else they call it.
         bos: The text of the token that begins a text.
         eos: The text of the token that ends one.
 
@@ -107,6 +107,8 @@ def _rendered(
                 "eos_token": eos,
                 "enable_thinking": think,
                 "thinking": think,
+                "thinking_mode": "enabled" if think else "disabled",
+                **({} if think else {"thinking_budget": 0}),
             },
             "max_output": MAX_OUTPUT,
             "cpu_seconds": CPU_SECONDS,

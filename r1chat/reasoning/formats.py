@@ -90,8 +90,12 @@ class Format:
     def closed_by(self, framing: str) -> bool:
         """Whether the end of a prompt, behind its last message, stands behind a thought."""
         opened, closed = _last(framing, self.opens), _last(framing, self.closes)
-        alone = self.closes if self.alone is None else self.alone
-        return closed > opened and (opened >= 0 or _last(framing, alone) >= 0)
+        return closed > opened and (opened >= 0 or _last(framing, self.lone) >= 0)
+
+    @property
+    def lone(self) -> tuple[str, ...]:
+        """What closes a thought also where nothing in sight opened one."""
+        return self.closes if self.alone is None else self.alone
 
 
 def pieces_of(marker: str) -> Iterator[str]:
