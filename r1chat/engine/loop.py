@@ -15,6 +15,7 @@ from r1chat.engine.pacing import ReadingPace
 from r1chat.engine.parts import Machine, Vocabulary
 from r1chat.engine.peeking import peek
 from r1chat.engine.replay import replay
+from r1chat.engine.tags import tags_of
 from r1chat.engine.transcript import Circumstances, Transcript
 from r1chat.errors import Cancelled, EngineError
 from r1chat.events import EndedBy, Evaluating, Event, Notice, Peeked, Reply
@@ -24,7 +25,7 @@ from r1chat.reasoning.control import Control
 from r1chat.reasoning.governor import Governor
 from r1chat.reasoning.loops import ANSWER_PATIENCE, LoopGuard
 from r1chat.reasoning.peeks import Peeks
-from r1chat.reasoning.phrases import CLOSE, FINISHED, LANDING, OPEN, WAIT
+from r1chat.reasoning.phrases import FINISHED, LANDING, WAIT
 from r1chat.reasoning.rescue import Rescue
 from r1chat.reasoning.splitter import Splitter
 
@@ -95,27 +96,27 @@ class ThinkingLoop:
         self._clock = clock
         self._began = began
         self._pace = ReadingPace(control, clock)
-        self._open = vocabulary.token_of(OPEN)
-        self._close = vocabulary.token_of(CLOSE)
-        self._by_token = self._close is not None
-        by_text = self._close is None
+        self._tags = tags_of(prompt.format, vocabulary)
         asked = [message.text for message in request.messages if message.role == "system"]
         asked.append(request.messages[-1].text)
         self._splitter = Splitter(
             opened=prompt.opened,
-            scan=by_text,
+            scan=self._tags.scan,
             closed=prompt.closed,
             plain=request.raw,
-            strays=any(CLOSE in text for text in asked),
+            strays=any(close in text for text in asked for close in prompt.format.closes),
+            format=prompt.format,
+            tokens=self._tags.shown,
+            others=prompt.others,
         )
-        self._rescue = Rescue(asked, allowed=not request.raw, trained=self._by_token)
+        self._rescue = Rescue(asked, allowed=not request.raw, trained=not self._tags.scan)
         self._transcript = Transcript(
             self._splitter,
             emit,
             clock,
             began=began,
             stops=prompt.stops,
-            keeps_ids=not by_text and not prompt.stops,
+            keeps_ids=self._tags.by_token and not prompt.stops,
         )
         self._governor = Governor(control)
         self._guard = LoopGuard()
@@ -123,8 +124,7 @@ class ThinkingLoop:
         self._waits = 0
         self._thoughts = 0
         self._reserve = answer_reserve(machine.capacity, request.max_answer)
-        # A landing may have to wait for the rest of a character.
-        self._closing = len(self._closing_tokens("\n\n" + LANDING + "\n")) + _LONGEST_CHARACTER - 1
+        self._closing = self._closing_room()
         self._tag_began = 0
         """Where in `_ids` a tag begins that is spelled in several tokens."""
         self._peeked = Peeks(control)
@@ -182,7 +182,8 @@ class ThinkingLoop:
                 self._transcript.mute()
             self._transcript.prefilled(FINISHED + "\n")
         if resume is not None:
-            self._ids += replay(resume, self._transcript, self._vocabulary)
+            self._ids += replay(resume, self._transcript, self._vocabulary, self._tags)
+            self._follow_format()
             self._waits = self._transcript.times_injected(WAIT)
         ids = (*self._prompt.ids, *self._ids)
         if self._request.reuse:
@@ -229,9 +230,9 @@ class ThinkingLoop:
 
     def _think(self, token: int) -> None:
         transcript = self._transcript
-        if token == self._close:
+        if token in self._tags.closes:
             if not self._think_on():
-                transcript.close_thought("natural")
+                transcript.close_thought("natural", self._tags.closes[token])
                 self._append([token])
             return
         if self._ends(token):
@@ -249,10 +250,10 @@ class ThinkingLoop:
             return
         if not self._splitter.holding:
             self._tag_began = len(self._ids)
-        if token == self._open:
-            transcript.open_thought()
+        if token in self._tags.opens:
+            transcript.open_thought(self._tags.opens[token])
         else:
-            transcript.write(token, data)
+            transcript.write(token, data, self._tags.pieces.get(token, ""))
         self._append([token])
         self._settle()
 
@@ -361,9 +362,20 @@ class ThinkingLoop:
 
     def _closing_tokens(self, words: str) -> list[int]:
         tokens = self._vocabulary.tokenize(words, special=False) if words else []
-        if self._close is None:
-            return tokens + self._vocabulary.tokenize(CLOSE + "\n\n", special=True)
-        return [*tokens, self._close, *self._vocabulary.tokenize("\n\n", special=False)]
+        closing = self._tags.closing
+        if all(isinstance(part, str) for part in closing):
+            return tokens + self._vocabulary.tokenize(self._tags.format.closing, special=True)
+        for part in closing:
+            if not isinstance(part, str):
+                tokens += part
+            elif part:
+                tokens += self._vocabulary.tokenize(part, special=False)
+        return tokens
+
+    def _closing_room(self) -> int:
+        """Tokens that it takes to close the thought."""
+        # A landing may have to wait for the rest of a character.
+        return len(self._closing_tokens("\n\n" + LANDING + "\n")) + _LONGEST_CHARACTER - 1
 
     def _inject_close(self, words: str, reason: EndedBy) -> None:
         words = words or self._transcript.line_break
@@ -382,14 +394,25 @@ class ThinkingLoop:
             return self._end(ended_by)
         if self._is_tag(token):
             return self._stray_tag(token)
-        self._transcript.write(token, data)
+        self._transcript.write(token, data, self._tags.pieces.get(token, ""))
+        self._follow_format()
         if self._transcript.stopped:
             return self._end("natural")
         self._append([token])
         return None
 
+    def _follow_format(self) -> None:
+        """Takes over the format of a thought that began unasked."""
+        format_ = self._splitter.format
+        if format_ is not self._tags.format:
+            self._tags = tags_of(format_, self._vocabulary, whole=True)
+            self._closing = self._closing_room()
+            self._transcript.keeps_ids = False
+
     def _ends(self, token: int) -> bool:
         """Whether the model ends its reply with a token: that, or by beginning another turn."""
+        if token in self._tags.ends:
+            return not self._splitter.in_thought and self._transcript.answered
         return token in self._prompt.ends or self._vocabulary.ends_reply(token)
 
     @property
@@ -437,14 +460,16 @@ class ThinkingLoop:
 
     def _is_tag(self, token: int) -> bool:
         """Whether a token is a tag that has a meaning where it stands."""
-        if not self._by_token or token not in (self._open, self._close):
+        if self._tags.scan:
             return False
-        return self._splitter.reads(OPEN if token == self._open else CLOSE)
+        tag = self._tags.opens.get(token) or self._tags.closes.get(token)
+        return tag is not None and self._splitter.reads(tag)
 
     def _limit(self, token: int, data: bytes) -> EndedBy | None:
         """What forbids an answer to go on with a token, if anything does."""
         maximum = self._request.max_answer
-        if maximum is not None and self._transcript.answer_tokens >= maximum:
+        full = maximum is not None and self._transcript.answer_tokens >= maximum
+        if full and not self._splitter.mid_marker:
             return "length"
         if self._machine.room <= 0:
             return "context"
@@ -455,13 +480,13 @@ class ThinkingLoop:
         return None
 
     def _stray_tag(self, token: int) -> EndedBy | None:
-        if token == self._open:
+        if token in self._tags.opens:
             self._thoughts += 1
             if self._thoughts > MOST_THOUGHTS:
                 return "loop"
             self._guard.reset()
-            self._transcript.open_thought()
+            self._transcript.open_thought(self._tags.opens[token])
         else:
-            self._transcript.close_thought("natural")
+            self._transcript.close_thought("natural", self._tags.closes[token])
         self._append([token])
         return None

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from r1chat import prompt
 from r1chat.engine.base import Continuation
 from r1chat.engine.parts import Vocabulary
+from r1chat.engine.tags import Tags
 from r1chat.engine.transcript import Transcript
 from r1chat.events import Reply
-from r1chat.reasoning.phrases import CLOSE, FINISHED, OPEN
+from r1chat.reasoning.phrases import FINISHED
 
 STOPPED_IN_IT = frozenset({None, "cancelled", "error"})
 """How a thought is said to have ended that was never closed."""
@@ -32,7 +33,7 @@ def tokens_kept(continuation: Continuation) -> int:
 
 
 def replay(
-    continuation: Continuation, transcript: Transcript, vocabulary: Vocabulary
+    continuation: Continuation, transcript: Transcript, vocabulary: Vocabulary, tags: Tags
 ) -> tuple[int, ...]:
     """Writes the kept part of a reply into a transcript.
 
@@ -40,6 +41,7 @@ def replay(
         continuation: What to keep.
         transcript: A new one; it is told without any event.
         vocabulary: The model's.
+        tags: What opens and closes thoughts in it.
 
     Returns:
         The tokens of the kept part, as they belong after the prompt.
@@ -48,26 +50,27 @@ def replay(
     keep = continuation.keep
     if keep is not None and was_prefilled(reply):
         return ()
-    open_, close = vocabulary.token_of(OPEN), vocabulary.token_of(CLOSE)
+    ended_by = reply.receipt.thought_ended_by or "natural"
     spans = {injection.at: injection.text for injection in reply.injected}
     asked = {injection.at: injection.text for injection in reply.answer_injected}
     forced = reply.receipt.thought_ended_by not in {None, "natural"} and not was_prefilled(reply)
     kept: list[int] = []
     transcript.mute()
-    tokens = iter(reply.ids or _cut_anew(reply, transcript, vocabulary))
+    tokens = iter(reply.ids or _cut_anew(reply, transcript, vocabulary, tags))
     for token in tokens:
         at = transcript.thought_length
         if keep is not None and at >= keep:
             break
         data = vocabulary.shown(token)
         ours = _ours_at(transcript, spans, asked, data)
-        if token == close:
-            transcript.close_thought(reply.receipt.thought_ended_by or "natural")
+        piece = tags.pieces.get(token, "")
+        if token in tags.closes:
+            transcript.close_thought(ended_by, tags.closes[token])
             transcript.injected_tokens += forced
-        elif forced and _after_closing(transcript, data):
+        elif forced and not piece and _after_closing(transcript, data):
             transcript.injected_tokens += 1
-        elif token == open_:
-            transcript.open_thought()
+        elif token in tags.opens:
+            transcript.open_thought(tags.opens[token])
         elif ours:
             group = [token, *_rest_of_span(tokens, ours, data, vocabulary)]
             kept += group[:-1]
@@ -79,7 +82,7 @@ def replay(
                 kept.append(part)
             break
         else:
-            transcript.write(token, data)
+            transcript.write(token, data, piece, ended_by=ended_by)
         kept.append(token)
     share = min(1.0, (keep if keep is not None else len(reply.thought)) / (len(reply.thought) or 1))
     answer_s = reply.receipt.answer_s if keep is None else 0.0
@@ -88,23 +91,24 @@ def replay(
     return tuple(kept)
 
 
-def _cut_anew(reply: Reply, transcript: Transcript, vocabulary: Vocabulary) -> Iterator[int]:
+def _cut_anew(
+    reply: Reply, transcript: Transcript, vocabulary: Vocabulary, tags: Tags
+) -> Iterator[int]:
     """The tokens of a reply of which only the text is known: it comes out of the history."""
-    open_, close = vocabulary.token_of(OPEN), vocabulary.token_of(CLOSE)
     thought = "" if was_prefilled(reply) else reply.thought
-    words: list[str | int] = []
+    words: list[str | list[int]] = []
     if thought and not transcript.splitter.in_thought:
-        words += [OPEN if open_ is None else open_, "\n"]
+        words += tags.opening
     at = 0
     for injection in reply.injected if thought else ():
         words += [thought[at : injection.at], injection.text]
         at = injection.at + len(injection.text)
     words.append(thought[at:])
     if thought and (reply.answer or reply.receipt.thought_ended_by not in STOPPED_IN_IT):
-        words += [CLOSE if close is None else close, "\n\n"]
+        words += tags.closing
     for each in (*words, reply.answer):
-        if isinstance(each, int):
-            yield each
+        if isinstance(each, list):
+            yield from each
         else:
             yield from prompt.plain(vocabulary, each, continues=True)
 

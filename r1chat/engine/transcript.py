@@ -77,7 +77,7 @@ class Transcript:
         keeps_ids: bool = True,
     ) -> None:
         self.splitter = splitter
-        self._keeps_ids = keeps_ids
+        self.keeps_ids = keeps_ids
         self._phrases = stops
         self._stops = StopPhrases(stops)
         # A line of a thought may begin with "User:"; a marker has no business there.
@@ -196,29 +196,44 @@ class Transcript:
         self._decoder.setstate(state)
         return text, whole
 
-    def write(self, token: int, data: bytes) -> None:
-        """Adds a token that the model wrote."""
-        in_thought = self.splitter.in_thought
+    def write(
+        self, token: int, data: bytes, piece: str = "", *, ended_by: EndedBy = "natural"
+    ) -> None:
+        """Adds a token that the model wrote.
+
+        Args:
+            token: The token.
+            data: Its bytes, as shown.
+            piece: Its text, where it is a piece of a marker.
+            ended_by: Why the thought ends, where this closes it.
+        """
+        in_thought, taken = self.splitter.in_thought, self.splitter.taken
         if in_thought:
             self.thought_tokens += 1
         else:
             self.answer_tokens += 1
-        text = self._decoder.decode(data)
+        if piece:
+            text = self._decoded_rest() + self.splitter.token(piece)
+        else:
+            text = self._decoder.decode(data)
         self.unfinished = self.unfinished + 1 if self.mid_character else 0
         if not in_thought and (self._answer or self._held or text.strip()):
             self.answer_ids.append(token)
         if in_thought:
             self._turns.feed(text)
         self._show(self.splitter.feed(text if in_thought else self._stops.feed(text)))
+        if not in_thought and self.splitter.taken > taken and not self._answer:
+            # What led to here was no answer.
+            self.answer_tokens = 0
         if in_thought and not self.splitter.in_thought:
-            self.end_thought("natural")
+            self.end_thought(ended_by)
         elif self.splitter.in_thought and not in_thought:
             self._begin_thought()
 
-    def open_thought(self) -> None:
-        """Notes the opening tag as a token of its own."""
+    def open_thought(self, tag: str = "") -> None:
+        """Notes an opening tag, the usual one or another, as a token of its own."""
         was_in_thought = self.splitter.in_thought
-        self._show(self.splitter.open_tag())
+        self._show(self.splitter.open_tag(tag))
         if self.splitter.in_thought and not was_in_thought:
             self._begin_thought()
 
@@ -228,11 +243,11 @@ class Transcript:
         if not self._answer:
             self.answer_ids.clear()
 
-    def close_thought(self, ended_by: EndedBy) -> None:
-        """Notes the closing tag as a token of its own."""
+    def close_thought(self, ended_by: EndedBy, tag: str = "") -> None:
+        """Notes a closing tag, the usual one or another, as a token of its own."""
         was_in_thought = self.splitter.in_thought
         self._flush()
-        self._show(self.splitter.close_tag())
+        self._show(self.splitter.close_tag(tag))
         if was_in_thought:
             self.end_thought(ended_by)
 
@@ -329,9 +344,13 @@ class Transcript:
         else:
             self.inject_answer(text, ids)
 
-    def _flush(self) -> None:
+    def _decoded_rest(self) -> str:
         rest = self._decoder.decode(b"", final=True)
         self._decoder.reset()
+        return rest
+
+    def _flush(self) -> None:
+        rest = self._decoded_rest()
         if rest:
             self._show(self.splitter.feed(rest))
 
@@ -428,6 +447,6 @@ class Transcript:
             injected=tuple(self._injected),
             answer_injected=tuple(self._answer_injected),
             error=error,
-            answer_ids=tuple(self.answer_ids) if self._keeps_ids else (),
+            answer_ids=tuple(self.answer_ids) if self.keeps_ids else (),
             ids=ids,
         )

@@ -8,7 +8,7 @@ tokens.
 from r1chat.prompt.builder import Framed, Prompt, build, frame
 from r1chat.prompt.kinds import Framing, Kind, kind_of, tried
 from r1chat.prompt.parts import Content, Item, Message, Vocabulary
-from r1chat.prompt.tokens import cut_markers, plain
+from r1chat.prompt.tokens import assemble, cut_markers, plain
 
 __all__ = [
     "Content",
@@ -19,6 +19,7 @@ __all__ = [
     "Message",
     "Prompt",
     "Vocabulary",
+    "assemble",
     "build",
     "cut_markers",
     "frame",

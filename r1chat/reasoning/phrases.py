@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-OPEN = "<think>"
-CLOSE = "</think>"
+from r1chat.reasoning.formats import THINK
+
+OPEN, CLOSE = THINK.opens[0], THINK.closes[0]
 
 FINISHED = "Okay, I think I have finished thinking."
 """The whole thought where the budget is off (Ma et al. 2025, "Reasoning models can be effective

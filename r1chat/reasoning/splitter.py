@@ -175,6 +175,8 @@ class Splitter:
         self._tokens = dict(tokens or {})
         self._patterns = _patterns(format, tuple(self._tokens), tuple(others), scan=scan)
         self._last = "\n"
+        self.taken = 0
+        """Markers that were found in the text and taken out of it."""
         self._unwraps: set[str] = set()
         self._unwrapped = False
         self._state = _State.OPENED if opened else _State.START
@@ -209,6 +211,11 @@ class Splitter:
     def holding(self) -> str:
         """What came in and is neither out nor dropped yet."""
         return "".join(self._spaces) + self._shown(self._partial)
+
+    @property
+    def mid_marker(self) -> bool:
+        """Whether the last tokens are the beginning of a marker of several tokens."""
+        return self._partial[:1] in self._patterns.stand_ins.values()
 
     def reads(self, tag: str) -> bool:
         """Whether a tag that came now would be one, and not a word of the text."""
@@ -284,6 +291,7 @@ class Splitter:
                 self._text(text[done:at])
                 done = at
                 if self._take_tag(tag[0]):
+                    self.taken += 1
                     done = at = tag.end()
                     continue
             at += 1

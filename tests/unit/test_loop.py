@@ -58,7 +58,7 @@ class Letters:
         return bytes([token]) if 0x80 <= token < 0x100 else chr(token).encode()
 
     def token_of(self, text: str) -> int | None:
-        return MARKERS[text] if self._tags else None
+        return MARKERS.get(text) if self._tags else None
 
     def ends_reply(self, token: int) -> bool:
         return token == MARKERS["<eos>"]
