@@ -248,7 +248,7 @@ class ThinkingLoop:
         if reason is not None:
             self._land(reason)
             return
-        if not self._splitter.holding:
+        if not self._splitter.holds:
             self._tag_began = len(self._ids)
         if token in self._tags.opens:
             transcript.open_thought(self._tags.opens[token])

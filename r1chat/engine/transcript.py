@@ -272,7 +272,9 @@ class Transcript:
         """
         if any(text.strip() for text in self._answer):
             return True
-        held = self._stops.holding + self.splitter.holding
+        held = self._stops.holding
+        if not self.splitter.mid_marker:
+            held += self.splitter.holding
         return not self.splitter.in_thought and (self.mid_character or bool(held.strip()))
 
     @property

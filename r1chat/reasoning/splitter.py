@@ -213,6 +213,11 @@ class Splitter:
         return "".join(self._spaces) + self._shown(self._partial)
 
     @property
+    def holds(self) -> bool:
+        """Whether something came in that is neither out nor dropped yet, seen or unseen."""
+        return bool(self._spaces or self._partial)
+
+    @property
     def mid_marker(self) -> bool:
         """Whether the last tokens are the beginning of a marker of several tokens."""
         return self._partial[:1] in self._patterns.stand_ins.values()
