@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from typing import TypeAlias
 
-from r1chat import prompt
 from r1chat.engine.base import Message
 from r1chat.engine.fitting import Window
 from r1chat.engine.machine import AHEAD, TokenMachine
 from r1chat.errors import Cancelled, R1ChatError
+from r1chat.prompt import Prompt
+
+Build: TypeAlias = Callable[[tuple[Message, ...]], Prompt]
 
 log = logging.getLogger(__name__)
 
 
 def read_ahead(
-    machine: TokenMachine, messages: tuple[Message, ...], template: str | None, window: Window
+    machine: TokenMachine, messages: tuple[Message, ...], build: Build, window: Window
 ) -> None:
     """Evaluates what the next turn will begin with; what goes wrong is logged and left.
 
     Args:
         machine: Is cancelled through its abort byte.
         messages: The conversation so far.
-        template: The model's chat template.
+        build: Puts a conversation to the model.
         window: Leaves out turns that the next question will find no room for.
     """
-
-    def build(said: tuple[Message, ...]) -> prompt.Prompt:
-        return prompt.build(machine.vocabulary, said, template=template)
-
     try:
         kept = window.ahead(messages, build, capacity=machine.capacity)
-        ids = common_beginning(machine, kept, template)
+        ids = common_beginning(kept, build)
         done = machine.begin_ahead(ids)
         if len(ids) > done and machine.cells_for_ahead(len(ids) - done):
             machine.evaluate(ids[done:], sequence=AHEAD)
@@ -44,13 +44,8 @@ def read_ahead(
         machine.drop_ahead()
 
 
-def common_beginning(
-    machine: TokenMachine, messages: tuple[Message, ...], template: str | None
-) -> tuple[int, ...]:
+def common_beginning(messages: tuple[Message, ...], build: Build) -> tuple[int, ...]:
     """The tokens that every next turn begins with, whatever its question."""
-    first, second = (
-        prompt.build(machine.vocabulary, (*messages, Message("user", text)), template=template).ids
-        for text in ("A", "1")
-    )
+    first, second = (build((*messages, Message("user", text))).ids for text in ("A", "1"))
     length = next((i for i, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), 0)
     return tuple(first[:length])

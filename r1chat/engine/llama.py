@@ -103,7 +103,9 @@ class LlamaEngine:
 
     def _own(self, loaded: SimpleQueue[BaseException | None]) -> None:
         try:
-            model = LoadedModel(self._plan, self._ref, self._abort, self._on_progress)
+            model = LoadedModel(
+                self._plan, self._ref, self._abort, self._on_progress, self._options.formats
+            )
         except BaseException as failure:  # noqa: BLE001  (handed to the thread that waits)
             loaded.put(failure)
             return
@@ -345,14 +347,7 @@ class LlamaEngine:
             brief = resume.reply.receipt.thought_style == "brief"
 
         def build(messages: tuple[Message, ...]) -> prompt.Prompt:
-            return prompt.build(
-                model.machine.vocabulary,
-                messages,
-                template=model.template,
-                think=think,
-                raw=request.raw,
-                brief=brief,
-            )
+            return model.prompt(messages, think=think, raw=request.raw, brief=brief)
 
         capacity = model.machine.capacity
         share = capacity // 4
@@ -417,7 +412,7 @@ class LlamaEngine:
             self._stop_ahead = stop
             model = self._model
             if self._ahead is messages and model is not None and not self._closed:
-                read_ahead(model.machine, messages, model.template, self._window)
+                read_ahead(model.machine, messages, model.prompt, self._window)
 
     def close(self) -> None:
         """Frees the model. Further calls do nothing, nor does one in a process that was forked."""

@@ -18,6 +18,7 @@ from r1chat.engine.opening import Opening
 from r1chat.engine.planning import Plan
 from r1chat.engine.room import cells_wanted, freed
 from r1chat.errors import EngineError
+from r1chat.reasoning.formats import FORMATS, Format
 from r1chat.resources import available_memory
 
 log = logging.getLogger(__name__)
@@ -31,13 +32,19 @@ class LoadedModel:
         ref: As the user named it.
         abort: Stops a running evaluation when it is set.
         on_progress: Called with 0 to 1 while it is read; returning False breaks off.
+        formats: Formats of thoughts that a user has described.
 
     Raises:
         ModelError: If llama.cpp refuses the file, or there is not enough memory.
     """
 
     def __init__(
-        self, plan: Plan, ref: str, abort: AbortByte, on_progress: Callable[[float], bool]
+        self,
+        plan: Plan,
+        ref: str,
+        abort: AbortByte,
+        on_progress: Callable[[float], bool],
+        formats: tuple[Format, ...] = (),
     ) -> None:
         began = time.perf_counter()
         self._plan = plan
@@ -48,12 +55,12 @@ class LoadedModel:
         self._model: Any = None
         self._machine: TokenMachine | None = None
         self._sizes = plan.sizes
+        self._formats = (*formats, *FORMATS)
         try:
             machine, self._on_gpu = gpus.settle(self._on_gpu, self._attempt)
             self._machine = machine
-            self.template = loading.chat_template(self._model)
-            """The model's chat template."""
-            thinks = self._thinks(machine)
+            self._template = loading.chat_template(self._model)
+            thinks = self.prompt((Message("user", "?"),)).thinks
         except BaseException:
             self.close()
             raise
@@ -96,9 +103,24 @@ class LoadedModel:
         self._model, machine = opening.open(self._plan.path, self._abort, self._on_progress)
         return machine
 
-    def _thinks(self, machine: TokenMachine) -> bool:
-        question = (Message("user", "?"),)
-        return prompt.build(machine.vocabulary, question, template=self.template).thinks
+    def prompt(
+        self,
+        messages: tuple[Message, ...],
+        *,
+        think: bool = True,
+        raw: bool = False,
+        brief: bool = False,
+    ) -> prompt.Prompt:
+        """Puts a conversation to this model; as `r1chat.prompt.build`."""
+        return prompt.build(
+            self.machine.vocabulary,
+            messages,
+            template=self._template,
+            think=think,
+            raw=raw,
+            brief=brief,
+            formats=self._formats,
+        )
 
     def notices(self) -> Iterator[str]:
         """What the user should know of the loading; once."""

@@ -25,6 +25,7 @@ from r1chat.gguf.needs import (
     needs,
     shortened,
 )
+from r1chat.reasoning.formats import Format
 
 _CHEAP_CACHE = 16 << 20
 CHEAP_SAMPLES = 8
@@ -48,6 +49,7 @@ class LoadOptions:
         trusted: Whether the file is known to be good, so that it need not be tried in a child
             process first.
         samples: Replies that are to be drawn side by side.
+        formats: Formats of thoughts that a user has described, preferred to those that are known.
     """
 
     ctx: int | None = None
@@ -57,6 +59,7 @@ class LoadOptions:
     on_progress: Callable[[float], None] | None = None
     trusted: bool = False
     samples: int = 1
+    formats: tuple[Format, ...] = ()
 
 
 def open_model(

@@ -1,0 +1,208 @@
+"""Every format of thoughts, end to end, on made-up models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import gguf
+import pytest
+
+from r1chat.compose import resolve
+from r1chat.engine.base import Continuation, Message, Request, Sampling
+from r1chat.engine.llama import LlamaEngine, LoadOptions
+from r1chat.events import AnswerText, Reply, ThoughtText
+from r1chat.hub.about import about
+from r1chat.prompt.framing import ASSISTANT, END, USER
+from r1chat.reasoning.budget import Budget
+from r1chat.reasoning.control import Control
+from r1chat.reasoning.formats import FORMATS, THINK, Format
+from r1chat.reasoning.phrases import FINISHED, LANDING, WAIT
+from tests.factory import CHATML, CHATML_MARKERS, write_model
+from tests.unit.test_formats import HELD_OUT
+
+QUESTION = (Message("user", "What is 44 + 41 + 25?"),)
+GREEDY = Sampling(temperature=0)
+CASES = [
+    pytest.param((each, tokens), id=f"{each.name}-{'tokens' if tokens else 'letters'}")
+    for each in (*FORMATS, *HELD_OUT)
+    for tokens in (True, False)
+    if not (tokens and each.sentences)
+]
+
+
+def said_of(format_: Format) -> str:
+    """A template's words of a format, so that it is told from others."""
+    return "".join("{# " + marker + " #}" for marker in format_.markers if "{" not in marker)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("formats")
+
+
+@pytest.fixture(scope="module", params=CASES)
+def model(
+    request: pytest.FixtureRequest, folder: Path
+) -> Iterator[tuple[Format, bool, LlamaEngine]]:
+    """A model with random weights, which never stops by itself; its template opens the thought."""
+    format_, tokens = request.param
+    pieces = [(piece, gguf.TokenType.CONTROL) for piece in sorted(format_.pieces)]
+    path = write_model(
+        folder / f"{format_.name.replace(':', '-')}-{tokens}.gguf",
+        markers=(*CHATML_MARKERS, *(pieces if tokens else ())),
+        template=CHATML + "{{ " + repr(format_.opening) + " }}" + said_of(format_),
+        seed=1,
+    )
+    own = (format_,) if format_ in HELD_OUT else ()
+    options = LoadOptions(trusted=True, ctx=512, formats=own)
+    engine = LlamaEngine(path, options=options)
+    yield format_, tokens, engine
+    engine.close()
+
+
+def reply_to(
+    engine: LlamaEngine, budget: Budget, *, resume: Continuation | None = None, stop: int = 0
+) -> Reply:
+    request = Request(
+        QUESTION, budget=budget, sampling=Sampling(seed=1), max_answer=8, resume=resume
+    )
+    control = Control(budget)
+    last = None
+    for last in engine.stream(request, control):
+        if isinstance(last, ThoughtText) and stop and last.tokens >= stop:
+            control.answer_now()
+    assert isinstance(last, Reply)
+    return last
+
+
+def text_of(engine: LlamaEngine, reply: Reply) -> str:
+    """A reply as the model wrote and read it, markers too."""
+    piece = engine.inside(lambda model: model.machine.vocabulary.piece)
+    return b"".join(map(piece, reply.ids)).decode("utf-8", "replace")
+
+
+Case = tuple[Format, bool, LlamaEngine]
+
+
+def test_its_budget_is_kept_and_its_thought_closed_in_its_own_way(model: Case) -> None:
+    format_, tokens, engine = model
+    assert engine.info.thinks
+    reply = reply_to(engine, Budget(tokens=20))
+    assert reply.receipt.thought_ended_by == "budget"
+    assert 0 < reply.receipt.thought_tokens <= 20
+    assert reply.thought.endswith(f"{LANDING}\n")
+    assert f"{LANDING}\n{format_.closing}" in text_of(engine, reply)
+    assert reply.receipt.answer_tokens > 0
+    name = engine.inside(lambda model: model.machine.vocabulary.token_of)
+    assert all((name(piece) is not None) is tokens for piece in format_.pieces)
+
+
+def test_it_answers_now(model: Case) -> None:
+    format_, _, engine = model
+    reply = reply_to(engine, Budget(), stop=10)
+    assert reply.receipt.thought_ended_by == "user"
+    assert f"{LANDING}\n{format_.closing}" in text_of(engine, reply)
+
+
+def test_with_the_budget_off_it_thinks_nothing(model: Case) -> None:
+    _, _, engine = model
+    reply = reply_to(engine, Budget.parse("off"))
+    assert reply.receipt.thought_tokens == 0
+    assert reply.thought == f"{FINISHED}\n"
+    assert reply.receipt.answer_tokens == 8
+    prompt = engine.inside(lambda model: model.prompt(QUESTION, think=False))
+    assert prompt.closed
+    assert prompt.prefilled
+
+
+def test_it_thinks_more_where_it_had_ended(model: Case) -> None:
+    format_, _, engine = model
+    first = reply_to(engine, Budget(tokens=20))
+    keep = first.injected[0].at
+    resume = Continuation(first, keep=keep, words=WAIT)
+    second = reply_to(engine, Budget(tokens=40), resume=resume)
+    assert second.thought.startswith(first.thought[:keep] + WAIT)
+    assert first.receipt.thought_tokens < second.receipt.thought_tokens <= 40
+    assert text_of(engine, second).count(format_.closing.strip()) == 1
+    again = reply_to(engine, Budget(tokens=40), resume=Continuation(second))
+    assert (again.thought, again.answer[: len(second.answer)]) == (second.thought, second.answer)
+
+
+def test_it_is_listed_with_its_format(model: Case, folder: Path) -> None:
+    format_, tokens, engine = model
+    if format_ in HELD_OUT:
+        return
+    told = about(Path(engine.info.path))
+    assert told.thinks
+    assert told.thoughts.startswith(format_.shown)
+    assert ("tokens of its own" in told.thoughts) is tokens
+
+
+def renamed(path: Path, names: dict[str, str], template: str) -> Path:
+    """The built-in model, its markers under other names."""
+    reader = gguf.GGUFReader(resolve("tiny"))
+    fields = {key: field.contents() for key, field in reader.fields.items()}
+    writer = gguf.GGUFWriter(path, fields["general.architecture"])
+    for key, field in reader.fields.items():
+        if key.startswith("GGUF.") or key in {"general.architecture", "tokenizer.chat_template"}:
+            continue
+        value = fields[key]
+        if key == "tokenizer.ggml.tokens":
+            value = [names.get(token, token) for token in value]
+        kind = field.types[0]
+        writer.add_key_value(key, value, kind, field.types[-1] if len(field.types) > 1 else None)
+    writer.add_chat_template(template)
+    for tensor in reader.tensors:
+        writer.add_tensor(tensor.name, tensor.data, raw_dtype=tensor.tensor_type)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+TURNS = (
+    "{{ bos_token }}{% for m in messages %}{% if m.role == 'user' %}"
+    + USER
+    + "{{ m.content }}{% else %}"
+    + f"{ASSISTANT}{{{{ m.content }}}}{END}"
+    + "{% endif %}{% endfor %}"
+    + ASSISTANT
+)
+WHOLE = [each for each in FORMATS if not each.sentences and each.opens != THINK.opens]
+
+
+BUDGETS = (Budget(), Budget(tokens=12), Budget(minimum=60))
+
+
+def greedy(engine: LlamaEngine, budget: Budget) -> tuple[Reply, str]:
+    """A reply, and the answer as it was told."""
+    request = Request(QUESTION, budget=budget, sampling=GREEDY, reuse=False)
+    *events, reply = engine.stream(request, Control(budget))
+    assert isinstance(reply, Reply)
+    return reply, "".join(each.text for each in events if isinstance(each, AnswerText))
+
+
+@pytest.fixture(scope="module")
+def known(tiny: LlamaEngine) -> list[Reply]:
+    """What the built-in model says."""
+    return [greedy(tiny, budget)[0] for budget in BUDGETS]
+
+
+@pytest.mark.parametrize("format_", WHOLE, ids=lambda each: each.name)
+def test_a_model_that_thinks_by_itself_thinks_as_well_under_other_names(
+    format_: Format, folder: Path, known: list[Reply]
+) -> None:
+    names = {"<think>": format_.opens[0], "</think>": format_.closes[0]}
+    template = f"{TURNS}{{{{ {format_.opens[0] + chr(10)!r} }}}}"
+    path = renamed(folder / f"tiny-{WHOLE.index(format_)}.gguf", names, template)
+    engine = LlamaEngine(path, options=LoadOptions(trusted=True))
+    for budget, before in zip(BUDGETS, known, strict=True):
+        reply, told = greedy(engine, budget)
+        assert (reply.thought, told) == (before.thought, reply.answer)
+        assert reply.receipt.ended_by == before.receipt.ended_by
+        if format_.closing == f"{format_.closes[0]}\n\n" or budget.tokens is None:
+            # Behind other words of r1chat's the model may answer otherwise.
+            assert reply.answer == before.answer
+    engine.close()
