@@ -95,7 +95,7 @@ class Action:
 ACTIONS: tuple[Action, ...] = (
     # -- the chat --
     Action("chat.stop", "escape", "Stop",
-           "stop, and keep what there is", "thinking", BOTH | FIRST, "leave", "can_stop"),
+           "stop, and keep what there is", "thinking", BOTH | FIRST, when="can_stop"),
     # Browsers keep Ctrl+N and Ctrl+T to themselves: there the second keys are shown.
     Action("chat.answer_now", "ctrl+n,alt+a", "Answer now",
            "close the thought, so that the model answers",

@@ -352,7 +352,7 @@ class ChatScreen(Screen[None]):
 
     def title_of(self, action: str) -> str:
         """What the footer calls an action now; empty where that is its usual title."""
-        return self._cancelled if action == "leave" and not self.running else ""
+        return self._cancelled if action == "stop" and not self.running else ""
 
     def unable(self, action: str) -> str:
         """Why this model cannot do what a key is for, in a few words; empty where it can."""
@@ -496,10 +496,6 @@ class ChatScreen(Screen[None]):
         view.status = "Paused"
         self.input.steer(view, reply)
         self.composer.focus()
-
-    def action_leave(self) -> None:
-        """Does what Escape is for, where it is nobody else's."""
-        self.action_stop()
 
     def action_stop(self) -> None:
         """Stops the reply and keeps what there is; at rest, leaves what was begun."""

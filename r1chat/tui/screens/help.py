@@ -15,7 +15,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from r1chat import keymap
-from r1chat.actions import ACTIONS, SECTIONS, UNBOUND
+from r1chat.actions import ACTIONS, SECTIONS
 from r1chat.tui.keys import bindings
 from r1chat.tui.screens.once import Once
 
@@ -32,11 +32,10 @@ def text(of: Mapping[str, str], width: int) -> Content:
         of: The keys of the actions by their ids.
         width: Columns that there are.
     """
-    named = {name for name, key in of.items() if key not in {"", UNBOUND}}
     parts: list[str | tuple[str, str]] = []
     for section, title in SECTIONS.items():
         parts.append((f"{title}\n", "bold $text-accent"))
-        bound = [each for each in ACTIONS if each.section == section and each.id in named]
+        bound = [each for each in ACTIONS if each.section == section and of.get(each.id)]
         for about, those in groupby(bound, key=lambda each: each.help):
             shown = list(dict.fromkeys(keymap.shown(of[each.id]) for each in those))
             if len(shown) > _PAIR:

@@ -9,7 +9,7 @@ from textual.app import App
 from textual.binding import Binding
 
 from r1chat import keymap
-from r1chat.actions import ACTIONS, UNBOUND
+from r1chat.actions import BY_ID
 from r1chat.sanitize import line
 
 
@@ -32,16 +32,15 @@ class Keymap:
             wanted: Ids of bindings, with keys as Textual names them.
         """
         if wanted:
-            known = {each.id for each in ACTIONS}
-            self._changed = {name: key for name, key in wanted.items() if name in known}
+            self._changed = {name: key for name, key in wanted.items() if name in BY_ID}
             self._app.set_keymap(self._changed)
-            unknown = [name for name in wanted if name not in known]
+            unknown = [name for name in wanted if name not in BY_ID]
             if unknown:
                 self._warn_later(f"No such keys to set: {line(', '.join(unknown), 200)}")
 
     def shown(self) -> dict[str, str]:
-        """The keys of all bindings by their ids, those that work here in front."""
-        usual = {each.id: each.keys or UNBOUND for each in ACTIONS}
+        """The keys of the actions that have some, by their ids; those that work here in front."""
+        usual = {name: each.keys for name, each in BY_ID.items() if each.keys}
         shown = {**usual, **self._changed}
         if self._app.is_web:
             return {name: keymap.in_a_browser(key) for name, key in shown.items()}
