@@ -7,9 +7,7 @@ keys`, the tables in docs/keys.md and in the manual page, and the checks of a us
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import Flag, auto
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 Need: TypeAlias = Literal["", "off", "close", "go_on", "peek"]
 
@@ -31,24 +29,13 @@ UNBOUND = "unbound"
 """A key that no keyboard has, for actions that have none until their user gives them one."""
 
 
-class Where(Flag):
-    """Where an action is shown, and when its keys are looked at."""
-
-    NOWHERE = 0
-    FOOTER = auto()
-    """In the footer, while it applies."""
-    PALETTE = auto()
-    """In the command palette, while it applies."""
-    FIRST = auto()
-    """Its keys go before those of the widget that has the focus."""
-
-
-NOWHERE, FOOTER, PALETTE, FIRST = Where.NOWHERE, Where.FOOTER, Where.PALETTE, Where.FIRST
+FOOTER, PALETTE, FIRST = 1, 2, 4
+"""Where an action is shown while it applies, and that its keys go before those of the widget that
+has the focus: flags of `Action.where`. As numbers they cost no time at the start."""
 BOTH = FOOTER | PALETTE
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(NamedTuple):
     """All that is known of an action beside what it does.
 
     Attributes:
@@ -58,7 +45,7 @@ class Action:
         title: What the footer and the palette call it.
         help: What it does, in one line.
         section: Where the help lists it, a key of `SECTIONS`.
-        where: Where else it is shown.
+        where: Where else it is shown: flags.
         runs: What Textual runs; by default what stands behind the dot of its id.
         when: The property of that part, or of what it is done to, which says whether it applies;
             empty where it always does.
@@ -70,7 +57,7 @@ class Action:
     title: str
     help: str
     section: str
-    where: Where = NOWHERE
+    where: int = 0
     runs: str = ""
     when: str = ""
     needs: Need = ""

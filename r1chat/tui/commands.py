@@ -22,7 +22,7 @@ def commands(app: App[Any], screen: Screen[Any]) -> Iterable[SystemCommand]:
     nodes = {"chat" if screen is app.screen_stack[0] else "models": screen, "app": app}
     for each in ACTIONS:
         node = nodes.get(each.owner)
-        if node is None or PALETTE not in each.where or not hasattr(node, f"action_{each.name}"):
+        if node is None or not each.where & PALETTE or not hasattr(node, f"action_{each.name}"):
             continue
         if node.check_action(each.name, ()):
             space = "app" if node is app else "screen"

@@ -17,8 +17,8 @@ def bindings(owner: str) -> list[BindingType]:
             each.action,
             each.title,
             id=each.id,
-            show=FOOTER in each.where,
-            priority=FIRST in each.where,
+            show=bool(each.where & FOOTER),
+            priority=bool(each.where & FIRST),
         )
         for each in ACTIONS
         if each.owner == owner

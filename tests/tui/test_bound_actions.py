@@ -103,7 +103,7 @@ async def test_the_palette_has_what_the_table_says(monkeypatch):
         assert offered == [
             (each.title, each.help)
             for each in ACTIONS
-            if PALETTE in each.where and each.owner in {"chat", "app"}
+            if each.where & PALETTE and each.owner in {"chat", "app"}
         ]
 
 
