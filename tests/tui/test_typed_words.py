@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import stat
 import threading
 from dataclasses import replace
@@ -13,6 +14,8 @@ from r1chat import paths
 from r1chat.engine.fake import INFO, FakeEngine, Pause
 from r1chat.errors import EngineError, ModelError
 from r1chat.settings import Settings
+from r1chat.tui.chat.input_mode import Ask
+from r1chat.tui.services.downloads import Download
 from r1chat.tui.widgets.composer import _LONG_PASTE
 from tests.tui.chat import (
     ENDLESS,
@@ -102,6 +105,14 @@ async def deleted(pilot, app):
     await app.chat.action_delete_this()
 
 
+async def downloaded(pilot, app):
+    """The model that was chosen for download has come."""
+    app.downloads._chosen = "other"
+    app.downloads._end(Download("other", "other", "owner/other", "Other", "", 1, job=None))
+    if not app.occupied:
+        await until(pilot, lambda: app.engine is not None and app.engine.info.ref == "other")
+
+
 async def question_asked(pilot, app):
     """Something else was sent: an earlier question that was brought back."""
     await pilot.press("home", "up", "up", "enter")
@@ -112,6 +123,7 @@ CHANGES = {
     "another model": other_model,
     "a model that is not there": wrong_model,
     "a model picked in the list": picked_model,
+    "a model that was downloaded": downloaded,
     "a new conversation": keys("f9"),
     "another conversation": other_conversation,
     "the conversation deleted": deleted,
@@ -231,6 +243,60 @@ async def test_a_draft_outlasts_what_happens_to_a_reply_under_way(key):
         chat.action_stop()
         await rest(pilot)
         assert chat.composer.text == WORDS
+
+
+async def test_a_draft_outlasts_the_end_of_the_reply_under_way():
+    gate = Gate()
+    app = an_app(["hm\n", Pause(1), "</think>", "It is 4."], sleep=gate)
+    async with app.run_test() as pilot:
+        chat = await begin(pilot)
+        await thought(pilot, "hm")
+        await write(pilot, WORDS)
+        gate.open()
+        await rest(pilot)
+        assert chat.composer.text == WORDS
+
+
+async def test_words_for_a_paused_thought_outlast_the_app():
+    gate = Gate()
+    app = an_app(["hm\n", Pause(1)], sleep=gate)
+    async with app.run_test() as pilot:
+        chat = await begin(pilot)
+        await thought(pilot, "hm")
+        await pilot.press("ctrl+s")
+        gate.open()
+        await until(pilot, lambda: chat.input.paused)
+        await write(pilot, WORDS)
+    _stop(app)
+    assert await _again() == (WORDS, [])
+
+
+async def test_no_pair_of_transitions_between_input_modes_drops_what_was_typed():
+    app = an_app()
+    async with app.run_test() as pilot:
+        await ask(pilot, "one")
+        chat = await ask(pilot, "two")
+        view, node, modes, composer = chat.last, chat.last.node, chat.input, chat.composer
+        transitions = {
+            "edit": lambda: modes.edit(node, "two"),
+            "edit the one before": lambda: modes.edit(node.parent, "one"),
+            "be about to pause": lambda: modes.pause(view),
+            "pause": lambda: modes.steer(view, node.turn.reply),
+            "cancel": modes.leave,
+            "leave the conversation": lambda: modes.leave(unless_changed=True),
+        }
+        for first, second in itertools.product(transitions, repeat=2):
+            words, more = f"{first}, then {second}", f"and after {first} {second}"
+            composer.load_text(words)
+            transitions[first]()
+            composer.insert(f" {more}")
+            transitions[second]()
+            modes.leave()
+            assert isinstance(modes.mode, Ask)
+            draft, others = composer.unsent
+            assert any(words in each for each in (draft, *others)), words
+            assert any(more in each for each in (draft, *others)), more
+            composer.put_aside()
 
 
 async def test_what_went_along_with_a_question_goes_along_with_what_is_made_of_it():
