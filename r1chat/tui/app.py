@@ -25,6 +25,7 @@ from r1chat.errors import R1ChatError
 from r1chat.history import History
 from r1chat.sanitize import line
 from r1chat.tui import terminal, terminal_input
+from r1chat.tui.chat.reply_runner import STOP_FIRST
 from r1chat.tui.chat.screen import ChatScreen
 from r1chat.tui.clipboard import Clipboard
 from r1chat.tui.commands import commands
@@ -100,7 +101,7 @@ class R1ChatApp(App[None]):
             self,
             Loader(self, load, fits),
             model or self.settings.model,
-            display=lambda: self.chat if self.screen_stack else None,
+            display=lambda: self.chat.model if self.screen_stack else None,
             options=self._loading_options,
             later=self.set_timer,
             settled=self._recommend,
@@ -239,11 +240,11 @@ class R1ChatApp(App[None]):
 
     def recommend(self, text: str) -> None:
         """Says where the conversation is still empty which model to begin with."""
-        self.chat.recommend(text)
+        self.chat.model.recommend(text)
 
     def show_download(self, state: str) -> None:
         """Shows how far a download is; nothing where there is none."""
-        self.chat.show_download(state)
+        self.chat.topbar.download = state
 
     # -- models and downloads --
 
@@ -349,7 +350,7 @@ class R1ChatApp(App[None]):
         from r1chat.tui.models.screen import ModelsScreen
 
         if self.chat.running:
-            self.notify("Still replying. Esc stops it.", timeout=3)
+            self.notify(STOP_FIRST, timeout=3)
         elif self.screen is self.chat:
             row = self.recommendation.row
             screen = ModelsScreen(self, self.known_models, self.downloads, row)

@@ -8,6 +8,7 @@ import sqlite3
 import sys
 
 import pytest
+from textual.content import Content
 from textual.widgets import Input, Static
 
 from r1chat import paths
@@ -294,12 +295,14 @@ async def test_a_search_shows_the_words_marked_and_enter_goes_to_the_turn():
         listed = await panel(pilot)
         chat = app.chat
         await pilot.press(*"zebra")
-        await until(pilot, lambda: "-hits" in listed.listing.classes)
-        (prompt,) = [o.prompt for o in listed.listing.options]
-        marked = {
-            prompt.plain[s.start : s.end] for s in prompt.spans if "underline" in str(s.style)
-        }
-        assert marked == {"zebra"}
+
+        def marked():
+            prompts = [option.prompt for option in listed.listing.options]
+            hits = [each for each in prompts if isinstance(each, Content)]
+            found = [(each.plain, span) for each in hits for span in each.spans]
+            return {text[s.start : s.end] for text, s in found if "underline" in str(s.style)}
+
+        await until(pilot, lambda: marked() == {"zebra"} and len(listed.listing.options) == 1)
         await pilot.press("enter")
         await until(pilot, lambda: any("zebra" in v.question for v in chat.conversation.turns))
         shown = [view.question for view in chat.conversation.turns]
@@ -464,7 +467,7 @@ async def test_a_conversation_opened_before_there_is_a_model_goes_on_once_it_is_
         await until(pilot, lambda: len(app.chat.conversation.turns) == 1)
         await until(pilot, lambda: app.chat.composer.has_focus)
         app.model.engine = engine
-        app.chat.loaded(engine)
+        app.chat.model.loaded(engine)
         await ask(pilot, "two?")
         assert [m.text for m in engine.requests[-1].messages][:1] == ["one?"]
 

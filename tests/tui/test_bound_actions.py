@@ -8,6 +8,7 @@ from r1chat.actions import ACTIONS, BY_ID, PALETTE
 from r1chat.keymap import shown
 from r1chat.settings import Settings
 from r1chat.tui.app import R1ChatApp
+from r1chat.tui.chat.conditions import Conditions
 from r1chat.tui.chat.screen import ChatScreen
 from r1chat.tui.keys import bindings
 from r1chat.tui.models.details import AboutModel
@@ -51,7 +52,7 @@ PARTS = {
     "thinking": ThinkingHeader,
     "thought": ThoughtView,
 }
-STATES = {**PARTS, "models": Row}
+STATES = {**PARTS, "chat": Conditions, "models": Row}
 """What has the conditions."""
 
 

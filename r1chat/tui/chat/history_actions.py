@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from r1chat import keymap
 from r1chat.errors import R1ChatError
 from r1chat.sanitize import line
 from r1chat.tui.chat.conversation_state import OpenConversation
+from r1chat.tui.chat.reply_runner import STOP_FIRST
 from r1chat.tui.host import Host
 from r1chat.tui.threads import on_thread
 
@@ -35,6 +36,7 @@ class HistoryActions:
     Args:
         host: The app.
         state: The conversation on the screen.
+        busy: Tells whether the model is at work.
         changed: Called when what is listed, or which keys apply, has changed.
         leave: Leaves the conversation on the screen, because it was deleted.
     """
@@ -43,11 +45,14 @@ class HistoryActions:
         self,
         host: Host,
         state: OpenConversation,
+        *,
+        busy: Callable[[], bool],
         changed: Callable[[], None],
         leave: Callable[[], Awaitable[None]],
     ) -> None:
         self._host = host
         self._state = state
+        self._busy = busy
         self._changed = changed
         self._leave = leave
         self._deleted: list[str] = []
@@ -95,7 +100,7 @@ class HistoryActions:
             self._host.notify(_GONE, severity="warning")
         return found[0] if found is not None else None
 
-    async def summary(self, name: str) -> Summary | None:
+    async def _summary(self, name: str) -> Summary | None:
         """What the history says of a conversation; None, and a word on it, where that is nothing.
 
         Args:
@@ -121,14 +126,33 @@ class HistoryActions:
         """
         return await self._with_store(lambda store: store.duplicate(name, node))
 
+    async def manage(self, what: Literal["rename", "pin", "delete"], name: str) -> None:
+        """Renames a conversation, pins it to the top of the list or unpins it, or deletes it.
+
+        Args:
+            what: Which of these.
+            name: The conversation's id.
+        """
+        summary = await self._summary(name)
+        if summary is None:
+            return
+        if what == "rename":
+            self._ask_for_title(summary)
+        elif what == "pin":
+            await self._pin(summary)
+        elif name == self._state.id and self._busy():
+            self._host.notify(STOP_FIRST, timeout=3)
+        else:
+            await self._delete(summary)
+
     # -- names and pins --
 
-    async def pin(self, summary: Summary) -> None:
-        """Pins a conversation to the top of the list, or not any more."""
+    async def _pin(self, summary: Summary) -> None:
         await self._with_store(lambda store: store.pin(summary.id, pinned=not summary.pinned))
+        self._host.notify("Not pinned any more." if summary.pinned else "Pinned.", timeout=2)
         self._changed()
 
-    def rename(self, summary: Summary, proposal: str = "") -> None:
+    def _ask_for_title(self, summary: Summary, proposal: str = "") -> None:
         """Asks for another title.
 
         Args:
@@ -167,15 +191,11 @@ class HistoryActions:
         if self._naming is not None:
             self._naming.cancel()
 
-    async def suggest_title(self, busy: Callable[[], bool]) -> None:
-        """Has the model make a title, which can be edited before it is taken.
-
-        Args:
-            busy: Tells whether the model is at something else.
-        """
+    async def suggest_title(self) -> None:
+        """Has the model make a title, which can be edited before it is taken."""
         session, engine = self._state.session, self._host.engine
-        summary = await self.summary(self._state.id)
-        if summary is None or session is None or engine is None or busy():
+        summary = await self._summary(self._state.id)
+        if summary is None or session is None or engine is None or self._busy():
             return
         from r1chat.reasoning.control import Control
         from r1chat.tui import titling
@@ -195,13 +215,13 @@ class HistoryActions:
         # What was in the model's cache is gone; the next question should not wait for it.
         engine.prepare(session.messages())
         if title:
-            self.rename(summary, title)
+            self._ask_for_title(summary, title)
         elif not control.cancelled:
             self._host.notify(_NO_TITLE, timeout=3)
 
     # -- deletion --
 
-    async def delete(self, summary: Summary) -> None:
+    async def _delete(self, summary: Summary) -> None:
         """Deletes a conversation, until it is restored."""
         await self._with_store(lambda store: store.delete(summary.id))
         self._deleted.append(summary.id)
@@ -232,7 +252,7 @@ class HistoryActions:
         """
         from r1chat.tui.screens.one_line import OneLine
 
-        summary = await self.summary(name)
+        summary = await self._summary(name)
         if summary is None:
             return
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from r1chat.tui.chat.run import Run
     from r1chat.tui.widgets.turn import TurnView
 
+STOP_FIRST = "Still replying. Esc stops it."
+"""Said where something has to wait for the end of a reply."""
 DRAINS = 20
 """How often a second the events of a run are taken."""
 _STOPS_S = 0.3

@@ -18,15 +18,17 @@ from r1chat.tui import keys, typed
 from r1chat.tui.chat import steering
 from r1chat.tui.chat.attachment_bar import AttachmentBar
 from r1chat.tui.chat.budget_entry import BudgetEntry
+from r1chat.tui.chat.conditions import Conditions
 from r1chat.tui.chat.conversation_state import OpenConversation
 from r1chat.tui.chat.history_actions import HistoryActions
 from r1chat.tui.chat.history_sidebar import BESIDE, HistorySidebar
 from r1chat.tui.chat.input_mode import Ask, Edit, ModalInput, Steer
 from r1chat.tui.chat.meters import Meters
+from r1chat.tui.chat.model_status import ModelStatus
 from r1chat.tui.chat.original_model import OriginalModel
 from r1chat.tui.chat.outbox import Outbox
 from r1chat.tui.chat.replies import Replies
-from r1chat.tui.chat.reply_runner import Finished, ReplyRunner
+from r1chat.tui.chat.reply_runner import STOP_FIRST, Finished, ReplyRunner
 from r1chat.tui.chat.sampling import SampleCount
 from r1chat.tui.host import Host
 from r1chat.tui.thought_words import fit
@@ -43,10 +45,9 @@ if TYPE_CHECKING:
     # What a turn needs is imported where it is used: the first frame has none.
     from r1chat.conversation import Conversation, Node
     from r1chat.engine.base import Engine
-    from r1chat.engine.base import Steering as Abilities
     from r1chat.events import Reply
     from r1chat.session import Session
-    from r1chat.store import Hit, Loaded, Summary
+    from r1chat.store import Hit, Loaded
     from r1chat.tui.services.drafts import Draft
     from r1chat.tui.widgets.history_list import Entry
     from r1chat.tui.widgets.history_panel import HistoryPanel
@@ -61,20 +62,8 @@ _CORNERS = 2
 """Columns of a border's line that no words stand in."""
 _REMEMBERED = 50
 """Earlier questions that the composer gives back."""
-_EMPTY = (
-    "Ask the model something and watch it think.\n\n"
-    "The slider below sets how long it may think. "
-    "You can move it while the model is thinking.\n"
-    "F1 explains the keys, Ctrl+P finds every command."
-)
-_EMPTY_WITHOUT_THOUGHTS = (
-    "Ask the model something.\n\n"
-    "It writes no thoughts; F3 picks one that does.\n"
-    "F1 explains the keys, Ctrl+P finds every command."
-)
 _NOT_PAUSED = "The thought is about to pause: Enter once more then."
 _NO_THOUGHT = "The model of the paused thought is not here: the words stay for a question."
-_STOP_FIRST = "Still replying. Esc stops it."
 _WAITING = "A question is waiting for its model; F9 begins anew."
 _NOTHING = "There is nothing in this conversation yet."
 _FROM_HERE = (
@@ -153,7 +142,11 @@ class ChatScreen(Screen[None]):
         )
         self._original = OriginalModel(host, self.state)
         self._history = HistoryActions(
-            host, self.state, self._history_changed, self._leave_the_deleted
+            host,
+            self.state,
+            busy=lambda: self.running,
+            changed=self._history_changed,
+            leave=self._leave_the_deleted,
         )
         self.sidebar = HistorySidebar(
             host,
@@ -161,8 +154,28 @@ class ChatScreen(Screen[None]):
             restorable=lambda: self._history.restorable,
             mount=partial(self.mount, before=0),
         )
-        self._recommended = ""
-        """What the hint says of the model to begin with."""
+        self.model = ModelStatus(
+            host,
+            topbar=self.topbar,
+            turns=self.conversation,
+            slider=self.slider,
+            meters=self._meters,
+            outbox=self.outbox,
+            running=lambda: self.running,
+            changed=self._change_model,
+        )
+        self.conditions = Conditions(
+            attachments=self.attachments,
+            composer=self.composer,
+            history=self._history,
+            input=self.input,
+            original=self._original,
+            replies=self.replies,
+            runner=self.runner,
+            sidebar=self.sidebar,
+            slider=self.slider,
+            state=self.state,
+        )
 
     def compose(self) -> ComposeResult:
         """From the top: model, conversation, slider, composer, keys."""
@@ -176,7 +189,7 @@ class ChatScreen(Screen[None]):
 
     async def on_mount(self) -> None:
         """The composer takes keys at once, whatever is still being loaded."""
-        await self.conversation.show_hint(self._hint)
+        await self.conversation.show_hint(self.model.hint)
         self.composer.focus()
         self._count.show()
         self.watch(self.conversation, "news", self._show_news, init=False)
@@ -218,7 +231,7 @@ class ChatScreen(Screen[None]):
     @property
     def running(self) -> bool:
         """Whether the model is at work."""
-        return self.runner.running or self._history.naming
+        return self.conditions.running
 
     @property
     def stopping(self) -> bool:
@@ -258,101 +271,11 @@ class ChatScreen(Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Shows in the footer only what applies now."""
         del parameters
-        return keys.applies(self, "chat", action)
-
-    @property
-    def can_stop(self) -> bool:
-        """Whether there is something to stop or to cancel, and Escape is nobody else's."""
-        of_the_slider = self.slider.has_focus and self.slider.editing_minimum
-        begun = self.running or bool(self._cancelled)
-        return begun and not of_the_slider and self.is_outside_panel
-
-    @property
-    def is_outside_panel(self) -> bool:
-        """Whether keys that the history panel has too mean the conversation."""
-        return not self.sidebar.has_focus
-
-    @property
-    def can_answer_now(self) -> bool:
-        """Whether a thought can be closed, or one that ended lacks its answer."""
-        return self.thinking or self._answer_missing
-
-    @property
-    def can_think_more(self) -> bool:
-        """Whether a thought goes on, or can be reopened."""
-        reply = self.replies.last_reply
-        return self.thinking or (self._resting and reply is not None and bool(reply.thought))
-
-    @property
-    def has_one_thought(self) -> bool:
-        """Whether the model thinks one thought, and not several at a time."""
-        return self.thinking and not self.runner.drawing
-
-    @property
-    def can_continue(self) -> bool:
-        """Whether the last reply was stopped, and can go on."""
-        reply = self.replies.last_reply
-        stopped = reply is not None and steering.was_stopped(reply)
-        return self.ready and not self.running and stopped
-
-    @property
-    def can_regenerate(self) -> bool:
-        """Whether there is a turn to ask again, and nothing runs."""
-        return self._resting and self._last_node is not None
-
-    @property
-    def can_page(self) -> bool:
-        """Whether the conversation has to be scrolled from elsewhere."""
-        return self.composer.has_focus or self.slider.has_focus
-
-    @property
-    def has_budget(self) -> bool:
-        """Whether there is a budget between off and max."""
-        return self.slider.has_middle
-
-    @property
-    def has_turns(self) -> bool:
-        """Whether anything was said yet."""
-        return self.state.has_turns
-
-    @property
-    def has_other_model(self) -> bool:
-        """Whether the conversation's original model is another one."""
-        return not self.running and self._original.differs
-
-    @property
-    def has_deleted(self) -> bool:
-        """Whether a deletion can be undone."""
-        return self._history.restorable
-
-    @property
-    def can_suggest_title(self) -> bool:
-        """Whether the model can be asked for a title."""
-        return self.has_turns and self.ready and not self.running
-
-    @property
-    def _resting(self) -> bool:
-        return self.ready and not self.running and self.input.paused is None
-
-    @property
-    def _cancelled(self) -> str:
-        """What Escape does at rest, in a word; empty where it does nothing."""
-        if not isinstance(self.input.mode, Ask):
-            return "Cancel"
-        attached = self.attachments.attachments and self.composer.has_focus
-        return "Detach" if attached else ""
-
-    @property
-    def _last_node(self) -> Node | None:
-        return self.replies.last_node
-
-    @property
-    def _answer_missing(self) -> bool:
-        return self._resting and self.replies.answer_missing
+        return keys.applies(self.conditions, "chat", action)
 
     def title_of(self, action: str) -> str:
         """What the footer calls an action now; empty where that is its usual title."""
-        return self._cancelled if action == "stop" and not self.running else ""
+        return self.conditions.cancelled if action == "stop" and not self.running else ""
 
     def unable(self, action: str) -> str:
         """Why this model cannot do what a key is for, in a few words; empty where it can."""
@@ -378,7 +301,7 @@ class ChatScreen(Screen[None]):
         else:
             self.composer.give_back(event.text)
             pausing = isinstance(mode, Steer) and self.input.paused is None
-            self.notify(_NOT_PAUSED if pausing else _STOP_FIRST, timeout=3)
+            self.notify(_NOT_PAUSED if pausing else STOP_FIRST, timeout=3)
 
     async def _take_text(self, text: str) -> None:
         match self.input.sent():
@@ -520,7 +443,7 @@ class ChatScreen(Screen[None]):
                 self.runner.control.answer_now()
             return
         reply = self.replies.last_reply
-        if reply is not None and self._answer_missing and not self._is_unable("go_on"):
+        if reply is not None and self.conditions.answer_missing and not self._is_unable("go_on"):
             self.replies.resume(steering.continuation(reply, keep=len(reply.thought), close=True))
 
     def action_look_ahead(self) -> None:
@@ -607,7 +530,7 @@ class ChatScreen(Screen[None]):
         await self._count.ask_with(self._regenerate_anew)
 
     async def _regenerate_anew(self) -> None:
-        if not self.running and self._last_node is not None:
+        if not self.running and self.replies.last_node is not None:
             self._leave_begun()
             await self.action_regenerate()
 
@@ -615,14 +538,14 @@ class ChatScreen(Screen[None]):
 
     async def action_regenerate(self) -> None:
         """Asks the last question again; the reply so far is kept as a version."""
-        if self.last is not None and self._last_node is not None:
+        if self.last is not None and self.replies.last_node is not None:
             await self.replies.branch(self.last)
 
     def action_edit(self) -> None:
         """Takes a question back into the composer: the last, and each time the one before."""
         edited = self.input.edited
         before = edited.parent if edited is not None else None
-        node = before if before is not None and before.turn is not None else self._last_node
+        node = before if before is not None and before.turn is not None else self.replies.last_node
         if node is not None and node.turn is not None:
             self.input.edit(node, node.turn.question)
 
@@ -643,7 +566,7 @@ class ChatScreen(Screen[None]):
 
     async def _show_version(self, node: Node, step: int) -> None:
         if self.running or self.session is None:
-            self.notify(_STOP_FIRST, timeout=3)
+            self.notify(STOP_FIRST, timeout=3)
         elif await self.replies.show_version(node, step):
             self._check_steering()
             self.refresh_bindings()
@@ -655,7 +578,7 @@ class ChatScreen(Screen[None]):
         event.stop()
         views = [turn for turn in self.conversation.turns if turn.thinking.view is event.view]
         if self.running:
-            self.notify(_STOP_FIRST, timeout=3)
+            self.notify(STOP_FIRST, timeout=3)
         elif not self.ready:
             self.notify("There is no model yet to go on with it.", timeout=3)
         elif not views or self.replies.own_reply(views[0].node) is None:
@@ -734,45 +657,9 @@ class ChatScreen(Screen[None]):
 
     # -- the model --
 
-    def show_progress(self, fraction: float | None) -> None:
-        """Shows how much of a model is loaded; None where none is on its way."""
-        self.topbar.progress = fraction
-
-    def show_download(self, state: str) -> None:
-        """Shows how far a download is; nothing where there is none."""
-        self.topbar.download = state
-
-    def unloaded(self, label: str) -> None:
-        """There is no model now; a question that is asked waits for one."""
-        self.topbar.info = None
-        self.model_coming(label)
-        self.outbox.show_wait(loading=self._host.coming is not None)
-
-    def model_coming(self, label: str) -> None:
-        """Another model is on its way; the one there is stays in use until then."""
-        self.topbar.label = label
-        self.topbar.progress = 0.0
-
-    def not_loaded(self, missing: str = "") -> None:
-        """Says where a model can be had.
-
-        Args:
-            missing: The model, where it could be downloaded.
-        """
-        self.topbar.progress = None
-        start = "No model"
-        if missing:
-            key = keymap.shown(self._host.shown_keys()["app.fetch"])
-            start = f"{line(missing, 60)} is not downloaded · {key} downloads it"
-        self.topbar.label = f"{start} · F3 picks one"
-        self.outbox.show_wait(loading=self._host.coming is not None)
-
-    def loaded(self, engine: Engine) -> None:
+    def _change_model(self, engine: Engine) -> None:
         """Goes on with another model, or begins with the first."""
         self.state.change_model(engine)
-        self._meters.show_model(engine.info)
-        self._fit_slider(engine.info.steering)
-        self.conversation.change_hint(self._hint)
         if not self.replies.ask_held():
             self.call_later(self.ask_next)
         mark = self._budget.mark(engine)
@@ -794,31 +681,6 @@ class ChatScreen(Screen[None]):
         if self.composer.text.strip():
             self.notify(_NO_THOUGHT, timeout=5)
 
-    def _fit_slider(self, abilities: Abilities) -> None:
-        """Offers what can be kept of a budget; one that was remembered stays for other models."""
-        why = abilities.budget
-        self.slider.disabled, self.slider.ends_only = bool(abilities.off), bool(why)
-        self.slider.tooltip = why or None
-        budget = self.slider.value
-        is_kept = str(budget) == "max" or (budget.off and not abilities.off)
-        if why and not is_kept:
-            able = "" if abilities.off else " Off and max are."
-            text = f"The budget ({budget}) is not kept: {line(why, 200)}.{able}"
-            self.notify(text, timeout=10, markup=False)
-
-    def recommend(self, text: str) -> None:
-        """Adds to the hint which model to begin with."""
-        self._recommended = text
-        self.conversation.change_hint(self._hint)
-
-    @property
-    def _hint(self) -> str:
-        """What stands where there is no turn yet."""
-        info = self.topbar.info
-        thinks = info is None or info.thinks
-        recommended = self._recommended if self._host.unset else ""
-        return (_EMPTY if thinks else _EMPTY_WITHOUT_THOUGHTS) + recommended
-
     def action_its_model(self) -> None:
         """Loads the model that the conversation was had with."""
         self._original.load()
@@ -828,14 +690,14 @@ class ChatScreen(Screen[None]):
     async def action_begin_anew(self) -> None:
         """Begins another conversation; the one so far is gone from the screen."""
         if self.running:
-            self.notify(_STOP_FIRST, timeout=3)
+            self.notify(STOP_FIRST, timeout=3)
             return
         self._leave_begun()
         self.state.begin(self._host.engine)
         self.outbox.give_back_held()
         self._meters.show_used(0)
         await self.conversation.clear()
-        await self.conversation.show_hint(self._hint)
+        await self.conversation.show_hint(self.model.hint)
         self._host.titled = ""
         self.composer.focus()
         self.sidebar.reload()
@@ -867,7 +729,7 @@ class ChatScreen(Screen[None]):
 
     def _can_leave(self) -> bool:
         waits = self.outbox.held is not None
-        obstacle = _STOP_FIRST if self.running else _WAITING if waits else ""
+        obstacle = STOP_FIRST if self.running else _WAITING if waits else ""
         if obstacle:
             self.notify(obstacle, timeout=3)
         return not obstacle
@@ -956,41 +818,20 @@ class ChatScreen(Screen[None]):
         name, hit = _parts(event.entry)
         if event.what == "duplicate":
             await self._duplicate(name, hit.node if hit is not None else None)
-            return
-        summary = await self._history.summary(name)
-        if summary is None:
-            return
-        if event.what == "rename":
-            self._history.rename(summary)
-        elif event.what == "pin":
-            await self._history.pin(summary)
         else:
-            await self._delete(summary)
+            await self._history.manage(event.what, name)
 
     async def action_rename_this(self) -> None:
         """Gives the conversation another title."""
-        summary = await self._history.summary(self.shown_id)
-        if summary is not None:
-            self._history.rename(summary)
+        await self._history.manage("rename", self.shown_id)
 
     async def action_pin_this(self) -> None:
         """Pins the conversation, or not."""
-        summary = await self._history.summary(self.shown_id)
-        if summary is not None:
-            await self._history.pin(summary)
-            self.notify("Not pinned any more." if summary.pinned else "Pinned.", timeout=2)
+        await self._history.manage("pin", self.shown_id)
 
     async def action_delete_this(self) -> None:
         """Deletes the conversation; that can be undone."""
-        summary = await self._history.summary(self.shown_id)
-        if summary is not None:
-            await self._delete(summary)
-
-    async def _delete(self, summary: Summary) -> None:
-        if summary.id == self.shown_id and self.running:
-            self.notify(_STOP_FIRST, timeout=3)
-        else:
-            await self._history.delete(summary)
+        await self._history.manage("delete", self.shown_id)
 
     async def _leave_the_deleted(self) -> None:
         focused = self.focused
@@ -1007,7 +848,7 @@ class ChatScreen(Screen[None]):
 
         async def suggest() -> None:
             try:
-                await self._history.suggest_title(lambda: self.running)
+                await self._history.suggest_title()
             finally:
                 self.call_later(self.ask_next)
 
@@ -1029,7 +870,7 @@ class ChatScreen(Screen[None]):
 
         nodes = list(self.state.tree.path()) if self.state.tree is not None else []
         if self.running or not nodes:
-            self.notify(_STOP_FIRST if self.running else _NOTHING, timeout=3)
+            self.notify(STOP_FIRST if self.running else _NOTHING, timeout=3)
             return
         choices = [
             Choice(node.id, node.turn.question, f"turn {number}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -73,10 +73,10 @@ class HistoryPanel(Vertical):
 
     @dataclass
     class Wanted(Message):
-        """Something else is to be done with one: "rename", "duplicate", "pin", "delete"."""
+        """Something else is to be done with one."""
 
         panel: HistoryPanel
-        what: str
+        what: Literal["rename", "duplicate", "pin", "delete"]
         entry: Entry
 
         @property
@@ -262,7 +262,7 @@ class HistoryPanel(Vertical):
         self._show_scope()
         self.reload()
 
-    def _want(self, what: str) -> None:
+    def _want(self, what: Literal["rename", "duplicate", "pin", "delete"]) -> None:
         if self.entry is not None:
             self.post_message(self.Wanted(self, what, self.entry))
 

@@ -1,0 +1,126 @@
+"""Which actions of the chat apply now, under the names that the table of actions has for that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from r1chat.tui.chat import steering
+from r1chat.tui.chat.attachment_bar import AttachmentBar
+from r1chat.tui.chat.conversation_state import OpenConversation
+from r1chat.tui.chat.history_actions import HistoryActions
+from r1chat.tui.chat.history_sidebar import HistorySidebar
+from r1chat.tui.chat.input_mode import Ask, ModalInput
+from r1chat.tui.chat.original_model import OriginalModel
+from r1chat.tui.chat.replies import Replies
+from r1chat.tui.chat.reply_runner import ReplyRunner
+from r1chat.tui.widgets.composer import Composer
+from r1chat.tui.widgets.slider import BudgetSlider
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """Asks the parts of the chat; owns nothing."""
+
+    attachments: AttachmentBar
+    composer: Composer
+    history: HistoryActions
+    input: ModalInput
+    original: OriginalModel
+    replies: Replies
+    runner: ReplyRunner
+    sidebar: HistorySidebar
+    slider: BudgetSlider
+    state: OpenConversation
+
+    @property
+    def running(self) -> bool:
+        """Whether the model is at work."""
+        return self.runner.running or self.history.naming
+
+    @property
+    def resting(self) -> bool:
+        """Whether there is a model, and nothing is under way."""
+        return self.replies.ready and not self.running and self.input.paused is None
+
+    @property
+    def cancelled(self) -> str:
+        """What Escape does at rest, in a word; empty where it does nothing."""
+        if not isinstance(self.input.mode, Ask):
+            return "Cancel"
+        attached = self.attachments.attachments and self.composer.has_focus
+        return "Detach" if attached else ""
+
+    @property
+    def can_stop(self) -> bool:
+        """Whether there is something to stop or to cancel, and Escape is nobody else's."""
+        of_the_slider = self.slider.has_focus and self.slider.editing_minimum
+        begun = self.running or bool(self.cancelled)
+        return begun and not of_the_slider and self.is_outside_panel
+
+    @property
+    def is_outside_panel(self) -> bool:
+        """Whether keys that the history panel has too mean the conversation."""
+        return not self.sidebar.has_focus
+
+    @property
+    def answer_missing(self) -> bool:
+        """Whether an answer can be asked for that the last reply lacks."""
+        return self.resting and self.replies.answer_missing
+
+    @property
+    def can_answer_now(self) -> bool:
+        """Whether a thought can be closed, or one that ended lacks its answer."""
+        return self.runner.thinking or self.answer_missing
+
+    @property
+    def can_think_more(self) -> bool:
+        """Whether a thought goes on, or can be reopened."""
+        reply = self.replies.last_reply
+        return self.runner.thinking or (self.resting and reply is not None and bool(reply.thought))
+
+    @property
+    def has_one_thought(self) -> bool:
+        """Whether the model thinks one thought, and not several at a time."""
+        return self.runner.thinking and not self.runner.drawing
+
+    @property
+    def can_continue(self) -> bool:
+        """Whether the last reply was stopped, and can go on."""
+        reply = self.replies.last_reply
+        stopped = reply is not None and steering.was_stopped(reply)
+        return self.replies.ready and not self.running and stopped
+
+    @property
+    def can_regenerate(self) -> bool:
+        """Whether there is a turn to ask again, and nothing runs."""
+        return self.resting and self.replies.last_node is not None
+
+    @property
+    def can_page(self) -> bool:
+        """Whether the conversation has to be scrolled from elsewhere."""
+        return self.composer.has_focus or self.slider.has_focus
+
+    @property
+    def has_budget(self) -> bool:
+        """Whether there is a budget between off and max."""
+        return self.slider.has_middle
+
+    @property
+    def has_turns(self) -> bool:
+        """Whether anything was said yet."""
+        return self.state.has_turns
+
+    @property
+    def has_other_model(self) -> bool:
+        """Whether the conversation's original model is another one."""
+        return not self.running and self.original.differs
+
+    @property
+    def has_deleted(self) -> bool:
+        """Whether a deletion can be undone."""
+        return self.history.restorable
+
+    @property
+    def can_suggest_title(self) -> bool:
+        """Whether the model can be asked for a title."""
+        return self.has_turns and self.replies.ready and not self.running

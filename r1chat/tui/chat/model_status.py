@@ -1,0 +1,134 @@
+"""Shows the model that answers or is on its way, and fits the budget slider to what it can do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from r1chat import keymap
+from r1chat.sanitize import line
+from r1chat.tui.chat.meters import Meters
+from r1chat.tui.chat.outbox import Outbox
+from r1chat.tui.host import Host
+from r1chat.tui.widgets.conversation import ConversationView
+from r1chat.tui.widgets.slider import BudgetSlider
+from r1chat.tui.widgets.topbar import TopBar
+
+if TYPE_CHECKING:
+    from r1chat.engine.base import Engine, Steering
+
+_EMPTY = (
+    "Ask the model something and watch it think.\n\n"
+    "The slider below sets how long it may think. "
+    "You can move it while the model is thinking.\n"
+    "F1 explains the keys, Ctrl+P finds every command."
+)
+_EMPTY_WITHOUT_THOUGHTS = (
+    "Ask the model something.\n\n"
+    "It writes no thoughts; F3 picks one that does.\n"
+    "F1 explains the keys, Ctrl+P finds every command."
+)
+
+
+class ModelStatus:
+    """Owns what the chat says of its model; a `services.current_model.Display`.
+
+    Args:
+        host: The app.
+        topbar: Shows the model.
+        turns: Shows a hint where there is no turn yet.
+        slider: Has the budget.
+        meters: Has the figures, which begin anew with a model.
+        outbox: Has the question that waits for a model.
+        running: Tells whether a reply is under way.
+        changed: Called when a model is there.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        *,
+        topbar: TopBar,
+        turns: ConversationView,
+        slider: BudgetSlider,
+        meters: Meters,
+        outbox: Outbox,
+        running: Callable[[], bool],
+        changed: Callable[[Engine], None],
+    ) -> None:
+        self._host = host
+        self._topbar = topbar
+        self._turns = turns
+        self._slider = slider
+        self._meters = meters
+        self._outbox = outbox
+        self._running = running
+        self._changed = changed
+        self._recommended = ""
+        """What the hint says of the model to begin with."""
+
+    @property
+    def running(self) -> bool:
+        """Whether a reply is under way, which goes on to its end."""
+        return self._running()
+
+    def show_progress(self, fraction: float | None) -> None:
+        """Shows how much of a model is loaded; None where none is on its way."""
+        self._topbar.progress = fraction
+
+    def unloaded(self, label: str) -> None:
+        """There is no model now; a question that is asked waits for one."""
+        self._topbar.info = None
+        self.model_coming(label)
+        self._outbox.show_wait(loading=self._host.coming is not None)
+
+    def model_coming(self, label: str) -> None:
+        """Another model is on its way; the one there is stays in use until then."""
+        self._topbar.label = label
+        self._topbar.progress = 0.0
+
+    def not_loaded(self, missing: str = "") -> None:
+        """Says where a model can be had.
+
+        Args:
+            missing: The model, where it could be downloaded.
+        """
+        self._topbar.progress = None
+        start = "No model"
+        if missing:
+            key = keymap.shown(self._host.shown_keys()["app.fetch"])
+            start = f"{line(missing, 60)} is not downloaded · {key} downloads it"
+        self._topbar.label = f"{start} · F3 picks one"
+        self._outbox.show_wait(loading=self._host.coming is not None)
+
+    def loaded(self, engine: Engine) -> None:
+        """A model is there."""
+        self._meters.show_model(engine.info)
+        self._fit_slider(engine.info.steering)
+        self._turns.change_hint(self.hint)
+        self._changed(engine)
+
+    def _fit_slider(self, steering: Steering) -> None:
+        """Offers what can be kept of a budget; one that was remembered stays for other models."""
+        slider, why = self._slider, steering.budget
+        slider.disabled, slider.ends_only = bool(steering.off), bool(why)
+        slider.tooltip = why or None
+        budget = slider.value
+        is_kept = str(budget) == "max" or (budget.off and not steering.off)
+        if why and not is_kept:
+            able = "" if steering.off else " Off and max are."
+            text = f"The budget ({budget}) is not kept: {line(why, 200)}.{able}"
+            self._host.notify(text, timeout=10, markup=False)
+
+    def recommend(self, text: str) -> None:
+        """Adds to the hint which model to begin with."""
+        self._recommended = text
+        self._turns.change_hint(self.hint)
+
+    @property
+    def hint(self) -> str:
+        """What stands where there is no turn yet."""
+        info = self._topbar.info
+        thinks = info is None or info.thinks
+        recommended = self._recommended if self._host.unset else ""
+        return (_EMPTY if thinks else _EMPTY_WITHOUT_THOUGHTS) + recommended
