@@ -75,8 +75,12 @@ class Conditions:
     @property
     def can_think_more(self) -> bool:
         """Whether a thought goes on, or can be reopened."""
+        return self.runner.thinking or (self.resting and bool(self._thought))
+
+    @property
+    def _thought(self) -> str:
         reply = self.replies.last_reply
-        return self.runner.thinking or (self.resting and reply is not None and bool(reply.thought))
+        return reply.thought if reply is not None else ""
 
     @property
     def has_one_thought(self) -> bool:
@@ -86,9 +90,12 @@ class Conditions:
     @property
     def can_continue(self) -> bool:
         """Whether the last reply was stopped, and can go on."""
+        return self.replies.ready and not self.running and self._stopped
+
+    @property
+    def _stopped(self) -> bool:
         reply = self.replies.last_reply
-        stopped = reply is not None and steering.was_stopped(reply)
-        return self.replies.ready and not self.running and stopped
+        return reply is not None and steering.was_stopped(reply)
 
     @property
     def can_regenerate(self) -> bool:

@@ -10,7 +10,7 @@ from textual import events
 from textual.message import Message
 from textual.widgets.option_list import Option
 
-from r1chat.tui import past
+from r1chat.tui import history_rows
 from r1chat.tui.widgets.options import Options
 
 if TYPE_CHECKING:
@@ -115,14 +115,17 @@ class HistoryList(Options):
         options = []
         for entry in entries:
             if isinstance(entry, Hit):
-                key, text = f"h {entry.node}", past.hit(entry, now)
+                key, text = f"h {entry.node}", history_rows.hit(entry, now)
             else:
-                key, text = f"c {entry.id}", past.entry(entry, now, current=entry.id == current)
+                key, text = (
+                    f"c {entry.id}",
+                    history_rows.entry(entry, now, current=entry.id == current),
+                )
             # What has changed since the page before may come twice.
             if key in self._entries:
                 continue
             if not isinstance(entry, Hit):
-                group = past.group(entry, now)
+                group = history_rows.group(entry, now)
                 if group != self._last_group:
                     self._last_group = group
                     # Times out of bounds in the file may have a group come again.

@@ -1,4 +1,4 @@
-"""Conversations as the panel lists them: in groups by date, each with a line about it."""
+"""Rows of the history: conversations in groups by date, each with a line about it."""
 
 from __future__ import annotations
 
