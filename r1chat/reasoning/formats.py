@@ -41,6 +41,8 @@ class Format:
     """Whether it is told from another format with the same markers by its wrappers alone."""
     alone: tuple[str, ...] | None = None
     """What closes a thought in a prompt where nothing opened one; None if all of `closes` does."""
+    used_by: str = ""
+    """Families of models that write it, for people."""
     sentences: bool = False
     """Whether the markers are sentences: they count at the beginning of a line alone, a thought
     opens at the very beginning of a reply, and closes once."""
@@ -108,8 +110,11 @@ def _last(text: str, markers: tuple[str, ...]) -> int:
     return max((text.rfind(marker) for marker in markers), default=-1)
 
 
-def _tags(tag: str, name: str = "", *, wrappers: tuple[tuple[str, str], ...] = ()) -> Format:
-    return Format(name or tag, (f"<{tag}>",), (f"</{tag}>",), wrappers=wrappers)
+def _tags(
+    tag: str, used_by: str, *, name: str = "", wrappers: tuple[tuple[str, str], ...] = ()
+) -> Format:
+    opens, closes = (f"<{tag}>",), (f"</{tag}>",)
+    return Format(name or tag, opens, closes, wrappers=wrappers, used_by=used_by)
 
 
 ANSWERS = (
@@ -121,7 +126,7 @@ ANSWERS = (
 
 _FINAL = "<|channel|>final<|message|>"
 
-THINK = _tags("think")
+THINK = _tags("think", "R1 and its distills, Qwen3, GLM, Nemotron, LFM2.5, OLMo 3, SmolLM3, Phi-4")
 """R1's, and that of most."""
 
 FORMATS = (
@@ -132,11 +137,19 @@ FORMATS = (
         THINK.closes,
         wrappers=ANSWERS,
         wrapped=True,
+        used_by="R1-Zero's prompt and models tuned by it, Hunyuan, Granite 3.3",
     ),
-    _tags("thinking", wrappers=ANSWERS),
-    _tags("thought", wrappers=ANSWERS),
-    _tags("reasoning", wrappers=ANSWERS),
-    Format("mistral", ("[THINK]",), ("[/THINK]",), opening="[THINK]", closing="[/THINK]"),
+    _tags("thinking", "tunes that reflect", wrappers=ANSWERS),
+    _tags("thought", "EXAONE Deep", wrappers=ANSWERS),
+    _tags("reasoning", "models tuned by GRPO", wrappers=ANSWERS),
+    Format(
+        "mistral",
+        ("[THINK]",),
+        ("[/THINK]",),
+        opening="[THINK]",
+        closing="[/THINK]",
+        used_by="Magistral, Ministral 3",
+    ),
     Format(
         "harmony",
         (
@@ -154,16 +167,14 @@ FORMATS = (
         closing=f"<|end|><|start|>assistant{_FINAL}",
         # Every message ends in <|end|>, the question too.
         alone=(_FINAL,),
+        used_by="gpt-oss",
     ),
     Format(
-        "gemma",
-        ("<|channel>thought",),
-        ("<channel|>",),
-        closing="<channel|>",
+        "gemma", ("<|channel>thought",), ("<channel|>",), closing="<channel|>", used_by="Gemma 4"
     ),
-    _tags("seed:think", "seed"),
-    _tags("mm:think", "minimax"),
-    Format("kimi", ("◁think▷",), ("◁/think▷",)),
+    _tags("seed:think", "Seed-OSS", name="seed"),
+    _tags("mm:think", "MiniMax M3", name="minimax"),
+    Format("kimi", ("◁think▷",), ("◁/think▷",), used_by="Kimi-VL Thinking"),
     Format(
         "cohere",
         ("<|START_THINKING|>",),
@@ -174,6 +185,7 @@ FORMATS = (
             ("<|START_RESPONSE|>", "<|END_RESPONSE|>"),
             ("<|START_TEXT|>", "<|END_TEXT|>"),
         ),
+        used_by="Command R7B, Command A",
     ),
     Format(
         "apertus",
@@ -181,12 +193,14 @@ FORMATS = (
         ("<|inner_suffix|>",),
         opening="<|inner_prefix|>",
         closing="<|inner_suffix|>",
+        used_by="Apertus",
     ),
     Format(
         "granite",
         ("Here is my thought process:", "Here's my thought process:"),
         ("Here is my response:", "Here's my response:"),
         opening="Here is my thought process:\n\n",
+        used_by="Granite 3.2",
         sentences=True,
     ),
 )

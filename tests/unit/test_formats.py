@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import codecs
 import itertools
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -257,3 +259,20 @@ def test_markers_that_are_tokens_are_no_letters():
 def test_nonsense_is_refused(changes, words):
     with pytest.raises(ValueError, match=words):
         Format(**{"name": "a", "opens": ("<a>",), "closes": ("</a>",), **changes})
+
+
+def in_code(*texts: str) -> str:
+    shown = (text.replace("\n", "⏎").replace("|", r"\|") for text in texts if text)
+    return " ".join(f"`{text}`" for text in shown)
+
+
+def test_the_documentation_lists_them_all():
+    rows = [
+        f"| {each.name} | {in_code(*each.opens)} | {in_code(*each.closes)} | "
+        f"{in_code(each.closing)} | {in_code(*(begins for begins, _ in each.wrappers))} | "
+        f"{each.used_by} |"
+        for each in FORMATS
+    ]
+    text = (Path(__file__).parents[2] / "docs" / "formats.md").read_text("utf-8")
+    listed = [line for line in text.splitlines() if line.startswith("| ")][1:]
+    assert [re.sub(" +", " ", line) for line in listed] == [re.sub(" +", " ", row) for row in rows]

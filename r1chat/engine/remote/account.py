@@ -11,7 +11,7 @@ from r1chat.engine.remote.draft import Draft
 from r1chat.engine.remote.resuming import resume
 from r1chat.engine.transcript import Circumstances, Transcript
 from r1chat.events import EndedBy, Evaluating, Event, Reply
-from r1chat.reasoning.phrases import CLOSE, FINISHED, WAIT
+from r1chat.reasoning.phrases import FINISHED, WAIT
 from r1chat.reasoning.rescue import Rescue
 from r1chat.reasoning.splitter import Splitter
 
@@ -41,7 +41,13 @@ class Account:
             opened=framed is not None and framed.opened,
             closed=framed is not None and framed.closed,
             plain=request.raw,
-            strays=any(CLOSE in message.text for message in request.messages),
+            strays=any(
+                close in message.text
+                for message in request.messages
+                for close in asker.format.closes
+            ),
+            format=asker.format,
+            others=asker.others,
         )
         self.transcript = Transcript(
             self.splitter,
@@ -54,7 +60,7 @@ class Account:
         asked = [message.text for message in request.messages if message.role == "system"]
         asked.append(request.messages[-1].text)
         self.rescue = Rescue(asked, allowed=not request.raw, trained=asker.made_to_think)
-        self.draft = Draft()
+        self.draft = Draft(asker.format)
         self.prompt_tokens = 0
         self.prompt_estimate = 0
         """Roughly, of a prompt whose tokens nobody has counted."""
@@ -124,13 +130,15 @@ class Account:
             transcript.answer_tokens += self._uncounted - 1
         self._uncounted = 0
         transcript.write(0, text.encode("utf-8", "replace"))
+        # A thought may have begun in a format that nothing told of.
+        self.draft.format = self.splitter.format
         self.draft.write(text)
 
-    def take_close(self, reason: EndedBy) -> None:
-        """Takes the tag that closes the thought."""
+    def take_close(self, reason: EndedBy, tag: str) -> None:
+        """Takes a tag that closes the thought."""
         self._uncounted = 0
-        self.draft.mark(CLOSE)
-        self.transcript.close_thought(reason)
+        self.draft.mark(tag)
+        self.transcript.close_thought(reason, tag)
 
     def take_forced(self) -> None:
         """Takes the words with which the server itself begins to close the thought."""
@@ -191,7 +199,7 @@ class Account:
 
     def _shut(self, words: str, reason: EndedBy) -> None:
         self.inject(words)
-        self.draft.mark(CLOSE + "\n\n")
+        self.draft.mark(self.draft.format.closing)
         self.transcript.close_thought(reason)
 
     def reply(

@@ -18,16 +18,20 @@ from r1chat.engine.remote.refusals import Refused, trouble
 from r1chat.engine.remote.shared import Branch, Shared
 from r1chat.engine.remote.sse import Event
 from r1chat.errors import ModelError, NetworkError
-from r1chat.prompt import Framed, Item, frame
+from r1chat.prompt import Framed, Item, Kind, frame
+from r1chat.prompt.kinds import unasked
 from r1chat.prompt.turns import between
 from r1chat.reasoning.final import last_box
-from r1chat.reasoning.phrases import CLOSE, LANDING, OPEN
+from r1chat.reasoning.formats import FORMATS, THINK, Format, pieces_of
+from r1chat.reasoning.phrases import LANDING
 
 BOS = "<｜begin▁of▁sentence｜>"
 _ANSWER_NOW = "Give your final answer now, without any further thought."
 _BOXED = " Put it within \\boxed{}."
 FORCED = f"\n\n{LANDING}\n"
 """What a server writes itself before it closes a thought."""
+_RARE = frozenset(piece for each in FORMATS for piece in each.pieces) - THINK.pieces
+"""Tokens of which formats of thoughts are made that few models have."""
 _CONTROL_S = 5.0
 _PEEK_S = 60.0
 _EXPLAIN_S = 30.0
@@ -94,7 +98,20 @@ class Asker:
     def made_to_think(self) -> bool:
         """Whether the model's vocabulary has the tags of thoughts, as far as is known."""
         # Counted where the framing was looked for; a server that does not say is believed to know.
-        return self.framed is None or self._found.markers.counted(CLOSE) in {None, 1}
+        close = self.format.closes[0]
+        return self.framed is None or self._found.markers.counted(close) in {None, 1}
+
+    @property
+    def format(self) -> Format:
+        """How the model sets its thoughts apart, as far as is known."""
+        return THINK if self.framed is None else self.framed.kind.format
+
+    @property
+    def others(self) -> tuple[Format, ...]:
+        """Formats in which a thought may begin that nothing told of."""
+        if self.framed is not None:
+            return self.framed.others
+        return unasked(Kind("template", thinks=False), self._messages[-1].text)
 
     @property
     def _items(self) -> tuple[Item, ...] | None:
@@ -148,6 +165,8 @@ class Asker:
         body = self._body(thought_left, answer_left)
         if self.forces and may_think:
             self._arm(body, thought_left, inside=inside)
+        elif self._found.dialect.forces and self.format.opens != THINK.opens:
+            body["preserved_tokens"] = [*self._tags()]
         body = self._kept(body)
         prepare = partial(self._completion, body, items)
         if self.framed is None:
@@ -339,14 +358,19 @@ class Asker:
         """Tells a server of llama.cpp when and how to end the thought."""
         body |= {
             "reasoning_budget_tokens": -1 if thought_left is None else thought_left,
-            "reasoning_budget_start_tag": OPEN,
-            "reasoning_budget_end_tags": [CLOSE],
+            "reasoning_budget_start_tag": self.format.opens[0],
+            "reasoning_budget_end_tags": [self.format.closes[0]],
             "reasoning_budget_message": FORCED,
             # What the prompt ends with: inside a thought the server counts from here on.
-            "generation_prompt": OPEN if inside else "",
+            "generation_prompt": self.format.opens[0] if inside else "",
             "reasoning_control": True,
-            "preserved_tokens": [OPEN, CLOSE, *self._hidden()],
+            "preserved_tokens": [*self._tags(), *self._hidden()],
         }
+
+    def _tags(self) -> tuple[str, ...]:
+        """The tokens that the markers of thoughts are made of, which a server would not show."""
+        pieces = (piece for marker in self.format.markers for piece in pieces_of(marker))
+        return tuple(dict.fromkeys(pieces))
 
     def _hidden(self) -> tuple[str, ...]:
         """The markers between turns that are tokens of the model, which a server does not show."""
@@ -404,8 +428,14 @@ def framing(
         PromptError: If it cannot be put to a model.
     """
     plain = [Message(message.role, message.text) for message in messages]
+    template = found.template or ""
+
+    def has(name: str) -> bool:
+        # A server is asked for each: only for what its template speaks of.
+        return (name not in _RARE or name in template) and found.markers.has(name)
+
     framed = frame(
-        found.markers.has,
+        has,
         plain,
         template=found.template,
         think=think,

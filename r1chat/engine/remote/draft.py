@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 
 from r1chat.prompt import Content, Item
-from r1chat.reasoning.phrases import CLOSE, OPEN
-
-_TAGS = re.compile(f"({re.escape(OPEN)}|{re.escape(CLOSE)})")
+from r1chat.reasoning.formats import THINK, Format
 
 
 class Draft:
-    """Collects the texts of a reply. Only the tags of a thought are markers in it."""
+    """Collects the texts of a reply. Only the tags of a thought are markers in it.
 
-    def __init__(self) -> None:
+    Args:
+        format: How the model sets its thoughts apart, as far as is known.
+    """
+
+    def __init__(self, format: Format = THINK) -> None:  # noqa: A002  (as in `Splitter`)
+        self.format = format
         self._items: list[Item] = []
         self._written: list[str] = []
 
@@ -46,8 +49,9 @@ class Draft:
     def _settle(self) -> None:
         text = "".join(self._written)
         self._written.clear()
-        for part in _TAGS.split(text):
-            if part in {OPEN, CLOSE}:
+        tags = sorted(self.format.markers, key=len, reverse=True)
+        for part in re.split(f"({'|'.join(map(re.escape, tags))})", text):
+            if part in tags:
                 self._items.append(part)
             elif part:
                 self._items.append(Content(part))

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from r1chat.engine.base import Message
 from r1chat.prompt import Item, turns
 from r1chat.reasoning.code import CodeTracker
-from r1chat.reasoning.phrases import CLOSE
+from r1chat.reasoning.formats import THINK
 
 _CERTAIN = re.compile(r"[|｜]|_of_turn|INST")
 """What is in the markers of known families that no other text has outside code."""
@@ -53,10 +53,15 @@ class Ending:
     Args:
         names: The markers.
         before: The text that it goes on with.
+        closes: What closes a thought.
     """
 
-    def __init__(self, names: tuple[str, ...], before: str = "") -> None:
+    def __init__(
+        self, names: tuple[str, ...], before: str = "", closes: tuple[str, ...] = THINK.closes
+    ) -> None:
         self._names = names
+        self._closes = re.compile(f".*(?:{'|'.join(map(re.escape, closes))})", re.DOTALL)
+        self._longest = max(map(len, closes))
         self._marker = re.compile("|".join(map(re.escape, sorted(names, key=len, reverse=True))))
         self._code = CodeTracker()
         self._begun = False
@@ -105,13 +110,14 @@ class Ending:
         return self._passed(held)
 
     def _passed(self, text: str) -> str:
-        _, closed, behind = (self._tail + text).rpartition(CLOSE)
+        closed = self._closes.match(self._tail + text)
+        behind = (self._tail + text)[closed.end() :] if closed else ""
         if closed:
             # Code of a thought ends with it.
             self._code, self._begun = CodeTracker(), False
         self._code.feed(behind if closed else text)
         self._begun = self._begun or bool((behind if closed else text).strip())
-        self._tail = "" if closed else text[1 - len(CLOSE) :]
+        self._tail = "" if closed else text[1 - self._longest :]
         return text
 
     def _may_begin(self, text: str, at: int) -> int:

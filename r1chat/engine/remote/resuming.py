@@ -7,7 +7,6 @@ from r1chat.engine.remote.draft import Draft
 from r1chat.engine.replay import STOPPED_IN_IT, was_prefilled
 from r1chat.engine.transcript import Transcript
 from r1chat.events import Reply
-from r1chat.reasoning.phrases import CLOSE, OPEN
 
 
 def resume(continuation: Continuation, transcript: Transcript, draft: Draft) -> None:
@@ -32,7 +31,7 @@ def resume(continuation: Continuation, transcript: Transcript, draft: Draft) -> 
     closed = reply.answer or receipt.thought_ended_by not in STOPPED_IN_IT
     if keep is None:
         if transcript.splitter.in_thought and closed:
-            draft.mark(CLOSE + "\n\n")
+            draft.mark(draft.format.closing)
             transcript.close_thought(receipt.thought_ended_by or "natural")
         _answer(reply, transcript, draft)
         transcript.answer_tokens = receipt.answer_tokens
@@ -43,7 +42,7 @@ def resume(continuation: Continuation, transcript: Transcript, draft: Draft) -> 
 def _think(continuation: Continuation, thought: str, transcript: Transcript, draft: Draft) -> None:
     if not transcript.splitter.in_thought:
         transcript.open_thought()
-        draft.mark(OPEN + "\n")
+        draft.mark(draft.format.opening)
     at = 0
     for injection in continuation.reply.injected:
         end = injection.at + len(injection.text)

@@ -23,10 +23,11 @@ from r1chat.errors import NetworkError
 from r1chat.events import EndedBy, Event, Peeked
 from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control
+from r1chat.reasoning.formats import Format
 from r1chat.reasoning.governor import Governor
 from r1chat.reasoning.loops import LoopGuard
 from r1chat.reasoning.peeks import Peeks
-from r1chat.reasoning.phrases import CLOSE, WAIT
+from r1chat.reasoning.phrases import WAIT
 
 Then: TypeAlias = EndedBy | Literal["again"] | None
 """What comes after a chunk: the end of the reply, for a reason; another request, which goes on with
@@ -70,13 +71,21 @@ class Thinking:
         self._governor = Governor(control)
         self._guard = LoopGuard()
         self._peeks = Peeks(control)
-        self._finder = Finder(CLOSE, FORCED) if asker.forces else Finder(CLOSE)
+        self._format = account.splitter.format
+        self._finder = self._finder_for(self._format)
         self._waits = 0
         self._armed: Budget | None = None
         """The budget that this segment's server knows."""
         self._ending: EndedBy | None = None
         """Why the server closes the thought, from when it is told to until it has."""
         self._ending_at = 0
+
+    def _finder_for(self, format_: Format) -> Finder:
+        closes = format_.closes
+        if format_.sentences:
+            # They count at the beginning of a line.
+            closes = tuple(f"\n{close}" for close in closes)
+        return Finder(*closes, *((FORCED,) if self._asker.forces else ()))
 
     def begin_segment(self, *, told: bool) -> None:
         """Another request is sent.
@@ -104,6 +113,9 @@ class Thinking:
         Returns:
             What belongs to no thought any more, and what is to be done.
         """
+        if self._format is not self._account.splitter.format:
+            self._format = self._account.splitter.format
+            self._finder = self._finder_for(self._format)
         while text and self._account.in_thought:
             before, phrase, text = self._finder.feed(text)
             then = self.words(before, segment) if before else None
@@ -112,10 +124,10 @@ class Thinking:
             if phrase == FORCED:
                 self._ending = self._ending or "budget"
                 self._account.take_forced()
-            elif phrase == CLOSE:
+            elif phrase:
                 if self._ending is None and self.thinks_on():
                     return "", "again"
-                self._account.take_close(self._ending or "natural")
+                self._account.take_close(self._ending or "natural", phrase.strip())
                 self._ending = None
         return text, None
 
@@ -246,7 +258,8 @@ class Thinking:
         account = self._account
         final = None
         with suppress(NetworkError):
-            closed = [*account.draft.items(), account.transcript.landing + CLOSE + "\n\n"]
+            closing = account.transcript.landing + account.draft.format.closing
+            closed = [*account.draft.items(), closing]
             final = self._asker.peek(closed, self._is_stopped)
         self._emit(Peeked(final, account.transcript.thought_tokens, self._peeks.take(final)))
         return "again" if self._alone else None

@@ -188,8 +188,9 @@ class Writer:
         account.begin_segment()
         self._thinking.begin_segment(told=thought_left is not None)
         thought, answer = account.transcript.thought, account.transcript.answer
-        self._thought_ending = Ending(self._asker.markers, thought)
-        self._text_ending = Ending(self._asker.markers, thought if thinking else answer)
+        markers, closes = self._asker.markers, self._account.splitter.format.closes
+        self._thought_ending = Ending(markers, thought, closes)
+        self._text_ending = Ending(markers, thought if thinking else answer, closes)
         segment = Segment(
             self._found.server.host,
             partial(
