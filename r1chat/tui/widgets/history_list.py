@@ -61,7 +61,7 @@ class HistoryList(Options):
     def __init__(self) -> None:
         super().__init__(markup=False)
         self._entries: dict[str, Entry] = {}
-        self._last_group: past.Group | None = None
+        self._last_group: history_rows.Group | None = None
 
     @property
     def entry(self) -> Entry | None:
@@ -129,7 +129,7 @@ class HistoryList(Options):
                 if group != self._last_group:
                     self._last_group = group
                     # Times out of bounds in the file may have a group come again.
-                    options.append(Option(past.TITLES[group], _TITLE + key, disabled=True))
+                    options.append(Option(history_rows.TITLES[group], _TITLE + key, disabled=True))
             self._entries[key] = entry
             options.append(Option(text, key))
         return options
