@@ -318,10 +318,12 @@ ACTIONS: tuple[Action, ...] = (
              f"move({step})")
       for owner in ("pick", "attach") for key, step in (("down", 1), ("up", -1))),
     *(Action(f"{owner}.{name}", name.replace("_", ""), name.replace("_", " ").capitalize(),
-             "move up and down", "lists", FIRST, f"move('{how}')")
+             about, "lists", FIRST, f"move('{how}')")
       for owner in ("history", "models")
-      for name, how in (("down", "cursor_down"), ("up", "cursor_up"), ("page_down", "page_down"),
-                        ("page_up", "page_up"))),
+      for name, how, about in (("down", "cursor_down", "move up and down"),
+                               ("up", "cursor_up", "move up and down"),
+                               ("page_down", "page_down", "move by a page"),
+                               ("page_up", "page_up", "move by a page"))),
     Action("attach.complete", "tab", "Complete", "complete the path", "lists", FOOTER | FIRST),
 )
 # fmt: on

@@ -118,205 +118,90 @@ class _Keymap(Table):
         return checked(super().read(text))
 
 
+# fmt: off
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What a user has set. None is unset."""
 
-    model: str | None = _unset(
-        Setting(
-            Text("a model reference"),
-            "model",
-            "the model to use",
-            details='"tiny" (built in), a distill ("r1:7b"), "owner/repo:QUANT" on Hugging Face, '
-            "the path of a .gguf file, or a server's model (http://host:port/v1#model, "
-            "NAME#model); `r1chat models` and `r1chat servers` list them",
-            default="tiny",
-            flags="-m --model",
-            metavar="REF",
-        )
-    )
-    ctx: int | None = _unset(
-        Setting(
-            Whole(256, _MOST),
-            "model",
-            "context size in tokens",
-            otherwise="what the model was made for, as far as memory allows",
-        )
-    )
-    threads: int | None = _unset(
-        Setting(
-            Whole(1, 1024),
-            "model",
-            "threads to compute with",
-            otherwise="all usable cores but one, and fewer while others use them; all of them "
-            "to read a prompt",
-        )
-    )
-    gpu_layers: GpuLayers | None = _unset(  # noqa: RUF009  (a field)
-        Setting(
-            Form("auto, all or -1 to 10,000", offload.gpu_layers),
-            "model",
-            "layers to put on the GPU: auto (as many as there is memory for), all, or a number",
-            default="auto",
-        )
-    )
-    tensor_split: str | None = _unset(
-        Setting(
-            Text("a part for each GPU", offload.split_text),
-            "model",
-            "how several GPUs share the model, e.g. 3,1",
-            otherwise="by their free memory",
-            metavar="P,…",
-        )
-    )
-    servers: dict[str, str] | None = _unset(  # noqa: RUF009  (a field)
-        Setting(
-            Table("names and addresses", Text(normal=_server_name), Text(normal=_address)),
-            "model",
-            "names of servers with their addresses; their keys are kept elsewhere",
-            otherwise="none",
-            no_option="`r1chat servers add` adds one",
-        )
-    )
-    budget: str | None = _unset(
-        Setting(
-            Text("off, tokens, seconds, auto or max", _budget),
-            "thinking",
-            'how long the model may think: "off", tokens ("512"), seconds ("30s"), "auto" (until '
-            'several answer previews agree) or "max"',
-            default="max",
-            flags="-b --budget",
-            metavar="B",
-        )
-    )
-    min_think: int | None = _unset(
-        Setting(
-            Whole(0, LIMIT_TOKENS),
-            "thinking",
-            "tokens that the model must think at least",
-            details='until then "Wait," replaces its end of thinking, 16 times at most',
-            default=0,
-        )
-    )
-    peek: int | None = _unset(
-        Setting(
-            Whole(0, LIMIT_TOKENS),
-            "thinking",
-            "tokens of thought between two answer previews; 0 makes none by itself",
-            details="the thought goes on as it would without",
-            default=0,
-        )
-    )
-    samples: int | None = _unset(
-        Setting(
-            Whole(1, 1024),
-            "thinking",
-            "samples that the app draws for each question; the majority's answer counts",
-            default=1,
-            flags="-n --samples",
-            own_option=True,
-            metavar="K",
-        )
-    )
-    thoughts: Literal["show", "hide"] | None = _unset(
-        Setting(
-            Choice("show", "hide"),
-            "thinking",
-            "whether thoughts are shown: on stderr where that is a terminal, and open in the app",
-            default="show",
-            own_option=True,
-        )
-    )
-    temperature: float | None = _unset(
-        Setting(
-            Real(0, 2),
-            "sampling",
-            "how freely tokens are chosen; 0 is greedy",
-            default=0.6,
-            metavar="T",
-        )
-    )
-    top_p: float | None = _unset(
-        Setting(
-            Real(0, 1, above=True),
-            "sampling",
-            "sample from the likeliest tokens that make up this probability; 1 is off",
-            default=0.95,
-            metavar="P",
-        )
-    )
-    top_k: int | None = _unset(
-        Setting(
-            Whole(0, _MOST),
-            "sampling",
-            "sample from this many of the likeliest tokens; 0 is off",
-            default=40,
-            metavar="K",
-        )
-    )
-    min_p: float | None = _unset(
-        Setting(
-            Real(0, 1),
-            "sampling",
-            "drop tokens below this share of the likeliest one's probability; 0 is off",
-            default=0,
-            metavar="P",
-        )
-    )
-    max_answer: int | None = _unset(
-        Setting(
-            Whole(1, _MOST),
-            "sampling",
-            "most tokens of answer",
-            otherwise="as many as fit",
-        )
-    )
-    save: bool | None = _unset(
-        Setting(
-            Switch(),
-            "history",
-            "whether conversations are saved",
-            default=True,
-            flags="--no-save",
-            own_option=True,
-        )
-    )
-    theme: str | None = _unset(
-        Setting(
-            Text("the name of a theme"),
-            "app",
-            "the colour theme",
-            default="midnight",
-            no_option="picked in the app",
-        )
-    )
-    pace: float | None = _unset(
-        Setting(
-            Real(0, 10_000),
-            "app",
-            "tokens a second that the app writes at most; 0 sets no limit",
-            otherwise="60 for the built-in model, no limit for others",
-            no_option="only the app writes at a reading pace",
-        )
-    )
-    panel: Literal["show", "hide"] | None = _unset(
-        Setting(
-            Choice("show", "hide"),
-            "app",
-            "whether the app opens with its list of conversations",
-            default="hide",
-            no_option="the app remembers it",
-        )
-    )
-    keys: dict[str, str] | None = _unset(  # noqa: RUF009  (a field)
-        Setting(
-            _Keymap('ids of actions and keys, e.g. {"chat.answer_now": "f12"}', _SHORT, _SHORT),
-            "app",
-            "other keys for actions, by the ids that `r1chat keys` lists",
-            otherwise="as the app has them",
-            no_option="a table does not fit an option",
-        )
-    )
+    model: str | None = _unset(Setting(
+        Text("a model reference"), "model", "the model to use",
+        details='"tiny" (built in), a distill ("r1:7b"), "owner/repo:QUANT" on Hugging '
+        "Face, the path of a .gguf file, or a server's model (http://host:port/v1#model, "
+        "NAME#model); `r1chat models` and `r1chat servers` list them",
+        default="tiny", flags="-m --model", metavar="REF"))
+    ctx: int | None = _unset(Setting(
+        Whole(256, _MOST), "model", "context size in tokens",
+        otherwise="what the model was made for, as far as memory allows"))
+    threads: int | None = _unset(Setting(
+        Whole(1, 1024), "model", "threads to compute with",
+        otherwise="all usable cores but one, and fewer while others use them; all of "
+        "them to read a prompt"))
+    gpu_layers: GpuLayers | None = _unset(Setting(  # noqa: RUF009  (a field)
+        Form("auto, all or -1 to 10,000", offload.gpu_layers), "model",
+        "layers to put on the GPU: auto (as many as there is memory for), all, or a number",
+        default="auto"))
+    tensor_split: str | None = _unset(Setting(
+        Text("a part for each GPU", offload.split_text), "model",
+        "how several GPUs share the model, e.g. 3,1", otherwise="by their free memory",
+        metavar="P,…"))
+    servers: dict[str, str] | None = _unset(Setting(  # noqa: RUF009  (a field)
+        Table("names and addresses", Text(normal=_server_name), Text(normal=_address)), "model",
+        "names of servers with their addresses; their keys are kept elsewhere", otherwise="none",
+        no_option="`r1chat servers add` adds one"))
+    budget: str | None = _unset(Setting(
+        Text("off, tokens, seconds, auto or max", _budget), "thinking",
+        'how long the model may think: "off", tokens ("512"), seconds ("30s"), "auto" (until '
+        'several answer previews agree) or "max"',
+        default="max", flags="-b --budget", metavar="B"))
+    min_think: int | None = _unset(Setting(
+        Whole(0, LIMIT_TOKENS), "thinking", "tokens that the model must think at least",
+        details='until then "Wait," replaces its end of thinking, 16 times at most', default=0))
+    peek: int | None = _unset(Setting(
+        Whole(0, LIMIT_TOKENS), "thinking",
+        "tokens of thought between two answer previews; 0 makes none by itself",
+        details="the thought goes on as it would without", default=0))
+    samples: int | None = _unset(Setting(
+        Whole(1, 1024), "thinking",
+        "samples that the app draws for each question; the majority's answer counts", default=1,
+        flags="-n --samples", own_option=True, metavar="K"))
+    thoughts: Literal["show", "hide"] | None = _unset(Setting(
+        Choice("show", "hide"), "thinking",
+        "whether thoughts are shown: on stderr where that is a terminal, and open in the app",
+        default="show", own_option=True))
+    temperature: float | None = _unset(Setting(
+        Real(0, 2), "sampling", "how freely tokens are chosen; 0 is greedy", default=0.6,
+        metavar="T"))
+    top_p: float | None = _unset(Setting(
+        Real(0, 1, above=True), "sampling",
+        "sample from the likeliest tokens that make up this probability; 1 is off", default=0.95,
+        metavar="P"))
+    top_k: int | None = _unset(Setting(
+        Whole(0, _MOST), "sampling", "sample from this many of the likeliest tokens; 0 is off",
+        default=40, metavar="K"))
+    min_p: float | None = _unset(Setting(
+        Real(0, 1), "sampling",
+        "drop tokens below this share of the likeliest one's probability; 0 is off", default=0,
+        metavar="P"))
+    max_answer: int | None = _unset(Setting(
+        Whole(1, _MOST), "sampling", "most tokens of answer", otherwise="as many as fit"))
+    save: bool | None = _unset(Setting(
+        Switch(), "history", "whether conversations are saved", default=True, flags="--no-save",
+        own_option=True))
+    theme: str | None = _unset(Setting(
+        Text("the name of a theme"), "app", "the colour theme", default="midnight",
+        no_option="picked in the app"))
+    pace: float | None = _unset(Setting(
+        Real(0, 10_000), "app", "tokens a second that the app writes at most; 0 sets no limit",
+        otherwise="60 for the built-in model, no limit for others",
+        no_option="only the app writes at a reading pace"))
+    panel: Literal["show", "hide"] | None = _unset(Setting(
+        Choice("show", "hide"), "app", "whether the app opens with its list of conversations",
+        default="hide", no_option="the app remembers it"))
+    keys: dict[str, str] | None = _unset(Setting(  # noqa: RUF009  (a field)
+        _Keymap('ids of actions and keys, e.g. {"chat.answer_now": "f12"}', _SHORT, _SHORT), "app",
+        "other keys for actions, by the ids that `r1chat keys` lists",
+        otherwise="as the app has them", no_option="a table does not fit an option"))
+# fmt: on
 
 
 SETTINGS: Mapping[str, Setting[Any]] = {

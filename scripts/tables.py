@@ -63,6 +63,7 @@ def with_tables(name: str) -> str:
 
 if __name__ == "__main__":
     page = (DOCS / "r1chat.1").read_text(encoding="utf-8")
-    (DOCS / "r1chat.1").write_text(page.rstrip() + "\n" + manual(), encoding="utf-8")
+    page = page.partition(".SH KEYS")[0].rstrip()
+    (DOCS / "r1chat.1").write_text(f"{page}\n{manual()}", encoding="utf-8")
     for name in TABLES:
         (DOCS / name).write_text(with_tables(name), encoding="utf-8")

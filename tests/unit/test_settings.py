@@ -10,7 +10,11 @@ import pytest
 from r1chat import paths, settings
 from r1chat.commands import options
 from r1chat.engine.base import Sampling
+from r1chat.models import TINY
+from r1chat.reasoning.budget import Budget
 from r1chat.settings import SETTINGS, Settings, checked, held
+from r1chat.tui.preferences import READING_PACE
+from r1chat.tui.services import themes
 from r1chat.values import Choice, Real, Switch, Whole, written
 from scripts.tables import DOCS, TABLES, with_tables
 
@@ -235,6 +239,13 @@ def test_what_is_declared_as_a_default_is_what_the_engine_takes():
     usual = Sampling()
     for name in ("temperature", "top_p", "top_k", "min_p"):
         assert SETTINGS[name].default == getattr(usual, name)
+
+
+def test_what_is_declared_as_a_default_is_what_the_app_takes():
+    assert SETTINGS["theme"].default == themes.DEFAULT
+    assert SETTINGS["model"].default == TINY
+    assert SETTINGS["pace"].otherwise.startswith(f"{READING_PACE:g} ")
+    assert SETTINGS["budget"].default == str(Budget())
 
 
 def test_what_holds_comes_from_an_option_then_the_file_then_the_default():

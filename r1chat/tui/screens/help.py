@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping
-from itertools import groupby
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -36,8 +35,9 @@ def text(of: Mapping[str, str], width: int) -> Content:
     for section, title in SECTIONS.items():
         parts.append((f"{title}\n", "bold $text-accent"))
         bound = [each for each in ACTIONS if each.section == section and of.get(each.id)]
-        for about, those in groupby(bound, key=lambda each: each.help):
-            shown = list(dict.fromkeys(keymap.shown(of[each.id]) for each in those))
+        for about in dict.fromkeys(each.help for each in bound):
+            those = [keymap.shown(of[each.id]) for each in bound if each.help == about]
+            shown = list(dict.fromkeys(those))
             if len(shown) > _PAIR:
                 shown[1:-1] = ["…"]
             rows = textwrap.wrap(about, max(_LEAST, width - _COLUMN - 2))
