@@ -68,7 +68,8 @@ def add_settings_of(add: Callable[..., object], *names: str, prefix: str = "") -
             *setting.options,
             metavar=setting.metavar,
             dest=f"{prefix}{name}",
-            type=value_of(name),
+            # Whoever looks for the model says that there is none: that has an exit code of its own.
+            type=str if name == "model" else value_of(name),
             help=setting.usage,
         )
 
