@@ -125,6 +125,23 @@ async def test_a_question_that_waits_for_a_model_that_fails_is_answered_by_the_o
         assert in_use(app) == "tiny"
 
 
+async def test_a_conversation_that_was_left_while_models_change_does_not_come_back():
+    gate = Gate()
+    gate.open()
+    models = Models(sleep=gate)
+    app = app_of(models, fits=False)
+    async with app.run_test() as pilot:
+        chat = await ask(pilot, "one")
+        app.use_model("slow")
+        await until(pilot, lambda: app.engine is None)
+        await pilot.press("f9")
+        await until(pilot, lambda: chat.last is None)
+        models.gate.set()
+        await until(pilot, lambda: in_use(app) == "slow")
+        await ask(pilot, "two")
+        assert [turn.question for turn in chat.session.turns] == ["two"]
+
+
 async def test_the_model_in_use_answers_while_another_is_loaded():
     gate = Gate()
     gate.open()
