@@ -12,6 +12,7 @@ from r1chat.errors import UsageError
 from r1chat.events import Receipt, Reply
 from r1chat.exchange.fields import Checked, phrase, text
 from r1chat.reasoning.final import final_answer
+from r1chat.reasoning.formats import written_in
 from r1chat.reasoning.phrases import CLOSE, OPEN
 from r1chat.reasoning.splitter import split
 from r1chat.store import Loaded, Summary, title_of
@@ -85,7 +86,11 @@ def conversation(value: object) -> Loaded:
 def _reply(message: _Message) -> Reply:
     # In some data the opening tag is missing: it stands in the prompt of those models.
     head, closed, _ = message.content.partition(CLOSE)
-    thought, answer = split(message.content, opened=bool(closed) and OPEN not in head)
+    thought, answer = split(
+        message.content,
+        opened=bool(closed) and OPEN not in head,
+        format=written_in(message.content),
+    )
     if message.reasoning:
         thought = f"{message.reasoning}\n{thought}" if thought else message.reasoning
     final = final_answer(answer, thought)

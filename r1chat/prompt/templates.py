@@ -108,7 +108,6 @@ def _rendered(
                 "enable_thinking": think,
                 "thinking": think,
                 "thinking_mode": "enabled" if think else "disabled",
-                **({} if think else {"thinking_budget": 0}),
             },
             "max_output": MAX_OUTPUT,
             "cpu_seconds": CPU_SECONDS,

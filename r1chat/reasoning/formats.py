@@ -203,5 +203,33 @@ FORMATS = (
         used_by="Granite 3.2",
         sentences=True,
     ),
+    Format(
+        "apriel",
+        ("Here are my reasoning steps:",),
+        ("[BEGIN FINAL RESPONSE]",),
+        closing="[BEGIN FINAL RESPONSE]\n",
+        used_by="Apriel 1.6 Thinker",
+        sentences=True,
+    ),
+    Format(
+        "kimi-k3",
+        ("<|open|>think<|sep|>",),
+        # Every message ends in the second.
+        ("<|close|>think<|sep|>", "<|close|>message<|sep|>"),
+        opening="<|open|>think<|sep|>",
+        closing="<|close|>think<|sep|><|open|>response<|sep|>",
+        wrappers=(("<|open|>response<|sep|>", "<|close|>response<|sep|>"),),
+        alone=("<|open|>response<|sep|>",),
+        used_by="Kimi K3",
+    ),
 )
 """Those that are known. The first that fits a model is taken."""
+
+
+def written_in(text: str) -> Format:
+    """The format of a whole text: the one that it begins with and closes, else R1's."""
+    begun = text.lstrip()
+    for format_ in FORMATS:
+        if begun.startswith(format_.opens) and any(close in begun for close in format_.closes):
+            return format_
+    return THINK

@@ -91,6 +91,11 @@ def test_a_thought_without_its_opening_tag_is_one():
     assert turn.reply.final == "4"
 
 
+def test_a_thought_in_another_format_is_one():
+    turn = last(line(user(), assistant("[THINK]Hm.[/THINK]It is \\boxed{4}.")))
+    assert (turn.reply.thought, turn.reply.answer) == ("Hm.", "It is \\boxed{4}.")
+
+
 def test_content_in_parts_is_put_together():
     parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
     assert last(line(user(parts), assistant("A"))).question == "ab"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from r1chat.reasoning.formats import FORMATS, THINK, Format
+from r1chat.reasoning.formats import FORMATS, THINK, Format, written_in
 from r1chat.reasoning.splitter import Splitter, split
 
 BY_NAME = {format_.name: format_ for format_ in FORMATS}
@@ -57,6 +57,19 @@ WRITTEN = {
         ),
         "\nHere is my view. Here is my response: no.\n\n",
         "It is 4.\nHere is my response: 4.",
+    ),
+    "apriel": (
+        "Here are my reasoning steps:\nNo [BEGIN FINAL RESPONSE] yet.\n[BEGIN FINAL RESPONSE]\n4",
+        "No [BEGIN FINAL RESPONSE] yet.\n",
+        "4",
+    ),
+    "kimi-k3": (
+        (
+            "<|open|>think<|sep|>Hm.<|close|>think<|sep|><|open|>response<|sep|>It is 4."
+            "<|close|>response<|sep|><|close|>message<|sep|>"
+        ),
+        "Hm.",
+        "It is 4.",
     ),
 }
 MORE = {
@@ -160,7 +173,6 @@ NAMES = [*WRITTEN, *MORE, *(format_.name for format_ in HELD_OUT)]
 
 def test_there_is_a_text_of_every_format():
     assert list(WRITTEN) == list(BY_NAME)
-    assert len(FORMATS) == 14
 
 
 @pytest.mark.parametrize(("format_", "text", "thought", "answer"), ALL, ids=NAMES)
@@ -203,9 +215,21 @@ def test_what_r1chat_writes_is_read_as_what_it_means(format_):
 
 
 def test_the_end_of_a_question_closes_no_thought():
+    asked = '<|close|>message<|sep|><|end_of_msg|><|open|>message role="assistant"<|sep|>'
+    assert not BY_NAME["kimi-k3"].closed_by(asked)
+    assert BY_NAME["kimi-k3"].opened_by(f"{asked}<|open|>think<|sep|>")
+    assert BY_NAME["kimi-k3"].closed_by(f"{asked}<|open|>response<|sep|>")
     assert not BY_NAME["harmony"].closed_by("<|end|><|start|>assistant")
     assert BY_NAME["harmony"].closed_by("<|end|><|start|>assistant<|channel|>final<|message|>")
     assert THINK.closed_by("<｜Assistant｜></think>")
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_a_text_from_elsewhere_is_known_by_how_it_begins(name):
+    written = BY_NAME[name] if name != "r1-zero" else THINK
+    assert written_in(f"\n{WRITTEN[name][0]}") is written
+    assert written_in(f"So {WRITTEN[name][0]}") is THINK
+    assert written_in(BY_NAME[name].opening) is THINK
 
 
 OTHERS = tuple(

@@ -116,7 +116,8 @@ def test_a_thought_and_its_answer(format_: Format, tokens: bool, opened: bool) -
     if tokens:
         marker = len(case.vocabulary.tokenize(format_.closes[0], special=True))
         assert reply.receipt.thought_tokens <= len("\n\nso.\n") + marker - 1
-        assert reply.receipt.answer_tokens <= len("\n\nIt is 4.") + 2
+        around = len(case.vocabulary.tokenize("".join(case.around), special=True))
+        assert reply.receipt.answer_tokens <= len("\n\nIt is 4.") + around
     assert case.cache.endswith(text)
 
 
@@ -182,7 +183,7 @@ def test_a_stopped_reply_goes_on(format_: Format, tokens: bool, known: bool) -> 
     first = case.run(text, on_sample=stop)
     assert first.receipt.ended_by == "cancelled"
     if not known:
-        if case.around[1] and not tokens:
+        if len(case.vocabulary.tokenize(case.around[1], special=True)) > 1:
             pytest.skip("what is cut off in the middle of a marker is not in the history")
         first = Reply(first.thought, first.answer, first.receipt)
     # The token that was drawn when it was stopped was not taken.
@@ -208,6 +209,14 @@ def test_room_for_the_answer_is_not_taken_by_markers(format_: Format, tokens: bo
     if tokens:
         assert reply.answer == "1234"
     assert reply.receipt.answer_ended_by == "length"
+
+
+def test_a_marker_that_ends_every_message_ends_the_answer() -> None:
+    format_ = next(each for each in FORMATS if each.name == "harmony")
+    case = Case(format_, tokens=True)
+    reply = case.run(f"so.\n{case.close()}<|end|><|start|>user<|message|>And now?")
+    assert (reply.thought, reply.answer) == ("so.\n", "It is 4.")
+    assert reply.receipt.ended_by == "natural"
 
 
 def test_a_thought_that_nobody_asked_for_has_its_budget() -> None:

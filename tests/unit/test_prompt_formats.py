@@ -49,6 +49,7 @@ FAMILIES = {
         ),
         "granite",
     ),
+    "Apriel": ("{% set start = 'Here are my reasoning steps:\n' %}", "apriel"),
 }
 
 
@@ -67,7 +68,7 @@ def test_a_family_is_known_by_its_template(template: str, name: str) -> None:
     known = vocabulary_of(BY_NAME[name], tokens=True)
     kind = kind_of(lambda text: known.token_of(text) is not None, TEMPLATE + template)
     assert kind.format.name == name
-    assert kind.found == ("template" if name == "granite" else "tokens")
+    assert kind.found == ("template" if kind.format.sentences else "tokens")
 
 
 @every
@@ -161,7 +162,7 @@ def test_where_nothing_tells_any_format_may_come() -> None:
     plain = ToyVocabulary(CHATML, ())
     prompt = build(plain, QUESTION, template=TEMPLATE)
     others = {each.name for each in prompt.others}
-    assert others == set(BY_NAME) - {"think", "r1-zero", "granite"}
+    assert others == set(BY_NAME) - {"think", "r1-zero", "granite", "apriel"}
     # What the question speaks of is wanted in the answer.
     asked = (Message("user", "Write <reasoning> and <answer> tags."),)
     prompt = build(plain, asked, template=TEMPLATE)
