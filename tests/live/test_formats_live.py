@@ -201,7 +201,7 @@ def test_a_model_that_thinks_by_itself_thinks_as_well_under_other_names(
     for budget, before in zip(BUDGETS, known, strict=True):
         reply, told = greedy(engine, budget)
         assert (reply.thought, told) == (before.thought, reply.answer)
-        assert reply.receipt.ended_by == before.receipt.ended_by
+        assert reply.receipt.thought_ended_by == before.receipt.thought_ended_by
         if format_.closing == f"{format_.closes[0]}\n\n" or budget.tokens is None:
             # Behind other words of r1chat's the model may answer otherwise.
             assert reply.answer == before.answer
