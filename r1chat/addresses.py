@@ -52,7 +52,7 @@ def normal(text: str) -> str:
         message = "an address begins with http:// or https://"
         raise ValueError(message)
     if "@" in parts.netloc:
-        message = "no name or password may stand in an address; a key is kept with `servers key`"
+        message = "an address may not contain a name or password; a key is kept with `servers key`"
         raise ValueError(message)
     if "?" in text or "#" in text:
         message = "an address has no ? and no #; a key is kept with `servers key`"

@@ -20,7 +20,7 @@ _FAILED, _NO_MODEL = 1, 3
 _REASONS = {
     "SIGBUS": (
         _NO_MODEL,
-        "the model's file was cut or cannot be read any more: it has to be fetched or copied again",
+        "the model's file was cut or cannot be read any more: download or copy it again",
     ),
     "SIGILL": (
         _FAILED,

@@ -36,7 +36,7 @@ from r1chat.reasoning.control import Control, ControlGroup
 from r1chat.reasoning.equality import same_answer
 from r1chat.recording import Asked, Recorder, Recording, Watch, kept, origin
 
-_NO_LOOKS = 'samples do not look ahead: the budget "auto" is "max" for them'
+_NO_LOOKS = 'samples have no previews: the budget "auto" is "max" for them'
 
 
 class Session:

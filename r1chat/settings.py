@@ -159,7 +159,7 @@ class Settings:
     peek: int | None = _unset(Setting(
         Whole(0, LIMIT_TOKENS), "thinking",
         "tokens of thought between two answer previews; 0 makes none by itself",
-        details="the thought goes on as it would without", default=0))
+        details="the thought continues as it would have without", default=0))
     samples: int | None = _unset(Setting(
         Whole(1, 1024), "thinking",
         "samples that the app draws for each question; the majority's answer counts", default=1,

@@ -234,7 +234,7 @@ def _through(path: Path, waits: Told) -> int:
         time.sleep(_BETWEEN_LOOKS_S)
         descriptor = _unwaiting(path)
     if descriptor is None:
-        raise OSError(errno.ENXIO, "nobody reads this pipe")
+        raise OSError(errno.ENXIO, "no program reads this pipe")
     if hasattr(os, "set_blocking"):
         os.set_blocking(descriptor, True)
     return descriptor

@@ -96,10 +96,10 @@ def _refuse_what_makes_no_sense(args: argparse.Namespace) -> None:
         message = "--system has no place in --raw, which has no chat framing; put it in the text"
         raise UsageError(message)
     if goes_on and args.raw:
-        message = "--raw knows no conversation that it could go on with; leave out one of the two"
+        message = "--raw cannot continue a conversation; leave out one of the two"
         raise UsageError(message)
     if goes_on and args.system is not None:
-        message = "--system stands at the start of a conversation; this one has begun already"
+        message = "--system belongs to the start of a conversation, and this one has begun already"
         raise UsageError(message)
 
 

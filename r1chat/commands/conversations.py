@@ -72,7 +72,7 @@ def last(store: Store) -> Loaded:
     name = store.last()
     whole = store.load(name) if name is not None else None
     if whole is None:
-        message = "there is no conversation to go on with yet"
+        message = "there is no conversation to continue yet"
         raise R1ChatError(message)
     return whole
 

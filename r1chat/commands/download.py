@@ -146,7 +146,9 @@ class Downloader:
             if self._interrupts.signum is not None:
                 raise Interrupted(self._interrupts.signum)
             share = int(100 * done / max(1, variant.size))
-            self._console.progress(f"{line(variant.name, 40)}  comparing what is here: {share} %")
+            self._console.progress(
+                f"{line(variant.name, 40)}  verifying the partial download: {share} %"
+            )
 
         try:
             path = twin(variant, tell)

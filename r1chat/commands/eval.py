@@ -184,7 +184,7 @@ class _Evaluation:
         try:
             finished = runner.run(plan)
         except EngineError as error:
-            message = f"{error}; what was drawn is kept, and the same command goes on"
+            message = f"{error}; what was drawn is kept, and the same command resumes"
             raise EngineError(message) from None
         finally:
             self._interrupts.control = None
@@ -208,7 +208,7 @@ class _Evaluation:
         self._console.note(
             f"stopped: {state.done:,} of {counted(state.total, 'sample')} "
             f"{noun(state.done, 'is', 'are')} kept in "
-            f"{line(str(results.path))}; the same command goes on from there"
+            f"{line(str(results.path))}; the same command resumes from there"
         )
         return self._interrupts.code or ExitCode.INTERRUPTED
 

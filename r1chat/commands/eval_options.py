@@ -106,7 +106,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         "-o",
         "--out",
         metavar="PATH",
-        help="where every sample is kept, so that the same command goes on where it was stopped; "
+        help="where every sample is kept, so that the same command resumes where it was stopped; "
         "default: FILE with .results.jsonl in the place of .jsonl; with --export, what is written",
     )
     add_format(add)

@@ -79,7 +79,7 @@ def _list(args: argparse.Namespace, console: Console, interrupts: Interrupts) ->
         columns(("model", "quant", "size", "context", "from", ""), rows, right="size context")
     )
     if parts:
-        out.write("\nNot finished; `models pull` goes on with it, `models rm` removes it:\n")
+        out.write("\nPartial downloads; `models pull` resumes one, `models rm` removes it:\n")
         rows = [(part.repo, format_bytes(part.size)) for part in parts]
         out.write(columns(("repository", "size"), rows, right="size"))
     if survey and offers:

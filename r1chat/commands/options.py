@@ -136,7 +136,7 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     add(
         "--no-reuse",
         action="store_true",
-        help="read the whole prompt anew, so that a seeded reply is the same to the bit",
+        help="evaluate the whole prompt again, so that a seeded reply is the same to the bit",
     )
 
 
@@ -159,7 +159,7 @@ def _add_question(parser: argparse.ArgumentParser) -> None:
         metavar="TEXT",
         help="instructions, put before the question",
     )
-    add("--raw", action="store_true", help="no chat framing: the model goes on with the text")
+    add("--raw", action="store_true", help="no chat framing: the model continues the text")
 
 
 def _add_thinking(parser: argparse.ArgumentParser) -> None:
@@ -217,12 +217,12 @@ def _add_history(parser: argparse.ArgumentParser) -> None:
         "--continue",
         dest="go_on",
         action="store_true",
-        help="go on with the last conversation, with its model and budget",
+        help="continue the last conversation, with its model and budget",
     )
     which.add_argument(
         "--conversation",
         metavar="ID",
-        help="go on with that conversation; the beginning of its id is enough, and "
+        help="continue that conversation; the beginning of its id is enough, and "
         "`r1chat history list` shows them",
     )
     group.add_argument(

@@ -15,8 +15,8 @@ from r1chat.sanitize import line
 _ABLE = (
     ("budget", "thinking budget"),
     ("close", "answer now"),
-    ("go_on", "think more, steering, going on"),
-    ("peek", "looks ahead"),
+    ("go_on", "keep thinking, steering, continuing"),
+    ("peek", "previews"),
 )
 
 

@@ -129,7 +129,7 @@ def _cure(build: child.Outcome) -> tuple[str, ...]:
     elif "cannot open shared object" in build.failure:
         first = "A system library is missing: install it (libgomp.so.1 is Debian's libgomp1), or:"
     else:
-        first = "Install it anew:"
+        first = "Reinstall it:"
     return first, reinstall()
 
 

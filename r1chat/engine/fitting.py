@@ -164,7 +164,7 @@ def _said(messages: Messages) -> Messages:
 def _check(prompt: Prompt, capacity: int, taken: int) -> None:
     """Raises a `PromptError` where there is no room for a reply."""
     if taken and len(prompt.ids) + taken + LEAST_REPLY > capacity:
-        message = f"the context of {capacity} tokens has no room to go on; take a larger --ctx"
+        message = f"the context of {capacity} tokens has no room to continue; use a larger --ctx"
         raise PromptError(message)
     if len(prompt.ids) + LEAST_REPLY > capacity:
         message = (

@@ -102,7 +102,7 @@ class _Turn(Checked):
     @model_validator(mode="after")
     def _words_stand_where_they_should(self) -> _Turn:
         if not all(self.thought.startswith(each.text, each.at) for each in self.injected):
-            message = "the injected words do not stand in the thought"
+            message = "the injected words are not in the thought"
             raise ValueError(message)
         return self
 

@@ -169,7 +169,7 @@ class _Reader:
             self._fail("is a big-endian GGUF file; this machine needs a little-endian one")
         elif version == 1:
             self._fail(
-                "is a GGUF file of version 1, which llama.cpp no longer reads: convert it anew"
+                "is a GGUF file of version 1, which llama.cpp no longer reads: convert it again"
             )
         else:
             self._fail(f"is a GGUF file of version {version}; r1chat knows 2 and 3")
@@ -302,7 +302,7 @@ class _Reader:
 
     def _cut(self, how: str) -> NoReturn:
         part = piece_of(self._path.name)
-        self._fail(part or f"is truncated: {how}. Fetch it again")
+        self._fail(part or f"is truncated: {how}. Download it again")
 
     def _fail(self, reason: str) -> NoReturn:
         msg = f"{shown(self._path)} {reason}"

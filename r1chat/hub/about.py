@@ -193,7 +193,7 @@ def _words(kind: Kind, template: str) -> str:
         "template": own,
         "chatml": "ChatML's, built in",
         "transcript": '"User:" and "Assistant:"',
-        "plain": "none: it goes on with the text that it is given",
+        "plain": "none: it continues the text that it is given",
     }[kind.framing]
     return line(f"{words}; its own cannot be used: {kind.why}" if kind.why else words)
 

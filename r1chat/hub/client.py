@@ -253,7 +253,7 @@ def _read(response: httpx2.Response, most: int, way: Way, *, cut: bool = False) 
         cut: Whether what is longer is cut off; else it is an error, or an error's text.
     """
     if response.headers.get("content-encoding", "identity").lower() != "identity":
-        msg = f"{way.party} sends packed data that nobody asked for: try again later"
+        msg = f"{way.party} sends compressed data although none was requested: try again later"
         raise NetworkError(msg)
     body = bytearray()
     end = time.monotonic() + _WHOLE_S

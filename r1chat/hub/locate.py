@@ -75,7 +75,9 @@ def _in_stores(ref: str) -> Path:
     if ref.startswith(ollama.PREFIX):
         place = ollama.find(ref)
         if place is None:
-            message = f"Ollama has no such model: {shown}; `r1chat models list` shows what is here"
+            message = (
+                f"Ollama has no such model: {shown}; `r1chat models list` shows the local models"
+            )
             raise ModelError(message)
         if place.problem:
             message = f"{shown} cannot be used: it {place.problem}"

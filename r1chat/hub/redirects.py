@@ -66,7 +66,7 @@ def opened(
         NetworkError: If there is no answer; a `Busy` where another try may bring one.
     """
     if environment.offline:
-        msg = "HF_HUB_OFFLINE is set: unset it to reach the Hub, or use a model that is here"
+        msg = "HF_HUB_OFFLINE is set: unset it to reach the Hub, or use a local model"
         raise NetworkError(msg)
     for _ in range(MOST):
         way = Way(environment, url)
@@ -91,7 +91,7 @@ def opened(
                     yield response, way
                 return
         url, parameters = target, None
-    msg = f"{environment.host} redirects in a circle: try again later"
+    msg = f"{environment.host} redirects in a loop: try again later"
     raise NetworkError(msg)
 
 

@@ -66,7 +66,7 @@ def _totals(statistics: Statistics, width: int) -> Iterator[str]:
         ("", f"{statistics.prompt_reused_tokens:,} of them reused"),
     ]
     if statistics.injected_tokens:
-        rows.append(("put in", counted(statistics.injected_tokens, "token")))
+        rows.append(("injected", counted(statistics.injected_tokens, "token")))
     for name, value in rows:
         yield f"{name:<14}{value}"[:width].rstrip()
 

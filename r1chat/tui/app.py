@@ -420,7 +420,7 @@ class R1ChatApp(App[None]):
             self.exit()
         else:
             self._quit_asked = True
-            self.notify("Ctrl+C once more quits.", timeout=_QUIT_AGAIN_S)
+            self.notify("Press Ctrl+C again to quit.", timeout=_QUIT_AGAIN_S)
             self.set_timer(_QUIT_AGAIN_S, self._forget_quit)
 
     def _copy_selection(self) -> bool:

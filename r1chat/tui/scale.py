@@ -235,7 +235,7 @@ def remark(budget: Budget, flat: Sequence[int]) -> tuple[str, ...]:
         The same from long to short; nothing where there is nothing to say.
     """
     if budget.auto:
-        return (f"ends when {budget.agree} looks ahead agree",)
+        return (f"ends when {budget.agree} previews in a row agree",)
     if not flat:
         return ()
     if flat[-1] == 0:

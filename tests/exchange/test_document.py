@@ -97,7 +97,7 @@ def spoiled(**changes):
         ({"receipt": {"thought_tokens": 1e400}}, "thought_tokens"),
         ({"receipt": {"ended_by": "magic"}}, "turns.0.receipt.ended_by"),
         ({"receipt": {"budget": "lots"}}, "turns.0.receipt.budget"),
-        ({"injected": [{"at": 5, "text": "no"}]}, "do not stand in the thought"),
+        ({"injected": [{"at": 5, "text": "no"}]}, "are not in the thought"),
         ({"acts": [{"kind": "explode", "at": 0}]}, "turns.0.acts.0.kind"),
         ({"attachments": [{"name": "a"}]}, "turns.0.attachments.0.text"),
     ],

@@ -86,7 +86,7 @@ def test_ctrl_c_stops_the_reply_and_then_quits_when_pressed_twice():
         app.send("\x03")
         app.wait_for("stopped")
         app.send("\x03")
-        app.wait_for("once more quits")
+        app.wait_for("again to quit")
         assert app.alive
         app.send("\x03")
         assert app.end() == 0

@@ -69,7 +69,7 @@ FRAMINGS = [
         "its own",
         False,
     ),
-    ({"markers": CHATML_MARKERS}, "none: it goes on with the text that it is given", False),
+    ({"markers": CHATML_MARKERS}, "none: it continues the text that it is given", False),
     (
         {"markers": CHATML_MARKERS, "template": "{% if %}"},
         "ChatML's, built in; its own cannot be used: ",

@@ -266,7 +266,7 @@ async def test_a_download_that_was_broken_off_is_offered_again_after_the_next_st
     tried = []
     app = an_app(load=fake(tried), hub=HereHub())
     async with app.run_test() as pilot:
-        await until(pilot, lambda: app.is_running and "F3 goes on" in toasts(app))
+        await until(pilot, lambda: app.is_running and "F3 resumes" in toasts(app))
         assert fetching(app, "paused")
         screen = await open_models(pilot)
         screen.list.highlighted = 1

@@ -49,7 +49,7 @@ def test_too_little_room_is_seen_before_anything_is_fetched(
     serve(hub, SIZE)
     found = on_a_small_disk(small_disk, monkeypatch, "before")
     assert "not enough room" in found["error"]
-    assert "12.0 MB are to come" in found["error"]
+    assert "12.0 MB are needed" in found["error"]
     assert "HF_HOME" in found["error"]
     assert found["kept"] == 0
     assert found["whole"]

@@ -315,10 +315,10 @@ def test_what_a_stopped_pull_left_is_listed_and_removed(hub):
     assert (code, err) == (3, "r1chat: acme/Large-GGUF is being downloaded: stop that first\n")
     process.send_signal(signal.SIGINT)
     assert finish(process)[0] == 130
-    assert "Not finished" in run("models", "list")[1]
+    assert "Partial downloads" in run("models", "list")[1]
     code, _, err = run("models", "rm", "acme/Large-GGUF")
     assert (code, "what is not finished of acme/Large-GGUF" in err) == (2, True)
     assert run("models", "rm", "--yes", "acme/Large-GGUF")[0] == 0
     assert not list(hub_cache().glob("*/blobs/*"))
-    assert "Not finished" not in run("models", "list")[1]
+    assert "Partial downloads" not in run("models", "list")[1]
     assert run("models", "rm", "--yes", "acme/Large-GGUF")[0] == 3

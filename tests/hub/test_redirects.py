@@ -133,7 +133,7 @@ def test_a_circle_is_an_error_after_ten_requests(mirror, other, on):
         mirror.faults.clear()
         mirror.faults.add(faults.Redirect(two), "cdn", times=None)
         mirror.faults.add(faults.Redirect(two), "file", method="GET", times=None)
-    with pytest.raises(NetworkError, match="redirects in a circle"):
+    with pytest.raises(NetworkError, match="redirects in a loop"):
         all_of_it()
 
 

@@ -325,7 +325,7 @@ def test_a_redirect_to_no_address_is_an_error(hub, remote, to):
 def test_a_circle_of_redirects_is_an_error(hub, remote):
     to = f"/api/models/{NAME}/revision/main"
     hub.faults.add(faults.Redirect(to), "info", times=None)
-    with pytest.raises(NetworkError, match="in a circle"):
+    with pytest.raises(NetworkError, match="in a loop"):
         remote.listing(NAME)
     assert len(hub.requests) <= 10
 

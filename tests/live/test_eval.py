@@ -131,7 +131,7 @@ def test_a_run_that_was_stopped_says_how_to_go_on(questions, tmp_path, signum, c
     assert (ended, stdout) == (code, "")
     kept = len(samples(out))
     assert f"stopped: {kept} of 100 samples are kept in {out}" in err
-    assert "goes on" in err
+    assert "resumes" in err
     assert err.count("\n") == 1
     assert all(s["answer_ended_by"] == "natural" for s in samples(out))
 

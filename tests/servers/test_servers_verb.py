@@ -130,7 +130,7 @@ def test_a_key_in_an_address_of_the_settings_is_not_repeated(home):
     code, out, err = run("--verbose", "settings")
     assert code == 0
     assert re.search(r"^ctx +4096 +file ", out, re.MULTILINE)
-    assert "servers: no name or password may stand in an address" in err
+    assert "servers: an address may not contain a name or password" in err
     file.unlink()
     assert nowhere(home, out, err)
 

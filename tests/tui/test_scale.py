@@ -188,7 +188,7 @@ def test_a_budget_is_written_with_what_it_means(budget, unit, speed, text):
         ),
         (Budget(), (0, 64, 128), ("accuracy flattens at 0–128 tokens (measured)", ...)),
         (Budget(), (0,), ("measured to be as good without thinking", ...)),
-        (Budget(agree=3), (128,), ("ends when 3 looks ahead agree",)),
+        (Budget(agree=3), (128,), ("ends when 3 previews in a row agree",)),
     ],
 )
 def test_what_there_is_to_say_of_budget_and_marks(budget, flat, said):

@@ -161,12 +161,12 @@ def test_the_json_says_where_it_is_kept(run):
 @pytest.mark.parametrize(
     ("options", "code", "words"),
     [
-        (("-c", "?"), 1, "no conversation to go on with yet"),
+        (("-c", "?"), 1, "no conversation to continue yet"),
         (("--conversation", "zz", "?"), 1, "no conversation has an id that begins with 'zz'"),
         (("--conversation", " ", "?"), 2, "no conversation named"),
         (("-c", "--conversation", "zz", "?"), 2, "not allowed with"),
-        (("-c", "--raw", "?"), 2, "--raw knows no conversation"),
-        (("-c", "-s", "x", "?"), 2, "--system stands at the start"),
+        (("-c", "--raw", "?"), 2, "--raw cannot continue a conversation"),
+        (("-c", "-s", "x", "?"), 2, "--system belongs to the start"),
         (("--conversation", "a\x1b[31m", "?"), 1, "'a'"),
     ],
 )

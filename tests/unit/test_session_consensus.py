@@ -137,4 +137,4 @@ def test_that_samples_do_not_look_ahead_is_said_where_the_budget_asks_for_it():
     control = Control(Budget.parse("auto"))
     first, *_ = session.consensus("?", samples=2, control=control)
     assert isinstance(first, Notice)
-    assert "look ahead" in first.text
+    assert "no previews" in first.text

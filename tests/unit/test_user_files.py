@@ -281,6 +281,6 @@ def test_nobody_waits_for_a_pipe_where_nobody_can_be_told(tmp_path):
     fifo = tmp_path / "settings.json"
     os.mkfifo(fifo)
     for write in (lambda: user_files.write(fifo, ["x"]), lambda: settings.save(Settings(), fifo)):
-        with pytest.raises(OSError, match="nobody reads this pipe"):
+        with pytest.raises(OSError, match="no program reads this pipe"):
             write()
     assert fifo.is_fifo()

@@ -36,7 +36,7 @@ class Server:
             msg = f"{error}; {_FORM}"
             raise UsageError(msg) from None
         if self.key is not None and not is_key(self.key):
-            msg = f"the key for {self.host} has characters that no key has; set it anew"
+            msg = f"the key for {self.host} has characters that no key has; set it again"
             raise UsageError(msg)
 
     @property

@@ -65,7 +65,7 @@ class Control:
             Paused: If it is to pause.
         """
         if self._cancelled:
-            msg = "the download was stopped; the next one goes on from here"
+            msg = "the download was stopped; the next one resumes from here"
             raise DownloadCancelled(msg)
         if self._paused:
             raise Paused

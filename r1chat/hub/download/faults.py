@@ -68,7 +68,7 @@ def disk_error(error: OSError, folder: Path, left: int) -> NetworkError:
         short = max(_room_for(left) - (_free(folder) or 0), 1)
         return NetworkError(
             f"the disk is full: free {format_bytes(short)} at {where} and start again; "
-            "what was fetched is kept"
+            "the partial download is kept"
         )
     if error.errno in _REFUSED:
         return NetworkError(
@@ -91,7 +91,7 @@ def need_space(size: int, folder: Path) -> None:
     free = _free(folder)
     if size and free is not None and free < _room_for(size):
         msg = (
-            f"not enough room at {line(str(folder), 120)}: {format_bytes(size)} are to come and "
+            f"not enough room at {line(str(folder), 120)}: {format_bytes(size)} are needed and "
             f"{format_bytes(free)} are free; free {format_bytes(_room_for(size) - free)}, "
             "or set HF_HOME to a folder on another disk"
         )

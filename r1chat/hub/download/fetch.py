@@ -193,7 +193,7 @@ def check(status: int, headers: Mapping[str, str], span: Span, size: int, way: W
             reason = "the file's size has changed"
             raise Worthless(reason)
         if start != span.at:
-            reason = "the server does not go on in the middle of a file"
+            reason = "the server cannot resume a file"
             raise Worthless(reason)
     elif status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
         reason = "the server's file has another size"

@@ -50,7 +50,7 @@ class Patience:
         self._failures += 1
         self.last = fault
         if self._failures > TRIES:
-            msg = f"{fault.reason}; gave up after {TRIES} tries. What was fetched is kept"
+            msg = f"{fault.reason}; gave up after {TRIES} tries. The partial download is kept"
             raise NetworkError(msg)
         asked = fault.wait_s or 0.0
         if asked > LONGEST_ASKED_S:

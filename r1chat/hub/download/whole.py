@@ -114,7 +114,7 @@ class _Download:
         def tell(done: int) -> None:
             if self._control.cancelled:
                 self._control.check()
-            self._report("checking", done, note="comparing what is here")
+            self._report("checking", done, note="verifying the partial download")
 
         return twin(self._variant, tell)
 
@@ -162,7 +162,7 @@ class _Download:
                     # Before the file has its name: who is killed here comes by again.
                     parts.discard(layout.place(file).part(file.etag))
                     return layout.install(file, self._variant.revision)
-            note = "another process is fetching this file"
+            note = "another process is downloading this file"
             self._report("following", done_by_others(file), note=note)
             self._control.wait(_FOLLOW_S)
 

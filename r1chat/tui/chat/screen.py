@@ -62,13 +62,13 @@ _CORNERS = 2
 """Columns of a border's line that no words stand in."""
 _REMEMBERED = 50
 """Earlier questions that the composer gives back."""
-_NOT_PAUSED = "The thought is about to pause: Enter once more then."
+_NOT_PAUSED = "The thought is about to pause: then press Enter again."
 _NO_THOUGHT = "The model of the paused thought is not here: the words stay for a question."
-_WAITING = "A question is waiting for its model; F9 begins anew."
+_WAITING = "A question is waiting for its model; F9 starts a new conversation."
 _NOTHING = "There is nothing in this conversation yet."
 _FROM_HERE = (
     ("answer", "Answer from here", "the rest of the thought is dropped"),
-    ("rethink", "Think again from here", "it goes on with “Wait,”"),
+    ("rethink", "Think again from here", "it continues with “Wait,”"),
 )
 
 
@@ -580,7 +580,7 @@ class ChatScreen(Screen[None]):
         if self.running:
             self.notify(STOP_FIRST, timeout=3)
         elif not self.ready:
-            self.notify("There is no model yet to go on with it.", timeout=3)
+            self.notify("There is no model yet to continue it.", timeout=3)
         elif not views or self.replies.own_reply(views[0].node) is None:
             self.notify("Another model wrote this; it cannot be gone back into.", timeout=3)
         elif not self._is_unable("go_on"):

@@ -490,9 +490,9 @@ class ModelsScreen(Once[str | None]):
                 f"Stop downloading {row.name} {row.quant}?",
                 f"{done} of {format_bytes(download.total)} are here.",
                 [
-                    ("no", "Go on downloading it"),
+                    ("no", "Keep downloading"),
                     ("keep", f"Stop; keep the {done} for another time"),
-                    ("drop", "Stop; delete what is here of it"),
+                    ("drop", "Stop; delete the partial download"),
                 ],
             )
         )

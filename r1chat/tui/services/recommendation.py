@@ -60,7 +60,7 @@ class Recommendation:
         if unset:
             self._recommend(survey)
         for each in (each for each in self._downloads.pending if each.paused):
-            text = f"{each.name} is not downloaded to its end ({each.percent}): F3 goes on with it."
+            text = f"{each.name} is not downloaded to its end ({each.percent}): F3 resumes it."
             self._host.notify(text, markup=False, timeout=_TOAST_S)
 
     def _recommend(self, survey: Survey) -> None:
