@@ -27,7 +27,7 @@ def ollama():
 def an_app(server, budget=None):
     engine = RemoteEngine(Server(server.url), "m")
     settings = Settings(pace=0, save=False, budget=budget)
-    return R1ChatApp(given=settings, load=loading(engine), hub=StillHub())
+    return R1ChatApp(given=settings, load=loading(engine), inventory=StillHub())
 
 
 async def test_off_and_max_are_chosen_where_a_server_can_do_no_more(ollama):
