@@ -27,7 +27,7 @@ import enum
 import itertools
 import operator
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, TypeAlias
@@ -168,12 +168,15 @@ class Splitter:
         strays: bool = True,
         format: Format = THINK,  # noqa: A002  (as in `split`)
         tokens: Mapping[str, str] | None = None,
-        others: Iterable[Format] = (),
+        others: Sequence[Format] = (),
     ) -> None:
         self.format = format
         """How the model sets its thoughts apart, as far as is known by now."""
         self._tokens = dict(tokens or {})
-        self._patterns = _patterns(format, tuple(self._tokens), tuple(others), scan=scan)
+        self._own = _patterns(format, tuple(self._tokens), (), scan=scan)
+        self._patterns = self._own
+        if others:
+            self._patterns = _patterns(format, tuple(self._tokens), tuple(others), scan=scan)
         self._last = "\n"
         self.taken = 0
         """Markers that were found in the text and taken out of it."""
@@ -287,6 +290,9 @@ class Splitter:
         return self._take()
 
     def _find_tags(self, text: str) -> None:
+        if self._state is not _State.START:
+            # It has begun in no other format.
+            self._patterns = self._own
         text = self._partial + text
         self._partial = ""
         done = at = 0
@@ -343,7 +349,8 @@ class Splitter:
             return True
         if role == "other":
             self.format = format_
-            self._patterns = _patterns(format_, tuple(self._tokens), (), scan=True)
+            self._own = _patterns(format_, tuple(self._tokens), (), scan=True)
+            self._patterns = self._own
         self._open(shown)
         return True
 
