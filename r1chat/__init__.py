@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from r1chat.compose import load
     from r1chat.reasoning.budget import Budget
     from r1chat.reasoning.control import Control
+    from r1chat.reasoning.formats import Format
     from r1chat.reasoning.splitter import Piece, Splitter, split
     from r1chat.sanitize import Sanitizer, sanitize
     from r1chat.session import Session
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Budget": "r1chat.reasoning.budget",
     "Control": "r1chat.reasoning.control",
+    "Format": "r1chat.reasoning.formats",
     "Piece": "r1chat.reasoning.splitter",
     "Sanitizer": "r1chat.sanitize",
     "Session": "r1chat.session",
@@ -29,6 +31,7 @@ _HOMES = {
 __all__ = [
     "Budget",
     "Control",
+    "Format",
     "Piece",
     "Sanitizer",
     "Session",

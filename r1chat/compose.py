@@ -17,6 +17,7 @@ from r1chat.sanitize import line
 if TYPE_CHECKING:
     from r1chat.engine.base import Engine
     from r1chat.engine.remote.server import Server
+    from r1chat.reasoning.formats import Format
 
 
 def resolve(ref: str) -> Path:
@@ -135,7 +136,7 @@ def fits_beside(
     return fits_unshortened(path, options)
 
 
-def load(
+def load(  # noqa: PLR0913  (each has a choice of its own)
     ref: str = TINY,
     *,
     ctx: int | None = None,
@@ -143,6 +144,7 @@ def load(
     gpu_layers: GpuLayers | None = None,
     tensor_split: str | None = None,
     samples: int = 1,
+    formats: tuple[Format, ...] = (),
     on_progress: Callable[[float], None] | None = None,
     on_notice: Callable[[str], None] | None = None,
 ) -> Engine:
@@ -156,6 +158,7 @@ def load(
         tensor_split: How to share them out among several GPUs, e.g. "3,1"; by default by their
             free memory.
         samples: Replies that are to be drawn side by side.
+        formats: Further formats of thoughts, preferred to those that are known; not on servers.
         on_progress: Is called from another thread with how much is loaded, from 0 to 1.
         on_notice: Takes what the user should know before a server is sent anything, and while it
             is waited for.
@@ -184,6 +187,7 @@ def load(
         gpu_layers=layer_count(gpu_layers),
         tensor_split=offload.tensor_split(tensor_split) if tensor_split else (),
         samples=samples,
+        formats=formats,
         on_progress=on_progress,
         trusted=ref == TINY,
     )

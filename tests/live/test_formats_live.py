@@ -8,7 +8,7 @@ from pathlib import Path
 import gguf
 import pytest
 
-from r1chat.compose import resolve
+from r1chat.compose import load, resolve
 from r1chat.engine.base import Continuation, Message, Request, Sampling
 from r1chat.engine.llama import LlamaEngine, LoadOptions
 from r1chat.events import AnswerText, Reply, ThoughtText
@@ -127,6 +127,16 @@ def test_it_thinks_more_where_it_had_ended(model: Case) -> None:
     assert text_of(engine, second).count(format_.closing.strip()) == 1
     again = reply_to(engine, Budget(tokens=40), resume=Continuation(second))
     assert (again.thought, again.answer[: len(second.answer)]) == (second.thought, second.answer)
+
+
+def test_a_users_own_format_comes_with_the_loading(folder: Path) -> None:
+    own = HELD_OUT[0]
+    template = CHATML + "{{ " + repr(own.opening) + " }}"
+    path = write_model(folder / "own.gguf", markers=CHATML_MARKERS, template=template)
+    for formats, thinks in (((own,), True), ((), False)):
+        engine = load(str(path), ctx=256, formats=formats)
+        assert engine.info.thinks is thinks
+        engine.close()
 
 
 def test_it_is_listed_with_its_format(model: Case, folder: Path) -> None:
