@@ -1,1 +1,1 @@
-"""Engines answer questions: `base` says what one is, `llama` runs GGUF models in process."""
+"""Engines, which answer questions: `base` has the protocol, `llama` runs GGUF models in process."""

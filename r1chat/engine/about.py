@@ -1,4 +1,4 @@
-"""Says what the llama.cpp build is, as one JSON object on stdout.
+"""Prints the capabilities of the llama.cpp build as one JSON object on stdout.
 
 `r1chat doctor` runs this in a child process: a build for another processor or without one of its
 libraries ends the whole process, and whoever imports it here.

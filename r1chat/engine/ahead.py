@@ -1,4 +1,4 @@
-"""Reads a conversation ahead, while the user writes the next question."""
+"""Evaluates the conversation in advance, while the user writes the next question."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an engine is, and what it is asked."""
+"""The engine protocol: what an engine offers, and the request that it answers."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Continuation:
-    """An earlier reply to the same question, to go on from.
+    """An earlier reply to the same question, to continue from.
 
     As it is, a reply that was stopped goes on where it stood. With `keep` the thought is cut
     there and its answer dropped; then come `words`, if any, and then either the model thinks on

@@ -1,4 +1,4 @@
-"""llama.cpp's memory of a context, and the ledgers that mirror it token by token.
+"""The KV cache of a llama.cpp context, and the ledgers that mirror it token by token.
 
 Attention keeps something of each token, and can forget the last ones. A recurrent layer (mamba's,
 or some of a hybrid's) keeps one state of all tokens, which can be copied as it is, but not cut:
@@ -91,7 +91,7 @@ class Cache:
         return False
 
     def drop_draft(self, sequence: int) -> bool:
-        """Takes what was evaluated and stands in no ledger off the end of a sequence.
+        """Truncates a sequence in the cache to what its ledger has.
 
         Returns:
             Whether that could be done.

@@ -1,4 +1,4 @@
-"""llama.cpp's context of a model: evaluates batches, with the threads that are worth it."""
+"""A model's llama.cpp context: evaluates batches with the best number of threads."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ class Context:
         api.llama_set_n_threads(self.handle, threads, threads)
 
     def single_took(self, seconds: float) -> None:
-        """Takes note of what a token by itself took; the threads change with it."""
+        """Records the time of a single token, by which the number of threads is chosen."""
         if self._pace.observe(seconds):
             self._set_threads()
 

@@ -1,4 +1,4 @@
-"""The GPUs that llama.cpp sees, as it will use them.
+"""Lists the GPUs that llama.cpp sees, in the order in which it uses them.
 
 Its Python bindings leave out ggml's functions for this, so that they are looked up in the library
 itself.

@@ -1,4 +1,4 @@
-"""An engine that plays a script, for tests of what stands above the engine."""
+"""A scripted engine for tests of everything above the engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes a conversation fit into the context."""
+"""Trims a conversation to the context, oldest turns first."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ class Window:
 
 
 def _said(messages: Messages) -> Messages:
-    """A conversation without what is said to the model beforehand."""
+    """A conversation without its system text."""
     return tuple(message for message in messages if message.role != "system")
 
 

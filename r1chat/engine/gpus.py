@@ -1,4 +1,4 @@
-"""What of a model goes onto the GPUs, and what becomes of it where they have no room.
+"""Plans how many layers go onto the GPUs, and retries with fewer where they do not fit.
 
 The arithmetic is the one that the hub marks models by, with what a file really holds.
 """

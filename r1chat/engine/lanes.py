@@ -1,4 +1,4 @@
-"""Several replies at once: their tokens are evaluated side by side, in common batches.
+"""Batches the tokens of several replies that are drawn side by side.
 
 Eight tokens in one batch cost about twice what one costs, so that eight replies take a fraction
 of the time that they take one after another. Each reply is written by a thinking loop of its own,
@@ -150,12 +150,12 @@ class Lane:
         self.wake()
 
     def wake(self) -> None:
-        """Lets it go on until it wants something evaluated again, or ends."""
+        """Resumes it until it needs another evaluation, or ends."""
         self._go.release()
         self._back.acquire()
 
     def took(self, count: int) -> bool:
-        """Takes note of how many tokens were evaluated; whether those were all."""
+        """Records how many tokens were evaluated; returns whether those were all."""
         self.position += count
         del self.wanted[:count]
         return not self.wanted

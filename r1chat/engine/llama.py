@@ -1,4 +1,4 @@
-"""GGUF models in this process, through llama.cpp.
+"""The engine that runs GGUF models in this process, through llama.cpp.
 
 One thread owns every native handle and takes its work from a queue: of several replies that are
 asked for at once, each waits for its turn. Two things alone reach it from other threads: the abort

@@ -1,4 +1,4 @@
-"""A model with all its native handles. Everything here runs on the one thread that owns them."""
+"""A loaded model with all its native handles, which one thread owns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Opens model files, and refuses those that llama.cpp would stumble over."""
+"""Opens model files, and refuses those that llama.cpp could not load safely."""
 
 from __future__ import annotations
 

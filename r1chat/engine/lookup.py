@@ -1,4 +1,4 @@
-"""Prompt lookup: what stood behind the same few tokens before may come again.
+"""Prompt lookup decoding: proposes the tokens that followed the same few tokens before.
 
 After Saxena 2023 ("Prompt lookup decoding"). A reasoning model's answer repeats its thought, and
 its thought the question, so that no second model is needed to draft what comes next.
@@ -51,7 +51,7 @@ class Lookup:
         return self._source > 0
 
     def follow(self, text: Sequence[int], token: int) -> None:
-        """Takes note of what is new in a text.
+        """Indexes the new tokens of a text.
 
         Args:
             text: All of it; it begins with what was followed before, unless `reset` was called.
@@ -96,7 +96,7 @@ class Lookup:
         return drafted
 
     def chances(self) -> Iterator[float]:
-        """How likely each token of a draft is to be reached and right, the first one first."""
+        """The probability of each token of a draft to be accepted, in order."""
         chance, length = 1.0, self._length
         while self._source:
             kind = bisect_right(_LENGTHS, length)

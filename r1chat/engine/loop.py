@@ -1,4 +1,4 @@
-"""The thinking loop: asks the pure machines of `r1chat.reasoning` at every token what to do.
+"""The thinking loop: at every token, does what the machines of `r1chat.reasoning` decide.
 
 A sampled token is not in the cache yet. That is what makes steering cheap: the model's own end of
 thinking, or the beginning of one sentence too many, is dropped and other tokens take its place.
@@ -54,7 +54,7 @@ def answer_reserve(capacity: int, max_answer: int | None) -> int:
 
 
 def short_of_minimum(waits: int, tokens: int, least: int) -> str:
-    """Says in one line that a thought has ended although it should go on."""
+    """A notice that a thought ended short of its minimum."""
     return (
         f"its end of thinking became “Wait,” {counted(waits, 'time')}, which is the most; it "
         f"thought {tokens:,} of at least {counted(least, 'token')}"
@@ -265,7 +265,7 @@ class ThinkingLoop:
             self._reopen()
 
     def _land(self, reason: EndedBy) -> None:
-        """Closes the thought with words of ours."""
+        """Closes the thought with r1chat's words."""
         self._inject_close(self._transcript.landing, reason)
         if self._may_ask and self._rescue.lands_boxed(self._transcript.thought):
             self._begin_answer()
@@ -339,7 +339,7 @@ class ThinkingLoop:
         return True
 
     def _reopen(self) -> None:
-        """Takes back a closing tag that was spelled in several tokens."""
+        """Rolls back a closing tag that was spelled in several tokens."""
         self._transcript.open_thought()
         self._waits += 1
         # The first line break of an opened thought is dropped; this one stands in for it.
@@ -355,7 +355,7 @@ class ThinkingLoop:
         self._append(self._noted(text))
 
     def _noted(self, text: str) -> list[int]:
-        """The tokens of words of ours, of which the transcript has taken note."""
+        """The tokens of r1chat's words, once the transcript has recorded them."""
         tokens = prompts.plain(self._vocabulary, text)
         self._transcript.inject(text, len(tokens))
         return tokens
@@ -435,7 +435,7 @@ class ThinkingLoop:
         return token
 
     def _end(self, reason: EndedBy) -> EndedBy | None:
-        """Ends the reply; one without an answer goes on instead, once, with words that begin it."""
+        """Ends the reply; one without an answer is continued once with words that begin an answer."""
         asks = reason in {"natural", "loop"} and self._splitter.closed_once and self._may_ask
         if asks and self._rescue.begins_answer(self._transcript.answered):
             self._begin_answer()
@@ -466,7 +466,7 @@ class ThinkingLoop:
         return tag is not None and self._splitter.reads(tag)
 
     def _limit(self, token: int, data: bytes) -> EndedBy | None:
-        """What forbids an answer to go on with a token, if anything does."""
+        """The reason why an answer may not continue with a token, if any."""
         maximum = self._request.max_answer
         full = maximum is not None and self._transcript.answer_tokens >= maximum
         if full and not self._splitter.mid_marker:

@@ -1,4 +1,4 @@
-"""The token machine: evaluates, samples, cuts and forks; knows nothing of thoughts.
+"""The token machine: evaluates, samples, truncates and forks; knows nothing of thoughts.
 
 A *ledger* mirrors what stands in the KV cache, token by token. Behind the main sequence's there may
 stand a *draft*: tokens that were evaluated in advance and become part of it when they are sampled
@@ -272,7 +272,7 @@ class TokenMachine:
         api.llama_get_logits_ith(self.context.handle, index)[token] = -math.inf
 
     def _go_on(self, token: int) -> None:
-        """Appends a token to the main sequence; one that was drafted stands there already."""
+        """Appends a token to the main sequence, unless its draft is there already."""
         if self._draft and self._draft[0] == token:
             del self._draft[0]
             self._main.append(token)
@@ -438,7 +438,7 @@ class TokenMachine:
         self._cache.clear()
 
     def begin_ahead(self, tokens: Sequence[int]) -> int:
-        """Gives the second sequence what the others share with a future prompt.
+        """Starts the second sequence with the prefix that a future prompt shares.
 
         Returns:
             How many tokens of it are there already.

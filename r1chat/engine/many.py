@@ -1,4 +1,4 @@
-"""Several replies to one question, drawn side by side: what consensus is made of."""
+"""Draws several samples to one question side by side, for a consensus."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CLOSING = 64
 
 
 def width(cells: int, capacity: int, prompt: int, count: int, request: Request) -> int:
-    """How many samples fit into the cache side by side; the others wait for a place.
+    """The number of samples that fit into the cache at once; the others queue.
 
     Args:
         cells: Tokens that the cache holds.

@@ -1,4 +1,4 @@
-"""The one door to llama.cpp's C API.
+"""The only module that imports llama.cpp's C API.
 
 Only `r1chat.engine` passes through it. llama.cpp prints nothing to the terminal: what it says goes
 to our log callback, which hands it to `logging` and keeps the last errors for messages.

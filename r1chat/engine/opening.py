@@ -1,4 +1,4 @@
-"""Opens a model file with a context: in this process, or in a child that tries it first."""
+"""Opens a model file with a context: in this process, or first on trial in a child."""
 
 from __future__ import annotations
 

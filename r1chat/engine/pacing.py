@@ -1,4 +1,4 @@
-"""Holds a model back that writes faster than anybody reads."""
+"""Slows generation to a reading pace."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the thinking loop needs of a machine and of its vocabulary."""
+"""The protocols of the machine and the vocabulary that the thinking loop drives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-r"""What the model would answer now, asked in the middle of its thought.
+r"""Generates an answer preview in the middle of a thought, and rolls it back.
 
 The thought is closed in a copy of the sequence and the model begins its final answer there, as in
 Fu et al. 2024 ("Dynasor"): "\boxed{" is written for it, and the likeliest tokens follow until the
@@ -20,7 +20,7 @@ MOST = 16
 
 
 class Peekable(Protocol):
-    """A machine that can look ahead."""
+    """A machine that can generate previews."""
 
     def peek(self, tokens: Sequence[int], most: int, is_last: Callable[[int], bool]) -> list[int]:
         """Says what would follow."""

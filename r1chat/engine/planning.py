@@ -1,4 +1,4 @@
-"""What is to be loaded of a model, and how: decided before anything is."""
+"""Decides what of a model is loaded, and how, before anything is."""
 
 from __future__ import annotations
 

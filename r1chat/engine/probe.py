@@ -1,4 +1,4 @@
-"""Tries a model file in a child process first.
+"""Tries a new model file in a child process, which may crash in its place.
 
 llama.cpp ends the whole process on some damaged files. A file that is new to us is therefore
 opened, just as it is going to be, and asked for a few tokens where that hurts nobody. Files that

@@ -1,4 +1,4 @@
-"""Goes on from an earlier reply: writes what is kept of it anew, without the model."""
+"""Restores what is kept of an earlier reply, to continue from there without the model."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def _cut_anew(
 def _ours_at(
     transcript: Transcript, spans: Mapping[int, str], asked: Mapping[int, str], data: bytes
 ) -> str:
-    """The words of ours that a token begins, in the thought or in the answer, if it begins any."""
+    """The r1chat words that begin at a token, in the thought or in the answer, if any."""
     if transcript.splitter.in_thought:
         ours = spans.get(transcript.thought_written, "")
         is_rest = transcript.mid_character and not ours.encode().startswith(data)
@@ -135,7 +135,7 @@ def _after_closing(transcript: Transcript, data: bytes) -> bool:
 def _rest_of_span(
     tokens: Iterator[int], text: str, data: bytes, vocabulary: Vocabulary
 ) -> Iterator[int]:
-    """The further tokens of words of ours, of which the first token is taken already."""
+    """The remaining tokens of r1chat's words after the first."""
     missing = len(text.encode()) - len(data)
     while missing > 0:
         token = next(tokens, None)

@@ -1,4 +1,4 @@
-"""How large a cache several samples need, and how much of that the memory allows."""
+"""Sizes the KV cache for several samples within the free memory."""
 
 from __future__ import annotations
 

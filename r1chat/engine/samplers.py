@@ -1,4 +1,4 @@
-"""How the next token is drawn: llama.cpp's chain of samplers."""
+"""Builds llama.cpp's sampler chain: temperature, top-k, top-p, min-p, grammar."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Speculative decoding: several tokens are drafted, and verified in one batch.
+"""Speculative decoding: drafts several tokens and verifies them in one batch.
 
 What is drafted changes no word: each token is sampled from the model's own logits in turn, as
 without it, and a draft is only ever confirmed or dropped (Leviathan et al. 2023). Whether a batch
@@ -44,14 +44,14 @@ class Cost:
         self._step = 0
 
     def single_took(self, seconds: float) -> None:
-        """Takes note of what a single token took."""
+        """Records the time of a single token."""
         self._step += 1
         if not self.single:
             self.single = seconds
         self.single += _RATE * (min(seconds, _OUTLIER * self.single) - self.single)
 
     def batch_took(self, size: int, seconds: float) -> float:
-        """Takes note of what a batch of some tokens took.
+        """Records the time of a batch.
 
         Returns:
             The same in the time of a single token.
@@ -166,7 +166,7 @@ class Speculation:
         return best
 
     def took(self, drafted: int, seconds: float) -> None:
-        """Takes note of what a token took, with those that were drafted behind it.
+        """Records the time of a token together with the drafts behind it.
 
         After a batch llama.cpp makes its graph for single tokens anew: what the next one takes
         longer than others is the batch's.
@@ -191,5 +191,5 @@ class Speculation:
         return self._account.affords(tokens)
 
     def spend(self, seconds: float) -> None:
-        """Takes note of time that was spent for the sake of drafts."""
+        """Records time spent on drafting."""
         self._account.add(-seconds / self.cost.single)

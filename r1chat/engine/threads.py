@@ -1,4 +1,4 @@
-"""How many threads compute single tokens: what is best is found out while they are computed."""
+"""Chooses the number of threads for single tokens by measuring while they are computed."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Pace:
         self._free()
 
     def observe(self, seconds: float) -> bool:
-        """Takes note of how long one token took.
+        """Records the time of one token.
 
         Returns:
             Whether the number of threads has changed.

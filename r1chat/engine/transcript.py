@@ -1,4 +1,4 @@
-"""Keeps account of a reply while it is written, and makes the receipt."""
+"""Records a reply while it is written, and makes its receipt."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class Transcript:
         return self._thought_length + len(self.splitter.held_thought) + self.mid_character
 
     def times_injected(self, ending: str) -> int:
-        """How many of our words in the thought end in some way."""
+        """Counts the injections in the thought that end with a text."""
         return sum(injection.text.endswith(ending) for injection in self._injected)
 
     @property
@@ -139,7 +139,7 @@ class Transcript:
 
     @property
     def landing(self) -> str:
-        """The words that close the thought where it stands."""
+        """The words that close the thought at this point."""
         if not self.has_thought:
             return FINISHED + "\n"
         gap = "" if self.tail.endswith("\n\n") else self.line_break + "\n"
@@ -152,12 +152,12 @@ class Transcript:
 
     @property
     def stopped(self) -> bool:
-        """Whether a phrase that ends the answer has come."""
+        """Whether the answer has reached a stop phrase."""
         return self._stops.found
 
     @property
     def turned(self) -> bool:
-        """Whether the thought has come to a marker, spelled in letters, of another turn."""
+        """Whether the thought has spelled out a marker of another turn."""
         return self.splitter.in_thought and self._turns.found
 
     @property
@@ -177,7 +177,7 @@ class Transcript:
         self._emit = self._tell
 
     def spent_before(self, thought_s: float, answer_s: float) -> None:
-        """Adds the seconds that a reply took before it is gone on with."""
+        """Adds the seconds that a continued reply took before."""
         self._thought_s += thought_s
         self._answer_s += answer_s
 
@@ -289,12 +289,12 @@ class Transcript:
 
     @property
     def missing(self) -> str:
-        """What closes the box that words of ours opened in an answer that is settled."""
+        """The braces that close the box which r1chat's words opened in a finished answer."""
         ours = [injection.text for injection in self._answer_injected]
         return missing(self.answer, ours) if ours else ""
 
     def begin_answer(self, text: str, ids: Sequence[int]) -> None:
-        """Begins the answer with words of ours, which stand only if the model goes on with them.
+        """Begins the answer with r1chat's words, which are kept only if the model continues them.
 
         Args:
             text: The words.
@@ -308,7 +308,7 @@ class Transcript:
         self._held = [("".join(piece.text for piece in self.splitter.feed(text)), True)]
 
     def inject_answer(self, text: str, ids: Sequence[int]) -> None:
-        """Adds words of ours to the answer."""
+        """Injects words into the answer."""
         self._flush()
         self.injected_tokens += len(ids)
         self.answer_ids += ids
@@ -316,7 +316,7 @@ class Transcript:
             self._add_answer(piece.text, injected=True)
 
     def prefilled(self, text: str) -> None:
-        """Notes a whole thought that stands in the prompt already, in place of the model's own.
+        """Records a whole thought that is part of the prompt, in place of the model's own.
 
         Its tokens are the prompt's.
         """
@@ -327,7 +327,7 @@ class Transcript:
         self._emit(ThoughtEnded("budget", 0, 0.0))
 
     def inject(self, text: str, tokens: int) -> None:
-        """Adds words of ours to the thought."""
+        """Injects words into the thought."""
         self._flush()
         # What may have become a tag is the model's; it must not count as ours.
         self._show(self.splitter.release())
@@ -340,7 +340,7 @@ class Transcript:
             self._emit(InjectedText(shown, at))
 
     def inject_anywhere(self, text: str, ids: Sequence[int]) -> None:
-        """Adds words of ours to the thought or to the answer, whichever is being written."""
+        """Injects words into the thought or the answer, whichever is being written."""
         if self.splitter.in_thought:
             self.inject(text, len(ids))
         else:

@@ -1,4 +1,4 @@
-"""One piece of work after another on the engine's thread, and how each of them is broken off."""
+"""Runs jobs on the engine's thread one after another, each of which can be cancelled."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Job:
         self._taken = threading.Lock()
 
     def take(self) -> bool:
-        """Says once that nobody has begun it, or taken it back, before."""
+        """Claims the job; only the first claim succeeds."""
         return self._taken.acquire(blocking=False)
 
     def run(self) -> None:

@@ -1,4 +1,4 @@
-"""A loaded model's vocabulary: text to tokens and back."""
+"""A loaded model's vocabulary: tokenises text, and detokenises."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class LlamaVocabulary:
         return tokens[0] if self.piece(tokens[0]).strip() == text.encode() else None
 
     def is_marker(self, token: int) -> bool:
-        """Whether a token stands for something else than its text."""
+        """Whether a token is a control token."""
         return bool(api.llama_vocab_get_attr(self._vocab, token) & _MARKERS)
 
     def ends_reply(self, token: int) -> bool:

@@ -1,4 +1,4 @@
-"""Finds the fastest of several ways of doing the same, while it is being done."""
+"""Picks the fastest of several equivalent ways by trying them in production."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Ways(Generic[T]):
         return self._ways[self._best if self._left else len(self._found)]
 
     def took(self, seconds: float) -> None:
-        """Takes note of how long a unit of work took."""
+        """Records the time of a unit of work."""
         if self._left:
             self._left -= 1
             if not self._left:

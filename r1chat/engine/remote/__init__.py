@@ -1,4 +1,4 @@
-"""Models on another machine, or in another process: any OpenAI-compatible server."""
+"""Models on OpenAI-compatible servers, on this machine or another."""
 
 from r1chat.engine.remote.engine import RemoteEngine
 from r1chat.engine.remote.segment import Patience

@@ -1,4 +1,4 @@
-"""Keeps account of a reply that a server writes: its text, its tokens, and how to go on with it."""
+"""Records a reply that a server writes: text, tokens, and where to continue it."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Account:
 
     @property
     def prompt_size(self) -> int:
-        """Tokens of the prompt, at least roughly; 0 where nobody knows."""
+        """The tokens of the prompt, at least roughly; 0 where unknown."""
         return self.prompt_tokens or self.prompt_estimate
 
     @property
@@ -84,7 +84,7 @@ class Account:
         return self.splitter.in_thought
 
     def begin(self) -> None:
-        """Writes what stands before the server has said a word."""
+        """Writes the part of the reply that precedes the server's text."""
         framed, continuation = self._asker.framed, self._request.resume
         if framed is not None and framed.prefilled:
             if continuation is not None:
@@ -100,7 +100,7 @@ class Account:
                 self.land("user")
 
     def begin_segment(self) -> None:
-        """What had come and was not taken yet will come again."""
+        """Forgets text that was received but not consumed: the server will send it again."""
         self.segment_tokens = self._uncounted = 0
 
     # -- what the server says --
@@ -149,7 +149,7 @@ class Account:
     # -- words of ours --
 
     def land(self, reason: EndedBy) -> None:
-        """Closes the thought with words of ours."""
+        """Closes the thought with r1chat's words."""
         self._shut(self.transcript.landing, reason)
         if self.rescue.lands_boxed(self.transcript.thought):
             self._begin_answer()
@@ -172,7 +172,7 @@ class Account:
         self.transcript.begin_answer(words, self._tokens_of(words))
 
     def complete(self) -> None:
-        """Closes the box that words of ours opened, where the model has not."""
+        """Closes the box that r1chat's words opened, if the model has not."""
         self.transcript.settle()
         words = self.transcript.missing
         if words:
@@ -184,7 +184,7 @@ class Account:
         return [0] * self._asker.tokens_of(words)
 
     def wait(self) -> None:
-        """Has the thought go on."""
+        """Continues the thought."""
         self.inject(self.transcript.line_break + WAIT)
 
     def inject(self, words: str, *, quoted: bool = False) -> None:

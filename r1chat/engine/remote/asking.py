@@ -1,4 +1,4 @@
-"""Puts a question to a server: what is sent, by which of its endpoints."""
+"""Builds the requests that put a question to a server, for each of its endpoints."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class Asker:
 
     @property
     def continues(self) -> bool:
-        """Whether a reply can be gone on with from any place of it."""
+        """Whether a reply can be continued from any place."""
         return self.framed is not None
 
     @property
@@ -146,7 +146,7 @@ class Asker:
         thought_left: int | None,
         answer_left: int | None,
     ) -> Stream | Branch:
-        """Has the reply written on.
+        """Requests the continuation of the reply.
 
         Args:
             items: What stands of it already.
@@ -253,7 +253,7 @@ class Asker:
         return self._completions, body, counts
 
     def _end_at_turns(self, body: dict[str, Any]) -> None:
-        """Has the reply end where the model writes a token that stands between turns."""
+        """Stops the reply at tokens that separate turns."""
         name, tokenizer = self._found.dialect.stop_tokens, self._found.tokenizer
         if name and tokenizer is not None and self._fields.takes(name) and not self._request.raw:
             tokens = [token for each in self._hidden() for token in tokenizer.tokenize(each)]
@@ -278,7 +278,7 @@ class Asker:
         return Counts(estimate=count + _FRAMING * len(self._messages))
 
     def end_thought(self, name: str, wants_stop: Callable[[], bool]) -> bool:
-        """Has the server close the thought that it is writing.
+        """Asks the server to close the thought that it is writing.
 
         Args:
             name: The completion's own name.
@@ -343,7 +343,7 @@ class Asker:
         return last_box("\\boxed{" + text) if isinstance(text, str) else None
 
     def tokens_of(self, words: str) -> int:
-        """Tokens of words of ours; where nobody has counted them a guess."""
+        """The number of tokens in r1chat's words; an estimate where they were not counted."""
         return self._found.markers.counted(words) or len(words.split())
 
     def _sampling(self) -> dict[str, Any]:

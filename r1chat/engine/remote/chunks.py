@@ -1,4 +1,4 @@
-"""Reads the events of a stream, and believes nothing that it has not checked."""
+"""Parses and validates the events of a stream."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _NO_STREAM = "sends something that is no stream of a reply"
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What is said about tokens; None where it is not said."""
+    """The token counts that a server reports; None where it does not."""
 
     written: int | None = None
     """That the model has written in this stream so far."""
@@ -211,7 +211,7 @@ def _flat(value: object, deepest: int = _DEEPEST) -> str:
 
 
 def _finish(choice: dict[str, Any]) -> str | None:
-    """Why a reply ended, in the server's word; some say "null" as long as it goes on."""
+    """The server's finish reason; some send "null" until the reply ends."""
     found = choice.get("finish_reason")
     if isinstance(found, dict):
         found = found.get("type")
@@ -243,7 +243,7 @@ class Halves:
 
 
 def _counts(value: dict[str, Any]) -> Counts:
-    """What is said about tokens, in one of the forms there are."""
+    """Parses token counts in any of their forms."""
     timings, usage, progress = (
         part if isinstance(part := value.get(name), dict) else {}
         for name in ("timings", "usage", "prompt_progress")

@@ -1,4 +1,4 @@
-"""What servers of each make can do beside the common protocol, and how it is said to them.
+"""The table of what each make of server supports beyond the common protocol.
 
 Read in the servers' own sources and documentation in November 2026; docs/architecture.md says which
 of them r1chat was tried on.

@@ -1,4 +1,4 @@
-"""What stands of a reply, in the form in which a server can go on with it."""
+"""The text of an unfinished reply, in the form from which a server can continue it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Draft:
         self._items.append(Content(text))
 
     def mark(self, text: str) -> None:
-        """Adds words of ours, in which tags are markers."""
+        """Adds r1chat's words, in which tags are control tokens."""
         self._settle()
         self._items.append(text)
 

@@ -1,4 +1,4 @@
-"""Ends a reply where its model goes on as somebody else: where it spells a marker between turns.
+"""Ends a reply where its model spells a turn marker and would speak for somebody else.
 
 A server hides the markers that are tokens of its model, as a rule. One that does not, or a model
 that spells them in ordinary letters, shows them in the text.
@@ -73,7 +73,7 @@ class Ending:
         """Whether a marker has come; nothing more comes out after it."""
 
     def feed(self, text: str) -> str:
-        """Takes the next chunk and returns what certainly stands before any marker."""
+        """Takes the next chunk and returns the text that certainly precedes any marker."""
         if not self._names or self.found:
             return "" if self.found else text
         text, self._held = self._held + text, ""

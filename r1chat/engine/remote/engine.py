@@ -1,4 +1,4 @@
-"""Models on a server, behind the same protocol as those in this process."""
+"""The engine that runs models on a server."""
 
 from __future__ import annotations
 

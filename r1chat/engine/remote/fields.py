@@ -1,4 +1,4 @@
-"""Remembers which fields of a request a server refuses, and leaves them out from then on."""
+"""Remembers which request fields a server refuses, and omits them from then on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds out what a server is, which models it has, and what it can do."""
+"""Detects which make a server is, which models it has, and what it supports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Knows the words with which servers say why a reply ended."""
+"""Translates the finish reasons of servers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a reply may still have: tokens of thought and answer, room, and time."""
+"""The remaining limits of a reply: tokens of thought and answer, context, and time."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Limits:
 
     @property
     def left(self) -> int:
-        """Tokens of context that nothing stands in; many, where nobody knows."""
+        """The free tokens of the context; very many where its size is unknown."""
         if not self.knows_room:
             return _UNKNOWN
         transcript = self._account.transcript
@@ -93,7 +93,7 @@ class Limits:
 
     @property
     def room(self) -> int:
-        """Tokens of thought for which there is room; many, where nobody knows."""
+        """The tokens of thought that still fit; very many where unknown."""
         return self.left - self._reserve - _CLOSING if self.knows_room else _UNKNOWN
 
     def time(self, kept_share: float = 0.0) -> float:

@@ -1,4 +1,4 @@
-"""Speaks HTTP with a server: bounded, quiet about keys, and never in anybody's way.
+"""The HTTP client for servers: bounded, cancellable, and silent about keys.
 
 Every answer is read on a thread of its own, because neither a look-up of a name nor a read can be
 broken off from outside in any other way. Whoever waits for it looks in at short intervals and goes

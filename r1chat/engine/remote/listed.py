@@ -1,4 +1,4 @@
-"""Reads lists of models, in the shapes in which servers give them."""
+"""Parses the lists of models that servers return, in all their shapes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keeps what users, files and models wrote from becoming control tokens on a server.
+"""Keeps text of users, files and models from becoming control tokens on a server.
 
 Where a text spells a marker it is cut in two, as in `r1chat.prompt.tokens`. A server that takes
 tokens gets the halves tokenised apart: the model reads the same text, and no marker. To any other
@@ -32,7 +32,7 @@ _LIKELY = re.compile("</?s>|<(unk|pad|bos|eos)>", re.IGNORECASE)
 
 
 class Tokenizer:
-    """Has a server tokenise.
+    """Tokenises through the server.
 
     Args:
         link: To the server.

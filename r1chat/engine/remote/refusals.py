@@ -1,4 +1,4 @@
-"""Says in one line why a server did not do what it was asked, and what to do about it."""
+"""Explains a server's error in one line, with what to do about it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Goes on from an earlier reply: writes what is kept of it anew, without the server."""
+"""Restores what is kept of an earlier reply, to continue from there without the server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several replies to one question: a few requests at a time, each steered by itself."""
+"""Draws several samples with a few concurrent requests, each steered by itself."""
 
 from __future__ import annotations
 

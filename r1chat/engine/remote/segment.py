@@ -1,4 +1,4 @@
-"""One stretch of a reply: a request, with the waits and further tries that it needs."""
+"""One request of a reply, with its waits and retries."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Patience:
 
 
 class Segment:
-    """Reads one answer; tries again where the server is busy and nothing has come yet.
+    """Reads one response; retries where the server is busy and nothing was received yet.
 
     Args:
         server: What to call the server.

@@ -1,4 +1,4 @@
-"""A server, and the references that lead to one."""
+"""The address and key of a server, and the references that lead to it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Server:
 
     @property
     def is_private(self) -> bool:
-        """Whether nobody on the way can read along."""
+        """Whether the connection is encrypted or stays on this machine."""
         return not is_plain_to_other_machine(self.url)
 
     @property

@@ -1,4 +1,4 @@
-"""Several replies that come in one stream: a server that is asked for `n` reads the prompt once."""
+"""Draws several samples in one stream, for servers that take `n`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Branch:
         return self._shared.whole
 
     def put(self, what: list[Chunk] | R1ChatError | None) -> None:
-        """Hands something over, unless nobody wants it any more."""
+        """Delivers an item, unless its receiver is gone."""
         if what != [] and not self.left:
             self._queue.put(what)
 
@@ -84,7 +84,7 @@ class Shared(Stream):
         super().__init__(link, prepare, model)
 
     def one_left(self) -> None:
-        """Ends the stream where nobody is left."""
+        """Closes the stream once its last receiver is gone."""
         if all(branch.left or branch.ended for branch in self.branches):
             self.close()
 

@@ -1,4 +1,4 @@
-"""Cuts a stream of server-sent events into the events that it carries."""
+"""Splits a stream into server-sent events."""
 
 from __future__ import annotations
 

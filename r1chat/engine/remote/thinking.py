@@ -1,4 +1,4 @@
-"""The thought of a reply that a server writes: asks `r1chat.reasoning` at every chunk what to do.
+"""The thinking loop over a server's stream: asks `r1chat.reasoning` at every chunk.
 
 What arrives is not part of the reply yet. To close a thought, or to think on, the stream is left,
 our words are added, and the server goes on behind them; it still has the rest in its cache. So

@@ -1,4 +1,4 @@
-"""Lets one reply at a time be written by servers that would break it off for the next one."""
+"""Queues replies for servers that would break one off for the next."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Unpacks answers that come compressed, a bounded piece at a time."""
+"""Decompresses responses in bounded pieces."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _RAW = -zlib.MAX_WBITS
 
 
 def unpacked(parts: Iterable[bytes], headers: Mapping[str, str], host: str) -> Iterator[bytes]:
-    """Undoes the compression of an answer; nobody asks for one, and some gateways compress anyway.
+    """Decompresses a response: some gateways compress although nobody asked for it.
 
     Args:
         parts: The body as it comes.

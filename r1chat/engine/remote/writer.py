@@ -1,4 +1,4 @@
-"""Writes a reply with a server's help, one request after another where it takes several."""
+"""Writes a reply through a server, with several requests where it takes them."""
 
 from __future__ import annotations
 
@@ -335,7 +335,7 @@ class Writer:
         return "context" if end == "context" else self._end_of_reply()
 
     def _end_of_reply(self) -> Then:
-        """The model has ended its reply; one without an answer goes on, as far as it can."""
+        """Ends the reply; one without an answer is continued, as far as possible."""
         account, transcript = self._account, self._account.transcript
         if self._request.raw or self._limits.time() <= 0:
             return "natural"
