@@ -1,4 +1,4 @@
-"""The history: conversations that last, in an SQLite file of the user's own.
+"""The history: conversations in an SQLite file of the user's own.
 
 ::
 

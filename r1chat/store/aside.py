@@ -1,4 +1,4 @@
-"""Keeps in files of JSON lines what cannot be written into the history, until a start takes it in.
+"""Keeps in JSON lines what the database cannot take, until a later start imports it.
 
 Each line is one call of a function that writes, with its values. A file lies beside the history,
 or where there is room; it is locked as long as its process lives, and what is taken in from it
@@ -108,7 +108,7 @@ class Aside:
         return all(path.parent == self._history.parent for path, _ in self._files)
 
     def open(self) -> bool:
-        """Makes a file, at the first place that takes one."""
+        """Creates a file in the first folder that allows it."""
         return bool(self._files) or self._begin(_places(self._history))
 
     def keep(self, calls: Iterable[Call]) -> bool:
@@ -126,7 +126,7 @@ class Aside:
         return True
 
     def drop(self) -> None:
-        """Removes the files: all that is in them stands in the history."""
+        """Removes the files once the history has everything in them."""
         for path, file in self._files:
             with suppress(OSError):
                 path.unlink()
@@ -265,7 +265,7 @@ def _locked(file: IO[bytes]) -> bool:
 
 
 def take_in(database: Database, tell: Callable[[str], None]) -> None:
-    """Takes in what earlier processes could not write.
+    """Imports what earlier processes could not write.
 
     Args:
         database: The history.
@@ -329,7 +329,7 @@ def _done(connection: sqlite3.Connection, call: Call) -> bool:
 
 
 def _calls(file: IO[bytes]) -> Iterator[Call | None]:
-    """What stands in a file; None for a line that cannot be read."""
+    """Parses a file's lines; None for a line that cannot be read."""
     for number, text in enumerate(file):
         if number == 0:
             continue

@@ -1,4 +1,4 @@
-"""A copy of the history beside it, for the day on which nothing can be read of the file itself."""
+"""A backup copy of the history, for a file of which nothing can be read."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def is_due(history: Path) -> bool:
 
 
 def make(connection: sqlite3.Connection, history: Path, busy: Callable[[], bool]) -> bool:
-    """Copies the history, unless something else is to be done before it is over.
+    """Copies the history; other work interrupts it.
 
     Args:
         connection: To the history.
@@ -84,5 +84,5 @@ def make(connection: sqlite3.Connection, history: Path, busy: Callable[[], bool]
 
 
 def drop(history: Path) -> None:
-    """Removes the copy: it has what is to be gone for good."""
+    """Removes the copy, which has what was purged."""
     path_of(history).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What there is to say of the history's file, for the doctor. Nothing of it is changed."""
+"""Checks the history's file for `r1chat doctor` without changing it."""
 
 from __future__ import annotations
 

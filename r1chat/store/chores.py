@@ -1,4 +1,4 @@
-"""What is done in the history while there is nothing to write."""
+"""Background maintenance of the history while nothing is being written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Copies of conversations."""
+"""Duplicates conversations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tells what is wrong with a history's file: by what an error says, and by a look at the file."""
+"""Diagnoses damage to a history's file from errors and from its contents."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def elsewhere(error: BaseException) -> bool:
 
 
 def is_device(path: Path) -> bool:
-    """Whether a device stands there, such as the null device, which nobody may put aside."""
+    """Whether the path is a device, such as the null device, which must not be moved."""
     return path.is_char_device() or path.is_block_device()
 
 

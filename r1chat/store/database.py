@@ -1,4 +1,4 @@
-"""The file and the connections to it."""
+"""The database file and its connections."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ class Database:
         return None
 
     def remake_search(self) -> bool:
-        """Makes the search anew where nothing else seems damaged; says whether it did."""
+        """Rebuilds the search index where nothing else is damaged; returns whether it did."""
         if not self.searchable or self.fault() is not None:
             return False
         try:
@@ -154,7 +154,7 @@ class Database:
             return False
 
     def reopen(self) -> None:
-        """Opens the file anew, for reading and for writing.
+        """Reopens the file for reading and writing.
 
         Raises:
             R1ChatError, OSError, sqlite3.Error: As when a store is opened; then what was open

@@ -1,4 +1,4 @@
-"""The full-text index: what a word stands in.
+"""The full-text index over questions, answers and thoughts.
 
 It holds no text of its own and is kept up behind the writing, so that it can be missing, late or
 made anew at any time.
@@ -193,7 +193,7 @@ def behind(connection: sqlite3.Connection) -> bool:
 
 
 def catch_up(connection: sqlite3.Connection) -> bool:
-    """Takes in replies that the index does not know.
+    """Indexes replies that are missing from the index.
 
     Returns:
         Whether there may be more.

@@ -1,4 +1,4 @@
-"""Opens the history; puts a damaged file aside and begins a new one."""
+"""Opens the history; sets a damaged file aside and begins a new one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is read: lists, and a conversation as a tree."""
+"""The queries: lists of conversations, and a conversation as a tree."""
 
 from __future__ import annotations
 

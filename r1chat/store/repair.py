@@ -1,4 +1,4 @@
-"""What becomes of a damaged file: it is kept, and what can be read of it goes into a new one."""
+"""Repairs a damaged history: keeps the file, and saves what can be read into a new one."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _alone(path: Path) -> Iterator[None]:
 
 
 def note(connection: sqlite3.Connection, kept: Path) -> None:
-    """Writes into a new file what is to be recovered into it, before anything else."""
+    """Records in a new file what must be recovered into it."""
     connection.execute("BEGIN IMMEDIATE")
     connection.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (_NOTE, kept.name))
     # The old rows keep their keys, so that new ones need others.
@@ -91,7 +91,7 @@ def forget_note(connection: sqlite3.Connection) -> None:
 
 
 class Recovery(threading.Thread):
-    """Brings rows back in the background; where the process ends, the next one goes on.
+    """Recovers rows in the background; the next process resumes where this one ends.
 
     Args:
         path: The new file.
@@ -110,7 +110,7 @@ class Recovery(threading.Thread):
         """Whether it has done what it could."""
 
     def stop(self) -> list[str]:
-        """Has it end soon.
+        """Asks it to stop.
 
         Returns:
             What the user should know of it, if it has not told everything yet.
@@ -149,7 +149,7 @@ class Recovery(threading.Thread):
         return int(connection.execute("SELECT count(*) FROM conversations").fetchone()[0])
 
     def _take(self, connection: sqlite3.Connection, file: Path) -> bool:
-        """Takes in the rows of a file; whether there were any."""
+        """Imports the rows of a file; returns whether there were any."""
         pages = salvage.Pages(file)
         found = False
         batch: list[tuple[str, salvage.Row]] = []

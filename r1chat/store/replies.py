@@ -1,4 +1,4 @@
-"""A reply from its row and from the parts that were written after it."""
+"""Assembles a reply from its row and from the parts that were written after it."""
 
 from __future__ import annotations
 

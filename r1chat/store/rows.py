@@ -1,4 +1,4 @@
-"""From values to rows and back. What comes out of a file is checked before it becomes a value."""
+"""Converts values to rows and back, and validates what comes out of a file."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ def injected_out(injected: tuple[Injection, ...]) -> str:
 
 
 def injected_in(value: object, thought: str) -> tuple[Injection, ...]:
-    """Reads what `injected_out` wrote; what does not stand in the thought is left out."""
+    """Reads what `injected_out` wrote; drops what is not in the thought."""
     found = []
     for at, words in _pairs(value):
         place = count(at)

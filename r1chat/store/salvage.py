@@ -1,4 +1,4 @@
-"""Reads rows out of a damaged database, page by page, without SQLite.
+"""Reads rows out of a damaged database page by page, without SQLite.
 
 SQLite finds rows through the tree above them, and gives up where that is damaged. But each leaf
 of a table says by itself which rows it has, and our rows can be told apart by their looks. The

@@ -1,4 +1,4 @@
-"""What is written, statement by statement. Each function runs in a transaction of the writer's."""
+"""The statements that write; each function runs in a transaction of the writer."""
 
 from __future__ import annotations
 
@@ -242,7 +242,7 @@ def purge_deleted(connection: sqlite3.Connection, before: float) -> bool:
 
 
 def purge_one(connection: sqlite3.Connection, name: str) -> None:
-    """Takes one out."""
+    """Purges one conversation."""
     found = connection.execute("SELECT key FROM conversations WHERE id = ?", (name,))
     purge(connection, [key for (key,) in found.fetchall()])
 
@@ -254,7 +254,7 @@ def _drop_loose_texts(connection: sqlite3.Connection) -> None:
 def remember(
     connection: sqlite3.Connection, name: str, model: str | None, budget: str | None
 ) -> None:
-    """Notes with what a conversation is to be gone on."""
+    """Saves the model and budget with which to continue a conversation."""
     connection.execute(
         "UPDATE conversations SET model = coalesce(?, model), budget = coalesce(?, budget) "
         "WHERE id = ?",

@@ -1,4 +1,4 @@
-"""The tables, as an ordered list of migrations. The file itself says how far it has come."""
+"""The database schema, as an ordered list of migrations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Search: from what the user types to replies and the words around the match."""
+"""Full-text search: finds replies, and the words around each match."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _ALL = _ROW.format(source="replies", condition="status <> 'streaming'", order="r
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is sought: replies in which each of the words stands somewhere."""
+    """A search query: replies that contain each of the words."""
 
     words: tuple[str, ...]
     """Any text, without white space."""
@@ -45,7 +45,7 @@ class Query:
 
     @classmethod
     def parse(cls, text: str) -> Query:
-        """Reads what a user typed; nothing in it has a meaning of its own."""
+        """Parses what a user typed; no character has a special meaning."""
         words = [word for word in text.split() if re.search(r"[^\W_]", word)][:_WORDS]
         last = words[-1] if words else ""
         long_enough = len(last) >= _SHORTEST_BEGINNING or not last.isascii()

@@ -1,4 +1,4 @@
-"""The history as everybody else sees it."""
+"""The public interface of the history."""
 
 from __future__ import annotations
 
@@ -207,7 +207,7 @@ class Store:
     def remember(
         self, conversation: str, *, model: str | None = None, budget: str | None = None
     ) -> None:
-        """Notes with which model and budget a conversation is to be gone on; None leaves it."""
+        """Saves the model and budget with which to continue a conversation; None changes nothing."""
         self._call(saving.remember, name=conversation, model=model, budget=budget)
 
     def add(self, loaded: Loaded) -> str:
@@ -448,7 +448,7 @@ class Store:
 
 
 def _led_to(path: Path) -> Path:
-    """The file to which links lead; where that is no file, what stands in the history's place."""
+    """Resolves links to the history's file."""
     # SQLite follows links, and what it keeps beside a file stands where they lead.
     there = Path(os.path.realpath(path))
     if there.is_dir() or there.is_fifo() or there.is_socket():
@@ -458,7 +458,7 @@ def _led_to(path: Path) -> Path:
 
 
 def _take_in(database: Database, tell: Callable[[str], None]) -> None:
-    """Takes in what earlier processes could not write, so that it can be gone on with."""
+    """Imports what earlier processes could not write."""
     try:
         aside.take_in(database, tell)
     except Exception:

@@ -1,4 +1,4 @@
-"""Saves one reply while it is written."""
+"""Saves a reply while it is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Titles made from a question, without a model."""
+"""Makes titles from questions, without a model."""
 
 from __future__ import annotations
 

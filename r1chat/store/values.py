@@ -1,4 +1,4 @@
-"""What the history gives back, as frozen values."""
+"""The frozen values that the history returns."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A conversation with all that is needed to go on with it.
+    """A conversation with everything needed to continue it.
 
     Its replies hold no token ids. Where a process died, the reply is as far as it was saved and
     its receipt says "cancelled".

@@ -1,4 +1,4 @@
-"""Reads a write-ahead log without SQLite: which pages it has, and whether SQLite will take them.
+"""Reads a write-ahead log without SQLite: its pages, and whether SQLite will accept them.
 
 SQLite stops at the first frame that is not whole, and says nothing of those behind it: a flipped
 bit would cost what was committed later. The format is described at
@@ -111,7 +111,7 @@ def damaged(path: Path, page_size: int) -> bool:
 
 
 def _first_fault(data: bytes, page_size: int) -> tuple[int, bytes] | None:
-    """Where a log is damaged, with what stands there."""
+    """The position of the first damage in a log, and the bytes there."""
     size = _FRAME + page_size
     if len(data) < _HEADER + size or not any(data[:_HEADER]):
         return None

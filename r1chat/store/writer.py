@@ -1,4 +1,4 @@
-"""The thread that writes. Everybody else hands it jobs and goes on."""
+"""The writer thread: everybody else queues jobs and goes on."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ class Writer:
         return bool(self._jobs) or time.monotonic() > self._tidied_by
 
     def mend(self, seen: Identity | None) -> None:
-        """Has the database mended, which only the writer may do, and waits for it a while.
+        """Repairs the database on the writer's thread, and waits a while for it.
 
         Args:
             seen: Which file is damaged.
@@ -311,7 +311,7 @@ class Writer:
         time.sleep(_PAUSE_S)
 
     def _spare_the_others(self, jobs: Sequence[Job | Piece]) -> None:
-        """Something is wrong with one of them; the others must not suffer for it."""
+        """Runs jobs one by one, so that one which fails does not affect the others."""
         if len(jobs) == 1:
             self._lose(jobs)
         else:
@@ -349,7 +349,7 @@ class Writer:
 
 
 def _calls(jobs: Iterable[Job | Piece]) -> Iterator[Callable[[sqlite3.Connection], object]]:
-    """What there is to be done; pieces that follow one another are written as one."""
+    """The queued jobs, consecutive pieces merged into one."""
     run: list[Piece] = []
     for job in (*jobs, None):
         if run and not (isinstance(job, Piece) and _continues(job, run[0])):
