@@ -1,1 +1,1 @@
-"""Models from the Hugging Face Hub: which there are, which fit, and how they get here whole."""
+"""Models on the Hugging Face Hub: search, fit, verified download, local files."""

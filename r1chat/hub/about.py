@@ -1,4 +1,4 @@
-"""What can be said about a model: `r1chat models show`."""
+"""Describes a model in detail: `r1chat models show`."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Origin(Protocol):
 
     @property
     def repo(self) -> str:
-        """Owner and name; empty if nobody knows."""
+        """Owner and name; empty if unknown."""
 
     @property
     def commit(self) -> str:
-        """Of the repository; empty if nobody knows."""
+        """The repository's commit; empty if unknown."""
 
     @property
     def size(self) -> int:
@@ -176,7 +176,7 @@ def _kind(header: Header) -> Kind:
 
 
 def _token(header: Header, key: str) -> str:
-    """The text of the token whose number stands under a key."""
+    """The text of the token whose id is a metadata value."""
     tokens, number = header.metadata.get("tokenizer.ggml.tokens"), header.integer(key)
     if not isinstance(tokens, Array) or number is None or not 0 <= number < tokens.count:
         return ""

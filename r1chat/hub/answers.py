@@ -1,4 +1,4 @@
-"""Makes values of what the Hub says. Nothing in it is believed: what cannot be is left out."""
+"""Parses and validates what the Hub returns; what cannot be is left out."""
 
 from __future__ import annotations
 

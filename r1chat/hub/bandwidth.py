@@ -1,4 +1,4 @@
-"""How fast this machine reads its memory, which is what bounds a large model's tokens a second.
+"""Measures how fast this machine reads its memory, which bounds a large model's speed.
 
 Every token reads all the weights once. What is measured is the same thing: each of the engine's
 threads reads memory of its own, far more than caches hold, by ``memchr`` of the C library, which

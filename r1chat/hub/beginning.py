@@ -1,4 +1,4 @@
-"""Reads the header of a model that is far away, without fetching the rest."""
+"""Reads a model's header over the network, without downloading the rest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The error of a Hub that may be asked again later."""
+"""The error of a Hub that asks to be tried again later."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the standard Hub cache holds, whoever put it there, and how it gets room again."""
+"""Lists the standard Hub cache, whoever filled it, and frees room in it."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def _commits(folder: RepoFolder) -> list[str]:
 
 
 def _commits_for(folder: RepoFolder, revision: str) -> list[str]:
-    """The commits that may stand for a revision, the best first."""
+    """The candidate commits of a revision, the best first."""
     known = folder.commit_of(revision)
     first = [known] if known else []
     if revision != MAIN:

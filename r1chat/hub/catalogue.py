@@ -1,4 +1,4 @@
-"""The R1 distills that have a short name, read from `catalogue.json`.
+"""The distills with short names, from `catalogue.json`.
 
 The sizes there sort and estimate: the same quant differs by some bytes between publishers, so
 what is fetched is measured by what the Hub says.

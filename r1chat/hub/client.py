@@ -1,4 +1,4 @@
-"""Speaks HTTP with the Hub: bounded, patient, and quiet about secrets.
+"""The HTTP client for the Hub: bounded, patient, and silent about secrets.
 
 huggingface_hub's own calls are not used for this. They read answers of any length, wait where
 nobody can wake them, print addresses with signatures in them, and lose a whole listing over one

@@ -1,4 +1,4 @@
-"""What the environment says about the Hub: by the variables that its other tools honour too.
+"""The Hub's settings from environment variables, as its other tools read them.
 
 huggingface_hub reads them once, when it is imported; here they are those of the moment.
 """

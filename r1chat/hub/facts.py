@@ -1,4 +1,4 @@
-"""What a list of models says about each, read from its header and remembered.
+"""What lists show of each model, read from its header and cached.
 
 A header is read in some 30 ms, most of them for the vocabulary that has to be skipped: too long
 for a list of fifty.

@@ -1,4 +1,4 @@
-"""Which models this machine can run, how fast, and which is the best choice.
+"""Estimates which models this machine can run, how fast, and which is the best choice.
 
 The arithmetic of memory is `r1chat.gguf.needs`, which the engine loads by too: what is marked "no"
 here the engine would refuse.
@@ -258,7 +258,7 @@ def _size(variant: Quant) -> int:
 
 
 def _kind(quant: str) -> int:
-    """0 for 4 to 8 bits, 1 for more, 2 for 3, 3 for fewer and for what nobody knows."""
+    """The rank of a quant: 0 for 4 to 8 bits, 1 for more, 2 for 3, 3 for fewer or unknown."""
     match = re.search(r"(?:^|[-_])(?:I?Q|MXFP|NVFP|B?F)(\d+)", quant.upper())
     bits = int(match[1]) if match else 0
     if 4 <= bits <= 8:  # noqa: PLR2004  (said above)

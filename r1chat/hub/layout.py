@@ -1,4 +1,4 @@
-"""Where things lie in the standard Hub cache, which `hf`, llama.cpp and others share with us.
+"""The paths of the standard Hub cache, which `hf`, llama.cpp and others share with us.
 
 ::
 
@@ -103,7 +103,7 @@ class RepoFolder:
         return self.folder.joinpath("refs", *revision.split("/"))
 
     def commit_of(self, revision: str) -> str | None:
-        """Which commit a revision was when somebody last looked; None if nobody did."""
+        """The cached commit of a revision; None if there is none."""
         if good_commit(revision):
             return revision
         try:
@@ -139,7 +139,7 @@ def place(file: RemoteFile) -> RepoFolder:
 
 
 def here(file: RemoteFile) -> Path | None:
-    """Where a file lies whole under its name, or None. Whole is what has the right size."""
+    """The path of a complete file, judged by its size; None if it is not complete."""
     pointer = place(file).pointer(file.commit, file.path)
     if _size(pointer) != file.size:
         return None

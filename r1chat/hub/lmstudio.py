@@ -1,4 +1,4 @@
-"""Models that LM Studio has fetched, used where they lie.
+"""Finds models that LM Studio has downloaded, to use them in place.
 
 Its home is named in `~/.lmstudio-home-pointer`, else `~/.lmstudio`, once `~/.cache/lm-studio`.
 Models lie in `models/<publisher>/<repository>/` there, or in the folder that its settings name.

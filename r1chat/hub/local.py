@@ -1,4 +1,4 @@
-"""The models on this machine, wherever they lie."""
+"""Lists the models on this machine, wherever they are."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ def refusal(header: Header) -> str:
 
 
 def _reason(error: ModelError, path: Path) -> str:
-    """An error about a file without the file's path, which stands beside it."""
+    """An error about a file, without its path."""
     text = str(error)
     for known in (f"{escaped(path)} ", f"{escaped(path.parent)}{os.sep}"):
         text = text.removeprefix(known)

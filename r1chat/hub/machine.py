@@ -1,4 +1,4 @@
-"""What this machine has for models: memory, GPUs, disk, and how fast it reads its memory."""
+"""Measures what this machine has for models: memory, GPUs, disk, memory bandwidth."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def this_machine(
 
 
 def disk_free(folder: Path) -> int:
-    """Bytes free for this user where a folder is, or will be; 0 where nobody knows."""
+    """The free bytes on a folder's disk for this user; 0 where unknown."""
     for place in (folder.absolute(), *folder.absolute().parents):
         try:
             return shutil.disk_usage(place).free

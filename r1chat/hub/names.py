@@ -1,4 +1,4 @@
-"""Which names of repositories, files, revisions and quants are taken for what they claim to be.
+"""Validates names of repositories, files, revisions and quants.
 
 They become parts of addresses and of paths on this machine, so that nothing passes that has a
 meaning of its own there.

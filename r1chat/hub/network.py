@@ -1,4 +1,4 @@
-"""Chooses the proxy and the certificates of a request, as the environment names them.
+"""Chooses proxy and certificates for a request, from the environment.
 
 The HTTP library reads all of it when a client is made, and fails there with Python's words, also
 over a proxy that no request would use. Here each request looks for itself, so that an error can

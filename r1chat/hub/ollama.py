@@ -1,4 +1,4 @@
-"""Models that Ollama has fetched, used where they lie.
+"""Finds models that Ollama has downloaded, to use them in place.
 
 A manifest `manifests/<host>/<namespace>/<model>/<tag>` lists the parts of a model by their
 SHA-256; the part with the weights is a GGUF file, `blobs/sha256-<hex>`.

@@ -1,4 +1,4 @@
-"""What all places where models lie have in common: how their files are found.
+"""Finds model files in a folder: common to all places where models lie.
 
 The folders of other programs are only ever read. Whatever stands in them, nothing here raises,
 waits or goes round in a circle.

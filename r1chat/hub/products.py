@@ -1,4 +1,4 @@
-"""Measures how fast the installed llama.cpp multiplies: bytes of weights a second.
+"""Benchmarks the installed llama.cpp's matrix products, in bytes of weights a second.
 
 To write a token is to multiply all the weights with one vector, so a product of that shape, by the
 engine's own code and with as many threads as it takes, says what to expect. It runs in a child

@@ -1,4 +1,4 @@
-"""Reads which quant a name tells: of a file, a folder, or as a user writes it."""
+"""Parses the quant from a name: of a file, a folder, or as a user writes it."""
 
 from __future__ import annotations
 

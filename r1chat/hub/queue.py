@@ -1,4 +1,4 @@
-"""Downloads in the background, one at a time, for as long as the app runs and after."""
+"""The download queue: one at a time, in the background."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Phase = Literal["queued", "running", "paused", "failed", "done", "cancelled"]
 
 @dataclass(eq=False, slots=True)
 class Job:
-    """A model that is to be downloaded. Only its queue changes it."""
+    """A queued download, which only its queue changes."""
 
     variant: Variant
     phase: Phase = "queued"
@@ -70,7 +70,7 @@ class Queue:
         return tuple(self._jobs)
 
     def add(self, variant: Variant) -> Job:
-        """Puts a model at the end of the queue; one that is there already goes on.
+        """Queues a model; one that is queued already is resumed.
 
         Returns:
             Its job.
@@ -95,7 +95,7 @@ class Queue:
         self._tell()
 
     def resume(self, job: Job) -> None:
-        """Goes on with a job that was paused or failed."""
+        """Resumes a job that was paused or failed."""
         with self._news:
             if job.phase in {"paused", "failed"}:
                 job.phase, job.progress, job.error = "queued", None, None
@@ -225,7 +225,7 @@ def _read() -> list[Variant]:
 
 
 def _is_good(variant: Variant) -> bool:
-    """Whether all of it has a place in the cache: anybody may have edited the file."""
+    """Whether a saved entry is valid: the file may have been edited."""
     try:
         for file in variant.files:
             folder = layout.place(file)

@@ -1,4 +1,4 @@
-"""Sends a request to the Hub and follows its redirects: one set of rules for all of them.
+"""Sends a request to the Hub and follows its redirects by one set of rules.
 
 - A location may be relative, at another origin, and lead on; ten requests, then it is an error.
 - The token goes to the Hub's own origin alone, wherever the redirects lead.

@@ -1,4 +1,4 @@
-"""How a user names a model on the Hub.
+"""Parses a user's reference to a model on the Hub.
 
 ``r1:7b`` and ``r1:7b-q4_k_m`` from the catalogue; ``owner/repo``, ``owner/repo:QUANT`` and
 ``owner/repo/file.gguf``, each of them with a revision after the repository

@@ -1,4 +1,4 @@
-"""Says in one line why the Hub did not give what was asked for, and what to do about it."""
+"""Explains the Hub's errors in one line, with what to do about them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class FileChanged(NetworkError):  # noqa: N818  (what happened, not what went wr
 
 
 class NoSuchMethod(NetworkError):  # noqa: N818  (what happened, not what went wrong)
-    """The Hub knows no such request for an address."""
+    """The Hub does not support such a request at an address."""
 
 
 @dataclass(frozen=True, slots=True)

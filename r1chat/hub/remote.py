@@ -1,4 +1,4 @@
-"""The Hub: what there is, what a file's header says, and where its bytes are."""
+"""The Hub's API: repositories, files, headers and download addresses."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ class Remote:
         return files if any(file.sha256 for file in files) else []
 
     def _looked_at(self, found: Listing, path: str) -> RemoteFile | None:
-        """A file by what is said where its bytes are."""
+        """A file, described by the server that has its bytes."""
         url = f"{self.endpoint}/{found.repo}/resolve/{found.commit}/{quote(path)}"
         subject = Subject(found.repo, found.commit, path)
         try:

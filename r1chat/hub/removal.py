@@ -1,4 +1,4 @@
-"""Removing models: the Hub's cache and our own folder, nobody else's."""
+"""Removes models from the Hub's cache and our own folder, and from nowhere else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Says what is wrong between this machine and another one: at a proxy, or with the encryption."""
+"""Diagnoses proxies and encryption between this machine and another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What this machine's tokens a second follow from: measured once, and learned from replies."""
+"""Learns this machine's generation speed, from measurements and from replies."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def learned() -> dict[int, float]:
 
 
 def learn(size: int, tokens: int, tokens_per_s: float) -> None:
-    """Takes note of how fast a model wrote that computed with the processor alone.
+    """Records how fast a model wrote on the processor alone.
 
     Args:
         size: Bytes of its weights.

@@ -1,4 +1,4 @@
-"""Finds models of the Hub that another program has on this machine already.
+"""Finds models of the Hub that another program has already downloaded.
 
 Whether a file is the one that the Hub has is said by its SHA-256 alone. That takes a while for
 gigabytes, so that it is done for files of the right size only, and remembered. Which model of the
@@ -224,7 +224,7 @@ class _Memory:
         )
 
     def save(self) -> None:
-        """Writes it down; what is said of files that are gone is forgotten."""
+        """Saves the checksums; forgets files that are gone."""
         self._checksums = {
             path: entry for path, entry in self._checksums.items() if stamp_of([Path(path)])
         }

@@ -1,4 +1,4 @@
-"""What downloads that were stopped have left here, to be gone on with or removed."""
+"""Lists and removes what stopped downloads have left."""
 
 from __future__ import annotations
 

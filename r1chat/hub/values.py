@@ -1,4 +1,4 @@
-"""What the Hub has, as values that were checked."""
+"""The validated values that the Hub's API returns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which models the files of a repository are: one for each quant, split files put together."""
+"""Groups the files of a repository into models: one for each quant, split files together."""
 
 from __future__ import annotations
 
@@ -223,7 +223,7 @@ def _no_model(file: RemoteFile) -> str:
 
 
 def usual(offered: list[Variant]) -> Variant:
-    """Of several models the one that people take where nobody looks what fits."""
+    """The usual choice among quants, regardless of fit."""
     by_quant = {variant.quant: variant for variant in reversed(offered)}
     return next((by_quant[quant] for quant in _USUAL if quant in by_quant), offered[0])
 

@@ -1,4 +1,4 @@
-"""Whether a model's files still are what was published."""
+"""Checks whether a model's files still are what was published."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def _size(file: Path) -> int:
 
 
 def published(file: Path) -> str:
-    """The checksum that stands beside a file, or nothing.
+    """The checksum published with a file, or nothing.
 
     The Hub's cache and Ollama's store name what they keep after it.
     """

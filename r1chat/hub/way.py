@@ -1,4 +1,4 @@
-"""Follows a request on its way, and says who is at fault where it does not arrive."""
+"""Follows a request, and says who is at fault where it does not arrive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Downloads that go on where they broke off, and give nothing but what was asked for.
+"""Resumable, verified downloads.
 
 From the top: `whole` (a model's files, one after the other; whose turn it is), `transfer` (one
 file: its requests, its checksum, its journal), `fetch` (one request), `part` (what is here).

@@ -1,4 +1,4 @@
-"""The bytes of an answer, in pieces as big as they come."""
+"""Reads a response's body in pieces as they arrive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user may do to a download while it runs."""
+"""The controls of a download that runs: pause and cancel."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Control:
         self.wake()
 
     def resume(self) -> None:
-        """Goes on after `pause`."""
+        """Resumes after `pause`."""
         self._paused = False
         self.wake()
 
@@ -71,7 +71,7 @@ class Control:
             raise Paused
 
     def call(self, work: Callable[[], _T]) -> _T:
-        """Does in another thread what takes its time, so that nobody who cancels waits for it.
+        """Runs slow work in another thread, so that cancelling need not wait for it.
 
         Raises:
             DownloadCancelled, Paused: As `check`; the work is left to itself then.

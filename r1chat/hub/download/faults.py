@@ -1,4 +1,4 @@
-"""What can go wrong with a transfer, by what is to be done about it."""
+"""The errors of a transfer, by what is to be done about them."""
 
 from __future__ import annotations
 

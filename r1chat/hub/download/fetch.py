@@ -1,4 +1,4 @@
-"""One request: fetches a range of the file into the part."""
+"""Requests a range of a file and writes it into the part."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Takes a file's checksum while it arrives."""
+"""Hashes a file while it arrives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes sure that a file is fetched once, however many processes want it."""
+"""Locks a download, so that only one process does it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def owned(path: Path) -> Iterator[bool]:
-    """Takes the lock of a file if nobody has it; the system takes it back from the dead.
+    """Locks a file if it is free; the system releases the lock of a process that died.
 
     It is the one that huggingface_hub takes, so that `hf` and r1chat leave each other alone.
 

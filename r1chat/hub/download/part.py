@@ -1,4 +1,4 @@
-"""A file on its way: the bytes so far, and which ones they are."""
+"""A partial file: its bytes so far, and which ranges they are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a download is, and how fast."""
+"""The progress of a download, and its speed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes what was fetched safe, while more is being fetched."""
+"""Flushes what was downloaded to disk while more arrives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many connections are worth it."""
+"""Chooses how many connections to use."""
 
 from __future__ import annotations
 

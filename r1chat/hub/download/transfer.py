@@ -1,4 +1,4 @@
-"""Brings one file here, whole and right."""
+"""Downloads one file, whole and verified."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class Transfer:
                 raise error
 
     def _collect(self) -> None:
-        """Takes what became of the requests that have ended."""
+        """Collects the results of finished requests."""
         for fetch in [each for each in self._fetches if each.ended]:
             self._fetches.remove(fetch)
             self._part.release(fetch.span)

@@ -1,4 +1,4 @@
-"""The way of a download: what is there, what is missing, whose turn it is, and what is kept."""
+"""Downloads a whole model: resumes, waits for its turn, verifies."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def download(
     control: Control | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Path:
-    """Brings a model into the standard Hub cache, or goes on with that.
+    """Downloads a model into the standard Hub cache, or resumes doing so.
 
     Args:
         variant: The model.
@@ -119,7 +119,7 @@ class _Download:
         return twin(self._variant, tell)
 
     def _bring(self, file: RemoteFile, client: httpx2.Client) -> Path:
-        """Brings one file, however often that has to begin anew."""
+        """Downloads one file, restarting as often as necessary."""
         patience = Patience()
         changes = damages = 0
         stale = False
@@ -146,7 +146,7 @@ class _Download:
                 return path
 
     def _stand_still(self, file: RemoteFile) -> None:
-        """Waits until it may go on, or is to stop."""
+        """Waits while paused."""
         while self._control.paused and not self._control.cancelled:
             self._report("paused", _done(file))
             self._control.wait()
@@ -167,7 +167,7 @@ class _Download:
             self._control.wait(_FOLLOW_S)
 
     def _fetch(self, file: RemoteFile, client: httpx2.Client, patience: Patience) -> None:
-        """Fetches what is missing. Nobody else does so meanwhile."""
+        """Downloads what is missing, holding the lock."""
         folder = layout.place(file)
         part = Part(folder.part(file.etag), file.size, file.etag)
         source = Source(self._remote, file)
@@ -224,7 +224,7 @@ def forget(variant: Variant) -> None:
 
 
 def sweep(wanted: tuple[RemoteFile, ...]) -> None:
-    """Deletes what older downloads of the same repository left unfinished and nobody wants."""
+    """Deletes abandoned partial files of the same repository."""
     folder = layout.place(wanted[0])
     keep = {file.etag for file in wanted}
     for path in list(folder.blobs.glob(f"*{layout.PART}")):
