@@ -1,4 +1,4 @@
-"""Conversations on their way out of the history and into it.
+"""Exports and imports conversations.
 
 ::
 

@@ -1,4 +1,4 @@
-"""JSON lines of chat messages, the form of data sets for distillation.
+"""Exports chat messages as JSON lines, the form of data sets for distillation.
 
 A line is a conversation: ``{"messages": [{"role": "user", "content": "…"}, …]}``. The thought
 stands at the head of the assistant's content, between ``<think>`` and ``</think>``.
@@ -18,7 +18,7 @@ _DISARMED = {tag: tag.replace("<", "< ") for tag in (OPEN, CLOSE)}
 
 
 def write(conversations: Iterable[Loaded], *, thoughts: bool = True) -> Iterator[str]:
-    """Writes conversations as they stand, a line each.
+    """Writes conversations, a line each.
 
     As for the model, a turn without an answer is left out, and a conversation without a turn.
     """

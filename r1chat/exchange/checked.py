@@ -1,4 +1,4 @@
-"""Our own JSON on its way in: checked before anything becomes of it."""
+"""Validates r1chat's own JSON on import."""
 
 from __future__ import annotations
 

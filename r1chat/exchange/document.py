@@ -1,4 +1,4 @@
-"""Our own JSON: everything that the history has of a conversation."""
+"""Exports conversations as r1chat's own JSON, with everything that the history has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What fields of a foreign file may hold."""
+"""Validates fields of imported files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conversations in files: which form, and how it is written."""
+"""Writes exports to files; the file extension selects the format."""
 
 from __future__ import annotations
 

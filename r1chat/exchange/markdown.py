@@ -1,4 +1,4 @@
-"""Markdown, for people: thoughts in `<details>`.
+"""Exports conversations as Markdown, thoughts in `<details>`.
 
 What others wrote is Markdown too, and must not become more than that: each text keeps to its
 place, whatever it opens and does not close, and brings neither HTML nor pictures from elsewhere,
@@ -46,7 +46,7 @@ _MARK = "e3b0c44298fc1c14"
 
 
 def write(conversations: Iterable[Loaded], *, thoughts: bool = True) -> Iterator[str]:
-    """Writes conversations as they stand, one after another.
+    """Writes conversations, one after another.
 
     Args:
         conversations: The conversations.

@@ -1,4 +1,4 @@
-"""JSON lines of chat messages on their way in."""
+"""Imports chat messages from JSON lines."""
 
 from __future__ import annotations
 

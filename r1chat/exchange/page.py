@@ -1,4 +1,4 @@
-"""One HTML page that needs nothing else: no script, no network, thoughts to be opened.
+"""Exports conversations as one self-contained HTML page, without scripts.
 
 Everything in it was written by others. What is not Markdown is escaped; Markdown is rendered
 without HTML, without pictures and with links to the web and to mail only. Should something get
@@ -25,7 +25,7 @@ _STYLE = Path(__file__).with_name("page.css")
 
 
 def write(conversations: Iterable[Loaded], *, thoughts: bool = True) -> Iterator[str]:
-    """Writes conversations as they stand, one after another.
+    """Writes conversations, one after another.
 
     Args:
         conversations: The conversations.

@@ -1,4 +1,4 @@
-"""Files that come in: which form they have, and what is in them."""
+"""Detects the format of an imported file, and reads it."""
 
 from __future__ import annotations
 

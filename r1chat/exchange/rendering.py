@@ -1,4 +1,4 @@
-r"""An answer's Markdown as HTML that can do no harm.
+r"""Renders an answer's Markdown as harmless HTML.
 
 Mathematics stays as its source, in `<code class="math">`: ``\(…\)``, ``\[…\]`` and ``$$…$$``,
 which Markdown would else take apart.
@@ -59,7 +59,7 @@ def is_safe(url: str) -> bool:
 
 
 def _formula(state: StateInline, silent: bool) -> bool:  # noqa: FBT001  (the parser's own)
-    """Takes a formula as it stands."""
+    """Keeps a formula verbatim."""
     for opening, closing in _FORMULAS:
         if state.src.startswith(opening, state.pos):
             reach = min(state.posMax, state.pos + _LONGEST_FORMULA)

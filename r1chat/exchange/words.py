@@ -1,4 +1,4 @@
-"""What Markdown, HTML and `r1chat history show` say alike of a conversation and its replies."""
+"""The text that Markdown, HTML and `r1chat history show` share: dates, costs, failures."""
 
 from __future__ import annotations
 
