@@ -1,4 +1,4 @@
-"""What all the thinking came to: figures of the history, as data, as text and as a picture."""
+"""Statistics of the history, as data, text and pictures."""
 
 from __future__ import annotations
 

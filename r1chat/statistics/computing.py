@@ -1,4 +1,4 @@
-"""From what each reply cost to figures of all of them."""
+"""Computes the figures of many replies from the receipt of each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Statistics as lines of text, with pictures made of characters."""
+"""Draws statistics as text, with charts made of characters."""
 
 from __future__ import annotations
 

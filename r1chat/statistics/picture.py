@@ -1,4 +1,4 @@
-"""Statistics as a PNG. Needs matplotlib, which the extra `plots` brings."""
+"""Draws statistics as a PNG, with matplotlib (the extra `plots`)."""
 
 from __future__ import annotations
 
