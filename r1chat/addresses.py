@@ -1,4 +1,4 @@
-"""Addresses of servers, their names and keys: what may be one, and which lie on this machine.
+"""Validates addresses, names and keys of servers.
 
 An address is shown, saved and logged, so that nothing secret may stand in it: one with a password
 or a query is refused, and no message here repeats what it refuses.

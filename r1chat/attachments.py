@@ -1,4 +1,4 @@
-"""Text that goes along with a question: files, and standard input."""
+"""Attachments: text files and standard input that are sent with a question."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _TEXT_CONTROLS = frozenset("\t\n\r\v\f\b\x1b")
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A named text that goes along with a question."""
+    """A named text that is sent with a question."""
 
     name: str
     text: str

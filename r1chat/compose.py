@@ -1,4 +1,4 @@
-"""Puts the parts together: from a model reference to an engine that runs it."""
+"""The composition root: from a model reference to an engine that runs it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one place of the command line that writes to stderr: thoughts, notes, progress, errors."""
+"""Writes to stderr for the command line: thoughts, notes, progress, errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A conversation as a tree: every question, every version of its reply, and what followed."""
+"""A conversation as a tree: questions, the versions of their replies, and what followed."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ class Conversation:
         self.root = Node()
 
     def path(self) -> Iterator[Node]:
-        """The turns of the conversation as it stands, the oldest first."""
+        """The turns on the chosen path, the oldest first."""
         node = self.root
         while node.children:
             node = node.children[node.chosen]
@@ -146,7 +146,7 @@ class Conversation:
         return node
 
     def remove(self, node: Node) -> None:
-        """Takes a version away, e.g. one that was stopped and then gone on with."""
+        """Removes a version, e.g. one that was stopped and then continued."""
         parent = node.parent
         if parent is None or node not in parent.children:
             return
@@ -163,7 +163,7 @@ class Conversation:
             yield node
 
     def forget_tokens(self) -> None:
-        """Forgets how the replies were cut into tokens: another model is to go on."""
+        """Forgets the replies' tokens, because another model will continue."""
         for node in self.nodes():
             if node.turn is not None:
                 reply = replace(node.turn.reply, answer_ids=(), ids=())

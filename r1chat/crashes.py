@@ -1,4 +1,4 @@
-"""Ends a program in one line when native code has crashed.
+"""Ends the process in one line when native code has crashed.
 
 Python's own signal handlers run when the interpreter comes round again, and a thread that has just
 crashed in native code never lets it: it would meet the same fault over and over. So the handlers

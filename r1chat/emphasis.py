@@ -1,4 +1,4 @@
-"""Markdown's emphasis as models mean it: arithmetic and names are text, Chinese can be emphasis.
+"""Parses Markdown emphasis as models mean it: not in arithmetic or names, also in Chinese.
 
 CommonMark reads ``3*4*5`` as emphasis, and ``**注意：**我们`` as none, because it was made for
 languages with spaces between words. `use` gives a markdown-it parser other rules for which runs of

@@ -1,4 +1,4 @@
-"""What can go wrong, as one tree of exceptions.
+"""The exceptions of r1chat, as one tree.
 
 Every message is one line that says what happened and what to do::
 

@@ -1,4 +1,4 @@
-"""What happens while a question is answered, as frozen values.
+"""The events of a reply, as frozen values.
 
 An engine yields these in order; the app, the writers of `r1chat ask` and the history all read
 the same stream. The texts of `ThoughtText` and `InjectedText` joined in order are the thought,
@@ -230,7 +230,7 @@ class Sampled:
 
 @dataclass(frozen=True, slots=True)
 class Tallied:
-    """One more of several replies has ended, and its answer is counted."""
+    """One more of several samples has ended, and its answer is counted."""
 
     votes: tuple[tuple[str, int], ...]
     """The final answers so far and how many gave each, the most frequent first."""

@@ -1,4 +1,4 @@
-"""Which GPUs there are, and how llama.cpp would come to use them."""
+"""Detects GPUs, and how llama.cpp could use them."""
 
 from __future__ import annotations
 

@@ -188,7 +188,7 @@ class _LateRecorder:
 
 
 class _LateRecording:
-    """Holds back what is to be saved until there is a recording that takes it.
+    """Buffers what is to be saved until the history is open.
 
     Args:
         written: Is set when there is something of the reply, or nothing more to come.

@@ -33,7 +33,7 @@ def add(wanted: str) -> str:
 
 
 def reinstall(flag: str = "") -> str:
-    """The command that installs llama.cpp anew, to be pasted into a shell.
+    """The command that reinstalls llama.cpp, to be pasted into a shell.
 
     Args:
         flag: An option for the compilation, e.g. ``-DGGML_CUDA=on``.

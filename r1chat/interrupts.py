@@ -1,4 +1,4 @@
-"""Signals that ask the program to stop.
+"""Handles the signals that ask the program to stop.
 
 The first one stops the reply that is being written, or the download, so that what there is of it
 can be kept; where nothing is under way it ends the program. A second one, or half a second without

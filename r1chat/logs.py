@@ -1,4 +1,4 @@
-"""The log file: what went wrong inside, for whoever has to find out why.
+"""The log file.
 
 It holds tracebacks and llama.cpp's own messages, never local variables and never chat text.
 """

@@ -1,4 +1,4 @@
-"""Names the word that was probably meant."""
+"""Suggests the word that was probably meant."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `r1chat ask` writes: text, JSON, or JSON lines. stdout is the answer, and nothing else."""
+"""Writes the result of `r1chat ask`: text, JSON, or JSON lines."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ class Writer(Protocol):
     """Writes events as they come."""
 
     def event(self, event: Event) -> None:
-        """Takes any event but the reply."""
+        """Writes any event but the reply."""
 
     def reply(self, reply: Reply, info: ModelInfo) -> None:
-        """Takes the end."""
+        """Writes the reply."""
 
 
 class Out:
@@ -109,7 +109,7 @@ class _Clean:
         return kept
 
     def close(self) -> str:
-        """The rest, less the white space at its end; what comes then begins anew."""
+        """Returns the rest without trailing white space, and resets."""
         rest, self._held = (self._held + self._sanitizer.close()).rstrip(), ""
         return rest
 
@@ -161,7 +161,7 @@ class TextWriter:
             self._console.aside(receipt_line(reply.receipt))
 
     def end(self) -> None:
-        """Ends the line that stands unfinished, on either stream."""
+        """Ends the unfinished line on either stream."""
         self._console.end_progress()
         self._put(self._main.close())
         self._end_thought()

@@ -1,4 +1,4 @@
-"""Where r1chat keeps its files. Nothing is created before it is asked for with `made`."""
+"""The paths of r1chat's files. Nothing is created before it is asked for with `made`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a session tells the history: the question before it is put, then all that comes of it."""
+"""The protocol by which a session saves its turns to the history."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Asked:
 
 
 class Recording(Protocol):
-    """The saving of one reply while it is written. No call ever waits."""
+    """Saves one reply while it is written; no call waits."""
 
     def take(self, event: Event) -> None:
         """Saves what an event brings; a `Reply` ends the recording."""
@@ -55,7 +55,7 @@ class Recorder(Protocol):
 
 
 def kept(request: Request) -> Reply | None:
-    """What is kept of the reply that a request goes on from; None where it begins anew."""
+    """The kept part of the reply that a request continues; None for a new reply."""
     resume = request.resume
     if resume is None:
         return None
@@ -69,7 +69,7 @@ def kept(request: Request) -> Reply | None:
 
 
 def origin(request: Request, model: ModelInfo) -> Origin:
-    """How the reply to a request comes about."""
+    """The origin of a reply: time, model and settings."""
     sampling = request.sampling
     settings: dict[str, float | None] = {
         "temperature": sampling.temperature,
@@ -90,7 +90,7 @@ def origin(request: Request, model: ModelInfo) -> Origin:
 
 
 class Watch:
-    """Sees what the user does to a control, so that neither it nor the app has to tell.
+    """Detects what the user does to a control, by comparing its values.
 
     Args:
         control: The control.
@@ -107,7 +107,7 @@ class Watch:
         self._cancelled = control.cancelled
 
     def resumed(self, request: Request) -> list[Act]:
-        """What the user did to have an earlier reply gone on with."""
+        """The user's acts that continued an earlier reply."""
         resume = request.resume
         acts: list[Act] = []
         if resume is not None and resume.keep is not None:

@@ -1,4 +1,4 @@
-"""What this process may take of its machine: memory and cores.
+"""Measures the memory and the cores that this process may use.
 
 Linux tells by ``/proc`` and the control groups, macOS by two of its programs, Windows by one call.
 Elsewhere, and where reading fails, the memory is unknown.
@@ -40,7 +40,7 @@ class Memory:
 
 
 def memory() -> Memory | None:
-    """Looks at the memory; None where nobody knows."""
+    """Measures the memory; None where unknown."""
     if sys.platform == "win32":
         return _windows()
     return _mac() if sys.platform == "darwin" else _linux()

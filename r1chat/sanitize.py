@@ -1,4 +1,4 @@
-r"""The one cleaner of text that goes to a terminal.
+r"""Cleans text of everything that could steer a terminal.
 
 Whatever others wrote (a model, a file's name or metadata, an error, a paste, the history) passes
 through here. What becomes of it:

@@ -1,4 +1,4 @@
-"""A conversation: its turns, and the way of a question through the engine."""
+"""A session: asks an engine the questions of one conversation."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class Session:
         parent: Node | None = None,
         resume: Continuation | None = None,
     ) -> Generator[Event, None, None]:
-        """Puts a question to the model.
+        """Asks the model a question.
 
         Closing the iterator early stops the reply. Whatever was written by then is kept as the
         turn's reply, with ``ended_by`` "cancelled".
@@ -174,7 +174,7 @@ class Session:
         attachments: Sequence[Attachment] = (),
         parent: Node | None = None,
     ) -> Generator[Event, None, None]:
-        """Puts a question several times at once; the answer of the majority counts.
+        """Draws several samples to a question; the majority's answer counts.
 
         Samples that cannot change it any more are stopped. Those that ended are kept as versions
         of the turn; the first of the majority is the one chosen. Where none ended, the first sample
@@ -329,7 +329,7 @@ class Session:
 
 
 def _learn(model: ModelInfo, receipt: Receipt) -> None:
-    """Has the next forecast of speeds know how fast a model wrote."""
+    """Records how fast a model wrote, for estimates."""
     if model.host or model.gpu_layers:
         return
     from r1chat.hub import speeds
@@ -401,7 +401,7 @@ class _Record:
 
     @property
     def turn(self) -> Turn:
-        """The turn, as far as it has come."""
+        """The turn so far."""
         reply = self.reply or Reply(
             thought="".join(self._thought),
             answer="".join(self._answer),

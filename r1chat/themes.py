@@ -1,4 +1,4 @@
-"""Themes: the shipped ones and the user's own, as checked data.
+"""Loads and validates themes: the shipped ones and the user's own.
 
 Knows nothing of the app that shows them. The fields are those of a Textual theme, and besides
 them the colours of a thought.

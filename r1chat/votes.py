@@ -1,4 +1,4 @@
-"""What several samples agree on: the figures of it, and the words."""
+"""Counts how several samples voted, and words the result."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ class Votes:
 
 
 def votes_of(reply: Reply) -> Votes:
-    """How the samples voted that a reply was chosen from."""
+    """The votes of the samples that a reply was chosen from."""
     receipts = [sample.receipt for sample in reply.samples]
     return Votes(len(receipts), _ended(receipts), _failed(receipts), reply.votes)
 
 
 def counted(receipts: Sequence[Receipt]) -> Votes:
-    """How samples voted of which only those are known that were kept.
+    """The votes of samples, reconstructed from those that were kept.
 
     Args:
         receipts: Theirs, in the order in which they were drawn.

@@ -435,7 +435,7 @@ class ThinkingLoop:
         return token
 
     def _end(self, reason: EndedBy) -> EndedBy | None:
-        """Ends the reply; one without an answer is continued once with words that begin an answer."""
+        """Ends the reply; one without an answer is continued once, with words that begin it."""
         asks = reason in {"natural", "loop"} and self._splitter.closed_once and self._may_ask
         if asks and self._rescue.begins_answer(self._transcript.answered):
             self._begin_answer()

@@ -207,7 +207,7 @@ class Store:
     def remember(
         self, conversation: str, *, model: str | None = None, budget: str | None = None
     ) -> None:
-        """Saves the model and budget with which to continue a conversation; None changes nothing."""
+        """Saves the model and budget to continue a conversation with; None changes nothing."""
         self._call(saving.remember, name=conversation, model=model, budget=budget)
 
     def add(self, loaded: Loaded) -> str:
