@@ -448,7 +448,7 @@ class Store:
 
 
 def _led_to(path: Path) -> Path:
-    """Resolves links to the history's file."""
+    """Resolves links to the history's file; keeps a link that leads to something else."""
     # SQLite follows links, and what it keeps beside a file stands where they lead.
     there = Path(os.path.realpath(path))
     if there.is_dir() or there.is_fifo() or there.is_socket():
