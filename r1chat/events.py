@@ -35,10 +35,11 @@ error: something failed.
 FinalFrom: TypeAlias = Literal["answer", "thought"]
 """Where a final answer stands: in the answer, or only in the last box of the thought."""
 
-AnswerAsked: TypeAlias = Literal["again", "words"]
+AnswerAsked: TypeAlias = Literal["again", "words", "final"]
 """How a model was asked for the answer that it had left out.
 
 again: its end of the reply was refused, once. words: r1chat wrote the words that begin an answer.
+final: behind an answer without the box that was asked for r1chat wrote the words that open one.
 """
 
 ThoughtStyle: TypeAlias = Literal["brief"]

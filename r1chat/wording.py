@@ -48,6 +48,7 @@ ENDINGS: dict[EndedBy, Ending] = {
 ANSWER_ASKED: dict[AnswerAsked, str] = {
     "again": "asked twice for its answer",
     "words": "answer begun by r1chat",
+    "final": "asked for its final answer",
 }
 """What it took to get an answer out of a model that stopped without one."""
 THOUGHT_STYLES: dict[ThoughtStyle, str] = {"brief": "asked to think in short lines"}

@@ -131,6 +131,8 @@ class ThinkingLoop:
         self._reused = 0
         self._asked_at: int | None = None
         """Where among the tokens the words stand that began the answer."""
+        self._opened_box: str | None = None
+        """The answer up to the box that was opened behind it, if one was."""
         self._ids: list[int] = []
 
     def run(self, *, seed: int, load_s: float) -> Reply:
@@ -425,7 +427,9 @@ class ThinkingLoop:
         """Another token in place of an end of the reply, where it would end without an answer."""
         if not self._ends(token) or not self._may_ask:
             return token
-        if not self._rescue.refuses_end(self._transcript.answered):
+        # An opened box that nothing follows is no answer either.
+        begun = self._transcript.answered and self._transcript.answer != self._opened_box
+        if not self._rescue.refuses_end(begun):
             return token
         for _ in range(_MOST_ENDS):
             self._machine.forbid(token)
@@ -443,12 +447,24 @@ class ThinkingLoop:
         if reason != "natural" or not self._may_ask:
             return reason
         self._transcript.settle()
+        if self._splitter.closed_once and self._rescue.begins_final(self._transcript.answer):
+            self._ask_for_final()
+            return None
         words = self._transcript.missing
         if words:
             tokens = prompts.plain(self._vocabulary, words, continues=True)
             self._transcript.inject_answer(words, tokens)
             self._append(tokens)
         return reason
+
+    def _ask_for_final(self) -> None:
+        words = self._rescue.final_words(self._transcript.answer)
+        tokens = prompts.plain(self._vocabulary, words, continues=True)
+        self._transcript.resume_answer()
+        self._transcript.inject_answer(words, tokens)
+        self._opened_box = self._transcript.answer
+        self._answer_guard.reset()
+        self._append(tokens)
 
     def _begin_answer(self) -> None:
         words = self._rescue.words(self._transcript.thought)

@@ -307,6 +307,10 @@ class Transcript:
         self.answer_ids[:] = ids
         self._held = [("".join(piece.text for piece in self.splitter.feed(text)), True)]
 
+    def resume_answer(self) -> None:
+        """Lets an answer that was settled go on."""
+        self._stops = StopPhrases(self._phrases)
+
     def inject_answer(self, text: str, ids: Sequence[int]) -> None:
         """Injects words into the answer."""
         self._flush()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from r1chat.reasoning.final import open_boxes
+from r1chat.reasoning.final import final_answer, open_boxes
 from r1chat.reasoning.phrases import ANSWER, BOX, BOX_END
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ class Rescue:
         self._trained = trained
         self._box_wanted = asks_for_box(asked)
         self._refused = False
+        self._asked_for_final = False
 
     def refuses_end(self, answered: bool) -> bool:  # noqa: FBT001  (there is nothing else to say)
         """Whether to draw another token in place of the one that ends the reply.
@@ -84,6 +85,27 @@ class Rescue:
         if self._trained or not (self._box_wanted or asks_for_box((thought,))):
             return False
         return self.begins_answer(answered=False)
+
+    def begins_final(self, answer: str) -> bool:
+        """Whether to write `final_words` behind a whole answer, and have the model go on.
+
+        They are for a reply that was asked for a box and whose answer has no final result.
+
+        Args:
+            answer: All of it.
+        """
+        asks = self._allowed and self._box_wanted and self.done != "words"
+        if not asks or self._asked_for_final or final_answer(answer) is not None:
+            return False
+        self._asked_for_final = True
+        self._refused = False
+        self.done = "final"
+        return True
+
+    @staticmethod
+    def final_words(answer: str) -> str:
+        r"""The words that open a ``\boxed{`` behind an answer."""
+        return "\n" * max(0, 2 - (len(answer) - len(answer.rstrip("\n")))) + ANSWER + BOX
 
     def words(self, thought: str) -> str:
         r"""The words that begin the answer, with a ``\boxed{`` where one is wanted.

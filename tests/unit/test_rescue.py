@@ -404,6 +404,45 @@ def test_the_thought_of_a_budget_that_is_off_is_ours() -> None:
     assert (reply.thought, reply.answer) == (FINISHED + "\n", "42")
 
 
+ASKED = "Put it within \\boxed{}."
+WITHOUT_FINAL = ["First we add them up, and then we see it", "<step1>It is so.</step1>\n"]
+
+
+@pytest.mark.parametrize("answer", WITHOUT_FINAL)
+@pytest.mark.parametrize("tags", [True, False])
+def test_behind_an_answer_without_the_box_that_was_asked_for_one_is_opened(answer, tags):
+    script = Script(f"so.</think>{answer}<eos>42}}.<eos>")
+    reply, events, _ = run(script, asked=ASKED, tags=tags)
+    assert reply.answer == f"{answer.rstrip()}\n\n{ANSWER}{BOX}42}}."
+    assert (reply.final, reply.receipt.final_from) == ("42", "answer")
+    assert reply.receipt.answer_asked == "final"
+    words = f"\n\n{ANSWER}{BOX}".removeprefix(answer[len(answer.rstrip()) :])
+    assert reply.answer_injected == (Injection(len(answer), words),)
+    assert shown(events) == reply.answer
+    assert reply.answer_ids == (tuple(tokens(reply.answer)) if tags else ())
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        (f"so.</think>{WITHOUT_FINAL[0]}<eos>", "?"),
+        ("so.</think>It is \\boxed{42}.<eos>", ASKED),
+        ("so.</think>The final answer is 42.<eos>", ASKED),
+        ("so.</think>42<eos>", ASKED),
+    ],
+)
+def test_an_answer_that_has_its_final_or_was_asked_for_none_is_left_alone(text, asked):
+    reply, _, _ = run(text + "more<eos>", asked=asked)
+    assert reply.answer == text.partition("</think>")[2].removesuffix("<eos>")
+    assert reply.receipt.answer_asked is None
+
+
+def test_an_opened_box_is_not_left_empty() -> None:
+    reply, _, machine = run(f"so.</think>{WITHOUT_FINAL[0]}<eos><eos>42}}<eos>", asked=ASKED)
+    assert machine.forbidden == [MARKERS["<eos>"]]
+    assert reply.final == "42"
+
+
 # -- whatever a model writes --
 
 PIECES = [
@@ -416,16 +455,17 @@ PIECES = [
     pieces=st.lists(st.sampled_from([*PIECES, None]), max_size=40),
     budget=st.sampled_from(["max", "off", "0", "1", "3", "7", "20"]),
     mode=st.sampled_from([{}, {"opened": False}, {"closed": True}, {"raw": True}]),
+    asked=st.sampled_from(["?", ASKED]),
 )
-@settings(max_examples=300)
+@settings(max_examples=400)
 def test_whatever_a_model_writes_a_reply_keeps_its_promises(
-    pieces: list[str | None], budget: str, mode: dict[str, bool]
+    pieces: list[str | None], budget: str, mode: dict[str, bool], asked: str
 ) -> None:
     script = Script([])
     script.wanted = [t for piece in pieces for t in ([USER] if piece is None else _bytes(piece))]
     off = budget in {"off", "0"} and not mode
     options = {"prefilled": True} if off else mode
-    reply, events, machine = run(script, budget, ends=frozenset({USER}), **options)
+    reply, events, machine = run(script, budget, ends=frozenset({USER}), asked=asked, **options)
     assert reply.error is None
     assert shown(events) == reply.answer
     told = "".join(e.text for e in events if isinstance(e, (ThoughtText, InjectedText)))
@@ -463,7 +503,7 @@ def test_behind_a_budget_a_model_without_tags_is_given_the_box_that_it_is_asked_
     assert reply.receipt.thought_tokens <= 4
     if tags or asked == "?":
         assert not reply.answer.startswith(ANSWER)
-        assert reply.receipt.answer_asked is None
+        assert reply.receipt.answer_asked == (None if asked == "?" else "final")
     else:
         assert reply.answer.startswith(ANSWER + BOX)
         assert reply.receipt.answer_asked == "words"
