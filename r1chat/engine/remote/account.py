@@ -171,6 +171,18 @@ class Account:
         self.draft.mark(words)
         self.transcript.begin_answer(words, self._tokens_of(words))
 
+    def asks_for_final(self) -> bool:
+        """Opens a box behind an answer that lacks the one it was asked for, and says whether."""
+        self.transcript.settle()
+        answer = self.transcript.answer
+        if not self.rescue.begins_final(answer):
+            return False
+        words = self.rescue.final_words(answer)
+        self.draft.mark(words)
+        self.transcript.resume_answer()
+        self.transcript.inject_answer(words, self._tokens_of(words))
+        return True
+
     def complete(self) -> None:
         """Closes the box that r1chat's words opened, if the model has not."""
         self.transcript.settle()

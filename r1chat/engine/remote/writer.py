@@ -340,7 +340,7 @@ class Writer:
         if self._request.raw or self._limits.time() <= 0:
             return "natural"
         if self._asker.continues and account.splitter.closed_once:
-            if account.asks_for_answer():
+            if account.asks_for_answer() or account.asks_for_final():
                 return "again"
             account.complete()
             return "natural"
