@@ -247,18 +247,18 @@ def test_an_empty_answer_behind_a_thought_begins_with_words_of_ours():
 
 
 def test_behind_an_answer_without_the_box_that_was_asked_for_one_is_opened():
-    with ModelServer(
-        [*THOUGHT, "\n", "</think>", "First we add them up, and then we see it", "42", "}"]
-    ) as server:
+    said = "First we add them up, and then we see it"
+    with ModelServer([*THOUGHT, "\n", "</think>", said, "42", "}"]) as server:
         whole = b"".join(server._stream({"prompt": "", "stream": True}))
         silent = whole.partition(b'"42"')[0].rpartition(b"data: ")[0]
         silent += sent({"choices": [{"text": "", "finish_reason": "stop"}]}) + DONE
         server.faults = [Fault(raw=silent)]
         reply = reply_of(opened(server), asked(f"What? Put it within {BOX}}}."))
         prompt = server.text_of(server.completions()[-1].body["prompt"])
-        assert prompt.endswith(f"First we add them up, and then we see it\n\n{ANSWER}{BOX}")
-    assert reply.answer == f"First we add them up, and then we see it\n\n{ANSWER}{BOX}42}}"
-    assert (reply.final, reply.receipt.answer_asked) == ("42", "final")
+        assert prompt.endswith(f"{said}\n\n{ANSWER}{BOX}")
+    # This server begins its answer anew behind whatever stands there.
+    assert reply.answer == f"{said}\n\n{ANSWER}{BOX}{said}42}}"
+    assert reply.receipt.answer_asked == "final"
     assert [each.text for each in reply.answer_injected] == [f"\n\n{ANSWER}{BOX}"]
 
 
