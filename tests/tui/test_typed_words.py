@@ -257,6 +257,25 @@ async def test_a_draft_outlasts_the_end_of_the_reply_under_way():
         assert chat.composer.text == WORDS
 
 
+async def test_words_for_a_paused_thought_go_into_the_version_that_is_shown():
+    gate = Gate()
+    app = an_app(["first\n", "</think>", "1"], ["second\n", Pause(1)], REPLY, sleep=gate)
+    async with app.run_test() as pilot:
+        chat = await ask(pilot, "one")
+        await pilot.press("ctrl+r")
+        await thought(pilot, "second")
+        await pilot.press("ctrl+s")
+        gate.open()
+        await until(pilot, lambda: chat.input.paused)
+        await write(pilot, WORDS)
+        await pilot.press("alt+left")
+        await until(pilot, lambda: chat.last and chat.last.answer.source == "1")
+        assert chat.composer.text == WORDS
+        await pilot.press("enter")
+        await rest(pilot)
+        assert chat.last.node.turn.reply.thought.startswith(f"first\n{WORDS}")
+
+
 async def test_words_for_a_paused_thought_outlast_the_app():
     gate = Gate()
     app = an_app(["hm\n", Pause(1)], sleep=gate)
