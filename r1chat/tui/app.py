@@ -150,8 +150,8 @@ class R1ChatApp(App[None]):
     def _begin(self) -> None:
         threading.Thread(target=terminal.watch, name="r1chat-watch", daemon=True).start()
         for draft in self.drafts.take_newest():
-            self.chat.take_back(draft)
-        self.drafts.follow(self.chat.unsent)
+            self.chat.outbox.restore(draft)
+        self.drafts.follow(self.chat.outbox.unsent)
         self.set_interval(_DRAFT_S, self.drafts.save_soon)
         self.model.load(self.model.ref)
         self.run_worker(self._open_history(), group="history", exit_on_error=False)
@@ -412,7 +412,7 @@ class R1ChatApp(App[None]):
         if self._copy_selection():
             return
         # Pressed in a hurry it comes again before the reply has ended.
-        if self.chat.running and not self.chat.stopping:
+        if self.chat.running and not self.chat.runner.stopping:
             self.chat.action_stop()
         elif self.screen is self.chat and self.chat.composer.text:
             self.chat.composer.put_aside()

@@ -138,7 +138,7 @@ async def test_questions_that_wait_are_kept_where_the_app_ends():
         await thought(pilot)
         await write(pilot, "two", "enter")
         await write(pilot, "three")
-        assert chat.unsent().text == "two\nthree"
+        assert chat.outbox.unsent().text == "two\nthree"
         await pilot.press("escape")
         await rest(pilot)
 

@@ -43,12 +43,11 @@ from r1chat.tui.widgets.topbar import TopBar
 
 if TYPE_CHECKING:
     # What a turn needs is imported where it is used: the first frame has none.
-    from r1chat.conversation import Conversation, Node
+    from r1chat.conversation import Node
     from r1chat.engine.base import Engine
     from r1chat.events import Reply
     from r1chat.session import Session
     from r1chat.store import Hit, Loaded
-    from r1chat.tui.services.drafts import Draft
     from r1chat.tui.widgets.history_list import Entry
     from r1chat.tui.widgets.history_panel import HistoryPanel
     from r1chat.tui.widgets.thought import ThoughtView
@@ -209,11 +208,6 @@ class ChatScreen(Screen[None]):
         return self.state.session
 
     @property
-    def tree_shown(self) -> Conversation | None:
-        """The conversation on the screen, if there is one yet."""
-        return self.state.tree
-
-    @property
     def shown_id(self) -> str:
         """Its id; empty where there is none."""
         return self.state.id
@@ -234,11 +228,6 @@ class ChatScreen(Screen[None]):
         return self.conditions.running
 
     @property
-    def stopping(self) -> bool:
-        """Whether the reply was told to stop, and has not ended yet."""
-        return self.runner.stopping
-
-    @property
     def thinking(self) -> bool:
         """Whether the model is in its thought."""
         return self.runner.thinking
@@ -252,14 +241,6 @@ class ChatScreen(Screen[None]):
     def occupied(self) -> bool:
         """Whether a reply runs or a thought is paused, which another model would disturb."""
         return self.running or self.input.steering
-
-    def unsent(self) -> Draft:
-        """What would be lost with the screen, whether or not it is still shown."""
-        return self.outbox.unsent()
-
-    def take_back(self, draft: Draft) -> None:
-        """Restores the draft of an app that has ended in front of what was written since."""
-        self.outbox.restore(draft)
 
     def focus_text_field(self) -> bool:
         """Gives the keyboard to the composer; a panel that hides it is closed."""
