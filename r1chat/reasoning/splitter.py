@@ -99,7 +99,7 @@ def _patterns(
     roles: dict[str, tuple[_Role, Format]] = {}
     for marker, role, format_ in named:
         spelled = _spelled(marker, stand_ins)
-        if spelled and (scan or spelled != marker or role == "other"):
+        if spelled and (scan or spelled != marker or role not in _TAGS):
             roles.setdefault(spelled, (role, format_))
     by_length = sorted(roles, key=len, reverse=True)
     ends = {_spelled(wrap, stand_ins): _spelled(end, stand_ins) for wrap, end in own.wrappers}

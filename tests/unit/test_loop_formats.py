@@ -211,6 +211,17 @@ def test_room_for_the_answer_is_not_taken_by_markers(format_: Format, tokens: bo
     assert reply.receipt.answer_ended_by == "length"
 
 
+def test_a_wrapper_in_letters_is_taken_off_where_the_thoughts_markers_are_tokens() -> None:
+    format_ = next(each for each in FORMATS if each.name == "r1-zero")
+    case = Case(format_, tokens=True)
+    case.vocabulary = Pieces(next(each for each in FORMATS if each.name == "think"), tokens=True)
+    reply = case.run("so.\n</think> <answer> It is <b>4</b>. </answer>")
+    assert (reply.thought, reply.answer) == ("so.\n", "It is <b>4</b>. ")
+    reply = case.run(f"{prose(20)}<answer>4</answer>", "20")
+    assert reply.receipt.ended_by == "budget"
+    assert reply.answer.endswith("<answer>4</answer>")
+
+
 def test_a_marker_that_ends_every_message_ends_the_answer() -> None:
     format_ = next(each for each in FORMATS if each.name == "harmony")
     case = Case(format_, tokens=True)
