@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from r1chat.events import Reply
     from r1chat.tui.widgets.turn import TurnView
 
-_STEER = "Words for the thought…"
+_STEER = "Add to the thought…"
 _STEERING = "Add to the thought · Enter inserts · Esc stays stopped"
 _EDITING = "Edit question · F2 previous question · Esc cancel"
 
