@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from r1chat.attachments import with_attachments
 from r1chat.conversation import Turn
 from r1chat.output import to_json
+from r1chat.reasoning.formats import written_in
 from r1chat.reasoning.phrases import CLOSE, OPEN
 from r1chat.store import Loaded
 
@@ -48,7 +49,10 @@ def _messages(turn: Turn, *, thoughts: bool) -> list[dict[str, str]]:
 def _content(turn: Turn, *, thoughts: bool) -> str:
     thought, answer = disarmed(turn.reply.thought), disarmed(turn.reply.answer)
     if not thoughts or not thought.strip():
-        return answer
+        # An answer that begins like a thought must not be read as one.
+        opens = written_in(answer).opens
+        begun = next((each for each in opens if answer.lstrip().startswith(each)), "")
+        return answer.replace(begun, f"{begun[:1]} {begun[1:]}", 1) if begun else answer
     # Models end a thought with a line break of their own; nothing is added that would not be
     # taken away when it is read.
     return f"{OPEN}\n{thought}{CLOSE}\n\n{answer}"

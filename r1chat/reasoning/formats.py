@@ -227,9 +227,13 @@ FORMATS = (
 
 
 def written_in(text: str) -> Format:
-    """The format of a whole text: the one that it begins with and closes, else R1's."""
+    """The format of a whole text: the one that it begins with and closes, else R1's.
+
+    Sentences are left alone: they may be words of an answer.
+    """
     begun = text.lstrip()
     for format_ in FORMATS:
-        if begun.startswith(format_.opens) and any(close in begun for close in format_.closes):
+        closes = any(close in begun for close in format_.closes)
+        if closes and begun.startswith(format_.opens) and not format_.sentences:
             return format_
     return THINK

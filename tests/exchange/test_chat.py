@@ -96,6 +96,13 @@ def test_a_thought_in_another_format_is_one():
     assert (turn.reply.thought, turn.reply.answer) == ("Hm.", "It is \\boxed{4}.")
 
 
+@pytest.mark.parametrize("answer", ["<thought>a</thought> b", "\n[THINK]a[/THINK]b", "[THINK] a"])
+def test_an_answer_that_begins_like_a_thought_stays_an_answer(answer):
+    turn = last(exported(a_conversation(("Q", "", answer))).encode())
+    assert turn.reply.thought == ""
+    assert turn.reply.answer.replace("< ", "<").replace("[ ", "[") == answer
+
+
 def test_content_in_parts_is_put_together():
     parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
     assert last(line(user(parts), assistant("A"))).question == "ab"
