@@ -84,7 +84,8 @@ class Asker:
         self._ready = ready
         self.framed = framing(found, messages, raw=request.raw, think=think)
         """The conversation in its framing; None where only the server knows it."""
-        self.markers = () if request.raw else names(self._items, messages)
+        found_names = () if request.raw else names(self._items, messages)
+        self.markers = tuple(name for name in found_names if name not in self.format.pieces)
         """The markers between turns, with which a reply ends."""
         self.limits_answer = False
         """Whether the server was told how long the answer may be, and nothing less."""
@@ -375,7 +376,8 @@ class Asker:
     def _hidden(self) -> tuple[str, ...]:
         """The markers between turns that are tokens of the model, which a server does not show."""
         assert self._items is not None  # noqa: S101  (the callers have looked)
-        has, own = self._found.markers.has, {self._found.bos, self._found.eos}
+        has = self._found.markers.has
+        own = {self._found.bos, self._found.eos, *self.format.pieces}
         return tuple(name for name in between(self._items) if name not in own and has(name))
 
     def _limit_chat(self, body: dict[str, Any], thought_left: int | None) -> None:
