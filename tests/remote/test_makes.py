@@ -196,7 +196,7 @@ def test_ask_names_the_limit_of_a_server_and_no_option_of_its_own():
     with chatting(stream([chunk({"content": WORDS}), chunk({}, "length")])) as server:
         code, out, err = run("ask", "-m", f"{server.url}#m", "?")
     assert (code, out) == (0, WORDS + "\n")
-    assert "cut: the server's context, or the length that it allows a reply" in err
+    assert "cut off: the server's context, or the length that it allows a reply" in err
     assert "--ctx" not in err
 
 
