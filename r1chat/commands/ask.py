@@ -222,7 +222,7 @@ class _Ask:
         return TextWriter(self._out, self._console, self._thoughts())
 
     def _peek_every(self, writer: Writer) -> int | None:
-        """How often to look ahead; the setting is for those who read along."""
+        """How often to preview the answer; the setting is for those who read along."""
         args = self._args
         if args.peek is not None:
             return args.peek or None
@@ -311,7 +311,7 @@ class _Ask:
 
 
 def _loaded(history: History, beginning: str | None) -> Loaded:
-    """The conversation to go on with: the one whose id begins so, or the last."""
+    """The conversation to continue: the one whose id begins so, or the last."""
     from r1chat.commands import conversations
 
     if beginning is None:

@@ -37,7 +37,7 @@ _RESERVED_SHARE = 4
 ANSWER_TIME_SHARE = 0.2
 """The part of a reply's time that is kept for its answer."""
 MOST_THOUGHTS = 3
-"""After so many more thoughts a reply goes round in circles."""
+"""After so many more thoughts a reply counts as looping."""
 _LONGEST_CHARACTER = 4
 _CLOCKS_DIFFER = 0.05
 """Seconds by which the clock that breaks an evaluation off may be ahead of the loop's."""

@@ -1,6 +1,6 @@
 r"""Finds the final answer of a reply: the one value that it comes to.
 
-Votes, `r1chat eval`, looks ahead and JSON all ask `final_answer`, which looks in this order:
+Votes, `r1chat eval`, answer previews and JSON all ask `final_answer`, which looks in this order:
 
 1. the last ``\boxed{…}`` of the answer;
 2. what stands between ``<answer>`` and ``</answer>``;

@@ -83,7 +83,7 @@ class Governor:
             time_left: Seconds left before the answer must begin, or infinity.
             tail: The end of the thought's text so far; a few characters are enough.
             following: The text of the token that would come next.
-            agreed: How many looks ahead in a row had the same answer.
+            agreed: How many answer previews in a row had the same answer.
             unfinished: How many more tokens the character may take, at most, that the next one
                 begins and does not end.
 

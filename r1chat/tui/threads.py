@@ -65,7 +65,7 @@ async def on_thread(work: Callable[[], Result], name: str = "r1chat-work") -> Re
 
 
 async def while_shown(screen: Screen[Any], work: Awaitable[None]) -> None:
-    """Does a screen's work, which may outlast it: what it has to show then, nobody sees.
+    """Does a screen's work, and ignores widgets that are gone once the screen is closed.
 
     Textual stops such work only after the screen's widgets are gone.
 

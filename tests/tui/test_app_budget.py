@@ -1,4 +1,4 @@
-"""What helps to decide how long it thinks: looks ahead, the budget "auto", marks on the slider."""
+"""What helps to decide how long it thinks: previews, the budget "auto", marks on the slider."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ LONG = (
 
 
 def seeing(*finals, settings=None, script=ENDLESS, **options):
-    """The app, with an engine whose looks ahead find these answers."""
+    """The app, with an engine whose previews find these answers."""
     engine = FakeEngine(script, finals=finals, **options)
     return an_app(load=loading(engine), settings=settings)
 

@@ -24,7 +24,7 @@ class OpenConversation:
         self.session: Session | None = None
         """Asks the model; None as long as there was none."""
         self.original_model = ""
-        """The model that a conversation from the history was had with."""
+        """The original model of a conversation from the history."""
         self._history = history
         self._tree: Conversation | None = None
         """The conversation, as long as there is no session for the want of a model."""
@@ -70,7 +70,7 @@ class OpenConversation:
             engine: The model, where there is one.
             tree: What was said before.
             system: Instructions for the whole of it.
-            original_model: The model that it was had with.
+            original_model: The model that wrote it.
         """
         self.session, self._tree = None, tree
         self._system, self.original_model = system, original_model

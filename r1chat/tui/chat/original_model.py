@@ -1,4 +1,4 @@
-"""The model that a conversation from the history was had with: offered, and loaded again."""
+"""The conversation's original model: offered while another one answers, and loaded."""
 
 from __future__ import annotations
 

@@ -433,13 +433,13 @@ class ChatScreen(Screen[None]):
             self.runner.preview()
 
     async def action_think_more(self) -> None:
-        """Makes it think on: at its next end of thinking, or after its answer."""
+        """Has the model keep thinking at its next stop, or reopens its thought."""
         if self._is_unable("think_more"):
             return
         if not self.runner.running:
             await self._reopen()
         elif self.runner.think_more():
-            self.notify("It will think on when it wants to end.", timeout=3)
+            self.notify("The model will keep thinking where it would stop.", timeout=3)
 
     async def _reopen(self) -> None:
         reply = self.replies.last_reply
@@ -448,7 +448,7 @@ class ChatScreen(Screen[None]):
             await self.replies.branch(self.last, resume)
 
     def action_steer(self) -> None:
-        """Pauses the thought, so that words can be put into it."""
+        """Pauses the thought, so that words can be added to it."""
         view = self.runner.view
         if view is not None and not self._is_unable("steer"):
             self.input.pause(view)
@@ -563,7 +563,7 @@ class ChatScreen(Screen[None]):
         elif not self.ready:
             self.notify("There is no model yet to continue it.", timeout=3)
         elif not views or self.replies.own_reply(views[0].node) is None:
-            self.notify("Another model wrote this; it cannot be gone back into.", timeout=3)
+            self.notify("Another model wrote this: it cannot be continued from here.", timeout=3)
         elif not self._is_unable("go_on"):
             pick = Pick("From this paragraph", [Choice(*choice) for choice in _FROM_HERE])
             self.app.push_screen(pick, partial(self._go_back, views[0], event.end))
@@ -663,7 +663,7 @@ class ChatScreen(Screen[None]):
             self.notify(_NO_THOUGHT, timeout=5)
 
     def action_its_model(self) -> None:
-        """Loads the model that the conversation was had with."""
+        """Loads the conversation's original model."""
         self._original.load()
 
     # -- which conversation it is --
@@ -846,7 +846,7 @@ class ChatScreen(Screen[None]):
         self.app.push_screen(StatisticsScreen(self._host.history))
 
     def action_duplicate_from(self) -> None:
-        """Asks up to which turn the conversation is to be copied, and goes on in the copy."""
+        """Asks up to which turn the conversation is to be copied, and continues in the copy."""
         from r1chat.tui.screens.pick import Choice, Pick
 
         nodes = list(self.state.tree.path()) if self.state.tree is not None else []

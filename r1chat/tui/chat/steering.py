@@ -13,21 +13,21 @@ if TYPE_CHECKING:
     from r1chat.reasoning.budget import Budget
 
 _LEAST_MORE = 256
-"""Tokens that a thought goes on for at least where the user wants more of it."""
+"""Least tokens that a thought gets where the user wants more of it."""
 _NEEDS = {each.name: each.needs for each in ACTIONS if each.needs}
 
 
 def continuation(
     reply: Reply, *, keep: int | None = None, words: str = "", close: bool = False
 ) -> Continuation:
-    """A reply to go on from; as `Continuation` has it."""
+    """A reply to continue from; the arguments are as for `Continuation`."""
     from r1chat.engine.base import Continuation
 
     return Continuation(reply, keep, words, close)
 
 
 def with_words(reply: Reply, text: str) -> Continuation:
-    """A thought that goes on behind words of the user's, on a line of their own."""
+    """A thought that continues after the user's words, on a line of their own."""
     gap = "" if reply.thought.endswith("\n") or not reply.thought else "\n"
     return continuation(reply, keep=len(reply.thought), words=f"{gap}{text}\n")
 

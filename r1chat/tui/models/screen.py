@@ -473,7 +473,7 @@ class ModelsScreen(Once[str | None]):
             self._downloads.pause(self.row.download)
 
     def action_resume(self) -> None:
-        """Goes on with a download."""
+        """Resumes a download."""
         if self.row is not None and self.row.download is not None:
             self._downloads.resume(self.row.download)
 

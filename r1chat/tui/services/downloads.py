@@ -191,7 +191,7 @@ class Downloads:
         self.open().pause(download.job)
 
     def resume(self, download: Download) -> None:
-        """Goes on with a download that was paused or failed."""
+        """Resumes a download that was paused or failed."""
         self.open().resume(download.job)
 
     def cancel(self, download: Download, *, drop: bool) -> None:

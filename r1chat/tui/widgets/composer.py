@@ -124,7 +124,7 @@ class Composer(TextArea):
         self.post_message(self.Sent(self, text))
 
     def give_back(self, text: str) -> None:
-        """Takes a text back that nobody could take, before what was written since."""
+        """Restores a rejected question in front of the current draft."""
         self._show(f"{text}\n{self.text}" if self.text.strip() else text)
 
     def put_aside(self) -> None:

@@ -229,7 +229,7 @@ class BudgetSlider(Widget, can_focus=True):
             self.value = scale.with_figure(self.value, figure, self.unit)
 
     def action_auto(self) -> None:
-        """Lets the agreement of several looks ahead end the thought."""
+        """Lets the agreement of several previews end the thought."""
         self.value = scale.with_figure(self.value, scale.AUTO, self.unit)
 
     def action_flat(self) -> None:

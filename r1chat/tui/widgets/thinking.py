@@ -189,7 +189,7 @@ class ThinkingPane(Widget):
         """Tokens that it was to have when it ended."""
         self._looking = False
         self._peeked: Peeked | None = None
-        """What the last look ahead found."""
+        """What the last preview found."""
         self.set_reactive(ThinkingPane.budget, budget or Budget())
         self.set_reactive(ThinkingPane.collapsed, collapsed)
         self.view.display = not collapsed
