@@ -25,7 +25,7 @@ class SliderApp(App[None]):
         yield Input()
 
     def on_budget_slider_changed(self, event: BudgetSlider.Changed) -> None:
-        assert event.control is self.slider
+        assert event.slider is self.slider
         self.changes.append(event.budget)
 
     def on_key(self, event: events.Key) -> None:

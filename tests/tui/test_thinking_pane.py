@@ -29,7 +29,6 @@ class PaneApp(App[None]):
         super().__init__()
         self.now = 100.0
         self.pane = ThinkingPane(budget, collapsed=collapsed, clock=lambda: self.now)
-        self.toggles: list[bool] = []
 
     def compose(self) -> ComposeResult:
         with VerticalScroll():
@@ -40,10 +39,6 @@ class PaneApp(App[None]):
 
     def on_mount(self) -> None:
         self.query_one(VerticalScroll).anchor()
-
-    def on_thinking_pane_collapsed(self, event: ThinkingPane.Collapsed) -> None:
-        assert event.control is self.pane
-        self.toggles.append(event.collapsed)
 
 
 Act = Callable[[Pilot[None], PaneApp], Awaitable[None]]
@@ -203,6 +198,8 @@ def test_one_from_the_history_is_shown_whole():
 
 @pytest.mark.parametrize("how", ["enter", "click"])
 def test_it_opens_and_closes_by_key_and_mouse(how):
+    toggles = []
+
     async def act(pilot, app):
         app.pane.load(THOUGHT, (), ThoughtEnded("natural", 60, 2.0))
         await pilot.pause()
@@ -213,9 +210,10 @@ def test_it_opens_and_closes_by_key_and_mouse(how):
                 app.pane.header.focus()
                 await pilot.press(how)
             await pilot.pause()
+            toggles.append(app.pane.collapsed)
 
-    app = run(act)
-    assert app.toggles == [True, False]
+    run(act)
+    assert toggles == [True, False]
 
 
 def test_a_closed_one_is_one_line():

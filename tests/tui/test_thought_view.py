@@ -317,7 +317,7 @@ def test_the_cursor_goes_by_paragraphs_and_tells_which():
         "one\x1b[31m red\n",
         "two\n",
     ]
-    assert app.chosen[0].control is app.view
+    assert app.chosen[0].view is app.view
 
 
 def test_the_cursor_stays_while_text_comes():

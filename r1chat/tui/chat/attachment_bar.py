@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -28,16 +27,8 @@ class AttachmentBar(Static):
     AttachmentBar { height: auto; color: $text-muted; }
     """
 
-    @dataclass
     class Changed(Message):
         """Something was attached or removed."""
-
-        bar: AttachmentBar
-
-        @property
-        def control(self) -> AttachmentBar:
-            """The bar, for `on`."""
-            return self.bar
 
     def __init__(self) -> None:
         super().__init__("", id="attached", markup=False)
@@ -117,4 +108,4 @@ class AttachmentBar(Static):
         )
         self.update(f" Attached: {names}  (Escape takes the last away)")
         self.display = bool(self._attached)
-        self.post_message(self.Changed(self))
+        self.post_message(self.Changed())

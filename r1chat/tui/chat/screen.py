@@ -328,7 +328,7 @@ class ChatScreen(Screen[None]):
         if event.path is None:
             self.attachments.attach_text(event.text)
         elif not await self.attachments.attach_file(str(event.path)):
-            event.composer.insert(event.text)
+            self.composer.insert(event.text)
 
     @on(AttachmentBar.Changed)
     def _attachments_changed(self) -> None:

@@ -10,7 +10,6 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from textual.binding import BindingType
 from textual.geometry import Offset, Size
-from textual.message import Message
 from textual.reactive import reactive
 from textual.selection import Selection
 from textual.strip import Strip
@@ -103,23 +102,6 @@ class AnswerView(WordSelection, Widget, can_focus=True):
 
     raw: reactive[bool] = reactive(default=False, init=False)
     """Whether the source is shown instead: Markdown and LaTeX as the model wrote them."""
-
-    class Copied(Message):
-        """Something went to the clipboard."""
-
-        def __init__(self, view: AnswerView, what: str, text: str) -> None:
-            super().__init__()
-            self.view = view
-            """The pane."""
-            self.what = what
-            """What it is, in words: "answer" or "code 2"."""
-            self.text = text
-            """The text."""
-
-        @property
-        def control(self) -> AnswerView:
-            """The pane, under the name that `on` looks for."""
-            return self.view
 
     def __init__(
         self,
@@ -392,4 +374,3 @@ class AnswerView(WordSelection, Widget, can_focus=True):
     def _copy(self, what: str, text: str) -> None:
         if text:
             Clipboard.of(self.app).copy(text, what)
-            self.post_message(self.Copied(self, what, text))

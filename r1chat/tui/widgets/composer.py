@@ -52,40 +52,22 @@ class Composer(TextArea):
     class Sent(Message):
         """A question was sent; the composer is empty again."""
 
-        composer: Composer
         text: str
-
-        @property
-        def control(self) -> Composer:
-            """The composer."""
-            return self.composer
 
     @dataclass
     class Emptied(Message):
         """A key that means something else in an empty composer: "enter", "up" or "ctrl+d"."""
 
-        composer: Composer
         key: str
-
-        @property
-        def control(self) -> Composer:
-            """The composer."""
-            return self.composer
 
     @dataclass
     class Attach(Message):
         """Something was pasted that is better attached than written out."""
 
-        composer: Composer
         path: Path | None
         """A file whose path was pasted."""
         text: str
         """What was pasted."""
-
-        @property
-        def control(self) -> Composer:
-            """The composer."""
-            return self.composer
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  (Textual's own name)
         super().__init__(
@@ -117,11 +99,11 @@ class Composer(TextArea):
         """Sends what is written, unless it is empty."""
         text = self.text
         if not text.strip():
-            self.post_message(self.Emptied(self, "enter"))
+            self.post_message(self.Emptied("enter"))
             return
         # Cleared here and not by whoever takes it: by then the next question may have been begun.
         self._show(self._recall.sent(text))
-        self.post_message(self.Sent(self, text))
+        self.post_message(self.Sent(text))
 
     def give_back(self, text: str) -> None:
         """Restores a rejected question in front of the current draft."""
@@ -166,7 +148,7 @@ class Composer(TextArea):
     def action_earlier(self) -> None:
         """Goes up a line, from the first one to the question before, of those that wait first."""
         if self.queued and not self.text:
-            self.post_message(self.Emptied(self, "up"))
+            self.post_message(self.Emptied("up"))
             return
         found = self._recall.earlier(self.text) if self.cursor_at_first_line else None
         if found is None:
@@ -179,7 +161,7 @@ class Composer(TextArea):
         if self.text:
             self.action_delete_right()
         else:
-            self.post_message(self.Emptied(self, "ctrl+d"))
+            self.post_message(self.Emptied("ctrl+d"))
 
     def action_later(self) -> None:
         """Goes down a line, from the last one to the question after."""
@@ -229,7 +211,7 @@ class Composer(TextArea):
         event.stop()
         path = _as_file(event.text)
         if path is not None or len(event.text) > _LONG_PASTE:
-            self.post_message(self.Attach(self, path, event.text))
+            self.post_message(self.Attach(path, event.text))
             return
         self.insert(event.text)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from textual import events
@@ -47,16 +46,8 @@ class HistoryList(Options):
     }
     """
 
-    @dataclass
     class MoreWanted(Message):
         """The end is near."""
-
-        listing: HistoryList
-
-        @property
-        def control(self) -> HistoryList:
-            """The list."""
-            return self.listing
 
     def __init__(self) -> None:
         super().__init__(markup=False)
@@ -138,7 +129,7 @@ class HistoryList(Options):
         """Asks for more in time."""
         super().watch_scroll_y(old, new)
         if new > old and new >= self.max_scroll_y - _NEAR:
-            self.post_message(self.MoreWanted(self))
+            self.post_message(self.MoreWanted())
 
     async def _on_click(self, event: events.Click) -> None:
         clicked = self.clicked(event)

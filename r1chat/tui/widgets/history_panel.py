@@ -63,37 +63,17 @@ class HistoryPanel(Vertical):
     class Chosen(Message):
         """A conversation is to be opened, or a place in one."""
 
-        panel: HistoryPanel
         entry: Entry
-
-        @property
-        def control(self) -> HistoryPanel:
-            """The panel."""
-            return self.panel
 
     @dataclass
     class Wanted(Message):
         """Something else is to be done with one."""
 
-        panel: HistoryPanel
         what: Literal["rename", "duplicate", "pin", "delete"]
         entry: Entry
 
-        @property
-        def control(self) -> HistoryPanel:
-            """The panel."""
-            return self.panel
-
-    @dataclass
     class Left(Message):
         """The user goes back to the conversation."""
-
-        panel: HistoryPanel
-
-        @property
-        def control(self) -> HistoryPanel:
-            """The panel."""
-            return self.panel
 
     def __init__(self, history: History, shown_keys: Callable[[], Mapping[str, str]]) -> None:
         super().__init__()
@@ -234,7 +214,7 @@ class HistoryPanel(Vertical):
     @on(Input.Submitted)
     def _entered(self) -> None:
         if self.entry is not None:
-            self.post_message(self.Chosen(self, self.entry))
+            self.post_message(self.Chosen(self.entry))
 
     @on(OptionList.OptionSelected)
     def _selected(self, event: OptionList.OptionSelected) -> None:
@@ -254,7 +234,7 @@ class HistoryPanel(Vertical):
         if self.search.value:
             self.search.value = ""
         else:
-            self.post_message(self.Left(self))
+            self.post_message(self.Left())
 
     def action_thoughts(self) -> None:
         """Looks into thoughts, too, or not."""
@@ -264,7 +244,7 @@ class HistoryPanel(Vertical):
 
     def _want(self, what: Literal["rename", "duplicate", "pin", "delete"]) -> None:
         if self.entry is not None:
-            self.post_message(self.Wanted(self, what, self.entry))
+            self.post_message(self.Wanted(what, self.entry))
 
     def action_rename(self) -> None:
         """Gives it another title."""

@@ -47,16 +47,8 @@ class Queue(Widget):
     questions: reactive[tuple[Queued, ...]] = reactive((), layout=True)
     """From the next to the last."""
 
-    @dataclass
     class Pressed(Message):
         """The user wants the last question back."""
-
-        queue: Queue
-
-        @property
-        def control(self) -> Queue:
-            """The queue, for `on`."""
-            return self.queue
 
     def on_mount(self) -> None:
         """Is not to be seen while nothing waits."""
@@ -96,4 +88,4 @@ class Queue(Widget):
     def on_click(self, event: events.Click) -> None:
         """Asks for the last question."""
         event.stop()
-        self.post_message(self.Pressed(self))
+        self.post_message(self.Pressed())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from textual import events
 from textual.app import RenderResult
 from textual.content import Content
@@ -35,16 +33,8 @@ class SamplesSign(Widget):
     samples: reactive[int] = reactive(1, layout=True)
     """How many."""
 
-    @dataclass
     class Pressed(Message):
         """The user wants another number."""
-
-        sign: SamplesSign
-
-        @property
-        def control(self) -> SamplesSign:
-            """The sign, for `on`."""
-            return self.sign
 
     def watch_samples(self, samples: int) -> None:
         """Shows itself where there is something to say."""
@@ -58,4 +48,4 @@ class SamplesSign(Widget):
     def on_click(self, event: events.Click) -> None:
         """Asks for another number."""
         event.stop()
-        self.post_message(self.Pressed(self))
+        self.post_message(self.Pressed())

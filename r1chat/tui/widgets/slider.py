@@ -115,11 +115,6 @@ class BudgetSlider(Widget, can_focus=True):
             self.budget = budget
             """The new budget."""
 
-        @property
-        def control(self) -> BudgetSlider:
-            """The slider, under the name that `on` looks for."""
-            return self.slider
-
         def can_replace(self, message: Message) -> bool:
             """Whether an older message is out of date through this one."""
             return isinstance(message, BudgetSlider.Changed) and message.slider is self.slider
@@ -128,14 +123,8 @@ class BudgetSlider(Widget, can_focus=True):
     class FigureWanted(Message):
         """The user wants to type a figure."""
 
-        slider: BudgetSlider
         of_minimum: bool
         """Whether it is the minimum's."""
-
-        @property
-        def control(self) -> BudgetSlider:
-            """The slider, under the name that `on` looks for."""
-            return self.slider
 
     def __init__(
         self,
@@ -248,7 +237,7 @@ class BudgetSlider(Widget, can_focus=True):
 
     def action_figure(self) -> None:
         """Asks for a field to type a figure into."""
-        self.post_message(self.FigureWanted(self, self.editing_minimum))
+        self.post_message(self.FigureWanted(self.editing_minimum))
 
     def take_typed(self, text: str, *, of_minimum: bool = False) -> None:
         """Takes a budget as it was typed, or a minimum.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from textual import events
 from textual.message import Message
 from textual.widgets import Static
@@ -30,18 +28,10 @@ class TailSign(Static):
     """
     ALLOW_SELECT = False
 
-    @dataclass
     class Pressed(Message):
         """The user wants to see the new text."""
-
-        sign: TailSign
-
-        @property
-        def control(self) -> TailSign:
-            """The sign, for `on`."""
-            return self.sign
 
     def on_click(self, event: events.Click) -> None:
         """Asks to be taken there."""
         event.stop()
-        self.post_message(self.Pressed(self))
+        self.post_message(self.Pressed())

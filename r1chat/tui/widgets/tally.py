@@ -72,13 +72,7 @@ class Tally(Widget, can_focus=True):
     class Picked(Message):
         """The user wants to see a sample."""
 
-        tally: Tally
         number: int
-
-        @property
-        def control(self) -> Tally:
-            """The tally, for `on`."""
-            return self.tally
 
     def __init__(self, draw: Draw) -> None:
         super().__init__()
@@ -216,7 +210,7 @@ class Tally(Widget, can_focus=True):
         """Looks at the sample before or after."""
         number = self._looked + by
         if 0 <= number < len(self.draw.samples):
-            self.post_message(self.Picked(self, number))
+            self.post_message(self.Picked(number))
 
     def on_click(self, event: events.Click) -> None:
         """Looks at the sample that was hit."""
@@ -228,7 +222,7 @@ class Tally(Widget, can_focus=True):
         row, column = at.y - _ABOVE, at.x // columns
         number = row * in_row + column
         if row >= 0 and column < in_row and number < len(self.draw.samples):
-            self.post_message(self.Picked(self, number))
+            self.post_message(self.Picked(number))
 
 
 def _cells(parts: list[Content]) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -55,16 +54,8 @@ class ThinkingHeader(Widget, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = bindings("thinking")
     ALLOW_SELECT = False
 
-    @dataclass
     class Toggled(Message):
         """The user wants the thought opened or closed."""
-
-        header: ThinkingHeader
-
-        @property
-        def control(self) -> ThinkingHeader:
-            """The header, for `on`."""
-            return self.header
 
     def __init__(self) -> None:
         super().__init__()
@@ -118,7 +109,7 @@ class ThinkingHeader(Widget, can_focus=True):
 
     def action_flip(self) -> None:
         """Opens or closes the thought."""
-        self.post_message(self.Toggled(self))
+        self.post_message(self.Toggled())
 
 
 class ThinkingPane(Widget):
@@ -145,18 +136,6 @@ class ThinkingPane(Widget):
     """Whether only the header is shown."""
     paused: reactive[bool] = reactive(default=False, repaint=False, init=False)
     """Whether the thought stands still, and the clock with it."""
-
-    @dataclass
-    class Collapsed(Message):
-        """The user opened or closed the thought."""
-
-        pane: ThinkingPane
-        collapsed: bool
-
-        @property
-        def control(self) -> ThinkingPane:
-            """The pane, for `on`."""
-            return self.pane
 
     def __init__(
         self,
@@ -329,7 +308,6 @@ class ThinkingPane(Widget):
     def toggle(self) -> None:
         """Opens the thought, or closes it."""
         self.collapsed = not self.collapsed
-        self.post_message(self.Collapsed(self, self.collapsed))
 
     def go_to_moment(self, step: int) -> None:
         """Goes to another moment of doubt; opens the thought for it.

@@ -44,11 +44,6 @@ class ThoughtView(LineView):
         end: int
         """Where it ends, its newline included."""
 
-        @property
-        def control(self) -> ThoughtView:
-            """The view, for `on`."""
-            return self.view
-
     _moment: int | None = None
     """The moment that was gone to last, as long as the cursor is on it."""
 

@@ -83,11 +83,6 @@ class TurnView(Vertical):
         view: TurnView
         step: int
 
-        @property
-        def control(self) -> TurnView:
-            """The turn."""
-            return self.view
-
     def __init__(self, question: str, attachments: Sequence[Attachment] = ()) -> None:
         super().__init__()
         self.question = question

@@ -29,14 +29,8 @@ class Versions(Widget):
     class Wanted(Message):
         """The user wants another version."""
 
-        versions: Versions
         step: int
         """-1 is the one before, 1 the one after."""
-
-        @property
-        def control(self) -> Versions:
-            """The line, for `on`."""
-            return self.versions
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,4 +55,4 @@ class Versions(Widget):
         """The left half of the numbers goes back, the right half on."""
         event.stop()
         at = event.x - self.styles.padding.left
-        self.post_message(self.Wanted(self, -1 if at < len(self._text) / 2 else 1))
+        self.post_message(self.Wanted(-1 if at < len(self._text) / 2 else 1))
