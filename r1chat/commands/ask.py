@@ -14,11 +14,12 @@ from r1chat import compose, logs
 from r1chat import settings as user
 from r1chat.attachments import Attachment, read_file
 from r1chat.commands import stdin
+from r1chat.commands.download import or_download
 from r1chat.commands.exits import ExitCode
 from r1chat.console import Console
 from r1chat.conversation import Conversation
 from r1chat.engine.base import Engine, Sampling
-from r1chat.errors import EngineError, MissingModel, UsageError
+from r1chat.errors import EngineError, UsageError
 from r1chat.events import EndedBy, Event, Loading, Notice, Reply
 from r1chat.history import History
 from r1chat.interrupts import Interrupts
@@ -262,14 +263,8 @@ class _Ask:
             on_notice=lambda text: writer.event(Notice(text)),
         )
         try:
-            return load()
-        except MissingModel as missing:
-            from r1chat.commands.download import offer
-
-            offer(missing, self._console, interrupts, context=self._either("ctx"))
-            return load()
+            return or_download(load, self._console, interrupts, context=self._either("ctx"))
         finally:
-            self._console.end_progress()
             progress.check()
 
     def _sampling(self) -> Sampling:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from r1chat.console import Console
 from r1chat.errors import DownloadCancelled, MissingModel, ModelError
@@ -20,18 +20,36 @@ if TYPE_CHECKING:
     from r1chat.hub.variants import Variant
 
 _LOOK_S = 0.2
+T = TypeVar("T")
 
 
-def offer(
-    missing: MissingModel, console: Console, interrupts: Interrupts, *, context: int | None = None
-) -> Path:
-    """Says how a model that is not here fits, asks whether to download it, and does.
+def or_download(
+    load: Callable[[], T], console: Console, interrupts: Interrupts, *, context: int | None = None
+) -> T:
+    """Loads a model; one that is not here is offered for download, and loaded then.
 
     Args:
-        missing: What is not here.
+        load: Loads it.
         console: Standard error.
         interrupts: The signals.
         context: The context size to plan for; by default what r1chat would take.
+
+    Raises:
+        R1ChatError: If it cannot be loaded, or not be downloaded.
+    """
+    try:
+        return load()
+    except MissingModel as missing:
+        _offer(missing, console, interrupts, context)
+        return load()
+    finally:
+        console.end_progress()
+
+
+def _offer(
+    missing: MissingModel, console: Console, interrupts: Interrupts, context: int | None
+) -> None:
+    """Says how a model that is not here fits, asks whether to download it, and does.
 
     Raises:
         MissingModel: If nobody is there to be asked, or the answer is no.
@@ -45,14 +63,14 @@ def offer(
         raise missing
     downloader = Downloader(console, interrupts, context=context)
     choice = downloader.resolve(ref)
-    if (path := downloader.elsewhere(choice.variant)) is not None:
-        return path
+    if downloader.elsewhere(choice.variant) is not None:
+        return
     if doubt := downloader.doubt(choice):
         console.note(doubt)
     question = f"{_described(choice.variant)} is not on this machine. Download it?"
     if not console.confirm(question, usually=not choice.doubtful):
         raise missing
-    return downloader.download(choice.variant)
+    downloader.download(choice.variant)
 
 
 class Downloader:

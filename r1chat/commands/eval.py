@@ -17,12 +17,13 @@ from r1chat.checking.mathematics import INSTALL
 from r1chat.commands import eval_results
 from r1chat.commands import settings as user
 from r1chat.commands.columns import columns
+from r1chat.commands.download import or_download
 from r1chat.commands.eval_options import R1_WORDS
 from r1chat.commands.eval_results import results_file
 from r1chat.commands.exits import ExitCode
 from r1chat.console import Console
 from r1chat.engine.base import Engine, Sampling
-from r1chat.errors import EngineError, MissingModel, R1ChatError, UsageError
+from r1chat.errors import EngineError, R1ChatError, UsageError
 from r1chat.evaluation import curves, drawing, picture, reading, report, running
 from r1chat.evaluation.plan import Conditions, Plan, Setting, usual_budgets
 from r1chat.evaluation.reading import QuestionSet
@@ -129,15 +130,8 @@ class _Evaluation:
             on_progress=lambda done: self._console.progress(f"loading the model: {done:.0%}"),
             on_notice=self._console.note,
         )
-        try:
-            return load()
-        except MissingModel as missing:
-            from r1chat.commands.download import offer
-
-            offer(missing, self._console, self._interrupts)
-            return load()
-        finally:
-            self._console.end_progress()
+        context = self._either("ctx")
+        return or_download(load, self._console, self._interrupts, context=context)
 
     def _either(self, name: str) -> Any:  # noqa: ANN401  (of whatever type the option is)
         """An option; where it is not given, the setting."""

@@ -211,6 +211,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 
 def _add_history(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("history")
+    add_section(group.add_argument, "history")
     which = group.add_mutually_exclusive_group()
     which.add_argument(
         "-c",

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import textwrap
-import warnings
 from importlib.util import find_spec
 from pathlib import Path
 
-from r1chat import user_files
-from r1chat.errors import R1ChatError, UsageError
+from r1chat.errors import UsageError
 from r1chat.evaluation.intervals import Estimate
 from r1chat.evaluation.plan import Plan
 from r1chat.evaluation.summary import Summary
 from r1chat.sanitize import line
+from r1chat.statistics.picture import write
 
 _INCHES = (9.0, 5.5)
 _DOTS = 120
@@ -76,11 +75,4 @@ def save(summary: Summary, plan: Plan, title: str, path: Path) -> None:
     axes.set_title(shown.replace("$", r"\$"), fontsize=_TITLE_POINTS)
     axes.grid(axis="y", alpha=0.3)
     axes.legend(loc="lower right")
-    try:
-        with user_files.opened(path) as file, warnings.catch_warnings():
-            # A model's name may have signs that its font lacks.
-            warnings.simplefilter("ignore")
-            figure.savefig(file, format="png")
-    except OSError as error:
-        message = f"cannot write {line(str(path))}: {user_files.reason(error, path)}"
-        raise R1ChatError(message) from None
+    write(figure, path)

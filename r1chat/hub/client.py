@@ -8,7 +8,6 @@ entry that is not as it should be.
 from __future__ import annotations
 
 import json
-import logging
 import random
 import threading
 import time
@@ -233,9 +232,6 @@ class Client:
 
                 from r1chat.hub.network import new_client
 
-                # They would write signed addresses, and headers, into the log.
-                for name in ("httpx2", "httpcore2"):
-                    logging.getLogger(name).setLevel(logging.WARNING)
                 self._http = new_client(
                     httpx2.Timeout(self.environment.timeout_s),
                     httpx2.Limits(max_keepalive_connections=0),

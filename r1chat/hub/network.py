@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import ipaddress
+import logging
 import os
 import ssl
 import threading
@@ -191,6 +192,9 @@ def new_client(
         limits: How many connections it has.
         straight: Whether it uses no proxy, whatever the environment says.
     """
+    for name in ("httpx2", "httpcore2"):
+        # They would write signed addresses, and headers, into the log.
+        logging.getLogger(name).setLevel(logging.WARNING)
     transport = _ByRoute(limits, straight=straight)
     return httpx2.Client(transport=transport, timeout=timeout, trust_env=False)
 

@@ -15,6 +15,7 @@ from r1chat.wording import ENDINGS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _DAYS = 30
 _MODELS = 10
@@ -46,6 +47,15 @@ def save(statistics: Statistics, path: Path) -> None:
     _speeds(speeds, statistics)
     _days(days, statistics)
     _scatter(scatter, statistics)
+    write(figure, path)
+
+
+def write(figure: Figure, path: Path) -> None:
+    """Writes a figure as a PNG.
+
+    Raises:
+        R1ChatError: If it cannot be written.
+    """
     try:
         with user_files.opened(path) as file, warnings.catch_warnings():
             # A model's name may have signs that its font lacks.

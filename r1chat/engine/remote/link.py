@@ -213,9 +213,6 @@ class Link:
 
                 from r1chat.hub.network import new_client
 
-                # They would write headers into the log.
-                for name in ("httpx2", "httpcore2"):
-                    logging.getLogger(name).setLevel(logging.WARNING)
                 self._http = new_client(
                     httpx2.Timeout(CONNECT_S),
                     httpx2.Limits(max_keepalive_connections=0),

@@ -546,7 +546,7 @@ class ChatScreen(Screen[None]):
             await self._show_version(event.view.node, event.step)
 
     async def _show_version(self, node: Node, step: int) -> None:
-        if self.running or self.session is None:
+        if self.running:
             self.notify(STOP_FIRST, timeout=3)
         elif await self.replies.show_version(node, step):
             self._check_steering()

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from textual import events
 from textual.content import Content
 from textual.widgets.option_list import Option
 
 from r1chat.tui.models import columns
 from r1chat.tui.models.rows import TITLES, Row, Section
-from r1chat.tui.widgets.options import Options
+from r1chat.tui.widgets.options import Rows
 
 _TITLE = "title "
 
 
-class ModelList(Options):
-    """Rows of models. A click moves the cursor, a second one on the same row chooses it."""
+class ModelList(Rows):
+    """Rows of models."""
 
     DEFAULT_CSS = """
     ModelList, ModelList:focus {
@@ -115,13 +114,3 @@ class ModelList(Options):
         """Draws the rows for another width."""
         self._drawn = {}
         self.show(self.rows)
-
-    async def _on_click(self, event: events.Click) -> None:
-        clicked = self.clicked(event)
-        event.prevent_default()
-        if clicked is None:
-            return
-        if clicked == self.highlighted:
-            self.action_select()
-        else:
-            self.highlighted = clicked

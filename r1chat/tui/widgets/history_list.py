@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
-from textual import events
 from textual.message import Message
 from textual.widgets.option_list import Option
 
 from r1chat.tui import history_rows
-from r1chat.tui.widgets.options import Options
+from r1chat.tui.widgets.options import Rows
 
 if TYPE_CHECKING:
     from r1chat.store import Hit, Summary
@@ -22,8 +21,8 @@ _NEAR = 20
 """So many lines above its end more is wanted."""
 
 
-class HistoryList(Options):
-    """Conversations, or hits. A click moves the cursor, a second one opens."""
+class HistoryList(Rows):
+    """Conversations, or hits."""
 
     DEFAULT_CSS = """
     HistoryList, HistoryList:focus {
@@ -130,13 +129,3 @@ class HistoryList(Options):
         super().watch_scroll_y(old, new)
         if new > old and new >= self.max_scroll_y - _NEAR:
             self.post_message(self.MoreWanted())
-
-    async def _on_click(self, event: events.Click) -> None:
-        clicked = self.clicked(event)
-        event.prevent_default()
-        if clicked is None:
-            return
-        if clicked == self.highlighted:
-            self.action_select()
-        else:
-            self.highlighted = clicked

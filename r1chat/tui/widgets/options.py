@@ -31,3 +31,17 @@ class Options(OptionList):
     async def _on_click(self, event: events.Click) -> None:
         if self.clicked(event) is None:
             event.prevent_default()
+
+
+class Rows(Options):
+    """Options of which a click moves the cursor, and a second one on the same chooses it."""
+
+    async def _on_click(self, event: events.Click) -> None:
+        clicked = self.clicked(event)
+        event.prevent_default()
+        if clicked is None:
+            return
+        if clicked == self.highlighted:
+            self.action_select()
+        else:
+            self.highlighted = clicked
