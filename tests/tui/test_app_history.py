@@ -456,6 +456,25 @@ async def test_a_conversation_is_opened_with_its_turns_versions_budget_and_gone_
 
 
 @pytest.mark.asyncio
+async def test_versions_can_be_read_before_there_is_a_model():
+    past = conversation("early", turn("one?"))
+    root = past.conversation.root
+    past.conversation.add(turn("one, really?"), root)
+    past.conversation.choose(root.children[0])
+    saved(past)
+    app = an_app()
+    async with app.run_test() as pilot:
+        await panel(pilot)
+        # As it is while the model is being loaded.
+        app.model.engine, app.chat.state.session = None, None
+        await pilot.press("enter")
+        await until(pilot, lambda: app.chat.last and app.chat.last.question == "one?")
+        await until(pilot, lambda: app.chat.composer.has_focus)
+        await pilot.press("alt+right")
+        await until(pilot, lambda: app.chat.last.question == "one, really?")
+
+
+@pytest.mark.asyncio
 async def test_a_conversation_opened_before_there_is_a_model_goes_on_once_it_is_there():
     saved(conversation("early", turn("one?")))
     app = an_app()
