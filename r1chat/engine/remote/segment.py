@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable
@@ -220,4 +221,5 @@ def wait_before(attempt: int, error: Busy, patience: Patience) -> float | None:
 def trying_again(error: Busy, wait_s: float) -> str:
     """Says what failed, and when it is tried again."""
     # The server's own words may have colons in them; what is said behind the last is a cure.
-    return f"{str(error).rpartition(': ')[0] or error}; trying again in {format_remaining(wait_s)}"
+    wait = format_remaining(math.ceil(wait_s))
+    return f"{str(error).rpartition(': ')[0] or error}; trying again in {wait}"
