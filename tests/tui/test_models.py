@@ -10,6 +10,7 @@ import pytest
 from r1chat.errors import MissingModel, ModelError
 from r1chat.hub.machine import Machine
 from r1chat.settings import Settings
+from r1chat.tui.models import columns
 from r1chat.tui.models.details import ModelDetails
 from r1chat.tui.models.screen import ModelsScreen
 from r1chat.tui.screens.question import Question
@@ -376,6 +377,18 @@ async def test_names_from_outside_are_clean_on_the_screen():
         shown = "".join(str(option.prompt) for option in screen.list.options) + details(screen)
         assert "\x1b" not in shown
         assert "\x07" not in shown
+
+
+async def test_the_columns_fit_the_screen_from_the_first_frame_on(monkeypatch):
+    widths = []
+    of = columns.columns
+    monkeypatch.setattr(
+        columns, "columns", lambda width, **more: widths.append(width) or of(width, **more)
+    )
+    app = an_app(hub=StillHub([TINY, DISTILL]))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await open_models(pilot)
+        assert len(set(widths)) == 1
 
 
 async def test_a_screen_that_is_left_while_it_still_looks_around_takes_nothing_with_it():

@@ -59,7 +59,9 @@ class ModelList(Rows):
 
     @property
     def _room(self) -> int:
-        return max(10, self.size.width - 1)
+        # Before its first layout it has no size: it will be as wide as the screen lets it.
+        around = self.styles.margin.width + self.styles.scrollbar_size_vertical
+        return max(10, (self.size.width or self.app.size.width - around) - 1)
 
     @property
     def _columns(self) -> list[columns.Column]:
