@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from textual import events
 from textual.command import Command, CommandList
 
 from r1chat import paths
@@ -13,6 +14,7 @@ from r1chat.reasoning.budget import Budget
 from r1chat.settings import Settings
 from r1chat.tui.app import R1ChatApp
 from r1chat.tui.models.screen import ModelsScreen
+from r1chat.tui.screens import help as help_screen
 from r1chat.tui.screens.attach import AttachFile
 from r1chat.tui.screens.help import Help
 from r1chat.tui.widgets.thinking import ThinkingPane
@@ -132,6 +134,18 @@ async def test_the_help_opens_and_closes():
         assert app.screen is chat
 
 
+async def test_the_help_is_set_once_though_it_needs_a_scrollbar(monkeypatch):
+    widths = set()
+    text = help_screen.text
+    monkeypatch.setattr(help_screen, "text", lambda of, width: widths.add(width) or text(of, width))
+    app = an_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await ready(pilot)
+        await pilot.press("f1")
+        await pilot.pause()
+        assert len(widths) == 1
+
+
 async def test_no_line_of_the_keys_is_broken_at_eighty_columns():
     app = an_app()
     async with app.run_test(size=(80, 24)) as pilot:
@@ -223,6 +237,20 @@ async def test_a_file_is_attached_by_its_path_and_escape_takes_it_away(tmp_path)
         assert chat.attachments.attachments[0].name == "notes.txt"
         await pilot.press("escape")
         assert chat.attachments.attachments == ()
+
+
+async def test_tab_completes_the_letters_that_were_typed_just_before_it(tmp_path):
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "readme.md").write_text("read me")
+    app = an_app()
+    async with app.run_test() as pilot:
+        chat = await ready(pilot)
+        app.push_screen(AttachFile(tmp_path), chat.attach_picked)
+        await pilot.pause()
+        for key in ("r", "e", "tab"):
+            app.post_message(events.Key(key, key if key != "tab" else None))
+        await until(pilot, lambda: app.screen.query_one("Input").value == "readme.md")
+        assert app.screen.query_one("OptionList").option_count == 1
 
 
 async def test_a_file_that_is_no_text_is_refused_in_one_line(tmp_path):

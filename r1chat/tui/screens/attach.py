@@ -107,6 +107,7 @@ class AttachFile(ModalScreen[str | None], Once[str | None]):
         options = self.query_one(OptionList)
         options.clear_options()
         found = entries(typed, self._here)
+        self._typed = typed
         self._paths = [path for path, _ in found]
         options.add_options([Option(line(name, 66)) for _, name in found])
         if self._paths:
@@ -114,7 +115,8 @@ class AttachFile(ModalScreen[str | None], Once[str | None]):
 
     @on(Input.Changed)
     def _changed(self, event: Input.Changed) -> None:
-        self._fill(event.value)
+        if event.value != self._typed:
+            self._fill(event.value)
 
     @on(OptionList.OptionSelected)
     def _selected(self, event: OptionList.OptionSelected) -> None:
@@ -148,7 +150,13 @@ class AttachFile(ModalScreen[str | None], Once[str | None]):
         self.focus_text_field()
 
     def action_complete(self) -> None:
-        """Completes the path with what the cursor is on."""
+        """Completes the path with what the cursor is on, once the letters before have arrived."""
+        (self.focused or self).call_later(self._complete)
+
+    def _complete(self) -> None:
+        typed = self.query_one(Input).value
+        if typed != self._typed:
+            self._fill(typed)
         at = self.query_one(OptionList).highlighted
         if at is not None:
             self._show(self._paths[at])

@@ -66,6 +66,7 @@ class Help(ModalScreen[None], Once[None]):
             background: $surface;
             border: round $primary;
             scrollbar-size-vertical: 1;
+            scrollbar-gutter: stable;
             Static { height: auto; }
         }
     }
