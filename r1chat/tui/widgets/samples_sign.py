@@ -21,7 +21,7 @@ class SamplesSign(Widget):
     SamplesSign {
         width: auto;
         height: 1;
-        margin: 0 1 0 0;
+        margin: 0 1;
         color: $text-accent;
         text-style: bold;
         pointer: pointer;
