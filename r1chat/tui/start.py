@@ -29,7 +29,7 @@ def run(*, model: str | None = None, loading: Mapping[str, object] | None = None
     """
     logs.start()
     sys.setswitchinterval(_SWITCH_S)
-    terminal_input.tell_alt_enter()
+    terminal_input.tell_alt()
     terminal_input.keep_pastes_whole()
     app = R1ChatApp(model=model, loading=loading)
     with terminal.private_screen():

@@ -1,14 +1,14 @@
 """What Textual leaves out of a terminal's input.
 
-Alt+Enter, pastes with escape characters in them, and stops that it was not told of.
+Keys with Alt, pastes with escape characters in them, and stops that it was not told of.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from enum import Enum
-from typing import Any
+from string import ascii_lowercase, digits
+from typing import Any, NamedTuple
 
 from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual._xterm_parser import XTermParser
@@ -20,17 +20,24 @@ _BEGIN, _END = "\x1b[200~", "\x1b[201~"
 _ESCAPED = re.compile("\x1b([@-_]?)")
 
 
-class _Keys(str, Enum):
-    """Keys that Textual has no name for in what terminals send."""
+class _Key(NamedTuple):
+    """A key that Textual has no name for in what terminals send."""
 
-    ALT_ENTER = "alt+enter"
+    value: str
 
 
-def tell_alt_enter() -> None:
-    """Has Textual tell Alt+Enter from Enter: terminals send Escape before what Enter sends."""
+def tell_alt() -> None:
+    """Has Textual tell keys with Alt, before which terminals send Escape.
+
+    It would take Alt+Enter for Enter and Alt+1 for "¡", and a letter only after a pause: two in
+    a row would be written as text. Alt+B and Alt+F it knows, as steps by a word.
+    """
     sequences: dict[str, Any] = ANSI_SEQUENCES_KEYS  # type: ignore[assignment]
+    for character in ascii_lowercase + digits:
+        if not isinstance(sequences.get(f"\x1b{character}"), tuple):
+            sequences[f"\x1b{character}"] = (_Key(f"alt+{character}"),)
     for sequence in ("\x1b\r", "\x1b\n"):
-        sequences[sequence] = (_Keys.ALT_ENTER,)
+        sequences[sequence] = (_Key("alt+enter"),)
 
 
 class Pastes:
