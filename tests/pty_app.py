@@ -84,6 +84,18 @@ class Terminal:
         """Waits until some words were written."""
         self.wait(lambda: words in _CODES.sub("", self.raw[since:].decode("utf-8", "replace")))
 
+    def wait_for_one_of(self, pattern: str, since: int = 0) -> None:
+        """Waits until some words were written that match a pattern.
+
+        On a busy machine the screen leaves out what has scrolled by before it was drawn.
+        """
+        self.wait(
+            lambda: (
+                re.search(pattern, _CODES.sub("", self.raw[since:].decode("utf-8", "replace")))
+                is not None
+            )
+        )
+
     def wait(self, condition: Callable[[], bool]) -> None:
         """Waits until something is so."""
         end = time.monotonic() + HANGS_S

@@ -63,7 +63,7 @@ def test_a_signal_in_the_middle_of_a_thought_ends_it_calmly(number, code):
     with terminal(APP, "plain") as app:
         ready(app)
         app.send("hello\r")
-        app.wait_for("thought 3.")
+        app.wait_for_one_of(r"thought \d+\.")
         app.signal(number)
         assert app.end() == code
         assert is_restored(app)
@@ -82,7 +82,7 @@ def test_ctrl_c_stops_the_reply_and_then_quits_when_pressed_twice():
     with terminal(APP, "plain") as app:
         ready(app)
         app.send("hello\r")
-        app.wait_for("thought 3.")
+        app.wait_for_one_of(r"thought \d+\.")
         app.send("\x03")
         app.wait_for("stopped")
         app.send("\x03")
@@ -97,7 +97,7 @@ def test_three_ctrl_c_in_a_hurry_end_it_in_the_middle_of_a_thought():
     with terminal(APP, "plain") as app:
         ready(app)
         app.send("hello\r")
-        app.wait_for("thought 3.")
+        app.wait_for_one_of(r"thought \d+\.")
         app.send("\x03\x03\x03")
         assert app.end() == 0
         assert is_restored(app)
@@ -107,7 +107,7 @@ def test_a_terminal_of_one_cell_and_back_many_times_breaks_nothing():
     with terminal(APP, "plain") as app:
         ready(app)
         app.send("hello\r")
-        app.wait_for("thought 3.")
+        app.wait_for_one_of(r"thought \d+\.")
         for round_ in range(100):
             for size in ((1, 1), (3, 200), (60, 12), (2, 40), (24, 80)):
                 since = len(app.raw)

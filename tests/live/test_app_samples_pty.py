@@ -22,7 +22,6 @@ def test_four_samples_are_drawn_tallied_kept_and_shown_again(home):
         app.wait_for("▸2", since)
         app.wait_for("of 4 agree on")
         app.wait_for("agree on 110")
-        app.wait_for("% if it is right")
         app.send("\x11")
         assert app.end() == 0
     assert json.loads(paths.settings_file().read_text())["samples"] == 4
