@@ -178,7 +178,7 @@ def test_bad_lines_are_refused_in_one_line(questions):
     [
         (("missing.jsonl",), "cannot read"),
         (("-b", "soon"), "not a budget"),
-        (("-b", ""), "not a budget"),
+        (("-b", ""), "not a text"),
         (("-n", "2", "--temperature", "0"), "temperature 0"),
         (("--seed", "1,x"), "whole number"),
     ],

@@ -118,7 +118,7 @@ async def test_think_more_while_it_thinks_is_promised():
         chat = await begin(pilot)
         await thought(pilot)
         await pilot.press("ctrl+t")
-        assert "think on" in toasts(app)
+        assert "keep thinking" in toasts(app)
         assert chat.runner.control.take_think_more()
         await pilot.press("escape")
         await rest(pilot)

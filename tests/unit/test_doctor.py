@@ -105,14 +105,14 @@ def test_it_leaves_no_files_behind(home):
     ("code", "said", "advised"),
     [
         ("import os; os.kill(os.getpid(), 4)", "it crashed: SIGILL", "for another processor"),
-        ("import os; os.kill(os.getpid(), 11)", "it crashed: SIGSEGV", "Install it anew"),
+        ("import os; os.kill(os.getpid(), 11)", "it crashed: SIGSEGV", "Reinstall it"),
         (
             "raise OSError('libgomp.so.1: cannot open shared object file: No such file')",
             "libgomp.so.1",
             "Debian's libgomp1",
         ),
-        ("raise SystemExit(3)", "it ended with 3", "Install it anew"),
-        ("import os; os._exit(0)", "something else", "Install it anew"),
+        ("raise SystemExit(3)", "it ended with 3", "Reinstall it"),
+        ("import os; os._exit(0)", "something else", "Reinstall it"),
     ],
 )
 def test_a_broken_build_is_named_and_not_fatal(fake_llama, capsys, code, said, advised):
