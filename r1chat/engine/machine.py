@@ -305,7 +305,7 @@ class TokenMachine:
         if size >= self._inexact_from or (size, length) in self._exact:
             return size < self._inexact_from
         # To find out costs the batch and its tokens one by one.
-        if not self.speculation.affords(self.speculation.cost.of(size) + size):
+        if not self.speculation.affords_check(self.speculation.cost.of(size) + size):
             return False
         began = time.perf_counter()
         tokens = self._main[-size:]

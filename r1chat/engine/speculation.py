@@ -190,6 +190,13 @@ class Speculation:
         """Whether so many tokens' time may be spent on drafts."""
         return self._account.affords(tokens)
 
+    def affords_check(self, tokens: float) -> bool:
+        """Whether so many may be spent on a look at whether drafts may be used at all.
+
+        Such a look saves nothing: what was given at the beginning is not for it.
+        """
+        return self.affords(tokens + _ENDOWMENT)
+
     def spend(self, seconds: float) -> None:
         """Records time spent on drafting."""
         self._account.add(-seconds / self.cost.single)

@@ -140,7 +140,8 @@ def test_after_enough_failures_in_a_row_it_gives_up_and_keeps_what_it_has(
     hub: Hub, large: Content
 ) -> None:
     hub.faults.add(faults.Cut("close", 1_000_000)).add(faults.Status(503), skip=1, times=None)
-    with pytest.raises(NetworkError, match=r"503.* gave up after 8 tries\. The partial download is kept"):
+    kept = r"503.* gave up after 8 tries\. The partial download is kept"
+    with pytest.raises(NetworkError, match=kept):
         pull()
     hub.faults.clear()
     hub.requests.clear()
