@@ -452,19 +452,20 @@ class ThinkingLoop:
             return None
         words = self._transcript.missing
         if words:
-            tokens = prompts.plain(self._vocabulary, words, continues=True)
-            self._transcript.inject_answer(words, tokens)
-            self._append(tokens)
+            self._inject_answer(words)
         return reason
 
-    def _ask_for_final(self) -> None:
-        words = self._rescue.final_words(self._transcript.answer)
+    def _inject_answer(self, words: str) -> None:
+        """Adds words of r1chat's to an answer."""
         tokens = prompts.plain(self._vocabulary, words, continues=True)
-        self._transcript.resume_answer()
         self._transcript.inject_answer(words, tokens)
-        self._opened_box = self._transcript.answer
-        self._answer_guard.reset()
         self._append(tokens)
+
+    def _ask_for_final(self) -> None:
+        self._transcript.resume_answer()
+        self._answer_guard.reset()
+        self._inject_answer(self._rescue.final_words(self._transcript.answer))
+        self._opened_box = self._transcript.answer
 
     def _begin_answer(self) -> None:
         words = self._rescue.words(self._transcript.thought)

@@ -177,10 +177,8 @@ class Account:
         answer = self.transcript.answer
         if not self.rescue.begins_final(answer):
             return False
-        words = self.rescue.final_words(answer)
-        self.draft.mark(words)
         self.transcript.resume_answer()
-        self.transcript.inject_answer(words, self._tokens_of(words))
+        self._inject_answer(self.rescue.final_words(answer))
         return True
 
     def complete(self) -> None:
@@ -188,8 +186,11 @@ class Account:
         self.transcript.settle()
         words = self.transcript.missing
         if words:
-            self.draft.mark(words)
-            self.transcript.inject_answer(words, self._tokens_of(words))
+            self._inject_answer(words)
+
+    def _inject_answer(self, words: str) -> None:
+        self.draft.mark(words)
+        self.transcript.inject_answer(words, self._tokens_of(words))
 
     def _tokens_of(self, words: str) -> list[int]:
         """As many tokens as words have; which, only the server knows."""
