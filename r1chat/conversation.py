@@ -11,6 +11,7 @@ from typing import Literal
 from r1chat.attachments import Attachment, with_attachments
 from r1chat.engine.base import Message
 from r1chat.events import Reply
+from r1chat.reasoning.budget import Think
 
 _ID_BYTES = 10
 
@@ -45,6 +46,16 @@ class Origin:
     settings: Mapping[str, float] = field(default_factory=dict)
     """How tokens were chosen, and the limits, by the settings' names."""
     acts: tuple[Act, ...] = ()
+
+
+KEPT_THINK: Mapping[Think, float] = {"on": 1, "off": 0}
+"""How the settings of a reply say whether a thought was asked for: they are numbers."""
+
+
+def think_of(settings: Mapping[str, float]) -> Think:
+    """Whether a thought was asked for, as the settings of a reply say."""
+    kept = settings.get("think")
+    return next((think for think, number in KEPT_THINK.items() if number == kept), "auto")
 
 
 @dataclass(frozen=True, slots=True)

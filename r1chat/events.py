@@ -42,10 +42,11 @@ again: its end of the reply was refused, once. words: r1chat wrote the words tha
 final: behind an answer without the box that was asked for r1chat wrote the words that open one.
 """
 
-ThoughtStyle: TypeAlias = Literal["brief"]
-"""What r1chat has added to a question about the thought that is wanted.
+ThoughtStyle: TypeAlias = Literal["free", "brief"]
+"""How r1chat has asked for a thought.
 
-brief: that it is to be in short lines, because the budget leaves room for no other.
+free: of a model that does not think by itself. brief: in short lines, because the budget leaves
+room for no other; of a model that was not made to think, though its template may open a thought.
 """
 
 
@@ -138,7 +139,7 @@ class Receipt:
     """What it took to get an answer out of a model that had ended its reply without one; None where
     it answered by itself."""
     thought_style: ThoughtStyle | None = None
-    """What was added to the question about the thought that is wanted; None where nothing was."""
+    """How r1chat asked for the thought; None where the model thinks, or answers, by itself."""
     thought_tokens: int = 0
     answer_tokens: int = 0
     injected_tokens: int = 0

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from r1chat.conversation import Act, Origin, Turn
+from r1chat.conversation import KEPT_THINK, Act, Origin, Turn
 from r1chat.engine.base import ModelInfo, Request
 from r1chat.events import Event, Reply
 from r1chat.reasoning.control import Control
@@ -77,6 +77,7 @@ def origin(request: Request, model: ModelInfo) -> Origin:
         "top_p": sampling.top_p,
         "min_p": sampling.min_p,
         "min_think": request.budget.minimum or None,
+        "think": KEPT_THINK.get(request.think),
         "max_answer": request.max_answer,
         "timeout": request.timeout,
     }

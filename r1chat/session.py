@@ -30,7 +30,7 @@ from r1chat.events import (
     Tallied,
     ThoughtText,
 )
-from r1chat.reasoning.budget import Budget
+from r1chat.reasoning.budget import Budget, Think
 from r1chat.reasoning.consensus import Tally
 from r1chat.reasoning.control import Control, ControlGroup
 from r1chat.reasoning.equality import same_answer
@@ -95,6 +95,7 @@ class Session:
         attachments: Sequence[Attachment] = (),
         raw: bool = False,
         reuse: bool = True,
+        think: Think = "auto",
         parent: Node | None = None,
         resume: Continuation | None = None,
     ) -> Generator[Event, None, None]:
@@ -113,6 +114,7 @@ class Session:
             attachments: Texts that go along.
             raw: Plain completion: neither chat framing nor earlier turns.
             reuse: Whether what the engine has read before may be reused.
+            think: Whether a model that does not think by itself is asked to; "off" for no thought.
             parent: The turn to follow; by default the last. The parent of another turn makes the
                 new one a version of that turn.
             resume: An earlier reply to go on from.
@@ -138,6 +140,7 @@ class Session:
             attachments=attached,
             raw=raw,
             reuse=reuse,
+            think=think,
             parent=parent,
             resume=resume,
         )
@@ -172,6 +175,7 @@ class Session:
         max_answer: int | None = None,
         timeout: float | None = None,
         attachments: Sequence[Attachment] = (),
+        think: Think = "auto",
         parent: Node | None = None,
     ) -> Generator[Event, None, None]:
         """Draws several samples to a question; the majority's answer counts.
@@ -189,6 +193,7 @@ class Session:
             max_answer: Most tokens of answer.
             timeout: Seconds for all of them.
             attachments: Texts that go along.
+            think: As for `ask`.
             parent: The turn to follow; by default the last.
 
         Yields:
@@ -209,6 +214,7 @@ class Session:
             max_answer=max_answer,
             timeout=timeout,
             attachments=attached,
+            think=think,
             parent=parent,
         )
         group = ControlGroup(control, samples)
@@ -273,6 +279,7 @@ class Session:
         timeout: float | None,
         attachments: tuple[Attachment, ...],
         parent: Node,
+        think: Think = "auto",
         raw: bool = False,
         reuse: bool = True,
         resume: Continuation | None = None,
@@ -280,10 +287,13 @@ class Session:
         if not question.strip() and not attachments:
             message = "the question is empty"
             raise UsageError(message)
+        if think == "off":
+            control.budget = replace(control.budget, tokens=0, seconds=None, minimum=0, agree=None)
         asked = Message("user", with_attachments(question, attachments, raw=raw))
         return Request(
             messages=(asked,) if raw else (*self.messages(parent), asked),
             budget=control.budget,
+            think=think,
             sampling=sampling or Sampling(),
             max_answer=max_answer,
             timeout=timeout,

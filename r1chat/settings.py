@@ -18,7 +18,7 @@ from r1chat import offload, paths, user_files
 from r1chat.formatting import format_bytes
 from r1chat.nearest import nearest
 from r1chat.offload import GpuLayers
-from r1chat.reasoning.budget import LIMIT_TOKENS, Budget
+from r1chat.reasoning.budget import LIMIT_TOKENS, Budget, Think
 from r1chat.values import Choice, Form, Kind, Real, Switch, Table, Text, Whole, written
 
 T = TypeVar("T")
@@ -153,6 +153,11 @@ class Settings:
         'how long the model may think: "off", tokens ("512"), seconds ("30s"), "auto" (until '
         'several answer previews agree) or "max"',
         default="max", flags="-b --budget", metavar="B"))
+    think: Think | None = _unset(Setting(  # noqa: RUF009  (a field)
+        Choice("auto", "on", "off"), "thinking",
+        "which models think: auto (those that do by themselves), on (the others are asked to "
+        "think first), or off (none)",
+        default="auto", metavar="auto|on|off"))
     min_think: int | None = _unset(Setting(
         Whole(0, LIMIT_TOKENS), "thinking", "tokens that the model must think at least",
         details='until then "Wait," replaces its end of thinking, 16 times at most', default=0))

@@ -51,8 +51,11 @@ ANSWER_ASKED: dict[AnswerAsked, str] = {
     "final": "asked for its final answer",
 }
 """What it took to get an answer out of a model that stopped without one."""
-THOUGHT_STYLES: dict[ThoughtStyle, str] = {"brief": "asked to think in short lines"}
-"""What was added to the question about the thought that is wanted."""
+THOUGHT_STYLES: dict[ThoughtStyle, str] = {
+    "free": "asked to think first",
+    "brief": "asked to think in short lines",
+}
+"""How r1chat asked for a thought."""
 
 
 def thought_cost(seconds: float, tokens: int) -> list[str]:

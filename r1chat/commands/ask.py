@@ -17,7 +17,7 @@ from r1chat.commands import stdin
 from r1chat.commands.download import or_download
 from r1chat.commands.exits import ExitCode
 from r1chat.console import Console
-from r1chat.conversation import Conversation
+from r1chat.conversation import Conversation, think_of
 from r1chat.engine.base import Engine, Sampling
 from r1chat.errors import EngineError, UsageError
 from r1chat.events import EndedBy, Event, Loading, Notice, Reply
@@ -25,7 +25,7 @@ from r1chat.history import History
 from r1chat.interrupts import Interrupts
 from r1chat.models import TINY
 from r1chat.output import JsonLinesWriter, JsonWriter, Out, TextWriter, Thoughts, Writer
-from r1chat.reasoning.budget import Budget
+from r1chat.reasoning.budget import Budget, Think
 from r1chat.reasoning.control import Control
 from r1chat.sanitize import line
 from r1chat.session import Session
@@ -50,7 +50,7 @@ _SERVER_ADVICE = "use a smaller --budget, or start the server with a larger cont
 _CUT_THERE = "the server's context, or the length that it allows a reply, is used up"
 _CLOSING_S = 10.0
 """How long the end waits for what is still to be saved."""
-_THOUGHTLESS = "this model writes no thoughts"
+_CURE = "; --think on makes it think first"
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
@@ -104,22 +104,6 @@ def _refuse_what_makes_no_sense(args: argparse.Namespace) -> None:
         raise UsageError(message)
 
 
-def _say_what_has_no_effect(args: argparse.Namespace, engine: Engine, writer: Writer) -> None:
-    """Says so where options about thoughts were given, and there will be none."""
-    if engine.info.thinks and not args.raw:
-        return
-    options = {"--budget": args.budget, "--min-think": args.min_think, "--peek": args.peek}
-    given = [name for name, value in options.items() if value is not None]
-    given += ["--thoughts only"] if args.thoughts == "only" else []
-    if given:
-        why = "a text that --raw completes has no thoughts" if args.raw else _THOUGHTLESS
-        change = "changes" if len(given) == 1 else "change"
-        effect = f"{' and '.join(given)} {change} nothing"
-        if args.thoughts == "only":
-            effect = "there is nothing for --thoughts only to show"
-        writer.event(Notice(f"{why}: {effect}"))
-
-
 class _Ask:
     """One run of the verb: options before settings before defaults."""
 
@@ -159,7 +143,7 @@ class _Ask:
                 conversation=self._conversation,
                 recorder=self._recorder,
             )
-            _say_what_has_no_effect(args, engine, writer)
+            self._say_what_has_no_effect(engine, writer)
             control = Control(budget, peek_every=self._peek_every(writer))
             interrupts.control = control
             try:
@@ -178,14 +162,45 @@ class _Ask:
                     writer.end()
             return self._verdict(reply, engine, interrupts)
 
+    def _say_what_has_no_effect(self, engine: Engine, writer: Writer) -> None:
+        """Says so where options about thoughts were given, and there will be none."""
+        args, info, think = self._args, engine.info, self._think()
+        if info.thinks_with(think) and not args.raw:
+            return
+        options = {"--budget": args.budget, "--min-think": args.min_think, "--peek": args.peek}
+        given = [name for name, value in options.items() if value is not None]
+        given += ["--think on"] if args.think == "on" else []
+        effect = f"{' and '.join(given)} {'changes' if len(given) == 1 else 'change'} nothing"
+        if args.thoughts == "only":
+            effect = "there is nothing for --thoughts only to show"
+        elif not given:
+            return
+        if args.raw:
+            why, cure = "a text that --raw completes has no thoughts", ""
+        elif think == "off":
+            why, cure = "with --think off there are no thoughts", ""
+        elif think == "on":
+            why, cure = f"this model cannot be asked to think: {info.unasked}", ""
+        else:
+            why = "this model writes no thoughts by itself"
+            cure = f"; it cannot be asked to: {info.unasked}" if info.unasked else _CURE
+        writer.event(Notice(f"{why}: {effect}{cure}"))
+
     def _put(self, session: Session) -> Callable[..., Generator[Event, None, None]]:
         """What puts the question: once, or several times."""
-        args = self._args
+        args, think = self._args, self._think()
         if args.samples == 1:
-            return partial(session.ask, raw=args.raw, reuse=not args.no_reuse)
+            return partial(session.ask, raw=args.raw, reuse=not args.no_reuse, think=think)
         from r1chat.checking import same
 
-        return partial(session.consensus, samples=args.samples, same=same)
+        return partial(session.consensus, samples=args.samples, same=same, think=think)
+
+    def _think(self) -> Think:
+        """Whether a model that does not think by itself is asked to."""
+        given: Think | None = self._args.think
+        if given is None and self._loaded is not None and self._loaded.summary.model:
+            return think_of(self._loaded.settings)
+        return given or self._settings.think or "auto"
 
     def _either(self, name: str) -> Any:  # noqa: ANN401  (of whatever type the option is)
         """An option; where it is not given, the setting."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 from r1chat.events import Event, Reply
-from r1chat.reasoning.budget import Budget
+from r1chat.reasoning.budget import Budget, Think
 from r1chat.reasoning.control import Control, ControlGroup
 
 
@@ -68,6 +68,9 @@ class Request:
     messages: tuple[Message, ...]
     """The conversation; the last message is the user's."""
     budget: Budget = field(default_factory=Budget)
+    think: Think = "auto"
+    """Whether a model that does not think by itself is asked to, and one that does is kept from
+    it."""
     sampling: Sampling = field(default_factory=Sampling)
     max_answer: int | None = None
     """Most tokens of answer; None for as many as fit."""
@@ -109,6 +112,8 @@ class Steering:
     """One can look at what the answer would be."""
 
 
+NO_TEMPLATE = "it has no chat template"
+"""Why a model cannot be asked to think first."""
 NO_THOUGHTS = "it writes no thoughts"
 """Why of a model without thoughts nothing of them can be steered."""
 
@@ -152,6 +157,25 @@ class ModelInfo:
     host: str = ""
     """The server that runs it; empty where it runs in this process."""
     steering: Steering = field(default_factory=Steering)
+    """What can be steered of what it does by itself."""
+    unasked: str = ""
+    """Why it cannot be asked to think first, in a few words; empty where it can."""
+    asked: Steering = field(default_factory=Steering)
+    """What can be steered where it does not think by itself and is asked to."""
+
+    def asks(self, think: Think) -> bool:
+        """Whether it thinks because r1chat asks for it, and would not by itself."""
+        return think == "on" and not self.thinks and not self.unasked
+
+    def thinks_with(self, think: Think) -> bool:
+        """Whether its replies have thoughts."""
+        return think != "off" and (self.thinks or self.asks(think))
+
+    def steering_with(self, think: Think) -> Steering:
+        """What can be steered of its replies."""
+        if self.thinks and think == "off":
+            return replace(steering_of(self.steering, thinks=False), go_on=self.steering.go_on)
+        return self.asked if self.asks(think) else self.steering
 
 
 class Engine(Protocol):

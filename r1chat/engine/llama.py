@@ -27,7 +27,7 @@ from r1chat.engine.loading import LoadOptions
 from r1chat.engine.loop import ThinkingLoop, answer_reserve
 from r1chat.engine.many import ManyReplies
 from r1chat.engine.native import AbortByte
-from r1chat.engine.replay import tokens_kept, was_prefilled
+from r1chat.engine.replay import thought_wanted, tokens_kept
 from r1chat.engine.turns import Breaker, Job, unserved
 from r1chat.errors import Cancelled, EngineError, R1ChatError
 from r1chat.events import EndedBy, Event, Notice, Reply, Sampled
@@ -340,14 +340,16 @@ class LlamaEngine:
 
     def _fit(self, model: LoadedModel, request: Request, control: Control) -> fitting.Fitted:
         resume = request.resume
-        think, brief = not control.budget.off, control.budget.is_brief
-        if resume is not None:
-            # What is kept of the reply must stand behind the prompt that it was written to.
-            think = resume.keep is not None or not was_prefilled(resume.reply)
-            brief = resume.reply.receipt.thought_style == "brief"
+        wanted = thought_wanted(request, control.budget)
 
         def build(messages: tuple[Message, ...]) -> prompt.Prompt:
-            return model.prompt(messages, think=think, raw=request.raw, brief=brief)
+            return model.prompt(
+                messages,
+                think=wanted.think,
+                first=wanted.first,
+                brief=wanted.brief,
+                raw=request.raw,
+            )
 
         capacity = model.machine.capacity
         share = capacity // 4

@@ -10,7 +10,7 @@ from typing import Any
 
 from r1chat import prompt
 from r1chat.engine import gpus, loading
-from r1chat.engine.base import Message, ModelInfo, Request, Steering, steering_of
+from r1chat.engine.base import NO_TEMPLATE, Message, ModelInfo, Request, Steering, steering_of
 from r1chat.engine.context import ContextOptions
 from r1chat.engine.machine import TokenMachine
 from r1chat.engine.native import AbortByte
@@ -60,7 +60,9 @@ class LoadedModel:
             machine, self._on_gpu = gpus.settle(self._on_gpu, self._attempt)
             self._machine = machine
             self._template = loading.chat_template(self._model)
-            thinks = self.prompt((Message("user", "?"),)).thinks
+            question = (Message("user", "?"),)
+            thinks = self.prompt(question).thinks
+            can_be_asked = thinks or self.prompt(question, first=True).thinks
         except BaseException:
             self.close()
             raise
@@ -83,6 +85,7 @@ class LoadedModel:
             load_s=self.load_s,
             layers=self._on_gpu.count,
             steering=steering_of(Steering(), thinks=thinks),
+            unasked="" if can_be_asked else NO_TEMPLATE,
         )
         """The model, described."""
 
@@ -108,8 +111,9 @@ class LoadedModel:
         messages: tuple[Message, ...],
         *,
         think: bool = True,
-        raw: bool = False,
+        first: bool = False,
         brief: bool = False,
+        raw: bool = False,
     ) -> prompt.Prompt:
         """Puts a conversation to this model; as `r1chat.prompt.build`."""
         return prompt.build(
@@ -117,8 +121,9 @@ class LoadedModel:
             messages,
             template=self._template,
             think=think,
-            raw=raw,
+            first=first,
             brief=brief,
+            raw=raw,
             formats=self._formats,
         )
 

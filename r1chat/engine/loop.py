@@ -172,7 +172,7 @@ class ThinkingLoop:
             accepted_tokens=accepted_by_now - accepted,
             ids=tuple(self._ids),
             asked=self._rescue.done,
-            style="brief" if self._prompt.brief else None,
+            style=self._prompt.style,
             asked_at=self._asked_at,
         )
         return self._transcript.reply(ended_by, circumstances, error)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from r1chat import prompt
-from r1chat.engine.base import Continuation
+from r1chat.engine.base import Continuation, Request
 from r1chat.engine.parts import Vocabulary
 from r1chat.engine.tags import Tags
 from r1chat.engine.transcript import Transcript
 from r1chat.events import Reply
+from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.phrases import FINISHED
 
 STOPPED_IN_IT = frozenset({None, "cancelled", "error"})
@@ -19,6 +21,41 @@ STOPPED_IN_IT = frozenset({None, "cancelled", "error"})
 def was_prefilled(reply: Reply) -> bool:
     """Whether a reply's thought stood finished in its prompt, because the budget was off."""
     return reply.receipt.thought_tokens == 0 and reply.thought == FINISHED + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which thought a prompt has to lead to; as `r1chat.prompt.build` takes it."""
+
+    think: bool
+    first: bool
+    brief: bool
+
+
+USUAL = Wanted(think=True, first=False, brief=False)
+"""What most models get."""
+FIRST = Wanted(think=True, first=True, brief=False)
+"""What a model gets that is asked to think first."""
+
+
+def thought_wanted(request: Request, budget: Budget) -> Wanted:
+    """The thought that a reply is to have.
+
+    What is kept of an earlier reply must stand behind the prompt that it was written to.
+
+    Args:
+        request: The question.
+        budget: How long the thought may be by now.
+    """
+    resume = request.resume
+    if resume is None:
+        think = request.think != "off" and not budget.off
+        return Wanted(think, request.think == "on", budget.is_brief)
+    reply, style = resume.reply, resume.reply.receipt.thought_style
+    think = resume.keep is not None or not was_prefilled(reply)
+    # Where nothing was thought, a thought that is wanted now begins behind another prompt.
+    begins = resume.keep is not None and not reply.thought and request.think == "on"
+    return Wanted(think, style is not None or begins, style == "brief")
 
 
 def tokens_kept(continuation: Continuation) -> int:

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 from r1chat.errors import PromptError
-from r1chat.prompt import framing, templates, turns
+from r1chat.events import ThoughtStyle
+from r1chat.prompt import asking, framing, templates, turns
 from r1chat.prompt.kinds import Framing, Has, Kind, asked_for, fallback, kind_of, unasked
 from r1chat.prompt.parts import Content, Item, Message, Vocabulary
 from r1chat.prompt.tokens import assemble
 from r1chat.reasoning.formats import FORMATS, THINK, Format
-from r1chat.reasoning.phrases import BRIEF, FINISHED
+from r1chat.reasoning.phrases import FINISHED
 
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A message with words of r1chat's behind it."""
-
-    role: Literal["system", "user", "assistant"]
-    text: str
-    ids: tuple[int, ...]
+_NO_TEMPLATE = "this model has no chat template: plain completion"
+_NO_TEMPLATE_FIRST = (
+    "this model has no chat template, in which it could be asked to think: plain completion"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +34,8 @@ class Framed:
     """Texts that end the reply although they are no markers."""
     others: tuple[Format, ...] = ()
     """Formats in which a thought may begin that nothing told of."""
+    style: ThoughtStyle | None = None
+    """How the last question asks for a thought, where r1chat has it do so."""
 
     @property
     def opened(self) -> bool:
@@ -68,8 +66,8 @@ class Prompt:
     """Texts that end the reply although they are no markers."""
     closed: bool = False
     """Whether it ends behind a thought, one of r1chat's or of the template's."""
-    brief: bool = False
-    """Whether the last question asks for a thought in short lines."""
+    style: ThoughtStyle | None = None
+    """How the last question asks for a thought, where r1chat has it do so."""
     format: Format = THINK
     """How thoughts are set apart."""
     others: tuple[Format, ...] = field(default=(), compare=False, repr=False)
@@ -85,8 +83,9 @@ def build(
     *,
     template: str | None,
     think: bool = True,
-    raw: bool = False,
+    first: bool = False,
     brief: bool = False,
+    raw: bool = False,
     formats: Sequence[Format] = FORMATS,
 ) -> Prompt:
     """Builds the prompt for a conversation.
@@ -98,9 +97,10 @@ def build(
         vocabulary: The model's.
         messages: The conversation. System texts go where the framing wants them.
         template: The model's own chat template, if it has one.
-        think: Whether there is to be a thought. If not, one is written that is already finished.
+        think: Whether there may be a thought. If not, one is written that is already finished.
+        first: Whether a model that does not think by itself is asked to, and its thought opened.
+        brief: Whether a model that thinks although it was not made to is asked for short lines.
         raw: The last question alone, with the system text before it, and no framing.
-        brief: A model that thinks although it was not made to is asked to do so in few words.
         formats: How models may set thoughts apart, those to be preferred first.
 
     Raises:
@@ -110,14 +110,13 @@ def build(
     def has(marker: str) -> bool:
         return vocabulary.token_of(marker) is not None
 
-    asked = messages
-    if brief and think and not raw and template:
-        asked = _briefly(messages, has, kind_of(has, template, formats))
     framed = frame(
         has,
-        asked,
+        messages,
         template=template,
         think=think,
+        first=first,
+        brief=brief,
         raw=raw,
         bos=_text_of(vocabulary, vocabulary.bos),
         eos=_text_of(vocabulary, vocabulary.eos),
@@ -136,7 +135,7 @@ def build(
         prefilled=framed.prefilled,
         stops=framed.stops,
         closed=framed.closed,
-        brief=asked is not messages,
+        style=framed.style,
         format=kind.format,
         others=framed.others,
         ends=turns.tokens(vocabulary, framed.items) - within,
@@ -149,6 +148,8 @@ def frame(  # noqa: PLR0913  (what a conversation is, what its model is, and how
     *,
     template: str | None,
     think: bool = True,
+    first: bool = False,
+    brief: bool = False,
     raw: bool = False,
     bos: str = "",
     eos: str = "",
@@ -162,6 +163,8 @@ def frame(  # noqa: PLR0913  (what a conversation is, what its model is, and how
         messages: As for `build`.
         template: As for `build`.
         think: As for `build`.
+        first: As for `build`.
+        brief: As for `build`.
         raw: As for `build`.
         bos: The text of the token that begins a text.
         eos: The text of the token that ends one.
@@ -180,34 +183,51 @@ def frame(  # noqa: PLR0913  (what a conversation is, what its model is, and how
     said = _Turns(messages, end)
     if raw:
         return _plain(said)
-    kind = asked_for(kind_of(has, template, formats), said.system, formats)
-    if kind.framing == "r1":
-        framed = _framed(framing.r1(said.merged()), kind, think=think)
-    elif not template:
-        framed = _plain(said, "this model has no chat template: plain completion")
-    else:
+    kind = kind_of(has, template, formats)
+    rendering = None
+    notices: tuple[str, ...] = ()
+    if kind.framing == "template" and template:
+        roles = tuple(role for role, _ in said.with_system())
         try:
-            items = _from_template(said, template, think=think, bos=bos, eos=eos)
+            rendering = templates.render(template, roles, think=think, bos=bos, eos=eos)
         except templates.TemplateError as error:
-            kind = asked_for(fallback(has, str(error), formats), said.system, formats)
-            framed = _fallen_back(said, kind, think=think)
-        else:
-            framed = _framed(items, kind, think=think)
+            kind = fallback(has, str(error), formats)
+            notices = (f"this model's chat template is not used: {kind.why}",)
+    kind = asked_for(kind, said.system, formats)
+    others = unasked(kind, said.question, formats)
+    opens = think and first and not kind.native and kind.framing != "plain"
+    kind = kind.asked() if opens else kind
+    style = _style(kind, has, opens=opens, brief=brief) if think else None
+    if style is not None:
+        said.add(asking.words(style, said.question, said.system, native=not opens))
+    if kind.framing == "plain":
+        framed = _plain(said, _NO_TEMPLATE_FIRST if first and think else _NO_TEMPLATE)
+    else:
+        framed = _framed(_items(said, kind, rendering), kind, *notices, think=think, opens=opens)
     within = framed.kind.format.pieces
     return replace(
         framed,
         stops=tuple(text for text in turns.texts(has, framed.items) if text not in within),
-        others=unasked(framed.kind, said.question, formats),
+        others=() if opens else others,
+        style=style,
     )
 
 
-def _briefly(messages: Sequence[Message], has: Has, kind: Kind) -> Sequence[Message]:
-    """A conversation whose last question asks for short thoughts, where the model needs that."""
+def _style(kind: Kind, has: Has, *, opens: bool, brief: bool) -> ThoughtStyle | None:
+    """How to ask for a thought, where the model needs that.
+
+    Args:
+        kind: How the conversation is framed.
+        has: Whether the model's vocabulary has a marker.
+        opens: Whether r1chat opens the thought, because the model would not.
+        brief: Whether there is room for short lines alone.
+    """
+    if opens:
+        return "brief" if brief else "free"
     made_to_think = kind.format.opens != THINK.opens or has(kind.format.closes[0])
-    if not messages or made_to_think or not kind.thinks:
-        return messages
-    last = messages[-1]
-    return (*messages[:-1], Asked(last.role, f"{last.text}\n{BRIEF}", last.ids))
+    # Who describes the thought to the model has a style of their own.
+    described = kind.found == "text"
+    return "brief" if brief and kind.thinks and not (made_to_think or described) else None
 
 
 class _Turns:
@@ -233,6 +253,11 @@ class _Turns:
     def question(self) -> str:
         return self.turns[-1][1].text
 
+    def add(self, words: str) -> None:
+        """Puts words behind the question."""
+        if words:
+            self.turns[-1] = ("user", Content(f"{self.question}\n{words}"))
+
     def with_system(self) -> list[tuple[str, Content]]:
         return [*([("system", Content(self.system))] if self.system else []), *self.turns]
 
@@ -250,31 +275,28 @@ def _plain(turns: _Turns, *notices: str) -> Framed:
     return Framed((Content(text),), Kind("plain", thinks=False), notices)
 
 
-def _from_template(turns: _Turns, template: str, *, think: bool, bos: str, eos: str) -> list[Item]:
-    messages = turns.with_system()
-    rendering = templates.render(
-        template, tuple(role for role, _ in messages), think=think, bos=bos, eos=eos
-    )
-    contents = [content for _, content in messages]
-    if rendering.merged:
-        contents[1:] = [content for _, content in turns.merged()]
-    return templates.fill(rendering, contents)
-
-
-def _fallen_back(turns: _Turns, kind: Kind, *, think: bool) -> Framed:
-    """Frames a conversation whose template is unusable."""
-    notice = f"this model's chat template is not used: {kind.why}"
+def _items(turns: _Turns, kind: Kind, rendering: templates.Rendering | None) -> list[Item]:
+    """What stands around the turns, and they."""
+    if rendering is not None:
+        contents = [content for _, content in turns.with_system()]
+        if rendering.merged:
+            contents[1:] = [content for _, content in turns.merged()]
+        return templates.fill(rendering, contents)
     if kind.framing == "r1":
-        items = framing.r1(turns.merged())
-    elif kind.framing == "chatml":
-        items = framing.chatml(turns.with_system())
-    else:
-        items = framing.transcript(turns.merged())
-    return _framed(items, kind, notice, think=think)
+        return framing.r1(turns.merged())
+    if kind.framing == "chatml":
+        return framing.chatml(turns.with_system())
+    return framing.transcript(turns.merged())
 
 
-def _framed(items: list[Item], kind: Kind, *notices: str, think: bool) -> Framed:
+def _framed(
+    items: list[Item], kind: Kind, *notices: str, think: bool, opens: bool = False
+) -> Framed:
     format_, ending = kind.format, framing.ending(items)
+    if opens and not format_.opened_by(ending):
+        # A transcript ends in a colon, and the reply begins behind a space.
+        gap = " " if ending.endswith(":") else ""
+        items = [*items, f"{gap}{format_.opening}"]
     prefilled = not think and kind.thinks and not format_.closed_by(ending)
     if prefilled:
         opening = format_.opening

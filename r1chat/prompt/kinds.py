@@ -14,9 +14,9 @@ Framing: TypeAlias = Literal["r1", "template", "chatml", "transcript", "plain"]
 """What stands around the messages: R1's markers; the model's own chat template; where that is
 unusable, ChatML's markers if the model has them, else "User:" and "Assistant:"; nothing."""
 
-Found: TypeAlias = Literal["tokens", "template", "text", ""]
+Found: TypeAlias = Literal["tokens", "template", "text", "asked", ""]
 """What tells how a model sets its thoughts apart: its markers are tokens; its template or R1's
-framing has them; the system text asks for them; nothing does."""
+framing has them; the system text asks for them; r1chat does; nothing does."""
 
 Has: TypeAlias = Callable[[str], bool]
 """Whether a vocabulary has a marker."""
@@ -37,6 +37,19 @@ class Kind:
     """What tells so."""
     expected: bool = False
     """Whether the template itself has the markers, so that no other format is looked for."""
+
+    @property
+    def native(self) -> bool:
+        """Whether conversations in this framing are known to have thoughts.
+
+        Markers among the tokens alone do not tell: models that never think may share the
+        vocabulary of a family that does.
+        """
+        return self.thinks and (self.expected or self.found == "text")
+
+    def asked(self) -> Kind:
+        """The same framing, where r1chat asks for a thought and opens it."""
+        return replace(self, thinks=True, found="asked", expected=True)
 
 
 def kind_of(has: Has, template: str | None, formats: Sequence[Format] = FORMATS) -> Kind:

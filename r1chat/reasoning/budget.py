@@ -5,8 +5,13 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 from r1chat.reasoning.phrases import BRIEF_BELOW
+
+Think: TypeAlias = Literal["auto", "on", "off"]
+"""Which models think: auto, those that do so by themselves; on, the others too, because r1chat asks
+them to; off, none."""
 
 LIMIT_TOKENS = 1_000_000
 LIMIT_SECONDS = 7 * 24 * 3600.0

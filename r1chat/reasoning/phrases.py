@@ -14,6 +14,11 @@ LANDING = "I have to stop thinking now and give my answer."
 """Closes a thought that has used up its budget. A closing sentence costs less accuracy than a
 bare cut."""
 
+STEPS_BOXED = r"Please reason step by step, and put your final answer within \boxed{}."
+"""What DeepSeek advises to say where mathematics is asked."""
+STEPS = "Please reason step by step before you answer."
+"""Stands behind a question where a model that does not think by itself is asked to."""
+
 BRIEF = "Think in short lines, one step a line, without explanations."
 """Stands behind the question where a model that was not made to think has few tokens for it:
 docs/thinking.md has the figures."""

@@ -12,6 +12,7 @@ import pytest
 
 from r1chat.engine.base import Continuation, Message
 from r1chat.engine.remote import RemoteEngine, Server
+from r1chat.engine.replay import USUAL
 from r1chat.errors import ModelError, NetworkError, UsageError
 from r1chat.events import Notice, ThoughtText
 from r1chat.reasoning.budget import Budget
@@ -401,10 +402,10 @@ def test_a_budget_in_seconds_lands_while_a_server_stalls(server):
 def test_it_is_said_once_that_others_can_read_along(server):
     engine = opened(server)
     object.__setattr__(engine._found, "server", Server("http://192.0.2.7:8080/v1"))
-    asker = engine._asker(asked().messages, asked(), 1, think=True)
-    (notice,) = engine._notices(asker, Control())
+    asker = engine._asker(asked().messages, asked(), 1, wanted=USUAL)
+    (notice,) = engine._notices(asker, Control(), "auto")
     assert notice.startswith("192.0.2.7:8080 is reached without encryption")
-    assert list(engine._notices(asker, Control())) == []
+    assert list(engine._notices(asker, Control(), "auto")) == []
 
 
 @pytest.mark.parametrize(("budget", "dropped"), [(Budget(), "2 turns"), (Budget(tokens=0), "turn")])

@@ -229,5 +229,6 @@ class Account:
             accepted_tokens=0,
             ids=(),
             asked=self.rescue.done,
+            style=self._asker.style,
         )
         return self.transcript.reply(ended_by, circumstances, error)

@@ -17,7 +17,9 @@ from r1chat.engine.remote.link import Link, Stream
 from r1chat.engine.remote.refusals import Refused, trouble
 from r1chat.engine.remote.shared import Branch, Shared
 from r1chat.engine.remote.sse import Event
+from r1chat.engine.replay import USUAL, Wanted
 from r1chat.errors import ModelError, NetworkError
+from r1chat.events import ThoughtStyle
 from r1chat.prompt import Framed, Item, Kind, frame
 from r1chat.prompt.kinds import unasked
 from r1chat.prompt.turns import between
@@ -52,7 +54,7 @@ class Asker:
         messages: The conversation.
         request: The question.
         seed: For the sampling.
-        think: Whether there is to be a thought.
+        wanted: Which thought there is to be.
         fields: Knows which fields the server refuses.
         density: Tokens a character of conversations, roughly; 0 where nobody knows.
         ready: A stream that has been begun for this reply already.
@@ -66,7 +68,7 @@ class Asker:
         request: Request,
         seed: int,
         *,
-        think: bool,
+        wanted: Wanted,
         fields: Fields,
         density: float = 0.0,
         ready: Branch | None = None,
@@ -76,13 +78,13 @@ class Asker:
         self._messages = messages
         self._request = request
         self._seed = seed
-        self._think = think
+        self._think = wanted.think
         self._fields = fields
         self._density = density
         self._sent: Mapping[str, Any] = ready.sent if ready is not None else {}
         """The fields of the last request."""
         self._ready = ready
-        self.framed = framing(found, messages, raw=request.raw, think=think)
+        self.framed = framing(found, messages, raw=request.raw, wanted=wanted)
         """The conversation in its framing; None where only the server knows it."""
         found_names = () if request.raw else names(self._items, messages)
         self.markers = tuple(name for name in found_names if name not in self.format.pieces)
@@ -106,6 +108,11 @@ class Asker:
     def format(self) -> Format:
         """How the model sets its thoughts apart, as far as is known."""
         return THINK if self.framed is None else self.framed.kind.format
+
+    @property
+    def style(self) -> ThoughtStyle | None:
+        """How the question asks for a thought, where r1chat has it do so."""
+        return None if self.framed is None else self.framed.style
 
     @property
     def others(self) -> tuple[Format, ...]:
@@ -422,7 +429,11 @@ class Asker:
 
 
 def framing(
-    found: Found, messages: tuple[Message, ...], *, raw: bool = False, think: bool = True
+    found: Found,
+    messages: tuple[Message, ...],
+    *,
+    raw: bool = False,
+    wanted: Wanted = USUAL,
 ) -> Framed | None:
     """A conversation in its framing; None where only the server knows it.
 
@@ -440,7 +451,9 @@ def framing(
         has,
         plain,
         template=found.template,
-        think=think,
+        think=wanted.think,
+        first=wanted.first,
+        brief=wanted.brief,
         raw=raw,
         bos=found.bos,
         eos=found.eos,

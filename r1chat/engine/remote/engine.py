@@ -9,7 +9,14 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from typing import TypeVar
 
-from r1chat.engine.base import Message, ModelInfo, Request, Steering, steering_of
+from r1chat.engine.base import (
+    NO_TEMPLATE,
+    Message,
+    ModelInfo,
+    Request,
+    Steering,
+    steering_of,
+)
 from r1chat.engine.fitting import without_oldest_turn
 from r1chat.engine.remote import samples
 from r1chat.engine.remote.asking import Asker, framing
@@ -22,10 +29,11 @@ from r1chat.engine.remote.server import Server
 from r1chat.engine.remote.shared import Branch
 from r1chat.engine.remote.turns import turn_on
 from r1chat.engine.remote.writer import Writer
-from r1chat.engine.replay import was_prefilled
+from r1chat.engine.replay import FIRST, Wanted, thought_wanted
 from r1chat.errors import EngineError, NetworkError, PromptError
 from r1chat.events import EndedBy, Evaluating, Event, Notice, Receipt, Reply
 from r1chat.formatting import counted
+from r1chat.reasoning.budget import Think
 from r1chat.reasoning.control import Control, ControlGroup
 
 _CLOSED = "the model is closed"
@@ -115,12 +123,12 @@ class RemoteEngine:
         able = self._found.dialect.several and self._fields.takes("n")
         if not able or not 1 < count <= self._found.parallel:
             return ()
-        think = not group.whole.budget.off
-        asker = self._asker(request.messages, request, seed, think=think)
+        wanted = thought_wanted(request, group.whole.budget)
+        asker = self._asker(request.messages, request, seed, wanted=wanted)
         if not asker.continues:
             # What cannot be gone on with is better asked for one by one.
             return ()
-        limit = group.whole.budget.tokens if think else None
+        limit = group.whole.budget.tokens if wanted.think else None
         return asker.several(count, thought_left=limit)
 
     def prepare(self, messages: tuple[Message, ...]) -> None:
@@ -178,18 +186,14 @@ class RemoteEngine:
         ready: Branch | None,
         began: float,
     ) -> Generator[Event, None, None]:
-        resume = request.resume
-        think = not control.budget.off
-        if resume is not None:
-            # What is kept of the reply must stand behind the prompt that it was written to.
-            think = resume.keep is not None or not was_prefilled(resume.reply)
+        wanted = thought_wanted(request, control.budget)
         events: deque[Event] = deque()
         messages, dropped = request.messages, 0
         while True:
-            asker = self._asker(messages, request, seed, think=think, ready=ready)
+            asker = self._asker(messages, request, seed, wanted=wanted, ready=ready)
             ready = None
             if not dropped:
-                yield from map(Notice, self._notices(asker, control))
+                yield from map(Notice, self._notices(asker, control, request.think))
             shorter = without_oldest_turn(messages)
             writer = Writer(
                 asker,
@@ -231,7 +235,7 @@ class RemoteEngine:
         request: Request,
         seed: int,
         *,
-        think: bool,
+        wanted: Wanted,
         ready: Branch | None = None,
     ) -> Asker:
         return Asker(
@@ -240,7 +244,7 @@ class RemoteEngine:
             messages,
             request,
             seed,
-            think=think,
+            wanted=wanted,
             fields=self._fields,
             density=self._density,
             ready=ready,
@@ -275,12 +279,12 @@ class RemoteEngine:
         finally:
             steps.close()
 
-    def _notices(self, asker: Asker, control: Control) -> Iterator[str]:
+    def _notices(self, asker: Asker, control: Control, think: Think) -> Iterator[str]:
         yield from _readable(self._found.server)
         yield from _all(self._untold)
         if asker.framed is not None:
             yield from asker.framed.notices
-        steering, budget = self._info.steering, control.budget
+        steering, budget = self._info.steering_with(think), control.budget
         limited = budget.tokens is not None or budget.seconds is not None
         can_be_off = budget.off and self._found.dialect.chat_off
         if steering.budget and limited and not can_be_off:
@@ -326,6 +330,8 @@ def _describe(found: Found, ref: str | None, load_s: float) -> ModelInfo:
         else _UNSEEN.format(found.dialect.name if found.dialect.owner else "the server")
     )
     thinks = framed is None or framed.kind.thinks
+    first = framing(found, (*turn, *turn[:1]), wanted=FIRST)
+    can_be_asked = thinks or (first is not None and first.kind.thinks)
     steering = Steering(
         budget="" if found.dialect.chat_budget else why,
         off="" if found.dialect.chat_budget or found.dialect.chat_off else why,
@@ -349,4 +355,6 @@ def _describe(found: Found, ref: str | None, load_s: float) -> ModelInfo:
         load_s=load_s,
         host=server.host,
         steering=steering_of(steering, thinks=thinks),
+        unasked="" if can_be_asked else NO_TEMPLATE,
+        asked=steering,
     )
