@@ -340,7 +340,7 @@ class Session:
 
 def _learn(model: ModelInfo, receipt: Receipt) -> None:
     """Records how fast a model wrote, for estimates."""
-    if model.host or model.gpu_layers:
+    if model.host or model.gpu_layers or model.mixture:
         return
     from r1chat.hub import speeds
 

@@ -125,8 +125,8 @@ class Settings:
 
     model: str | None = _unset(Setting(
         Text("a model reference"), "model", "the model to use",
-        details='"tiny" (built in), a distill ("r1:7b"), "owner/repo:QUANT" on Hugging '
-        "Face, the path of a .gguf file, or a server's model (http://host:port/v1#model, "
+        details='"tiny" (built in), a short name ("r1:7b", "qwen3:8b"), "owner/repo:QUANT" on '
+        "Hugging Face, the path of a .gguf file, or a server's model (http://host:port/v1#model, "
         "NAME#model); `r1chat models` and `r1chat servers` list them",
         default="tiny", flags="-m --model", metavar="REF"))
     ctx: int | None = _unset(Setting(

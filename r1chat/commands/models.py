@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,9 +71,18 @@ def _list(args: argparse.Namespace, console: Console, interrupts: Interrupts) ->
     if args.format == "json":
         fits = survey.fits if survey else {}
         found = [_local_json(model, fits.get(model.ref)) for model in here]
-        could = [_offer_json(offer) for offer in offers]
+        distills, others = ([_offer_json(offer) for offer in some] for some in _apart(offers))
         rest = [{"repo": part.repo, "size": part.size} for part in parts]
-        write_indented(out, {"schema": 1, "models": found, "unfinished": rest, "distills": could})
+        write_indented(
+            out,
+            {
+                "schema": 1,
+                "models": found,
+                "unfinished": rest,
+                "distills": distills,
+                "others": others,
+            },
+        )
         return ExitCode.ANSWERED
     rows = [_local_row(model) for model in here]
     out.write(
@@ -82,14 +92,29 @@ def _list(args: argparse.Namespace, console: Console, interrupts: Interrupts) ->
         out.write("\nPartial downloads; `models pull` resumes one, `models rm` removes it:\n")
         rows = [(part.repo, format_bytes(part.size)) for part in parts]
         out.write(columns(("repository", "size"), rows, right="size"))
-    if survey and offers:
-        out.write("\nR1 distills available to download, and how they would run here:\n")
-        head = ("model", "quant", "size", "", "tok/s", "AIME", "MATH", "")
-        rows = [_offer_row(offer, recommended=offer == survey.recommended) for offer in offers]
-        out.write(columns(head, rows, right="size tok/s AIME MATH"))
-        if out.tty:
+    if survey:
+        for title, some in zip(_OFFERED, _apart(offers), strict=True):
+            if some:
+                out.write(f"\n{title} available to download, and how they would run here:\n")
+                rows = [
+                    _offer_row(offer, recommended=offer == survey.recommended) for offer in some
+                ]
+                out.write(columns(_HEAD, rows, right="size tok/s AIME MATH"))
+        if offers and out.tty:
             out.write(f"\n{_LIST_HINT}\n")
     return ExitCode.ANSWERED
+
+
+_OFFERED = ("R1 distills", "Other models that think,")
+_HEAD = ("model", "quant", "size", "", "tok/s", "AIME", "MATH", "")
+
+
+def _apart(offers: Sequence[Offer]) -> tuple[list[Offer], list[Offer]]:
+    """R1's distills, and the others."""
+    from r1chat.hub.catalogue import FAMILY
+
+    own = [offer for offer in offers if offer.entry and offer.entry.family == FAMILY]
+    return own, [offer for offer in offers if offer not in own]
 
 
 def _folder(text: str) -> Path:
@@ -122,36 +147,42 @@ def _local_json(model: LocalModel, fits: Fit | None) -> dict[str, Any]:
 
 
 def _offer_row(offer: Offer, *, recommended: bool) -> tuple[str, ...]:
+    from r1chat.hub.catalogue import was_run
     from r1chat.hub.fit import WORDS
 
-    distill, fits = offer.distill, offer.fit
+    entry, fits = offer.entry, offer.fit
     rate = fits.tokens_per_s if fits else None
-    aime, math = (distill.scores.aime_pass1, distill.scores.math500) if distill else (None, None)
+    note = "" if entry is None or was_run(entry) else "format not tried here"
+    aime, math = (entry.scores.aime_pass1, entry.scores.math500) if entry else (None, None)
     return (
-        distill.name if distill else offer.ref,
+        entry.name if entry else offer.ref,
         offer.quant,
         format_bytes(offer.size),
         WORDS[fits.mark] if fits else "",
         "" if rate is None else speed_figure(rate, estimated=True),
         "" if aime is None else f"{aime:g}",
         "" if math is None else f"{math:g}",
-        "recommended" if recommended else "",
+        "recommended" if recommended else note,
     )
 
 
 def _offer_json(offer: Offer) -> dict[str, Any]:
-    distill = offer.distill
+    from r1chat.hub.catalogue import was_run
+
+    entry = offer.entry
     fits = asdict(offer.fit) if offer.fit else None
     known = {"quant": offer.quant, "size": offer.size, "fit": fits}
-    if distill is None:
+    if entry is None:
         return known
     return {
-        "ref": distill.name,
-        "title": distill.title,
-        "repos": distill.repos,
-        "licences": distill.licences,
-        "context": distill.context,
-        "scores": distill.scores.model_dump(),
+        "ref": entry.name,
+        "title": entry.title,
+        "repos": entry.repos,
+        "licences": entry.licences,
+        "context": entry.context,
+        "format": entry.format,
+        "format_run": was_run(entry),
+        "scores": entry.scores.model_dump(),
         **known,
     }
 
@@ -221,7 +252,9 @@ def _pull(args: argparse.Namespace, console: Console, interrupts: Interrupts) ->
     return ExitCode.ANSWERED
 
 
-_DOWNLOADABLE = 'name a distill ("r1:7b") or a repository of the Hub ("owner/repo:Q4_K_M")'
+_DOWNLOADABLE = (
+    'name a model of the catalogue ("r1:7b") or a repository of the Hub ("owner/repo:Q4_K_M")'
+)
 
 
 def _revision(text: str) -> str:

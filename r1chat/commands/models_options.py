@@ -7,15 +7,15 @@ import argparse
 from r1chat.commands.options import actions_of, add_format, count, value_of
 
 _REF = (
-    'a distill ("r1:7b", "r1:7b-q4_k_m"), any GGUF repository on the Hub ("owner/repo:Q4_K_M", '
-    '"owner/repo/file.gguf") or a path'
+    'a short name ("r1:7b", "qwen3:8b-q4_k_m"), any GGUF repository on the Hub '
+    '("owner/repo:Q4_K_M", "owner/repo/file.gguf") or a path'
 )
 
 
 def add_models(parser: argparse.ArgumentParser) -> None:
     """Adds what `r1chat models` takes."""
     action = actions_of(parser)
-    lister = action("list", "the models on this machine, and the distills that it could run")
+    lister = action("list", "the models on this machine, and those that it could run")
     lister.add_argument(
         "folder", metavar="DIR", nargs="?", help="only the models in this folder, three levels deep"
     )

@@ -156,6 +156,8 @@ class ModelInfo:
     """How many could be, the output counted as one; 0 where nobody knows."""
     host: str = ""
     """The server that runs it; empty where it runs in this process."""
+    mixture: bool = False
+    """Whether a token reads the weights of some experts alone."""
     steering: Steering = field(default_factory=Steering)
     """What can be steered of what it does by itself."""
     unasked: str = ""

@@ -18,6 +18,7 @@ from r1chat.engine.opening import Opening
 from r1chat.engine.planning import Plan
 from r1chat.engine.room import cells_wanted, freed
 from r1chat.errors import EngineError
+from r1chat.gguf.needs import Shape
 from r1chat.reasoning.formats import FORMATS, Format
 from r1chat.resources import available_memory
 
@@ -84,6 +85,7 @@ class LoadedModel:
             gpu_layers=self._on_gpu.layers,
             load_s=self.load_s,
             layers=self._on_gpu.count,
+            mixture=bool(Shape.of(plan.header).idle),
             steering=steering_of(Steering(), thinks=thinks),
             unasked="" if can_be_asked else NO_TEMPLATE,
         )

@@ -53,6 +53,7 @@ class Shape:
         cache: Bytes of an F16 cache that a token takes; None where all layers are alike, so that
             it follows from the others.
         state: Bytes that the recurrent layers keep of a sequence, however long it is.
+        idle: Thousandths of the weights that a token leaves out: a mixture's other experts.
     """
 
     layers: int
@@ -64,6 +65,7 @@ class Shape:
     context: int = 0
     cache: int | None = None
     state: int = 0
+    idle: int = 0
 
     @classmethod
     def of(cls, header: Header) -> Shape:
@@ -79,7 +81,13 @@ class Shape:
             context=header.context_trained,
             cache=header.kv_bytes_per_token,
             state=sum(state_bytes(header)),
+            idle=_idle(header),
         )
+
+    @property
+    def share_read(self) -> float:
+        """How much of the weights a token reads."""
+        return 1 - self.idle / 1000
 
     @property
     def cache_per_token(self) -> int:
@@ -97,6 +105,16 @@ class Shape:
     def usual_context(self) -> int:
         """Tokens of context that are made unless somebody asks for more or less."""
         return min(self.context or DEFAULT_CONTEXT, DEFAULT_CONTEXT)
+
+
+def _idle(header: Header) -> int:
+    """Thousandths of the weights that belong to experts that a token is not sent to."""
+    experts = header.integer(f"{header.arch}.expert_count") or 0
+    used = header.integer(f"{header.arch}.expert_used_count") or 0
+    if not 0 < used < experts or not header.weights_bytes:
+        return 0
+    of_experts = sum(tensor.size for tensor in header.tensors if "_exps" in tensor.name)
+    return round(1000 * of_experts / header.weights_bytes * (1 - used / experts))
 
 
 @dataclass(frozen=True, slots=True)

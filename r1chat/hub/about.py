@@ -217,6 +217,6 @@ def _vocabulary(header: Header) -> int:
 
 
 def _licence(header: Header, repo: str, listed: str) -> str:
-    if distill := published_by(repo):
-        return line(", ".join(distill.licences))
+    if entry := published_by(repo):
+        return line(", ".join(entry.licences))
     return shown(listed or header.license or "", 80)

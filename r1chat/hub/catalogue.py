@@ -1,7 +1,8 @@
-"""The distills with short names, from `catalogue.json`.
+"""The models with short names, from `catalogue.json`: R1's distills, and others that think.
 
-The sizes there sort and estimate: the same quant differs by some bytes between publishers, so
-what is fetched is measured by what the Hub says.
+What it says of a model was read on its card or in what its maker published; a score names its
+source and date. The sizes sort and estimate: the same quant differs by some bytes between
+publishers, so what is fetched is measured by what the Hub says.
 """
 
 from __future__ import annotations
@@ -37,7 +38,11 @@ def _quant(text: str) -> str:
     return text
 
 
-Name = Annotated[str, Field(pattern=r"^r1:[a-z0-9.]+(-[a-z0-9.]+)*$")]
+FAMILY = "r1"
+"""Of the models that this program is for: they come first, and one of them is recommended."""
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9.-]*:[a-z0-9.]+(-[a-z0-9.]+)*$")]
+Day = Annotated[str, Field(pattern=r"^20\d\d-\d\d-\d\d$")]
 Text = Annotated[str, Field(min_length=1, max_length=100)]
 Repo = Annotated[str, AfterValidator(_repo)]
 Quant = Annotated[str, AfterValidator(_quant)]
@@ -60,10 +65,14 @@ class Shape(_Record):
     head_dim: Count
     vocabulary: Count
     """Tokens, those that only fill up the matrix included."""
+    cache: Count | None = None
+    """Bytes of an F16 cache that a token takes; None where all layers are alike."""
+    state: Annotated[int, Field(ge=0)] = 0
+    """Bytes that the recurrent layers keep of a sequence."""
 
 
 class Scores(_Record):
-    """DeepSeek's own figures, in percent; None where it gives none."""
+    """Its maker's own figures, in percent; None where it gives none, or nobody here has read it."""
 
     aime_pass1: Percent | None
     """AIME 2024, one sample a question."""
@@ -71,10 +80,24 @@ class Scores(_Record):
     """AIME 2024, the most frequent answer of 64."""
     math500: Percent | None
     """MATH-500, one sample a question."""
+    aime25_pass1: Percent | None
+    """AIME 2025, one sample a question."""
+    source: Text | None
+    """Where they were read."""
+    date: Day | None
+    """When they were published."""
+
+    @model_validator(mode="after")
+    def _have_a_source(self) -> Self:
+        given = (self.aime_pass1, self.aime_cons64, self.math500, self.aime25_pass1)
+        if any(score is not None for score in given) != bool(self.source and self.date):
+            msg = "scores need a source and its date, and only scores do"
+            raise ValueError(msg)
+        return self
 
 
-class Distill(_Record):
-    """A model that was taught to think by R1's thoughts."""
+class Entry(_Record):
+    """A model that thinks, and can be had as GGUF."""
 
     name: Name
     """E.g. "r1:7b"."""
@@ -82,41 +105,52 @@ class Distill(_Record):
     repos: Annotated[tuple[Repo, ...], Field(min_length=1)]
     """Where it is published as GGUF; the first that has it is taken."""
     parameters: Count
+    active: Count | None = None
+    """Those that a token passes through, in a mixture of experts; None for all."""
     base: Text
-    """The model it was made from."""
+    """The model that it was made from, or the repository of its maker."""
     licences: Annotated[tuple[Text, ...], Field(min_length=1)]
-    """DeepSeek's for the weights, then that of the base."""
+    """For the weights; of an R1 distill then that of the base."""
     context: Count
     """Tokens of context it was made for."""
+    format: Text
+    """The name of the format that it thinks in, as in `r1chat.reasoning.formats`."""
     shape: Shape
     sizes: Annotated[Mapping[Quant, Count], Field(min_length=1), AfterValidator(MappingProxyType)]
     """Bytes by quant, about."""
     scores: Scores
 
+    @property
+    def family(self) -> str:
+        """E.g. "r1"."""
+        return self.name.partition(":")[0]
+
 
 class Catalogue(_Record):
     """The file as a whole."""
 
-    version: Literal[1] = Field(alias="schema")
-    distills: Annotated[tuple[Distill, ...], Field(min_length=1)]
+    version: Literal[2] = Field(alias="schema")
+    formats_run: tuple[Text, ...]
+    """The formats in which a real model's own vocabulary and template were run with r1chat."""
+    entries: Annotated[tuple[Entry, ...], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
-        names = [distill.name for distill in self.distills]
+        names = [entry.name for entry in self.entries]
         if len(set(names)) < len(names):
-            msg = "two distills have the same name"
+            msg = "two models have the same name"
             raise ValueError(msg)
         return self
 
 
-def read(path: Path = FILE) -> tuple[Distill, ...]:
+def read(path: Path = FILE) -> Catalogue:
     """Reads a catalogue.
 
     Raises:
         ModelError: If it cannot be read, or says what no catalogue can say.
     """
     try:
-        return Catalogue.model_validate_json(path.read_bytes()).distills
+        return Catalogue.model_validate_json(path.read_bytes())
     except OSError as error:
         msg = f"the catalogue of models cannot be read: {error.strerror}. Install r1chat again"
     except ValidationError as error:
@@ -127,23 +161,32 @@ def read(path: Path = FILE) -> tuple[Distill, ...]:
 
 
 @functools.cache
-def distills() -> tuple[Distill, ...]:
-    """All of them, in the catalogue's order: by size.
+def _own() -> Catalogue:
+    return read()
+
+
+def entries() -> tuple[Entry, ...]:
+    """All of them: R1's distills by size, then the others by family.
 
     Raises:
         ModelError: If the catalogue is damaged.
     """
-    return read()
+    return _own().entries
 
 
-def get(name: str) -> Distill | None:
-    """The distill of a name such as "r1:7b", whatever the case."""
+def was_run(entry: Entry) -> bool:
+    """Whether a model that thinks in the same format was ever run with r1chat."""
+    return entry.format in _own().formats_run
+
+
+def get(name: str) -> Entry | None:
+    """The model of a name such as "r1:7b", whatever the case."""
     name = name.lower()
-    return next((distill for distill in distills() if distill.name == name), None)
+    return next((entry for entry in entries() if entry.name == name), None)
 
 
-def published_by(repo: str) -> Distill | None:
-    """The distill that a repository publishes, whatever the case of its name."""
+def published_by(repo: str) -> Entry | None:
+    """The model that a repository publishes, whatever the case of its name."""
     return next(
-        (each for each in distills() if any(same_repo(repo, own) for own in each.repos)), None
+        (each for each in entries() if any(same_repo(repo, own) for own in each.repos)), None
     )

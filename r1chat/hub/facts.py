@@ -29,7 +29,7 @@ Stamp: TypeAlias = tuple[tuple[int, ...], ...]
 LONGEST_NAME = 80
 MOST = 1 << 50
 """No honest figure of a model is greater."""
-_FORMAT = 2
+_FORMAT = 3
 """To be counted up whenever a fact's meaning changes."""
 _MOST_CONTEXT = 1 << 31
 _MARKERS = tuple(

@@ -19,7 +19,7 @@ from r1chat.gguf.needs import SAFE_SHARE, Needs, Shape, gpu_buffers, needs, shor
 from r1chat.hub.machine import Machine
 
 if TYPE_CHECKING:
-    from r1chat.hub.catalogue import Distill
+    from r1chat.hub.catalogue import Entry
 
 __all__ = ["Fit", "Mark", "Shape", "best", "best_of", "fit", "recommended", "shape_of"]
 
@@ -101,11 +101,12 @@ class Fit:
         return f"{self.gpu_layers} of {counted(self.layers, 'layer')} on the GPU"
 
 
-def shape_of(model: Header | Distill) -> Shape:
+def shape_of(model: Header | Entry) -> Shape:
     """The shape of a model in the catalogue, or of one whose header was read."""
     if isinstance(model, Header):
         return Shape.of(model)
-    return Shape(**model.shape.model_dump(), context=model.context)
+    idle = round(1000 * (1 - (model.active or model.parameters) / model.parameters))
+    return Shape(**model.shape.model_dump(), context=model.context, idle=idle)
 
 
 def fit(shape: Shape, size: int, machine: Machine, context: int | None = None) -> Fit:
@@ -208,37 +209,40 @@ def best(
     return next((v for v in tries if v is not None), None)
 
 
-def best_of(distill: Distill, machine: Machine, context: int | None = None) -> tuple[str, Fit]:
-    """The best quant of a distill, by the catalogue's sizes, and how it fits.
+def best_of(entry: Entry, machine: Machine, context: int | None = None) -> tuple[str, Fit]:
+    """The best quant of a model, by the catalogue's sizes, and how it fits.
 
     Returns:
         The smallest quant where none can be run.
     """
-    shape, offered = shape_of(distill), _sizes(distill)
+    shape, offered = shape_of(entry), _sizes(entry)
     chosen = best(offered, shape, machine, context) or min(offered, key=_size)
     return chosen.quant, fit(shape, chosen.size, machine, context)
 
 
-def recommended(catalogue: Sequence[Distill], machine: Machine) -> tuple[Distill, str]:
+def recommended(catalogue: Sequence[Entry], machine: Machine) -> tuple[Entry, str]:
     """The model to begin with.
 
     Args:
-        catalogue: At least one distill.
+        catalogue: At least one of R1's distills.
         machine: What there is.
 
     Returns:
-        The largest distill that fits well with at least 4 bits and should reach `RECOMMENDED`, or
-        the smallest one, and its quant.
+        The largest of R1's distills that fits well with at least 4 bits and should reach
+        `RECOMMENDED`, or the smallest one, and its quant.
     """
-    for distill in sorted(catalogue, key=lambda d: d.parameters, reverse=True):
-        shape = shape_of(distill)
-        chosen = best(_sizes(distill), shape, machine, usable=RECOMMENDED)
+    from r1chat.hub.catalogue import FAMILY
+
+    catalogue = [entry for entry in catalogue if entry.family == FAMILY]
+    for entry in sorted(catalogue, key=lambda d: d.parameters, reverse=True):
+        shape = shape_of(entry)
+        chosen = best(_sizes(entry), shape, machine, usable=RECOMMENDED)
         if chosen is None or _kind(chosen.quant) > 0:
             continue
         found = fit(shape, chosen.size, machine)
         on_gpu = found.gpu_layers == -1
         if found.mark == "fits" and (on_gpu or (found.tokens_per_s or 0) >= RECOMMENDED):
-            return distill, chosen.quant
+            return entry, chosen.quant
     smallest = min(catalogue, key=lambda d: d.parameters)
     return smallest, best_of(smallest, machine)[0]
 
@@ -249,8 +253,8 @@ class _Size:
     size: int
 
 
-def _sizes(distill: Distill) -> list[_Size]:
-    return [_Size(quant, size) for quant, size in distill.sizes.items()]
+def _sizes(entry: Entry) -> list[_Size]:
+    return [_Size(quant, size) for quant, size in entry.sizes.items()]
 
 
 def _size(variant: Quant) -> int:
@@ -271,17 +275,17 @@ def _speed(shape: Shape, size: int, machine: Machine, gpu_layers: int | None) ->
 
     What lies on a GPU costs next to nothing beside what does not. If all does, nobody knows.
     """
-    rate = _rate(size, machine)
+    rate = _rate(size, machine, dense=not shape.idle)
     if rate is None or gpu_layers == -1:
         return None
     here = 1 - (gpu_layers or 0) / (shape.layers + 1)
-    read = here * (size + _TYPICAL_TOKENS * shape.cache_per_token)
+    read = here * (size * shape.share_read + _TYPICAL_TOKENS * shape.cache_per_token)
     return rate / read if read else None
 
 
-def _rate(size: int, machine: Machine) -> float | None:
+def _rate(size: int, machine: Machine, *, dense: bool) -> float | None:
     """Bytes of weights a second: as a model of about this size had it, else as it was measured."""
-    if machine.learned and not machine.gpus:
+    if machine.learned and dense and not machine.gpus:
         apart = {of: abs(math.log((size or 1) / of)) for of in machine.learned}
         nearest = min(apart, key=apart.__getitem__)
         if apart[nearest] <= math.log(_ALIKE):

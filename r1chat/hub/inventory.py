@@ -18,7 +18,7 @@ from r1chat.sanitize import line
 
 if TYPE_CHECKING:
     # huggingface_hub and pydantic come with these: nothing here is imported before it is needed.
-    from r1chat.hub.catalogue import Distill
+    from r1chat.hub.catalogue import Entry
     from r1chat.hub.client import Wait
     from r1chat.hub.fit import Fit, Shape
     from r1chat.hub.local import LocalModel
@@ -42,7 +42,7 @@ class Offer:
     """Bytes; about, where the Hub has not been asked."""
     fit: Fit | None
     """How it fits this machine; None where nobody can say."""
-    distill: Distill | None
+    entry: Entry | None
     """What the catalogue says of it; None for all other models."""
 
 
@@ -78,33 +78,33 @@ class Survey:
 
     machine: Machine
     local: tuple[LocalModel, ...]
-    """The models on this machine. A distill has its short name where that is unambiguous."""
+    """The models on this machine, by their short names where they have unambiguous ones."""
     fits: Mapping[str, Fit]
     """How the local models fit, by their references; those left out of which nobody can say."""
-    distills: Mapping[str, Distill]
-    """The distills that local models are, by the models' references."""
+    entries: Mapping[str, Entry]
+    """What the catalogue says of local models, by their references."""
     catalogue: tuple[Offer, ...]
-    """Every distill, in the quant that is best for this machine."""
+    """Every model of the catalogue, in the quant that is best for this machine."""
     recommended: Offer
-    """The distill to begin with."""
+    """The model to begin with."""
 
     @property
     def offers(self) -> tuple[Offer, ...]:
-        """The distills to download: those that are not here in the quant that is best."""
+        """The models to download: those that are not here in the quant that is best."""
         here = {
-            (distill.name, model.quant)
+            (entry.name, model.quant)
             for model in self.local
-            if (distill := self.distills.get(model.ref))
+            if (entry := self.entries.get(model.ref))
         }
         return tuple(
             offer
             for offer in self.catalogue
-            if offer.distill and (offer.distill.name, offer.quant) not in here
+            if offer.entry and (offer.entry.name, offer.quant) not in here
         )
 
-    def distill_of(self, repo: str) -> Distill | None:
-        """The distill that a repository publishes."""
-        known = (offer.distill for offer in self.catalogue if offer.distill)
+    def entry_of(self, repo: str) -> Entry | None:
+        """The model of the catalogue that a repository publishes."""
+        known = (offer.entry for offer in self.catalogue if offer.entry)
         return next((each for each in known if repo.lower() in map(str.lower, each.repos)), None)
 
 
@@ -131,7 +131,7 @@ class Inventory:
 
         return this_machine()
 
-    def distills(self) -> Sequence[Distill]:
+    def entries(self) -> Sequence[Entry]:
         """The catalogue.
 
         Raises:
@@ -139,7 +139,7 @@ class Inventory:
         """
         from r1chat.hub import catalogue
 
-        return catalogue.distills()
+        return catalogue.entries()
 
     def find_local(self) -> Sequence[LocalModel]:
         """Looks for models on this machine, wherever they lie."""
@@ -148,7 +148,7 @@ class Inventory:
         return local_models()
 
     def local_models(self) -> tuple[LocalModel, ...]:
-        """The models on this machine; a distill has its short name where that is unambiguous.
+        """The models on this machine, by their short names where they have unambiguous ones.
 
         Raises:
             ModelError: If the catalogue is damaged.
@@ -173,28 +173,27 @@ class Inventory:
         from r1chat.hub import fit
 
         machine = self._seen = self.machine()
-        all_distills, context = self.distills(), self._context()
+        all_entries, context = self.entries(), self._context()
         publishers = self._publishers()
         local = _named(self.find_local(), publishers)
-        distills = {
-            model.ref: distill for model in local if (distill := publishers.get(model.repo.lower()))
+        entries = {
+            model.ref: entry for model in local if (entry := publishers.get(model.repo.lower()))
         }
         fits = {}
         for model in local:
-            distill = distills.get(model.ref)
-            shape = model.shape or (fit.shape_of(distill) if distill else None)
+            entry = entries.get(model.ref)
+            shape = model.shape or (fit.shape_of(entry) if entry else None)
             if shape and not model.problem:
                 fits[model.ref] = fit.fit(shape, model.size, machine, context)
         return Survey(
             machine=machine,
             local=local,
             fits=fits,
-            distills=distills,
+            entries=entries,
             catalogue=tuple(
-                self._expected(each, fit.best_of(each, machine, context)[0])
-                for each in all_distills
+                self._expected(each, fit.best_of(each, machine, context)[0]) for each in all_entries
             ),
-            recommended=self._expected(*fit.recommended(all_distills, machine)),
+            recommended=self._expected(*fit.recommended(all_entries, machine)),
         )
 
     def local(self, ref: str) -> LocalModel | None:
@@ -269,7 +268,7 @@ class Inventory:
 
         remote = self.remote()
         several = _variants(remote, ref)
-        distill = _distill(ref, several[0].repo)
+        entry = _entry(ref, several[0].repo)
         try:
             shape, problem = self._shape(remote, ref, several[0])
         except NetworkError:
@@ -277,26 +276,24 @@ class Inventory:
             shape, problem = None, ""
         best = fit.best(several, shape, self._machine(), self._context()) if shape else None
         return Quants(
-            title=distill.title if distill else ref.repos[0],
+            title=entry.title if entry else ref.repos[0],
             best=best.quant if best else "",
             offers=tuple(self._choice(ref, variant, shape, problem) for variant in several),
         )
 
-    def expected(self, distill: Distill) -> Quants:
-        """The quants that a distill should have, as the catalogue knows them; at once."""
+    def expected(self, entry: Entry) -> Quants:
+        """The quants that a model should have, as the catalogue knows them; at once."""
         from r1chat.hub import fit
 
-        best, _ = fit.best_of(distill, self._machine(), self._context())
-        quants = sorted(distill.sizes, key=distill.sizes.__getitem__)
-        return Quants(
-            distill.title, best, tuple(self._expected(distill, quant) for quant in quants)
-        )
+        best, _ = fit.best_of(entry, self._machine(), self._context())
+        quants = sorted(entry.sizes, key=entry.sizes.__getitem__)
+        return Quants(entry.title, best, tuple(self._expected(entry, quant) for quant in quants))
 
-    def fit(self, distill: Distill, size: int) -> Fit:
-        """How so many bytes of a distill fit this machine; at once after a `survey`."""
+    def fit(self, entry: Entry, size: int) -> Fit:
+        """How so many bytes of a model fit this machine; at once after a `survey`."""
         from r1chat.hub import fit
 
-        return fit.fit(fit.shape_of(distill), size, self._machine(), self._context())
+        return fit.fit(fit.shape_of(entry), size, self._machine(), self._context())
 
     def shorter(self, choice: Choice) -> int | None:
         """The context that makes a model fit which does not fit at the one that the user wants."""
@@ -307,9 +304,9 @@ class Inventory:
         found = fit.fit(choice.shape, choice.size, self._machine())
         return None if found.mark == "no" else found.context
 
-    def _publishers(self) -> dict[str, Distill]:
-        """The distills by the repositories that publish them, in lower case."""
-        return {repo.lower(): distill for distill in self.distills() for repo in distill.repos}
+    def _publishers(self) -> dict[str, Entry]:
+        """The models of the catalogue by the repositories that publish them, in lower case."""
+        return {repo.lower(): entry for entry in self.entries() for repo in entry.repos}
 
     def _machine(self) -> Machine:
         """The machine as it was when it was looked at last."""
@@ -332,42 +329,42 @@ class Inventory:
         """
         from r1chat.hub import facts, fit
 
-        if distill := _distill(ref, variant.repo):
-            return fit.shape_of(distill), ""
+        if entry := _entry(ref, variant.repo):
+            return fit.shape_of(entry), ""
         try:
             shape = facts.shape_of(remote.header(variant.files[0]))
         except ModelError as error:
             return None, line(str(error), _LONGEST)
         return shape, "" if shape else "its header does not say how much memory it needs"
 
-    def _expected(self, distill: Distill, quant: str) -> Offer:
-        size = distill.sizes[quant]
-        ref = f"{distill.name}-{quant.lower()}"
-        return Offer(ref, quant, size, self.fit(distill, size), distill)
+    def _expected(self, entry: Entry, quant: str) -> Offer:
+        size = entry.sizes[quant]
+        ref = f"{entry.name}-{quant.lower()}"
+        return Offer(ref, quant, size, self.fit(entry, size), entry)
 
     def _choice(self, ref: HubRef, variant: Variant, shape: Shape | None, problem: str) -> Choice:
         from r1chat.hub import fit
         from r1chat.hub.reference import MAIN
 
         name = variant.ref
-        if ref.distill and variant.quant and not variant.shared and ref.revision == MAIN:
-            name = f"{ref.distill}-{variant.quant.lower()}"
+        if ref.short and variant.quant and not variant.shared and ref.revision == MAIN:
+            name = f"{ref.short}-{variant.quant.lower()}"
         fits = fit.fit(shape, variant.size, self._machine(), self._context()) if shape else None
-        distill = _distill(ref, variant.repo)
-        return Choice(name, variant.quant, variant.size, fits, distill, variant, shape, problem)
+        entry = _entry(ref, variant.repo)
+        return Choice(name, variant.quant, variant.size, fits, entry, variant, shape, problem)
 
 
-def _named(found: Sequence[LocalModel], known: Mapping[str, Distill]) -> tuple[LocalModel, ...]:
-    """Gives the distills of the Hub's cache their short names, where these are unambiguous.
+def _named(found: Sequence[LocalModel], known: Mapping[str, Entry]) -> tuple[LocalModel, ...]:
+    """Gives models of the Hub's cache their short names, where these are unambiguous.
 
     Files of "UD-Q4_K_XL" call themselves Q4_K_M, so that the publisher's word for it counts.
     """
     made = []
     for model in found:
         repo, _, quant = model.ref.partition(":")
-        distill = known.get(model.repo.lower())
+        entry = known.get(model.repo.lower())
         if quant and repo == model.repo:
-            ref = f"{distill.name}-{quant.lower()}" if distill else model.ref
+            ref = f"{entry.name}-{quant.lower()}" if entry else model.ref
             made.append(replace(model, ref=ref, quant=quant))
         else:
             made.append(model)
@@ -395,8 +392,8 @@ def _variants(remote: Remote, ref: HubRef) -> list[Variant]:
     raise missing or ModelError("there is no such model on the Hub")
 
 
-def _distill(ref: HubRef, repo: str) -> Distill | None:
+def _entry(ref: HubRef, repo: str) -> Entry | None:
     """What the catalogue knows of a model."""
     from r1chat.hub import catalogue
 
-    return (catalogue.get(ref.distill) if ref.distill else None) or catalogue.published_by(repo)
+    return (catalogue.get(ref.short) if ref.short else None) or catalogue.published_by(repo)

@@ -9,7 +9,7 @@ from r1chat.errors import MissingModel, ModelError
 from r1chat.sanitize import line
 
 _ACCEPTED = (
-    'a model is "tiny" (built in), a distill such as "r1:7b", "owner/repo:QUANT" on the Hub, '
+    'a model is "tiny" (built in), a short name such as "r1:7b", "owner/repo:QUANT" on the Hub, '
     "the path of a .gguf file, or a server's, such as http://127.0.0.1:8080/v1#model"
 )
 

@@ -1,6 +1,6 @@
 """Parses a user's reference to a model on the Hub.
 
-``r1:7b`` and ``r1:7b-q4_k_m`` from the catalogue; ``owner/repo``, ``owner/repo:QUANT`` and
+``r1:7b`` and ``qwen3:8b-q4_k_m`` from the catalogue; ``owner/repo``, ``owner/repo:QUANT`` and
 ``owner/repo/file.gguf``, each of them with a revision after the repository
 (``owner/repo@REV:QUANT``); ``owner/repo/FOLDER``, where the folder's name tells a quant; and the
 addresses that a browser shows.
@@ -23,7 +23,7 @@ from r1chat.sanitize import line
 MAIN = "main"
 _ANY = "LATEST"
 """What Ollama writes where no quant is named."""
-_SHORT = "r1:"
+_SHORT = re.compile(r"([a-z][a-z0-9.-]*):(?!//).*", re.IGNORECASE | re.DOTALL)
 _HOSTS = frozenset({"huggingface.co", "www.huggingface.co", "hf.co"})
 _FORM = 'write "owner/repo", "owner/repo:QUANT" or "owner/repo/file.gguf"'
 # What stands before a revision in an address.
@@ -40,7 +40,7 @@ class HubRef:
     """A model on the Hub, as a user names it. `str` gives what `parse` makes the same of."""
 
     repos: tuple[str, ...]
-    """"owner/name", to be tried in order: a distill has several publishers."""
+    """"owner/name", to be tried in order: a model of the catalogue has several publishers."""
     quant: str | None = None
     """In upper case, "Q4_K_M"; None for the best that fits."""
     file: str | None = None
@@ -49,12 +49,12 @@ class HubRef:
     """A path in the repository, whose last name tells the `quant` of what lies there."""
     revision: str = MAIN
     """A branch, a tag or a commit."""
-    distill: str | None = None
+    short: str | None = None
     """"r1:7b", if it was named so."""
 
     def __str__(self) -> str:
-        if self.distill is not None:
-            return f"{self.distill}-{self.quant.lower()}" if self.quant else self.distill
+        if self.short is not None:
+            return f"{self.short}-{self.quant.lower()}" if self.quant else self.short
         text = self.repos[0]
         if self.revision != MAIN:
             text += "@" + self.revision.replace("/", "%2F")
@@ -70,11 +70,11 @@ def parse(text: str) -> HubRef | None:
         None for what is no reference to the Hub: a path, the name of a built-in model.
 
     Raises:
-        UsageError: If it is one, but malformed, or no distill of the catalogue has that name.
+        UsageError: If it is one, but malformed, or no model of the catalogue has that name.
     """
     text = text.strip()
-    if text.lower().startswith(_SHORT):
-        return _distill(text)
+    if (short := _SHORT.fullmatch(text)) and (found := _of_catalogue(text, short[1])):
+        return found
     if address := _ADDRESS.fullmatch(text):
         if text[:2].lower() == "hf":
             return _plain(address[1], certain=True)
@@ -85,24 +85,28 @@ def parse(text: str) -> HubRef | None:
     return _plain(text, certain=False)
 
 
-def _distill(text: str) -> HubRef:
+def _of_catalogue(text: str, family: str) -> HubRef | None:
+    """Reads a short name; None where the catalogue has no such family."""
     # pydantic comes with it.
     from r1chat.hub import catalogue
 
     wanted = text.lower()
-    named = [d for d in catalogue.distills() if f"{wanted}-".startswith(f"{d.name}-")]
+    known = [entry for entry in catalogue.entries() if entry.family == family.lower()]
+    if not known:
+        return None
+    named = [entry for entry in known if f"{wanted}-".startswith(f"{entry.name}-")]
     if not named:
-        names = [distill.name for distill in catalogue.distills()]
+        names = [entry.name for entry in known]
         near = difflib.get_close_matches(wanted, names, n=1, cutoff=0.5)
         guess = f" (did you mean {near[0]}?)" if near else ""
-        msg = f'there is no distill "{line(text, 40)}"{guess}; there are {", ".join(names)}'
+        msg = f'there is no "{line(text, 40)}"{guess}; there are {", ".join(names)}'
         raise UsageError(msg)
-    distill = max(named, key=lambda d: len(d.name))
-    quant = normal(wanted[len(distill.name) + 1 :])
-    if wanted != distill.name and not good_quant(quant):
-        msg = f'"{line(text, 40)}" names no quant: write {distill.name} or {distill.name}-q4_k_m'
+    entry = max(named, key=lambda entry: len(entry.name))
+    quant = normal(wanted[len(entry.name) + 1 :])
+    if wanted != entry.name and not good_quant(quant):
+        msg = f'"{line(text, 40)}" names no quant: write {entry.name} or {entry.name}-q4_k_m'
         raise UsageError(msg)
-    return HubRef(distill.repos, quant or None, distill=distill.name)
+    return HubRef(entry.repos, quant or None, short=entry.name)
 
 
 def _plain(text: str, *, certain: bool) -> HubRef | None:

@@ -147,7 +147,7 @@ def among(
     if there:
         repo, commit = there[0].repo, there[0].commit
         listing = Listing(repo, commit, commit, there, "", gated=False, base_model="")
-        wanted = replace(ref, repos=(repo,), revision=commit, distill=None)
+        wanted = replace(ref, repos=(repo,), revision=commit, short=None)
         with contextlib.suppress(ModelError):
             return _choose(listing, wanted, choose)
     return None

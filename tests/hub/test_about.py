@@ -13,7 +13,7 @@ from r1chat.engine.llama import LlamaEngine, LoadOptions
 from r1chat.errors import ModelError
 from r1chat.gguf import read_header
 from r1chat.hub.about import about, about_header
-from r1chat.hub.catalogue import distills
+from r1chat.hub.catalogue import entries
 from r1chat.hub.local import local_models
 from r1chat.hub.values import RemoteFile
 from r1chat.hub.variants import Variant
@@ -120,10 +120,10 @@ def with_licence(path, licence):
 def test_the_licence_is_the_files_unless_the_catalogue_or_the_hub_knows_better(user, tmp_path):
     path = with_licence(tmp_path / "model.gguf", "gemma")
     assert about(path).licence == "gemma"
-    distill = distills()[0]
-    repo = distill.repos[-1]
+    entry = entries()[0]
+    repo = entry.repos[-1]
     in_hub_cache(user, path.read_bytes(), "Model-Q8_0.gguf", repo=repo)
-    assert about(local_models()[1]).licence == ", ".join(distill.licences)
+    assert about(local_models()[1]).licence == ", ".join(entry.licences)
     assert about_header(read_header(path), licence="mit").licence == "mit"
 
 

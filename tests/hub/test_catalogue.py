@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 
 import pytest
@@ -7,10 +8,25 @@ from pydantic import ValidationError
 
 from r1chat.errors import ModelError
 from r1chat.hub import catalogue
+from r1chat.reasoning.formats import FORMATS
 
-NAMES = ["r1:1.5b", "r1:7b", "r1:8b", "r1:0528-8b", "r1:14b", "r1:32b", "r1:70b"]
+OWN = ["r1:1.5b", "r1:7b", "r1:8b", "r1:0528-8b", "r1:14b", "r1:32b", "r1:70b"]
 # KiB of F16 cache a token.
 KV_KIB = [28, 56, 128, 144, 192, 256, 320]
+
+
+def own():
+    return [entry for entry in catalogue.entries() if entry.family == catalogue.FAMILY]
+
+
+SCORES = {
+    "aime_pass1": 50,
+    "aime_cons64": None,
+    "math500": None,
+    "aime25_pass1": None,
+    "source": "its card",
+    "date": "2025-04-29",
+}
 
 
 @pytest.fixture
@@ -29,30 +45,45 @@ def read(tmp_path):
 
 
 def test_it_has_the_six_distills_and_the_later_one_from_the_smallest():
-    distills = catalogue.distills()
-    assert [distill.name for distill in distills] == NAMES
-    parameters = [distill.parameters for distill in distills]
+    entries = own()
+    assert [entry.name for entry in entries] == OWN
+    parameters = [entry.parameters for entry in entries]
     assert parameters == sorted(parameters)
 
 
+def test_the_distills_come_first_and_each_other_family_stands_together():
+    families = [entry.family for entry in catalogue.entries()]
+    assert families[: len(OWN)] == ["r1"] * len(OWN)
+    assert len(set(families)) == len(list(itertools.groupby(families))) > 10
+
+
+def test_every_model_thinks_in_a_format_that_there_is():
+    names = {each.name for each in FORMATS}
+    assert {entry.format for entry in catalogue.entries()} <= names
+    assert set(catalogue.read().formats_run) <= names
+    assert all(catalogue.was_run(entry) for entry in own())
+    assert not catalogue.was_run(catalogue.get("gpt-oss:20b"))
+
+
 def test_every_distill_was_made_for_131072_tokens_and_can_be_had_as_q4_k_m():
-    for distill in catalogue.distills():
-        assert distill.context == 131_072
-        assert distill.repos[0].startswith("unsloth/DeepSeek-R1-")
-        assert distill.sizes["Q4_K_M"]
+    for entry in own():
+        assert entry.context == 131_072
+        assert entry.repos[0].startswith("unsloth/DeepSeek-R1-")
+        assert entry.sizes["Q4_K_M"]
 
 
 def test_sizes_grow_with_the_bits_and_go_with_the_parameters():
-    for distill in catalogue.distills():
-        sizes = list(distill.sizes.values())
+    for entry in catalogue.entries():
+        sizes = list(entry.sizes.values())
         assert sizes == sorted(sizes)
-        bits = {quant: size * 8 / distill.parameters for quant, size in distill.sizes.items()}
-        assert 4.5 < bits["Q4_K_M"] < 5.2
-        assert 15.9 < bits.get("F16", 16) < 16.1
+        bits = {quant: size * 8 / entry.parameters for quant, size in entry.sizes.items()}
+        assert 4.4 < bits.get("Q4_K_M", bits.get("MXFP4", 0)) < 5.4
+        assert 15.9 < bits.get("F16", bits.get("BF16", 16)) < 16.2
         assert 8.4 < bits.get("Q8_0", 8.5) < 8.7
+        assert 0 < (entry.active or entry.parameters) <= entry.parameters
 
 
-@pytest.mark.parametrize(("name", "kib"), zip(NAMES, KV_KIB, strict=True))
+@pytest.mark.parametrize(("name", "kib"), zip(OWN, KV_KIB, strict=True))
 def test_the_shapes_give_the_known_need_of_cache(name, kib):
     shape = catalogue.get(name).shape
     assert 2 * shape.layers * shape.kv_heads * shape.head_dim * 2 == kib * 1024
@@ -61,17 +92,20 @@ def test_the_shapes_give_the_known_need_of_cache(name, kib):
 
 def test_shapes_and_parameters_agree_to_the_last_one():
     """What is left for the feed-forward parts makes a whole width, divisible by 64."""
-    for distill in catalogue.distills():
-        shape = distill.shape
-        keys = shape.kv_heads * shape.head_dim
-        layer = 2 * shape.hidden * (shape.hidden + keys) + 2 * shape.hidden
-        if "Qwen2.5" in distill.base:  # Biases of queries, keys and values.
-            layer += shape.hidden + 2 * keys
-        if "Qwen3" in distill.base:  # Norms of queries and keys.
+    dense = [each for each in catalogue.entries() if not (each.active or each.shape.cache)]
+    for entry in dense:
+        shape = entry.shape
+        queries, keys = (n * shape.head_dim for n in (shape.heads, shape.kv_heads))
+        layer = 2 * shape.hidden * (queries + keys) + 2 * shape.hidden
+        if "Qwen2.5" in entry.base or entry.family in {"qwq", "deepscaler"}:
+            layer += queries + 2 * keys  # Biases of queries, keys and values.
+        if "Qwen3" in entry.base:  # Norms of queries and keys.
             layer += 2 * shape.head_dim
-        embeddings = 2 * shape.vocabulary * shape.hidden
-        rest = distill.parameters - embeddings - shape.hidden - shape.layers * layer
-        assert rest % (3 * shape.layers * shape.hidden * 64) == 0, distill.name
+        if entry.family == "olmo3":
+            layer += queries + keys
+        ends = [n * shape.vocabulary * shape.hidden + shape.hidden for n in (1, 2)]  # Tied or not.
+        rests = [entry.parameters - end - shape.layers * layer for end in ends]
+        assert any(rest % (3 * shape.layers * shape.hidden * 64) == 0 for rest in rests), entry.name
 
 
 def test_scores_are_those_of_deepseek_and_missing_where_it_gives_none():
@@ -79,13 +113,16 @@ def test_scores_are_those_of_deepseek_and_missing_where_it_gives_none():
         "aime_pass1": 55.5,
         "aime_cons64": 83.3,
         "math500": 92.8,
+        "aime25_pass1": None,
+        "source": "model card of deepseek-ai/DeepSeek-R1",
+        "date": "2025-01-20",
     }
-    without = [d.name for d in catalogue.distills() if d.scores.math500 is None]
+    without = [d.name for d in own() if d.scores.math500 is None]
     assert without == ["r1:0528-8b"]
 
 
 def test_licences_are_deepseeks_and_the_bases():
-    licences = {distill.name: distill.licences for distill in catalogue.distills()}
+    licences = {entry.name: entry.licences for entry in own()}
     assert {licence[0] for licence in licences.values()} == {"MIT"}
     assert licences["r1:8b"][1] == "llama3.1"
     assert licences["r1:70b"][1] == "llama3.3"
@@ -98,11 +135,11 @@ def test_a_name_is_found_in_any_case():
 
 
 def test_an_entry_cannot_be_changed():
-    distill = catalogue.get("r1:7b")
+    entry = catalogue.get("r1:7b")
     with pytest.raises(ValidationError):
-        distill.context = 1
+        entry.context = 1
     with pytest.raises(TypeError):
-        distill.sizes["Q4_K_M"] = 1
+        entry.sizes["Q4_K_M"] = 1
 
 
 @pytest.mark.parametrize(
@@ -118,11 +155,14 @@ def test_an_entry_cannot_be_changed():
         ({"name": "R1 7B"}, "name"),
         ({"licences": []}, "licences"),
         ({"surprise": 1}, "surprise"),
-        ({"scores": {"aime_pass1": 101, "aime_cons64": 1, "math500": 1}}, "aime_pass1"),
+        ({"scores": {**SCORES, "aime_pass1": 101}}, "aime_pass1"),
+        ({"scores": {**SCORES, "source": None}}, "need a source"),
+        ({"scores": {**SCORES, "aime_pass1": None}}, "need a source"),
+        ({"scores": {**SCORES, "date": "yesterday"}}, "date"),
     ],
 )
 def test_a_wrong_entry_is_refused_with_its_place(record, read, change, where):
-    record["distills"][1] |= change
+    record["entries"][1] |= change
     with pytest.raises(ModelError, match=where) as caught:
         read(record)
     assert "\n" not in str(caught.value)
@@ -130,13 +170,13 @@ def test_a_wrong_entry_is_refused_with_its_place(record, read, change, where):
 
 @pytest.mark.parametrize("field", ["layers", "hidden", "heads", "kv_heads", "head_dim"])
 def test_a_shape_without_extent_is_refused(record, read, field):
-    record["distills"][0]["shape"][field] = 0
+    record["entries"][0]["shape"][field] = 0
     with pytest.raises(ModelError, match=field):
         read(record)
 
 
 def test_two_of_one_name_are_refused(record, read):
-    record["distills"].append(record["distills"][0])
+    record["entries"].append(record["entries"][0])
     with pytest.raises(ModelError, match="same name"):
         read(record)
 

@@ -264,23 +264,34 @@ def test_nothing_to_choose_from_is_no_choice():
     ],
 )
 def test_a_model_to_begin_with_is_found(machine, expected):
-    distill, quant = recommended(catalogue.distills(), machine)
-    assert distill.name == expected
-    assert quant in distill.sizes
+    entry, quant = recommended(catalogue.entries(), machine)
+    assert entry.name == expected
+    assert quant in entry.sizes
 
 
 @given(machines)
 def test_what_is_recommended_fits_unless_it_is_the_smallest(machine):
-    distill, quant = recommended(catalogue.distills(), machine)
-    found = fit(shape_of(distill), distill.sizes[quant], machine)
-    if distill.name != "r1:1.5b":
+    entry, quant = recommended(catalogue.entries(), machine)
+    found = fit(shape_of(entry), entry.sizes[quant], machine)
+    if entry.name != "r1:1.5b":
         assert found.mark == "fits"
         assert found.gpu_layers == -1 or found.tokens_per_s >= 8
 
 
+def test_a_mixture_of_experts_is_as_fast_as_the_weights_that_a_token_reads():
+    mixture, dense = (catalogue.get(name) for name in ("qwen3:30b-a3b", "qwen3:32b"))
+    fast, slow = (fit(shape_of(e), 18 * GB, computer(56)) for e in (mixture, dense))
+    assert fast.needed < slow.needed  # It has fewer heads, and all its weights lie in memory.
+    assert 6 < fast.tokens_per_s / slow.tokens_per_s < 12
+    # What a dense model of its size took says nothing of it.
+    learned = replace(computer(56), learned={18 * GB: 1.0})
+    assert fit(shape_of(mixture), 18 * GB, learned).tokens_per_s == fast.tokens_per_s
+
+
 def test_the_catalogues_shapes_give_the_caches_that_are_known():
-    kib = {d.name: shape_of(d).cache_per_token // 1024 for d in catalogue.distills()}
-    assert kib == {
+    kib = {d.name: shape_of(d).cache_per_token // 1024 for d in catalogue.entries()}
+    assert (kib["lfm2.5:1.2b"], kib["qwen3:8b"]) == (12, 144)  # Few of LFM2.5's layers attend.
+    assert {name: size for name, size in kib.items() if name.startswith("r1:")} == {
         "r1:1.5b": 28,
         "r1:7b": 56,
         "r1:8b": 128,

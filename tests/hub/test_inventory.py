@@ -147,9 +147,10 @@ async def test_both_list_the_same_models_with_the_same_names_sizes_problems_and_
     assert [shown(row) for row in rows if row.section == "here" and row.local] == here
     offers = [
         told(f"{each['ref']}-{each['quant'].lower()}", each["quant"], each["size"], "", each["fit"])
-        for each in listed["distills"]
+        for each in (*listed["distills"], *listed["others"])
     ]
-    assert [shown(row) for row in rows if row.section == "offered"] == offers
+    offered = [row for row in rows if row.section in {"offered", "others"}]
+    assert [shown(row) for row in offered] == offers
     assert sorted(Path(each[0]).name if each[0][0] == "/" else each[0] for each in here) == sorted(
         [
             *("tiny", "acme/Small-GGUF:Q4_K_M", "acme/Small-GGUF:Q8_0", "r1:1.5b-q8_0"),
@@ -217,7 +218,7 @@ REFERENCES = {
         "r1:1.5b-q4_k_m": ("downloads", "r1:1.5b-q4_k_m"),
         "r1:7b": ("loads", "DeepSeek-R1-Distill-Qwen-7B-Q4_K_M.gguf"),
         "r1:70b": ("downloads", "r1:70b"),
-        "r1:99b": "there is no distill",
+        "r1:99b": "there is no",
     },
     "other programs": {
         "acme/Studio-GGUF:Q5_K_M": ("loads", "Studio-Q5_K_M.gguf"),

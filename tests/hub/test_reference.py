@@ -49,9 +49,9 @@ def test_a_reference_by_file_is_read_as_it_is_written(repo, path, revision):
     assert parse(str(ref)) == ref
 
 
-@given(st.sampled_from(catalogue.distills()), quants | st.none())
-def test_a_distill_is_read_as_it_is_written(distill, quant):
-    ref = HubRef(distill.repos, quant=quant, distill=distill.name)
+@given(st.sampled_from(catalogue.entries()), quants | st.none())
+def test_a_short_name_is_read_as_it_is_written(entry, quant):
+    ref = HubRef(entry.repos, quant=quant, short=entry.name)
     assert parse(str(ref)) == ref
     assert parse(str(ref).upper()) == ref
 
@@ -84,11 +84,14 @@ def test_any_text_is_a_reference_or_none_or_refused_in_one_line(text):
         ("r1:0528-8b", "r1:0528-8b", None),
         ("r1:0528-8b-q8_0", "r1:0528-8b", "Q8_0"),
         ("r1:1.5b-f16", "r1:1.5b", "F16"),
+        ("Qwen3:8B-q4_k_m", "qwen3:8b", "Q4_K_M"),
+        ("gpt-oss:20b", "gpt-oss:20b", None),
+        ("qwen3:30b-a3b-q8_0", "qwen3:30b-a3b", "Q8_0"),
     ],
 )
 def test_short_names_come_from_the_catalogue(text, name, quant):
     ref = parse(text)
-    assert (ref.distill, ref.quant, ref.file, ref.revision) == (name, quant, None, "main")
+    assert (ref.short, ref.quant, ref.file, ref.revision) == (name, quant, None, "main")
     assert ref.repos == catalogue.get(name).repos
 
 
@@ -100,8 +103,8 @@ def test_an_unknown_short_name_is_answered_with_the_names_there_are(text, guess)
     with pytest.raises(UsageError) as caught:
         parse(text)
     assert f"did you mean {guess}" in str(caught.value)
-    for distill in catalogue.distills():
-        assert distill.name in str(caught.value)
+    for entry in catalogue.entries():
+        assert (entry.name in str(caught.value)) == (entry.family == "r1")
 
 
 @pytest.mark.parametrize("text", ["r1:7b-", "r1:7b-q4 k m", "r1:7b-\x1b[2J", "r1:7b-../x"])

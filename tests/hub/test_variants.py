@@ -200,7 +200,7 @@ def test_where_the_quant_is_open_somebody_chooses():
 def test_the_next_publisher_is_asked_where_the_first_has_it_not():
     first, second = listing("M-Q4_0.gguf", repo="a/x"), listing("M-Q8_0.gguf", repo="c/x")
     shelf = Shelf(first, second)
-    found = find(shelf, HubRef(("a/x", "b/x", "c/x"), quant="Q8_0", distill="r1:7b"))
+    found = find(shelf, HubRef(("a/x", "b/x", "c/x"), quant="Q8_0", short="r1:7b"))
     assert found.repo == "c/x"
     assert [repo for repo, _ in shelf.asked] == ["a/x", "b/x", "c/x"]
 

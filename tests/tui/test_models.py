@@ -161,7 +161,7 @@ async def test_a_click_moves_the_cursor_and_a_second_one_uses_the_model():
     app = an_app(load=remembering(tried), hub=StillHub([TINY, DISTILL]))
     async with app.run_test() as pilot:
         screen = await open_models(pilot)
-        await pilot.press("up", "up", "up")
+        await pilot.press("down", "down")
         row = screen.list.options.index(screen.list.get_option(f"here {DISTILL.ref}"))
         await pilot.click(screen.list, offset=(5, row))
         assert screen.row.ref == DISTILL.ref
@@ -275,7 +275,7 @@ async def test_a_fresh_start_names_the_distill_that_suits_the_machine():
         await until(pilot, lambda: app.screen.row.name == "r1:1.5b")
 
 
-async def test_a_larger_machine_is_offered_a_larger_distill():
+async def test_a_larger_machine_is_offered_a_larger_entry():
     large = Machine(256 * GIB, 240 * GIB, (), 10**13, 400e9, 31)
     app = an_app(hub=StillHub(machine=large))
     async with app.run_test() as pilot:
@@ -329,7 +329,7 @@ async def test_a_configured_model_that_is_gone_is_offered_and_tiny_can_be_used_m
 
 async def test_a_damaged_catalogue_is_one_line_and_the_app_lives():
     class Broken(StillHub):
-        def distills(self):
+        def entries(self):
             message = "the catalogue of models is damaged. Install r1chat again"
             raise ModelError(message)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import struct
+from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 
@@ -50,6 +51,20 @@ def fits(layers, tokens, count, rooms, shares):
     for size, card in zip(sizes, shared_out(count, shares) if count else [], strict=True):
         taken[card] += size
     return all(part <= room for part, room in zip(taken, rooms, strict=True))
+
+
+def test_a_token_leaves_out_the_experts_that_it_is_not_sent_to():
+    tiny = read_header(TINY)
+    assert Shape.of(tiny).share_read == 1
+    named = tuple(
+        replace(each, name=each.name.replace("ffn_up.", "ffn_up_exps.")) for each in tiny.tensors
+    )
+    counts = {f"{tiny.arch}.expert_count": 8, f"{tiny.arch}.expert_used_count": 2}
+    mixture = replace(tiny, tensors=named, metadata={**tiny.metadata, **counts})
+    experts = sum(each.size for each in named if "_exps" in each.name)
+    assert experts
+    left_out = 0.75 * experts / tiny.weights_bytes
+    assert abs(1 - Shape.of(mixture).share_read - left_out) < 0.001
 
 
 @given(models, st.integers(0, 50), cards, st.data())

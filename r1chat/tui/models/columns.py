@@ -169,11 +169,11 @@ def _speed(of: Row) -> tuple[str, str]:
 
 
 def _aime(of: Row) -> tuple[str, str]:
-    return _percent(of.distill.scores.aime_pass1 if of.distill else None)
+    return _percent(of.entry.scores.aime_pass1 if of.entry else None)
 
 
 def _math(of: Row) -> tuple[str, str]:
-    return _percent(of.distill.scores.math500 if of.distill else None)
+    return _percent(of.entry.scores.math500 if of.entry else None)
 
 
 def _percent(score: float | None) -> tuple[str, str]:
@@ -181,5 +181,5 @@ def _percent(score: float | None) -> tuple[str, str]:
 
 
 def _state(of: Row) -> tuple[str, str]:
-    accent = of.section != "served" and (of.busy or of.section == "offered")
+    accent = of.section != "served" and (of.busy or of.section in {"offered", "others"})
     return of.state, "$text-accent" if accent else "$foreground 60%"

@@ -120,11 +120,11 @@ def _server(server: Served) -> list[Content]:
 
 
 def _heading(row: Row) -> Content:
-    name = row.distill.title if row.distill else row.name
+    name = row.entry.title if row.entry else row.name
     parts: list[str | tuple[str, str]] = [(name, "bold")]
     about = [row.quant, format_bytes(row.size) if row.size else ""]
-    if row.distill is not None:
-        about.append(f"{format_count(row.distill.parameters)} parameters")
+    if row.entry is not None:
+        about.append(f"{format_count(row.entry.parameters)} parameters")
     elif row.found is not None and row.found.parameters:
         about.append(f"{format_count(row.found.parameters)} parameters")
     if row.local is not None:
@@ -146,29 +146,37 @@ def _speed_and_scores(row: Row) -> str:
     parts = [row.fit.on_gpu] if row.fit is not None and row.fit.on_gpu else []
     if row.speed is not None:
         parts.append(f"about {format_speed(row.speed, estimated=True)}")
-    context = row.distill.context if row.distill else row.local.context if row.local else 0
+    context = row.entry.context if row.entry else row.local.context if row.local else 0
     if row.found is not None and row.found.context:
         context = row.found.context
     if context and row.fit is not None:
         parts.append(f"{row.fit.context:,} of {context:,} tokens of context")
     elif context:
         parts.append(f"{context:,} tokens of context")
-    if row.distill is not None:
-        scores = row.distill.scores
+    if row.entry is not None:
+        scores = row.entry.scores
         if scores.aime_pass1 is not None:
             votes = f" (of 64 votes {scores.aime_cons64})" if scores.aime_cons64 else ""
             parts.append(f"AIME 2024 {scores.aime_pass1} %{votes}")
+        if scores.aime25_pass1 is not None:
+            parts.append(f"AIME 2025 {scores.aime25_pass1} %")
         if scores.math500 is not None:
             parts.append(f"MATH-500 {scores.math500} %")
+        if scores.source:
+            parts.append(f"scores: {scores.source}, {scores.date}")
     return " · ".join(parts)
 
 
 def _origin(row: Row) -> str:
     parts = []
-    if row.distill is not None:
-        parts.append(f"Licence {' and '.join(row.distill.licences)}")
+    if row.entry is not None:
+        from r1chat.hub.catalogue import was_run
+
+        if not was_run(row.entry):
+            parts.append(f"format not tried here ({row.entry.format})")
+        parts.append(f"Licence {' and '.join(row.entry.licences)}")
         if row.local is None:
-            parts.append(f"from {row.download.repo if row.download else row.distill.repos[0]}")
+            parts.append(f"from {row.download.repo if row.download else row.entry.repos[0]}")
     elif row.download is not None:
         parts.append(f"from {line(row.download.repo, 96)}")
     if row.local is not None:

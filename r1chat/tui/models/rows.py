@@ -13,7 +13,7 @@ from r1chat.models import TINY
 from r1chat.sanitize import line
 
 if TYPE_CHECKING:
-    from r1chat.hub.catalogue import Distill
+    from r1chat.hub.catalogue import Entry
     from r1chat.hub.fit import Fit
     from r1chat.hub.inventory import Offer, Survey
     from r1chat.hub.local import LocalModel
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from r1chat.tui.services.downloads import Download
     from r1chat.tui.services.known_models import Served
 
-Section: TypeAlias = Literal["downloading", "here", "served", "offered", "found"]
+Section: TypeAlias = Literal["downloading", "here", "served", "offered", "others", "found"]
 Order: TypeAlias = Literal["usual", "name", "size", "score", "speed"]
 ORDERS: tuple[Order, ...] = ("usual", "name", "size", "score", "speed")
 TITLES: dict[Section, str] = {
@@ -29,8 +29,13 @@ TITLES: dict[Section, str] = {
     "here": "On this machine",
     "served": "On servers",
     "offered": "Available to download",
+    "others": "Other models that think",
     "found": "On the Hub",
 }
+
+
+UNTRIED = "untried format"
+"""The state of a model in whose format none was ever run with r1chat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,7 @@ class Row:
     size: int = 0
     """Bytes."""
     fit: Fit | None = None
-    distill: Distill | None = None
+    entry: Entry | None = None
     state: str = ""
     busy: bool = False
     """Whether the state matters more than how it fits."""
@@ -80,7 +85,7 @@ class Row:
     @property
     def has_quants(self) -> bool:
         """Whether there are other quants of it."""
-        return self.distill is not None or self.found is not None
+        return self.entry is not None or self.found is not None
 
     @property
     def has_download(self) -> bool:
@@ -109,8 +114,8 @@ class Row:
 
     @property
     def score(self) -> float | None:
-        """DeepSeek's figure for AIME 2024, in percent."""
-        return self.distill.scores.aime_pass1 if self.distill else None
+        """Its maker's figure for AIME 2024, in percent."""
+        return self.entry.scores.aime_pass1 if self.entry else None
 
     @property
     def speed(self) -> float | None:
@@ -119,7 +124,7 @@ class Row:
 
     def matches(self, words: Sequence[str]) -> bool:
         """Whether all of some words, in lower case, stand somewhere in it."""
-        title = self.distill.title if self.distill else ""
+        title = self.entry.title if self.entry else ""
         arch = self.local.arch if self.local else ""
         mark = self.fit.mark if self.fit else ""
         texts = (self.name, self.quant, self.ref, self.state, title, arch, mark)
@@ -150,10 +155,10 @@ def rows(
     served = [row for server in servers for row in _of_server(server, current)]
     if survey is None:
         return _unseen(current, served)
-    made = [_of_download(each, survey.distill_of(each.repo)) for each in downloads]
-    coming = {(row.distill.name, row.quant) for row in made if row.distill is not None}
+    made = [_of_download(each, survey.entry_of(each.repo)) for each in downloads]
+    coming = {(row.entry.name, row.quant) for row in made if row.entry is not None}
     for model in survey.local:
-        row = _of_local(model, survey.distills.get(model.ref))
+        row = _of_local(model, survey.entries.get(model.ref))
         in_use = model.path == path or current in {
             model.ref,
             f"{model.repo}:{model.quant}",
@@ -161,9 +166,9 @@ def rows(
         }
         made.append(replace(row, fit=survey.fits.get(model.ref), in_use=in_use))
     made += [
-        _of_offer(offer, offer.distill, recommended=offer == survey.recommended)
+        _of_offer(offer, offer.entry, recommended=offer == survey.recommended)
         for offer in survey.offers
-        if offer.distill and (offer.distill.name, offer.quant) not in coming
+        if offer.entry and (offer.entry.name, offer.quant) not in coming
     ]
     made += served
     if not any(row.in_use for row in made):
@@ -258,24 +263,24 @@ _KEYS: dict[Order, Callable[[Row], tuple[float, str]]] = {
 }
 
 
-def _of_download(download: Download, distill: Distill | None) -> Row:
+def _of_download(download: Download, entry: Entry | None) -> Row:
     return Row(
         key=f"download {download.key}",
         section="downloading",
         ref=download.ref,
-        name=distill.name if distill else line(download.name, 96),
+        name=entry.name if entry else line(download.name, 96),
         quant=download.quant,
         size=download.total,
         fit=download.fit,
-        distill=distill,
+        entry=entry,
         state=download.state,
         busy=True,
         download=download,
     )
 
 
-def _of_local(model: LocalModel, distill: Distill | None) -> Row:
-    name = TINY if model.ref == TINY else distill.name if distill else line(model.name, 96)
+def _of_local(model: LocalModel, entry: Entry | None) -> Row:
+    name = TINY if model.ref == TINY else entry.name if entry else line(model.name, 96)
     return Row(
         key=f"here {model.ref}",
         section="here",
@@ -283,24 +288,27 @@ def _of_local(model: LocalModel, distill: Distill | None) -> Row:
         name=name,
         quant=line(model.quant, 32),
         size=model.size,
-        distill=distill,
+        entry=entry,
         state="unusable" if model.problem else SOURCES[model.source],
         busy=bool(model.problem),
         local=model,
     )
 
 
-def _of_offer(offer: Offer, distill: Distill, *, recommended: bool) -> Row:
+def _of_offer(offer: Offer, entry: Entry, *, recommended: bool) -> Row:
+    from r1chat.hub.catalogue import FAMILY, was_run
+
+    state = "recommended" if recommended else "" if was_run(entry) else UNTRIED
     return Row(
-        key=f"offer {distill.name}",
-        section="offered",
+        key=f"offer {entry.name}",
+        section="offered" if entry.family == FAMILY else "others",
         ref=offer.ref,
-        name=distill.name,
+        name=entry.name,
         quant=offer.quant,
         size=offer.size,
         fit=offer.fit,
-        distill=distill,
-        state="recommended" if recommended else "",
+        entry=entry,
+        state=state,
     )
 
 

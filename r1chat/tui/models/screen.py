@@ -345,7 +345,7 @@ class ModelsScreen(Once[str | None]):
         self.note(said.problem if said else "")
 
     async def _download_offer(self, row: Row) -> None:
-        """Downloads a distill; where the Hub has not that quant of it, asks which other."""
+        """Downloads what the catalogue offers; where the Hub lacks that quant, asks which."""
         try:
             await self._download(row.ref, raises=True)
         except ModelError as error:
@@ -397,7 +397,7 @@ class ModelsScreen(Once[str | None]):
         from r1chat.hub.reference import parse
         from r1chat.tui.models.quants import PickQuant
 
-        name = row.distill.name if row.distill else row.found.repo if row.found else row.ref
+        name = row.entry.name if row.entry else row.found.repo if row.found else row.ref
         try:
             ref = parse(name)
         except R1ChatError as error:
@@ -408,7 +408,7 @@ class ModelsScreen(Once[str | None]):
             return
         repos = {repo.lower() for repo in ref.repos}
         here = {each.quant: each.ref for each in survey.local if each.repo.lower() in repos}
-        expected = inventory.expected(row.distill) if row.distill else None
+        expected = inventory.expected(row.entry) if row.entry else None
         pick = PickQuant(name, lambda: inventory.quants(ref), here, expected)
         offer = await self.app.push_screen_wait(pick)
         if offer is None:

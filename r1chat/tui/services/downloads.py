@@ -135,19 +135,19 @@ class Downloads:
     def _download(self, job: Job) -> Download:
         variant, survey = job.variant, self._known.survey
         key = _key(job)
-        distill = survey.distill_of(variant.repo) if survey else None
+        entry = survey.entry_of(variant.repo) if survey else None
         if key not in self._names:
             # It was begun by an earlier run.
             self._names[key] = variant.ref, None
-            if distill is not None and variant.quant and not variant.shared:
-                fit = self._known.inventory.fit(distill, variant.size)
-                self._names[key] = f"{distill.name}-{variant.quant.lower()}", fit
+            if entry is not None and variant.quant and not variant.shared:
+                fit = self._known.inventory.fit(entry, variant.size)
+                self._names[key] = f"{entry.name}-{variant.quant.lower()}", fit
         ref, fits = self._names[key]
         return Download(
             key=key,
             ref=ref,
             repo=variant.repo,
-            name=distill.name if distill else line(variant.repo.rpartition("/")[2], 96),
+            name=entry.name if entry else line(variant.repo.rpartition("/")[2], 96),
             quant=line(variant.quant, 32),
             total=variant.size,
             job=job,

@@ -65,17 +65,17 @@ class Recommendation:
 
     def _recommend(self, survey: Survey) -> None:
         here = [
-            (distill.scores.aime_pass1 or 0.0, model, distill)
+            (entry.scores.aime_pass1 or 0.0, model, entry)
             for model in survey.local
-            if (distill := survey.distills.get(model.ref)) and _is_usable(survey, model)
+            if (entry := survey.entries.get(model.ref)) and _is_usable(survey, model)
         ]
         if here:
-            _, model, distill = max(here, key=lambda each: each[0])
+            _, model, entry = max(here, key=lambda each: each[0])
             self.row = f"here {model.ref}"
-            self._host.recommend(_HERE.format(name=distill.name, quant=model.quant))
+            self._host.recommend(_HERE.format(name=entry.name, quant=model.quant))
             return
         offer, fit = survey.recommended, survey.recommended.fit
-        name = offer.distill.name if offer.distill else offer.ref
+        name = offer.entry.name if offer.entry else offer.ref
         pace = fit.tokens_per_s if fit else None
         fits_well = fit is not None and fit.mark == "fits"
         self.row = f"offer {name}"
