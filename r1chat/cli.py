@@ -33,7 +33,15 @@ _STDOUT, _STDERR = 1, 2
 _TOO_PLAIN = frozenset({"dumb", "unknown"})
 """What terminals call themselves that can do nothing but write line by line."""
 _LOADING = ("gpu_layers", "tensor_split")
-"""The app's options beside the model."""
+"""The app's options that say how the model is loaded."""
+_OF_THE_APP = {
+    "model": ("-m/--model", "-m REF"),
+    "go_on": ("-c/--continue", "-c"),
+    "conversation": ("--conversation", "--conversation ID"),
+    "gpu_layers": ("--gpu-layers", "--gpu-layers …"),
+    "tensor_split": ("--tensor-split", "--tensor-split …"),
+}
+"""All options of the app, and how they are written behind a subcommand."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -116,13 +124,14 @@ def _dispatch(argv: Sequence[str], console: Console) -> int:
     top = parser()
     args = top.read(with_ask(argv, top))
     args.top = top
+    if args.verb is None and _goes_on(args) and not (is_terminal(sys.stdin) or web.is_child()):
+        # `… | r1chat -c`: what comes in through a pipe is a question.
+        args = top.read(["ask", *argv])
     verb: str | None = args.verb
     if verb is None:
         return _open_app(args)
-    for option in ("model", *_LOADING):
+    for option, (shown, usage) in _OF_THE_APP.items():
         if getattr(args, f"app_{option}") is not None:
-            flag = f"--{option.replace('_', '-')}"
-            shown, usage = (f"-m/{flag}", "-m REF") if option == "model" else (flag, f"{flag} …")
             message = f"{shown} belongs after the subcommand: r1chat {verb} {usage}"
             raise UsageError(message)
     return _run(verb, args, console)
@@ -155,11 +164,35 @@ def _open_app(args: argparse.Namespace) -> int:
             'this can be asked anywhere: r1chat ask "QUESTION"'
         )
         raise UsageError(message)
+    conversation = _to_open(args)
     from r1chat.tui.start import run
 
     given = {name: getattr(args, f"app_{name}") for name in _LOADING}
     loading = {name: value for name, value in given.items() if value is not None}
-    return run(model=args.app_model, loading=loading)
+    return run(model=args.app_model, loading=loading, conversation=conversation)
+
+
+def _goes_on(args: argparse.Namespace) -> bool:
+    """Whether an earlier conversation is to be continued."""
+    return bool(args.app_go_on) or args.app_conversation is not None
+
+
+def _to_open(args: argparse.Namespace) -> str | None:
+    """The id of the conversation that the app begins with.
+
+    Raises:
+        R1ChatError: If there is none such.
+    """
+    if not _goes_on(args):
+        return None
+    from r1chat.commands import conversations
+    from r1chat.history import History
+
+    history = History(on_demand=True)
+    try:
+        return conversations.named(history.store, args.app_conversation).id
+    finally:
+        history.close()
 
 
 def parser() -> Parser:

@@ -123,7 +123,9 @@ class _Ask:
         self._out = out
         self._loaded: Loaded | None = None
         if args.go_on or args.conversation is not None:
-            self._loaded = _loaded(history, args.conversation)
+            from r1chat.commands import conversations
+
+            self._loaded = conversations.loaded(history.store, args.conversation)
         self._recorder = history if saves else None
         self._conversation = self._loaded.conversation if self._loaded else Conversation()
 
@@ -318,15 +320,6 @@ class _Ask:
         elif reason := ENDINGS[ended_by].reason:
             self._console.note(f"the answer is cut off: {reason}; {advice}")
         return ExitCode.ANSWERED
-
-
-def _loaded(history: History, beginning: str | None) -> Loaded:
-    """The conversation to continue: the one whose id begins so, or the last."""
-    from r1chat.commands import conversations
-
-    if beginning is None:
-        return conversations.last(history.store)
-    return conversations.loaded(history.store, beginning)
 
 
 class _Progress:

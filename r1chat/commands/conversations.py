@@ -49,13 +49,13 @@ def found(
     return (exact or several)[0]
 
 
-def loaded(store: Store, beginning: str) -> Loaded:
-    """The conversation whose id begins so, with all that is in it.
+def loaded(store: Store, beginning: str | None) -> Loaded:
+    """The conversation whose id begins so, or the last one, with all that is in it.
 
     Raises:
-        R1ChatError: As `found`.
+        R1ChatError: As `named`.
     """
-    summary = found(store, beginning)
+    summary = named(store, beginning)
     whole = store.load(summary.id)
     if whole is None:
         message = f"the conversation {summary.short} was removed just now"
@@ -63,18 +63,21 @@ def loaded(store: Store, beginning: str) -> Loaded:
     return whole
 
 
-def last(store: Store) -> Loaded:
-    """The conversation that was gone on with last.
+def named(store: Store, beginning: str | None) -> Summary:
+    """The conversation whose id begins so, or the last one.
 
     Raises:
+        UsageError: If there are several.
         R1ChatError: If there is none.
     """
+    if beginning is not None:
+        return found(store, beginning)
     name = store.last()
-    whole = store.load(name) if name is not None else None
-    if whole is None:
+    several = [each for each in store.find(name) if each.id == name] if name is not None else []
+    if not several:
         message = "there is no conversation to continue yet"
         raise R1ChatError(message)
-    return whole
+    return several[0]
 
 
 def searchable(store: Store, patience: float) -> bool:

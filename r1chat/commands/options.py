@@ -212,25 +212,37 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 def _add_history(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("history")
     add_section(group.add_argument, "history")
-    which = group.add_mutually_exclusive_group()
-    which.add_argument(
-        "-c",
-        "--continue",
-        dest="go_on",
-        action="store_true",
-        help="continue the last conversation, with its model and budget",
-    )
-    which.add_argument(
-        "--conversation",
-        metavar="ID",
-        help="continue that conversation; the beginning of its id is enough, and "
-        "`r1chat history list` shows them",
-    )
+    _add_continuing(group.add_mutually_exclusive_group(), what="continue")
     group.add_argument(
         *SETTINGS["save"].options,
         dest="no_save",
         action="store_true",
         help="do not save it; `r1chat settings set save off` saves nothing from then on",
+    )
+
+
+def _add_continuing(group: argparse._MutuallyExclusiveGroup, what: str, prefix: str = "") -> None:
+    """Adds what names a conversation to go on with.
+
+    Args:
+        group: Where.
+        what: What is done with it.
+        prefix: Of the names of the values.
+    """
+    group.add_argument(
+        "-c",
+        "--continue",
+        dest=f"{prefix}go_on",
+        action="store_true",
+        default=None,
+        help=f"{what} the last conversation",
+    )
+    group.add_argument(
+        "--conversation",
+        metavar="ID",
+        dest=f"{prefix}conversation",
+        help=f"{what} that conversation; the beginning of its id is enough, and "
+        "`r1chat history list` shows them",
     )
 
 
@@ -269,6 +281,7 @@ def add_app(parser: argparse.ArgumentParser) -> None:
     """Adds what the app takes: `r1chat` without a subcommand."""
     # Under names of their own: a subcommand's option would be overwritten by them, or overwrite it.
     add_settings_of(parser.add_argument, "model", "gpu_layers", "tensor_split", prefix="app_")
+    _add_continuing(parser.add_mutually_exclusive_group(), prefix="app_", what="open")
 
 
 def add_serve(parser: argparse.ArgumentParser) -> None:

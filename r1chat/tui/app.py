@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from r1chat.engine.base import Engine
     from r1chat.hub.inventory import Inventory
     from r1chat.settings import Settings
+    from r1chat.tui.chat.conversation_state import OpenConversation
     from r1chat.tui.services.downloads import Downloads
     from r1chat.tui.services.known_models import KnownModels, NamedServers
     from r1chat.tui.services.recommendation import Recommendation
@@ -107,6 +108,9 @@ class R1ChatApp(App[None]):
             settled=self._recommend,
         )
         self._loading = dict(loading or {})
+        self.begins_with: str | None = None
+        """The id of the conversation that it begins with; None for a new one."""
+        self._state: OpenConversation | None = None
         self._inventory = inventory
         self._servers = servers
         self._is_greeted = False
@@ -133,7 +137,9 @@ class R1ChatApp(App[None]):
 
     def get_default_screen(self) -> Screen[None]:
         """The conversation."""
-        return ChatScreen(self)
+        screen = ChatScreen(self)
+        self._state = screen.state
+        return screen
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """The colours of a thought, for Textual's own themes, which have none."""
@@ -164,6 +170,8 @@ class R1ChatApp(App[None]):
         # The app may have ended meanwhile.
         if self.screen_stack:
             await self.chat.history_opened()
+            if self.begins_with is not None:
+                await self.chat.open_conversation(self.begins_with)
 
     async def on_unmount(self) -> None:
         """Writes what is left of the history."""
@@ -223,6 +231,15 @@ class R1ChatApp(App[None]):
         self.model.close()
         self.history.close()
         return self.model.freed
+
+    @property
+    def resumable(self) -> str:
+        """What names the open conversation in a command; empty where it is not saved."""
+        if self._state is None or not (self._state.has_turns and self.history.saves):
+            return ""
+        from r1chat.store.values import SHORT
+
+        return self._state.id[:SHORT]
 
     # -- the chat, as services see it --
 

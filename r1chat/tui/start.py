@@ -17,12 +17,18 @@ _SWITCH_S = 0.001
 for it every 2 ms: with Python's own 5 ms a pasted megabyte kept the screen waiting for 0.3 s."""
 
 
-def run(*, model: str | None = None, loading: Mapping[str, object] | None = None) -> int:
+def run(
+    *,
+    model: str | None = None,
+    loading: Mapping[str, object] | None = None,
+    conversation: str | None = None,
+) -> int:
     """Runs the app until the user leaves.
 
     Args:
         model: A model reference; by default what the settings say.
         loading: How to load models, before what the settings say.
+        conversation: The id of the one that it begins with; by default a new one.
 
     Returns:
         The exit code.
@@ -32,6 +38,7 @@ def run(*, model: str | None = None, loading: Mapping[str, object] | None = None
     terminal_input.tell_alt()
     terminal_input.keep_pastes_whole()
     app = R1ChatApp(model=model, loading=loading)
+    app.begins_with = conversation
     with terminal.private_screen():
         try:
             app.run()
@@ -47,6 +54,8 @@ def run(*, model: str | None = None, loading: Mapping[str, object] | None = None
     code = app.return_code or 0
     for notice in app.history.take_notices():
         sys.stderr.write(f"r1chat: note: {line(notice, 1000)}\n")
+    if app.resumable and not app.crashed:
+        sys.stderr.write(f"Continue this conversation: r1chat --conversation {app.resumable}\n")
     if not app.history.safe:
         code = code or 1
     if not ended:

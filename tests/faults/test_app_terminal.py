@@ -260,3 +260,20 @@ def test_a_terminal_that_draws_nothing_is_told_what_works_there(name):
         assert app.end() == 2
         assert 'r1chat ask "QUESTION"' in app.words
         assert b"\x1b[?1049h" not in app.raw
+
+
+def test_leaving_prints_the_command_that_opens_the_same_conversation_and_so_does_c(home):
+    with terminal(APP, "slow") as app:
+        ready(app)
+        app.send("one question\r")
+        app.wait_for("Done.")
+        app.send("\x11")
+        assert app.end() == 0
+    name = re.search(r"Continue this conversation: (r1chat --conversation (\w+))", app.words)
+    assert name is not None
+    for arguments in (("--conversation", name[2]), ("-c",)):
+        with terminal("-m", "r1chat", *arguments) as again:
+            again.wait_for("one question")
+            again.send("\x11")
+            assert again.end() == 0
+            assert name[1] in again.words

@@ -754,3 +754,26 @@ def test_the_first_frame_needs_no_history(run_python):
     )
     ran = run_python("-c", program)
     assert ran.stdout == "[]\n", ran.stderr
+
+
+@pytest.mark.asyncio
+async def test_the_app_begins_with_the_conversation_it_is_told_and_says_how_to_come_back():
+    first, second = saved(conversation("first"), conversation("second", turn("And 1 + 1?")))
+    app = an_app()
+    app.begins_with = first
+    async with app.run_test() as pilot:
+        chat = await ready(pilot)
+        await until(pilot, lambda: chat.shown_id == first)
+        assert [node.turn.question for node in chat.state.tree.path()] == ["What is 6 * 7?"]
+    app.shut_down()
+    assert first.startswith(app.resumable)
+    assert not second.startswith(app.resumable)
+
+
+@pytest.mark.asyncio
+async def test_an_app_in_which_nothing_was_asked_has_nothing_to_come_back_to():
+    app = an_app()
+    async with app.run_test() as pilot:
+        await ready(pilot)
+    app.shut_down()
+    assert app.resumable == ""

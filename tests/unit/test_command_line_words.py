@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import re
 import shutil
@@ -252,3 +253,20 @@ def test_what_is_no_folder_is_named(name, run, tmp_path):
     code, out, err = run("models", "list", str(tmp_path / name))
     assert (code, out) == (2, "")
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("argv", [["-c"], ["--conversation", "nobody"], ["--continue"]])
+def test_a_conversation_that_there_is_not_opens_no_app(argv, run, monkeypatch):
+    monkeypatch.setattr(cli, "is_terminal", lambda _: True)
+    code, out, err = run(*argv)
+    assert (code, out) == (1, "")
+    assert "conversation" in err
+
+
+def test_what_comes_through_a_pipe_continues_the_last_conversation(run, monkeypatch):
+    assert run("ask", "What is 1 + 1?")[:2] == (0, "2\n")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"And then?")))
+    assert run("-c")[:2] == (0, "2\n")
+    assert re.search(r" 2 +fake +What is 1 \+ 1\?", run("history", "list")[1])
+    code, _, err = run("-c", "history", "list")
+    assert (code, "belongs after the subcommand" in err) == (2, True)
