@@ -78,7 +78,8 @@ class Turn:
     def messages(self) -> tuple[Message, ...]:
         """What the turn adds to the conversation as the model reads it.
 
-        Thoughts are left out, as R1 models were trained. A turn without an answer is left out
+        Its thought goes along for the models that were trained to see those of earlier turns; R1's
+        are not. A turn without an answer is left out
         whole: an empty answer would teach the model to give none, two questions in a row are
         refused by many chat templates, and a question that was too much for the context would
         be too much for every turn after it.
@@ -88,8 +89,15 @@ class Turn:
         question = with_attachments(self.question, self.attachments, raw=self.raw)
         return (
             Message("user", question),
-            Message("assistant", self.reply.answer, ids=self.reply.answer_ids),
+            Message("assistant", self.reply.answer, self.reply.answer_ids, self._thought),
         )
+
+    @property
+    def _thought(self) -> str:
+        """What the model thought; nothing where r1chat wrote that there was no thought."""
+        from r1chat.engine.replay import was_prefilled
+
+        return "" if was_prefilled(self.reply) else self.reply.thought
 
 
 @dataclass(eq=False, slots=True)

@@ -140,6 +140,9 @@ class Receipt:
     it answered by itself."""
     thought_style: ThoughtStyle | None = None
     """How r1chat asked for the thought; None where the model thinks, or answers, by itself."""
+    effort: str | None = None
+    """What the model's own template, or a server, was told of how long to think: a word such as
+    "low", or the budget in tokens; None where it was told nothing."""
     thought_tokens: int = 0
     answer_tokens: int = 0
     injected_tokens: int = 0

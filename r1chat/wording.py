@@ -58,6 +58,13 @@ THOUGHT_STYLES: dict[ThoughtStyle, str] = {
 """How r1chat asked for a thought."""
 
 
+def effort_words(effort: str) -> str:
+    """What a model was told of how long to think, e.g. "told: low effort"."""
+    if effort in {"0", "none", "no_think", "off", "disabled"}:
+        return "told not to think"
+    return f"told: {effort} tokens" if effort.isdecimal() else f"told: {effort} effort"
+
+
 def thought_cost(seconds: float, tokens: int) -> list[str]:
     """What a thought cost, e.g. "Thought for 5.0 s · 312 tokens", from long to short."""
     time = format_duration(seconds)
@@ -71,6 +78,8 @@ def receipt_line(receipt: Receipt) -> str:
     parts.append(ENDINGS[receipt.ended_by].phrase)
     if receipt.thought_style:
         parts.append(THOUGHT_STYLES[receipt.thought_style])
+    if receipt.effort:
+        parts.append(effort_words(receipt.effort))
     if receipt.answer_asked and receipt.answer_tokens:
         parts.append(ANSWER_ASKED[receipt.answer_asked])
     parts.append(_speed(receipt))

@@ -15,12 +15,14 @@ from r1chat.reasoning.control import Control, ControlGroup
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message of a conversation. An assistant's holds its answer, never its thought."""
+    """One message of a conversation. An assistant's text is its answer, without the thought."""
 
     role: Literal["system", "user", "assistant"]
     text: str
     ids: tuple[int, ...] = field(default=(), compare=False, repr=False)
     """The text's tokens as the same engine sampled them, or nothing."""
+    thought: str = field(default="", repr=False)
+    """The thought before an answer. Only templates that want those of earlier turns show it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
+from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TypeAlias, TypeVar
@@ -74,6 +75,8 @@ class LlamaEngine:
         self._info: ModelInfo | None = None
         self._load_s = 0.0
         self._ahead: tuple[Message, ...] | None = None
+        self._told: Callable[[tuple[Message, ...]], prompt.Prompt] | None = None
+        """Builds a prompt, the template told of thinking as for the last question."""
         self._window = fitting.Window()
         self._stop_ahead: Callable[[], None] = _nothing
         self._broken_off = False
@@ -341,6 +344,7 @@ class LlamaEngine:
     def _fit(self, model: LoadedModel, request: Request, control: Control) -> fitting.Fitted:
         resume = request.resume
         wanted = thought_wanted(request, control.budget)
+        self._told = partial(model.prompt, think=wanted.think, effort=wanted.effort)
 
         def build(messages: tuple[Message, ...]) -> prompt.Prompt:
             return model.prompt(
@@ -348,6 +352,7 @@ class LlamaEngine:
                 think=wanted.think,
                 first=wanted.first,
                 brief=wanted.brief,
+                effort=wanted.effort,
                 raw=request.raw,
             )
 
@@ -414,7 +419,9 @@ class LlamaEngine:
             self._stop_ahead = stop
             model = self._model
             if self._ahead is messages and model is not None and not self._closed:
-                read_ahead(model.machine, messages, model.prompt, self._window)
+                # A template may write into the system text how long to think.
+                build = self._told or model.prompt
+                read_ahead(model.machine, messages, build, self._window)
 
     def close(self) -> None:
         """Frees the model. Further calls do nothing, nor does one in a process that was forked."""

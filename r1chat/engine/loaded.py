@@ -115,6 +115,7 @@ class LoadedModel:
         think: bool = True,
         first: bool = False,
         brief: bool = False,
+        effort: int | str | None = None,
         raw: bool = False,
     ) -> prompt.Prompt:
         """Puts a conversation to this model; as `r1chat.prompt.build`."""
@@ -125,6 +126,7 @@ class LoadedModel:
             think=think,
             first=first,
             brief=brief,
+            effort=effort,
             raw=raw,
             formats=self._formats,
         )

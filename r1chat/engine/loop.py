@@ -173,6 +173,7 @@ class ThinkingLoop:
             ids=tuple(self._ids),
             asked=self._rescue.done,
             style=self._prompt.style,
+            effort=self._prompt.effort or None,
             asked_at=self._asked_at,
         )
         return self._transcript.reply(ended_by, circumstances, error)

@@ -30,6 +30,7 @@ class Wanted:
     think: bool
     first: bool
     brief: bool
+    effort: int | str | None = None
 
 
 USUAL = Wanted(think=True, first=False, brief=False)
@@ -50,12 +51,14 @@ def thought_wanted(request: Request, budget: Budget) -> Wanted:
     resume = request.resume
     if resume is None:
         think = request.think != "off" and not budget.off
-        return Wanted(think, request.think == "on", budget.is_brief)
+        return Wanted(think, request.think == "on", budget.is_brief, budget.tokens)
     reply, style = resume.reply, resume.reply.receipt.thought_style
-    think = resume.keep is not None or not was_prefilled(reply)
+    unthought = not reply.thought and "off" in {request.think, reply.receipt.budget}
+    think = resume.keep is not None or not (was_prefilled(reply) or unthought)
     # Where nothing was thought, a thought that is wanted now begins behind another prompt.
     begins = resume.keep is not None and not reply.thought and request.think == "on"
-    return Wanted(think, style is not None or begins, style == "brief")
+    effort = reply.receipt.effort
+    return Wanted(think, style is not None or begins, style == "brief", effort)
 
 
 def tokens_kept(continuation: Continuation) -> int:

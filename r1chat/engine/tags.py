@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from r1chat import prompt
@@ -51,11 +51,14 @@ def tags_of(format_: Format, vocabulary: Vocabulary, *, whole: bool = False) -> 
         whole: Whether to leave out tokens that are only a piece of a marker.
     """
 
-    def tokens(texts: tuple[str, ...]) -> dict[int, str]:
+    def tokens(texts: Iterable[str]) -> dict[int, str]:
         found = {vocabulary.token_of(text): text for text in texts}
         return {token: text for token, text in found.items() if token is not None}
 
-    opens, closes = tokens(format_.opens), tokens(format_.closes)
+    # A token that is also the end of a longer marker says nothing before the rest is known.
+    parts = {part for marker in format_.markers for part in pieces_of(marker) if part != marker}
+    opens = tokens(marker for marker in format_.opens if marker not in parts)
+    closes = tokens(marker for marker in format_.closes if marker not in parts)
     single = opens | closes
     rest = [marker for marker in format_.markers if marker not in single.values()]
     pieces = {} if whole else tokens(tuple(each for one in rest for each in pieces_of(one)))

@@ -49,6 +49,7 @@ class Circumstances:
     ids: tuple[int, ...]
     asked: AnswerAsked | None = None
     style: ThoughtStyle | None = None
+    effort: str | None = None
     asked_at: int | None = None
     """Where among `ids` the words stand that began the answer, if any did."""
 
@@ -429,6 +430,7 @@ class Transcript:
             answer_ended_by=ended_by,
             answer_asked=circumstances.asked,
             thought_style=circumstances.style,
+            effort=circumstances.effort,
             thought_tokens=self.thought_tokens,
             answer_tokens=self.answer_tokens,
             injected_tokens=self.injected_tokens,

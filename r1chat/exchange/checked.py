@@ -16,6 +16,7 @@ from r1chat.exchange.fields import (
     BudgetText,
     Checked,
     Count,
+    Effort,
     Id,
     Name,
     SettingValues,
@@ -53,6 +54,7 @@ class _Receipt(Checked):
     answer_asked: AnswerAsked | None = None
     final_from: FinalFrom | None = None
     thought_style: ThoughtStyle | None = None
+    effort: Effort | None = None
     thought_tokens: Count = 0
     answer_tokens: Count = 0
     injected_tokens: Count = 0

@@ -48,6 +48,7 @@ def _budget(text: str) -> str:
 
 Text = Annotated[Any, AfterValidator(text)]
 BudgetText = Annotated[str, StringConstraints(max_length=40), AfterValidator(_budget)]
+Effort = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,20}$")]
 Name = Annotated[str, StringConstraints(max_length=_SHORT)]
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{4,64}$")]
 Count = Annotated[int, Field(ge=0, le=_MOST)]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from r1chat.errors import PromptError
 from r1chat.events import ThoughtStyle
-from r1chat.prompt import asking, framing, templates, turns
-from r1chat.prompt.kinds import Framing, Has, Kind, asked_for, fallback, kind_of, unasked
+from r1chat.prompt import asking, framing, switches, templates, turns
+from r1chat.prompt.kinds import Framing, Has, Kind, asked_for, fallback, kind_of, seen, unasked
 from r1chat.prompt.parts import Content, Item, Message, Vocabulary
 from r1chat.prompt.tokens import assemble
 from r1chat.reasoning.formats import FORMATS, THINK, Format
@@ -36,6 +36,8 @@ class Framed:
     """Formats in which a thought may begin that nothing told of."""
     style: ThoughtStyle | None = None
     """How the last question asks for a thought, where r1chat has it do so."""
+    effort: str = ""
+    """What the template was told of how long to think; empty where that is its own affair."""
 
     @property
     def opened(self) -> bool:
@@ -72,12 +74,14 @@ class Prompt:
     """How thoughts are set apart."""
     others: tuple[Format, ...] = field(default=(), compare=False, repr=False)
     """Formats in which a thought may begin that nothing told of."""
+    effort: str = ""
+    """What the template was told of how long to think; empty where that is its own affair."""
     ends: frozenset[int] = field(default=frozenset(), compare=False, repr=False)
     """Tokens with which a turn begins or ends: a model that writes one has ended its reply, also
     where its file does not say so."""
 
 
-def build(
+def build(  # noqa: PLR0913  (what a conversation is, what its model is, and how to ask it)
     vocabulary: Vocabulary,
     messages: Sequence[Message],
     *,
@@ -85,6 +89,7 @@ def build(
     think: bool = True,
     first: bool = False,
     brief: bool = False,
+    effort: int | str | None = None,
     raw: bool = False,
     formats: Sequence[Format] = FORMATS,
 ) -> Prompt:
@@ -100,6 +105,8 @@ def build(
         think: Whether there may be a thought. If not, one is written that is already finished.
         first: Whether a model that does not think by itself is asked to, and its thought opened.
         brief: Whether a model that thinks although it was not made to is asked for short lines.
+        effort: Tokens of budget, for templates that take a word for it; or what one was told
+            before, to tell it the same.
         raw: The last question alone, with the system text before it, and no framing.
         formats: How models may set thoughts apart, those to be preferred first.
 
@@ -117,6 +124,7 @@ def build(
         think=think,
         first=first,
         brief=brief,
+        effort=effort,
         raw=raw,
         bos=_text_of(vocabulary, vocabulary.bos),
         eos=_text_of(vocabulary, vocabulary.eos),
@@ -138,6 +146,7 @@ def build(
         style=framed.style,
         format=kind.format,
         others=framed.others,
+        effort=framed.effort,
         ends=turns.tokens(vocabulary, framed.items) - within,
     )
 
@@ -150,6 +159,7 @@ def frame(  # noqa: PLR0913  (what a conversation is, what its model is, and how
     think: bool = True,
     first: bool = False,
     brief: bool = False,
+    effort: int | str | None = None,
     raw: bool = False,
     bos: str = "",
     eos: str = "",
@@ -165,6 +175,7 @@ def frame(  # noqa: PLR0913  (what a conversation is, what its model is, and how
         think: As for `build`.
         first: As for `build`.
         brief: As for `build`.
+        effort: As for `build`.
         raw: As for `build`.
         bos: The text of the token that begins a text.
         eos: The text of the token that ends one.
@@ -184,12 +195,23 @@ def frame(  # noqa: PLR0913  (what a conversation is, what its model is, and how
     if raw:
         return _plain(said)
     kind = kind_of(has, template, formats)
-    rendering = None
+    rendering, told, quiet = None, "", False
     notices: tuple[str, ...] = ()
     if kind.framing == "template" and template:
-        roles = tuple(role for role, _ in said.with_system())
+
+        def render(telling: switches.Telling) -> templates.Rendering:
+            return templates.render(
+                template, said.roles, told=telling, thoughts=said.thoughts, bos=bos, eos=eos
+            )
+
         try:
-            rendering = templates.render(template, roles, think=think, bos=bos, eos=eos)
+            tellings = switches.tellings(template, think=think, effort=effort)
+            rendering, telling, kind = _first_fitting(render, tellings, kind, formats, think=think)
+            told = telling.effort
+            if not think and not kind.format.closed_by(rendering.ending):
+                # Where it takes back its request for a thought, none has to be closed.
+                usual = render(next(switches.tellings(template, think=True)))
+                quiet = usual.items != rendering.items
         except templates.TemplateError as error:
             kind = fallback(has, str(error), formats)
             notices = (f"this model's chat template is not used: {kind.why}",)
@@ -203,14 +225,47 @@ def frame(  # noqa: PLR0913  (what a conversation is, what its model is, and how
     if kind.framing == "plain":
         framed = _plain(said, _NO_TEMPLATE_FIRST if first and think else _NO_TEMPLATE)
     else:
-        framed = _framed(_items(said, kind, rendering), kind, *notices, think=think, opens=opens)
+        items = _items(said, kind, rendering)
+        framed = _framed(items, kind, *notices, think=think or quiet, opens=opens)
     within = framed.kind.format.pieces
     return replace(
         framed,
         stops=tuple(text for text in turns.texts(has, framed.items) if text not in within),
         others=() if opens else others,
         style=style,
+        effort=told,
     )
+
+
+def _first_fitting(
+    render: Callable[[switches.Telling], templates.Rendering],
+    tellings: Iterable[switches.Telling],
+    kind: Kind,
+    formats: Sequence[Format],
+    *,
+    think: bool,
+) -> tuple[templates.Rendering, switches.Telling, Kind]:
+    """Tells a template of thinking in the first way that gives what is wanted, if any does.
+
+    Raises:
+        TemplateError: If it cannot be rendered at all.
+    """
+    first: tuple[templates.Rendering, switches.Telling, Kind] | None = None
+    failure = templates.TemplateError("it gives nothing")
+    for telling in tellings:
+        try:
+            rendering = render(telling)
+        except templates.TemplateError as error:
+            failure = error
+            continue
+        found = rendering, telling, seen(kind, rendering.ending, formats)
+        first = first or found
+        closed = found[2].format.closed_by(rendering.ending)
+        if not found[2].thinks or closed is not think:
+            return found
+    if first is None:
+        raise failure
+    return first
 
 
 def _style(kind: Kind, has: Has, *, opens: bool, brief: bool) -> ThoughtStyle | None:
@@ -244,10 +299,23 @@ class _Turns:
                 before = self.turns.pop()[1].text
                 content = Content(f"{before}\n\n{message.text}")
             else:
-                ids = message.ids if message.role == "assistant" else ()
+                is_answer = message.role == "assistant"
+                ids = message.ids if is_answer else ()
                 # The framing ends an answer by itself.
-                content = Content(message.text, ids[:-1] if ids[-1:] == (eos,) else ids)
+                ids = ids[:-1] if ids[-1:] == (eos,) else ids
+                content = Content(message.text, ids, message.thought if is_answer else "")
             self.turns.append((message.role, content))
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Whose the messages are, a system text among them."""
+        return tuple(role for role, _ in self.with_system())
+
+    @property
+    def thoughts(self) -> frozenset[int]:
+        """The messages whose thoughts are known."""
+        said = enumerate(content for _, content in self.with_system())
+        return frozenset(at for at, content in said if content.thought.strip())
 
     @property
     def question(self) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-from r1chat.prompt import templates
+from r1chat.prompt import switches, templates
 from r1chat.prompt.framing import ASSISTANT, CHATML_START, USER
 from r1chat.reasoning.formats import FORMATS, THINK, Format, pieces_of
 
@@ -20,6 +21,9 @@ framing has them; the system text asks for them; r1chat does; nothing does."""
 
 Has: TypeAlias = Callable[[str], bool]
 """Whether a vocabulary has a marker."""
+
+_SWITCHED = re.compile(r"\b(?:if|and|not) thinking\b")
+"""How DeepSeek's templates look at their switch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ def kind_of(has: Has, template: str | None, formats: Sequence[Format] = FORMATS)
     """The framing of a model whose template, if it has one, can be used.
 
     DeepSeek's models that never think have R1's markers too; their template never mentions
-    thoughts.
+    thoughts. That of those that can think or not, from V3.1 on, has a switch for it.
 
     Args:
         has: Whether the model's vocabulary has a marker.
@@ -64,7 +68,8 @@ def kind_of(has: Has, template: str | None, formats: Sequence[Format] = FORMATS)
         formats: How models may set thoughts apart, those to be preferred first.
     """
     text = template or ""
-    if has(USER) and has(ASSISTANT) and (not text or _mentions(text, THINK)):
+    is_r1 = not text or (_mentions(text, THINK) and not _SWITCHED.search(text))
+    if has(USER) and has(ASSISTANT) and is_r1:
         return _r1(has)
     if not text:
         return Kind("plain", thinks=False)
@@ -132,6 +137,22 @@ def asked_for(kind: Kind, system: str, formats: Sequence[Format] = FORMATS) -> K
     return kind
 
 
+def seen(kind: Kind, ending: str, formats: Sequence[Format] = FORMATS) -> Kind:
+    """A model's kind, after its template was rendered: a thought that it opens says most.
+
+    Args:
+        kind: As the text of the template says.
+        ending: What it writes behind the last message.
+        formats: As for `kind_of`.
+    """
+    if kind.format.opened_by(ending) or kind.format.closed_by(ending):
+        return kind
+    for each in formats:
+        if not each.wrapped and each.opened_by(ending):
+            return replace(kind, thinks=True, format=each, found="template", expected=True)
+    return kind
+
+
 def unasked(kind: Kind, question: str, formats: Sequence[Format] = FORMATS) -> tuple[Format, ...]:
     """The formats in which a thought may begin that nothing told of.
 
@@ -173,7 +194,9 @@ def tried(
     kind = kind_of(has, template, formats)
     if kind.framing == "template" and template:
         try:
-            templates.render(template, ("user",), think=True, bos=bos, eos=eos)
+            told = next(switches.tellings(template, think=True))
+            rendering = templates.render(template, ("user",), told=told, bos=bos, eos=eos)
         except templates.TemplateError as error:
             return fallback(has, str(error), formats)
+        return seen(kind, rendering.ending, formats)
     return kind

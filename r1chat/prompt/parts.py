@@ -53,6 +53,10 @@ class Message(Protocol):
     def ids(self) -> tuple[int, ...]:
         """The text's tokens as the model sampled them, or nothing."""
 
+    @property
+    def thought(self) -> str:
+        """The thought before an answer, or nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Content:
@@ -60,6 +64,8 @@ class Content:
 
     text: str
     ids: tuple[int, ...] = ()
+    thought: str = ""
+    """The thought before it, for templates that show those of earlier turns."""
 
 
 Item: TypeAlias = str | Content

@@ -15,9 +15,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from r1chat.formatting import format_bytes
 from r1chat.prompt.parts import Content, Item
+from r1chat.prompt.switches import Telling
 from r1chat.sanitize import line
 
 MAX_TEMPLATE = 1 << 18
@@ -30,6 +32,8 @@ strike an honest template on a busy machine."""
 MEMORY = 1 << 27
 """Bytes, on top of what Python itself takes."""
 _SLOT = re.compile(r"R1slot(\d+)tols1R")
+_THOUGHT = re.compile(r"""[.'"](reasoning_content|reasoning|thinking|thought)\b""")
+"""How templates name the thought of an earlier answer."""
 _CHILD = Path(__file__).with_name("child.py")
 
 
@@ -42,7 +46,8 @@ class Rendering:
     """A rendered template.
 
     Attributes:
-        items: Framing and, for each message, its index.
+        items: Framing, and for each message its index; for the thought of one, its index and the
+            number of messages.
         merged: Whether the system message had to be merged into the first question, because the
             template has no place for it.
     """
@@ -50,30 +55,49 @@ class Rendering:
     items: tuple[str | int, ...]
     merged: bool
 
+    @property
+    def ending(self) -> str:
+        """The framing after the last message."""
+        last = max(i for i, item in enumerate(self.items) if isinstance(item, int))
+        return "".join(map(str, self.items[last + 1 :]))
+
 
 def fill(rendering: Rendering, contents: Sequence[Content]) -> list[Item]:
-    """Puts what messages say into their slots."""
-    return [contents[item] if isinstance(item, int) else item for item in rendering.items]
+    """Puts what messages say, and what was thought before, into their slots."""
+    said = [*contents, *(Content(each.thought.strip()) for each in contents)]
+    return [said[item] if isinstance(item, int) else item for item in rendering.items]
 
 
 _refused: dict[str, str] = {}
 """Templates that ran into a limit, and which: they are not tried with another conversation."""
 
 
-def render(template: str, roles: tuple[str, ...], *, think: bool, bos: str, eos: str) -> Rendering:
+def render(
+    template: str,
+    roles: tuple[str, ...],
+    *,
+    told: Telling = Telling(),  # noqa: B008  (it is frozen)
+    thoughts: frozenset[int] = frozenset(),
+    bos: str,
+    eos: str,
+) -> Rendering:
     """Renders a template for a conversation of this shape.
 
     Args:
         template: Jinja.
         roles: The messages' roles.
-        think: Passed to the template as ``enable_thinking``, and by what else they call it.
+        told: What it is told of thinking.
+        thoughts: The messages whose thoughts are known. Whether they are shown is the template's
+            affair: most leave out those of earlier turns.
         bos: The text of the token that begins a text.
         eos: The text of the token that ends one.
 
     Raises:
         TemplateError: If it fails, takes too long or too much memory, or leaves out the question.
     """
-    result = _refused.get(template) or _rendered(template, roles, think=think, bos=bos, eos=eos)
+    fields = tuple(sorted(set(_THOUGHT.findall(template)))) if thoughts else ()
+    known = thoughts if fields else frozenset()
+    result = _refused.get(template) or _rendered(template, roles, told, known, fields, bos, eos)
     if isinstance(result, str):
         raise TemplateError(result)
     return result
@@ -81,17 +105,28 @@ def render(template: str, roles: tuple[str, ...], *, think: bool, bos: str, eos:
 
 @lru_cache(maxsize=512)
 def _rendered(
-    template: str, roles: tuple[str, ...], *, think: bool, bos: str, eos: str
+    template: str,
+    roles: tuple[str, ...],
+    told: Telling,
+    thoughts: frozenset[int],
+    fields: tuple[str, ...],
+    bos: str,
+    eos: str,
 ) -> Rendering | str:
     """Renders, or says why not: failures are remembered too."""
     if len(template) > MAX_TEMPLATE:
         return f"it is longer than {format_bytes(MAX_TEMPLATE)}"
     if _SLOT.search(template):
         return "it contains a slot of r1chat's own"
-    variants = [_messages(roles)]
+    count = len(roles)
+    whole = _messages(roles)
+    for index in thoughts:
+        whole[index] |= dict.fromkeys(fields, _slot(count + index))
+    variants: list[list[dict[str, Any]]] = [whole]
     has_system = roles[0] == "system"
     if has_system:
-        variants.append(_messages(roles[1:], first=1))
+        variants.append(whole[1:])
+    variants = [_with_word(each, told) for each in variants]
     # Templates of models that also see images may insist on a list of parts.
     variants += [
         [{**message, "content": [{"type": "text", "text": message["content"]}]} for message in v]
@@ -101,14 +136,8 @@ def _rendered(
         {
             "template": template,
             "variants": variants,
-            "required": [[_slot(i) for i in _required(roles, v)] for v in variants],
-            "values": {
-                "bos_token": bos,
-                "eos_token": eos,
-                "enable_thinking": think,
-                "thinking": think,
-                "thinking_mode": "enabled" if think else "disabled",
-            },
+            "required": [_required(count, has_system and n % 2 == 0) for n in range(len(variants))],
+            "values": {"bos_token": bos, "eos_token": eos, **dict(told.values)},
             "max_output": MAX_OUTPUT,
             "cpu_seconds": CPU_SECONDS,
             "memory": MEMORY,
@@ -123,7 +152,8 @@ def _rendered(
     text = str(answer["text"]).encode("utf-8", "replace").decode()
     parts = _SLOT.split(text)
     items = tuple(int(part) if number % 2 else part for number, part in enumerate(parts) if part)
-    if any(isinstance(item, int) and item >= len(roles) for item in items):
+    known = {*range(count), *(count + index for index in thoughts)}
+    if any(isinstance(item, int) and item not in known for item in items):
         return "it makes up messages"
     return Rendering(items, merged=has_system and answer["variant"] in (1, 3))
 
@@ -132,14 +162,24 @@ def _slot(index: int) -> str:
     return f"R1slot{index}tols1R"
 
 
-def _messages(roles: tuple[str, ...], first: int = 0) -> list[dict[str, object]]:
-    return [{"role": role, "content": _slot(i)} for i, role in enumerate(roles, first)]
+def _messages(roles: tuple[str, ...]) -> list[dict[str, Any]]:
+    return [{"role": role, "content": _slot(i)} for i, role in enumerate(roles)]
 
 
-def _required(roles: tuple[str, ...], variant: list[dict[str, object]]) -> list[int]:
-    """The messages that a rendering must have: the question, and a system message if given."""
-    last = len(roles) - 1
-    return [0, last] if variant[0]["role"] == "system" else [last]
+def _with_word(messages: list[dict[str, Any]], told: Telling) -> list[dict[str, Any]]:
+    """Puts a word for the template behind a message."""
+    if not told.word:
+        return messages
+    at = 0 if told.system else len(messages) - 1
+    if told.system and messages[0]["role"] != "system":
+        return [{"role": "system", "content": told.word}, *messages]
+    spoken = {**messages[at], "content": f"{messages[at]['content']} {told.word}"}
+    return [*messages[:at], spoken, *messages[at + 1 :]]
+
+
+def _required(count: int, with_system: bool) -> list[str]:  # noqa: FBT001
+    """The slots that a rendering must have: the question's, and a system message's if given."""
+    return [*([_slot(0)] if with_system else []), _slot(count - 1)]
 
 
 def _home_of(package: str) -> str:

@@ -139,6 +139,14 @@ FORMATS = (
         wrapped=True,
         used_by="R1-Zero's prompt and models tuned by it, Hunyuan, Granite 3.3",
     ),
+    Format(
+        "apriel",
+        ("Here are my reasoning steps:",),
+        ("[BEGIN FINAL RESPONSE]",),
+        closing="[BEGIN FINAL RESPONSE]\n",
+        used_by="Apriel 1.6 Thinker",
+        sentences=True,
+    ),
     _tags("thinking", "tunes that reflect", wrappers=ANSWERS),
     _tags("thought", "EXAONE Deep", wrappers=ANSWERS),
     _tags("reasoning", "models tuned by GRPO", wrappers=ANSWERS),
@@ -170,10 +178,21 @@ FORMATS = (
         used_by="gpt-oss",
     ),
     Format(
+        "solar",
+        ("<|begin|>assistant<|think|>", "<|think|>"),
+        ("<|end|>", "<|begin|>assistant<|content|>", "<|content|>"),
+        opening="<|think|>",
+        closing="<|end|><|begin|>assistant<|content|>",
+        # As in gpt-oss.
+        alone=("<|begin|>assistant<|content|>",),
+        used_by="Solar Open",
+    ),
+    Format(
         "gemma", ("<|channel>thought",), ("<channel|>",), closing="<channel|>", used_by="Gemma 4"
     ),
     _tags("seed:think", "Seed-OSS", name="seed"),
     _tags("mm:think", "MiniMax M3", name="minimax"),
+    _tags("think:opensource", "Hunyuan 3", name="hy3"),
     Format("kimi", ("◁think▷",), ("◁/think▷",), used_by="Kimi-VL Thinking"),
     Format(
         "cohere",
@@ -201,14 +220,6 @@ FORMATS = (
         ("Here is my response:", "Here's my response:"),
         opening="Here is my thought process:\n\n",
         used_by="Granite 3.2",
-        sentences=True,
-    ),
-    Format(
-        "apriel",
-        ("Here are my reasoning steps:",),
-        ("[BEGIN FINAL RESPONSE]",),
-        closing="[BEGIN FINAL RESPONSE]\n",
-        used_by="Apriel 1.6 Thinker",
         sentences=True,
     ),
     Format(

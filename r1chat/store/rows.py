@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
@@ -135,6 +136,11 @@ def ended(value: object) -> EndedBy | None:
     return cast("EndedBy", value) if value in _ENDS else None
 
 
+def effort(value: object) -> str | None:
+    """What a template was told of how long to think; None where it is no such word."""
+    return value if isinstance(value, str) and re.fullmatch("[a-z0-9_]{1,20}", value) else None
+
+
 _RECEIPT: dict[str, Callable[[object], Any]] = {
     "ended_by": lambda value: ended(value) or "cancelled",
     "thought_ended_by": ended,
@@ -142,6 +148,7 @@ _RECEIPT: dict[str, Callable[[object], Any]] = {
     "answer_asked": lambda value: value if value in get_args(AnswerAsked) else None,
     "final_from": lambda value: value if value in get_args(FinalFrom) else None,
     "thought_style": lambda value: value if value in get_args(ThoughtStyle) else None,
+    "effort": effort,
     "budget": budget,
     "vote": text_or_none,
 }

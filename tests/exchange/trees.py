@@ -61,6 +61,7 @@ receipts = st.builds(
     answer_ended_by=st.sampled_from(ENDS),
     answer_asked=st.sampled_from((None, "again", "words", "final")),
     thought_style=st.sampled_from((None, "brief")),
+    effort=st.sampled_from((None, "low", "512")),
     thought_tokens=counts,
     answer_tokens=counts,
     injected_tokens=counts,

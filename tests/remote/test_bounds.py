@@ -64,7 +64,12 @@ def test_vllm_limits_a_thought_that_cannot_be_gone_on_with():
     assert reply.receipt.thought_ended_by == "budget"
     assert engine.info.steering.budget == ""
     assert "vLLM does not say how" in engine.info.steering.close
-    assert silent["chat_template_kwargs"] == {"enable_thinking": False, "thinking": False}
+    assert body["reasoning_effort"] == "low"
+    assert reply.receipt.effort == "low"
+    for sent, think in ((body, True), (silent, False)):
+        told = sent["chat_template_kwargs"]
+        assert (told["enable_thinking"], told["thinking"]) == (think, think)
+        assert told["thinking_mode"] == ("enabled" if think else "disabled")
 
 
 @pytest.mark.parametrize("tokens", [0, 5])

@@ -24,6 +24,11 @@ WRITTEN = {
         " 2 + 2 = 4 ",
         "It is 4. ",
     ),
+    "apriel": (
+        "Here are my reasoning steps:\nNo [BEGIN FINAL RESPONSE] yet.\n[BEGIN FINAL RESPONSE]\n4",
+        "No [BEGIN FINAL RESPONSE] yet.\n",
+        "4",
+    ),
     "thinking": ("<thinking>\nHm.\n</thinking>\n\n<answer>\n4</answer>", "Hm.\n", "4"),
     "thought": ("<thought>\nHm.\n</thought>\n\n4", "Hm.\n", "4"),
     "reasoning": (
@@ -40,9 +45,19 @@ WRITTEN = {
         "Hm.",
         "It is 4.",
     ),
+    "solar": (
+        ("<|begin|>assistant<|think|>Hm.<|end|><|begin|>assistant<|content|>It is 4."),
+        "Hm.",
+        "It is 4.",
+    ),
     "gemma": ("<|channel>thought\nHm.\n<channel|>It is 4.", "Hm.\n", "It is 4."),
     "seed": ("<seed:think>\nHm.\n</seed:think>\nIt is 4.", "Hm.\n", "It is 4."),
     "minimax": ("<mm:think>\nHm.\n</mm:think>\n\nIt is 4.", "Hm.\n", "It is 4."),
+    "hy3": (
+        "<think:opensource>\nHm.\n</think:opensource>\nIt is 4.",
+        "Hm.\n",
+        "It is 4.",
+    ),
     "kimi": ("◁think▷\n◁ Hm.\n◁/think▷It is ▷ 4.", "◁ Hm.\n", "It is ▷ 4."),
     "cohere": (
         "<|START_THINKING|>Hm.<|END_THINKING|><|START_RESPONSE|>It is 4.<|END_RESPONSE|>",
@@ -57,11 +72,6 @@ WRITTEN = {
         ),
         "\nHere is my view. Here is my response: no.\n\n",
         "It is 4.\nHere is my response: 4.",
-    ),
-    "apriel": (
-        "Here are my reasoning steps:\nNo [BEGIN FINAL RESPONSE] yet.\n[BEGIN FINAL RESPONSE]\n4",
-        "No [BEGIN FINAL RESPONSE] yet.\n",
-        "4",
     ),
     "kimi-k3": (
         (

@@ -7,13 +7,15 @@ import json
 import pytest
 
 from r1chat.prompt import templates
+from r1chat.prompt.switches import tellings
 from r1chat.prompt.templates import MEMORY, Rendering, TemplateError
 
 QUESTION = "{{ messages[-1].content }}"
 
 
 def render(template: str, *roles: str, think: bool = True) -> Rendering:
-    return templates.render(template, roles or ("user",), think=think, bos="<s>", eos="</s>")
+    told = next(tellings(template, think=think))
+    return templates.render(template, roles or ("user",), told=told, bos="<s>", eos="</s>")
 
 
 HOSTILE = {
@@ -60,7 +62,7 @@ def test_no_hostile_template_takes_much_memory(run_python) -> None:
         "from r1chat.prompt import templates\n"
         "for text in json.loads(sys.argv[1]):\n"
         "    try:\n"
-        "        templates.render(text, ('user',), think=True, bos='', eos='')\n"
+        "        templates.render(text, ('user',), bos='', eos='')\n"
         "        print('rendered')\n"
         "    except templates.TemplateError:\n"
         "        pass\n"

@@ -230,5 +230,6 @@ class Account:
             ids=(),
             asked=self.rescue.done,
             style=self._asker.style,
+            effort=self._asker.effort or None,
         )
         return self.transcript.reply(ended_by, circumstances, error)

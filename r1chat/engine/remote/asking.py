@@ -22,6 +22,7 @@ from r1chat.errors import ModelError, NetworkError
 from r1chat.events import ThoughtStyle
 from r1chat.prompt import Framed, Item, Kind, frame
 from r1chat.prompt.kinds import unasked
+from r1chat.prompt.switches import LEVELS, level
 from r1chat.prompt.turns import between
 from r1chat.reasoning.final import last_box
 from r1chat.reasoning.formats import FORMATS, THINK, Format, pieces_of
@@ -79,6 +80,14 @@ class Asker:
         self._request = request
         self._seed = seed
         self._think = wanted.think
+        self._effort: str | None = None
+        """The word that a chat is told for how hard to think."""
+        if not wanted.think:
+            self._effort = "none"
+        elif isinstance(wanted.effort, int):
+            self._effort = level(wanted.effort)
+        elif wanted.effort in LEVELS:
+            self._effort = wanted.effort
         self._fields = fields
         self._density = density
         self._sent: Mapping[str, Any] = ready.sent if ready is not None else {}
@@ -113,6 +122,14 @@ class Asker:
     def style(self) -> ThoughtStyle | None:
         """How the question asks for a thought, where r1chat has it do so."""
         return None if self.framed is None else self.framed.style
+
+    @property
+    def effort(self) -> str:
+        """What the model was told of how long to think; empty where it was told nothing."""
+        if self.framed is not None:
+            return self.framed.effort
+        name = self._found.dialect.chat_effort
+        return self._effort or "" if name and self._fields.takes(name) else ""
 
     @property
     def others(self) -> tuple[Format, ...]:
@@ -235,7 +252,10 @@ class Asker:
         }
         if self.framed is None:
             self._limit_chat(body, thought_left)
-            return body | ({} if self._think else found.dialect.chat_off)
+            name = found.dialect.chat_effort
+            if name and self._effort is not None:
+                body[name] = self._effort
+            return body | (found.dialect.chat_on if self._think else found.dialect.chat_off)
         limit = answer_left
         if thought_left is not None and not self.forces:
             # It is counted here as well, to land softly. This is what holds in any case.
@@ -440,7 +460,7 @@ def framing(
     Raises:
         PromptError: If it cannot be put to a model.
     """
-    plain = [Message(message.role, message.text) for message in messages]
+    plain = [Message(each.role, each.text, thought=each.thought) for each in messages]
     template = found.template or ""
 
     def has(name: str) -> bool:
@@ -454,6 +474,7 @@ def framing(
         think=wanted.think,
         first=wanted.first,
         brief=wanted.brief,
+        effort=wanted.effort,
         raw=raw,
         bos=found.bos,
         eos=found.eos,

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from r1chat.prompt.switches import EFFORTS, SWITCHES
+
 _MORE_SAMPLING = ("top_k", "min_p")
 
 
@@ -51,8 +53,12 @@ class Dialect:
     """Whether it ends thoughts itself, at a budget and on demand, with words of ours."""
     chat_budget: str = ""
     """The field of a chat that limits the thought, hard and without words."""
+    chat_on: dict[str, Any] = field(default_factory=dict)
+    """What a chat with thoughts is asked for with."""
     chat_off: dict[str, Any] = field(default_factory=dict)
     """What a chat without thoughts is asked for with."""
+    chat_effort: str = ""
+    """The field of a chat that takes a word for how hard to think."""
     stop_tokens: str = ""
     """The field of a completion that names further tokens with which a reply ends."""
     parallel: int = 4
@@ -93,7 +99,11 @@ LLAMA_CPP_PYTHON = Dialect(
     interrupts=True,
     parallel=1,
 )
-_TEMPLATE_OFF = {"chat_template_kwargs": {"enable_thinking": False, "thinking": False}}
+_TEMPLATE_ON, _TEMPLATE_OFF = (
+    {"chat_template_kwargs": {name: values[at] for name, values in SWITCHES.items()}}
+    for at in (0, 1)
+)
+_EFFORT = EFFORTS[0]
 _USAGE = {"stream_options": {"include_usage": True, "continuous_usage_stats": True}}
 VLLM = Dialect(
     "vLLM",
@@ -111,7 +121,9 @@ VLLM = Dialect(
     no_top_k=-1,
     chat_budget="thinking_token_budget",
     stop_tokens="stop_token_ids",
+    chat_on=_TEMPLATE_ON,
     chat_off=_TEMPLATE_OFF,
+    chat_effort=_EFFORT,
     parallel=8,
     several=True,
 )
@@ -129,7 +141,9 @@ SGLANG = Dialect(
     plain={"repetition_penalty": 1.0},
     sampling=_MORE_SAMPLING,
     no_top_k=-1,
+    chat_on=_TEMPLATE_ON,
     chat_off=_TEMPLATE_OFF,
+    chat_effort=_EFFORT,
     parallel=8,
     several=True,
     open_end=False,
@@ -141,7 +155,8 @@ OLLAMA = Dialect(
     proof="/api/version",
     proves="version",
     extra={"stream_options": {"include_usage": True}},
-    chat_off={"reasoning_effort": "none"},
+    chat_off={_EFFORT: "none"},
+    chat_effort=_EFFORT,
 )
-UNKNOWN = Dialect("unknown")
+UNKNOWN = Dialect("unknown", chat_effort=_EFFORT)
 KNOWN = (LLAMA_SERVER, LLAMA_CPP_PYTHON, VLLM, SGLANG, OLLAMA)
