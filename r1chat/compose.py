@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from r1chat.engine.base import Engine
     from r1chat.engine.remote.server import Server
     from r1chat.reasoning.formats import Format
+    from r1chat.states import States
 
 
 def resolve(ref: str) -> Path:
@@ -145,6 +146,7 @@ def load(  # noqa: PLR0913  (each has a choice of its own)
     tensor_split: str | None = None,
     samples: int = 1,
     formats: tuple[Format, ...] = (),
+    states: States | None = None,
     on_progress: Callable[[float], None] | None = None,
     on_notice: Callable[[str], None] | None = None,
 ) -> Engine:
@@ -159,6 +161,8 @@ def load(  # noqa: PLR0913  (each has a choice of its own)
             free memory.
         samples: Replies that are to be drawn side by side.
         formats: Further formats of thoughts, preferred to those that are known; not on servers.
+        states: Where the states of conversations are kept; not on servers, which have caches of
+            their own. None keeps none.
         on_progress: Is called from another thread with how much is loaded, from 0 to 1.
         on_notice: Takes what the user should know before a server is sent anything, and while it
             is waited for.
@@ -188,6 +192,7 @@ def load(  # noqa: PLR0913  (each has a choice of its own)
         tensor_split=offload.tensor_split(tensor_split) if tensor_split else (),
         samples=samples,
         formats=formats,
+        states=states,
         on_progress=on_progress,
         trusted=ref == TINY,
     )

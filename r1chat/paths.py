@@ -79,6 +79,11 @@ def drafts() -> Path:
     return folder("data") / "drafts"
 
 
+def states() -> Path:
+    """The folder of conversations' saved states, which can be made again."""
+    return cache_dir() / "states"
+
+
 def log_file() -> Path:
     """The log of the latest runs."""
     return folder("logs") / "r1chat.log"

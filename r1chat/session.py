@@ -36,6 +36,7 @@ from r1chat.reasoning.control import Control, ControlGroup
 from r1chat.reasoning.equality import same_answer
 from r1chat.recording import Asked, Recorder, Recording, Watch, kept, origin
 
+_STOPPED: frozenset[EndedBy] = frozenset({"cancelled", "time", "length"})
 _NO_LOOKS = 'samples have no previews: the budget "auto" is "max" for them'
 
 
@@ -74,6 +75,11 @@ class Session:
     def turns(self) -> tuple[Turn, ...]:
         """The turns so far, those that were stopped among them, of each the version chosen."""
         return tuple(node.turn for node in self.conversation.path() if node.turn is not None)
+
+    @property
+    def state(self) -> str:
+        """The name of what the engine keeps of this conversation; empty where nothing is kept."""
+        return self.conversation.id if self._recorder is not None else ""
 
     def messages(self, until: Node | None = None) -> tuple[Message, ...]:
         """The conversation so far, as the model will read it with the next question.
@@ -300,6 +306,7 @@ class Session:
             raw=raw,
             reuse=reuse,
             resume=resume,
+            state="" if raw else self.state,
         )
 
     def _record(
@@ -335,7 +342,9 @@ class Session:
 
     def _read_ahead(self, turn: Turn) -> None:
         if self._prepare and not turn.raw and turn.reply.receipt.ended_by != "error":
-            self._engine.prepare(self.messages())
+            # What was stopped can be continued: its state is worth more than that of a next turn.
+            state = "" if turn.reply.receipt.answer_ended_by in _STOPPED else self.state
+            self._engine.prepare(self.messages(), state=state)
 
 
 def _learn(model: ModelInfo, receipt: Receipt) -> None:

@@ -192,6 +192,14 @@ class Settings:
     save: bool | None = _unset(Setting(
         Switch(), "history", "whether conversations are saved", default=True, flags="--no-save",
         own_option=True))
+    keep_state: bool | None = _unset(Setting(
+        Switch(), "history", "whether what a model has read of a conversation is kept on the disk",
+        details="so that it is not read again when the conversation is continued", default=True,
+        no_option="--no-save keeps nothing of one question"))
+    state_space: float | None = _unset(Setting(
+        Real(0, 1_000_000), "history", "gigabytes that this may take; the oldest go first",
+        otherwise="2, or 5 % of the free disk where that is less",
+        no_option="it is for all conversations", metavar="GB"))
     theme: str | None = _unset(Setting(
         Text("the name of a theme"), "app", "the colour theme", default="midnight",
         no_option="picked in the app"))

@@ -33,6 +33,7 @@ from r1chat.settings import Settings
 from r1chat.wording import ENDINGS, why_unanswered
 
 if TYPE_CHECKING:
+    from r1chat.states import States
     from r1chat.store import Loaded
 
 _DEFAULT_MODEL = (
@@ -276,6 +277,7 @@ class _Ask:
             gpu_layers=self._either("gpu_layers"),
             tensor_split=self._either("tensor_split"),
             samples=self._args.samples,
+            states=self._states(),
             on_progress=progress,
             on_notice=lambda text: writer.event(Notice(text)),
         )
@@ -283,6 +285,14 @@ class _Ask:
             return or_download(load, self._console, interrupts, context=self._either("ctx"))
         finally:
             progress.check()
+
+    def _states(self) -> States | None:
+        from r1chat import states
+
+        settings = self._settings
+        return states.enabled(
+            saves=self._recorder is not None, keeps=settings.keep_state, space=settings.state_space
+        )
 
     def _sampling(self) -> Sampling:
         names = ("temperature", "top_k", "top_p", "min_p")

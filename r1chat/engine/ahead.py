@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from r1chat.engine.base import Message
@@ -18,7 +18,11 @@ log = logging.getLogger(__name__)
 
 
 def read_ahead(
-    machine: TokenMachine, messages: tuple[Message, ...], build: Build, window: Window
+    machine: TokenMachine,
+    messages: tuple[Message, ...],
+    build: Build,
+    window: Window,
+    load: Callable[[Sequence[int]], None],
 ) -> None:
     """Evaluates what the next turn will begin with; what goes wrong is logged and left.
 
@@ -27,10 +31,12 @@ def read_ahead(
         messages: The conversation so far.
         build: Puts a conversation to the model.
         window: Leaves out turns that the next question will find no room for.
+        load: Brings back what was saved of some tokens, where that is more than is in the cache.
     """
     try:
         kept = window.ahead(messages, build, capacity=machine.capacity)
         ids = common_beginning(kept, build)
+        load(ids)
         done = machine.begin_ahead(ids)
         if len(ids) > done and machine.cells_for_ahead(len(ids) - done):
             machine.evaluate(ids[done:], sequence=AHEAD)

@@ -61,6 +61,9 @@ class Continuation:
     """What to write into the thought before it goes on."""
     close: bool = False
     """Whether to close the thought right there."""
+    known: tuple[int, ...] = ()
+    """What stands behind the prompt in a saved state: the reply's tokens so far, and more or less
+    of them, where the reply itself has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,8 @@ class Request:
     reproducible to the bit."""
     resume: Continuation | None = None
     """An earlier reply to go on from, in place of a new one."""
+    state: str = ""
+    """The conversation whose saved state is loaded and kept up; empty for none."""
 
     def time_left(self, spent: float, kept_share: float = 0.0) -> float:
         """Seconds left of the reply's, or infinity.
@@ -223,10 +228,14 @@ class Engine(Protocol):
             Cancelled: If it was stopped before the replies began.
         """
 
-    def prepare(self, messages: tuple[Message, ...]) -> None:
+    def prepare(self, messages: tuple[Message, ...], *, state: str = "") -> None:
         """Reads a conversation ahead, in the background, so that its next turn starts sooner.
 
         The next call of `stream` or `close` interrupts it.
+
+        Args:
+            messages: The conversation.
+            state: As in `Request`.
         """
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ done and says so.
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Sequence
 from typing import Any
 
@@ -33,6 +34,7 @@ class Cache:
         cuts: bool,
         window: int = 0,
     ) -> None:
+        self._context = context
         self._window = window
         self._memory = api.llama_get_memory(context)
         self.cells: int = api.llama_n_ctx(context)
@@ -150,6 +152,71 @@ class Cache:
         if not api.llama_memory_seq_rm(self._memory, sequence, kept, -1):
             self.forget(sequence)
         del ledger[kept:]
+
+    # -- what can be kept outside --
+
+    @property
+    def in_parts(self) -> bool:
+        """Whether the state of some of a sequence's tokens can be had by itself."""
+        return self.cuts and not self._window
+
+    def state(self, sequence: int, first: int, last: int, spare: int) -> ctypes.Array[Any] | None:
+        """Copies out what it holds of some tokens of a sequence.
+
+        Args:
+            sequence: Which.
+            first: The first of them; 0 where the state cannot be had in parts.
+            last: Behind the last of them; the end of the sequence where it cannot.
+            spare: A sequence that nobody uses.
+
+        Returns:
+            Their state, which `add_state` takes back; None where llama.cpp gives none.
+        """
+        source = sequence
+        if self.in_parts:
+            # Which costs no memory: the cells have one more owner for a moment.
+            source = spare
+            api.llama_memory_seq_rm(self._memory, spare, -1, -1)
+            api.llama_memory_seq_cp(self._memory, sequence, spare, first, last)
+        try:
+            size = api.llama_state_seq_get_size_ext(self._context, source, 0)
+            data = (ctypes.c_uint8 * size)()
+            done = api.llama_state_seq_get_data_ext(self._context, data, size, source, 0)
+        finally:
+            if source == spare:
+                api.llama_memory_seq_rm(self._memory, spare, -1, -1)
+        return data if size and done == size else None
+
+    def add_state(self, sequence: int, tokens: Sequence[int], data: bytearray, spare: int) -> bool:
+        """Appends tokens to a sequence without evaluating them.
+
+        Args:
+            sequence: Which; empty where states cannot be had in parts.
+            tokens: The tokens.
+            data: Their state, as `state` gave it in a context like this one.
+            spare: A sequence that nobody uses.
+
+        Returns:
+            Whether that could be done; if not, the sequence is as it was, or empty.
+        """
+        ledger = self.ledgers[sequence]
+        first, last = len(ledger), len(ledger) + len(tokens)
+        target = spare if self.in_parts else sequence
+        view = (ctypes.c_uint8 * len(data)).from_buffer(data)
+        done = api.llama_state_seq_set_data_ext(self._context, view, len(data), target, 0)
+        newest = api.llama_memory_seq_pos_max(self._memory, target)
+        fits = bool(done == len(data) and newest == last - 1)
+        if fits and target == spare:
+            fits = bool(api.llama_memory_seq_pos_min(self._memory, spare) == first)
+            if fits:
+                api.llama_memory_seq_cp(self._memory, spare, sequence, first, last)
+        if target == spare:
+            api.llama_memory_seq_rm(self._memory, spare, -1, -1)
+        if fits:
+            ledger.extend(tokens)
+        elif target == sequence:
+            self.forget(sequence)
+        return fits
 
     def clear(self) -> None:
         """Empties all of it."""

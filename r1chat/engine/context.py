@@ -107,6 +107,13 @@ class Context:
         self._pace = Pace(options.threads, options.most_threads)
         self._batch_threads = options.batch_threads
 
+    @property
+    def kind(self) -> str:
+        """What else than the model decides the form of what is in the cache."""
+        params = self._params
+        names = ("type_k", "type_v", "flash_attn_type", "swa_full", "kv_unified")
+        return " ".join(f"{name}={int(getattr(params, name))}" for name in names)
+
     def decode(self, rows: Sequence[Row], draft: Sequence[int] = ()) -> float:
         """Evaluates a batch.
 

@@ -177,8 +177,9 @@ class FakeEngine:
                 place = lanes.index(lane)
                 lanes[place : place + 1] = [waiting.pop(0)] if waiting else []
 
-    def prepare(self, messages: tuple[Message, ...]) -> None:
+    def prepare(self, messages: tuple[Message, ...], *, state: str = "") -> None:
         """Notes what was to be read ahead."""
+        del state
         self.prepared.append(messages)
 
     def close(self) -> None:

@@ -13,7 +13,8 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -26,9 +27,11 @@ from r1chat.engine.base import Message, ModelInfo, Request
 from r1chat.engine.loaded import LoadedModel
 from r1chat.engine.loading import LoadOptions
 from r1chat.engine.loop import ThinkingLoop, answer_reserve
+from r1chat.engine.machine import AHEAD, MAIN, TokenMachine
 from r1chat.engine.many import ManyReplies
 from r1chat.engine.native import AbortByte
 from r1chat.engine.replay import thought_wanted, tokens_kept
+from r1chat.engine.states import StateKeeper
 from r1chat.engine.turns import Breaker, Job, unserved
 from r1chat.errors import Cancelled, EngineError, R1ChatError
 from r1chat.events import EndedBy, Event, Notice, Reply, Sampled
@@ -74,6 +77,9 @@ class LlamaEngine:
         self._model: LoadedModel | None = None
         self._info: ModelInfo | None = None
         self._load_s = 0.0
+        self._keeper: StateKeeper | None = None
+        self._asked: set[Job] = set()
+        """Questions that wait: what may take a while makes way for them."""
         self._ahead: tuple[Message, ...] | None = None
         self._told: Callable[[tuple[Message, ...]], prompt.Prompt] | None = None
         """Builds a prompt, the template told of thinking as for the last question."""
@@ -113,14 +119,20 @@ class LlamaEngine:
             loaded.put(failure)
             return
         self._model, self._info, self._load_s = model, model.info, model.load_s
+        if self._options.states is not None:
+            self._keeper = StateKeeper(
+                self._options.states, lambda: model.state_key, model.info.ref
+            )
         loaded.put(None)
         while not self._broken_off and (job := self._jobs.get()) is not None:
             try:
+                self._asked.discard(job)
                 job.run()
             except Exception:
                 # Whoever comes next must find somebody here.
                 log.exception("a piece of work failed")
         self._model = None
+        self._close_states(model)
         model.close()
         self._abort.clear()
 
@@ -223,6 +235,7 @@ class LlamaEngine:
             if self._closed:
                 raise EngineError(_CLOSED)
             self._drop_ahead()
+            self._asked.add(job)
             self._jobs.put(job)
 
     def _drop_ahead(self) -> None:
@@ -260,6 +273,7 @@ class LlamaEngine:
                 log.exception("a reply could not be closed")
         self._load_s = 0.0
         events.put(ending)
+        self._save_state()
 
     @contextlib.contextmanager
     def _stoppable(self, request: Request, control: Control, began: float) -> Iterator[None]:
@@ -285,11 +299,13 @@ class LlamaEngine:
         ending = EngineError("the engine failed; the log has the details")
         try:
             model = self._loaded()
+            self._follow(model, request.state if request.reuse else "")
             fitted = self._fit(model, request, group.whole)
             for notice in self._notices(model, fitted):
                 events.put(Notice(notice))
             machine = model.make_room(request, len(fitted.prompt.ids), len(group.parts))
             machine.checkpoint = len(fitted.prompt.ids)
+            self._load_state(machine, fitted.prompt.ids, lambda: group.whole.cancelled)
             many = ManyReplies(
                 machine, fitted.prompt, request, group, events.put, time.perf_counter, began=began
             )
@@ -305,6 +321,7 @@ class LlamaEngine:
             log.exception("samples could not be drawn")
         # Read by nobody where all replies have come.
         events.put(ending)
+        self._save_state()
 
     def _begin(
         self,
@@ -316,7 +333,10 @@ class LlamaEngine:
         """Makes prompt, cache and sampler ready; returns the loop and the seed."""
         model = self._loaded()
         machine = model.machine
+        known = self._follow(model, request.state if request.reuse else "")
         fitted = self._fit(model, request, control)
+        request, ids = _with_known(request, fitted.prompt.ids, known)
+        self._load_state(machine, ids, lambda: control.cancelled)
         sampling = request.sampling
         seed = sampling.drawn_seed()
         machine.set_sampler(sampling, seed)
@@ -330,7 +350,7 @@ class LlamaEngine:
             fitted.prompt,
             request,
             control,
-            events.put,
+            self._saving(machine, events.put),
             time.perf_counter,
             began=began,
         )
@@ -375,9 +395,52 @@ class LlamaEngine:
         if news is not None:
             yield news
 
+    # -- saved states --
+
+    def _follow(
+        self, model: LoadedModel, conversation: str, sequence: int = MAIN
+    ) -> tuple[int, ...]:
+        """Goes over to a conversation; returns the tokens that are saved of it."""
+        model.known = ()
+        if self._keeper is not None:
+            model.known = self._keeper.follow(conversation, sequence)
+        return model.known
+
+    def _load_state(
+        self, machine: TokenMachine, tokens: Sequence[int], is_over: Callable[[], bool]
+    ) -> None:
+        if self._keeper is not None:
+            self._keeper.load(machine, tokens, is_over)
+
+    def _saving(
+        self, machine: TokenMachine, emit: Callable[[Event], None]
+    ) -> Callable[[Event], None]:
+        """Has the state saved at intervals, between two tokens."""
+        keeper = self._keeper
+        if keeper is None:
+            return emit
+
+        def emit_and_save(event: Event) -> None:
+            emit(event)
+            keeper.at_token(machine)
+
+        return emit_and_save
+
+    def _save_state(self) -> None:
+        """Saves what is not saved yet, until there is something else to do."""
+        if self._keeper is not None and self._model is not None:
+            self._keeper.save(self._model.machine, lambda: self._closed or bool(self._asked))
+
+    def _close_states(self, model: LoadedModel) -> None:
+        if self._keeper is not None:
+            try:
+                self._keeper.close(model.machine)
+            except EngineError:
+                log.exception("the state of the conversation could not be saved")
+
     # -- reading ahead --
 
-    def prepare(self, messages: tuple[Message, ...]) -> None:
+    def prepare(self, messages: tuple[Message, ...], *, state: str = "") -> None:
         """Reads a conversation ahead in the background; see `Engine.prepare`."""
         self._check_process()
         with self._submitting:
@@ -385,7 +448,7 @@ class LlamaEngine:
                 return
             self._drop_ahead()
             self._ahead = messages
-            self._jobs.put(Job(lambda: self._read_ahead(messages)))
+            self._jobs.put(Job(lambda: self._read_ahead(messages, state)))
 
     def wait_ahead(self) -> None:
         """Waits until what `prepare` began is done. For measurements and tests."""
@@ -414,14 +477,22 @@ class LlamaEngine:
             self._jobs.put(Job(job))
         return found.result()
 
-    def _read_ahead(self, messages: tuple[Message, ...]) -> None:
+    def _read_ahead(self, messages: tuple[Message, ...], state: str) -> None:
+        model = self._model
+        if model is None:
+            return
         with self._breaker.breakable() as stop:
             self._stop_ahead = stop
-            model = self._model
-            if self._ahead is messages and model is not None and not self._closed:
-                # A template may write into the system text how long to think.
-                build = self._told or model.prompt
-                read_ahead(model.machine, messages, build, self._window)
+            if self._ahead is not messages or self._closed:
+                return
+            self._follow(model, state, AHEAD)
+            load = partial(
+                self._load_state, model.machine, is_over=lambda: self._ahead is not messages
+            )
+            # A template may write into the system text how long to think.
+            build = self._told or model.prompt
+            read_ahead(model.machine, messages, build, self._window, load)
+        self._save_state()
 
     def close(self) -> None:
         """Frees the model. Further calls do nothing, nor does one in a process that was forked."""
@@ -435,6 +506,21 @@ class LlamaEngine:
             self._jobs.put(None)
         self._thread.join()
         atexit.unregister(self.close)
+
+
+def _with_known(
+    request: Request, prompt: tuple[int, ...], known: tuple[int, ...]
+) -> tuple[Request, tuple[int, ...]]:
+    """Tells a reply that is continued how it was spelled, where its state was saved.
+
+    Returns:
+        The request, and what to load of the state.
+    """
+    resume = request.resume
+    if resume is None or known[: len(prompt)] != prompt:
+        return request, prompt
+    resume = replace(resume, known=known[len(prompt) :])
+    return replace(request, resume=resume), known
 
 
 def _nothing() -> None:

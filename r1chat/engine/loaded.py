@@ -12,10 +12,12 @@ from r1chat import prompt
 from r1chat.engine import gpus, loading
 from r1chat.engine.base import NO_TEMPLATE, Message, ModelInfo, Request, Steering, steering_of
 from r1chat.engine.context import ContextOptions
+from r1chat.engine.identity import state_key
 from r1chat.engine.machine import TokenMachine
 from r1chat.engine.native import AbortByte
 from r1chat.engine.opening import Opening
 from r1chat.engine.planning import Plan
+from r1chat.engine.respelling import respelled
 from r1chat.engine.room import cells_wanted, freed
 from r1chat.errors import EngineError
 from r1chat.gguf.needs import Shape
@@ -57,6 +59,8 @@ class LoadedModel:
         self._machine: TokenMachine | None = None
         self._sizes = plan.sizes
         self._formats = (*formats, *FORMATS)
+        self.known: tuple[int, ...] = ()
+        """Tokens of the conversation as they were spelled before."""
         try:
             machine, self._on_gpu = gpus.settle(self._on_gpu, self._attempt)
             self._machine = machine
@@ -119,8 +123,9 @@ class LoadedModel:
         raw: bool = False,
     ) -> prompt.Prompt:
         """Puts a conversation to this model; as `r1chat.prompt.build`."""
-        return prompt.build(
-            self.machine.vocabulary,
+        vocabulary = self.machine.vocabulary
+        made = prompt.build(
+            vocabulary,
             messages,
             template=self._template,
             think=think,
@@ -130,6 +135,12 @@ class LoadedModel:
             raw=raw,
             formats=self._formats,
         )
+        return replace(made, ids=tuple(respelled(made.ids, self.known, vocabulary)))
+
+    @property
+    def state_key(self) -> str:
+        """What a saved state must fit."""
+        return state_key(self._plan.header, self.machine.context)
 
     def notices(self) -> Iterator[str]:
         """What the user should know of the loading; once."""

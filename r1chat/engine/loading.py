@@ -26,6 +26,7 @@ from r1chat.gguf.needs import (
     shortened,
 )
 from r1chat.reasoning.formats import Format
+from r1chat.states import States
 
 _CHEAP_CACHE = 16 << 20
 CHEAP_SAMPLES = 8
@@ -50,6 +51,7 @@ class LoadOptions:
             process first.
         samples: Replies that are to be drawn side by side.
         formats: Formats of thoughts that a user has described, preferred to those that are known.
+        states: Where the states of conversations are kept; None keeps none.
     """
 
     ctx: int | None = None
@@ -60,6 +62,7 @@ class LoadOptions:
     trusted: bool = False
     samples: int = 1
     formats: tuple[Format, ...] = ()
+    states: States | None = None
 
 
 def open_model(

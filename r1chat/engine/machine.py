@@ -26,10 +26,11 @@ from r1chat.gguf.needs import MOST_LANES, RESERVED_SEQUENCES
 
 MAIN = 0
 AHEAD = 1
-_BEGINNING = 2
+BEGINNING = 2
 """Where memories that cannot be cut keep the prompt's beginning, to start from again."""
 _BEFORE = 3
-"""Where they keep what was there before a long evaluation, which may be broken off."""
+"""Where they keep what was there before a long evaluation, which may be broken off. What can be cut
+does not need it, and has parts of other sequences pass through it when they are saved."""
 LANES = RESERVED_SEQUENCES
 """The first of the sequences for samples that are drawn side by side."""
 _FEW_LANES = 4
@@ -202,7 +203,7 @@ class TokenMachine:
                 cache.forget(_BEFORE)
         at_checkpoint = sequence == MAIN and self.position == self._kept_from(self.checkpoint)
         if at_checkpoint and cache.forgets:
-            cache.copy(MAIN, _BEGINNING, self.position)
+            cache.copy(MAIN, BEGINNING, self.position)
 
     def shared(self, tokens: Sequence[int]) -> int:
         """How many tokens the main sequence and others have in common at their beginning."""
@@ -411,7 +412,7 @@ class TokenMachine:
         self._drop_draft()
         self.speculation.restart()
         self._begin_with(tokens[:-1])
-        for sequence in (AHEAD, _BEGINNING):
+        for sequence in (AHEAD, BEGINNING):
             # Where one cannot go back, it is the place to go on from when the next turn comes.
             shared = self._cache.shared(sequence, tokens)
             if not self._cache.forgets or shared < len(self._cache.ledgers[sequence]):
@@ -420,7 +421,7 @@ class TokenMachine:
 
     def _begin_with(self, tokens: Sequence[int]) -> None:
         """Makes the main sequence the longest beginning of some tokens that is in the cache."""
-        source = self._farthest((MAIN, AHEAD, _BEGINNING), tokens)
+        source = self._farthest((MAIN, AHEAD, BEGINNING), tokens)
         length = self._cache.reach(source, tokens)
         if source == MAIN:
             self._cache.cut(MAIN, length)
@@ -437,6 +438,28 @@ class TokenMachine:
         self.speculation.restart()
         self._cache.clear()
 
+    # -- saved states --
+
+    @property
+    def in_parts(self) -> bool:
+        """Whether the state of some of a sequence's tokens can be had by itself."""
+        return self._cache.in_parts
+
+    def reach(self, tokens: Sequence[int]) -> int:
+        """How many tokens of a prompt `reuse` would find in the cache."""
+        return max(self._cache.reach(each, tokens) for each in (MAIN, AHEAD, BEGINNING))
+
+    def state(self, sequence: int, first: int, last: int) -> ctypes.Array[Any] | None:
+        """Copies out what is in the cache of some tokens; see `Cache.state`."""
+        if not self.in_parts:
+            # What is drafted would be in it.
+            self._drop_draft()
+        return self._cache.state(sequence, first, last, _BEFORE)
+
+    def add_state(self, tokens: Sequence[int], data: bytearray) -> bool:
+        """Appends tokens to the main sequence without evaluating them; see `Cache.add_state`."""
+        return self._cache.add_state(MAIN, tokens, data, _BEFORE)
+
     def begin_ahead(self, tokens: Sequence[int]) -> int:
         """Starts the second sequence with the prefix that a future prompt shares.
 
@@ -444,7 +467,7 @@ class TokenMachine:
             How many tokens of it are there already.
         """
         self._drop_draft()
-        source = self._farthest((AHEAD, MAIN, _BEGINNING), tokens)
+        source = self._farthest((AHEAD, MAIN, BEGINNING), tokens)
         length = self._cache.reach(source, tokens)
         if source == AHEAD:
             self._cache.cut(AHEAD, length)

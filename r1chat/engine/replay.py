@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from r1chat import prompt
 from r1chat.engine.base import Continuation, Request
 from r1chat.engine.parts import Vocabulary
+from r1chat.engine.respelling import respelled
 from r1chat.engine.tags import Tags
 from r1chat.engine.transcript import Transcript
 from r1chat.events import Reply
@@ -96,7 +97,7 @@ def replay(
     forced = reply.receipt.thought_ended_by not in {None, "natural"} and not was_prefilled(reply)
     kept: list[int] = []
     transcript.mute()
-    tokens = iter(reply.ids or _cut_anew(reply, transcript, vocabulary, tags))
+    tokens = iter(reply.ids or _spelled(continuation, transcript, vocabulary, tags))
     for token in tokens:
         at = transcript.thought_length
         if keep is not None and at >= keep:
@@ -129,6 +130,14 @@ def replay(
     transcript.unmute()
     transcript.spent_before(reply.receipt.thought_s * share, answer_s)
     return tuple(kept)
+
+
+def _spelled(
+    continuation: Continuation, transcript: Transcript, vocabulary: Vocabulary, tags: Tags
+) -> list[int]:
+    """The tokens of a reply out of the history: those that were sampled, as far as known."""
+    made = list(_cut_anew(continuation.reply, transcript, vocabulary, tags))
+    return respelled(made, continuation.known, vocabulary, spaced=True)
 
 
 def _cut_anew(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+from r1chat import states
 from r1chat.store import backup, index, opening, saving
 from r1chat.store.database import Database
 
@@ -63,15 +64,18 @@ class Chores:
     def purge(self, connection: sqlite3.Connection, name: str) -> None:
         """Takes a conversation out, and in time its words."""
         saving.purge_one(connection, name)
-        self._drop_backup()
-        self._waiting.append(index.tidy)
+        self._drop_rest([name])
 
     def _purge_old(self, connection: sqlite3.Connection) -> None:
-        if saving.purge_deleted(connection, time.time() - KEPT_DAYS * _DAY_S):
-            self._drop_backup()
-            self._waiting.append(index.tidy)
+        names = saving.purge_deleted(connection, time.time() - KEPT_DAYS * _DAY_S)
+        if names:
+            self._drop_rest(names)
 
-    def _drop_backup(self) -> None:
+    def _drop_rest(self, names: Iterable[str]) -> None:
+        """Removes what else there is of conversations that were purged."""
+        for name in names:
+            states.drop(name)
+        self._waiting.append(index.tidy)
         if self._database.path is not None:
             backup.drop(self._database.path)
             self._copied = False

@@ -229,16 +229,16 @@ def purge(connection: sqlite3.Connection, keys: Sequence[Key]) -> None:
     _drop_loose_texts(connection)
 
 
-def purge_deleted(connection: sqlite3.Connection, before: float) -> bool:
+def purge_deleted(connection: sqlite3.Connection, before: float) -> list[str]:
     """Takes out what was deleted before a time.
 
     Returns:
-        Whether there was anything.
+        The ids of the conversations.
     """
-    found = connection.execute("SELECT key FROM conversations WHERE deleted_at < ?", (before,))
-    keys = [key for (key,) in found.fetchall()]
-    purge(connection, keys)
-    return bool(keys)
+    found = connection.execute("SELECT key, id FROM conversations WHERE deleted_at < ?", (before,))
+    several = found.fetchall()
+    purge(connection, [key for key, _ in several])
+    return [str(name) for _, name in several]
 
 
 def purge_one(connection: sqlite3.Connection, name: str) -> None:

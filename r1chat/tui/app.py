@@ -296,8 +296,14 @@ class R1ChatApp(App[None]):
 
     def _loading_options(self) -> dict[str, Any]:
         """How to load models."""
-        chosen = {name: getattr(self.settings, name) for name in _LOADING}
-        return {**chosen, **self._loading, "samples": self.preferences.samples}
+        from r1chat import states
+
+        settings = self.settings
+        chosen = {name: getattr(settings, name) for name in _LOADING}
+        kept = states.enabled(
+            saves=settings.save, keeps=settings.keep_state, space=settings.state_space
+        )
+        return {**chosen, **self._loading, "samples": self.preferences.samples, "states": kept}
 
     @on(Loader.News)
     def _take_news(self, event: Loader.News) -> None:

@@ -131,8 +131,8 @@ class RemoteEngine:
         limit = group.whole.budget.tokens if wanted.think else None
         return asker.several(count, thought_left=limit)
 
-    def prepare(self, messages: tuple[Message, ...]) -> None:
-        """Does nothing: what to keep of a prompt is the server's affair."""
+    def prepare(self, messages: tuple[Message, ...], *, state: str = "") -> None:
+        """Does nothing: what to keep of a prompt, and for how long, is the server's affair."""
 
     def close(self) -> None:
         """Leaves the server. Further calls do nothing."""

@@ -213,7 +213,7 @@ class HistoryActions:
             self._naming = None
             self._changed()
         # What was in the model's cache is gone; the next question should not wait for it.
-        engine.prepare(session.messages())
+        engine.prepare(session.messages(), state=session.state)
         if title:
             self._ask_for_title(summary, title)
         elif not control.cancelled:
