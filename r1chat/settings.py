@@ -197,7 +197,7 @@ class Settings:
         details="so that it is not read again when the conversation is continued", default=True,
         no_option="--no-save keeps nothing of one question"))
     state_space: float | None = _unset(Setting(
-        Real(0, 1_000_000), "history", "gigabytes that this may take; the oldest go first",
+        Real(0, 100_000), "history", "gigabytes that this may take; the oldest go first",
         otherwise="2, or 5 % of the free disk where that is less",
         no_option="it is for all conversations", metavar="GB"))
     theme: str | None = _unset(Setting(
