@@ -50,6 +50,12 @@ room for no other; of a model that was not made to think, though its template ma
 """
 
 
+LanguageCode: TypeAlias = Literal[
+    "en", "de", "fr", "es", "it", "pt", "nl", "ru", "uk", "zh", "ja", "ko", "ar", "hi"
+]
+"""A language that can be told from others, by its ISO 639-1 code."""
+
+
 @dataclass(frozen=True, slots=True)
 class Loading:
     """A model is being loaded."""
@@ -143,6 +149,9 @@ class Receipt:
     effort: str | None = None
     """What the model's own template, or a server, was told of how long to think: a word such as
     "low", or the budget in tokens; None where it was told nothing."""
+    thought_language: LanguageCode | None = None
+    """The language in which the thought ended, where it had left for good the question's, or the
+    one that it was opened in; else None, also where nobody can tell."""
     thought_tokens: int = 0
     answer_tokens: int = 0
     injected_tokens: int = 0

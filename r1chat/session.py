@@ -23,6 +23,7 @@ from r1chat.events import (
     Event,
     InjectedText,
     Injection,
+    LanguageCode,
     Notice,
     Receipt,
     Reply,
@@ -102,6 +103,7 @@ class Session:
         raw: bool = False,
         reuse: bool = True,
         think: Think = "auto",
+        language: LanguageCode | None = None,
         parent: Node | None = None,
         resume: Continuation | None = None,
     ) -> Generator[Event, None, None]:
@@ -121,6 +123,7 @@ class Session:
             raw: Plain completion: neither chat framing nor earlier turns.
             reuse: Whether what the engine has read before may be reused.
             think: Whether a model that does not think by itself is asked to; "off" for no thought.
+            language: The language in which r1chat's words open the thought.
             parent: The turn to follow; by default the last. The parent of another turn makes the
                 new one a version of that turn.
             resume: An earlier reply to go on from.
@@ -147,6 +150,7 @@ class Session:
             raw=raw,
             reuse=reuse,
             think=think,
+            language=language,
             parent=parent,
             resume=resume,
         )
@@ -182,6 +186,7 @@ class Session:
         timeout: float | None = None,
         attachments: Sequence[Attachment] = (),
         think: Think = "auto",
+        language: LanguageCode | None = None,
         parent: Node | None = None,
     ) -> Generator[Event, None, None]:
         """Draws several samples to a question; the majority's answer counts.
@@ -200,6 +205,7 @@ class Session:
             timeout: Seconds for all of them.
             attachments: Texts that go along.
             think: As for `ask`.
+            language: As for `ask`.
             parent: The turn to follow; by default the last.
 
         Yields:
@@ -221,6 +227,7 @@ class Session:
             timeout=timeout,
             attachments=attached,
             think=think,
+            language=language,
             parent=parent,
         )
         group = ControlGroup(control, samples)
@@ -286,6 +293,7 @@ class Session:
         attachments: tuple[Attachment, ...],
         parent: Node,
         think: Think = "auto",
+        language: LanguageCode | None = None,
         raw: bool = False,
         reuse: bool = True,
         resume: Continuation | None = None,
@@ -300,6 +308,7 @@ class Session:
             messages=(asked,) if raw else (*self.messages(parent), asked),
             budget=control.budget,
             think=think,
+            language=language,
             sampling=sampling or Sampling(),
             max_answer=max_answer,
             timeout=timeout,

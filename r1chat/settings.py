@@ -12,9 +12,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, TypeAlias, TypeVar, get_args
 
 from r1chat import offload, paths, user_files
+from r1chat.events import LanguageCode
 from r1chat.formatting import format_bytes
 from r1chat.nearest import nearest
 from r1chat.offload import GpuLayers
@@ -158,6 +159,11 @@ class Settings:
         "which models think: auto (those that do by themselves), on (the others are asked to "
         "think first), or off (none)",
         default="auto", metavar="auto|on|off"))
+    think_language: LanguageCode | None = _unset(Setting(  # noqa: RUF009  (a field)
+        Choice(*get_args(LanguageCode)), "thinking",
+        "the language to think in, by its code: a few words of r1chat's open the thought in it",
+        details="`r1chat eval --think-language none,CODE` shows what that costs in accuracy",
+        otherwise="as the model has it", metavar="CODE"))
     min_think: int | None = _unset(Setting(
         Whole(0, LIMIT_TOKENS), "thinking", "tokens that the model must think at least",
         details='until then "Wait," replaces its end of thinking, 16 times at most', default=0))

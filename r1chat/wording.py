@@ -80,10 +80,21 @@ def receipt_line(receipt: Receipt) -> str:
         parts.append(THOUGHT_STYLES[receipt.thought_style])
     if receipt.effort:
         parts.append(effort_words(receipt.effort))
+    parts.append(language_left(receipt))
     if receipt.answer_asked and receipt.answer_tokens:
         parts.append(ANSWER_ASKED[receipt.answer_asked])
     parts.append(_speed(receipt))
     return " · ".join(part for part in parts if part)
+
+
+def language_left(receipt: Receipt) -> str:
+    """Says that a thought has left its language for good, and for which; empty where it has not."""
+    if receipt.thought_language is None:
+        return ""
+    from r1chat.reasoning.languages import LANGUAGES
+
+    known = LANGUAGES.get(receipt.thought_language)
+    return f"thought went over to {known.name if known else line(receipt.thought_language, 20)}"
 
 
 def answer_line(reply: Reply, *, interrupted: bool = False) -> str:
@@ -103,6 +114,7 @@ def answer_line(reply: Reply, *, interrupted: bool = False) -> str:
         parts = ["interrupted: r1chat ended while it was written"]
     else:
         parts = ["" if said else ENDINGS[receipt.ended_by].phrase]
+    parts.append(language_left(receipt))
     if why := why_unanswered(reply):
         cause = ENDINGS[receipt.answer_ended_by].reason or ENDINGS[receipt.ended_by].reason
         parts.append(f"No answer: {why}" if cause else why[0].upper() + why[1:])

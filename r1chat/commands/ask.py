@@ -18,7 +18,7 @@ from r1chat.commands.download import or_download
 from r1chat.commands.exits import ExitCode
 from r1chat.console import Console
 from r1chat.conversation import Conversation, think_of
-from r1chat.engine.base import Engine, Sampling
+from r1chat.engine.base import Engine, ModelInfo, Sampling
 from r1chat.errors import EngineError, UsageError
 from r1chat.events import EndedBy, Event, Loading, Notice, Reply
 from r1chat.history import History
@@ -30,7 +30,7 @@ from r1chat.reasoning.control import Control
 from r1chat.sanitize import line
 from r1chat.session import Session
 from r1chat.settings import Settings
-from r1chat.wording import ENDINGS, why_unanswered
+from r1chat.wording import ENDINGS, language_left, why_unanswered
 
 if TYPE_CHECKING:
     from r1chat.states import States
@@ -169,10 +169,12 @@ class _Ask:
         """Says so where options about thoughts were given, and there will be none."""
         args, info, think = self._args, engine.info, self._think()
         if info.thinks_with(think) and not args.raw:
+            self._check_language(info, writer)
             return
         options = {"--budget": args.budget, "--min-think": args.min_think, "--peek": args.peek}
         given = [name for name, value in options.items() if value is not None]
         given += ["--think on"] if args.think == "on" else []
+        given += ["--think-language"] if args.think_language else []
         effect = f"{' and '.join(given)} {'changes' if len(given) == 1 else 'change'} nothing"
         if args.thoughts == "only":
             effect = "there is nothing for --thoughts only to show"
@@ -189,14 +191,29 @@ class _Ask:
             cure = f"; it cannot be asked to: {info.unasked}" if info.unasked else _CURE
         writer.event(Notice(f"{why}: {effect}{cure}"))
 
+    def _check_language(self, info: ModelInfo, writer: Writer) -> None:
+        """Refuses a language to think in where the thought cannot be opened.
+
+        Raises:
+            UsageError: Says why it cannot.
+        """
+        if not self._args.think_language:
+            return
+        if self._budget().off:
+            writer.event(Notice("there is no thought: --think-language changes nothing"))
+        elif why := info.steering_with(self._think()).go_on:
+            message = f"--think-language: the thought cannot be opened: {why}"
+            raise UsageError(message)
+
     def _put(self, session: Session) -> Callable[..., Generator[Event, None, None]]:
         """What puts the question: once, or several times."""
-        args, think = self._args, self._think()
+        args = self._args
+        thought = {"think": self._think(), "language": self._either("think_language")}
         if args.samples == 1:
-            return partial(session.ask, raw=args.raw, reuse=not args.no_reuse, think=think)
+            return partial(session.ask, raw=args.raw, reuse=not args.no_reuse, **thought)
         from r1chat.checking import same
 
-        return partial(session.consensus, samples=args.samples, same=same, think=think)
+        return partial(session.consensus, samples=args.samples, same=same, **thought)
 
     def _think(self) -> Think:
         """Whether a model that does not think by itself is asked to."""
@@ -260,6 +277,11 @@ class _Ask:
         # The setting is a matter of taste at a terminal; a script's stderr stays clean.
         return "show" if self._console.tty and self._settings.thoughts != "hide" else "hide"
 
+    @property
+    def _shows_receipt(self) -> bool:
+        """Whether the receipt is shown, and says what there is to say of the thought."""
+        return self._args.format == "text" and self._thoughts() == "show"
+
     def _load(self, writer: Writer, interrupts: Interrupts) -> Engine:
         ref: str | None = self._args.model
         if ref is None and self._loaded is not None:
@@ -310,6 +332,8 @@ class _Ask:
         if interrupts.code is not None:
             return interrupts.code
         receipt = reply.receipt
+        if (left := language_left(receipt)) and not self._shows_receipt:
+            self._console.note(left)
         if receipt.ended_by == "error":
             # Its JSON is written: an error that was raised would add another object.
             self._console.error(reply.error or "the engine failed")

@@ -8,9 +8,10 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
-from r1chat.events import Event, Reply
+from r1chat.events import Event, LanguageCode, Reply
 from r1chat.reasoning.budget import Budget, Think
 from r1chat.reasoning.control import Control, ControlGroup
+from r1chat.reasoning.languages import LANGUAGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,8 @@ class Request:
     think: Think = "auto"
     """Whether a model that does not think by itself is asked to, and one that does is kept from
     it."""
+    language: LanguageCode | None = None
+    """The code of the language in which r1chat's words open the thought; None for none."""
     sampling: Sampling = field(default_factory=Sampling)
     max_answer: int | None = None
     """Most tokens of answer; None for as many as fit."""
@@ -90,6 +93,14 @@ class Request:
     """An earlier reply to go on from, in place of a new one."""
     state: str = ""
     """The conversation whose saved state is loaded and kept up; empty for none."""
+
+    @property
+    def opening_words(self) -> str:
+        """r1chat's words with which the thought opens; none where the user has others for it."""
+        resume = self.resume
+        if self.language is None or self.raw or (resume and (resume.words or resume.close)):
+            return ""
+        return LANGUAGES[self.language].opening
 
     def time_left(self, spent: float, kept_share: float = 0.0) -> float:
         """Seconds left of the reply's, or infinity.

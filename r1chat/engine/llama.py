@@ -373,6 +373,7 @@ class LlamaEngine:
                 first=wanted.first,
                 brief=wanted.brief,
                 effort=wanted.effort,
+                opens=wanted.opens,
                 raw=request.raw,
             )
 

@@ -120,6 +120,7 @@ class LoadedModel:
         first: bool = False,
         brief: bool = False,
         effort: int | str | None = None,
+        opens: bool = False,
         raw: bool = False,
     ) -> prompt.Prompt:
         """Puts a conversation to this model; as `r1chat.prompt.build`."""
@@ -132,6 +133,7 @@ class LoadedModel:
             first=first,
             brief=brief,
             effort=effort,
+            opens=opens,
             raw=raw,
             formats=self._formats,
         )

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from r1chat import prompt as prompts
-from r1chat.engine.base import Request
+from r1chat.engine.base import Continuation, Request
 from r1chat.engine.pacing import ReadingPace
 from r1chat.engine.parts import Machine, Vocabulary
 from r1chat.engine.peeking import peek
@@ -175,6 +175,8 @@ class ThinkingLoop:
             style=self._prompt.style,
             effort=self._prompt.effort or None,
             asked_at=self._asked_at,
+            question="" if self._request.raw else self._request.messages[-1].text,
+            language=self._request.language,
         )
         return self._transcript.reply(ended_by, circumstances, error)
 
@@ -200,7 +202,15 @@ class ThinkingLoop:
             self._emit(Evaluating(reused + done, len(ids), reused))
 
         self._machine.evaluate(ids[reused:], on_progress=report)
-        if resume is not None and self._splitter.in_thought:
+        if self._splitter.in_thought:
+            self._begin_thought(resume)
+
+    def _begin_thought(self, resume: Continuation | None) -> None:
+        """Writes what stands at the beginning of the thought, or where it is gone on with."""
+        opening = self._request.opening_words
+        if opening and not self._transcript.thought_length:
+            self._inject(opening)
+        if resume is not None:
             if resume.words:
                 self._inject(resume.words)
             if resume.close:

@@ -13,6 +13,7 @@ from r1chat.engine.tags import Tags
 from r1chat.engine.transcript import Transcript
 from r1chat.events import Reply
 from r1chat.reasoning.budget import Budget
+from r1chat.reasoning.languages import OPENINGS
 from r1chat.reasoning.phrases import FINISHED
 
 STOPPED_IN_IT = frozenset({None, "cancelled", "error"})
@@ -32,6 +33,7 @@ class Wanted:
     first: bool
     brief: bool
     effort: int | str | None = None
+    opens: bool = False
 
 
 USUAL = Wanted(think=True, first=False, brief=False)
@@ -52,14 +54,19 @@ def thought_wanted(request: Request, budget: Budget) -> Wanted:
     resume = request.resume
     if resume is None:
         think = request.think != "off" and not budget.off
-        return Wanted(think, request.think == "on", budget.is_brief, budget.tokens)
+        opens = bool(request.opening_words)
+        return Wanted(think, request.think == "on", budget.is_brief, budget.tokens, opens)
     reply, style = resume.reply, resume.reply.receipt.thought_style
     unthought = not reply.thought and "off" in {request.think, reply.receipt.budget}
     think = resume.keep is not None or not (was_prefilled(reply) or unthought)
     # Where nothing was thought, a thought that is wanted now begins behind another prompt.
     begins = resume.keep is not None and not reply.thought and request.think == "on"
     effort = reply.receipt.effort
-    return Wanted(think, style is not None or begins, style == "brief", effort)
+    # And a thought that began with r1chat's words had been opened in the prompt.
+    first = next(iter(reply.injected), None)
+    kept = first is not None and not first.at and first.text in OPENINGS
+    opened = kept or bool(request.opening_words)
+    return Wanted(think, style is not None or begins, style == "brief", effort, opened)
 
 
 def tokens_kept(continuation: Continuation) -> int:

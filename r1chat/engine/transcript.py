@@ -13,6 +13,7 @@ from r1chat.events import (
     Event,
     InjectedText,
     Injection,
+    LanguageCode,
     Receipt,
     Reply,
     ThoughtEnded,
@@ -52,6 +53,10 @@ class Circumstances:
     effort: str | None = None
     asked_at: int | None = None
     """Where among `ids` the words stand that began the answer, if any did."""
+    question: str = ""
+    """What was asked."""
+    language: LanguageCode | None = None
+    """The language in which the thought was to be, where it is not to be the question's."""
 
 
 class Transcript:
@@ -395,6 +400,15 @@ class Transcript:
         self._answer_length += len(text)
         self._emit(AnswerText(text, self.answer_tokens, injected=injected))
 
+    @property
+    def _own_thought(self) -> str:
+        """The thought without r1chat's words and the user's."""
+        thought, parts, at = self.thought, [], 0
+        for injection in self._injected:
+            parts.append(thought[at : injection.at])
+            at = injection.at + len(injection.text)
+        return "\n".join([*parts, thought[at:]])
+
     def reply(
         self, ended_by: EndedBy, circumstances: Circumstances, error: str | None = None
     ) -> Reply:
@@ -405,6 +419,9 @@ class Transcript:
             circumstances: What else goes into the receipt.
             error: One line, where something failed.
         """
+        # Nobody needs it before a reply has ended.
+        from r1chat.reasoning.drift import left_for
+
         in_thought = self.splitter.in_thought
         if ended_by == "natural":
             self.settle()
@@ -431,6 +448,9 @@ class Transcript:
             answer_asked=circumstances.asked,
             thought_style=circumstances.style,
             effort=circumstances.effort,
+            thought_language=left_for(
+                circumstances.question, self._own_thought, circumstances.language
+            ),
             thought_tokens=self.thought_tokens,
             answer_tokens=self.answer_tokens,
             injected_tokens=self.injected_tokens,

@@ -9,7 +9,16 @@ from pydantic import Field, StringConstraints, ValidationError, model_validator
 from r1chat.attachments import Attachment
 from r1chat.conversation import Act, Conversation, Node, Origin, Turn
 from r1chat.errors import UsageError
-from r1chat.events import AnswerAsked, EndedBy, FinalFrom, Injection, Receipt, Reply, ThoughtStyle
+from r1chat.events import (
+    AnswerAsked,
+    EndedBy,
+    FinalFrom,
+    Injection,
+    LanguageCode,
+    Receipt,
+    Reply,
+    ThoughtStyle,
+)
 from r1chat.exchange.document import KIND, SCHEMA
 from r1chat.exchange.fields import (
     Amount,
@@ -55,6 +64,7 @@ class _Receipt(Checked):
     final_from: FinalFrom | None = None
     thought_style: ThoughtStyle | None = None
     effort: Effort | None = None
+    thought_language: LanguageCode | None = None
     thought_tokens: Count = 0
     answer_tokens: Count = 0
     injected_tokens: Count = 0

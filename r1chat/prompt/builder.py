@@ -90,6 +90,7 @@ def build(  # noqa: PLR0913  (what a conversation is, what its model is, and how
     first: bool = False,
     brief: bool = False,
     effort: int | str | None = None,
+    opens: bool = False,
     raw: bool = False,
     formats: Sequence[Format] = FORMATS,
 ) -> Prompt:
@@ -107,6 +108,7 @@ def build(  # noqa: PLR0913  (what a conversation is, what its model is, and how
         brief: Whether a model that thinks although it was not made to is asked for short lines.
         effort: Tokens of budget, for templates that take a word for it; or what one was told
             before, to tell it the same.
+        opens: Whether a thought is opened that the model would open itself.
         raw: The last question alone, with the system text before it, and no framing.
         formats: How models may set thoughts apart, those to be preferred first.
 
@@ -125,6 +127,7 @@ def build(  # noqa: PLR0913  (what a conversation is, what its model is, and how
         first=first,
         brief=brief,
         effort=effort,
+        opens=opens,
         raw=raw,
         bos=_text_of(vocabulary, vocabulary.bos),
         eos=_text_of(vocabulary, vocabulary.eos),
@@ -160,6 +163,7 @@ def frame(  # noqa: PLR0913  (what a conversation is, what its model is, and how
     first: bool = False,
     brief: bool = False,
     effort: int | str | None = None,
+    opens: bool = False,
     raw: bool = False,
     bos: str = "",
     eos: str = "",
@@ -176,6 +180,7 @@ def frame(  # noqa: PLR0913  (what a conversation is, what its model is, and how
         first: As for `build`.
         brief: As for `build`.
         effort: As for `build`.
+        opens: As for `build`.
         raw: As for `build`.
         bos: The text of the token that begins a text.
         eos: The text of the token that ends one.
@@ -217,21 +222,22 @@ def frame(  # noqa: PLR0913  (what a conversation is, what its model is, and how
             notices = (f"this model's chat template is not used: {kind.why}",)
     kind = asked_for(kind, said.system, formats)
     others = unasked(kind, said.question, formats)
-    opens = think and first and not kind.native and kind.framing != "plain"
-    kind = kind.asked() if opens else kind
-    style = _style(kind, has, opens=opens, brief=brief) if think else None
+    asks = think and first and not kind.native and kind.framing != "plain"
+    kind = kind.asked() if asks else kind
+    style = _style(kind, has, opens=asks, brief=brief) if think else None
     if style is not None:
-        said.add(asking.words(style, said.question, said.system, native=not opens))
+        said.add(asking.words(style, said.question, said.system, native=not asks))
     if kind.framing == "plain":
         framed = _plain(said, _NO_TEMPLATE_FIRST if first and think else _NO_TEMPLATE)
     else:
+        opens = asks or (think and opens and kind.thinks)
         items = _items(said, kind, rendering)
         framed = _framed(items, kind, *notices, think=think or quiet, opens=opens)
     within = framed.kind.format.pieces
     return replace(
         framed,
         stops=tuple(text for text in turns.texts(has, framed.items) if text not in within),
-        others=() if opens else others,
+        others=() if asks else others,
         style=style,
         effort=told,
     )

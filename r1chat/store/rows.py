@@ -11,7 +11,15 @@ from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any, cast, get_args, get_type_hints
 
 from r1chat.conversation import Act, Origin
-from r1chat.events import AnswerAsked, EndedBy, FinalFrom, Injection, Receipt, ThoughtStyle
+from r1chat.events import (
+    AnswerAsked,
+    EndedBy,
+    FinalFrom,
+    Injection,
+    LanguageCode,
+    Receipt,
+    ThoughtStyle,
+)
 from r1chat.reasoning.budget import Budget
 
 if TYPE_CHECKING:
@@ -147,6 +155,7 @@ _RECEIPT: dict[str, Callable[[object], Any]] = {
     "answer_ended_by": lambda value: ended(value) or "natural",
     "answer_asked": lambda value: value if value in get_args(AnswerAsked) else None,
     "final_from": lambda value: value if value in get_args(FinalFrom) else None,
+    "thought_language": lambda value: value if value in get_args(LanguageCode) else None,
     "thought_style": lambda value: value if value in get_args(ThoughtStyle) else None,
     "effort": effort,
     "budget": budget,

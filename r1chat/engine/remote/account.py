@@ -93,6 +93,9 @@ class Account:
         if continuation is not None:
             resume(continuation, self.transcript, self.draft)
         self._emit(Evaluating(0, 0, 0))
+        opening = self._request.opening_words
+        if opening and self.in_thought and not self.transcript.thought_length:
+            self.inject(opening)
         if continuation is not None and self.in_thought:
             if continuation.words:
                 self.inject(continuation.words, quoted=True)
@@ -231,5 +234,7 @@ class Account:
             asked=self.rescue.done,
             style=self._asker.style,
             effort=self._asker.effort or None,
+            question="" if self._request.raw else self._request.messages[-1].text,
+            language=self._request.language,
         )
         return self.transcript.reply(ended_by, circumstances, error)

@@ -475,6 +475,7 @@ def framing(
         first=wanted.first,
         brief=wanted.brief,
         effort=wanted.effort,
+        opens=wanted.opens,
         raw=raw,
         bos=found.bos,
         eos=found.eos,

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 
@@ -33,7 +34,6 @@ from r1chat.engine.replay import FIRST, Wanted, thought_wanted
 from r1chat.errors import EngineError, NetworkError, PromptError
 from r1chat.events import EndedBy, Evaluating, Event, Notice, Receipt, Reply
 from r1chat.formatting import counted
-from r1chat.reasoning.budget import Think
 from r1chat.reasoning.control import Control, ControlGroup
 
 _CLOSED = "the model is closed"
@@ -193,7 +193,7 @@ class RemoteEngine:
             asker = self._asker(messages, request, seed, wanted=wanted, ready=ready)
             ready = None
             if not dropped:
-                yield from map(Notice, self._notices(asker, control, request.think))
+                yield from map(Notice, self._notices(asker, control, request))
             shorter = without_oldest_turn(messages)
             writer = Writer(
                 asker,
@@ -238,6 +238,10 @@ class RemoteEngine:
         wanted: Wanted,
         ready: Branch | None = None,
     ) -> Asker:
+        opening = request.opening_words
+        if opening and self._found.markers.counted(opening) is None:
+            with suppress(NetworkError):
+                self._found.markers.learn((opening,))
         return Asker(
             self._link,
             self._found,
@@ -279,18 +283,21 @@ class RemoteEngine:
         finally:
             steps.close()
 
-    def _notices(self, asker: Asker, control: Control, think: Think) -> Iterator[str]:
+    def _notices(self, asker: Asker, control: Control, request: Request) -> Iterator[str]:
         yield from _readable(self._found.server)
         yield from _all(self._untold)
         if asker.framed is not None:
             yield from asker.framed.notices
-        steering, budget = self._info.steering_with(think), control.budget
+        steering, budget = self._info.steering_with(request.think), control.budget
         limited = budget.tokens is not None or budget.seconds is not None
+        wants_thought = self._info.thinks_with(request.think) and not budget.off
         can_be_off = budget.off and self._found.dialect.chat_off
         if steering.budget and limited and not can_be_off:
             yield f"the budget is not kept: {steering.budget}"
         elif steering.close and (budget.seconds is not None or budget.minimum or budget.agree):
             yield f"the budget is kept in tokens alone: {steering.close}"
+        if request.opening_words and asker.framed is None and wants_thought:
+            yield f"the thought is not opened in another language: {steering.go_on}"
 
 
 def _failed(request: Request, control: Control, seed: int, error: str) -> Reply:

@@ -153,6 +153,7 @@ def reply_events(
         return session.ask(
             view.question,
             control=control,
+            language=preferences.settings.think_language,
             sampling=preferences.sampling,
             max_answer=preferences.settings.max_answer,
             attachments=view.attachments,
@@ -167,6 +168,7 @@ def reply_events(
         samples=len(view.draw.samples),
         same=same,
         control=control,
+        language=preferences.settings.think_language,
         sampling=preferences.sampling,
         max_answer=preferences.settings.max_answer,
         attachments=view.attachments,
