@@ -8,6 +8,8 @@ root=$(dirname "${here:?is set by the caller}")
 venv=${R1CHAT_VENV:-$root/.venv}
 case $venv in /*) ;; *) venv=$PWD/$venv ;; esac
 log=$venv.log
+maintainers_wheels=https://abetlen.github.io/llama-cpp-python/whl/cpu
+compile_cpu_s=200
 
 say() { printf 'r1chat: %s\n' "$*" >&2; }
 
@@ -73,12 +75,36 @@ elapsed() {
     printf '%d:%02d' $((seconds / 60)) $((seconds % 60))
 }
 
+cores() { nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1; }
+
+# in_minutes SECONDS: how long that is, in words.
+in_minutes() {
+    if [ "$1" -lt 90 ]; then
+        printf 'a minute'
+    else
+        printf '%d minutes' $((($1 + 30) / 60))
+    fi
+}
+
+is_compiling() {
+    grep -q 'Building wheel for llama.cpp.python.*: started' "$log" &&
+        ! grep -q 'Building wheel for llama.cpp.python.*: finished' "$log"
+}
+
+# phase WHAT: what is going on, with what will be ready when as long as llama.cpp is compiled.
 phase() {
-    if grep -q 'Building wheel for llama.cpp.python.*: started' "$log" &&
-        ! grep -q 'Building wheel for llama.cpp.python.*: finished' "$log"; then
+    if is_compiling; then
+        processors=$(cores)
+        left=$((compile_cpu_s / processors))
         # pip is verbose into the log, where the compilation counts its steps.
-        steps=$(tail -n 200 "$log" | sed -n 's|^ *\[\([0-9]*/[0-9]*\)\] .*|, step \1|p' | tail -n 1)
-        printf 'compiling llama.cpp, which takes some minutes%s' "$steps"
+        steps=$(tail -n 200 "$log" | sed -n 's|^ *\[\([0-9]*/[0-9]*\)\] .*|\1|p' | tail -n 1)
+        done=${steps%/*}
+        # The first steps are no measure of the others.
+        if [ -n "$steps" ] && [ "$done" -ge 10 ]; then
+            left=$((($(date +%s) - compiling_since) * (${steps#*/} - done) / done))
+        fi
+        printf 'compiling llama.cpp (processors: %s)%s: r1chat is ready in about %s' \
+            "$processors" "${steps:+, step $steps}" "$(in_minutes "$left")"
     else
         printf '%s' "$1"
     fi
@@ -92,12 +118,13 @@ stop_child() {
     kill "-$1" "$$"
 }
 
-# attempt WHAT COMMAND...: runs a command with its output in the log, and shows that time passes.
-attempt() {
+# try WHAT COMMAND...: runs a command with its output in the log, and shows that time passes.
+try() {
     what=$1
     shift
     begun=$(date +%s)
     shown=
+    compiling_since=
     # Its own process group, so that a compiler does not outlive the one who stops us.
     "$python" -c 'import os, sys; os.setpgrp(); os.execvp(sys.argv[1], sys.argv[1:])' \
         "$@" >>"$log" 2>&1 </dev/null &
@@ -106,12 +133,13 @@ attempt() {
     trap 'stop_child TERM' TERM
     trap 'stop_child HUP' HUP
     while kill -0 "$child" 2>/dev/null; do
+        [ -n "$compiling_since" ] || ! is_compiling || compiling_since=$(date +%s)
         now=$(phase "$what")
         if [ -t 2 ]; then
             printf '\r\033[Kr1chat: %s ... %s' "$now" "$(elapsed "$begun")" >&2
-        elif [ "${now%%,*}" != "$shown" ]; then
+        elif [ "${now%%[,:]*}" != "$shown" ]; then
             say "$now ..."
-            shown=${now%%,*}
+            shown=${now%%[,:]*}
         fi
         sleep 1
     done
@@ -121,9 +149,11 @@ attempt() {
     if [ -t 2 ]; then
         printf '\r\033[K' >&2
     fi
-    [ "$status" -eq 0 ] || give_up "$what" "$status"
-    say "$what: done in $(elapsed "$begun")"
+    [ "$status" -ne 0 ] || say "$what: done in $(elapsed "$begun")"
+    return "$status"
 }
+
+attempt() { try "$@" || give_up "$1" "$status"; }
 
 give_up() {
     say "$1: failed (exit status $2). The end of $log:"
@@ -146,6 +176,40 @@ pip() { # pip WHAT ARGUMENTS...
     doing=$1
     shift
     attempt "$doing" "$venv/bin/python" -m pip --no-input "$@"
+}
+
+# The range of llama-cpp-python that r1chat works with.
+engine() { sed -n 's/^ *"\(llama-cpp-python[<>=][^"]*\)",$/\1/p' "$root/pyproject.toml" | head -n 1; }
+
+# ready_made: installs llama-cpp-python as a compiled wheel where there is one for this machine.
+# It takes nothing else from there, does not compile, and does not wait long for an answer.
+# Sets `fetched` to where the wheel came from.
+ready_made() {
+    case $wheels in
+        *://*) set -- --index-url "$wheels" --timeout 4 --retries 0 ;;
+        *) set -- --no-index --find-links "$wheels" ;;
+    esac
+    report=$venv/engine.json
+    if ! try "asking for a compiled llama.cpp" "$venv/bin/python" -m pip --no-input install \
+        --no-deps --only-binary :all: --report "$report" "$@" "$(engine)" \
+        ${constraints:+"$constraints"}; then
+        say "none in $wheels for this machine; it is compiled here."
+        return
+    fi
+    # Nothing is fetched where the environment has it already.
+    fetched=$("$venv/bin/python" -c '
+import json, sys
+print(*(each["download_info"]["url"] for each in json.load(open(sys.argv[1]))["install"]))
+' "$report")
+    [ -z "$fetched" ] || say "llama.cpp comes compiled, from $fetched"
+}
+
+# compiled_here: has pip compile no more of llama.cpp than r1chat loads.
+compiled_here() {
+    only=$("$venv/bin/python" -c 'import shlex, sys; print(shlex.quote(sys.argv[1]))' \
+        "-DCMAKE_PROJECT_llama.cpp_INCLUDE=$root/scripts/lib/only_llama.cmake")
+    CMAKE_ARGS="$only${CMAKE_ARGS:+ $CMAKE_ARGS}"
+    export CMAKE_ARGS
 }
 
 make_venv() {
@@ -197,7 +261,13 @@ prepare() {
     export PIP_USER
     : >"$log"
     constraints=
-    [ "$1" = run ] || constraints=--constraint=$root/constraints.txt
+    # The tests run what is compiled here, unless told otherwise.
+    wheels=${R1CHAT_WHEELS-}
+    if [ "$1" = run ]; then
+        wheels=${R1CHAT_WHEELS-$maintainers_wheels}
+    else
+        constraints=--constraint=$root/constraints.txt
+    fi
     make_venv
     if [ "$1" = no-engine ]; then
         say "installing what the tests need, without llama.cpp, once."
@@ -206,11 +276,22 @@ prepare() {
         return
     fi
     if ! is_ready run; then
-        say "installing what r1chat needs, once. If llama.cpp has to be compiled, that takes some minutes."
+        say "installing what r1chat needs, once. If llama.cpp has to be compiled, that takes about" \
+            "$(in_minutes $((compile_cpu_s / $(cores))))."
         rm -f "$venv/.r1chat-run" "$venv/.r1chat-dev"
-        pip "updating pip" install --quiet --upgrade 'pip>=25.1'
+        pip "updating pip" install --quiet 'pip>=25.1'
+        fetched=
+        [ -z "$wheels" ] || ready_made
+        compiled_here
         pip "installing r1chat" install --verbose --progress-bar=off --editable "$root" \
             ${constraints:+"$constraints"}
+        # A wheel may be made for another processor, which shows when it computes.
+        if [ -n "$fetched" ] && ! try "trying the compiled llama.cpp" \
+            "$venv/bin/python" -m r1chat.doctor.trial; then
+            say "that llama.cpp does not run on this machine; it is compiled here."
+            pip "compiling llama.cpp" install --verbose --progress-bar=off --force-reinstall \
+                --no-deps --no-binary llama-cpp-python "$(engine)" ${constraints:+"$constraints"}
+        fi
         origin >"$venv/.r1chat-run"
     fi
     if [ "$1" = dev ]; then
