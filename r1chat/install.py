@@ -11,6 +11,8 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+from r1chat import paths
+
 _FALLBACK = "llama-cpp-python>=0.3.36,<0.4"
 
 
@@ -43,11 +45,14 @@ def reinstall(flag: str = "") -> str:
     options = ["--force-reinstall", "--no-deps", *compile_here]
     command = [*_installer(), *options, requirement()]
     shown = _shown(command)
-    if not flag:
-        return shown
-    return (
-        f'$env:CMAKE_ARGS="{flag}"; {shown}' if os.name == "nt" else f'CMAKE_ARGS="{flag}" {shown}'
-    )
+    windows = os.name == "nt"
+    if flag:
+        shown = f'$env:CMAKE_ARGS="{flag}"; {shown}' if windows else f'CMAKE_ARGS="{flag}" {shown}'
+    if paths.library_folder() is not None:
+        # What is installed is not looked at as long as the variable names another folder.
+        variable = paths.LIBRARY_VARIABLE
+        shown = f'$env:{variable}=""; {shown}' if windows else f"unset {variable}; {shown}"
+    return shown
 
 
 def _shown(command: list[str]) -> str:

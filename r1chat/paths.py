@@ -9,6 +9,8 @@ from typing import Literal
 
 HOME_VARIABLE = "R1CHAT_HOME"
 """Names one folder for everything; for tests and portable installs."""
+LIBRARY_VARIABLE = "LLAMA_CPP_LIB_PATH"
+"""Names the folder of llama.cpp's libraries; llama-cpp-python reads it as well."""
 
 Kind = Literal["settings", "data", "cache", "logs"]
 
@@ -35,6 +37,23 @@ def folder(kind: Kind) -> Path:
 def package() -> Path:
     """The folder of r1chat's own code; its parent leads a child process to the same code."""
     return Path(__file__).parent
+
+
+def library_folder() -> Path | None:
+    """The folder that the user names for llama.cpp's libraries, absolute; None without one."""
+    given = os.environ.get(LIBRARY_VARIABLE)
+    return Path(given).absolute() if given else None
+
+
+def settle_library_folder() -> None:
+    """Makes the named folder mean the same in children that start elsewhere.
+
+    An empty name counts as none: llama-cpp-python takes it for the working folder.
+    """
+    if (folder := library_folder()) is not None:
+        os.environ[LIBRARY_VARIABLE] = str(folder)
+    else:
+        os.environ.pop(LIBRARY_VARIABLE, None)
 
 
 def settings_file() -> Path:

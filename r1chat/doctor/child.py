@@ -38,6 +38,7 @@ def run(module: str, timeout: float) -> Outcome:
         module: Its name.
         timeout: Seconds after which it counts as hanging.
     """
+    paths.settle_library_folder()
     try:
         done = subprocess.run(
             [sys.executable, "-m", module],

@@ -100,12 +100,15 @@ def _memory() -> list[Finding]:
 
 def _build(build: child.Outcome, processor: machine.Processor) -> list[Finding]:
     if build.result is None:
-        return [Finding("loads", f"no: {build.failure}", "broken", _cure(build))]
+        failure = build.failure.removesuffix("; `r1chat doctor` says what to install")
+        return [Finding("loads", f"no: {failure}", "broken", _cure(build))]
     result = build.result
     compiled = frozenset(re.findall(r"(\w+) = 1\b", str(result["features"])))
     version = " ".join(str(result[key]) for key in ("ggml_version", "ggml_commit") if result[key])
+    named = "" if paths.library_folder() is None else f", which {paths.LIBRARY_VARIABLE} names"
+    loads = f"yes, in {format_duration(result['seconds'])}, from {result['folder']}{named}"
     findings = [
-        Finding("loads", f"yes, in {format_duration(result['seconds'])}, from {result['folder']}"),
+        Finding("loads", loads),
         Finding("ggml", version or "unknown"),
         Finding("compiled for", " ".join(sorted(compiled)) or "no particular processor"),
     ]
@@ -128,6 +131,11 @@ def _cure(build: child.Outcome) -> tuple[str, ...]:
         first = "This build is for another processor. Compile it here:"
     elif "cannot open shared object" in build.failure:
         first = "A system library is missing: install it (libgomp.so.1 is Debian's libgomp1), or:"
+    elif (folder := paths.library_folder()) is not None:
+        first = (
+            f"{paths.LIBRARY_VARIABLE} is {folder}; it has to name a folder with the libraries of "
+            "the llama.cpp that this llama-cpp-python was made for. Without it:"
+        )
     else:
         first = "Reinstall it:"
     return first, reinstall()

@@ -42,7 +42,7 @@ def about() -> dict[str, Any]:
     api = native.api
     from r1chat.engine.devices import backends, devices
 
-    library = Path(getattr(api, "__file__", "")).parent / "lib"
+    library = Path(api._base_path)  # noqa: SLF001  (no function of the bindings tells)
     return {
         "seconds": time.perf_counter() - began,
         "features": api.llama_print_system_info().decode("utf-8", "replace"),

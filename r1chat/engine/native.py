@@ -16,7 +16,7 @@ from collections import deque
 from types import ModuleType
 from typing import Any
 
-from r1chat import crashes
+from r1chat import crashes, paths
 from r1chat.errors import EngineError
 
 # Spinning OpenMP threads starve each other on a shared machine: two threads on two cores fell from
@@ -35,6 +35,7 @@ def _bindings() -> ModuleType:
     """
     if "llama_cpp" in sys.modules:
         return importlib.import_module("llama_cpp.llama_cpp")
+    paths.settle_library_folder()
     spec = importlib.util.find_spec("llama_cpp")
     if spec is None:
         message = "No module named 'llama_cpp'"
@@ -134,8 +135,8 @@ def check_layout() -> None:
     )
     if not sane:
         message = (
-            "llama-cpp-python and its llama.cpp library do not belong together; reinstall with "
-            f"`{sys.executable} -m pip install --force-reinstall 'llama-cpp-python>=0.3.36,<0.4'`"
+            "llama-cpp-python and its llama.cpp library do not belong together; "
+            "`r1chat doctor` says what to install"
         )
         raise EngineError(message)
 

@@ -103,6 +103,8 @@ def _key(path: Path, opening: Opening) -> str:
     sizes = opening.sizes
     # How many layers a GPU has room for changes from day to day, and makes no difference.
     how = f"{sizes.size}|{sizes.cells}|{sizes.lanes}|{bool(opening.layers)}"
+    if (library := paths.library_folder()) is not None:
+        how += f"|{library}"
     return f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}|{how}"
 
 

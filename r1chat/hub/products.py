@@ -49,11 +49,10 @@ def library(name: str) -> Path | None:
     Args:
         name: "ggml-base" or "ggml-cpu".
     """
-    given = os.environ.get("LLAMA_CPP_LIB_PATH")
+    given = paths.library_folder()
     found = None if given else importlib.util.find_spec("llama_cpp")
-    folders = [given] if given else (found.submodule_search_locations if found else None) or ()
-    for folder in folders:
-        place = Path(folder) if given else Path(folder, "lib")
+    packages = (found.submodule_search_locations if found else None) or ()
+    for place in [given] if given else [Path(package, "lib") for package in packages]:
         for prefix in ("lib", ""):
             file = place / f"{prefix}{name}{_SUFFIXES.get(os.name, '.so')}"
             if file.is_file():

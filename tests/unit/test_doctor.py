@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import json
 import os
@@ -10,6 +11,7 @@ import re
 import shlex
 import sys
 from argparse import Namespace
+from pathlib import Path
 
 import pytest
 
@@ -123,6 +125,31 @@ def test_a_broken_build_is_named_and_not_fatal(fake_llama, capsys, code, said, a
     assert advised in text
     assert "-m pip install --force-reinstall" in text
     assert "Built-in model" not in text
+
+
+@pytest.mark.engine
+def test_libraries_of_another_folder_are_found_and_named(monkeypatch, tmp_path):
+    own = importlib.util.find_spec("llama_cpp").submodule_search_locations[0]
+    (tmp_path / "lib").symlink_to(Path(own, "lib"))
+    monkeypatch.chdir(tmp_path)
+    # The child works in another folder.
+    monkeypatch.setenv("LLAMA_CPP_LIB_PATH", "lib")
+    build = child.run("r1chat.engine.about", 60)
+    assert build.result["folder"] == str(tmp_path / "lib")
+    loads, ggml, *_ = examination._build(build, processor("AVX"))
+    assert loads.value.endswith(f"{tmp_path}/lib, which LLAMA_CPP_LIB_PATH names")
+    assert re.match(r"\d+\.\d+", ggml.value)
+    monkeypatch.setenv("LLAMA_CPP_LIB_PATH", "")
+    assert child.run("r1chat.engine.about", 60).result["folder"] == str(Path(own, "lib"))
+
+
+def test_a_folder_without_the_libraries_is_named_with_the_way_back(monkeypatch, tmp_path):
+    monkeypatch.setenv("LLAMA_CPP_LIB_PATH", str(tmp_path))
+    (loads,) = examination._build(child.Outcome(failure="not found"), processor())
+    assert loads.level == "broken"
+    assert f"LLAMA_CPP_LIB_PATH is {tmp_path}" in loads.advice[0]
+    assert "LLAMA_CPP_LIB_PATH" in loads.advice[1]
+    assert "pip install" in loads.advice[1]
 
 
 @posix_only
