@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import NoReturn
 
-from r1chat import web
+from r1chat import settings, web
 from r1chat.commands.exits import ExitCode, code_of
 from r1chat.commands.parsing import Parser, wants_json, with_ask
 from r1chat.console import Console, is_terminal
@@ -127,6 +127,7 @@ def _dispatch(argv: Sequence[str], console: Console) -> int:
     if args.verb is None and _goes_on(args) and not (is_terminal(sys.stdin) or web.is_child()):
         # `… | r1chat -c`: what comes in through a pipe is a question.
         args = top.read(["ask", *argv])
+    settings.use_formats(settings.load()[0])
     verb: str | None = args.verb
     if verb is None:
         return _open_app(args)

@@ -160,7 +160,7 @@ def load(  # noqa: PLR0913  (each has a choice of its own)
         tensor_split: How to share them out among several GPUs, e.g. "3,1"; by default by their
             free memory.
         samples: Replies that are to be drawn side by side.
-        formats: Further formats of thoughts, preferred to those that are known; not on servers.
+        formats: Further formats of thoughts, preferred to those that are known.
         states: Where the states of conversations are kept; not on servers, which have caches of
             their own. None keeps none.
         on_progress: Is called from another thread with how much is loaded, from 0 to 1.
@@ -176,7 +176,7 @@ def load(  # noqa: PLR0913  (each has a choice of its own)
     if remote is not None:
         from r1chat.engine.remote import RemoteEngine
 
-        return RemoteEngine(*remote, ctx=ctx, on_notice=on_notice)
+        return RemoteEngine(*remote, ctx=ctx, formats=formats, on_notice=on_notice)
     path = resolve(ref)
     try:
         from r1chat.engine.llama import LlamaEngine, LoadOptions

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from r1chat.events import LanguageCode
 from r1chat.formatting import format_bytes
 from r1chat.nearest import nearest
 from r1chat.offload import GpuLayers
+from r1chat.own_formats import Formats, described
 from r1chat.reasoning.budget import LIMIT_TOKENS, Budget, Think
 from r1chat.values import Choice, Form, Kind, Real, Switch, Table, Text, Whole, written
 
@@ -83,7 +85,7 @@ class Setting(Generic[T]):
 
 def _unset(setting: Setting[T]) -> T | None:
     """Declares a field of `Settings`, which is unset by default."""
-    can_be_hashed = False if isinstance(setting.kind, Table) else None
+    can_be_hashed = False if isinstance(setting.kind, (Table, Formats)) else None
     return field(default=None, hash=can_be_hashed, metadata={"setting": setting})
 
 
@@ -179,6 +181,9 @@ class Settings:
         Choice("show", "hide"), "thinking",
         "whether thoughts are shown: on stderr where that is a terminal, and open in the app",
         default="show", own_option=True))
+    formats: list[dict[str, Any]] | None = _unset(Setting(  # noqa: RUF009  (a field)
+        Formats(), "thinking", "further formats of thoughts, preferred to those in docs/formats.md",
+        otherwise="none", no_option="a list does not fit an option"))
     temperature: float | None = _unset(Setting(
         Real(0, 2), "sampling", "how freely tokens are chosen; 0 is greedy", default=0.6,
         metavar="T"))
@@ -274,6 +279,15 @@ def load(path: Path | None = None) -> tuple[Settings, str | None]:
     if not faults:
         return Settings(**good), None
     return Settings(**good), f"settings in {path}: {'; '.join(faults)}"
+
+
+def use_formats(settings: Settings) -> None:
+    """Has this process know the user's own formats of thoughts."""
+    # Most have none, and need not wait for the table of formats before their first frame.
+    if settings.formats or "r1chat.reasoning.formats" in sys.modules:
+        from r1chat.reasoning import formats
+
+        formats.use([described(each) for each in settings.formats or ()])
 
 
 def checked(values: object) -> tuple[dict[str, Any], list[str]]:

@@ -21,7 +21,7 @@ from r1chat.engine.respelling import respelled
 from r1chat.engine.room import cells_wanted, freed
 from r1chat.errors import EngineError
 from r1chat.gguf.needs import Shape
-from r1chat.reasoning.formats import FORMATS, Format
+from r1chat.reasoning.formats import Format, known
 from r1chat.resources import available_memory
 
 log = logging.getLogger(__name__)
@@ -58,9 +58,9 @@ class LoadedModel:
         self._model: Any = None
         self._machine: TokenMachine | None = None
         self._sizes = plan.sizes
-        self._formats = (*formats, *FORMATS)
         self.known: tuple[int, ...] = ()
         """Tokens of the conversation as they were spelled before."""
+        self._formats = known(formats)
         try:
             machine, self._on_gpu = gpus.settle(self._on_gpu, self._attempt)
             self._machine = machine

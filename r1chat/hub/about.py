@@ -16,6 +16,7 @@ from r1chat.hub.local import LocalModel, model_of, refusal
 from r1chat.hub.places import MAX_SHARDS, SOURCES
 from r1chat.prompt import Kind, kind_of, tried
 from r1chat.prompt.framing import CHATML_START
+from r1chat.reasoning.formats import known
 from r1chat.sanitize import line
 
 _LONGEST_PATH = 4096
@@ -166,13 +167,13 @@ def about_header(header: Header, origin: Origin | None = None, *, licence: str =
 
 def _kind(header: Header) -> Kind:
     has, template = markers(header), header.chat_template
-    kind = kind_of(has, template)
+    kind = kind_of(has, template, known())
     if kind.framing != "template":
         return kind
     # Only a template needs them, and to find them takes a walk through the vocabulary.
     bos = _token(header, "tokenizer.ggml.bos_token_id")
     eos = _token(header, "tokenizer.ggml.eos_token_id")
-    return tried(has, template, bos=bos, eos=eos)
+    return tried(has, template, bos=bos, eos=eos, formats=known())
 
 
 def _token(header: Header, key: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from r1chat.gguf import Array, Header
 from r1chat.gguf.needs import Shape
 from r1chat.prompt import kind_of
 from r1chat.prompt.framing import ASSISTANT, CHATML_START, USER
-from r1chat.reasoning.formats import FORMATS, pieces_of
+from r1chat.reasoning.formats import known, pieces_of
 from r1chat.sanitize import line
 from r1chat.user_files import small_text
 
@@ -32,12 +33,6 @@ MOST = 1 << 50
 _FORMAT = 3
 """To be counted up whenever a fact's meaning changes."""
 _MOST_CONTEXT = 1 << 31
-_MARKERS = tuple(
-    {
-        **dict.fromkeys((USER, ASSISTANT, CHATML_START)),
-        **{piece: None for each in FORMATS for piece in pieces_of(each.opens[0])},
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +60,15 @@ def facts_of(header: Header) -> Facts:
         quant=header.quant,
         size=header.size,
         context=context if 0 < context < _MOST_CONTEXT else 0,
-        thinks=kind_of(markers(header), header.chat_template).thinks,
+        thinks=kind_of(markers(header), header.chat_template, known()).thinks,
         shape=shape_of(header),
     )
+
+
+def _names() -> tuple[str, ...]:
+    """The markers that tell how a model is spoken to."""
+    pieces = (piece for each in known() for piece in pieces_of(each.opens[0]))
+    return tuple(dict.fromkeys((USER, ASSISTANT, CHATML_START, *pieces)))
 
 
 def shape_of(header: Header) -> Shape | None:
@@ -96,7 +97,8 @@ def markers(header: Header) -> Callable[[str], bool]:
         return lambda _: False
     if tokens.size:
         with contextlib.suppress(OSError):
-            found = dict(zip(_MARKERS, tokens.holds(*_MARKERS), strict=True))
+            names = _names()
+            found = dict(zip(names, tokens.holds(*names), strict=True))
             return lambda marker: found.get(marker, False)
     template = header.chat_template or ""
     return lambda marker: marker in template
@@ -142,13 +144,18 @@ class Memory:
             path: {"stamp": stamp, "facts": asdict(facts)}
             for path, (stamp, facts) in self._used.items()
         }
-        paths.remember(self._path, json.dumps({"format": _FORMAT, "models": models}))
+        paths.remember(self._path, json.dumps({"format": _format(), "models": models}))
+
+
+def _format() -> str:
+    """What the facts depend on: the formats of thoughts that are known, too."""
+    return f"{_FORMAT}-{zlib.crc32(repr(known()).encode()):x}"
 
 
 def _read(path: Path) -> dict[str, tuple[Stamp, Facts]]:
     try:
         content = json.loads(small_text(path) or "{}")
-        if content.get("format") != _FORMAT:
+        if content.get("format") != _format():
             return {}
         return {
             str(path): (_stamp(model["stamp"]), _facts(model["facts"]))

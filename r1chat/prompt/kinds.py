@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 from r1chat.prompt import switches, templates
 from r1chat.prompt.framing import ASSISTANT, CHATML_START, USER
-from r1chat.reasoning.formats import FORMATS, THINK, Format, pieces_of
+from r1chat.reasoning.formats import FORMATS, THINK, Format, is_own, pieces_of
 
 Framing: TypeAlias = Literal["r1", "template", "chatml", "transcript", "plain"]
 """What stands around the messages: R1's markers; the model's own chat template; where that is
@@ -156,20 +156,20 @@ def seen(kind: Kind, ending: str, formats: Sequence[Format] = FORMATS) -> Kind:
 def unasked(kind: Kind, question: str, formats: Sequence[Format] = FORMATS) -> tuple[Format, ...]:
     """The formats in which a thought may begin that nothing told of.
 
-    Not where the template has markers of its own, and not what the question speaks of: that is
-    wanted in the answer.
+    Not what the question speaks of: that is wanted in the answer. Where the template has markers
+    of its own, or the system text asks for some, only a user's own formats.
 
     Args:
         kind: As the model's file says.
         question: What it is asked.
         formats: As for `kind_of`.
     """
-    if kind.expected or kind.found == "text":
-        return ()
+    told = kind.expected or kind.found == "text"
     return tuple(
         each
         for each in formats
-        if not (each.sentences or each.wrapped or each.opens == kind.format.opens)
+        if (is_own(each) or not (told or each.sentences or each.wrapped))
+        and each.opens != kind.format.opens
         and not _mentions(question, each)
     )
 

@@ -7,7 +7,7 @@ several (`<|channel|>`, `analysis`, `<|message|>`), or nothing but letters, or a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
@@ -49,25 +49,33 @@ class Format:
 
     def __post_init__(self) -> None:
         """Fills in what follows from the markers, and checks them."""
-        if not (self.name and self.opens and self.closes):
-            msg = "a format of thoughts needs a name, what opens a thought and what closes it"
-            raise ValueError(msg)
-        for marker in self.markers:
-            if not marker or marker != marker.strip() or len(marker) > _LONGEST:
-                msg = f"{marker!r} is no marker: 1 to {_LONGEST} characters, no space at its ends"
+        for name in ("name", "opens", "closes"):
+            if not getattr(self, name):
+                msg = f"{name}: a format of thoughts needs it"
                 raise ValueError(msg)
-            if not marker.isprintable():
-                msg = f"{marker!r} is no marker: it holds what cannot be shown"
-                raise ValueError(msg)
-        for one, other in permutations(self.markers, 2):
+        marked = [
+            *(("opens", marker) for marker in self.opens),
+            *(("closes", marker) for marker in self.closes),
+            *(("wrappers", marker) for pair in self.wrappers for marker in pair if marker),
+        ]
+        for name, marker in marked:
+            _check_marker(name, marker)
+        for (_, one), (name, other) in permutations(marked, 2):
             if other.startswith(one):
-                msg = f"{one!r} is the beginning of {other!r}: no stream could tell them apart"
+                msg = f"{name}: {other!r} begins with {one!r}: no stream could tell them apart"
                 raise ValueError(msg)
         object.__setattr__(self, "opening", self.opening or f"{self.opens[0]}\n")
         object.__setattr__(self, "closing", self.closing or f"{self.closes[0]}\n\n")
-        if not (self.opening.startswith(self.opens) and self.closing.startswith(self.closes)):
-            msg = "what opens or closes a thought must begin with a marker that does so"
-            raise ValueError(msg)
+        for name, written, markers in (
+            ("opening", self.opening, self.opens),
+            ("closing", self.closing, self.closes),
+        ):
+            if not written.startswith(markers):
+                msg = f"{name}: it must begin with one of {', '.join(map(repr, markers))}"
+                raise ValueError(msg)
+            if not written.replace("\n", "").isprintable() or len(written) > 4 * _LONGEST:
+                msg = f"{name}: it is longer than {4 * _LONGEST} characters, or cannot be shown"
+                raise ValueError(msg)
 
     @property
     def markers(self) -> tuple[str, ...]:
@@ -98,6 +106,20 @@ class Format:
     def lone(self) -> tuple[str, ...]:
         """What closes a thought also where nothing in sight opened one."""
         return self.closes if self.alone is None else self.alone
+
+
+def _check_marker(name: str, marker: str) -> None:
+    """Refuses what can be no marker.
+
+    Raises:
+        ValueError: If it cannot; says in which field.
+    """
+    if not marker or marker != marker.strip() or len(marker) > _LONGEST:
+        msg = f"{name}: {marker!r} is no marker: 1 to {_LONGEST} characters, no space at its ends"
+        raise ValueError(msg)
+    if not marker.isprintable():
+        msg = f"{name}: {marker!r} is no marker: it holds what cannot be shown"
+        raise ValueError(msg)
 
 
 def pieces_of(marker: str) -> Iterator[str]:
@@ -237,14 +259,44 @@ FORMATS = (
 """Those that are known. The first that fits a model is taken."""
 
 
+_known: tuple[Format, ...] = FORMATS
+
+
+def known(further: Sequence[Format] = ()) -> tuple[Format, ...]:
+    """The formats that this process knows, those to be preferred first.
+
+    Args:
+        further: Some more. They are preferred, and replace those of the same name.
+    """
+    names = {each.name for each in further}
+    return (*further, *(each for each in _known if each.name not in names))
+
+
+def use(own: Sequence[Format]) -> None:
+    """Has this process know a user's own formats, beside those that are built in.
+
+    Args:
+        own: Like `known`'s further ones.
+    """
+    global _known  # noqa: PLW0603  (the one owner of what is known)
+    _known = FORMATS
+    _known = known(own)
+
+
+def is_own(format_: Format) -> bool:
+    """Whether a format is a user's own."""
+    return format_ not in FORMATS
+
+
 def written_in(text: str) -> Format:
     """The format of a whole text: the one that it begins with and closes, else R1's.
 
-    Sentences are left alone: they may be words of an answer.
+    Sentences are left alone, unless a user has named them: they may be words of an answer.
     """
     begun = text.lstrip()
-    for format_ in FORMATS:
+    for format_ in known():
         closes = any(close in begun for close in format_.closes)
-        if closes and begun.startswith(format_.opens) and not format_.sentences:
+        certain = is_own(format_) or not format_.sentences
+        if closes and begun.startswith(format_.opens) and certain:
             return format_
     return THINK

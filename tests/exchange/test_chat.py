@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from r1chat.errors import UsageError
 from r1chat.exchange import chat
 from r1chat.exchange.reading import read
+from r1chat.reasoning import formats
 from tests.exchange.trees import a_conversation, conversations
+from tests.unit.test_formats import HELD_OUT, sample
 
 
 def exported(*loaded, **options):
@@ -94,6 +96,19 @@ def test_a_thought_without_its_opening_tag_is_one():
 def test_a_thought_in_another_format_is_one():
     turn = last(line(user(), assistant("[THINK]Hm.[/THINK]It is \\boxed{4}.")))
     assert (turn.reply.thought, turn.reply.answer) == ("Hm.", "It is \\boxed{4}.")
+
+
+@pytest.mark.parametrize("own", HELD_OUT, ids=lambda each: each.name)
+def test_a_thought_in_a_format_of_the_users_own_is_one(own):
+    text, thought, answer = sample(own)
+    assert last(line(user(), assistant(text))).reply.answer == text
+    formats.use(HELD_OUT)
+    reply = last(line(user(), assistant(text))).reply
+    again = last(exported(a_conversation(("Q", "", text))).encode()).reply
+    formats.use(())
+    assert (reply.thought, reply.answer) == (thought, answer)
+    # An answer that begins like one of them stays an answer.
+    assert again.thought == ""
 
 
 @pytest.mark.parametrize("answer", ["<thought>a</thought> b", "\n[THINK]a[/THINK]b", "[THINK] a"])

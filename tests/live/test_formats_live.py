@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import gguf
 import pytest
 
+from r1chat import cli
 from r1chat.compose import load, resolve
 from r1chat.engine.base import Continuation, Message, Request, Sampling
 from r1chat.engine.llama import LlamaEngine, LoadOptions
 from r1chat.events import AnswerText, Reply, ThoughtText
 from r1chat.hub.about import about
 from r1chat.prompt.framing import ASSISTANT, END, USER
+from r1chat.reasoning import formats
 from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control
 from r1chat.reasoning.formats import FORMATS, THINK, Format
 from r1chat.reasoning.phrases import FINISHED, LANDING, WAIT
 from tests.factory import CHATML, CHATML_MARKERS, write_model
-from tests.unit.test_formats import HELD_OUT
+from tests.unit.test_formats import ENTRIES, HELD_OUT
 
 QUESTION = (Message("user", "What is 44 + 41 + 25?"),)
 GREEDY = Sampling(temperature=0)
@@ -54,11 +57,11 @@ def model(
         template=CHATML + "{{ " + repr(format_.opening) + " }}" + said_of(format_),
         seed=1,
     )
-    own = (format_,) if format_ in HELD_OUT else ()
-    options = LoadOptions(trusted=True, ctx=512, formats=own)
-    engine = LlamaEngine(path, options=options)
+    formats.use(HELD_OUT)
+    engine = LlamaEngine(path, options=LoadOptions(trusted=True, ctx=512))
     yield format_, tokens, engine
     engine.close()
+    formats.use(())
 
 
 def reply_to(
@@ -133,16 +136,36 @@ def test_a_users_own_format_comes_with_the_loading(folder: Path) -> None:
     own = HELD_OUT[0]
     template = CHATML + "{{ " + repr(own.opening) + " }}"
     path = write_model(folder / "own.gguf", markers=CHATML_MARKERS, template=template)
-    for formats, thinks in (((own,), True), ((), False)):
-        engine = load(str(path), ctx=256, formats=formats)
+    formats.use(())
+    for given, thinks in (((own,), True), ((), False)):
+        engine = load(str(path), ctx=256, formats=given)
         assert engine.info.thinks is thinks
         engine.close()
 
 
+def test_a_users_own_format_comes_from_the_settings(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = HELD_OUT[0]
+    template = CHATML + "{{ " + repr(own.opening) + " }}"
+    path = str(write_model(folder / "settings.gguf", markers=CHATML_MARKERS, template=template))
+    asked = ("ask", "2 + 2?", "-m", path, "-b", "20", "--max-answer", "4", "--format", "json")
+    for given, thinks in ((ENTRIES, True), ("", False)):
+        change = ("set", "formats", given) if given else ("unset", "formats")
+        assert cli.main(["settings", *change]) == 0
+        cli.main([*asked, "--ctx", "256", "--no-save"])
+        receipt = json.loads(capsys.readouterr().out)["receipt"]
+        assert (receipt["thought_ended_by"] == "budget") is thinks
+        assert cli.main(["models", "show", path, "--format", "json"]) == 0
+        told = json.loads(capsys.readouterr().out)
+        assert (own.opens[0] in told["thoughts"]) is thinks
+        # What is remembered of models does not outlast the setting.
+        assert cli.main(["models", "list", "--format", "json"]) == 0
+        capsys.readouterr()
+
+
 def test_it_is_listed_with_its_format(model: Case, folder: Path) -> None:
     format_, tokens, engine = model
-    if format_ in HELD_OUT:
-        return
     told = about(Path(engine.info.path))
     assert told.thinks
     assert told.thoughts.startswith(format_.shown)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import itertools
+import json
 import re
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from r1chat.own_formats import described
 from r1chat.reasoning.formats import FORMATS, THINK, Format, written_in
 from r1chat.reasoning.splitter import Splitter, split
 
@@ -138,18 +140,18 @@ MORE = {
         "4",
     ),
 }
-HELD_OUT = (
-    Format("ponder", ("<ponder>", "<pondering>"), ("</ponder>", "</pondering>")),
-    Format(
-        "scratch",
-        ("<|scratch|>begin<|go|>",),
-        ("<|scratch|>end<|go|>",),
-        opening="<|scratch|>begin<|go|>",
-        closing="<|scratch|>end<|go|><|say|>",
-        wrappers=(("<|say|>", "<|said|>"),),
-    ),
-    Format("words", ("Let me think:",), ("So I say:",), sentences=True),
-)
+ENTRIES = """[
+    {"name": "bespoke", "opens": "<|begin_of_thought|>", "closes": "<|end_of_thought|>",
+     "wrappers": ["<|begin_of_solution|>", "<|end_of_solution|>"]},
+    {"name": "scratchpad", "opens": ["<scratchpad>", "<scratch>"],
+     "closes": ["</scratchpad>", "</scratch>"]},
+    {"name": "stage", "opens": "<|stage|>think<|go|>", "closes": ["<|stage|>end<|go|>"],
+     "opening": "<|stage|>think<|go|>", "closing": "<|stage|>end<|go|><|say|>",
+     "wrappers": [["<|say|>", "<|said|>"]]},
+    {"name": "words", "opens": "Let me think:", "closes": "So I say:", "sentences": true}
+]"""
+"""Formats that r1chat does not know, as a user adds them in the settings."""
+HELD_OUT = tuple(map(described, json.loads(ENTRIES)))
 
 
 def joined(pieces):
@@ -247,12 +249,12 @@ OTHERS = tuple(
 )
 
 
-@pytest.mark.parametrize("format_", OTHERS, ids=lambda each: each.name)
+@pytest.mark.parametrize("format_", [*OTHERS, *HELD_OUT], ids=lambda each: each.name)
 def test_a_thought_that_nobody_asked_for_is_recognised_as_it_streams(format_):
-    text, thought, answer = WRITTEN[format_.name]
+    text, thought, answer = WRITTEN.get(format_.name) or sample(format_)
     data = f"\n {text}".encode()
     for cuts in ((), range(1, len(data))):
-        splitter = Splitter(others=OTHERS)
+        splitter = Splitter(others=(*OTHERS, *HELD_OUT))
         assert chunked(data, cuts, splitter) == (thought, answer)
         assert splitter.format is format_
     late = f"Well, {text}"
@@ -278,16 +280,18 @@ def test_markers_that_are_tokens_are_no_letters():
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"name": ""}, "needs a name"),
-        ({"opens": ()}, "needs a name"),
+        ({"name": ""}, "name: a format of thoughts needs it"),
+        ({"opens": ()}, "opens: a format of thoughts needs it"),
         ({"closes": ("",)}, "is no marker"),
         ({"opens": (" <a>",)}, "is no marker"),
         ({"opens": ("<a\n>",)}, "cannot be shown"),
         ({"opens": ("a" * 81,)}, "is no marker"),
-        ({"opens": ("<a", "<a>")}, "is the beginning"),
-        ({"closes": ("<a>",)}, "is the beginning"),
-        ({"opening": "x<a>"}, "must begin"),
-        ({"closing": "x"}, "must begin"),
+        ({"opens": ("<a", "<a>")}, "opens: '<a>' begins with '<a'"),
+        ({"closes": ("<a>",)}, "closes: '<a>' begins with '<a>'"),
+        ({"wrappers": (("<a", ""),)}, "opens: '<a>' begins with '<a'"),
+        ({"opening": "x<a>"}, "opening: it must begin with one of '<a>'"),
+        ({"closing": "x"}, "closing: it must begin"),
+        ({"closing": "</a>\x1b"}, "closing: it is longer than 320 characters, or cannot"),
     ],
 )
 def test_nonsense_is_refused(changes, words):
@@ -308,5 +312,6 @@ def test_the_documentation_lists_them_all():
         for each in FORMATS
     ]
     text = (Path(__file__).parents[2] / "docs" / "formats.md").read_text("utf-8")
-    listed = [line for line in text.splitlines() if line.startswith("| ")][1:]
+    table = text.partition("\n## ")[0]
+    listed = [line for line in table.splitlines() if line.startswith("| ")][1:]
     assert [re.sub(" +", " ", line) for line in listed] == [re.sub(" +", " ", row) for row in rows]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import shlex
 
 import pytest
 
 from r1chat import cli, compose, paths, settings
 from r1chat.engine.fake import FakeEngine
+from r1chat.prompt import kind_of
+from r1chat.reasoning.formats import FORMATS, known, written_in
 from r1chat.settings import SETTINGS, Settings
+from scripts.tables import DOCS
 
 
 @pytest.fixture
@@ -40,6 +44,11 @@ def run(capsys):
         ("temperature", "1", 1.0),
         ("pace", "0.5", 0.5),
         ("keys", '{"app.help": "f2"}', {"app.help": "f2"}),
+        (
+            "formats",
+            '[{"name": "a", "opens": "<a>", "closes": ["</a>"]}]',
+            [{"name": "a", "opens": "<a>", "closes": ["</a>"]}],
+        ),
     ],
 )
 def test_a_value_is_read_as_what_its_setting_holds(run, key, text, value):
@@ -47,6 +56,72 @@ def test_a_value_is_read_as_what_its_setting_holds(run, key, text, value):
     loaded, fault = settings.load()
     assert fault is None
     assert getattr(loaded, key.replace("-", "_")) == value
+
+
+A = '{"name": "a", "opens": "<a>", "closes": "</a>"}'
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("{}", 'not a list of formats: objects with "name", "opens" and "closes"; at most 32'),
+        ('["x"]', "entry 1: it is not an object of fields"),
+        (f"[{A}, {A}]", "entry 2 ('a'): name: 'a' is there already"),
+        (f"[{A}, {A[:-1]}, 1: 2}}]", 'not a list of formats: objects with "name",'),
+        ('[{"opens": "<a>", "closes": "</a>"}]', "entry 1: name: a format of thoughts needs it"),
+        ('[{"name": "a", "opens": "<a>"}]', "entry 1 ('a'): closes: a format of thoughts needs"),
+        (f'[{A}, {{"nmae": "b"}}]', "entry 2: 'nmae' is no field; did you mean name?"),
+        (A.replace('"<a>"', "[]").join("[]"), "entry 1 ('a'): opens: a format of thoughts needs"),
+        (A.replace('"<a>"', "7").join("[]"), "entry 1 ('a'): opens: not a text of at most 320"),
+        (A.replace("<a>", " <a>").join("[]"), "entry 1 ('a'): opens: ' <a>' is no marker: 1 to"),
+        (A.replace("<a>", "<a\\u202e>").join("[]"), "entry 1 ('a'): opens: '<a\\u202e>' is no"),
+        (A.replace("</a>", "<a>b").join("[]"), "entry 1 ('a'): closes: '<a>b' begins with '<a>'"),
+        (f'[{A[:-1]}, "closing": "So"}}]', "entry 1 ('a'): closing: it must begin with one of"),
+        (f'[{A[:-1]}, "wrappers": ["<b>"]}}]', "entry 1 ('a'): wrappers: not pairs of what stands"),
+        (f'[{A[:-1]}, "sentences": "yes"}}]', "entry 1 ('a'): sentences: not true or false"),
+        (f'[{A[:-1]}, "name": "{"n" * 81}"}}]', f"entry 1 ('{'n' * 80}'): name: not a name of 1"),
+    ],
+)
+def test_a_format_that_cannot_be_used_is_refused_by_its_entry_and_field(run, text, fault):
+    code, out, err = run("settings", "set", "formats", text)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"r1chat: formats: {fault}")
+    path = paths.settings_file()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f'{{"formats": {text}, "ctx": 512}}')
+    loaded, said = settings.load()
+    assert said is not None
+    if fault.startswith(("entry", 'not a list of formats: objects with "name", "opens"')):
+        assert f"formats: {fault}" in said
+        assert loaded == Settings(ctx=512)
+
+
+def test_the_example_in_the_documentation_works_when_it_is_pasted(run):
+    page = (DOCS / "formats.md").read_text("utf-8")
+    command = next(part for part in page.split("```") if "settings set formats" in part)
+    program, *argv = shlex.split(command)
+    assert program == "r1chat"
+    assert run(*argv) == (0, "", "")
+    assert [each.name for each in known()][:2] == ["think", "r1-zero"]
+    assert run("settings")[0] == 0
+    assert [each.name for each in known()][:2] == ["bespoke", "aloud"]
+
+
+def test_a_users_formats_are_known_to_the_whole_process(run):
+    text = """[{"name": "bespoke", "opens": "<mine>", "closes": "</mine>"},
+               {"name": "think", "opens": ["<think>", "<thinks>"], "closes": "</think>"}]"""
+    assert run("settings", "set", "formats", text)[0] == 0
+    assert run("settings", "get", "formats")[0] == 0
+    assert [each.name for each in known()][:2] == ["bespoke", "think"]
+    assert [each.name for each in known()].count("think") == 1
+    assert written_in("<mine>Hm.</mine>4").name == "bespoke"
+    kind = kind_of(lambda _: False, "{{ '<thinks>' }}", known())
+    assert (kind.format.name, kind.format.opens) == ("think", ("<think>", "<thinks>"))
+    # Its tokens are looked for, and what is remembered of models holds no longer.
+    assert kind_of(lambda name: name == "<mine>", "{{ 1 }}", known()).format.name == "bespoke"
+    assert run("settings", "unset", "formats")[0] == 0
+    assert run("settings", "get", "formats")[0] == 1
+    assert known() == FORMATS
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from r1chat.prompt.kinds import unasked
 from r1chat.prompt.switches import LEVELS, level
 from r1chat.prompt.turns import between
 from r1chat.reasoning.final import last_box
-from r1chat.reasoning.formats import FORMATS, THINK, Format, pieces_of
+from r1chat.reasoning.formats import THINK, Format, pieces_of
 from r1chat.reasoning.phrases import LANDING
 
 BOS = "<｜begin▁of▁sentence｜>"
@@ -33,8 +33,6 @@ _ANSWER_NOW = "Give your final answer now, without any further thought."
 _BOXED = " Put it within \\boxed{}."
 FORCED = f"\n\n{LANDING}\n"
 """What a server writes itself before it closes a thought."""
-_RARE = frozenset(piece for each in FORMATS for piece in each.pieces) - THINK.pieces
-"""Tokens of which formats of thoughts are made that few models have."""
 _CONTROL_S = 5.0
 _PEEK_S = 60.0
 _EXPLAIN_S = 30.0
@@ -136,7 +134,8 @@ class Asker:
         """Formats in which a thought may begin that nothing told of."""
         if self.framed is not None:
             return self.framed.others
-        return unasked(Kind("template", thinks=False), self._messages[-1].text)
+        kind = Kind("template", thinks=False)
+        return unasked(kind, self._messages[-1].text, self._found.formats)
 
     @property
     def _items(self) -> tuple[Item, ...] | None:
@@ -462,10 +461,12 @@ def framing(
     """
     plain = [Message(each.role, each.text, thought=each.thought) for each in messages]
     template = found.template or ""
+    # Tokens of which formats of thoughts are made that few models have.
+    rare = {piece for each in found.formats for piece in each.pieces} - THINK.pieces
 
     def has(name: str) -> bool:
         # A server is asked for each: only for what its template speaks of.
-        return (name not in _RARE or name in template) and found.markers.has(name)
+        return (name not in rare or name in template) and found.markers.has(name)
 
     framed = frame(
         has,
@@ -479,5 +480,6 @@ def framing(
         raw=raw,
         bos=found.bos,
         eos=found.eos,
+        formats=found.formats,
     )
     return framed if raw or framed.kind.framing != "plain" else None

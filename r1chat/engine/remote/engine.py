@@ -35,6 +35,7 @@ from r1chat.errors import EngineError, NetworkError, PromptError
 from r1chat.events import EndedBy, Evaluating, Event, Notice, Receipt, Reply
 from r1chat.formatting import counted
 from r1chat.reasoning.control import Control, ControlGroup
+from r1chat.reasoning.formats import Format, known
 
 _CLOSED = "the model is closed"
 _UNSEEN = "{} does not say how its model's prompts are made"
@@ -58,6 +59,7 @@ class RemoteEngine:
         ref: As the user named it; the address if there is no other name.
         ctx: Tokens of context to use at most.
         patience: How long the server is waited for.
+        formats: Formats of thoughts that a user has described, preferred to those that are known.
         on_notice: Takes what the user should know before the server is asked anything, and while
             it is waited for. Without it that comes with the first reply.
 
@@ -74,6 +76,7 @@ class RemoteEngine:
         ref: str | None = None,
         ctx: int | None = None,
         patience: Patience | None = None,
+        formats: tuple[Format, ...] = (),
         on_notice: Callable[[str], None] | None = None,
     ) -> None:
         began = time.perf_counter()
@@ -86,6 +89,7 @@ class RemoteEngine:
         self._untold: deque[str] = deque()
         """What the user should know and nobody has taken yet."""
         found = find(self._link, model, self._patience, on_notice or self._untold.append)
+        found = replace(found, formats=known(formats))
         if ctx is not None:
             found = replace(found, context=min(found.context or ctx, ctx))
         self._found = found

@@ -21,6 +21,7 @@ from r1chat.engine.remote.segment import Patience, trying_again, wait_before
 from r1chat.engine.remote.server import Server
 from r1chat.engine.remote.sse import Garbage
 from r1chat.errors import ModelError, NetworkError
+from r1chat.reasoning.formats import FORMATS, Format
 from r1chat.reasoning.phrases import ANSWER, BOX, CLOSE, FINISHED, LANDING, WAIT
 from r1chat.sanitize import line
 
@@ -68,6 +69,8 @@ class Found:
     adds_bos: bool = False
     """Whether the server puts that token before a prompt that is a text."""
     parallel: int = 1
+    formats: tuple[Format, ...] = field(default=FORMATS, repr=False)
+    """How thoughts may be set apart, what is preferred first."""
     markers: Markers = field(default_factory=Markers, repr=False, compare=False)
     tokenizer: Tokenizer | None = field(default=None, repr=False, compare=False)
     """Tokenises; None where the server does not."""
