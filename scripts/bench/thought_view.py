@@ -41,6 +41,15 @@ ROWS, COLUMNS = 30, 100
 FEW, MANY = 1_000, 20_000
 _SENTENCE = "Wait, the sum of all these numbers is then equal to twice what was asked for."
 _WORDS = tuple(_SENTENCE.split())
+_FORMULAS = (
+    *"Wait, the roots of $2x^2 - 5x + 3 = 0$ are then given by the **quadratic formula** as".split(
+        " "
+    ),
+    "\n\n\\[\nx =",
+    *r"\frac{5 \pm \sqrt{25 - 24}}{2 \cdot 2}".split(" "),
+    "\n\\]\n\n",
+    *"so that $x = \\frac{5+1}{4} = 1.5$ is one, `x = 1` the other.".split(" "),
+)
 
 
 class Case(NamedTuple):
@@ -56,10 +65,11 @@ class Case(NamedTuple):
     is_open: bool
 
 
-def tokens(count: int) -> Iterator[str]:
-    """A thought of words, five characters a token, with paragraphs of about 80 tokens."""
+def tokens(case: Case, count: int) -> Iterator[str]:
+    """A thought, five characters a token, with paragraphs of 80 tokens or fewer."""
+    words = _FORMULAS if case.name.startswith("formulas") else _WORDS
     for at in range(count):
-        yield _WORDS[at % len(_WORDS)] + ("\n\n" if at % 80 == 79 else " ")
+        yield words[at % len(words)] + ("\n\n" if at % 80 == 79 else " ")
 
 
 def child(case: Case, out: Path) -> None:
@@ -97,7 +107,7 @@ def child(case: Case, out: Path) -> None:
             self.query_one(VerticalScroll).anchor()
             pane = self.query_one(ThinkingPane)
             pane.start()
-            pane.write("".join(tokens(case.before)), case.before)
+            pane.write("".join(tokens(case, case.before)), case.before)
             threading.Thread(target=self.produce, args=(pane,), daemon=True).start()
 
         def produce(self, pane: ThinkingPane) -> None:
@@ -105,7 +115,7 @@ def child(case: Case, out: Path) -> None:
             began = time.monotonic()
             spent.append(began)
             cpu = time.process_time()
-            for at, token in enumerate(tokens(case.count)):
+            for at, token in enumerate(tokens(case, case.count)):
                 time.sleep(max(0.0, began + at / RATE - time.monotonic()))
                 if case.rate:
                     pane.write(token, case.before + at + 1)
@@ -223,6 +233,8 @@ def main() -> None:
         Case("idle", FEW, count, 0, is_open=True),
         Case(f"open, {FEW:,}", FEW - count // 2, count, RATE, is_open=True),
         Case(f"open, {MANY:,}", MANY - count // 2, count, RATE, is_open=True),
+        Case(f"formulas, {FEW:,}", FEW - count // 2, count, RATE, is_open=True),
+        Case(f"formulas, {MANY:,}", MANY - count // 2, count, RATE, is_open=True),
         Case(f"closed, {FEW:,}", FEW - count // 2, count, RATE, is_open=False),
         Case(f"closed, {MANY:,}", MANY - count // 2, count, RATE, is_open=False),
     ]

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from r1chat.sanitize import sanitize
-from r1chat.tui.widgets.lines import Lines, Place
+from r1chat.tui.markdown.origins import Place
+from r1chat.tui.widgets.lines import Wrapped, Written
 from r1chat.tui.wrap import _measured_starts, _simple_starts, clusters, line_starts
 
 CHARS = st.sampled_from(
@@ -26,15 +27,23 @@ def chunks(text: str, cuts: list[int]) -> list[str]:
     return [text[a:b] for a, b in itertools.pairwise(ends)]
 
 
+class Lines(Written):
+    """A text and its lines."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wrapped = Wrapped(self)
+
+
 def shown(lines: Lines) -> list[str]:
-    found = [lines.line(row) for row in range(lines.count)]
+    found = [lines.wrapped.line(row) for row in range(lines.wrapped.count)]
     return [lines.paragraphs[at.paragraph].text[at.start : at.end] for at in found]
 
 
 def wrapped(text: str, width: int) -> list[str]:
     lines = Lines()
     lines.write(text)
-    lines.wrap(width)
+    lines.wrapped.wrap(width)
     return shown(lines)
 
 
@@ -71,15 +80,15 @@ def test_chunks_and_widths_of_the_past_leave_no_trace(text, history):
     ):
         lines.write(chunk)
         if width % 3:
-            lines.wrap(width)
+            lines.wrapped.wrap(width)
     rest = text[lines.length :]
     lines.write(rest)
     lines.close()
-    lines.wrap(9)
+    lines.wrapped.wrap(9)
     whole = Lines()
     whole.write(text)
     whole.close()
-    whole.wrap(9)
+    whole.wrapped.wrap(9)
     assert shown(lines) == shown(whole)
     assert lines.paragraphs == whole.paragraphs
     assert lines.moments == whole.moments
@@ -103,11 +112,10 @@ def test_offsets_of_paragraphs_point_into_the_text_as_it_was_written(text):
 def test_rows_and_places_are_each_others_inverse(text, width):
     lines = Lines()
     lines.write(text)
-    lines.wrap(width)
-    for row in range(lines.count):
-        line = lines.line(row)
-        assert lines.row(Place(line.paragraph, line.start)) == row
-        assert row in lines.rows_of(line.paragraph)
+    lines.wrapped.wrap(width)
+    for row in range(lines.wrapped.count):
+        line = lines.wrapped.line(row)
+        assert lines.wrapped.row(Place(line.paragraph, line.start)) == row
 
 
 @pytest.mark.parametrize(
@@ -133,22 +141,22 @@ def test_lines_break_where_a_reader_expects_it(text, width, expected):
 
 def test_a_newline_at_the_end_shows_once_something_follows():
     lines = Lines()
-    assert lines.count == 0
+    assert lines.wrapped.count == 0
     lines.write("one\n")
-    lines.wrap(10)
-    assert lines.count == 1
+    lines.wrapped.wrap(10)
+    assert lines.wrapped.count == 1
     lines.write("\ntwo")
-    lines.wrap(10)
+    lines.wrapped.wrap(10)
     assert shown(lines) == ["one", "", "two"]
 
 
 def test_wrapping_tells_the_first_row_that_changed():
     lines = Lines()
     lines.write("one two three\nfour")
-    assert lines.wrap(8) == 0
+    assert lines.wrapped.wrap(8) == 0
     assert shown(lines) == ["one two ", "three", "four"]
     lines.write(" five six")
-    assert lines.wrap(8) == 2
+    assert lines.wrapped.wrap(8) == 2
 
 
 def test_injected_words_are_told_from_the_models():
@@ -194,8 +202,8 @@ def test_a_part_is_extracted_as_it_was_written():
 def test_a_long_thought_is_wrapped_anew_in_no_time(text):
     lines = Lines()
     lines.write(text)
-    lines.wrap(80)
+    lines.wrapped.wrap(80)
     before = time.process_time()
-    lines.wrap(60)
+    lines.wrapped.wrap(60)
     # Some 20 ms on one slow core; the limit only tells it from what grows with the square.
     assert time.process_time() - before < 1

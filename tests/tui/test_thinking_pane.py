@@ -238,7 +238,7 @@ def test_a_closed_one_wraps_nothing_while_text_comes():
             app.pane.write("So 12 + 30 is 42. ")
         await count(pilot)
         assert app.pane.display
-        assert app.pane.view._lines.width == 0
+        assert app.pane.view._page.width == 0
         app.pane.toggle()
         await pilot.pause()
         assert app.pane.view.size.height == 9

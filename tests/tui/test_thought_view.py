@@ -219,12 +219,12 @@ def test_nothing_is_wrapped_while_it_is_hidden():
         view.display = False
         await pilot.pause()
         wraps = []
-        wrap, view._lines.wrap = view._lines.wrap, wraps.append
+        update, view._page.update = view._page.update, wraps.append
         for _ in range(100):
             view.write("So 12 + 30 is 42. ")
         await pilot.pause()
         assert not wraps
-        view._lines.wrap = wrap
+        view._page.update = update
         view.display = True
         await pilot.pause()
         assert view.size.height == 8
@@ -304,7 +304,7 @@ def test_the_cursor_goes_by_paragraphs_and_tells_which():
         await pilot.press("ctrl+up")
         assert view.paragraph_at_cursor.text == "three"
         await pilot.press("ctrl+up")
-        assert shown(view)[3] == " ▏two"
+        assert shown(view)[2] == " ▏two"
         await pilot.press("ctrl+up", "ctrl+up", "ctrl+up")
         assert view.paragraph_at_cursor.text == "one red"
         await pilot.press("enter")

@@ -109,7 +109,7 @@ class ModalInput:
 
     def _set(self, mode: InputMode) -> None:
         for each in (self.mode, mode):
-            if isinstance(each, Steer) and each.reply is not None:
+            if isinstance(each, Steer):
                 each.view.show_paused(each is mode)
         self.mode = mode
         steers = self.paused is not None

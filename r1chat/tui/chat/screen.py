@@ -27,6 +27,7 @@ from r1chat.tui.chat.meters import Meters
 from r1chat.tui.chat.model_status import ModelStatus
 from r1chat.tui.chat.original_model import OriginalModel
 from r1chat.tui.chat.outbox import Outbox
+from r1chat.tui.chat.passages import Passages
 from r1chat.tui.chat.replies import Replies
 from r1chat.tui.chat.reply_runner import STOP_FIRST, Finished, ReplyRunner
 from r1chat.tui.chat.sampling import SampleCount
@@ -65,10 +66,6 @@ _NOT_PAUSED = "The thought is about to pause: then press Enter again."
 _NO_THOUGHT = "The model of the paused thought is not here: the words stay for a question."
 _WAITING = "A question is waiting for its model; F9 starts a new conversation."
 _NOTHING = "There is nothing in this conversation yet."
-_FROM_HERE = (
-    ("answer", "Answer from here", "the rest of the thought is dropped"),
-    ("rethink", "Think again from here", "it continues with “Wait,”"),
-)
 
 
 class ChatScreen(Screen[None]):
@@ -140,6 +137,14 @@ class ChatScreen(Screen[None]):
             slider=self.slider,
         )
         self._original = OriginalModel(host, self.state)
+        self._passages = Passages(
+            host,
+            self.conversation,
+            self.replies,
+            running=lambda: self.running,
+            unable=self._is_unable,
+            leave_begun=self._leave_begun,
+        )
         self._history = HistoryActions(
             host,
             self.state,
@@ -362,12 +367,14 @@ class ChatScreen(Screen[None]):
         if view.draw is not None:
             self.conversation.drawn = view.draw
             self._stay_at_the_sample(view)
-        self.refresh_bindings()
-        self.replies.show_hint()
-        if isinstance(self.input.mode, Steer):
-            self._pause(view, None if finished.error else self.state.own_reply(view.node))
-        elif finished.reopen:
+        if finished.reopen and not self.input.steering:
+            # Nothing is shown to rest in between.
             self.call_later(self._reopen)
+        else:
+            self.refresh_bindings()
+            self.replies.show_hint()
+        if self.input.steering:
+            self._pause(view, None if finished.error else self.state.own_reply(view.node))
         self.sidebar.reload()
         if finished.error is None:
             self.call_later(self.ask_next)
@@ -554,31 +561,12 @@ class ChatScreen(Screen[None]):
 
     def on_thought_view_paragraph_chosen(self, event: ThoughtView.ParagraphChosen) -> None:
         """Asks what is to be done from a paragraph of the thought."""
-        from r1chat.tui.screens.pick import Choice, Pick
-
         event.stop()
-        views = [turn for turn in self.conversation.turns if turn.thinking.view is event.view]
-        if self.running:
-            self.notify(STOP_FIRST, timeout=3)
-        elif not self.ready:
-            self.notify("There is no model yet to continue it.", timeout=3)
-        elif not views or self.replies.own_reply(views[0].node) is None:
-            self.notify("Another model wrote this: it cannot be continued from here.", timeout=3)
-        elif not self._is_unable("go_on"):
-            pick = Pick("From this paragraph", [Choice(*choice) for choice in _FROM_HERE])
-            self.app.push_screen(pick, partial(self._go_back, views[0], event.end))
+        self._passages.choose(event.view, event.end)
 
-    async def _go_back(self, view: TurnView, end: int, choice: str | None) -> None:
-        reply = self.replies.own_reply(view.node)
-        if self.running or not self.ready or reply is None:
-            return
-        if choice is None or view not in self.conversation.turns:
-            return
-        self._leave_begun()
-        closes = choice == "answer"
-        words = "" if closes else WAIT
-        resume = steering.continuation(reply, keep=end, words=words, close=closes)
-        await self.replies.branch(view, resume)
+    def action_read(self) -> None:
+        """Opens the thought in the reader."""
+        self._passages.read()
 
     # -- looking --
 
@@ -618,10 +606,10 @@ class ChatScreen(Screen[None]):
             self.notify("There is no code in it.", timeout=2)
 
     def action_raw(self) -> None:
-        """Shows the last answer's source, or its rendering."""
+        """Shows the last reply's source, or its rendering."""
         turn = self.conversation.current
         if turn is not None:
-            turn.answer.action_toggle_raw()
+            turn.raw = not turn.raw
 
     def action_next_moment(self) -> None:
         """Goes to the next place of the last thought where the model doubts."""

@@ -12,6 +12,7 @@ from r1chat.tui.markdown.code import language_of
 from r1chat.tui.markdown.cuts import Piece
 from r1chat.tui.markdown.display import Display
 from r1chat.tui.markdown.inline import content_of
+from r1chat.tui.markdown.origins import Lines, Origin, Origins, Tracer
 from r1chat.tui.markdown.parser import parse
 from r1chat.tui.markdown.rows import BAR, QUOTE, Block, Line, Margin
 from r1chat.tui.markdown.tables import Table
@@ -49,7 +50,12 @@ class _List:
 
 
 def blocks_of(
-    piece: Piece, *, first_code: int = 1, ansi: bool = False, growing: bool = False
+    piece: Piece,
+    *,
+    first_code: int = 1,
+    ansi: bool = False,
+    growing: bool = False,
+    traced: bool = False,
 ) -> tuple[list[Block], int]:
     """Reads a piece of Markdown.
 
@@ -58,17 +64,19 @@ def blocks_of(
         first_code: The number of the first code in it.
         ansi: Whether to highlight in a terminal's own colours only.
         growing: Whether its end is still being written.
+        traced: Whether its rows are to say where they come from.
 
     Returns:
         Its blocks, none for one that shows nothing; and how many blocks of code begin in it.
     """
-    writer = _Writer(piece, first_code, ansi=ansi)
+    writer = _Writer(piece, first_code, ansi=ansi, traced=traced)
     return writer.write(growing=growing), writer.code - first_code
 
 
 class _Writer:
-    def __init__(self, piece: Piece, first_code: int, *, ansi: bool) -> None:
+    def __init__(self, piece: Piece, first_code: int, *, ansi: bool, traced: bool) -> None:
         self._piece = piece
+        self._lines = Lines(piece.text.split("\n"), piece.line) if traced else None
         self.code = first_code
         """The number of the next code."""
         self._theme = ANSIDarkHighlightTheme if ansi else _Theme
@@ -88,22 +96,46 @@ class _Writer:
         token = tokens[at]
         kind = token.type
         if kind in ("paragraph_open", "heading_open"):
-            content = content_of(tokens[at + 1])
+            tracer = self._tracer(tokens[at + 1])
+            content = content_of(tokens[at + 1], tracer)
             if kind == "heading_open":
                 content = content.stylize("answer--title" if token.tag < "h3" else "answer--head")
-            self._put(Line(content, self._margin()), gap=not token.hidden)
+            origins = tracer.origins if tracer else ()
+            self._put(Line(content, self._margin(), origins=origins), gap=not token.hidden)
             return at + 3
         if kind == "table_open":
             return self._table(tokens, at)
         if kind in ("fence", "code_block"):
             self._put_code(token)
         elif kind == "math_block":
-            self._put(Display(token.content, token.markup, self._margin()))
+            span = self._lines.span(*token.map) if self._lines and token.map else None
+            self._put(Display(token.content, token.markup, self._margin(), span))
         elif kind == "hr":
-            self._put(Line(Content.styled("─" * 3, "answer--rule"), self._margin()))
+            rule = Content.styled("─" * 3, "answer--rule")
+            self._put(Line(rule, self._margin(), origins=self._whole(token, len(rule))))
         else:
             self._structure(token)
         return at + 1
+
+    def _tracer(self, token: Token, line: int = -1, column: int = 0) -> Tracer | None:
+        """Follows an inline token through the source.
+
+        Args:
+            token: The token.
+            line: The line in which it begins, where it does not say so.
+            column: Where in it to look first.
+        """
+        if self._lines is None:
+            return None
+        line = token.map[0] if token.map else max(line, 0)
+        return Tracer(token.content, self._lines, line, column)
+
+    def _whole(self, token: Token, length: int) -> Origins:
+        """The first line of a token as the origin of so many characters."""
+        if self._lines is None or not token.map or not length:
+            return ()
+        line = token.map[0]
+        return (Origin(0, length, *self._lines.span(line, line + 1)),)
 
     def _structure(self, token: Token) -> None:
         kind = token.type
@@ -164,11 +196,21 @@ class _Writer:
             head = Content.styled(title, "answer--code-head")
             self.code += 1
             beside = Margin(margin.first + bar, margin.rest + bar)
-            self._put(Line(head, beside, "answer--block", ornament=True))
+            whole = self._whole(token, len(title))
+            self._put(Line(head, beside, "answer--block", ornament=True, origins=whole))
             margin = Margin(margin.rest, margin.rest)
         beside = Margin(margin.first + bar, margin.rest + bar)
+        number = (token.map[0] if token.map else 0) + (token.type == "fence")
         for line in self._highlighted(code, language):
-            self._put(Line(line, beside, "answer--block", code=True), gap=False)
+            origins = self._code_origins(line.plain, number)
+            self._put(Line(line, beside, "answer--block", code=True, origins=origins), gap=False)
+            number += 1
+
+    def _code_origins(self, text: str, line: int) -> Origins:
+        if self._lines is None or not text:
+            return ()
+        first = self._lines.place(line, self._lines.column(line, text))
+        return (Origin(0, len(text), first, first._replace(char=first.char + len(text))),)
 
     def _highlighted(self, code: str, language: str) -> list[Content]:
         if len(code) > _MOST_HIGHLIGHTED:
@@ -180,14 +222,22 @@ class _Writer:
     def _table(self, tokens: list[Token], at: int) -> int:
         rows: list[list[Content]] = []
         aligns: list[str] = []
+        origins: list[list[Origins]] = []
+        line = column = 0
         while tokens[at].type != "table_close":
             token = tokens[at]
             if token.type == "tr_open":
                 rows.append([])
+                origins.append([])
+                line, column = (token.map or [0])[0], 0
             elif token.type in ("th_open", "td_open"):
                 if token.type == "th_open":
                     aligns.append(_ALIGN.get(str(token.attrGet("style") or ""), "left"))
-                rows[-1].append(content_of(tokens[at + 1]))
+                tracer = self._tracer(tokens[at + 1], line, column)
+                rows[-1].append(content_of(tokens[at + 1], tracer))
+                if tracer is not None:
+                    column = tracer.end
+                    origins[-1].append(tracer.origins)
             at += 1
-        self._put(Table(rows[0], rows[1:], aligns, self._margin()))
+        self._put(Table(rows[0], rows[1:], aligns, self._margin(), origins))
         return at + 1

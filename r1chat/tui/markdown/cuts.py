@@ -1,7 +1,8 @@
 """Cuts a growing Markdown text into pieces, so that only its end has to be read again.
 
 A piece is Markdown by itself and never changes once it is given out. Besides the blocks at the
-left edge, long lists are cut between their items and long code between its lines.
+left edge, long lists are cut between their items, and long paragraphs and long code between their
+lines.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 
 LONG_LIST = 600
 """Characters from which a list is cut before its next item."""
+LONG_TEXT = 2000
+"""Characters from which a paragraph is cut before its next line."""
 LONG_CODE = 12
 """Lines from which code is cut: to colour it costs far more than to read it."""
 
@@ -30,11 +33,14 @@ class Piece:
         text: Markdown.
         joined: Whether it goes on with the code of the piece before it.
         tight: Whether no blank line is to be shown before it.
+        line: Which line of the whole text its first one is. What goes on with code begins with a
+            line that is made up, and the one before its first is meant.
     """
 
     text: str
     joined: bool = False
     tight: bool = False
+    line: int = 0
 
 
 class Cutter:
@@ -52,6 +58,10 @@ class Cutter:
         self._unread = ""
         self._lines: list[str] = []
         self._size = 0
+        self._taken = 0
+        """Lines that were read."""
+        self._first = 0
+        """Which of them begins what is not complete."""
         self._joined = False
         self._tight = False
         self._fence: re.Match[str] | None = None
@@ -72,6 +82,10 @@ class Cutter:
         done: list[Piece] = []
         for line in lines:
             self._take(line, done)
+        ended = self._after_blank and not (self._in_list or self._fence)
+        if ended and self._is_border(self._unread):
+            # However the line goes on, it belongs to another piece.
+            self._cut(done)
         return done
 
     def open(self) -> Piece | None:
@@ -79,11 +93,22 @@ class Cutter:
         text = "\n".join([*self._lines, self._unread])
         if not text.strip():
             return None
-        return Piece(text, self._joined, self._tight)
+        return self._piece(text)
+
+    @property
+    def open_line(self) -> int:
+        """The line of the text at which begins what is not complete yet."""
+        return self._first
+
+    @property
+    def open_size(self) -> int:
+        """Characters of what is not complete yet."""
+        return self._size + len(self._unread)
 
     def close(self) -> list[Piece]:
         """Ends the text and returns the last piece."""
         rest = self.open()
+        self._taken += 1
         self._unread = ""
         self.closed = True
         self._start()
@@ -101,7 +126,7 @@ class Cutter:
             self._cut(done)
             self._fence = fence
         elif self._is_border(line):
-            tight = self._in_list and not self._after_blank
+            tight = not self._after_blank
             self._cut(done)
             self._tight = tight
         self._add(line)
@@ -116,10 +141,10 @@ class Cutter:
             self._fence = None
             return
         if self._cuts_code and len(self._lines) > LONG_CODE:
-            self._add(fence[1] + fence[2])
+            self._lines.append(fence[1] + fence[2])
             self._cut(done)
             self._joined = self._tight = True
-            self._add(fence[0])
+            self._lines.append(fence[0])
         self._add(line)
 
     def _goes_on(self, line: str) -> bool:
@@ -138,6 +163,8 @@ class Cutter:
         indent = _width_of_indent(line)
         item = _ITEM.match(line)
         if not self._in_list:
+            if self._size >= LONG_TEXT and "|" not in line and line[0].isalpha():
+                return True
             return self._after_blank and indent < 4  # noqa: PLR2004 - more is code
         if item is None:
             return self._after_blank and indent == 0
@@ -157,16 +184,21 @@ class Cutter:
 
     def _add(self, line: str) -> None:
         self._lines.append(line)
+        self._taken += 1
         self._size += len(line) + 1
 
     def _cut(self, done: list[Piece]) -> None:
         text = "\n".join(self._lines)
         if text.strip():
-            done.append(Piece(text, self._joined, self._tight))
+            done.append(self._piece(text))
         self._start()
+
+    def _piece(self, text: str) -> Piece:
+        return Piece(text, self._joined, self._tight, self._first - self._joined)
 
     def _start(self) -> None:
         self._lines.clear()
+        self._first = self._taken
         self._size = 0
         self._joined = self._tight = self._in_list = self._after_blank = False
         self._formula = None

@@ -12,9 +12,17 @@ _OVER_LINES = ('"""', "'''", "/*", "`", "<!--", "{-", "(*", "--[[", "=begin")
 
 
 class Document:
-    """Takes a text in chunks, and tells which blocks are new and which can still change."""
+    """Takes a text in chunks, and tells which blocks are new and which can still change.
 
-    def __init__(self) -> None:
+    Args:
+        traced: Whether rows are to say where in the text they come from.
+        longest: Characters of what can still change that are read again each time; more is not
+            told of before it is complete. None tells of it however long it is.
+    """
+
+    def __init__(self, *, traced: bool = False, longest: int | None = None) -> None:
+        self._traced = traced
+        self._longest = longest
         self.ansi = False
         """Whether code is to have a terminal's own colours."""
         self._source: list[str] = []
@@ -30,7 +38,7 @@ class Document:
         if not text:
             return
         self._source.append(text)
-        if self._cutter.closed:
+        if self.closed:
             self._read_with(Cutter())
         else:
             self._add(self._cutter.feed(text))
@@ -47,7 +55,7 @@ class Document:
 
     def reread(self) -> None:
         """Reads all of it again; the next `news` begins at its beginning."""
-        done = self._cutter.closed
+        done = self.closed
         self._read_with(Cutter(cuts_code=False))
         if done:
             self._add(self._cutter.close())
@@ -63,6 +71,17 @@ class Document:
     def rewind(self) -> None:
         """Has the next `news` begin at the beginning."""
         self._given = 0
+
+    @property
+    def closed(self) -> bool:
+        """Whether the text has ended."""
+        return self._cutter.closed
+
+    @property
+    def open_line(self) -> int | None:
+        """The line from which on nothing is told, because it is too long and not complete."""
+        too_long = self._longest is not None and self._cutter.open_size > self._longest
+        return self._cutter.open_line if too_long else None
 
     @property
     def begins_anew(self) -> bool:
@@ -83,12 +102,12 @@ class Document:
     def _block_news(self) -> tuple[list[Block], list[Block]]:
         fixed = self._fixed[self._given :]
         self._given = len(self._fixed)
-        piece = self._cutter.open()
+        piece = self._cutter.open() if self.open_line is None else None
         return fixed, self._read(piece, growing=True)[0] if piece else []
 
     def _source_news(self) -> tuple[list[Block], list[Block]]:
         source = "".join(self._source)
-        end = len(source) if self._cutter.closed else source.rfind("\n") + 1
+        end = len(source) if self.closed else source.rfind("\n") + 1
         lines = source[self._given : end].removesuffix("\n").split("\n") if end else []
         fixed = [Line(Content.styled(line, "answer--raw")) for line in lines]
         if end == self._given:
@@ -109,7 +128,11 @@ class Document:
         from r1chat.tui.markdown.blocks import blocks_of
 
         blocks, codes = blocks_of(
-            piece, first_code=self._codes + 1, ansi=self.ansi, growing=growing
+            piece,
+            first_code=self._codes + 1,
+            ansi=self.ansi,
+            growing=growing,
+            traced=self._traced,
         )
         if blocks and self._fixed and not piece.tight:
             blocks.insert(0, Line(Content("")))

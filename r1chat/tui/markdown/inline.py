@@ -8,6 +8,7 @@ from markdown_it.token import Token
 from textual.content import Content, Span
 
 from r1chat.sanitize import sanitize
+from r1chat.tui.markdown.origins import Tracer
 
 _STYLES = {
     "em_open": "answer--em",
@@ -19,23 +20,31 @@ _LONGEST_ADDRESS = 300
 
 
 class _Text:
-    def __init__(self) -> None:
+    def __init__(self, tracer: Tracer | None) -> None:
         self.parts: list[str] = []
         self.spans: list[Span] = []
         self.length = 0
+        self.tracer = tracer
 
-    def add(self, text: str, style: str = "") -> None:
+    def add(self, text: str, style: str = "", *, written: bool = False) -> None:
         # Entities such as &#x202e; are signs only now.
         text = sanitize(text)
         if style and text:
             self.spans.append(Span(self.length, self.length + len(text), style))
+        if written and self.tracer is not None:
+            self.tracer.text(self.length, text)
         self.parts.append(text)
         self.length += len(text)
 
 
-def content_of(token: Token) -> Content:
-    """Writes an inline token with its styles."""
-    text = _Text()
+def content_of(token: Token, tracer: Tracer | None = None) -> Content:
+    """Writes an inline token with its styles.
+
+    Args:
+        token: The token.
+        tracer: Follows its text through the source.
+    """
+    text = _Text(tracer)
     _write(token.children or (), text)
     return Content("".join(text.parts), spans=text.spans)
 
@@ -49,20 +58,35 @@ def _write(tokens: Sequence[Token], text: _Text) -> None:
         elif kind.endswith("_close") and opened:
             style, start, address = opened.pop()
             text.spans.append(Span(start, text.length, style))
+            if address and text.tracer is not None:
+                text.tracer.address()
             if address and "".join(text.parts)[start:] != address:
                 text.add(f" ({_shortened(address)})", "answer--address")
         elif kind in ("softbreak", "hardbreak"):
             # Models break lines where they mean to.
             text.add("\n")
+            if text.tracer is not None:
+                text.tracer.line_break()
         elif kind == "code_inline":
-            text.add(token.content, "answer--code")
-        elif kind == "math_inline":
-            text.add(token.content, "answer--boxed" if token.meta["boxed"] else "answer--math")
-        elif kind == "image":
-            text.add(f"[image: {token.content}]" if token.content else "[image]", "answer--link")
-            text.add(f" ({_shortened(str(token.attrGet('src') or ''))})", "answer--address")
+            text.add(token.content, "answer--code", written=True)
+        elif kind in ("math_inline", "image"):
+            _put_whole(token, text)
         else:
-            text.add(token.content)
+            text.add(token.content, written=True)
+
+
+def _put_whole(token: Token, text: _Text) -> None:
+    """Writes what stands for its source as a whole: a formula, or a word on an image."""
+    start = text.length
+    if token.type == "math_inline":
+        text.add(token.content, "answer--boxed" if token.meta["boxed"] else "answer--math")
+        if text.tracer is not None:
+            text.tracer.whole(start, text.length, *token.meta["source"])
+        return
+    text.add(f"[image: {token.content}]" if token.content else "[image]", "answer--link")
+    text.add(f" ({_shortened(str(token.attrGet('src') or ''))})", "answer--address")
+    if text.tracer is not None:
+        text.tracer.image(start, text.length)
 
 
 def _shortened(address: str) -> str:

@@ -75,7 +75,10 @@ def _math_inline(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - ma
         formula = render(found.latex)
         token = state.push("math_inline", "", 0)
         token.content = formula.text if formula else state.src[state.pos : found.end]
-        token.meta = {"boxed": formula is not None and formula.boxed}
+        token.meta = {
+            "boxed": formula is not None and formula.boxed,
+            "source": (state.pos, found.end),
+        }
     state.pos = found.end
     return True
 

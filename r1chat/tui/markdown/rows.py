@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 from textual.content import Content
 
+from r1chat.tui.markdown.origins import Origins, sliced
 from r1chat.tui.wrap import fold_starts, line_starts
 
 _NARROWEST = 8
@@ -49,12 +50,14 @@ class Row:
         fill: The style of the whole row, or "".
         soft: Whether it only goes on with the row before, which was too short.
         parts: What is text in it; None where all of it is ornament.
+        origins: Where it comes from, where that was asked for.
     """
 
     content: Content
     fill: str = ""
     soft: bool = False
     parts: tuple[Part, ...] | None = None
+    origins: Origins = ()
 
 
 class Block(Protocol):
@@ -91,21 +94,27 @@ class Line:
     code: bool = False
     ornament: bool = False
     """Whether it says nothing that the model wrote."""
+    origins: Origins = ()
+    """Where its text comes from, where that was asked for."""
 
     def rows(self, width: int) -> list[Row]:
         """The rows that it takes in so many columns."""
         margin, inner = self.margin.fit(width)
         left, whole = margin.first, self.margin.first.plain
         rows: list[Row] = []
+        done = 0
         for line in self.content.split("\n", allow_blank=True):
             soft = False
             for shown, text in cut(line, inner, code=self.code):
-                body = Part(len(left.plain), len(shown.plain), text)
+                at, length = len(left.plain), len(shown.plain)
                 marks = () if soft or self.code else _marks(whole, shown=bool(left))
-                parts = None if self.ornament else (*marks, body)
-                rows.append(Row(left + shown, self.fill, soft, parts))
+                parts = None if self.ornament else (*marks, Part(at, length, text))
+                origins = sliced(self.origins, done, done + length, at) if self.origins else ()
+                rows.append(Row(left + shown, self.fill, soft, parts, origins))
                 left, whole = margin.rest, self.margin.rest.plain
                 soft = True
+                done += len(text)
+            done += 1
         return rows
 
 

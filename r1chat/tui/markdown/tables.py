@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rich.cells import cell_len
 from textual.content import Content
 
+from r1chat.tui.markdown.origins import Origins, sliced
 from r1chat.tui.markdown.rows import EMPTY, Margin, Part, Row, cut
 
 
@@ -18,22 +20,30 @@ class Table:
     body: list[list[Content]]
     aligns: list[str]
     margin: Margin = field(default_factory=Margin)
+    origins: list[list[Origins]] = field(default_factory=list)
+    """Where its cells come from, the head's first, where that was asked for."""
 
     def rows(self, width: int) -> list[Row]:
         """The rows that it takes in so many columns."""
         margin, inner = self.margin.fit(width)
         widths = self._widths(inner)
         rule = Content.styled("─┼─".join("─" * column for column in widths), "answer--rule")
-        drawn = [*self._draw(self.head, widths, "answer--table-head"), Row(rule)]
-        for row in self.body:
-            drawn += self._draw(row, widths, "")
+        traces = self.origins or [[] for _ in (self.head, *self.body)]
+        drawn = [*self._draw(self.head, widths, "answer--table-head", traces[0]), Row(rule)]
+        for row, traced in zip(self.body, traces[1:], strict=True):
+            drawn += self._draw(row, widths, "", traced)
         rows = []
         for at, each in enumerate(drawn):
             left = margin.rest if at else margin.first
             parts = each.parts and tuple(
                 part._replace(at=part.at + len(left.plain)) for part in each.parts
             )
-            rows.append(Row(left + each.content.truncate(inner), soft=each.soft, parts=parts))
+            by = len(left.plain)
+            origins = tuple(
+                found._replace(start=found.start + by, end=found.end + by) for found in each.origins
+            )
+            content = left + each.content.truncate(inner)
+            rows.append(Row(content, soft=each.soft, parts=parts, origins=origins))
         return rows
 
     def _widths(self, inner: int) -> list[int]:
@@ -55,25 +65,34 @@ class Table:
                 break
         return widths
 
-    def _draw(self, cells: list[Content], widths: list[int], style: str) -> list[Row]:
+    def _draw(
+        self, cells: list[Content], widths: list[int], style: str, traces: Sequence[Origins]
+    ) -> list[Row]:
         wrapped = [
             _wrapped(cells[at] if at < len(cells) else EMPTY, width)
             for at, width in enumerate(widths)
         ]
         rows = []
         bar = Content.styled(" │ ", "answer--rule")
+        done = [0] * len(widths)
         for y in range(max(len(lines) for lines in wrapped)):
             shown: list[Content] = []
             parts: list[Part] = []
+            origins: Origins = ()
             place = 0
             for at, width in enumerate(widths):
                 part, text = wrapped[at][y] if y < len(wrapped[at]) else (EMPTY, "")
                 left, cell = _aligned(part, width, self.aligns[at])
                 parts.append(Part(place + left, len(part.plain), text, at))
+                if at < len(traces):
+                    end = done[at] + len(part.plain)
+                    origins += sliced(traces[at], done[at], end, place + left)
+                    done[at] += len(text)
                 place += len(cell.plain) + len(bar.plain)
                 shown.append(cell)
             line = bar.join(shown)
-            rows.append(Row(line.stylize(style) if style else line, soft=y > 0, parts=tuple(parts)))
+            line = line.stylize(style) if style else line
+            rows.append(Row(line, soft=y > 0, parts=tuple(parts), origins=origins))
         return rows
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -13,13 +14,13 @@ from textual.geometry import Offset, Size
 from textual.reactive import reactive
 from textual.selection import Selection
 from textual.strip import Strip
-from textual.style import Style
 from textual.timer import Timer
 from textual.widget import Widget
 
 from r1chat.sanitize import Sanitizer
 from r1chat.tui.clipboard import Clipboard
 from r1chat.tui.keys import bindings
+from r1chat.tui.markdown import styles
 from r1chat.tui.markdown.code import CodeBlock, code_blocks
 from r1chat.tui.markdown.document import Document
 from r1chat.tui.markdown.rows import Row, copied
@@ -53,49 +54,17 @@ class AnswerView(WordSelection, Widget, can_focus=True):
         classes: The classes of the widget.
     """
 
-    DEFAULT_CSS = """
-    AnswerView {
+    DEFAULT_CSS = f"""
+    AnswerView {{
         height: auto;
         width: 1fr;
         color: $foreground;
 
-        & > .answer--title { text-style: bold underline; color: $primary; }
-        & > .answer--head { text-style: bold; color: $primary; }
-        & > .answer--strong { text-style: bold; }
-        & > .answer--em { text-style: italic; }
-        & > .answer--struck { text-style: strike; }
-        & > .answer--code { color: $text-warning; background: $warning 10%; }
-        & > .answer--block { background: $foreground 5%; }
-        & > .answer--code-head { color: $foreground 60%; }
-        & > .answer--bullet { color: $text-primary; }
-        & > .answer--rule { color: $foreground 40%; }
-        & > .answer--table-head { text-style: bold; }
-        & > .answer--link { text-style: underline; }
-        & > .answer--address { color: $foreground 60%; }
-        & > .answer--math { color: $text-accent; }
-        & > .answer--boxed { color: $text-success; text-style: bold; }
-        & > .answer--raw { color: $foreground; }
-    }
+        {styles.RULES}
+    }}
     """
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "answer--title",
-        "answer--head",
-        "answer--strong",
-        "answer--em",
-        "answer--struck",
-        "answer--code",
-        "answer--block",
-        "answer--code-head",
-        "answer--bullet",
-        "answer--rule",
-        "answer--table-head",
-        "answer--link",
-        "answer--address",
-        "answer--math",
-        "answer--boxed",
-        "answer--raw",
-    }
+    COMPONENT_CLASSES: ClassVar[set[str]] = {*styles.CLASSES}
 
     FOCUS_ON_CLICK = False
     BINDINGS: ClassVar[list[BindingType]] = bindings("answer")
@@ -292,10 +261,12 @@ class AnswerView(WordSelection, Widget, can_focus=True):
     def _draw(self, row: Row) -> Strip:
         base = self.visual_style
         if row.fill:
-            base += self._style(row.fill)
+            base += styles.named(self, row.fill)
         segments = [
             Segment(text, style.rich_style)
-            for text, style in row.content.render(base, end="", parse_style=self._style)
+            for text, style in row.content.render(
+                base, end="", parse_style=partial(styles.named, self)
+            )
         ]
         return Strip(segments).adjust_cell_length(self._width, base.rich_style)
 
@@ -309,13 +280,6 @@ class AnswerView(WordSelection, Widget, can_focus=True):
             strip.crop(right),
         ]
         return Strip.join(parts)
-
-    def _style(self, name: str | Style) -> Style:
-        if isinstance(name, Style):
-            return name
-        if name.startswith("answer--"):
-            return self.get_visual_style(name, partial=True)
-        return Style.parse(name)
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         """The selected text as it was written: not how it was wrapped, nor what stands beside."""

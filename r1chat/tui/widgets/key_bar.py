@@ -34,6 +34,9 @@ class KeyBar(Widget):
 
     Textual's own Footer mounts a widget for each key whenever one of them changes, which takes
     long, and never lets the old ones go.
+
+    Args:
+        first: The part of the app whose keys are named before those of what has the focus.
     """
 
     DEFAULT_CSS = """
@@ -51,8 +54,9 @@ class KeyBar(Widget):
     COMPONENT_CLASSES = {"key-bar--key", "key-bar--unable", "key-bar--pointed"}  # noqa: RUF012  (Textual's)
     ALLOW_SELECT = False
 
-    def __init__(self) -> None:
+    def __init__(self, first: str = "") -> None:
         super().__init__()
+        self._first = f"{first}."
         self._shown: dict[str, _Shown] = {}
         """The keys by their actions."""
         self._pointed = ""
@@ -73,7 +77,11 @@ class KeyBar(Widget):
         shown: dict[str, _Shown] = {}
         unable: Callable[[str], str] = getattr(self.screen, "unable", lambda _: "")
         title_of: Callable[[str], str] = getattr(self.screen, "title_of", lambda _: "")
-        for _, binding, enabled, _ in self.screen.active_bindings.values():
+        active = sorted(
+            self.screen.active_bindings.values(),
+            key=lambda each: not str(each.binding.id).startswith(self._first),
+        )
+        for _, binding, enabled, _ in active:
             if binding.show and enabled and binding.action not in shown:
                 written = self.app.get_key_display(binding)
                 able = not unable(binding.action)

@@ -1,7 +1,8 @@
-"""Text that only grows, as lines: it wraps, follows the tail and costs the same at any length."""
+"""Text that only grows, as rows: it wraps, follows the tail and costs the same at any length."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar
 
 from textual.geometry import Offset, Region, Size
@@ -12,10 +13,15 @@ from textual.selection import Selection
 from textual.strip import Strip
 from textual.widget import Widget
 
+from r1chat.tui.markdown import styles
+from r1chat.tui.markdown.origins import Place
 from r1chat.tui.selecting import WordSelection
-from r1chat.tui.widgets.lines import Lines, Place
-from r1chat.tui.widgets.strips import GUTTER, Palette, render
+from r1chat.tui.widgets.lines import Written
+from r1chat.tui.widgets.page import Page
+from r1chat.tui.widgets.strips import GUTTER, Marked, Palette, Span, mark, render
 
+MOST_COLUMNS = 110
+"""Columns of text at most: longer lines are hard to read."""
 _MOST_CACHED = 512
 _LEAST = 3
 """Lines that there are always room for."""
@@ -26,6 +32,12 @@ class LineView(WordSelection, ScrollView, can_focus=True):
 
     It stays at the end of the text until the user scrolls away from it, and again once the user
     is back there. While it, or anything that it stands in, is not displayed, it only stores.
+
+    Args:
+        text: What it shows, where that is another's: then `update` tells that there is more.
+        name: The name of the widget.
+        id: The id of the widget.
+        classes: The classes of the widget.
     """
 
     ALLOW_SELECT = True
@@ -33,54 +45,73 @@ class LineView(WordSelection, ScrollView, can_focus=True):
         "line-view--injected",
         "line-view--moment",
         "line-view--cursor",
+        "line-view--found",
+        *styles.CLASSES,
     }
-    DEFAULT_CSS = """
-    LineView {
+    DEFAULT_CSS = f"""
+    LineView {{
         height: auto;
         overflow-x: hidden;
         overflow-y: auto;
-        scrollbar-size-vertical: 1;
+        scrollbar-size-vertical: 0;
         scrollbar-background: transparent;
         scrollbar-background-hover: transparent;
         scrollbar-background-active: transparent;
         scrollbar-color: $foreground 20%;
         color: $text-muted;
 
-        &:focus {
+        &:focus {{
             background: $foreground 4%;
             scrollbar-color: $primary;
-        }
-        & > .line-view--injected {
+        }}
+        & > .line-view--injected {{
             color: $text-accent;
             text-style: italic;
-        }
-        & > .line-view--moment {
+        }}
+        & > .line-view--moment {{
             color: $text-warning;
             text-style: bold;
-        }
-        & > .line-view--cursor {
+        }}
+        & > .line-view--cursor {{
             color: $text;
             background: $foreground 10%;
-        }
-    }
+        }}
+        & > .line-view--found {{
+            color: $text;
+            background: $warning 40%;
+        }}
+        {styles.RULES}
+    }}
     """
 
     tallest: reactive[float] = reactive(0.4, repaint=False, layout=True)
     """The part of the screen's height that it takes at most, where its own is "auto"."""
+    raw: reactive[bool] = reactive(default=False, repaint=False, init=False)
+    """Whether the text is shown as it was written, and not rendered as Markdown."""
+    news: reactive[bool] = reactive(default=False, repaint=False)
+    """Whether there is text below what is in sight that came after one had scrolled away."""
 
     def __init__(
         self,
+        text: Written | None = None,
         *,
         name: str | None = None,
         id: str | None = None,  # noqa: A002  (every widget of Textual calls it so)
         classes: str | None = None,
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
-        self._lines = Lines()
-        self._top: Place | None = None
-        """What the user scrolled to; None follows the tail."""
+        self.written = text or Written()
+        """The text."""
+        self._page = Page(self.written)
+        self._top: tuple[Place, int] | None = None
+        """What the user scrolled to: a place, and rows below its first one. None follows the
+        tail."""
         self._stale = True
-        """Whether there is text that is not wrapped."""
+        """Whether there is text that is not on the page."""
+        self._marked_moments = 0
+        """Moments that had their mark when the page was brought up to date."""
+        self._length = 0
+        """How long the text was when the page was brought up to date."""
         self._strips: dict[int, Strip] = {}
         self._palette: Palette | None = None
         self._screen_height = 0
@@ -91,35 +122,40 @@ class LineView(WordSelection, ScrollView, can_focus=True):
 
     def write(self, text: str) -> None:
         """Adds what the model wrote, as it wrote it."""
-        self._write(text, injected=False)
+        self.written.write(text)
+        self.update_text()
 
     def inject(self, text: str) -> None:
         """Adds words that are not the model's."""
-        self._write(text, injected=True)
+        self.written.write(text, injected=True)
+        self.update_text()
 
     def close(self) -> None:
         """Gives out what was held back, at the end of the text."""
-        moments = len(self._lines.moments)
-        self._lines.close()
-        self._grow(moments)
+        self.written.close()
+        self.update_text()
 
     def clear(self) -> None:
         """Forgets everything."""
-        self._lines = Lines()
-        self._top = None
+        raw = self._page.raw
+        self.written = Written()
+        self._page = Page(self.written)
+        self._page.raw = raw
+        self._follow()
         self._stale = True
+        self._marked_moments = 0
         self._strips.clear()
         self.refresh(layout=True)
 
     @property
     def text(self) -> str:
         """The text as it is shown, unwrapped."""
-        return self._lines.text
+        return self.written.text
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing to be read."""
-        return self._lines.empty
+        return self.written.empty
 
     @property
     def following(self) -> bool:
@@ -132,7 +168,7 @@ class LineView(WordSelection, ScrollView, can_focus=True):
         """Wraps to the width and counts the lines."""
         self._wrap(width)
         # Not by "max-height": in a container of automatic height Textual heeds it in cells only.
-        return min(self._lines.count, max(_LEAST, int(viewport.height * self.tallest)))
+        return min(self._page.count, max(_LEAST, int(viewport.height * self.tallest)))
 
     def on_mount(self) -> None:
         """Waits for another height of the screen."""
@@ -142,17 +178,17 @@ class LineView(WordSelection, ScrollView, can_focus=True):
     def render_lines(self, crop: Region) -> list[Strip]:
         """Renders the visible part."""
         # The style depends on what lies behind the view too, of which nobody tells.
-        if self._palette is not None and self._palette.text != self.rich_style:
+        if self._palette is not None and self._palette.text != self.visual_style:
             self._palette = None
             self._strips.clear()
         return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
-        """Renders a line of the visible part."""
+        """Renders a row of the visible part."""
         row = self.scroll_offset.y + y
         palette = self._palette or self._mix()
-        if row >= self._lines.count:
-            return Strip.blank(self.size.width, palette.text)
+        if row >= self._page.count:
+            return Strip.blank(self.size.width, palette.text.rich_style)
         strip = self._strips.get(row)
         if strip is None:
             if len(self._strips) >= _MOST_CACHED:
@@ -161,16 +197,12 @@ class LineView(WordSelection, ScrollView, can_focus=True):
         return strip
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
-        """The text that is selected, without the breaks that wrapping made."""
-        start = Place(0, 0)
-        if selection.start is not None:
-            start = Place(selection.start.y, selection.start.x)
-        end = None if selection.end is None else Place(selection.end.y, selection.end.x)
-        return self._lines.extract(start, end), "\n"
+        """The text that is selected, as it was written."""
+        return self.written.extract(*self._page.whole(*self._span_of(selection))), "\n"
 
     def line_at(self, offset: Offset) -> tuple[str, list[tuple[int, Offset]]]:
         """The paragraph at a place."""
-        return self._lines.paragraphs[offset.y].text, [(0, Offset(0, offset.y))]
+        return self.written.paragraphs[offset.y].text, [(0, Offset(0, offset.y))]
 
     def selection_updated(self, selection: Selection | None) -> None:  # noqa: ARG002  (Textual's signature)
         """Shows another selection."""
@@ -182,19 +214,29 @@ class LineView(WordSelection, ScrollView, can_focus=True):
         super().notify_style_update()
         self._palette = None
         self._strips.clear()
+        if self._page.ansi != self.app.native_ansi_color:
+            self._page.ansi = self.app.native_ansi_color
+            self._wrap_anew()
+
+    def watch_raw(self, raw: bool) -> None:  # noqa: FBT001  (Textual calls it)
+        """Shows the other form; what was at the top stays there."""
+        if self._top is not None:
+            self._top = self._top[0], 0
+        self._page.raw = raw
+        self._wrap_anew()
 
     def watch_scroll_target_y(self, _old: float, target: float) -> None:
         """Remembers where the user scrolled to."""
         if self._moving:
             return
         if target >= self.max_scroll_y:
-            self._top = None
+            self._follow()
         else:
             self._hold(round(target))
 
     def action_scroll_end(self) -> None:
         """Goes to the end and stays there."""
-        self._top = None
+        self._follow()
         self._settle()
 
     # Inside
@@ -204,20 +246,20 @@ class LineView(WordSelection, ScrollView, can_focus=True):
         """The row below the last that is in sight."""
         return self.scroll_offset.y + self.container_size.height
 
-    def _is_chosen(self, paragraph: int) -> bool:  # noqa: ARG002  (for those who inherit)
+    def _follow(self) -> None:
+        """Stays at the end, whatever comes."""
+        self._top = None
+        self.news = False
+
+    def _is_chosen(self, place: Place) -> bool:  # noqa: ARG002  (for those who inherit)
         return False
 
-    def _write(self, text: str, *, injected: bool) -> None:
-        moments = len(self._lines.moments)
-        self._lines.write(text, injected=injected)
-        self._grow(moments)
+    def _found_in(self, span: Span) -> tuple[Span, ...]:  # noqa: ARG002  (for those who inherit)
+        """What a search has found in a part of the text."""
+        return ()
 
-    def _grow(self, moments: int) -> None:
-        """Brings the screen up to date after a writing.
-
-        Args:
-            moments: How many there were before it.
-        """
+    def update_text(self) -> None:
+        """Brings the screen up to date with the text."""
         if not self.is_mounted or self._stale:
             return
         if not all(node.display for node in self.ancestors_with_self):
@@ -226,33 +268,47 @@ class LineView(WordSelection, ScrollView, can_focus=True):
             self.refresh(layout=True)
             return
         before = self.virtual_size.height
-        first = self._lines.wrap(self._lines.width)
-        count = self._lines.count
+        first = self._page.update(self._page.width)
+        count = self._page.count
         if count != before:
-            size = Size(self._lines.width, count)
-            if before <= self.container_size.height:
+            size = Size(self._page.width, count)
+            if min(before, count) <= self.container_size.height:
                 self.virtual_size = size
             else:
                 # There is a scrollbar already, and nothing moves: spare the screen a layout.
                 self.set_reactive(Widget.virtual_size, size)
                 self.vertical_scrollbar.window_virtual_size = count
-        if len(self._lines.moments) > moments:
+        moments = self.written.moments
+        if len(moments) > self._marked_moments:
             # The beginning of its sentence may be some rows above.
-            first = min(first, self._lines.row(self._lines.moments[moments]))
-        self._repaint(first, count)
+            first = min(first, self._page.row(moments[self._marked_moments]))
+            self._marked_moments = len(moments)
+        self._repaint(first, max(before, count))
         if self._top is None:
             self._settle()
+        elif self.written.length > self._length:
+            self.news = True
+        self._length = self.written.length
 
     def _wrap(self, total: int) -> None:
         """Wraps to the width that the layout gives, the gutter and the scrollbar included."""
-        width = max(1, total - GUTTER - self.styles.scrollbar_size_vertical)
-        if width != self._lines.width:
-            self._strips.clear()
-        first = self._lines.wrap(width)
+        width = total - GUTTER - self.styles.scrollbar_size_vertical
+        self._drop_strips(self._page.update(max(1, min(width, MOST_COLUMNS))))
+        self._marked_moments = len(self.written.moments)
+        self._length = self.written.length
+        self.set_reactive(Widget.virtual_size, Size(self._page.width, self._page.count))
+        self._stale = False
+
+    def _wrap_anew(self) -> None:
+        self._strips.clear()
+        if not self._stale:
+            self._wrap(self.size.width - self.styles.gutter.width)
+            self.call_after_refresh(self._settle)
+        self.refresh(layout=True)
+
+    def _drop_strips(self, first: int) -> None:
         for row in [row for row in self._strips if row >= first]:
             del self._strips[row]
-        self.set_reactive(Widget.virtual_size, Size(width, self._lines.count))
-        self._stale = False
 
     def _size_updated(
         self,
@@ -279,7 +335,8 @@ class LineView(WordSelection, ScrollView, can_focus=True):
         """Scrolls to where the reader is: to the end, or to what was at the top before."""
         row = self.max_scroll_y
         if self._top is not None:
-            row = min(row, self._lines.row(self._top))
+            place, below = self._top
+            row = min(row, self._page.row(place) + below)
         if row == self.scroll_y == self.scroll_target_y:
             return
         self.app.animator.force_stop_animation(self, "scroll_y")
@@ -290,43 +347,46 @@ class LineView(WordSelection, ScrollView, can_focus=True):
 
     def _hold(self, row: int) -> None:
         """Stays at a row, whatever comes."""
-        if self._lines.count:
-            line = self._lines.line(min(row, self._lines.count - 1))
-            self._top = Place(line.paragraph, line.start)
+        if self._page.count:
+            place = self._page.place(min(row, self._page.count - 1))
+            self._top = place, max(0, row - self._page.row(place))
 
     def _repaint(self, start: int, stop: int) -> None:
-        for row in range(start, stop):
-            self._strips.pop(row, None)
+        self._drop_strips(start)
         top = self.scroll_offset.y
         first, last = max(start, top), min(stop, self._bottom)
         if first < last:
             self.refresh(Region(0, first - top, self.size.width, last - first))
 
     def _render_row(self, row: int, palette: Palette) -> Strip:
-        line = self._lines.line(row)
-        paragraph = self._lines.paragraphs[line.paragraph]
-        selected = None
-        selection = self.text_selection
-        if selection is not None:
-            selected = selection.get_span(line.paragraph)
-            if selected is not None and selected[1] < 0:
-                selected = (selected[0], len(paragraph.text))
-        return render(
-            paragraph,
-            line,
-            palette,
-            width=self.size.width,
-            chosen=self._is_chosen(line.paragraph),
-            selected=selected,
+        page = self._page
+        span = page.span(row)
+        shown = page.row_at(row)
+        marked = Marked(
+            self._span_of(self.text_selection) if self.text_selection is not None else None,
+            self._found_in(span),
+            chosen=bool(shown.origins) and self._is_chosen(page.place(row)),
+        )
+        sign = mark(self.written, span)
+        return render(shown, self.written, span[0], palette, sign, marked, self.size.width)
+
+    def _span_of(self, selection: Selection) -> Span:
+        """What is selected, as places."""
+        start, end = selection.start, selection.end
+        return (
+            Place(0, 0) if start is None else Place(start.y, start.x),
+            self.written.end if end is None else Place(end.y, end.x),
         )
 
     def _mix(self) -> Palette:
         style = self.get_component_rich_style
         self._palette = Palette(
-            text=self.rich_style,
+            text=self.visual_style,
+            cursor=self.get_visual_style("line-view--cursor"),
             injected=style("line-view--injected"),
             moment=style("line-view--moment"),
-            cursor=style("line-view--cursor"),
             selection=self.screen.get_component_rich_style("screen--selection"),
+            found=style("line-view--found", partial=True),
+            named=partial(styles.named, self),
         )
         return self._palette

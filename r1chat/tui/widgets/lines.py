@@ -1,4 +1,4 @@
-"""A text that only grows, as paragraphs and as wrapped lines. Pure: knows no widget."""
+"""A text that only grows: its paragraphs, and the lines they are wrapped to. Knows no widget."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from r1chat.reasoning.moments import Moments
 from r1chat.sanitize import Sanitizer
+from r1chat.tui.markdown.origins import Place
 from r1chat.tui.wrap import line_starts
 
 TAB = 4
@@ -16,13 +17,6 @@ TAB = 4
 
 # Exactly what the sanitiser lets out as a newline, and at once.
 _NEWLINE = re.compile("[\n\u2028\u2029]")
-
-
-class Place(NamedTuple):
-    """A character of a paragraph."""
-
-    paragraph: int
-    char: int
 
 
 class Line(NamedTuple):
@@ -45,16 +39,12 @@ class Paragraph:
     """The parts of `text` that were injected: begin and end."""
     moments: list[int] = field(default_factory=list)
     """Where in `text` the model doubts."""
-    starts: list[int] = field(default_factory=lambda: [0])
-    """Where the lines begin, as far as it is wrapped."""
 
 
-class Lines:
-    """The paragraphs of a thought and their lines.
+class Written:
+    """A thought as it was written: clean, in paragraphs, what was injected and doubted marked.
 
-    Writing only stores; wrapping goes on from the last line that was wrapped. So the cost of both
-    depends on what is new, whatever stands there already, and a text that nobody looks at is
-    never wrapped.
+    The cost of adding to it depends on what is new alone.
     """
 
     def __init__(self) -> None:
@@ -63,15 +53,13 @@ class Lines:
         """Characters written so far, as they came."""
         self.moments: list[Place] = []
         """Where the model doubts, in order."""
-        self.width = 0
-        """The width that the lines are wrapped to; 0 before the first wrapping."""
+        self.closed = False
+        """Whether the text has ended."""
         self._sanitizer = Sanitizer()
         self._finder = Moments()
         self._found_from = 0
         """Where the last paragraph begins, as the finder counts."""
         self._found_to = 0
-        self._rows = [0]
-        """The first row of each paragraph that is wrapped."""
         self._injecting = False
 
     @property
@@ -80,25 +68,23 @@ class Lines:
         return "\n".join(paragraph.text for paragraph in self.paragraphs)
 
     @property
+    def end(self) -> Place:
+        """The place behind its last character."""
+        return Place(len(self.paragraphs) - 1, len(self.paragraphs[-1].text))
+
+    @property
     def empty(self) -> bool:
         """Whether nothing but white space has been written."""
         return all(not p.text or p.text.isspace() for p in self.paragraphs)
 
-    @property
-    def count(self) -> int:
-        """Rows, as of the last wrapping. A newline at the very end makes no empty row."""
-        last = self.paragraphs[len(self._rows) - 1]
-        if not last.text:
-            return self._rows[-1]
-        return self._rows[-1] + len(last.starts)
-
     def write(self, text: str, *, injected: bool = False) -> None:
-        """Adds text at the end; the cost is that of the new text alone.
+        """Adds text at the end.
 
         Args:
             text: The text as the model wrote it.
             injected: Whether it is not the model's.
         """
+        self.closed = False
         if injected != self._injecting:
             # A sequence that began in the model's words must not swallow others.
             self._store(self._sanitizer.close(), injected=self._injecting)
@@ -118,49 +104,7 @@ class Lines:
         self._finder = Moments()
         self._found_from = -len(self.paragraphs[-1].text)
         self._found_to = 0
-
-    def wrap(self, width: int) -> int:
-        """Brings the lines up to date.
-
-        Args:
-            width: Cells of a line.
-
-        Returns:
-            The first row that may have changed.
-        """
-        if width != self.width:
-            self.width = width
-            self._rows = [0]
-            self.paragraphs[0].starts = [0]
-        at = len(self._rows) - 1
-        going_on = self.paragraphs[at]
-        last_start = going_on.starts.pop()
-        changed = self._rows[-1] + len(going_on.starts)
-        going_on.starts += line_starts(going_on.text, width, last_start)
-        row = self._rows[-1] + len(going_on.starts)
-        for paragraph in self.paragraphs[at + 1 :]:
-            self._rows.append(row)
-            paragraph.starts = line_starts(paragraph.text, width)
-            row += len(paragraph.starts)
-        return changed
-
-    def line(self, row: int) -> Line:
-        """Finds what stands in a row."""
-        index = bisect_right(self._rows, row) - 1
-        starts = self.paragraphs[index].starts
-        at = row - self._rows[index]
-        end = starts[at + 1] if at + 1 < len(starts) else len(self.paragraphs[index].text)
-        return Line(index, starts[at], end)
-
-    def row(self, place: Place) -> int:
-        """Finds the row in which a character stands."""
-        index = min(place.paragraph, len(self._rows) - 1)
-        return self._rows[index] + bisect_right(self.paragraphs[index].starts, place.char) - 1
-
-    def rows_of(self, paragraph: int) -> range:
-        """The rows of a paragraph."""
-        first = self._rows[paragraph]
-        return range(first, first + len(self.paragraphs[paragraph].starts))
+        self.closed = True
 
     def end_of(self, paragraph: int) -> int:
         """Where a paragraph ends in the text as it was written, its newline included."""
@@ -171,7 +115,7 @@ class Lines:
     def extract(self, start: Place, end: Place | None) -> str:
         """Takes the text between two characters, or from one on."""
         last = len(self.paragraphs) - 1
-        end = end or Place(last, len(self.paragraphs[last].text))
+        end = end or self.end
         texts = [p.text for p in self.paragraphs[start.paragraph : end.paragraph + 1]]
         if texts:
             if end.paragraph <= last:
@@ -213,6 +157,90 @@ class Lines:
             char = at - self._found_from
             self.paragraphs[-1].moments.append(char)
             self.moments.append(Place(len(self.paragraphs) - 1, char))
+
+
+class Wrapped:
+    """The paragraphs of a text from one on, wrapped to lines.
+
+    Wrapping goes on from the last line that was wrapped, so that its cost depends on what is new,
+    and a text that nobody looks at is never wrapped.
+
+    Args:
+        text: The text.
+    """
+
+    def __init__(self, text: Written) -> None:
+        self._text = text
+        self.first = 0
+        """The paragraph that it begins with."""
+        self.width = 0
+        """The width that the lines are wrapped to; 0 before the first wrapping."""
+        self._rows = [0]
+        """The first row of each paragraph that is wrapped."""
+        self._starts = [[0]]
+        """Where the lines of each begin."""
+
+    @property
+    def count(self) -> int:
+        """Rows, as of the last wrapping. A newline at the very end makes no empty row."""
+        if not self._text.paragraphs[self.first + len(self._rows) - 1].text:
+            return self._rows[-1]
+        return self._rows[-1] + len(self._starts[-1])
+
+    def begin(self, first: int) -> bool:
+        """Begins with a paragraph.
+
+        Args:
+            first: Its number.
+
+        Returns:
+            Whether that is another one than before.
+        """
+        if first == self.first and self.width:
+            return False
+        self.first, self.width = first, 0
+        return True
+
+    def wrap(self, width: int) -> int:
+        """Brings the lines up to date.
+
+        Args:
+            width: Cells of a line.
+
+        Returns:
+            The first row that may have changed.
+        """
+        if width != self.width:
+            self.width = width
+            self._rows = [0]
+            self._starts = [[0]]
+        paragraphs = self._text.paragraphs
+        at = self.first + len(self._rows) - 1
+        starts = self._starts[-1]
+        last_start = starts.pop()
+        changed = self._rows[-1] + len(starts)
+        starts += line_starts(paragraphs[at].text, width, last_start)
+        row = self._rows[-1] + len(starts)
+        for paragraph in paragraphs[at + 1 :]:
+            self._rows.append(row)
+            self._starts.append(line_starts(paragraph.text, width))
+            row += len(self._starts[-1])
+        return changed
+
+    def line(self, row: int) -> Line:
+        """Finds what stands in a row."""
+        index = bisect_right(self._rows, row) - 1
+        starts = self._starts[index]
+        paragraph = self.first + index
+        at = row - self._rows[index]
+        whole = len(self._text.paragraphs[paragraph].text)
+        end = starts[at + 1] if at + 1 < len(starts) else whole
+        return Line(paragraph, starts[at], end)
+
+    def row(self, place: Place) -> int:
+        """Finds the row in which a character stands."""
+        index = min(max(0, place.paragraph - self.first), len(self._rows) - 1)
+        return self._rows[index] + max(0, bisect_right(self._starts[index], place.char) - 1)
 
 
 def _expand(text: str, column: int) -> str:

@@ -1,16 +1,21 @@
-"""How a line of a thought looks: a gutter with its marks, then the words."""
+"""How a row of a thought looks: a gutter with its mark, then the words."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
 
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
+from textual.style import Style as ContentStyle
 
-from r1chat.tui.widgets.lines import Line, Paragraph
-from r1chat.tui.wrap import cells_of
+from r1chat.tui.markdown.origins import Origin, Place
+from r1chat.tui.markdown.rows import Row
+from r1chat.tui.widgets.lines import Written
 
 GUTTER = 2
 """Cells at the left: a mark, and the bar of the paragraph that is chosen."""
@@ -18,71 +23,113 @@ INJECTED = "▸"
 MOMENT = "↺"
 CURSOR = "▏"
 
+Span = tuple[Place, Place]
+
 
 @dataclass(frozen=True, slots=True)
 class Palette:
     """The styles of a thought."""
 
-    text: Style
+    text: ContentStyle
+    cursor: ContentStyle
     injected: Style
     moment: Style
-    cursor: Style
     selection: Style
+    found: Style
+    named: Callable[[str | ContentStyle], ContentStyle]
+    """Looks up what the parts of rendered Markdown look like."""
 
 
-def mark(paragraph: Paragraph, line: Line) -> str:
-    """The sign that stands before a line; what was injected goes before what is doubted."""
-    for start, end in paragraph.injected:
-        if start < line.end and line.start < end:
-            return INJECTED
-    at = bisect_left(paragraph.moments, line.start)
-    doubted = at < len(paragraph.moments) and paragraph.moments[at] < line.end
-    return MOMENT if doubted else " "
+class Marked(NamedTuple):
+    """What is marked in a row beside its text."""
+
+    selected: Span | None = None
+    found: tuple[Span, ...] = ()
+    """What a search has found in it."""
+    chosen: bool = False
+    """Whether the cursor is on its paragraph."""
+
+
+class _Cell(NamedTuple):
+    """A part of a row that looks the same and comes from one place."""
+
+    start: int
+    end: int
+    place: Place
+    injected: bool = False
+    marks: tuple[bool, bool] = (False, False)
+    """Whether it is selected, and whether it was found."""
+
+
+def mark(text: Written, span: Span) -> str:
+    """The sign that stands before a row; what was injected goes before what is doubted.
+
+    Args:
+        text: The text.
+        span: What the row stands for.
+    """
+    first, last = span
+    for number in range(first.paragraph, min(last.paragraph + 1, len(text.paragraphs))):
+        paragraph = text.paragraphs[number]
+        begin = first.char if number == first.paragraph else 0
+        close = last.char if number == last.paragraph else len(paragraph.text)
+        for start, end in paragraph.injected:
+            if paragraph.text[max(start, begin) : min(end, close)].strip():
+                return INJECTED
+    at = bisect_left(text.moments, first)
+    return MOMENT if at < len(text.moments) and text.moments[at] < last else " "
 
 
 def render(
-    paragraph: Paragraph,
-    line: Line,
-    palette: Palette,
-    *,
-    width: int,
-    chosen: bool,
-    selected: tuple[int, int] | None,
+    row: Row, text: Written, place: Place, palette: Palette, sign: str, marked: Marked, width: int
 ) -> Strip:
-    """Renders a line.
+    """Renders a row.
 
-    Its segments carry where they stand in the paragraph, not in the line, so that a selection
-    outlives another wrapping.
+    Its segments carry where they stand in the text, not in the row, so that a selection outlives
+    another wrapping.
 
     Args:
-        paragraph: The paragraph.
-        line: The part of it to render.
+        row: The row.
+        text: The text that it is of.
+        place: Where in it a row stands that shows nothing of it.
         palette: The styles.
-        width: Cells of the line, the gutter included.
-        chosen: Whether the cursor is on the paragraph.
-        selected: The part of the paragraph that is selected.
+        sign: The mark before it.
+        marked: What is marked in it.
+        width: Cells of the row, the gutter included.
     """
-    text = paragraph.text[line.start : line.end].rstrip(" ")
-    end = line.start + len(text)
-    base = palette.cursor if chosen else palette.text
-    sign = mark(paragraph, line)
-    signed = {INJECTED: palette.injected, MOMENT: palette.moment}.get(sign, base)
-    # One cell each, so that both point at the line's first character.
-    start = Style.from_meta({"offset": (line.start, line.paragraph)})
+    base = palette.cursor if marked.chosen else palette.text
+    plain = base.rich_style
+    if row.fill and not marked.chosen:
+        base += palette.named(row.fill)
+    signed = {INJECTED: palette.injected, MOMENT: palette.moment}.get(sign, plain)
+    # One cell each, so that both point at the row's first character.
+    start = _at(row.origins[0].first if row.origins else place)
     segments = [
-        Segment(sign, _on(signed, base) + start),
-        Segment(CURSOR if chosen else " ", _on(palette.moment, base) + start),
+        Segment(sign, _on(signed, plain) + start),
+        Segment(CURSOR if marked.chosen else " ", _on(palette.moment, plain) + start),
     ]
-    cells = GUTTER
-    for begin, stop, injected in _parts(paragraph.injected, line.start, end):
-        style = _on(palette.injected, base) if injected else base
-        for first, last, is_selected in _parts([selected] if selected else [], begin, stop):
-            here = style + palette.selection if is_selected else style
-            part = paragraph.text[first:last]
-            offset = Style.from_meta({"offset": (first, line.paragraph)})
-            segments.append(Segment(part, here + offset))
-            cells += cells_of(paragraph.text, first, last)
-    return Strip(segments, cells).adjust_cell_length(width, base)
+    cells = list(_cells(row, text, place, marked))
+    at = begin = 0
+    for words, style in row.content.render(base, end="", parse_style=palette.named):
+        end = begin + len(words)
+        while at < len(cells) and begin < end:
+            cell = cells[at]
+            stop = min(end, cell.end)
+            here = style.rich_style
+            if cell.injected:
+                here += _on(palette.injected, plain)
+            for is_so, style_of in zip(cell.marks, (palette.selection, palette.found), strict=True):
+                if is_so:
+                    here += style_of
+            where = cell.place._replace(char=cell.place.char + max(0, begin - cell.start))
+            segments.append(Segment(words[begin - end :][: stop - begin], here + _at(where)))
+            begin = stop
+            at += stop == cell.end
+    return Strip(segments).adjust_cell_length(width, base.rich_style)
+
+
+def _at(place: Place) -> Style:
+    return Style.from_meta({"offset": (place.char, place.paragraph)})
 
 
 def _on(style: Style, base: Style) -> Style:
@@ -90,16 +137,55 @@ def _on(style: Style, base: Style) -> Style:
     return style if style is base else style + Style(bgcolor=base.bgcolor)
 
 
-def _parts(spans: list[tuple[int, int]], start: int, end: int) -> list[tuple[int, int, bool]]:
-    """Cuts a range at spans; tells of each part whether it lies in one."""
-    parts = []
-    for first, last in spans:
-        if last <= start or first >= end:
-            continue
-        if first > start:
-            parts.append((start, first, False))
-        parts.append((max(first, start), min(last, end), True))
-        start = min(last, end)
-    if start < end:
-        parts.append((start, end, False))
-    return parts
+def _cells(row: Row, text: Written, place: Place, marked: Marked) -> Iterator[_Cell]:
+    done = 0
+    for origin in row.origins:
+        if origin.start > done:
+            first = origin.first
+            yield _Cell(
+                done, origin.start, first._replace(char=max(0, first.char - origin.start + done))
+            )
+        yield from _parts(origin, text, marked)
+        done, place = origin.end, origin.last
+    if done < len(row.content.plain):
+        yield _Cell(done, len(row.content.plain), place)
+
+
+def _parts(origin: Origin, text: Written, marked: Marked) -> Iterator[_Cell]:
+    """Cuts what comes from one place wherever its looks change."""
+    line, begin = origin.first
+    paragraph = text.paragraphs[line] if line < len(text.paragraphs) else None
+    injected = paragraph.injected if paragraph is not None else []
+    if not origin.exact:
+        is_injected = any(start <= begin < end for start, end in injected)
+        marks = _is_in(marked.selected, origin), any(_is_in(each, origin) for each in marked.found)
+        # Whole, and never pointing behind its source, however much longer it is.
+        inside = origin.last.char - begin if origin.last.paragraph == line else 1
+        step = max(1, inside)
+        for start in range(origin.start, origin.end, step):
+            end = min(start + step, origin.end)
+            yield _Cell(start, end, origin.first, is_injected, marks)
+        return
+    spans = [marked.selected] if marked.selected else []
+    edges = {begin, origin.last.char}
+    edges |= {edge for span in injected for edge in span}
+    for first, last in (*spans, *marked.found):
+        edges |= {each.char for each in (first, last) if each.paragraph == line}
+    inside_edges = sorted(edge for edge in edges if begin <= edge <= origin.last.char)
+    shift = origin.start - begin
+    for first_char, last_char in pairwise(inside_edges):
+        part = Origin(
+            first_char + shift, last_char + shift, Place(line, first_char), Place(line, last_char)
+        )
+        yield _Cell(
+            part.start,
+            part.end,
+            part.first,
+            any(start <= first_char < end for start, end in injected),
+            (_is_in(marked.selected, part), any(_is_in(each, part) for each in marked.found)),
+        )
+
+
+def _is_in(span: Span | None, origin: Origin) -> bool:
+    """Whether any of an origin lies in a part of the text."""
+    return span is not None and span[0] < origin.last and span[1] > origin.first

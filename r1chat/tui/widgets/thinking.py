@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
@@ -19,6 +20,7 @@ from r1chat.events import Injection, Peeked, ThoughtEnded
 from r1chat.reasoning.budget import Budget
 from r1chat.tui import thought_words as words
 from r1chat.tui.keys import bindings
+from r1chat.tui.widgets.tail_sign import TailSign
 from r1chat.tui.widgets.thought import ThoughtView
 
 FLUSHES = 20
@@ -127,6 +129,7 @@ class ThinkingPane(Widget):
     ThinkingPane {
         height: auto;
         layout: vertical;
+        layers: default above;
     }
     """
 
@@ -150,6 +153,7 @@ class ThinkingPane(Widget):
         super().__init__(name=name, id=id, classes=classes)
         self.header = ThinkingHeader()
         self.view = ThoughtView()
+        self._sign = TailSign()
         self._clock = clock
         self._queue: deque[tuple[str, int | None]] = deque()
         self._timer: Timer | None = None
@@ -178,12 +182,14 @@ class ThinkingPane(Widget):
         """The header above the thought."""
         yield self.header
         yield self.view
+        yield self._sign
 
     def on_mount(self) -> None:
         """Begins to empty the queue."""
         self._timer = self.set_interval(1 / FLUSHES, self._tick, pause=not self._running)
         # Textual watches nothing before.
         self.view.display = not self.collapsed
+        self.watch(self.view, "news", self._show_news)
         self._show()
 
     # What comes in
@@ -303,6 +309,19 @@ class ThinkingPane(Widget):
         """How long the thought has been going on, pauses not counted."""
         return self._seconds + (self._clock() - self._since if self._since is not None else 0)
 
+    @property
+    def said(self) -> list[str]:
+        """How the thought goes, in words, from long to short."""
+        if self._ended is not None:
+            return words.thought(
+                self._ended,
+                own=self._own,
+                least=self._least,
+                peeked=self._peeked,
+                paused=self.paused,
+            )
+        return words.thinking(self.seconds, self._tokens, self.budget, paused=self.paused)
+
     # What the user does
 
     def toggle(self) -> None:
@@ -321,6 +340,15 @@ class ThinkingPane(Widget):
             self.call_after_refresh(go)
         else:
             go()
+
+    @on(TailSign.Pressed)
+    def _go_to_tail(self, event: TailSign.Pressed) -> None:
+        event.stop()
+        self.view.action_scroll_end()
+
+    def _show_news(self, news: bool) -> None:  # noqa: FBT001  (Textual calls it)
+        self._sign.update("↓ new")
+        self._sign.display = news and not self.collapsed
 
     def on_thinking_header_toggled(self, event: ThinkingHeader.Toggled) -> None:
         """Opens the thought, or closes it."""
@@ -344,6 +372,7 @@ class ThinkingPane(Widget):
             # Else Textual looks for another focus, and scrolls to it.
             self.header.focus(scroll_visible=False)
         self.view.display = not collapsed
+        self._show_news(self.view.news)
         self._show()
 
     # Inside
@@ -355,17 +384,10 @@ class ThinkingPane(Widget):
             self._show()
 
     def _show(self) -> None:
+        said = self.said
         if self._ended is not None:
-            said = words.thought(
-                self._ended,
-                own=self._own,
-                least=self._least,
-                peeked=self._peeked,
-                paused=self.paused,
-            )
             self.header.show(said, is_open=not self.collapsed, spent=None)
             return
-        said = words.thinking(self.seconds, self._tokens, self.budget, paused=self.paused)
         spent = words.fraction(self.seconds, self._tokens, self.budget)
         looked = self._looking or self._peeked is not None
         aside = words.so_far(self._peeked) if looked else []

@@ -11,8 +11,11 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from r1chat.tui.finding import places_of
 from r1chat.tui.keys import applies, bindings
+from r1chat.tui.markdown.origins import Place
 from r1chat.tui.widgets.line_view import LineView
+from r1chat.tui.widgets.strips import Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +47,19 @@ class ThoughtView(LineView):
         end: int
         """Where it ends, its newline included."""
 
+    searched = ""
+    """What is searched for."""
+    found: tuple[Span, ...] = ()
+    """Where it stands, in order."""
+    _at_found = 0
+    """Which of these places was gone to last."""
     _moment: int | None = None
     """The moment that was gone to last, as long as the cursor is on it."""
 
     @property
     def moments(self) -> int:
         """How often the model doubted."""
-        return len(self._lines.moments)
+        return len(self.written.moments)
 
     def clear(self) -> None:
         """Forgets everything."""
@@ -75,33 +84,92 @@ class ThoughtView(LineView):
         """The paragraph that is chosen, if any is."""
         if self.cursor is None:
             return None
-        paragraph = self._lines.paragraphs[self.cursor]
-        return Passage(paragraph.offset, self._lines.end_of(self.cursor), paragraph.text)
+        last = self._page.last_of(self.cursor)
+        paragraphs = self.written.paragraphs[self.cursor : last + 1]
+        text = "\n".join(paragraph.text for paragraph in paragraphs)
+        return Passage(paragraphs[0].offset, self.written.end_of(last), text)
 
     def move_cursor(self, by: int) -> None:
         """Chooses the paragraph so many further down; without one, the last that is in sight."""
-        if self._stale or not self._lines.count:
+        page = self._page
+        if self._stale or not page.count:
             return
         at = self.cursor
         if at is None:
-            at = self._lines.line(max(0, min(self._bottom, self._lines.count) - 1)).paragraph + 1
+            at = page.place(max(0, min(self._bottom, page.count) - 1)).paragraph + 1
             by = -1
         step = 1 if by > 0 else -1
         chosen = None
-        while by and 0 <= at + step < len(self._lines.paragraphs):
+        while by and 0 <= at + step < len(self.written.paragraphs):
             at += step
-            if self._lines.paragraphs[at].text.strip():
+            if self.written.paragraphs[at].text.strip() and page.begins(at):
                 chosen = at
                 by -= step
         if chosen is not None:
-            self._choose(chosen, self._lines.rows_of(chosen))
+            self._choose(chosen, page.rows_of(chosen))
+
+    def search(self, words: str) -> int | None:
+        """Finds words, and goes to the first of their places from the top of what is in sight on.
+
+        Args:
+            words: The words; none ends the search.
+
+        Returns:
+            The number of that place, or None where there is none. While the words stay the same
+            it is that of the place that was gone to.
+        """
+        again = words == self.searched
+        self.searched = words
+        self.found = places_of(words, [each.text for each in self.written.paragraphs])
+        self._strips.clear()
+        self.refresh()
+        if not self.found:
+            return None
+        if again:
+            return self._at_found
+        here = self._page.place(self.scroll_offset.y) if self._page.count else Place(0, 0)
+        number = bisect_left(self.found, (here, here))
+        self._at_found = number % len(self.found)
+        self._show_place(self.found[self._at_found][0])
+        return self._at_found
+
+    def go_to_found(self, step: int) -> int | None:
+        """Goes to another place that was found; behind the last one comes the first.
+
+        Args:
+            step: 1 for the next one, -1 for the previous one.
+
+        Returns:
+            Its number, or None where there is none.
+        """
+        if not self.found:
+            return None
+        self._at_found = (self._at_found + step) % len(self.found)
+        self._show_place(self.found[self._at_found][0])
+        return self._at_found
+
+    def _show_place(self, place: Place) -> None:
+        """Brings a place into sight, unless it is."""
+        row, top = self._page.row(place), self.scroll_offset.y
+        if not top <= row < self._bottom:
+            self._hold(max(0, row - self.container_size.height // 3))
+            self._settle()
+
+    def _found_in(self, span: Span) -> tuple[Span, ...]:
+        first = max(0, bisect_left(self.found, (span[0], span[0])) - 1)
+        found = []
+        for each in self.found[first:]:
+            if each[0] >= span[1]:
+                break
+            found.append(each)
+        return tuple(found)
 
     def watch_cursor(self, old: int | None, new: int | None) -> None:
         """Shows the chosen paragraph."""
         self._moment = None
         for paragraph in (old, new):
             if paragraph is not None and not self._stale:
-                rows = self._lines.rows_of(paragraph)
+                rows = self._page.rows_of(paragraph)
                 self._repaint(rows.start, rows.stop)
         if (old is None) != (new is None):
             self.refresh_bindings()
@@ -133,7 +201,7 @@ class ThoughtView(LineView):
         """Chooses no paragraph."""
         self.cursor = None
         if self.scroll_y >= self.max_scroll_y:
-            self._top = None
+            self._follow()
 
     @property
     def has_cursor(self) -> bool:
@@ -143,20 +211,23 @@ class ThoughtView(LineView):
     @property
     def has_moments(self) -> bool:
         """Whether the model doubts anywhere in it."""
-        return bool(self._lines.moments)
+        return bool(self.written.moments)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hides the keys that would do nothing."""
         del parameters
         return applies(self, "thought", action)
 
-    def _grow(self, moments: int) -> None:
-        super()._grow(moments)
-        if not moments and self._lines.moments and self.has_focus:
+    def update_text(self) -> None:
+        """Brings the screen up to date with the text."""
+        moments = self._marked_moments
+        super().update_text()
+        if not moments and self._marked_moments and self.has_focus:
             self.refresh_bindings()
 
-    def _is_chosen(self, paragraph: int) -> bool:
-        return paragraph == self.cursor
+    def _is_chosen(self, place: Place) -> bool:
+        cursor = self.cursor
+        return cursor is not None and cursor <= place.paragraph <= self._page.last_of(cursor)
 
     def _choose(self, paragraph: int, rows: range) -> None:
         """Puts the cursor on a paragraph and brings some of its rows into sight."""
@@ -179,18 +250,21 @@ class ThoughtView(LineView):
                 y -= by
 
     def _go_to_moment(self, step: int) -> bool:
-        if self._stale or not self._lines.count:
+        page = self._page
+        if self._stale or not page.count:
             return False
-        moments = self._lines.moments
+        moments = self.written.moments
         at = self._moment
         if at is None:
-            here = self._lines.count if self.following else self.scroll_offset.y
-            rows = [self._lines.row(moment) for moment in moments]
+            here = page.count if self.following else self.scroll_offset.y
+            rows = [page.row(moment) for moment in moments]
             at = bisect_left(rows, here) - (step > 0)
         at += step
         if not 0 <= at < len(moments):
             return False
-        row = self._lines.row(moments[at])
-        self._choose(moments[at].paragraph, range(row, row + 1))
+        row = page.row(moments[at])
+        # A line of a formula has no row of its own.
+        chosen = moments[at].paragraph if page.begins(moments[at].paragraph) else None
+        self._choose(page.place(row).paragraph if chosen is None else chosen, range(row, row + 1))
         self._moment = at
         return True

@@ -76,6 +76,9 @@ class TurnView(Vertical):
     hint: reactive[str] = reactive("")
     """Which key helps, where the reply is a dead end; behind the status."""
 
+    raw: reactive[bool] = reactive(default=False, init=False)
+    """Whether thought and answer are shown as the model wrote them."""
+
     @dataclass
     class VersionWanted(Message):
         """The user wants to see another version of the reply."""
@@ -192,7 +195,11 @@ class TurnView(Vertical):
         match event:
             case Evaluating(done=done, total=total, reused=reused):
                 slow = total - reused > _SLOW_PROMPT
-                self.status = f"Reading {done:,} of {total:,} tokens" if slow else "Reading…"
+                if slow:
+                    self.status = f"Reading {done:,} of {total:,} tokens"
+                elif not (self.thinking.display or self.answer.display):
+                    # Where words were put in between, nothing is to flip.
+                    self.status = "Reading…"
             case ThoughtText(text=text, tokens=tokens):
                 self._think()
                 self.thinking.write(text, tokens)
@@ -212,6 +219,11 @@ class TurnView(Vertical):
                 self.notify(line(text, 300), title="Note", markup=False)
             case _:
                 pass
+
+    def watch_raw(self, raw: bool) -> None:  # noqa: FBT001  (Textual calls it)
+        """Shows the other form of the thought and of the answer."""
+        if self.complete:
+            self.thinking.view.raw = self.answer.raw = raw
 
     def _think(self) -> None:
         self.status = ""

@@ -1,0 +1,103 @@
+"""Thoughts that are read and gone back to: the reader, and what is done from a paragraph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from r1chat.reasoning.phrases import WAIT
+from r1chat.tui.chat import steering
+from r1chat.tui.chat.replies import Replies
+from r1chat.tui.chat.reply_runner import STOP_FIRST
+from r1chat.tui.host import Host
+from r1chat.tui.widgets.conversation import ConversationView
+
+if TYPE_CHECKING:
+    from r1chat.tui.widgets.thinking import ThinkingPane
+    from r1chat.tui.widgets.thought import ThoughtView
+    from r1chat.tui.widgets.turn import TurnView
+
+_FROM_HERE = (
+    ("answer", "Answer from here", "the rest of the thought is dropped"),
+    ("rethink", "Think again from here", "it continues with “Wait,”"),
+)
+
+
+class Passages:
+    """Opens the reader, and branches a reply off at a paragraph of its thought.
+
+    Args:
+        host: The app.
+        turns: The conversation on the screen.
+        replies: Continues a reply.
+        running: Whether something is under way that has to end first.
+        unable: Says why the model cannot do what a key is for, where it cannot.
+        leave_begun: Leaves what was begun with the replies that are about to go.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        turns: ConversationView,
+        replies: Replies,
+        *,
+        running: Callable[[], bool],
+        unable: Callable[[str], bool],
+        leave_begun: Callable[[], None],
+    ) -> None:
+        self._host = host
+        self._turns = turns
+        self._replies = replies
+        self._running = running
+        self._unable = unable
+        self._leave_begun = leave_begun
+
+    def read(self) -> None:
+        """Opens the thought that keys mean in the reader."""
+        turn = self._turns.current
+        if turn is None or not turn.thinking.display:
+            self._host.notify("There is no thought to read yet.", timeout=2)
+            return
+        from r1chat.tui.screens.reader import Reader
+
+        pane = turn.thinking
+        reader = Reader(pane.view.written, lambda: pane.said)
+        self._host.push_screen(reader, partial(self._read, pane))
+
+    def _read(self, pane: ThinkingPane, chosen: ThoughtView.ParagraphChosen | None) -> None:
+        if chosen is not None:
+            self.choose(pane.view, chosen.end)
+
+    def choose(self, thought: ThoughtView, end: int) -> None:
+        """Asks what is to be done from a paragraph of a thought.
+
+        Args:
+            thought: The thought on the screen.
+            end: Where the paragraph ends, in characters of the thought as it was written.
+        """
+        from r1chat.tui.screens.pick import Choice, Pick
+
+        view = next((turn for turn in self._turns.turns if turn.thinking.view is thought), None)
+        if self._running():
+            self._host.notify(STOP_FIRST, timeout=3)
+        elif not self._replies.ready:
+            self._host.notify("There is no model yet to continue it.", timeout=3)
+        elif view is None or self._replies.own_reply(view.node) is None:
+            text = "Another model wrote this: it cannot be continued from here."
+            self._host.notify(text, timeout=3)
+        elif not self._unable("go_on"):
+            pick = Pick("From this paragraph", [Choice(*choice) for choice in _FROM_HERE])
+            self._host.push_screen(pick, partial(self._go_back, view, end))
+
+    async def _go_back(self, view: TurnView, end: int, choice: str | None) -> None:
+        reply = self._replies.own_reply(view.node)
+        if self._running() or not self._replies.ready or reply is None:
+            return
+        if choice is None or view not in self._turns.turns:
+            return
+        self._leave_begun()
+        closes = choice == "answer"
+        words = "" if closes else WAIT
+        resume = steering.continuation(reply, keep=end, words=words, close=closes)
+        await self._replies.branch(view, resume)
