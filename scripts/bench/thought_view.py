@@ -16,6 +16,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -41,15 +42,14 @@ ROWS, COLUMNS = 30, 100
 FEW, MANY = 1_000, 20_000
 _SENTENCE = "Wait, the sum of all these numbers is then equal to twice what was asked for."
 _WORDS = tuple(_SENTENCE.split())
-_FORMULAS = (
-    *"Wait, the roots of $2x^2 - 5x + 3 = 0$ are then given by the **quadratic formula** as".split(
-        " "
-    ),
-    "\n\n\\[\nx =",
-    *r"\frac{5 \pm \sqrt{25 - 24}}{2 \cdot 2}".split(" "),
-    "\n\\]\n\n",
-    *"so that $x = \\frac{5+1}{4} = 1.5$ is one, `x = 1` the other.".split(" "),
-)
+_FORMULA = r"""Wait, the roots of $2x^2 - 5x + 3 = 0$ are given by the **quadratic formula** as
+
+\[
+x = \frac{5 \pm \sqrt{25 - 24}}{2 \cdot 2}
+\]
+
+so that $x = \frac{5+1}{4} = 1.5$ is one, `x = 1` the other."""
+_FORMULAS = tuple(word.rstrip(" ") for word in re.findall(r"\S+\s+|\S+$", _FORMULA))
 
 
 class Case(NamedTuple):

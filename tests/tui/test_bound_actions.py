@@ -20,6 +20,7 @@ from r1chat.tui.screens.attach import AttachFile
 from r1chat.tui.screens.one_line import OneLine
 from r1chat.tui.screens.pick import Pick
 from r1chat.tui.screens.question import Question
+from r1chat.tui.screens.reader import Reader
 from r1chat.tui.screens.statistics import StatisticsScreen
 from r1chat.tui.widgets.answer import AnswerView
 from r1chat.tui.widgets.composer import Composer
@@ -46,6 +47,7 @@ PARTS = {
     "pick": Pick,
     "quants": PickQuant,
     "question": Question,
+    "reader": Reader,
     "slider": BudgetSlider,
     "statistics": StatisticsScreen,
     "tally": Tally,

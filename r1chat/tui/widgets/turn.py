@@ -193,13 +193,8 @@ class TurnView(Vertical):
     def take(self, event: Event) -> None:
         """Shows an event."""
         match event:
-            case Evaluating(done=done, total=total, reused=reused):
-                slow = total - reused > _SLOW_PROMPT
-                if slow:
-                    self.status = f"Reading {done:,} of {total:,} tokens"
-                elif not (self.thinking.display or self.answer.display):
-                    # Where words were put in between, nothing is to flip.
-                    self.status = "Reading…"
+            case Evaluating():
+                self._show_reading(event)
             case ThoughtText(text=text, tokens=tokens):
                 self._think()
                 self.thinking.write(text, tokens)
@@ -219,6 +214,13 @@ class TurnView(Vertical):
                 self.notify(line(text, 300), title="Note", markup=False)
             case _:
                 pass
+
+    def _show_reading(self, read: Evaluating) -> None:
+        """Says how much of the prompt is read; nothing flips where words were put in between."""
+        if read.total - read.reused > _SLOW_PROMPT:
+            self.status = f"Reading {read.done:,} of {read.total:,} tokens"
+        elif not (self.thinking.display or self.answer.display):
+            self.status = "Reading…"
 
     def watch_raw(self, raw: bool) -> None:  # noqa: FBT001  (Textual calls it)
         """Shows the other form of the thought and of the answer."""
