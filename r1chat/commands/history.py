@@ -209,6 +209,12 @@ def _stats(args: argparse.Namespace, store: Store, out: Out, console: Console) -
     return show(args, store, out, console)
 
 
+def _state(args: argparse.Namespace, store: Store, out: Out, console: Console) -> int:
+    from r1chat.commands.states import show
+
+    return show(args, store, out, console)
+
+
 def _write_json(out: Out, value: dict[str, Any]) -> None:
     write_json(out, {"schema": 1, **value})
 
@@ -227,5 +233,6 @@ _ACTIONS: dict[str, _Action] = {
     "rm": _remove,
     "restore": _restore,
     "stats": _stats,
+    "state": _state,
 }
 _WRITING = ("import", "rm", "restore")

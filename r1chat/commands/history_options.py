@@ -55,6 +55,13 @@ def add_history(parser: argparse.ArgumentParser) -> None:
     stats.add_argument("--png", metavar="FILE", help="draw them into a file too")
     add_format(stats.add_argument)
 
+    stater = action("state", "the saved states: what models have read of conversations")
+    stater.add_argument("ids", metavar="ID", nargs="*", help=f"{_ID}; default: all")
+    stater.add_argument(
+        "--clear", action="store_true", help="remove them; what is missing is read again"
+    )
+    add_format(stater.add_argument)
+
 
 def _add_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("ids", metavar="ID", nargs="*", help=_ID)
