@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from r1chat.attachments import Attachment
 from r1chat.conversation import Conversation, Node, Turn
@@ -71,6 +71,28 @@ def _summary(row: sqlite3.Row) -> Summary:
         title_source=_SOURCES.get(row["title_source"], "question"),
         deleted=None if deleted is None else rows.number(deleted),
     )
+
+
+def interrupted(connection: sqlite3.Connection, living: Container[str]) -> Summary | None:
+    """The conversation whose reply was broken off, if that is the newest reply of all.
+
+    Args:
+        connection: The history.
+        living: The ids of replies that are being written.
+    """
+    row = connection.execute(
+        "SELECT replies.*, conversation FROM replies JOIN turns ON turns.key = turn "
+        "JOIN conversations ON conversations.key = conversation "
+        "WHERE deleted_at IS NULL ORDER BY replies.key DESC LIMIT 1"
+    ).fetchone()
+    if row is None or row["status"] == "done" or row["id"] in living:
+        return None
+    parts = connection.execute("SELECT * FROM parts WHERE reply = ? ORDER BY key", (row["key"],))
+    reply = reply_of(row, parts.fetchall())
+    if not (reply.thought or reply.answer):
+        return None
+    found = connection.execute(f"{_SUMMARY} WHERE key = ?", (row["conversation"],)).fetchone()
+    return _summary(found)
 
 
 def load_at_once(connection: sqlite3.Connection, name: str) -> Loaded | None:

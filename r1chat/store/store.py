@@ -31,6 +31,7 @@ from r1chat.store import (
     saving,
     searching,
 )
+from r1chat.store.alive import Alive
 from r1chat.store.aside import Aside, Call
 from r1chat.store.chores import Chores
 from r1chat.store.damage import elsewhere
@@ -67,6 +68,7 @@ class Store:
         self._database = database
         self._notices = deque(notices)
         self._repairs = 0
+        self._alive = Alive(database.path)
         if not database.searchable:
             self._notices.append(_NO_INDEX)
         self._chores = Chores(database, lambda: self._writer.busy)
@@ -173,7 +175,7 @@ class Store:
 
     def begin(self, asked: Asked) -> StoredRecording:
         """Saves a question at once, and begins to save its reply."""
-        return StoredRecording(asked, self._writer.put)
+        return StoredRecording(asked, self._writer.put, self._alive)
 
     def rename(self, conversation: str, title: str, source: TitleSource = "user") -> None:
         """Gives a conversation a title; a model's never takes the place of the user's."""
@@ -316,6 +318,14 @@ class Store:
         return self._read(
             partial(searching.search, text=text, thoughts=thoughts, limit=limit, offset=offset)
         )
+
+    def interrupted(self) -> Summary | None:
+        """The conversation whose reply was broken off by a crash, if nothing was asked since.
+
+        Raises:
+            R1ChatError: If the history cannot be read.
+        """
+        return self._read(partial(reading.interrupted, living=self._alive.living()))
 
     def figures(self, since: float = 0.0) -> Iterator[Figures]:
         """What all replies cost, the oldest first.

@@ -8,6 +8,7 @@ from r1chat.conversation import Act
 from r1chat.events import Event, Reply
 from r1chat.recording import Asked
 from r1chat.store import saving
+from r1chat.store.alive import Alive
 from r1chat.store.aside import Call
 from r1chat.store.replies import part_of
 from r1chat.store.writer import Job, Piece
@@ -19,14 +20,17 @@ class StoredRecording:
     Args:
         asked: The question.
         put: Hands jobs to the writer.
+        alive: Tells other processes that the reply is being written.
     """
 
-    def __init__(self, asked: Asked, put: Callable[[Job | Piece], None]) -> None:
+    def __init__(self, asked: Asked, put: Callable[[Job | Piece], None], alive: Alive) -> None:
         self._asked = asked
         self._put = put
+        self._alive = alive
         self._acts = list(asked.turn.origin.acts) if asked.turn.origin else []
         self._begun = Job(Call(saving.begin, {"asked": asked}))
         self._over = False
+        put(Job(lambda _: alive.begin(asked.node), urgent=False))
         put(self._begun)
 
     @property
@@ -43,8 +47,8 @@ class StoredRecording:
         if self._over:
             return
         if isinstance(event, Reply):
-            self._over = True
             self._put(Job(Call(saving.finish, {"asked": self._asked, "reply": event})))
+            self._end()
             return
         part = part_of(event)
         if part is not None:
@@ -62,5 +66,9 @@ class StoredRecording:
 
     def discard(self) -> None:
         """Forgets the question: it could not be put to the model."""
-        self._over = True
         self._put(Job(Call(saving.discard, {"asked": self._asked})))
+        self._end()
+
+    def _end(self) -> None:
+        self._over = True
+        self._put(Job(lambda _: self._alive.end(self.id), urgent=False))

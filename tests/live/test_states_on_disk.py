@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from r1chat import paths
 from r1chat.compose import resolve
 from r1chat.engine.base import Continuation, Message, Request, Sampling
 from r1chat.engine.context import ContextOptions
@@ -365,4 +366,26 @@ def test_whoever_wants_no_state_has_none(off: str, run_python: Run) -> None:
     options = [off] if off == "--no-save" else []
     found = asked(run_python, "-c", *options, "What is 4 + 4?")
     assert found["receipt"]["prompt_reused_tokens"] == 0
+    assert files() == []
+
+
+def test_history_state_shows_and_clears_what_is_kept(run_python: Run) -> None:
+    def state(*arguments: str) -> tuple[str, str]:
+        done = run_python("-m", "r1chat", "history", "state", *arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout, done.stderr
+
+    ids = [asked(run_python, f"What is {n} + 2?")["conversation"] for n in (2, 3)]
+    (paths.states() / "bad.state").write_bytes(b"nothing")
+    table, said = state()
+    assert all(each[:8] in table for each in ids)
+    assert "What is 3 + 2?" in table
+    assert "(cannot be read)" in table
+    assert "3 saved states" in said
+    assert "at most" in said
+    (found,) = json.loads(state("--format", "json", ids[0][:6])[0])["states"]
+    assert (found["conversation"], found["model"]) == (ids[0], "tiny")
+    assert "1 saved state removed" in state("--clear", ids[0])[1]
+    assert len(files()) == 2
+    assert "2 saved states removed" in state("--clear")[1]
     assert files() == []

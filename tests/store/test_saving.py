@@ -299,3 +299,35 @@ def test_a_history_in_memory_works_without_a_file(file):
     assert not store.saves
     store.close()
     assert not file.exists()
+
+
+def test_the_newest_reply_is_offered_again_if_its_process_died(store, reopened):
+    question = asked("Well?")
+    recording = store.begin(question)
+    recording.take(Thought("so far", 1))
+    assert store.flush(10)
+    other = Store.open()
+    assert other.interrupted() is None, "it is being written"
+    other.close()
+    # As if the process had been killed: the lock goes with it.
+    store._alive.end(question.node)
+    again = reopened()
+    found = again.interrupted()
+    assert found is not None
+    assert found.id == question.conversation
+    settle(again)
+    assert again.interrupted() == found
+    later = asked("And now?")
+    newer = again.begin(later)
+    newer.take(Reply("", "done", Receipt()))
+    assert again.flush(10)
+    assert again.interrupted() is None
+    assert list(again.path.parent.glob("writing/*")) == []
+
+
+def test_a_reply_of_which_nothing_was_written_is_not_offered(store, reopened):
+    question = asked("Well?")
+    store.begin(question)
+    assert store.flush(10)
+    store._alive.end(question.node)
+    assert reopened().interrupted() is None

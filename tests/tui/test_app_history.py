@@ -583,6 +583,49 @@ async def test_a_reply_that_a_crash_cut_off_is_shown_as_interrupted_and_gone_on_
         assert chat.last.node.turn.reply.thought.endswith("more.\n")
 
 
+@pytest.mark.asyncio
+async def test_a_reply_that_a_crash_cut_off_is_offered_and_one_key_continues_it():
+    app = an_app(ENDLESS)
+    async with app.run_test() as pilot:
+        await begin(pilot)
+        await thought(pilot, "thought 3.")
+        await until(pilot, lambda: "thought 3." in _last_thought(app.history.store))
+        # Another app does not offer what is still being written.
+        other = an_app()
+        async with other.run_test() as second:
+            await until(second, lambda: other.engine and other.history.saves)
+            assert other.history.store.interrupted() is None
+            await other.chat._interrupted.look()
+            assert not other.chat.conditions.can_continue
+        source = sqlite3.connect(paths.history_file())
+        target = sqlite3.connect(paths.history_file().with_name("killed.db"))
+        source.backup(target)
+        source.close()
+        target.close()
+    _put_in_place("killed.db")
+    app = an_app(("more.\n", "</think>", "Done."))
+    async with app.run_test() as pilot:
+        chat = app.chat
+        await until(pilot, lambda: chat.conditions.can_continue)
+        assert "was interrupted: Ctrl+G continues it." in _hint(chat)
+        await pilot.press("ctrl+g")
+        await until(
+            pilot,
+            lambda: chat.last and chat.last.node and chat.last.node.turn.reply.answer == "Done.",
+        )
+        assert chat.last.node.turn.reply.thought.startswith("thought 0.")
+        await rest(pilot)
+        assert app.history.store.interrupted() is None
+        await pilot.press("f9")
+        await until(pilot, lambda: not chat.conversation.turns)
+        assert "interrupted" not in _hint(chat)
+        assert not chat.conditions.can_continue
+
+
+def _hint(chat):
+    return str(chat.query(".conversation--empty").only_one().content)
+
+
 def _last_thought(store):
     loaded = store.load(store.last() or "")
     return loaded.conversation.last().turn.reply.thought if loaded else ""

@@ -10,6 +10,7 @@ from r1chat.tui.chat.conversation_state import OpenConversation
 from r1chat.tui.chat.history_actions import HistoryActions
 from r1chat.tui.chat.history_sidebar import HistorySidebar
 from r1chat.tui.chat.input_mode import Ask, ModalInput
+from r1chat.tui.chat.interrupted import InterruptedReply
 from r1chat.tui.chat.original_model import OriginalModel
 from r1chat.tui.chat.replies import Replies
 from r1chat.tui.chat.reply_runner import ReplyRunner
@@ -25,6 +26,7 @@ class Conditions:
     composer: Composer
     history: HistoryActions
     input: ModalInput
+    interrupted: InterruptedReply
     original: OriginalModel
     replies: Replies
     runner: ReplyRunner
@@ -89,8 +91,9 @@ class Conditions:
 
     @property
     def can_continue(self) -> bool:
-        """Whether the last reply was stopped, and can go on."""
-        return self.replies.ready and not self.running and self._stopped
+        """Whether the last reply was stopped, and can go on; or the last one before a crash."""
+        stopped = self.replies.ready and not self.running and self._stopped
+        return stopped or self.interrupted.offered
 
     @property
     def _stopped(self) -> bool:

@@ -66,6 +66,8 @@ class ModelStatus:
         self._changed = changed
         self._recommended = ""
         """What the hint says of the model to begin with."""
+        self._offered = ""
+        """What it says there is to go on with."""
 
     @property
     def running(self) -> bool:
@@ -125,10 +127,16 @@ class ModelStatus:
         self._recommended = text
         self._turns.change_hint(self.hint)
 
+    def offer(self, text: str) -> None:
+        """Puts a line above the hint: what there is to go on with."""
+        self._offered = text
+        self._turns.change_hint(self.hint)
+
     @property
     def hint(self) -> str:
         """What stands where there is no turn yet."""
         info = self._topbar.info
         thinks = info is None or info.thinks
         recommended = self._recommended if self._host.unset else ""
-        return (_EMPTY if thinks else _EMPTY_WITHOUT_THOUGHTS) + recommended
+        offered = f"{self._offered}\n\n" if self._offered else ""
+        return offered + (_EMPTY if thinks else _EMPTY_WITHOUT_THOUGHTS) + recommended

@@ -23,6 +23,7 @@ from r1chat.tui.chat.conversation_state import OpenConversation
 from r1chat.tui.chat.history_actions import HistoryActions
 from r1chat.tui.chat.history_sidebar import BESIDE, HistorySidebar
 from r1chat.tui.chat.input_mode import Ask, Edit, ModalInput, Steer
+from r1chat.tui.chat.interrupted import InterruptedReply
 from r1chat.tui.chat.meters import Meters
 from r1chat.tui.chat.model_status import ModelStatus
 from r1chat.tui.chat.original_model import OriginalModel
@@ -168,11 +169,15 @@ class ChatScreen(Screen[None]):
             running=lambda: self.running,
             changed=self._change_model,
         )
+        self._interrupted = InterruptedReply(
+            host, self.state, show=self.model.offer, open_=self.open_conversation
+        )
         self.conditions = Conditions(
             attachments=self.attachments,
             composer=self.composer,
             history=self._history,
             input=self.input,
+            interrupted=self._interrupted,
             original=self._original,
             replies=self.replies,
             runner=self.runner,
@@ -363,6 +368,7 @@ class ChatScreen(Screen[None]):
     def _finished(self, finished: Finished) -> None:
         """Does what had to wait for the reply's end."""
         view = finished.job.view
+        self._interrupted.withdraw()
         self._place(finished)
         if view.draw is not None:
             self.conversation.drawn = view.draw
@@ -461,8 +467,22 @@ class ChatScreen(Screen[None]):
             self.input.pause(view)
             self.runner.cancel()
 
-    def action_go_on(self) -> None:
-        """Continues a reply that was stopped."""
+    async def action_go_on(self) -> None:
+        """Continues a reply that was stopped, or the one that a crash broke off."""
+        if self._interrupted.offered:
+            await self._interrupted.take()
+            if self._original.differs:
+                self._original.load()
+            self._go_on_with_interrupted()
+        else:
+            self._go_on()
+
+    def _go_on_with_interrupted(self) -> None:
+        """Continues what was taken up, once its model is there."""
+        if self.conditions.can_continue and self._interrupted.due():
+            self._go_on()
+
+    def _go_on(self) -> None:
         reply = self.replies.last_reply
         if reply is not None and not self._is_unable("go_on"):
             if self.input.steering:
@@ -635,6 +655,7 @@ class ChatScreen(Screen[None]):
         self.run_worker(mark, group="marks", exclusive=True, exit_on_error=False)
         self.replies.show_hint()
         self._check_steering()
+        self._go_on_with_interrupted()
         self.refresh_bindings()
 
     def _check_steering(self) -> None:
@@ -662,6 +683,8 @@ class ChatScreen(Screen[None]):
             self.notify(STOP_FIRST, timeout=3)
             return
         self._leave_begun()
+        if self.state.has_turns:
+            self._interrupted.withdraw()
         self.state.begin(self._host.engine)
         self.outbox.give_back_held()
         self._meters.show_used(0)
@@ -754,6 +777,7 @@ class ChatScreen(Screen[None]):
         """Tells how that went, and opens the panel where it was open the last time."""
         self._look_at_history()
         self.set_interval(_LOOKS_S, self._look_at_history)
+        self.run_worker(self._interrupted.look(), group="interrupted", exit_on_error=False)
         await self.sidebar.begin(self.app.size.width)
 
     def _look_at_history(self) -> None:
