@@ -142,6 +142,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("chat.to_composer", "escape", "Composer", "go back to the text field", "writing"),
     Action("chat.samples", "alt+k", "Next number of samples",
            "draw 4, 8, 16 samples or one: the majority’s answer counts", "samples", FIRST),
+    Action("chat.presets", "alt+w", "Preset",
+           "instructions, budget and sampling by name, for this conversation", "app", PALETTE),
     Action("chat.choose_samples", "", "Samples",
            "choose how many samples are drawn for each question", "samples", PALETTE | FIRST),
     Action("chat.ask_samples", "alt+r", "Regenerate with samples",

@@ -218,6 +218,7 @@ def parser() -> Parser:
         history_options,
         models_options,
         options,
+        presets_options,
         servers_options,
     )
 
@@ -234,6 +235,9 @@ def parser() -> Parser:
     )
     options.add_doctor(_verb(verbs, "doctor", "say what works on this machine and what does not"))
     options.add_settings(_verb(verbs, "settings", "list, get and change saved settings"))
+    presets_options.add_presets(
+        _verb(verbs, "presets", "named sets of instructions, budget and sampling")
+    )
     options.add_json(_verb(verbs, "keys", "list the app's keys: ids, keys, what they do"))
     options.add_completion(
         _verb(verbs, "completion", "print what makes bash, zsh or fish complete r1chat")

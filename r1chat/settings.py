@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -32,6 +33,8 @@ _LARGEST = 1024 * 1024
 """Bytes of a file; nobody writes more by hand."""
 _MOST_FAULTS = 3
 _MOST = 10_000_000
+_LONGEST_SYSTEM = 65_536
+"""Characters of instructions."""
 
 
 # What is left out here would be made at each start, and nobody needs it.
@@ -85,7 +88,7 @@ class Setting(Generic[T]):
 
 def _unset(setting: Setting[T]) -> T | None:
     """Declares a field of `Settings`, which is unset by default."""
-    can_be_hashed = False if isinstance(setting.kind, (Table, Formats)) else None
+    can_be_hashed = False if isinstance(setting.kind, (Table, Formats, _Presets)) else None
     return field(default=None, hash=can_be_hashed, metadata={"setting": setting})
 
 
@@ -121,6 +124,71 @@ class _Keymap(Table):
         return checked(super().read(text))
 
 
+PRESET_FIELDS = (
+    *("system", "budget", "min_think", "think", "think_language"),
+    *("temperature", "top_p", "top_k", "min_p", "max_answer"),
+)
+"""The settings that a preset may hold."""
+_PRESET_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+_MOST_PRESETS = 200
+
+
+class _Presets(Kind[dict[str, dict[str, Any]]]):
+    """Settings by name, by the names of presets."""
+
+    allowed = "a JSON object of presets, each of settings that a preset may hold"
+
+    def read(self, text: str) -> dict[str, dict[str, Any]]:
+        """Reads an object of JSON."""
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            value = None
+        return self.check(value)
+
+    def check(self, value: object) -> dict[str, dict[str, Any]]:
+        """Takes an object of objects."""
+        if not isinstance(value, dict) or len(value) > _MOST_PRESETS:
+            message = f"not {self.allowed}"
+            raise ValueError(message)
+        return {preset_name(name): preset_values(held) for name, held in value.items()}
+
+
+def preset_name(name: object) -> str:
+    """The name of a preset.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    if not isinstance(name, str) or not _PRESET_NAME.fullmatch(name):
+        message = f"{str(name)[:40]!r} names no preset: small letters, digits, - and _, 40 at most"
+        raise ValueError(message)
+    return name
+
+
+def preset_values(values: object) -> dict[str, Any]:
+    """The settings that a preset holds, in their normal forms.
+
+    Raises:
+        ValueError: If they make no sense; the message is one line.
+    """
+    if not isinstance(values, dict):
+        message = "a preset is a JSON object of settings"
+        raise ValueError(message)  # noqa: TRY004  (the user's slip, not the program's)
+    found = {}
+    for name, value in values.items():
+        if name not in PRESET_FIELDS:
+            message = f"{str(name)[:40]!r} is no setting of a preset; they are "
+            raise ValueError(message + ", ".join(PRESET_FIELDS))
+        try:
+            found[name] = SETTINGS[name].kind.check(value)
+        except ValueError as error:
+            message = f"{name}: {error}"
+            raise ValueError(message) from None
+    Budget.parse(found.get("budget") or "max", minimum=found.get("min_think") or 0)
+    return found
+
+
 # fmt: off
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -147,6 +215,14 @@ class Settings:
         Text("a part for each GPU", offload.split_text), "model",
         "how several GPUs share the model, e.g. 3,1", otherwise="by their free memory",
         metavar="P,…"))
+    system: str | None = _unset(Setting(
+        Text("instructions", longest=_LONGEST_SYSTEM), "model",
+        "instructions for each new conversation, put before its first question",
+        otherwise="none", flags="-s --system", metavar="TEXT", own_option=True))
+    presets: dict[str, dict[str, Any]] | None = _unset(Setting(  # noqa: RUF009  (a field)
+        _Presets(), "model", "named sets of instructions, budget and sampling",
+        otherwise="those that come along: mathematics, code, short",
+        no_option="`r1chat presets set` adds one, `ask --preset` takes one"))
     servers: dict[str, str] | None = _unset(Setting(  # noqa: RUF009  (a field)
         Table("names and addresses", Text(normal=_server_name), Text(normal=_address)), "model",
         "names of servers with their addresses; their keys are kept elsewhere", otherwise="none",

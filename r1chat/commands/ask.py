@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from r1chat import compose, logs
+from r1chat import compose, logs, presets
 from r1chat import settings as user
 from r1chat.attachments import Attachment, read_file
 from r1chat.commands import stdin
@@ -51,6 +51,7 @@ _SERVER_ADVICE = "use a smaller --budget, or start the server with a larger cont
 _CUT_THERE = "the server's context, or the length that it allows a reply, is used up"
 _CLOSING_S = 10.0
 """How long the end waits for what is still to be saved."""
+_HAS_INSTRUCTIONS = "the conversation keeps its own instructions: the preset's are left out"
 _CURE = "; --think on makes it think first"
 
 
@@ -73,11 +74,16 @@ def run(args: argparse.Namespace, console: Console) -> int:
     with Interrupts() as interrupts:
         logs.start(console.log if args.verbose else None)
         settings, fault = user.load()
+        held: Mapping[str, Any] = {}
+        if args.preset is not None:
+            preset = presets.find(settings, args.preset)
+            settings, held = presets.applied(settings, preset), preset.values
         out = Out(sys.stdout)
         saves = settings.save is not False and not args.no_save
         history = History(on_demand=True)
         try:
-            code = _Ask(args, settings, console, out, history, saves=saves).run(interrupts, fault)
+            asked = _Ask(args, settings, console, out, history, saves=saves, preset=held)
+            code = asked.run(interrupts, fault)
         finally:
             kept = history.close(_CLOSING_S)
             for notice in history.take_notices():
@@ -117,7 +123,10 @@ class _Ask:
         history: History,
         *,
         saves: bool,
+        preset: Mapping[str, Any],
     ) -> None:
+        self._preset = preset
+        """What a preset has put over the settings."""
         self._args = args
         self._settings = settings
         self._console = console
@@ -141,12 +150,14 @@ class _Ask:
         with closing(self._load(writer, interrupts)) as engine:
             session = Session(
                 engine,
-                system=self._loaded.system if self._loaded else args.system,
+                system=self._loaded.system if self._loaded else self._either("system"),
                 prepare=False,
                 conversation=self._conversation,
                 recorder=self._recorder,
             )
             self._say_what_has_no_effect(engine, writer)
+            if self._loaded is not None and "system" in self._preset:
+                writer.event(Notice(_HAS_INSTRUCTIONS))
             control = Control(budget, peek_every=self._peek_every(writer))
             interrupts.control = control
             try:
@@ -218,7 +229,12 @@ class _Ask:
     def _think(self) -> Think:
         """Whether a model that does not think by itself is asked to."""
         given: Think | None = self._args.think
-        if given is None and self._loaded is not None and self._loaded.summary.model:
+        if (
+            given is None
+            and "think" not in self._preset
+            and self._loaded is not None
+            and self._loaded.summary.model
+        ):
             return think_of(self._loaded.settings)
         return given or self._settings.think or "auto"
 
@@ -230,7 +246,8 @@ class _Ask:
     def _budget(self) -> Budget:
         args = self._args
         usual, least = self._settings.budget, self._settings.min_think
-        if self._loaded is not None and self._loaded.summary.model:
+        kept = self._loaded is not None and self._loaded.summary.model
+        if self._loaded is not None and kept and "budget" not in self._preset:
             usual, least = self._loaded.budget, int(self._loaded.settings.get("min_think", 0))
         # An explicit budget must not fail because of a saved minimum.
         minimum = args.min_think

@@ -80,13 +80,21 @@ def add_section(add: Callable[..., object], section: Section) -> None:
     add_settings_of(add, *(each.name for each in here if each.options and not each.own_option))
 
 
-def actions_of(parser: argparse.ArgumentParser) -> Callable[[str, str], argparse.ArgumentParser]:
-    """Gives a verb actions, one of which must be named.
+def actions_of(
+    parser: argparse.ArgumentParser, *, required: bool = True
+) -> Callable[[str, str], argparse.ArgumentParser]:
+    """Gives a verb actions.
+
+    Args:
+        parser: The verb's.
+        required: Whether one of them must be named.
 
     Returns:
         What adds one: by its name, and what it is for.
     """
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", title="actions", required=True)
+    actions = parser.add_subparsers(
+        dest="action", metavar="ACTION", title="actions", required=required
+    )
 
     def action(name: str, purpose: str) -> argparse.ArgumentParser:
         return actions.add_parser(
@@ -130,6 +138,15 @@ def add_ask(parser: argparse.ArgumentParser) -> None:
     _add_history(parser)
 
 
+def _add_preset(add: Callable[..., object]) -> None:
+    add(
+        "--preset",
+        metavar="NAME",
+        help="a named set of instructions, budget and sampling, over what is set; options go "
+        "before it: mathematics, code, short, or one of your own (`r1chat presets`)",
+    )
+
+
 def _add_model(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("model").add_argument
     add_section(add, "model")
@@ -159,6 +176,7 @@ def _add_question(parser: argparse.ArgumentParser) -> None:
         metavar="TEXT",
         help="instructions, put before the question",
     )
+    _add_preset(add)
     add("--raw", action="store_true", help="no chat framing: the model continues the text")
 
 

@@ -44,7 +44,10 @@ class Preferences:
         later: Callable[[float, Callable[[], None]], object] | None = None,
         warn: Callable[[str], None] = log.warning,
     ) -> None:
-        self.settings, self.fault = settings.load() if given is None else (given, None)
+        self.saved, self.fault = settings.load() if given is None else (given, None)
+        """As they are kept, and hold for each new conversation."""
+        self.settings = self.saved
+        """What holds for the conversation on the screen."""
         self._saves = given is None and self.fault is None
         """A file with a slip in it is the user's to mend, not ours to write over."""
         self._lock = threading.Lock()
@@ -59,10 +62,11 @@ class Preferences:
 
     def change(self, **values: Value) -> None:
         """Changes settings for good; if they cannot be saved, for this time."""
-        changed = replace(self.settings, **values)  # type: ignore[arg-type]
-        if changed == self.settings:
+        self.settings = replace(self.settings, **values)  # type: ignore[arg-type]
+        changed = replace(self.saved, **values)  # type: ignore[arg-type]
+        if changed == self.saved:
             return
-        self.settings = changed
+        self.saved = changed
         if not self._saves:
             return
         with self._names:
@@ -70,6 +74,23 @@ class Preferences:
         if self._later is not None and not self._save_planned:
             self._save_planned = True
             self._later(_SAVE_S, self._save_now)
+
+    def hold(self, **values: Value) -> None:
+        """Changes settings for the conversation on the screen."""
+        self.settings = replace(self.settings, **values)  # type: ignore[arg-type]
+
+    def hold_all(self, wanted: Settings) -> None:
+        """Takes other settings for the conversation on the screen."""
+        self.settings = wanted
+
+    def let_go(self) -> None:
+        """Goes back to the saved settings."""
+        self.settings = self.saved
+
+    @property
+    def holds(self) -> bool:
+        """Whether something else holds for the conversation than what is saved."""
+        return self.settings != self.saved
 
     def _save_now(self) -> None:
         self._save_planned = False
@@ -105,8 +126,8 @@ class Preferences:
             try:
                 # Another program may have changed others meanwhile: `r1chat servers add`, say.
                 fresh, fault = settings.load()
-                new = {name: getattr(self.settings, name) for name in changed}
-                settings.save(self.settings if fault else replace(fresh, **new))
+                new = {name: getattr(self.saved, name) for name in changed}
+                settings.save(self.saved if fault else replace(fresh, **new))
             except (OSError, ValueError) as error:
                 log.warning("settings not saved: %s", error)
                 told, self._told = self._told, True
@@ -136,6 +157,9 @@ class Preferences:
 
     @budget.setter
     def budget(self, budget: Budget) -> None:
+        if budget == self.budget:
+            # A preset's, say: it was not the user who moved the slider.
+            return
         self.change(budget=str(budget), min_think=budget.minimum or None)
 
     @property

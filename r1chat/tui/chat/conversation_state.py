@@ -48,13 +48,19 @@ class OpenConversation:
         """Whether anything was said."""
         return self.tree is not None and bool(self.tree.root.children)
 
-    def begin(self, engine: Engine | None) -> None:
+    def begin(self, engine: Engine | None, system: str | None = None) -> None:
         """Begins a new conversation.
 
         Args:
             engine: The model, where there is one.
+            system: Instructions for the whole of it.
         """
-        self.open(engine, None)
+        self.open(engine, None, system=system)
+
+    def instruct(self, engine: Engine | None, system: str | None) -> None:
+        """Gives a conversation other instructions, as long as nothing was said."""
+        if not self.has_turns and system != self._system:
+            self.begin(engine, system)
 
     def open(
         self,

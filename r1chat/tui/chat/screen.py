@@ -29,6 +29,7 @@ from r1chat.tui.chat.model_status import ModelStatus
 from r1chat.tui.chat.original_model import OriginalModel
 from r1chat.tui.chat.outbox import Outbox
 from r1chat.tui.chat.passages import Passages
+from r1chat.tui.chat.preset_choice import PresetChoice
 from r1chat.tui.chat.replies import Replies
 from r1chat.tui.chat.reply_runner import STOP_FIRST, Finished, ReplyRunner
 from r1chat.tui.chat.sampling import SampleCount
@@ -119,6 +120,7 @@ class ChatScreen(Screen[None]):
         self._sign = SamplesSign()
 
         self.state = OpenConversation(host.history)
+        self.state.instruct(None, host.settings.system)
         self.input = ModalInput(self.composer, self.refresh_bindings)
         self.outbox = Outbox(self.composer, self.queue, self.attachments)
         self._meters = Meters(self.topbar, self.slider)
@@ -127,6 +129,7 @@ class ChatScreen(Screen[None]):
         )
         self._count = SampleCount(host, self._sign)
         self._budget = BudgetEntry(host, self.slider)
+        self._preset = PresetChoice(host, self.state, self.slider)
         self.replies = Replies(
             host,
             turns=self.conversation,
@@ -533,6 +536,10 @@ class ChatScreen(Screen[None]):
         """Picks how many samples the questions from now on are asked with."""
         self._count.choose()
 
+    def action_presets(self) -> None:
+        """Picks a named set of instructions, budget and sampling for this conversation."""
+        self._preset.choose()
+
     async def action_ask_samples(self) -> None:
         """Asks the last question again with several samples."""
         await self._count.ask_with(self._regenerate_anew)
@@ -685,7 +692,8 @@ class ChatScreen(Screen[None]):
         self._leave_begun()
         if self.state.has_turns:
             self._interrupted.withdraw()
-        self.state.begin(self._host.engine)
+        self._preset.let_go()
+        self.state.begin(self._host.engine, self._host.settings.system)
         self.outbox.give_back_held()
         self._meters.show_used(0)
         await self.conversation.clear()
@@ -728,6 +736,7 @@ class ChatScreen(Screen[None]):
 
     async def _show_loaded(self, loaded: Loaded, hit: Hit | None) -> None:
         self._leave_begun()
+        self._preset.let_go()
         # At once: who sees the conversation may write already.
         self.set_focus(self.composer)
         tree, preferences = loaded.conversation, self._host.preferences
