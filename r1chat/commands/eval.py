@@ -6,6 +6,7 @@ import argparse
 import re
 import shutil
 import sys
+from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -18,14 +19,13 @@ from r1chat.commands import eval_results
 from r1chat.commands import settings as user
 from r1chat.commands.columns import columns
 from r1chat.commands.download import or_download
-from r1chat.commands.eval_options import R1_WORDS
 from r1chat.commands.eval_results import results_file
 from r1chat.commands.exits import ExitCode
 from r1chat.console import Console
 from r1chat.engine.base import Engine, Sampling
 from r1chat.errors import EngineError, R1ChatError, UsageError
 from r1chat.evaluation import curves, drawing, picture, reading, report, running
-from r1chat.evaluation.plan import Conditions, Plan, Setting, usual_budgets
+from r1chat.evaluation.plan import Conditions, Plan, settings_of
 from r1chat.evaluation.reading import QuestionSet
 from r1chat.evaluation.results import Results
 from r1chat.evaluation.summary import Summary, summarise
@@ -33,7 +33,9 @@ from r1chat.formatting import counted, format_remaining, noun
 from r1chat.interrupts import Interrupts
 from r1chat.models import TINY
 from r1chat.output import Out, write_json
+from r1chat.reasoning.budget import Think
 from r1chat.reasoning.equality import normal, value
+from r1chat.reasoning.phrases import STEPS_BOXED
 from r1chat.sanitize import line
 from r1chat.settings import Settings
 
@@ -92,8 +94,7 @@ class _Evaluation:
         )
         self._say_what_was_left_out(asked)
         with closing(self._load()) as engine, closing(self._checker):
-            if not engine.info.thinks:
-                self._console.note("this model writes no thoughts: no budget makes a difference")
+            self._say_what_has_no_effect(engine)
             plan = self._plan(asked, engine)
             conditions = self._conditions(engine, sampling)
             with Results(results_file(args.file, args.out), conditions, engine.info) as results:
@@ -103,6 +104,25 @@ class _Evaluation:
                 summary = self._summarise(plan, results)
                 self._show(summary, plan, asked, conditions, engine, results)
         return ExitCode.ANSWERED
+
+    @property
+    def _thinks(self) -> Sequence[Think]:
+        """Whether thoughts are asked for: one choice, or several to be compared."""
+        given: Sequence[Think] | None = self._args.think
+        return given or (self._settings.think or "auto",)
+
+    def _say_what_has_no_effect(self, engine: Engine) -> None:
+        """Says so where there will be no thoughts that a budget could limit."""
+        info = engine.info
+        if any(info.thinks_with(think) for think in self._thinks) or info.thinks:
+            return
+        if "on" in self._thinks:
+            note = f"this model cannot be asked to think: {info.unasked}"
+        elif info.unasked:
+            note = f"this model writes no thoughts, and cannot be asked to: {info.unasked}"
+        else:
+            note = "this model writes no thoughts by itself; --think on makes it think first"
+        self._console.note(f"{note}. It is measured once, without")
 
     def _say_what_was_left_out(self, asked: QuestionSet) -> None:
         if asked.skipped:
@@ -143,17 +163,16 @@ class _Evaluation:
         return Sampling(**{name: each for name, each in chosen.items() if each is not None})
 
     def _plan(self, asked: QuestionSet, engine: Engine) -> Plan:
-        budgets = self._args.budgets or usual_budgets(engine.info)
-        settings = [Setting(budget) for budget in budgets]
-        settings += [Setting("max", minimum) for minimum in self._args.min_think if minimum]
-        return Plan(asked.questions, tuple(settings), tuple(self._args.seed), self._args.samples)
+        args = self._args
+        settings = settings_of(engine.info, self._thinks, args.budgets or (), args.min_think)
+        return Plan(asked.questions, settings, tuple(args.seed), args.samples)
 
     def _conditions(self, engine: Engine, sampling: Sampling) -> Conditions:
         args = self._args
         path = Path(engine.info.path)
         words = args.words
         if words is None:
-            words = "" if path == compose.resolve(TINY) else R1_WORDS
+            words = "" if path == compose.resolve(TINY) else STEPS_BOXED
         try:
             model = curves.identity(engine.info)
         except OSError as error:
@@ -246,6 +265,7 @@ class _Evaluation:
         picture_lines = drawing.chart(summary, width, unicode=self._out.unicode)
         parts = [line(title, 500), columns(head, rows, right=figures).rstrip("\n"), ""]
         parts += picture_lines
+        parts += ["", harm] if (harm := drawing.harm(summary)) else []
         if summary.flattens_at is not None:
             name = counted(summary.flattens_at, "token") if summary.flattens_at else '"off"'
             parts += ["", f"More thinking than {name} made it no better on these questions."]

@@ -12,9 +12,8 @@ from r1chat.commands.options import (
     value_of,
     whole,
 )
+from r1chat.reasoning.phrases import STEPS_BOXED
 
-R1_WORDS = r"Please reason step by step, and put your final answer within \boxed{}."
-"""What DeepSeek advises to say where mathematics is asked."""
 _MOST_SAMPLES = 1024
 _MOST_QUESTIONS = 100_000
 _MOST_SEED = 2**31 - 1
@@ -54,6 +53,14 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
         '"max"; default: four to six, by the size of the model',
     )
     add(
+        "--think",
+        metavar="auto|on|off,…",
+        type=_several(value_of("think")),
+        help="whether a model that does not think by itself is asked to think first; on,off "
+        "compares both: the rows, and the difference to its plain answer; default: what the "
+        "settings say, else auto",
+    )
+    add(
         "--min-think",
         metavar="N,…",
         type=_several(value_of("min_think")),
@@ -85,7 +92,8 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
     add(
         "--words",
         metavar="TEXT",
-        help=f'put behind each question; default: "{R1_WORDS}", and nothing for the built-in model',
+        help=f'put behind each question; default: "{STEPS_BOXED}", and nothing for the built-in '
+        "model",
     )
 
 

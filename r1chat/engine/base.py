@@ -131,7 +131,8 @@ class Steering:
 
 
 NO_TEMPLATE = "it has no chat template"
-"""Why a model cannot be asked to think first."""
+BY_ITSELF = "it thinks by itself"
+"""Why a model is not asked to think first."""
 NO_THOUGHTS = "it writes no thoughts"
 """Why of a model without thoughts nothing of them can be steered."""
 
@@ -179,13 +180,13 @@ class ModelInfo:
     steering: Steering = field(default_factory=Steering)
     """What can be steered of what it does by itself."""
     unasked: str = ""
-    """Why it cannot be asked to think first, in a few words; empty where it can."""
+    """Why it is not asked to think first, in a few words; empty where it can be."""
     asked: Steering = field(default_factory=Steering)
-    """What can be steered where it does not think by itself and is asked to."""
+    """What can be steered where it is asked to think first."""
 
     def asks(self, think: Think) -> bool:
-        """Whether it thinks because r1chat asks for it, and would not by itself."""
-        return think == "on" and not self.thinks and not self.unasked
+        """Whether it thinks because r1chat asks for it."""
+        return think == "on" and not self.unasked
 
     def thinks_with(self, think: Think) -> bool:
         """Whether its replies have thoughts."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from r1chat.engine.base import Continuation, Message, ModelInfo, Request
+from r1chat.engine.base import BY_ITSELF, Continuation, Message, ModelInfo, Request
 from r1chat.errors import Cancelled, PromptError
 from r1chat.events import (
     AnswerText,
@@ -45,6 +45,7 @@ INFO = ModelInfo(
     threads=1,
     gpu_layers=0,
     load_s=0.0,
+    unasked=BY_ITSELF,
 )
 
 

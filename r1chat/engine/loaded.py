@@ -10,7 +10,15 @@ from typing import Any
 
 from r1chat import prompt
 from r1chat.engine import gpus, loading
-from r1chat.engine.base import NO_TEMPLATE, Message, ModelInfo, Request, Steering, steering_of
+from r1chat.engine.base import (
+    BY_ITSELF,
+    NO_TEMPLATE,
+    Message,
+    ModelInfo,
+    Request,
+    Steering,
+    steering_of,
+)
 from r1chat.engine.context import ContextOptions
 from r1chat.engine.identity import state_key
 from r1chat.engine.machine import TokenMachine
@@ -67,7 +75,7 @@ class LoadedModel:
             self._template = loading.chat_template(self._model)
             question = (Message("user", "?"),)
             thinks = self.prompt(question).thinks
-            can_be_asked = thinks or self.prompt(question, first=True).thinks
+            asks = self.prompt(question, first=True).style is not None
         except BaseException:
             self.close()
             raise
@@ -91,7 +99,7 @@ class LoadedModel:
             layers=self._on_gpu.count,
             mixture=bool(Shape.of(plan.header).idle),
             steering=steering_of(Steering(), thinks=thinks),
-            unasked="" if can_be_asked else NO_TEMPLATE,
+            unasked="" if asks else BY_ITSELF if thinks else NO_TEMPLATE,
         )
         """The model, described."""
 

@@ -63,7 +63,7 @@ def _shares(samples: Iterable[Sample]) -> dict[Setting, dict[str, float]]:
     """For each setting the share of right samples of each question."""
     verdicts: dict[Setting, dict[str, list[bool]]] = {}
     for sample in samples:
-        of_setting = verdicts.setdefault(Setting(sample.budget, sample.minimum), {})
+        of_setting = verdicts.setdefault(sample.setting, {})
         of_setting.setdefault(sample.question, []).append(sample.right)
     return {
         setting: {question: fmean(right) for question, right in questions.items()}

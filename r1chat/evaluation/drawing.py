@@ -33,12 +33,16 @@ def table(summary: Summary, plan: Plan) -> tuple[list[str], list[list[str]], str
     head = ["budget", "questions", "pass@1", "95 %"]
     if plan.samples > 1:
         head += [votes, "95 % ", "gain, points"]
+    asked = any(setting.think == "on" for setting in plan.settings)
+    compares = asked and any(row.against_off for row in summary.rows)
+    head += ["− off, points (95 %)"] if compares else []
     head += ["thought", "answer", "s/sample", "thoughts ended"]
     rows = []
     for row in summary.rows:
         cells = [str(row.setting), str(row.questions), *percent(row.pass1)]
         if plan.samples > 1:
             cells += [*percent(row.consensus), points(row.gain) if row.gain else ""]
+        cells += [points(row.against_off) if row.against_off else ""] if compares else []
         cells += [
             f"{row.thought_tokens:.0f}",
             f"{row.answer_tokens:.0f}",
@@ -47,6 +51,16 @@ def table(summary: Summary, plan: Plan) -> tuple[list[str], list[list[str]], str
         ]
         rows.append(cells)
     return head, rows, "questions pass@1 thought answer s/sample " + votes
+
+
+def harm(summary: Summary) -> str:
+    """Says so where asking for a thought made a model worse, beyond doubt; empty where not."""
+    worse = [
+        row.setting.budget
+        for row in summary.rows
+        if row.setting.think == "on" and row.against_off is not None and row.against_off.high < 0
+    ]
+    return f"Asked to think it is worse than without, at {', '.join(worse)}." if worse else ""
 
 
 def ended(row: Row) -> str:

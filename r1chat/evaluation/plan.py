@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, TypeAlias
@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from r1chat.engine.base import ModelInfo, Sampling
 from r1chat.evaluation.reading import Question
 from r1chat.events import EndedBy
-from r1chat.reasoning.budget import Budget
+from r1chat.reasoning.budget import Budget, Think
 
 SMALL, MIDDLE = 64 << 20, 4 << 30
 """Bytes of weights, each of which is read once for a token."""
@@ -20,6 +20,8 @@ _DEFAULTS = {
     "middle": ("off", "256", "1024", "4096"),
     "large": ("off", "128", "512", "2048"),
 }
+_ASKED = ("off", "64", "128", "256", "max")
+"""A thought that a model was only asked for is rarely longer than some hundred tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,8 @@ class Setting:
     """As `Budget.parse` reads it."""
     minimum: int = 0
     """Tokens of thought."""
+    think: Think = "auto"
+    """Whether a thought is asked for."""
 
     @property
     def parsed(self) -> Budget:
@@ -38,20 +42,53 @@ class Setting:
 
     def __str__(self) -> str:
         """As it is called in the table."""
-        return f"{self.budget}, least {self.minimum}" if self.minimum else self.budget
+        least = f", least {self.minimum}" if self.minimum else ""
+        return f"{self.budget}{least}{', asked to think' if self.think == 'on' else ''}"
 
 
-def usual_budgets(info: ModelInfo) -> tuple[str, ...]:
+def usual_budgets(info: ModelInfo, think: Think = "auto") -> tuple[str, ...]:
     """The budgets that a model is measured under where none are named.
 
     The faster it is, the more of them: a model on a GPU counts as smaller than it is. One that
     writes no thoughts has none.
     """
+    if not info.thinks_with(think):
+        return ("off",)
     if not info.thinks:
-        return ("max",)
+        return _ASKED
     size = info.size // 8 if info.gpu_layers else info.size
     kind = "small" if size <= SMALL else "middle" if size <= MIDDLE else "large"
     return _DEFAULTS[kind]
+
+
+_NO_THOUGHT = Setting("off")
+
+
+def settings_of(
+    info: ModelInfo,
+    thinks: Sequence[Think],
+    budgets: Sequence[str] = (),
+    minimums: Sequence[int] = (),
+) -> tuple[Setting, ...]:
+    """The settings to measure a model under; what would come to the same is measured once.
+
+    Args:
+        info: The model.
+        thinks: Whether thoughts are asked for: one, or several to be compared.
+        budgets: What thoughts may have; by default the usual ones.
+        minimums: Least thoughts, each with no limit above.
+    """
+    found: dict[Setting, None] = {}
+    for each in thinks:
+        if not info.thinks_with(each):
+            found[_NO_THOUGHT] = None
+            continue
+        think: Think = "on" if info.asks(each) else "auto"
+        for budget in budgets or usual_budgets(info, each):
+            off = Budget.parse(budget).off
+            found[_NO_THOUGHT if off else Setting(budget, think=think)] = None
+        found |= dict.fromkeys(Setting("max", least, think) for least in minimums if least)
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +122,8 @@ class Conditions:
         }
 
 
-Key: TypeAlias = tuple[str, str, int, int, int]
-"""The question's key, budget, minimum, seed and number of a sample."""
+Key: TypeAlias = tuple[str, Setting, int, int]
+"""The question's key, the setting, the seed and the number of a sample."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +157,18 @@ class Sample:
     thought: str = ""
     why: str = ""
     """Why it was judged wrong; empty where it was not."""
+    think: Think = "auto"
+    """Whether a thought was asked for."""
+
+    @property
+    def setting(self) -> Setting:
+        """What it was drawn under."""
+        return Setting(self.budget, self.minimum, self.think)
 
     @property
     def key(self) -> Key:
         """Which one it is."""
-        return (self.question, self.budget, self.minimum, self.seed, self.sample)
+        return (self.question, self.setting, self.seed, self.sample)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +189,7 @@ class Batch:
     @property
     def keys(self) -> list[Key]:
         """Its samples."""
-        setting = self.setting
-        return [
-            (self.question.key, setting.budget, setting.minimum, self.seed, number)
-            for number in self.numbers
-        ]
+        return [(self.question.key, self.setting, self.seed, number) for number in self.numbers]
 
     @property
     def drawn_with(self) -> int:
@@ -182,10 +222,7 @@ class Plan:
 
     def keys(self, question: Question, setting: Setting, seed: int) -> list[Key]:
         """The samples of one group, over which the majority is taken."""
-        return [
-            (question.key, setting.budget, setting.minimum, seed, number)
-            for number in range(self.samples)
-        ]
+        return [(question.key, setting, seed, number) for number in range(self.samples)]
 
     def left(self, done: Container[Key]) -> Iterator[Batch]:
         """What is still to be asked.

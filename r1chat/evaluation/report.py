@@ -43,11 +43,13 @@ def _row(row: Row) -> dict[str, Any]:
     return {
         "budget": row.setting.budget,
         "minimum": row.setting.minimum,
+        "think": row.setting.think,
         "questions": row.questions,
         "samples": row.samples,
         "pass1": _estimate(row.pass1),
         "consensus": _estimate(row.consensus),
         "gain": _estimate(row.gain),
+        "against_off": _estimate(row.against_off),
         "thought_tokens": round(row.thought_tokens, 1),
         "answer_tokens": round(row.answer_tokens, 1),
         "seconds": round(row.seconds, _DECIMALS),

@@ -170,6 +170,7 @@ class Runner:
         return Request(
             messages=(Message("user", text),),
             budget=batch.setting.parsed,
+            think=batch.setting.think,
             sampling=replace(self._conditions.sampling, seed=batch.drawn_with),
             max_answer=self._conditions.max_answer,
             timeout=self._conditions.timeout,
@@ -191,6 +192,7 @@ class Runner:
             question=batch.question.key,
             budget=setting.budget,
             minimum=setting.minimum,
+            think=setting.think,
             seed=batch.seed,
             sample=batch.first + number,
             final=final,

@@ -40,8 +40,8 @@ def pages(
         verdict = "right" if sample.right else sample.why or "wrong"
         name = question.id if question is not None else sample.question
         head = (
-            f"── {number} of {len(samples)} · question {line(name, 40)} · budget {sample.budget} · "
-            f"sample {sample.sample + 1} · {verdict}"
+            f"── {number} of {len(samples)} · question {line(name, 40)} · "
+            f"budget {sample.setting} · sample {sample.sample + 1} · {verdict}"
         )
         final = "none" if sample.final is None else line(sample.final)
         reference = "unknown" if question is None else line(question.answer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import fmean
 
 from r1chat.evaluation.intervals import Estimate, accuracy, difference
@@ -45,6 +45,9 @@ class Row:
     """Samples without a final answer."""
     shares: Mapping[str, float] = field(default_factory=dict, repr=False)
     """Of right samples, by the question's key."""
+    against_off: Estimate | None = None
+    """What it adds to answers without a thought, on the same questions; None where none were
+    drawn."""
     short: int = 0
     """Samples that have thought less than the minimum: "Wait" is written so many times only."""
 
@@ -74,7 +77,17 @@ def summarise(plan: Plan, samples: Mapping[Key, Sample], *, right: Right, same: 
         same: Compares two answers, for the votes.
     """
     rows = tuple(_row(plan, setting, samples, right, same) for setting in plan.settings)
+    off = next((row for row in rows if row.setting.parsed.off), None)
+    if off is not None:
+        rows = tuple(row if row is off else _against(row, off) for row in rows)
     return Summary(rows, flattens_at(rows))
+
+
+def _against(row: Row, off: Row) -> Row:
+    """A row with what it adds to another one, paired by question."""
+    common = row.shares.keys() & off.shares.keys()
+    gains = [row.shares[key] - off.shares[key] for key in common]
+    return replace(row, against_off=difference(gains) if gains else None)
 
 
 def _row(

@@ -56,6 +56,41 @@ def test_eval_says_it_and_measures_once(random_models, tmp_path):
     assert len(json.loads(out)["rows"]) == 1
 
 
+@pytest.mark.parametrize(
+    ("options", "budgets", "says"),
+    [
+        (("-b", "64,128,256"), [("off", "auto")], "--think on makes it think first"),
+        (("-b", "4,8", "--think", "on"), [("4", "on"), ("8", "on")], ""),
+        (("-b", "4,off", "--think", "on,off"), [("4", "on"), ("off", "auto")], ""),
+    ],
+)
+def test_eval_measures_what_differs(random_models, tmp_path, options, budgets, says):
+    questions = tmp_path / "q.jsonl"
+    questions.write_text('{"question": "1 + 1?", "answer": "2"}\n', "utf-8")
+    model = random_models["chatml"]
+    code, out, err = run(
+        "eval", questions, "-m", model, *options, "--max-answer", "3", "--format", "json"
+    )
+    assert code == 0
+    document = json.loads(out)
+    assert [(row["budget"], row["think"]) for row in document["rows"]] == budgets
+    compares = len(budgets) > 1 and ("off", "auto") in budgets
+    assert (document["rows"][0]["against_off"] is not None) == compares
+    assert says in err
+    assert err.count("writes no thoughts") == bool(says)
+    kept = (tmp_path / "q.results.jsonl").read_text("utf-8").splitlines()
+    assert sum('"type": "sample"' in line for line in kept) == len(budgets)
+
+
+def test_eval_says_why_a_model_cannot_be_asked(random_models, tmp_path):
+    questions = tmp_path / "q.jsonl"
+    questions.write_text('{"question": "1 + 1?", "answer": "2"}\n', "utf-8")
+    options = ("--think", "on", "--max-answer", "3", "--format", "json")
+    _, out, err = run("eval", questions, "-m", random_models["base"], *options)
+    assert "this model cannot be asked to think: it has no chat template" in err
+    assert [row["budget"] for row in json.loads(out)["rows"]] == ["off"]
+
+
 @pytest.mark.asyncio
 async def test_the_app_says_it_at_the_slider(random_models):
     engine = LlamaEngine(random_models["chatml"], options=LoadOptions(trusted=True, ctx=256))

@@ -16,11 +16,20 @@ from r1chat.engine.base import Sampling
 from r1chat.engine.fake import INFO
 from r1chat.evaluation import curves, drawing
 from r1chat.evaluation.intervals import Estimate, accuracy, difference, wilson
-from r1chat.evaluation.plan import Plan, Sample, Setting, drawn_with, usual_budgets
+from r1chat.evaluation.plan import (
+    Plan,
+    Sample,
+    Setting,
+    drawn_with,
+    settings_of,
+    usual_budgets,
+)
 from r1chat.evaluation.reading import Question, QuestionSet
 from r1chat.evaluation.summary import Row, Summary, flattens_at, summarise
 from r1chat.reasoning.equality import same_answer
 
+INSTRUCT = replace(INFO, thinks=False, unasked="")
+BASE = replace(INSTRUCT, unasked="it has no chat template")
 QUESTIONS = tuple(
     Question(str(number), f"What is {number} + 1?", str(number + 1)) for number in range(4)
 )
@@ -111,11 +120,7 @@ def plan(**changes: object) -> Plan:
 
 
 def keys_of(batches):
-    return [
-        (b.question.key, b.setting.budget, b.setting.minimum, b.seed, number)
-        for b in batches
-        for number in b.numbers
-    ]
+    return [(b.question.key, b.setting, b.seed, number) for b in batches for number in b.numbers]
 
 
 def test_a_plan_asks_everything_once():
@@ -237,6 +242,43 @@ def test_samples_below_the_minimum_are_counted():
     (row,) = summarise(whole, drawn, right=lambda s: s.right, same=same_answer).rows
     assert row.short == 1
     assert drawing.ended(row) == "by budget 3 · too short 1"
+
+
+def test_what_a_thought_that_was_asked_for_adds_is_paired_and_harm_is_said():
+    off, on = Setting("off"), Setting("64", think="on")
+    questions = tuple(Question(str(number), f"{number}?", "1") for number in range(40))
+    drawn = {}
+    for at, question in enumerate(questions):
+        for setting, right in ((off, at % 4 > 0), (on, at % 4 == 1)):
+            final = "1" if right else "2"
+            each = sample(question, setting.budget, 0, final, think=setting.think)
+            drawn[each.key] = each
+    whole = Plan(questions, (on, off))
+    summary = summarise(whole, drawn, right=lambda s: s.right, same=same_answer)
+    asked, plain = summary.rows
+    assert asked.against_off is not None
+    assert asked.against_off.value == -0.5
+    assert asked.against_off.high < 0
+    assert plain.against_off is None
+    head, rows, _ = drawing.table(summary, whole)
+    assert rows[0][head.index("− off, points (95 %)")].startswith("-50.0 (")
+    assert [cells[0] for cells in rows] == ["64, asked to think", "off"]
+    assert drawing.harm(summary) == "Asked to think it is worse than without, at 64."
+
+
+@pytest.mark.parametrize(
+    ("info", "thinks", "found"),
+    [
+        (INFO, ["on"], ["off", "64"]),
+        (INFO, ["off", "auto"], ["off", "64"]),
+        (INSTRUCT, ["auto"], ["off"]),
+        (INSTRUCT, ["on", "off"], ["off", "64, asked to think"]),
+        (BASE, ["on"], ["off"]),
+    ],
+    ids=["native", "native, off", "instruct", "both", "cannot be asked"],
+)
+def test_no_two_settings_come_to_the_same(info, thinks, found):
+    assert [str(each) for each in settings_of(info, thinks, ["off", "64"])] == found
 
 
 def test_one_sample_has_no_majority():

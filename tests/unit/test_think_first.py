@@ -181,7 +181,9 @@ def test_what_can_be_steered_goes_by_the_choice():
 
     from r1chat.engine.base import NO_THOUGHTS, Steering, steering_of
 
-    instruct = replace(INFO, thinks=False, steering=steering_of(Steering(), thinks=False))
+    instruct = replace(
+        INFO, unasked="", thinks=False, steering=steering_of(Steering(), thinks=False)
+    )
     assert instruct.steering_with("auto").budget == NO_THOUGHTS
     assert instruct.steering_with("on") == Steering()
     assert [instruct.thinks_with(think) for think in ("auto", "on", "off")] == [False, True, False]

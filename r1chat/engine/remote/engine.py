@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from r1chat.engine.base import (
+    BY_ITSELF,
     NO_TEMPLATE,
     Message,
     ModelInfo,
@@ -342,7 +343,7 @@ def _describe(found: Found, ref: str | None, load_s: float) -> ModelInfo:
     )
     thinks = framed is None or framed.kind.thinks
     first = framing(found, (*turn, *turn[:1]), wanted=FIRST)
-    can_be_asked = thinks or (first is not None and first.kind.thinks)
+    asks = first is not None and first.style is not None
     steering = Steering(
         budget="" if found.dialect.chat_budget else why,
         off="" if found.dialect.chat_budget or found.dialect.chat_off else why,
@@ -366,6 +367,6 @@ def _describe(found: Found, ref: str | None, load_s: float) -> ModelInfo:
         load_s=load_s,
         host=server.host,
         steering=steering_of(steering, thinks=thinks),
-        unasked="" if can_be_asked else NO_TEMPLATE,
+        unasked="" if asks else BY_ITSELF if thinks else NO_TEMPLATE,
         asked=steering,
     )
