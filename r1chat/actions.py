@@ -99,6 +99,9 @@ ACTIONS: tuple[Action, ...] = (
            "another version of the reply", "reply", BOTH | FIRST, when="can_regenerate"),
     Action("chat.edit", "f2", "Edit",
            "edit the question; again: the one before", "reply", BOTH, when="can_regenerate"),
+    Action("chat.think_first", "alt+t", "Think first",
+           "have a model think that would not by itself, or answer plainly again",
+           "thinking", BOTH | FIRST, when="can_think_first"),
     # Ctrl+B is what tmux itself listens to.
     Action("chat.slider", "f5,ctrl+b", "Budget",
            "jump to the budget slider and back; changes apply immediately",

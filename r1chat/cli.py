@@ -38,6 +38,7 @@ _OF_THE_APP = {
     "model": ("-m/--model", "-m REF"),
     "go_on": ("-c/--continue", "-c"),
     "conversation": ("--conversation", "--conversation ID"),
+    "think": ("--think", "--think …"),
     "gpu_layers": ("--gpu-layers", "--gpu-layers …"),
     "tensor_split": ("--tensor-split", "--tensor-split …"),
 }
@@ -170,7 +171,9 @@ def _open_app(args: argparse.Namespace) -> int:
 
     given = {name: getattr(args, f"app_{name}") for name in _LOADING}
     loading = {name: value for name, value in given.items() if value is not None}
-    return run(model=args.app_model, loading=loading, conversation=conversation)
+    return run(
+        model=args.app_model, loading=loading, conversation=conversation, think=args.app_think
+    )
 
 
 def _goes_on(args: argparse.Namespace) -> bool:

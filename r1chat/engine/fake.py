@@ -22,6 +22,7 @@ from r1chat.events import (
     Reply,
     Sampled,
     ThoughtEnded,
+    ThoughtStyle,
     ThoughtText,
 )
 from r1chat.reasoning.control import Control, ControlGroup
@@ -73,6 +74,8 @@ class FakeEngine:
         sleep: Lets time pass.
         finals: What looks ahead find, in order; the last of them again and again.
         lanes: How many of several samples it plays side by side, a step of each in turn.
+        info: What it says of itself. A model that does not think plays its answer alone, unless it
+            is asked to think.
     """
 
     def __init__(
@@ -82,7 +85,9 @@ class FakeEngine:
         sleep: Callable[[float], None] = time.sleep,
         finals: Sequence[str | None] = (None,),
         lanes: int = 1,
+        info: ModelInfo = INFO,
     ) -> None:
+        self._info = info
         self._scripts = scripts
         self._lanes = lanes
         self._clock = clock
@@ -97,7 +102,7 @@ class FakeEngine:
     @property
     def info(self) -> ModelInfo:
         """A model that is none."""
-        return INFO
+        return self._info
 
     def stream(self, request: Request, control: Control) -> Iterator[Event]:
         """Plays the next script.
@@ -124,7 +129,7 @@ class FakeEngine:
         return script
 
     def _play(self, script: Sequence[Step], request: Request, control: Control) -> Iterator[Event]:
-        play = _Play(request, control, self._clock, self._finals)
+        play = _Play(self._info, request, control, self._clock, self._finals)
         if request.resume is not None:
             yield from play.resume(request.resume)
         for step in script:
@@ -193,6 +198,7 @@ class _Play:
 
     def __init__(
         self,
+        info: ModelInfo,
         request: Request,
         control: Control,
         clock: Callable[[], float],
@@ -205,12 +211,16 @@ class _Play:
         self._clock = clock
         self._start = clock()
         self._governor = Governor(control)
-        self._splitter = Splitter(opened=True)
+        resumed = request.resume.reply.receipt.thought_style if request.resume else None
+        asked: ThoughtStyle | None = "free" if info.asks(request.think) else None
+        self._style = resumed or asked
+        thinks = info.thinks_with(request.think) or resumed is not None
+        self._splitter = Splitter(opened=thinks)
         self._thought = ""
         self._answer = ""
         self._tokens = {"thought": 0, "answer": 0}
         self._injected: list[Injection] = []
-        self._thinking = True
+        self._thinking = thinks
         self.skipping = False
         """Whether steps are left out: what the model would have thought, had it not been cut."""
         self._ended_by: EndedBy = "natural"
@@ -288,6 +298,7 @@ class _Play:
             receipt=Receipt(
                 ended_by=self._ended_by,
                 thought_ended_by=self._thought_ended_by,
+                thought_style=self._style,
                 thought_tokens=self._tokens["thought"],
                 answer_tokens=self._tokens["answer"],
                 injected_tokens=len(self._injected),

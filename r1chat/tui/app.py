@@ -42,6 +42,7 @@ from r1chat.tui.threads import on_thread
 if TYPE_CHECKING:
     from r1chat.engine.base import Engine
     from r1chat.hub.inventory import Inventory
+    from r1chat.reasoning.budget import Think
     from r1chat.settings import Settings
     from r1chat.tui.chat.conversation_state import OpenConversation
     from r1chat.tui.services.downloads import Downloads
@@ -68,6 +69,7 @@ class R1ChatApp(App[None]):
         servers: Asks named servers.
         history: Keeps conversations.
         loading: How to load models, before what the settings say, e.g. their ``gpu_layers``.
+        think: Which models think, before what the settings say.
     """
 
     TITLE = "r1chat"
@@ -75,7 +77,7 @@ class R1ChatApp(App[None]):
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = bindings("app")
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (all that can be given in place of what the app finds)
         self,
         *,
         model: str | None = None,
@@ -86,6 +88,7 @@ class R1ChatApp(App[None]):
         servers: NamedServers | None = None,
         history: History | None = None,
         loading: Mapping[str, object] | None = None,
+        think: Think | None = None,
     ) -> None:
         super().__init__()
         self.offered = ""
@@ -93,7 +96,7 @@ class R1ChatApp(App[None]):
         self.crashed = False
         """Whether something happened that nobody expected."""
         self.history = history or History()
-        self.preferences = Preferences(given, self.set_timer, self._warn)
+        self.preferences = Preferences(given, self.set_timer, self._warn, think=think)
         self.keymap = Keymap(self)
         self.drafts = Drafts(saves=self.settings.save is not False, warn=self._warn)
         self.themes = Themes(self)

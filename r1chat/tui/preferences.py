@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from r1chat import paths, settings
-from r1chat.reasoning.budget import Budget
+from r1chat.reasoning.budget import Budget, Think
 from r1chat.sanitize import line
 from r1chat.settings import Settings
 from r1chat.tui.widgets.samples_sign import MOST
@@ -36,6 +36,7 @@ class Preferences:
         given: Settings that are not to be read from the file, nor saved.
         later: Calls a function after some seconds; without it only `save` saves.
         warn: Shows the user a line, from any thread.
+        think: Which models think, for this time and until it is changed.
     """
 
     def __init__(
@@ -43,6 +44,8 @@ class Preferences:
         given: Settings | None = None,
         later: Callable[[float, Callable[[], None]], object] | None = None,
         warn: Callable[[str], None] = log.warning,
+        *,
+        think: Think | None = None,
     ) -> None:
         self.saved, self.fault = settings.load() if given is None else (given, None)
         """As they are kept, and hold for each new conversation."""
@@ -50,6 +53,8 @@ class Preferences:
         """What holds for the conversation on the screen."""
         self._saves = given is None and self.fault is None
         """A file with a slip in it is the user's to mend, not ours to write over."""
+        self.given_think = think
+        """What was given for this time, until it is changed."""
         self._lock = threading.Lock()
         self._told = False
         self._names = threading.Lock()
@@ -161,6 +166,16 @@ class Preferences:
             # A preset's, say: it was not the user who moved the slider.
             return
         self.change(budget=str(budget), min_think=budget.minimum or None)
+
+    @property
+    def think(self) -> Think:
+        """Which models think."""
+        return self.given_think or self.settings.think or "auto"
+
+    @think.setter
+    def think(self, think: Think) -> None:
+        self.given_think = None
+        self.change(think=think if think != "auto" else None)
 
     @property
     def samples(self) -> int:

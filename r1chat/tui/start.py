@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 
 from r1chat import logs, paths
+from r1chat.reasoning.budget import Think
 from r1chat.sanitize import line
 from r1chat.tui import terminal, terminal_input
 from r1chat.tui.app import R1ChatApp
@@ -22,6 +23,7 @@ def run(
     model: str | None = None,
     loading: Mapping[str, object] | None = None,
     conversation: str | None = None,
+    think: Think | None = None,
 ) -> int:
     """Runs the app until the user leaves.
 
@@ -29,6 +31,7 @@ def run(
         model: A model reference; by default what the settings say.
         loading: How to load models, before what the settings say.
         conversation: The id of the one that it begins with; by default a new one.
+        think: Which models think, before what the settings say.
 
     Returns:
         The exit code.
@@ -37,7 +40,7 @@ def run(
     sys.setswitchinterval(_SWITCH_S)
     terminal_input.tell_alt()
     terminal_input.keep_pastes_whole()
-    app = R1ChatApp(model=model, loading=loading)
+    app = R1ChatApp(model=model, loading=loading, think=think)
     app.begins_with = conversation
     with terminal.private_screen():
         try:

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from rich.cells import cell_len
 
-from r1chat.events import Peeked, ThoughtEnded
+from r1chat.events import Peeked, ThoughtEnded, ThoughtStyle
 from r1chat.formatting import counted, format_duration, noun
 from r1chat.reasoning.budget import Budget
 from r1chat.sanitize import line
-from r1chat.wording import ENDINGS, LONGEST_FINAL, preview, thought_cost
+from r1chat.wording import ENDINGS, LONGEST_FINAL, THOUGHT_STYLES, preview, thought_cost
 
 _NARROW = 4
 """Cells that a count takes at least, so that what follows stays in place."""
@@ -110,6 +110,7 @@ def thought(
     least: int = 0,
     peeked: Peeked | None = None,
     paused: bool = False,
+    style: ThoughtStyle | None = None,
 ) -> list[str]:
     """Says what a thought cost and why it ended.
 
@@ -119,6 +120,7 @@ def thought(
         least: Tokens that it was to have.
         peeked: The last answer preview.
         paused: Whether it was stopped to be steered, and will go on.
+        style: How r1chat asked for it, if it did.
 
     Returns:
         The same from long to short.
@@ -134,9 +136,9 @@ def thought(
         final = _final(peeked.final, LONGEST_FINAL)
         why.insert(0, f"{ending.phrase}: {final} ({peeked.repeats} times)")
     said = thought_cost(ended.seconds, ended.tokens) if own else ["No thought"]
-    if not why:
-        return said
-    return [*(f"{first} · {reason}" for first in said for reason in why), why[-1]]
+    if why:
+        said = [*(f"{first} · {reason}" for first in said for reason in why), why[-1]]
+    return [f"{said[0]} · {THOUGHT_STYLES[style]}", *said] if style else said
 
 
 def fraction(seconds: float, count: int, budget: Budget) -> float | None:

@@ -100,7 +100,7 @@ async def test_the_app_says_it_at_the_slider(random_models):
         chat = await ready(pilot)
         await until(pilot, lambda: NO_THOUGHTS in toasts(app))
         assert chat.slider.disabled
-        assert chat.slider.tooltip == NO_THOUGHTS
+        assert chat.slider.tooltip == f"{NO_THOUGHTS}; Alt+T makes it think first"
         hint = chat.query_one(".conversation--empty", Static).render()
         assert "writes no thoughts" in str(hint)
         assert "watch it think" not in str(hint)

@@ -11,7 +11,7 @@ from textual import events
 from textual.pilot import Pilot
 from textual.widgets import OptionList
 
-from r1chat.engine.fake import FakeEngine, Pause, Step
+from r1chat.engine.fake import INFO, FakeEngine, Pause, Step
 from r1chat.history import History
 from r1chat.settings import Settings
 from r1chat.tui.app import R1ChatApp
@@ -25,6 +25,7 @@ from tests.tui.chat import ask as a_reply
 from tests.tui.chat import rest as rested
 from tests.tui.fuzz import bound_keys, key, mouse, settle, throw
 from tests.tui.shelves import StillHub
+from tests.tui.test_app_think_first import INSTRUCT
 
 pytestmark = pytest.mark.asyncio
 
@@ -101,6 +102,13 @@ async def open_a_box(pilot: Pilot[None], turn: count[int]) -> None:
         await app.run_action(actions[number])
 
 
+async def asked(pilot: Pilot[None]) -> None:
+    """Has a model think that would not by itself, and asks it."""
+    if in_front(pilot.app) and pilot.app.chat.check_action("think_first", ()):
+        await pilot.press("alt+t")
+    await ask(pilot)
+
+
 STATES: dict[str, tuple[Callable[[Pilot[None]], Awaitable[None]], Sequence[Step], int]] = {
     "empty": (rest, QUICK, 1),
     "loading": (rest, QUICK, 1),
@@ -111,6 +119,7 @@ STATES: dict[str, tuple[Callable[[Pilot[None]], Awaitable[None]], Sequence[Step]
     "samples that have ended": (ask, QUICK, 4),
     "history": (open_history, QUICK, 1),
     "models": (open_models, QUICK, 1),
+    "asked to think": (asked, QUICK, 1),
     "boxes": (lambda pilot: open_a_box(pilot, TURNS), QUICK, 1),
 }
 TURNS = count()
@@ -121,7 +130,8 @@ async def fuzz(state: str, number: int, seed: int, folder, monkeypatch) -> None:
     # What is exported or attached stays among the test's own files.
     monkeypatch.chdir(folder)
     enter, script, lanes = STATES[state]
-    engine, gate = FakeEngine(script, lanes=lanes), Gate()
+    info = INSTRUCT if enter is asked else INFO
+    engine, gate = FakeEngine(script, lanes=lanes, info=info), Gate()
 
     def load(ref: str, **options: Callable[[float], None]) -> FakeEngine:
         options["on_progress"](0.5)

@@ -14,6 +14,7 @@ from r1chat.tui.chat.interrupted import InterruptedReply
 from r1chat.tui.chat.original_model import OriginalModel
 from r1chat.tui.chat.replies import Replies
 from r1chat.tui.chat.reply_runner import ReplyRunner
+from r1chat.tui.chat.think_first import ThinkFirst
 from r1chat.tui.widgets.composer import Composer
 from r1chat.tui.widgets.slider import BudgetSlider
 
@@ -33,6 +34,7 @@ class Conditions:
     sidebar: HistorySidebar
     slider: BudgetSlider
     state: OpenConversation
+    think: ThinkFirst
 
     @property
     def running(self) -> bool:
@@ -83,6 +85,11 @@ class Conditions:
     def _thought(self) -> str:
         reply = self.replies.last_reply
         return reply.thought if reply is not None else ""
+
+    @property
+    def can_think_first(self) -> bool:
+        """Whether the model can be asked to think, or not to, from the next question on."""
+        return self.resting and self.think.can_switch
 
     @property
     def has_one_thought(self) -> bool:

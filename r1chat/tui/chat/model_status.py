@@ -9,13 +9,14 @@ from r1chat import keymap
 from r1chat.sanitize import line
 from r1chat.tui.chat.meters import Meters
 from r1chat.tui.chat.outbox import Outbox
+from r1chat.tui.chat.think_first import ThinkFirst
 from r1chat.tui.host import Host
 from r1chat.tui.widgets.conversation import ConversationView
 from r1chat.tui.widgets.slider import BudgetSlider
 from r1chat.tui.widgets.topbar import TopBar
 
 if TYPE_CHECKING:
-    from r1chat.engine.base import Engine, Steering
+    from r1chat.engine.base import Engine
 
 _EMPTY = (
     "Ask the model something and watch it think.\n\n"
@@ -25,7 +26,7 @@ _EMPTY = (
 )
 _EMPTY_WITHOUT_THOUGHTS = (
     "Ask the model something.\n\n"
-    "It writes no thoughts; F3 picks one that does.\n"
+    "It writes no thoughts by itself; {} F3 picks one that does.\n"
     "F1 explains the keys, Ctrl+P finds every command."
 )
 
@@ -40,11 +41,12 @@ class ModelStatus:
         slider: Has the budget.
         meters: Has the figures, which begin anew with a model.
         outbox: Has the question that waits for a model.
+        think: Has the choice which models think.
         running: Tells whether a reply is under way.
         changed: Called when a model is there.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (the parts that show something of the model)
         self,
         host: Host,
         *,
@@ -53,6 +55,7 @@ class ModelStatus:
         slider: BudgetSlider,
         meters: Meters,
         outbox: Outbox,
+        think: ThinkFirst,
         running: Callable[[], bool],
         changed: Callable[[Engine], None],
     ) -> None:
@@ -62,6 +65,7 @@ class ModelStatus:
         self._slider = slider
         self._meters = meters
         self._outbox = outbox
+        self._think = think
         self._running = running
         self._changed = changed
         self._recommended = ""
@@ -106,20 +110,34 @@ class ModelStatus:
     def loaded(self, engine: Engine) -> None:
         """A model is there."""
         self._meters.show_model(engine.info)
-        self._fit_slider(engine.info.steering)
-        self._turns.change_hint(self.hint)
+        self.fit_slider()
+        self._warn_of_budget()
         self._changed(engine)
 
-    def _fit_slider(self, steering: Steering) -> None:
+    def fit_slider(self) -> None:
         """Offers what can be kept of a budget; one that was remembered stays for other models."""
-        slider, why = self._slider, steering.budget
-        slider.disabled, slider.ends_only = bool(steering.off), bool(why)
-        slider.tooltip = why or None
-        budget = slider.value
-        is_kept = str(budget) == "max" or (budget.off and not steering.off)
-        if why and not is_kept:
+        self._turns.change_hint(self.hint)
+        steering, slider = self._think.steering(), self._slider
+        if steering is None:
+            return
+        slider.disabled, slider.ends_only = bool(steering.off), bool(steering.budget)
+        slider.tooltip = self._think.with_cure(steering.budget) or None
+        cure = self._think.cure
+        slider.obstacle = (
+            (f"This model answers without thinking. {cure}.", f"No thinking. {cure}.", cure)
+            if cure
+            else ()
+        )
+
+    def _warn_of_budget(self) -> None:
+        steering, budget = self._think.steering(), self._slider.value
+        why = steering.budget if steering is not None else ""
+        if steering is None or not why:
+            return
+        if str(budget) != "max" and not (budget.off and not steering.off):
             able = "" if steering.off else " Off and max are."
-            text = f"The budget ({budget}) is not kept: {line(why, 200)}.{able}"
+            why = line(self._think.with_cure(why), 200)
+            text = f"The budget ({budget}) is not kept: {why}.{able}"
             self._host.notify(text, timeout=10, markup=False)
 
     def recommend(self, text: str) -> None:
@@ -135,8 +153,9 @@ class ModelStatus:
     @property
     def hint(self) -> str:
         """What stands where there is no turn yet."""
-        info = self._topbar.info
-        thinks = info is None or info.thinks
         recommended = self._recommended if self._host.unset else ""
         offered = f"{self._offered}\n\n" if self._offered else ""
-        return offered + (_EMPTY if thinks else _EMPTY_WITHOUT_THOUGHTS) + recommended
+        if self._topbar.info is None or self._think.thinks:
+            return offered + _EMPTY + recommended
+        cure = f"{self._think.cure}, and" if self._think.cure else ""
+        return offered + _EMPTY_WITHOUT_THOUGHTS.format(cure) + recommended

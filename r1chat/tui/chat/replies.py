@@ -13,6 +13,7 @@ from r1chat.tui.chat.conversation_state import OpenConversation
 from r1chat.tui.chat.outbox import Held, Outbox
 from r1chat.tui.chat.reply_runner import Job, ReplyRunner
 from r1chat.tui.chat.sampling import SampleCount, reply_events, turn_view
+from r1chat.tui.chat.think_first import ThinkFirst
 from r1chat.tui.host import Host
 from r1chat.tui.widgets.conversation import ConversationView
 from r1chat.tui.widgets.slider import BudgetSlider
@@ -38,9 +39,10 @@ class Replies:
         outbox: Keeps questions until there is a model.
         bar: Has the attachments.
         slider: Has the budget.
+        think: Has the choice which models think.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (the parts that a reply comes from)
         self,
         host: Host,
         *,
@@ -51,6 +53,7 @@ class Replies:
         outbox: Outbox,
         bar: AttachmentBar,
         slider: BudgetSlider,
+        think: ThinkFirst,
     ) -> None:
         self._host = host
         self._turns = turns
@@ -60,6 +63,7 @@ class Replies:
         self._outbox = outbox
         self._bar = bar
         self._slider = slider
+        self._think = think
 
     # -- what there is to go on from --
 
@@ -94,8 +98,9 @@ class Replies:
 
     def obstacle(self, action: str) -> str:
         """Why this model cannot do what an action is for; empty where it can."""
-        engine = self._host.engine
-        return steering.obstacle(engine.info.steering, action) if engine is not None else ""
+        # A reply under way goes on as it was asked for.
+        can = self._think.steering(self._runner.think)
+        return self._think.with_cure(steering.obstacle(can, action)) if can is not None else ""
 
     def show_hint(self) -> None:
         """Says at the last reply which key helps, where it is a dead end."""
@@ -242,7 +247,9 @@ class Replies:
             return
         from r1chat.reasoning.control import Control
 
-        budget = self._slider.value
+        budget, think = self._slider.value, self._think.value
+        if resume is not None and resume.reply.receipt.thought_style is not None:
+            think = "on"
         if resume is not None:
             budget = steering.allowance(budget, resume)
         pace = preferences.pace(self._host.model_ref)
@@ -259,7 +266,8 @@ class Replies:
             view,
             control=control,
             preferences=preferences,
+            think=think,
             parent=parent or session.conversation.last(),
             resume=resume,
         )
-        self._runner.start(Job(view, control, events, words, replaces))
+        self._runner.start(Job(view, control, events, think, words, replaces))

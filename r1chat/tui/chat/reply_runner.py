@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     # What a reply needs is imported with the first one: the first frame has none.
     from r1chat.conversation import Node
     from r1chat.events import Event, Reply
-    from r1chat.reasoning.budget import Budget
+    from r1chat.reasoning.budget import Budget, Think
     from r1chat.reasoning.control import Control
     from r1chat.tui.chat.meters import Meters
     from r1chat.tui.chat.run import Run
@@ -37,6 +37,8 @@ class Job:
     control: Control
     events: Callable[[], Iterator[Event]]
     """Makes the stream; called on the run's thread."""
+    think: Think = "auto"
+    """Which models think in it."""
     words: str = ""
     """What was typed for this reply, and comes back where nothing comes of it."""
     replaces: Node | None = None
@@ -100,6 +102,11 @@ class ReplyRunner:
     def control(self) -> Control | None:
         """What steers the reply under way."""
         return self._job.control if self._job is not None else None
+
+    @property
+    def think(self) -> Think | None:
+        """What the reply under way was asked with."""
+        return self._job.think if self._job is not None else None
 
     @property
     def stopping(self) -> bool:

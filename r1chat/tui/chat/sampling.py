@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from r1chat.conversation import Node
     from r1chat.engine.base import Continuation
     from r1chat.events import Event
+    from r1chat.reasoning.budget import Think
     from r1chat.reasoning.control import Control
     from r1chat.session import Session
     from r1chat.tui.preferences import Preferences
@@ -136,6 +137,7 @@ def reply_events(
     *,
     control: Control,
     preferences: Preferences,
+    think: Think,
     parent: Node,
     resume: Continuation | None,
 ) -> Iterator[Event]:
@@ -146,6 +148,7 @@ def reply_events(
         view: The turn.
         control: Steers the reply.
         preferences: How tokens are chosen.
+        think: Whether a model that does not think by itself is asked to.
         parent: The turn that this one follows.
         resume: An earlier reply to go on from, alone.
     """
@@ -157,6 +160,7 @@ def reply_events(
             sampling=preferences.sampling,
             max_answer=preferences.settings.max_answer,
             attachments=view.attachments,
+            think=think,
             parent=parent,
             resume=resume,
         )
@@ -172,5 +176,6 @@ def reply_events(
         sampling=preferences.sampling,
         max_answer=preferences.settings.max_answer,
         attachments=view.attachments,
+        think=think,
         parent=parent,
     )

@@ -33,6 +33,7 @@ from r1chat.tui.chat.preset_choice import PresetChoice
 from r1chat.tui.chat.replies import Replies
 from r1chat.tui.chat.reply_runner import STOP_FIRST, Finished, ReplyRunner
 from r1chat.tui.chat.sampling import SampleCount
+from r1chat.tui.chat.think_first import ThinkFirst
 from r1chat.tui.host import Host
 from r1chat.tui.thought_words import fit
 from r1chat.tui.widgets.composer import Composer
@@ -130,6 +131,7 @@ class ChatScreen(Screen[None]):
         self._count = SampleCount(host, self._sign)
         self._budget = BudgetEntry(host, self.slider)
         self._preset = PresetChoice(host, self.state, self.slider)
+        self._think = ThinkFirst(host)
         self.replies = Replies(
             host,
             turns=self.conversation,
@@ -139,6 +141,7 @@ class ChatScreen(Screen[None]):
             outbox=self.outbox,
             bar=self.attachments,
             slider=self.slider,
+            think=self._think,
         )
         self._original = OriginalModel(host, self.state)
         self._passages = Passages(
@@ -169,6 +172,7 @@ class ChatScreen(Screen[None]):
             slider=self.slider,
             meters=self._meters,
             outbox=self.outbox,
+            think=self._think,
             running=lambda: self.running,
             changed=self._change_model,
         )
@@ -187,6 +191,7 @@ class ChatScreen(Screen[None]):
             sidebar=self.sidebar,
             slider=self.slider,
             state=self.state,
+            think=self._think,
         )
 
     def compose(self) -> ComposeResult:
@@ -269,6 +274,8 @@ class ChatScreen(Screen[None]):
 
     def title_of(self, action: str) -> str:
         """What the footer calls an action now; empty where that is its usual title."""
+        if action == "think_first" and self._think.thinks:
+            return "Plain answer"
         return self.conditions.cancelled if action == "stop" and not self.running else ""
 
     def unable(self, action: str) -> str:
@@ -493,6 +500,12 @@ class ChatScreen(Screen[None]):
             self.replies.resume(steering.continuation(reply))
 
     # -- the budget and the samples --
+
+    def action_think_first(self) -> None:
+        """Has the model think first from the next question on, or answer plainly."""
+        self._think.switch()
+        self.model.fit_slider()
+        self.refresh_bindings()
 
     @on(BudgetSlider.Changed)
     def _budget_moved(self, event: BudgetSlider.Changed) -> None:
@@ -771,8 +784,11 @@ class ChatScreen(Screen[None]):
         return place
 
     def _take_budget(self, loaded: Loaded) -> None:
+        from r1chat.conversation import think_of
         from r1chat.reasoning.budget import Budget
 
+        self._think.take(think_of(loaded.settings))
+        self.model.fit_slider()
         minimum = loaded.settings.get("min_think", 0)
         try:
             self.slider.value = Budget.parse(loaded.budget, minimum=int(minimum))

@@ -20,6 +20,7 @@ from r1chat.sanitize import line
 from r1chat.tui import scale
 from r1chat.tui.keys import applies, bindings
 from r1chat.tui.scale import Room, Unit
+from r1chat.tui.thought_words import fit
 from r1chat.tui.track import Track
 
 LABEL = "Thinking budget"
@@ -99,6 +100,8 @@ class BudgetSlider(Widget, can_focus=True):
     """Whether the keys move the minimum."""
     ends_only: reactive[bool] = reactive(default=False, bindings=True)
     """Whether there is nothing to be chosen between off and max."""
+    obstacle: reactive[tuple[str, ...]] = reactive[tuple[str, ...]](())
+    """Why there is no budget to be set, and what helps, from long to short; or nothing."""
     room: reactive[int | None] = reactive[int | None](None)
     """Tokens that the context leaves: what is more is not offered. None where nobody knows."""
 
@@ -364,8 +367,11 @@ class BudgetSlider(Widget, can_focus=True):
     def render(self) -> Content:
         """Draws the line."""
         room = self._shared
-        figure, meaning = self._texts()
         part = self.get_visual_style
+        if self.disabled and self.obstacle:
+            said = fit(self.obstacle, self.content_size.width - 2)
+            return Content.styled(f"  {said}", part("slider--label"))
+        figure, meaning = self._texts()
         parts: list[Content] = [
             Content.styled("▸ " if self.has_focus else "  ", part("slider--thumb"))
         ]

@@ -16,7 +16,7 @@ from textual.reactive import reactive
 from textual.timer import Timer
 from textual.widget import Widget
 
-from r1chat.events import Injection, Peeked, ThoughtEnded
+from r1chat.events import Injection, Peeked, ThoughtEnded, ThoughtStyle
 from r1chat.reasoning.budget import Budget
 from r1chat.tui import thought_words as words
 from r1chat.tui.keys import bindings
@@ -137,6 +137,10 @@ class ThinkingPane(Widget):
     """How long the model may think; may change while it does."""
     collapsed: reactive[bool] = reactive(default=False, repaint=False, init=False)
     """Whether only the header is shown."""
+    style: reactive[ThoughtStyle | None] = reactive[ThoughtStyle | None](
+        None, repaint=False, init=False
+    )
+    """How r1chat asked for the thought, if it did."""
     paused: reactive[bool] = reactive(default=False, repaint=False, init=False)
     """Whether the thought stands still, and the clock with it."""
 
@@ -319,6 +323,7 @@ class ThinkingPane(Widget):
                 least=self._least,
                 peeked=self._peeked,
                 paused=self.paused,
+                style=self.style,
             )
         return words.thinking(self.seconds, self._tokens, self.budget, paused=self.paused)
 
@@ -354,6 +359,10 @@ class ThinkingPane(Widget):
         """Opens the thought, or closes it."""
         event.stop()
         self.toggle()
+
+    def watch_style(self) -> None:
+        """Says how the thought was asked for."""
+        self._show()
 
     def watch_budget(self) -> None:
         """Counts toward another budget."""

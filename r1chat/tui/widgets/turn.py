@@ -242,6 +242,7 @@ class TurnView(Vertical):
             ended_by = receipt.thought_ended_by or receipt.ended_by
             spent = ThoughtEnded(ended_by, receipt.thought_tokens, receipt.thought_s)
             self.thinking.finish(spent)
+        self.thinking.style = reply.receipt.thought_style
         self.answer.finish()
         self._reply = reply
         self.show_receipt()
