@@ -203,39 +203,51 @@ TURNS = (
     + "{% endif %}{% endfor %}"
     + ASSISTANT
 )
-WHOLE = [each for each in FORMATS if not each.sentences and each.opens != THINK.opens]
+WHOLE = [each for each in (*FORMATS, *HELD_OUT) if each is not THINK]
+BUDGETS = {
+    "max": Budget(),
+    "budget": Budget(tokens=12),
+    "think more": Budget(),
+    "off": Budget.parse("off"),
+}
 
 
-BUDGETS = (Budget(), Budget(tokens=12), Budget(minimum=60))
-
-
-def greedy(engine: LlamaEngine, budget: Budget) -> tuple[Reply, str]:
+def greedy(engine: LlamaEngine, how: str) -> tuple[Reply, str]:
     """A reply, and the answer as it was told."""
+    budget = BUDGETS[how]
     request = Request(QUESTION, budget=budget, sampling=GREEDY, reuse=False)
-    *events, reply = engine.stream(request, Control(budget))
+    control = Control(budget)
+    if how == "think more":
+        control.think_more()
+    *events, reply = engine.stream(request, control)
     assert isinstance(reply, Reply)
     return reply, "".join(each.text for each in events if isinstance(each, AnswerText))
 
 
 @pytest.fixture(scope="module")
-def known(tiny: LlamaEngine) -> list[Reply]:
+def known(tiny: LlamaEngine) -> dict[str, Reply]:
     """What the built-in model says."""
-    return [greedy(tiny, budget)[0] for budget in BUDGETS]
+    return {how: greedy(tiny, how)[0] for how in BUDGETS}
 
 
 @pytest.mark.parametrize("format_", WHOLE, ids=lambda each: each.name)
 def test_a_model_that_thinks_by_itself_thinks_as_well_under_other_names(
-    format_: Format, folder: Path, known: list[Reply]
+    format_: Format, folder: Path, known: dict[str, Reply]
 ) -> None:
     names = {"<think>": format_.opens[0], "</think>": format_.closes[0]}
-    template = f"{TURNS}{{{{ {format_.opens[0] + chr(10)!r} }}}}"
+    template = f"{TURNS}{{{{ {format_.opens[0] + chr(10)!r} }}}}{said_of(format_)}"
     path = renamed(folder / f"tiny-{WHOLE.index(format_)}.gguf", names, template)
-    engine = LlamaEngine(path, options=LoadOptions(trusted=True))
-    for budget, before in zip(BUDGETS, known, strict=True):
-        reply, told = greedy(engine, budget)
-        assert (reply.thought, told) == (before.thought, reply.answer)
-        assert reply.receipt.thought_ended_by == before.receipt.thought_ended_by
-        if format_.closing == f"{format_.closes[0]}\n\n" or budget.tokens is None:
+    formats.use(HELD_OUT)
+    engine = LlamaEngine(path, options=LoadOptions(trusted=True, ctx=1024))
+    formats.use(())
+    for how, before in known.items():
+        reply, told = greedy(engine, how)
+        assert reply.receipt.thought_ended_by == before.receipt.thought_ended_by, how
+        assert reply.answer == told
+        assert not any(piece in told for piece in format_.pieces)
+        assert reply.thought == before.thought
+        assert (WAIT.strip() in reply.thought) is (how == "think more")
+        if format_.closing == f"{format_.closes[0]}\n\n" or how in {"max", "think more"}:
             # Behind other words of r1chat's the model may answer otherwise.
             assert reply.answer == before.answer
     engine.close()
