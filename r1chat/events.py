@@ -42,6 +42,9 @@ again: its end of the reply was refused, once. words: r1chat wrote the words tha
 final: behind an answer without the box that was asked for r1chat wrote the words that open one.
 """
 
+ShapeKind: TypeAlias = Literal["json", "grammar"]
+"""What an answer had to fit: a JSON schema, or a grammar."""
+
 ThoughtStyle: TypeAlias = Literal["free", "brief"]
 """How r1chat has asked for a thought.
 
@@ -176,6 +179,8 @@ class Receipt:
     """Where the final answer stands; None where there is none."""
     samples: int = 1
     """Replies that were drawn side by side, this one among them."""
+    shape: ShapeKind | None = None
+    """What the answer had to fit; None where it was free."""
     vote: str | None = None
     """Of several: the final answer that this one counts for, as the first of them wrote it."""
 
@@ -188,7 +193,8 @@ class Reply:
     answer: str
     receipt: Receipt
     final: str | None = None
-    """The final answer by itself, as `r1chat.reasoning.final` finds it."""
+    """The final answer by itself, as `r1chat.reasoning.final` finds it. Of an answer in a shape the
+    JSON, on one line, or the text; None where it was cut or does not fit."""
     injected: tuple[Injection, ...] = ()
     """What r1chat wrote into the thought."""
     answer_injected: tuple[Injection, ...] = ()

@@ -40,7 +40,7 @@ _UNUSUAL = re.compile(r"[^ -~]")
 _DECIMALS = 4
 _OF_SAMPLES = frozenset({"samples", "vote"})
 """Keys of a receipt that say nothing of a reply that was drawn alone."""
-_SELDOM = frozenset({"answer_asked", "thought_style", "effort", "thought_language"})
+_SELDOM = frozenset({"answer_asked", "thought_style", "effort", "thought_language", "shape"})
 """Keys of a receipt that are left out where there is nothing to be said."""
 _NO_ROOM = "memory has no room for more; a smaller --budget or --ctx makes some"
 
@@ -314,7 +314,7 @@ def _reply(reply: Reply) -> dict[str, Any]:
     values: dict[str, Any] = {
         "thought": reply.thought,
         "answer": reply.answer,
-        "final": reply.final,
+        "final": _final(reply),
         "injected": [asdict(injection) for injection in reply.injected],
         "receipt": _receipt(reply.receipt),
     }
@@ -323,6 +323,12 @@ def _reply(reply: Reply) -> dict[str, Any]:
     if reply.error is not None:
         values["error"] = reply.error
     return values
+
+
+def _final(reply: Reply) -> Any:  # noqa: ANN401  (any JSON)
+    """The final answer: a text, or of an answer that had to fit a JSON schema its value."""
+    is_json = reply.receipt.shape == "json" and reply.final is not None
+    return json.loads(reply.final or "") if is_json else reply.final
 
 
 def _receipt(receipt: Receipt) -> dict[str, Any]:

@@ -36,9 +36,11 @@ from r1chat.reasoning.consensus import Tally
 from r1chat.reasoning.control import Control, ControlGroup
 from r1chat.reasoning.equality import same_answer
 from r1chat.recording import Asked, Recorder, Recording, Watch, kept, origin
+from r1chat.shapes import Shape
 
 _STOPPED: frozenset[EndedBy] = frozenset({"cancelled", "time", "length"})
 _NO_LOOKS = 'samples have no previews: the budget "auto" is "max" for them'
+_SHAPED = 'an answer in a shape has no previews: the budget "auto" is "max" for it'
 
 
 class Session:
@@ -106,6 +108,7 @@ class Session:
         language: LanguageCode | None = None,
         parent: Node | None = None,
         resume: Continuation | None = None,
+        shape: Shape | None = None,
     ) -> Generator[Event, None, None]:
         """Asks the model a question.
 
@@ -127,6 +130,7 @@ class Session:
             parent: The turn to follow; by default the last. The parent of another turn makes the
                 new one a version of that turn.
             resume: An earlier reply to go on from.
+            shape: What the answer must look like.
 
         Yields:
             Events; the last is a `Reply`.
@@ -153,10 +157,13 @@ class Session:
             language=language,
             parent=parent,
             resume=resume,
+            shape=shape,
         )
         record = self._record(question, request, attached, control, parent)
         events = self._engine.stream(request, control)
         try:
+            if shape is not None and control.budget.agree is not None:
+                yield Notice(_SHAPED)
             for event in events:
                 record.take(event)
                 if isinstance(event, Reply):
@@ -179,7 +186,7 @@ class Session:
         question: str,
         *,
         samples: int,
-        same: Callable[[str, str], bool] = same_answer,
+        same: Callable[[str, str], bool] | None = None,
         control: Control | None = None,
         sampling: Sampling | None = None,
         max_answer: int | None = None,
@@ -188,6 +195,7 @@ class Session:
         think: Think = "auto",
         language: LanguageCode | None = None,
         parent: Node | None = None,
+        shape: Shape | None = None,
     ) -> Generator[Event, None, None]:
         """Draws several samples to a question; the majority's answer counts.
 
@@ -198,7 +206,8 @@ class Session:
         Args:
             question: The question.
             samples: How many are drawn.
-            same: Says whether two final answers are the same.
+            same: Says whether two final answers are the same; by default as the shape does, or by
+                plain arithmetic.
             control: Steers all of them.
             sampling: How tokens are chosen; a seed is the first sample's.
             max_answer: Most tokens of answer.
@@ -207,6 +216,7 @@ class Session:
             think: As for `ask`.
             language: As for `ask`.
             parent: The turn to follow; by default the last.
+            shape: What the answers must look like; equal values count as one.
 
         Yields:
             Events; what happens in a sample is a `Sampled`, each end of one is followed by a
@@ -229,9 +239,10 @@ class Session:
             think=think,
             language=language,
             parent=parent,
+            shape=shape,
         )
         group = ControlGroup(control, samples)
-        tally = Tally(samples, same)
+        tally = Tally(samples, same or (same_answer if shape is None else shape.same))
         made = origin(request, self._engine.info)
         records = [
             self._record(question, request, attached, part, parent, made) for part in group.parts
@@ -297,6 +308,7 @@ class Session:
         raw: bool = False,
         reuse: bool = True,
         resume: Continuation | None = None,
+        shape: Shape | None = None,
     ) -> Request:
         if not question.strip() and not attachments:
             message = "the question is empty"
@@ -316,6 +328,7 @@ class Session:
             reuse=reuse,
             resume=resume,
             state="" if raw else self.state,
+            shape=shape,
         )
 
     def _record(

@@ -33,6 +33,7 @@ from r1chat.settings import Settings
 from r1chat.wording import ENDINGS, language_left, why_unanswered
 
 if TYPE_CHECKING:
+    from r1chat.shapes import Shape
     from r1chat.states import States
     from r1chat.store import Loaded
 
@@ -93,8 +94,15 @@ def run(args: argparse.Namespace, console: Console) -> int:
 
 
 def _refuse_what_makes_no_sense(args: argparse.Namespace) -> None:
+    shaped = args.json_schema is not None or args.grammar is not None
     if args.samples > 1 and args.raw:
         message = "--raw completes a text, which has no final answer that samples could agree on"
+        raise UsageError(message)
+    if shaped and args.peek:
+        message = "--peek looks for an answer in words, and this one has a shape; leave it out"
+        raise UsageError(message)
+    if shaped and args.question in {None, "-"} and "-" in {args.json_schema, args.grammar}:
+        message = "stdin is the shape of the answer, so the QUESTION must be an argument"
         raise UsageError(message)
     if args.samples > 1 and args.peek:
         message = "--peek looks into one thought; with -n/--samples the votes say more"
@@ -131,6 +139,7 @@ class _Ask:
         self._settings = settings
         self._console = console
         self._out = out
+        self._shape: Shape | None = None
         self._loaded: Loaded | None = None
         if args.go_on or args.conversation is not None:
             from r1chat.commands import conversations
@@ -143,6 +152,7 @@ class _Ask:
         args = self._args
         sampling = self._sampling()
         budget = self._budget()
+        self._shape = shape = _shape(args, self._console)
         question, attachments = self._question()
         writer = self._writer(question)
         if fault is not None:
@@ -168,6 +178,7 @@ class _Ask:
                     max_answer=self._either("max_answer"),
                     timeout=args.timeout,
                     attachments=attachments,
+                    shape=shape,
                 )
                 reply = _write(events, writer, engine)
             finally:
@@ -222,6 +233,8 @@ class _Ask:
         thought = {"think": self._think(), "language": self._either("think_language")}
         if args.samples == 1:
             return partial(session.ask, raw=args.raw, reuse=not args.no_reuse, **thought)
+        if self._shape is not None:
+            return partial(session.consensus, samples=args.samples, **thought)
         from r1chat.checking import same
 
         return partial(session.consensus, samples=args.samples, same=same, **thought)
@@ -280,7 +293,8 @@ class _Ask:
         if args.peek is not None:
             return args.peek or None
         read_along = isinstance(writer, TextWriter) and self._thoughts() == "show"
-        return self._settings.peek or None if read_along and args.samples == 1 else None
+        looks = read_along and args.samples == 1 and self._shape is None
+        return self._settings.peek or None if looks else None
 
     @property
     def _name(self) -> str | None:
@@ -307,6 +321,11 @@ class _Ask:
         if ref is None:
             ref = TINY
             writer.event(Notice(_DEFAULT_MODEL))
+        if self._shape is not None and compose.remote_server(ref) is None:
+            from r1chat.engine.grammars import gbnf
+
+            # What cannot be used should be said before anybody waits for a model.
+            gbnf(self._shape)
         progress = _Progress(writer)
         load = partial(
             compose.load,
@@ -362,6 +381,12 @@ class _Ask:
             why = why_unanswered(reply) or "the reply was stopped"
             self._console.error(f"no answer: {why}; {_SERVER_ADVICE if full_server else advice}")
             return ExitCode.NO_ANSWER
+        if self._shape is not None and reply.final is None:
+            # What is on stdout is no answer to a script.
+            cut = ENDINGS[ended_by].reason
+            fault = f"it is cut off: {cut}; {advice}" if cut else self._shape.fault(reply.answer)
+            self._console.error(f"the answer has not the shape that was asked for: {fault}")
+            return ExitCode.NO_ANSWER
         if receipt.final_from == "thought":
             self._console.note(
                 f"the answer gives no final result; in the thought it was {line(reply.final or '')}"
@@ -371,6 +396,23 @@ class _Ask:
         elif reason := ENDINGS[ended_by].reason:
             self._console.note(f"the answer is cut off: {reason}; {advice}")
         return ExitCode.ANSWERED
+
+
+def _shape(args: argparse.Namespace, console: Console) -> Shape | None:
+    """The shape that the answer must have, looked at before a model is loaded.
+
+    Raises:
+        UsageError: If it cannot be used.
+    """
+    path = args.json_schema if args.grammar is None else args.grammar
+    if path is None:
+        return None
+    from r1chat import shapes
+
+    text = stdin.text(console) if path == "-" else read_file(path, waits=console.note).text
+    if args.grammar is None:
+        return shapes.json_schema(text)
+    return shapes.grammar(text)
 
 
 class _Progress:

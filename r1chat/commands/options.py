@@ -178,6 +178,17 @@ def _add_question(parser: argparse.ArgumentParser) -> None:
     )
     _add_preset(add)
     add("--raw", action="store_true", help="no chat framing: the model continues the text")
+    shape = group.add_mutually_exclusive_group()
+    shape.add_argument(
+        "--json-schema",
+        metavar="FILE",
+        help="the answer is JSON that fits this schema, the thought is free; - reads it from stdin",
+    )
+    shape.add_argument(
+        "--grammar",
+        metavar="FILE",
+        help="the answer fits this grammar (GBNF), the thought is free; - reads it from stdin",
+    )
 
 
 def _add_thinking(parser: argparse.ArgumentParser) -> None:

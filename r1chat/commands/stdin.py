@@ -43,6 +43,17 @@ def question(given: str | None, console: Console) -> tuple[str, tuple[Attachment
     return _read(console).strip(), ()
 
 
+def text(console: Console) -> str:
+    """All of standard input.
+
+    Raises:
+        UsageError: If there is none, or it is no text.
+    """
+    if is_terminal(sys.stdin):
+        console.note("reading from the terminal: end it with Ctrl+D")
+    return _read(console)
+
+
 def _has_content() -> bool:
     if sys.stdin is None:
         return False

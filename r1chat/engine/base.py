@@ -12,6 +12,7 @@ from r1chat.events import Event, LanguageCode, Reply
 from r1chat.reasoning.budget import Budget, Think
 from r1chat.reasoning.control import Control, ControlGroup
 from r1chat.reasoning.languages import LANGUAGES
+from r1chat.shapes import Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,9 @@ class Request:
     """An earlier reply to go on from, in place of a new one."""
     state: str = ""
     """The conversation whose saved state is loaded and kept up; empty for none."""
+    shape: Shape | None = None
+    """What the answer must look like; the thought is free. Nothing is added to such an answer, no
+    marker in it means anything, and the model can end it only where it is whole."""
 
     @property
     def opening_words(self) -> str:

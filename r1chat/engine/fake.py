@@ -26,7 +26,7 @@ from r1chat.events import (
     ThoughtText,
 )
 from r1chat.reasoning.control import Control, ControlGroup
-from r1chat.reasoning.final import final_answer
+from r1chat.reasoning.final import Final, final_answer
 from r1chat.reasoning.governor import Governor
 from r1chat.reasoning.peeks import Peeks
 from r1chat.reasoning.phrases import CLOSE, LANDING
@@ -292,6 +292,10 @@ class _Play:
             self._thinking = False
         yield from self._show(self._splitter.close())
         final = final_answer(self._answer, self._thought)
+        shape = self._request.shape
+        if shape is not None:
+            text = shape.final(self._answer) if self._ended_by == "natural" else None
+            final = None if text is None else Final(text, "answer")
         yield Reply(
             thought=self._thought,
             answer=self._answer,
@@ -305,6 +309,7 @@ class _Play:
                 budget=str(self._control.budget),
                 seed=self._request.sampling.seed or 0,
                 final_from=final.source if final else None,
+                shape=shape.kind if shape else None,
             ),
             final=final.text if final else None,
             injected=tuple(self._injected),

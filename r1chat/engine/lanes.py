@@ -12,12 +12,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from r1chat.engine.base import Sampling
 from r1chat.engine.machine import LANES, TokenMachine
-from r1chat.engine.native import api
-from r1chat.engine.samplers import make_sampler
+from r1chat.engine.samplers import Sampler
 from r1chat.engine.ways import Ways
 from r1chat.errors import EngineError
 from r1chat.formatting import counted
@@ -53,7 +51,7 @@ class Lane:
         """Why its tokens could not be evaluated."""
         self.finished = False
         self._machine = machine
-        self._sampler: Any = make_sampler(sampling, seed)
+        self._sampler = Sampler(sampling, seed)
         # Two locks that are released by the other side: whose turn it is.
         self._go = threading.Lock()
         self._back = threading.Lock()
@@ -105,6 +103,10 @@ class Lane:
     def sample(self) -> int:
         """Draws the next token."""
         return self._machine.sample_with(self._sampler, self.index)
+
+    def constrain(self, grammar: str, ends: frozenset[int], written: Sequence[int]) -> None:
+        """Draws from now on only what fits a grammar; see `TokenMachine.constrain`."""
+        self._sampler.constrain(self._machine.constraint(grammar, ends, written))
 
     def forbid(self, token: int) -> None:
         """Takes a token out of what may be drawn next."""
@@ -163,7 +165,7 @@ class Lane:
     def close(self) -> None:
         """Frees what it holds in the cache, and the sampler."""
         self._machine.fork(self.sequence, 0)
-        api.llama_sampler_free(self._sampler)
+        self._sampler.close()
 
 
 def run_side_by_side(

@@ -24,6 +24,7 @@ from r1chat import prompt
 from r1chat.engine import fitting, planning
 from r1chat.engine.ahead import read_ahead
 from r1chat.engine.base import Message, ModelInfo, Request
+from r1chat.engine.grammars import gbnf
 from r1chat.engine.loaded import LoadedModel
 from r1chat.engine.loading import LoadOptions
 from r1chat.engine.loop import ThinkingLoop, answer_reserve
@@ -298,6 +299,8 @@ class LlamaEngine:
     ) -> None:
         ending = EngineError("the engine failed; the log has the details")
         try:
+            if request.shape is not None:
+                gbnf(request.shape)
             model = self._loaded()
             self._follow(model, request.state if request.reuse else "")
             fitted = self._fit(model, request, group.whole)
@@ -331,6 +334,8 @@ class LlamaEngine:
         began: float,
     ) -> tuple[ThinkingLoop, int]:
         """Makes prompt, cache and sampler ready; returns the loop and the seed."""
+        if request.shape is not None:
+            gbnf(request.shape)
         model = self._loaded()
         machine = model.machine
         known = self._follow(model, request.state if request.reuse else "")

@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 
 from r1chat import prompt as prompts
 from r1chat.engine.base import Continuation, Request
+from r1chat.engine.grammars import gbnf
 from r1chat.engine.pacing import ReadingPace
-from r1chat.engine.parts import Machine, Vocabulary
+from r1chat.engine.parts import NOTHING, Machine, Vocabulary
 from r1chat.engine.peeking import peek
 from r1chat.engine.replay import replay
 from r1chat.engine.tags import tags_of
@@ -28,6 +29,7 @@ from r1chat.reasoning.peeks import Peeks
 from r1chat.reasoning.phrases import FINISHED, LANDING, WAIT
 from r1chat.reasoning.rescue import Rescue
 from r1chat.reasoning.splitter import Splitter
+from r1chat.shapes import Shape
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +45,8 @@ _CLOCKS_DIFFER = 0.05
 """Seconds by which the clock that breaks an evaluation off may be ahead of the loop's."""
 _ASKING = 32
 """Tokens, rather more than less, of the words that ask for an answer and of the least one."""
+_MOST_HEAD = 32
+"""Tokens that may stand in front of an answer in a shape: white space, and markers."""
 _MOST_ENDS = 16
 """Tokens that end a reply, of which more than one may be the next likeliest."""
 
@@ -109,7 +113,8 @@ class ThinkingLoop:
             tokens=self._tags.shown,
             others=prompt.others,
         )
-        self._rescue = Rescue(asked, allowed=not request.raw, trained=not self._tags.scan)
+        free = not request.raw and request.shape is None
+        self._rescue = Rescue(asked, allowed=free, trained=not self._tags.scan)
         self._transcript = Transcript(
             self._splitter,
             emit,
@@ -134,6 +139,11 @@ class ThinkingLoop:
         self._opened_box: str | None = None
         """The answer up to the box that was opened behind it, if one was."""
         self._ids: list[int] = []
+        self._shape = request.shape
+        self._constrained = False
+        """Whether what is drawn fits the shape."""
+        self._head = 0
+        """Tokens in front of an answer in a shape."""
 
     def run(self, *, seed: int, load_s: float) -> Reply:
         """Reads the prompt and writes the reply.
@@ -177,6 +187,7 @@ class ThinkingLoop:
             asked_at=self._asked_at,
             question="" if self._request.raw else self._request.messages[-1].text,
             language=self._request.language,
+            shape=self._shape,
         )
         return self._transcript.reply(ended_by, circumstances, error)
 
@@ -234,6 +245,9 @@ class ThinkingLoop:
                 return "cancelled"
             if self._splitter.in_thought:
                 self._think(token)
+                continue
+            if self._shape is not None and not self._constrained and self._begins(token):
+                self._constrain(self._shape)
                 continue
             ended_by = self._answer(token)
             if ended_by is not None:
@@ -294,7 +308,11 @@ class ThinkingLoop:
         if self._mid_character():
             return None
         reason = self._verdict(data) or ("loop" if loops else None)
-        if reason is None and self._peeked.due(self._transcript.thought_tokens):
+        if (
+            reason is None
+            and self._shape is None
+            and self._peeked.due(self._transcript.thought_tokens)
+        ):
             self._peek()
         return reason
 
@@ -399,7 +417,40 @@ class ThinkingLoop:
 
     # -- the answer --
 
+    def _begins(self, token: int) -> bool:
+        """Whether a token that was drawn freely begins an answer that must have a shape.
+
+        White space in front of it, and markers, one that opens a thought among them, do not.
+        """
+        if self._transcript.has_answer or self._head >= _MOST_HEAD or self._ends(token):
+            return True
+        self._head += 1
+        if not self._splitter.holds:
+            self._tag_began = len(self._ids)
+        if self._is_tag(token):
+            return False
+        piece = self._tags.pieces.get(token)
+        text = self._transcript.preview(self._vocabulary.shown(token))[0]
+        return self._splitter.answers(self._splitter.token(piece) if piece else text)
+
+    def _constrain(self, shape: Shape) -> None:
+        """Has the answer fit its shape from here on; what was drawn last is drawn again."""
+        held = self._splitter.holds and not self._transcript.has_answer
+        self._transcript.constrain()
+        written = self._transcript.answer
+        self._constrained = True
+        if held:
+            # It might have become a marker.
+            del self._ids[self._tag_began :]
+            *before, last = (*self._prompt.ids, *self._ids)
+            self._machine.truncate(len(before))
+            self._machine.evaluate([last])
+        tokens = prompts.plain(self._vocabulary, written, continues=True) if written else []
+        self._machine.constrain(gbnf(shape), self._prompt.ends | self._tags.ends, tokens)
+
     def _answer(self, token: int) -> EndedBy | None:
+        if token == NOTHING:
+            return self._end("natural")
         token = self._drawn_again(token)
         data = self._vocabulary.shown(token)
         ended_by = "natural" if self._ends(token) else self._limit(token, data)
@@ -424,6 +475,8 @@ class ThinkingLoop:
 
     def _ends(self, token: int) -> bool:
         """Whether the model ends its reply with a token: that, or by beginning another turn."""
+        if self._constrained and token in self._tags.ends:
+            return True
         if token in self._tags.ends:
             return not self._splitter.in_thought and self._transcript.answered
         return token in self._prompt.ends or self._vocabulary.ends_reply(token)

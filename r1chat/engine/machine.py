@@ -15,9 +15,10 @@ from itertools import accumulate
 from typing import Any
 
 from r1chat.engine.base import Sampling
+from r1chat.engine.constraint import Constraint
 from r1chat.engine.context import Context, ContextOptions, Row
 from r1chat.engine.native import AbortByte, api
-from r1chat.engine.samplers import make_sampler
+from r1chat.engine.samplers import Sampler
 from r1chat.engine.speculation import SIZES, Speculation
 from r1chat.engine.vocab import LlamaVocabulary
 from r1chat.engine.ways import Ways
@@ -71,9 +72,9 @@ class TokenMachine:
         """Tokens of what is about to be read that later replies will begin with as well, so that
         a memory that cannot be cut had better keep them."""
         self._main = self._cache.ledgers[MAIN]
-        self._sampler: Any = None
+        self._sampler: Sampler | None = None
         self._must_repeat = False
-        self._greedy: Any = None
+        self._greedy: Sampler | None = None
         threads = sorted({options.threads, options.batch_threads})
         self.ways = Ways([(each, rows) for each in threads for rows in (MOST_LANES, _FEW_LANES)])
         """With how many threads, and how many lanes in a batch, samples are drawn side by side."""
@@ -131,12 +132,37 @@ class TokenMachine:
     def set_sampler(self, sampling: Sampling, seed: int) -> None:
         """Chooses how tokens are drawn from now on."""
         self._free_sampler()
-        self._sampler = make_sampler(sampling, seed)
+        self._sampler = Sampler(sampling, seed)
         self._must_repeat = sampling.temperature <= 0 or sampling.seed is not None
 
     def sample(self) -> int:
         """Draws the token that follows what was evaluated last."""
+        assert self._sampler is not None  # noqa: S101  (`set_sampler` comes first)
         return self.sample_with(self._sampler, self._row)
+
+    def constrain(self, grammar: str, ends: frozenset[int], written: Sequence[int]) -> None:
+        """Draws from now on only what fits a grammar, until another sampler is set.
+
+        Args:
+            grammar: GBNF that was checked.
+            ends: Tokens that end a reply, beside those that the file names.
+            written: What of it stands already.
+
+        Raises:
+            EngineError: If that does not fit.
+        """
+        assert self._sampler is not None  # noqa: S101  (as above)
+        self._sampler.constrain(self.constraint(grammar, ends, written))
+
+    def constraint(self, grammar: str, ends: frozenset[int], written: Sequence[int]) -> Constraint:
+        """A grammar of which something stands already; see `constrain`."""
+        made = Constraint(self.vocabulary, grammar, ends)
+        try:
+            made.follow(written)
+        except EngineError:
+            made.close()
+            raise
+        return made
 
     def forbid(self, token: int) -> None:
         """Takes a token out of what may follow what was evaluated last."""
@@ -248,7 +274,7 @@ class TokenMachine:
         if self._used + len(tokens) + most > self.cells:
             return []
         if self._greedy is None:
-            self._greedy = make_sampler(Sampling(temperature=0), 0)
+            self._greedy = Sampler(Sampling(temperature=0), 0)
         drawn: list[int] = []
         if not self.fork(LANES, self.position):
             return []
@@ -264,9 +290,9 @@ class TokenMachine:
         finally:
             self.fork(LANES, 0)
 
-    def sample_with(self, sampler: Any, index: int) -> int:  # noqa: ANN401  (an opaque handle)
+    def sample_with(self, sampler: Sampler, index: int) -> int:
         """Draws the token that follows a place of the last batch."""
-        return int(api.llama_sampler_sample(sampler, self.context.handle, index))
+        return sampler.draw(self.context.handle, index)
 
     def forbid_at(self, token: int, index: int) -> None:
         """Takes a token out of what may follow a place of the last batch."""
@@ -286,13 +312,23 @@ class TokenMachine:
             cells = self.cells - self._used
             room = min(self.room, cells - _LARGEST) - 1
             usable = self._is_exact if self._must_repeat else None
-            draft = self.speculation.draft(self._main, token, room, usable)
+            draft = self._admitted(self.speculation.draft(self._main, token, room, usable), usable)
         seconds = self._decode(((MAIN, (token,)),), draft)
         self._draft = draft
         self._row = 0 if draft else _LAST
         self.speculation.took(len(draft), seconds)
         if not draft:
             self.context.single_took(seconds)
+
+    def _admitted(self, draft: list[int], usable: Callable[[int], bool] | None) -> list[int]:
+        """The guesses that the grammar does not refuse, in a batch of a usual size."""
+        assert self._sampler is not None  # noqa: S101  (as above)
+        admitted = self._sampler.admitted(draft)
+        if len(admitted) == len(draft):
+            return draft
+        sizes = (size for size in reversed(SIZES) if size <= len(admitted) + 1)
+        size = next((size for size in sizes if usable is None or usable(size)), 1)
+        return list(admitted[: size - 1])
 
     def _is_exact(self, size: int) -> bool:
         """Whether a batch of so many tokens gives the same bits as its tokens one by one.
@@ -485,13 +521,13 @@ class TokenMachine:
 
     def _free_sampler(self) -> None:
         if self._sampler is not None:
-            api.llama_sampler_free(self._sampler)
+            self._sampler.close()
             self._sampler = None
 
     def close(self) -> None:
         """Frees samplers, batch and context, in this order."""
         self._free_sampler()
         if self._greedy is not None:
-            api.llama_sampler_free(self._greedy)
+            self._greedy.close()
             self._greedy = None
         self.context.close()

@@ -9,10 +9,12 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import importlib.util
+import json
 import logging
 import os
 import sys
 from collections import deque
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
@@ -26,15 +28,15 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 os.environ.setdefault("GGML_NO_BACKTRACE", "1")
 
 
-def _bindings() -> ModuleType:
-    """The C API's functions, without the rest of llama-cpp-python.
+def _part(name: str) -> ModuleType:
+    """A module of llama-cpp-python, without the rest of it.
 
     Its package imports its own engine, with numpy, jinja2 and every chat format it knows: more time
     than all else that happens before the first token. An empty package in its place for the time
     of the import keeps that out.
     """
     if "llama_cpp" in sys.modules:
-        return importlib.import_module("llama_cpp.llama_cpp")
+        return importlib.import_module(f"llama_cpp.{name}")
     paths.settle_library_folder()
     spec = importlib.util.find_spec("llama_cpp")
     if spec is None:
@@ -43,13 +45,13 @@ def _bindings() -> ModuleType:
     sys.modules["llama_cpp"] = package = ModuleType("llama_cpp")
     package.__path__ = list(spec.submodule_search_locations or ())
     try:
-        return importlib.import_module("llama_cpp.llama_cpp")
+        return importlib.import_module(f"llama_cpp.{name}")
     finally:
         del sys.modules["llama_cpp"]
 
 
 try:
-    api: Any = _bindings()
+    api: Any = _part("llama_cpp")
 except Exception as error:
     message = (
         f"llama-cpp-python does not load ({error.__class__.__name__}: {error}); "
@@ -176,3 +178,40 @@ class AbortByte:
 
     def __bool__(self) -> bool:
         return self._bytes[0] != b"\x00"
+
+
+def gbnf_of(core: Mapping[str, Any], rules: Mapping[str, str]) -> str:
+    """Has llama-cpp-python convert a JSON schema into a grammar.
+
+    Its converter puts objects, arrays, unions and references together. It would write constants
+    with a backslash or a quote in them wrong, and knows no limits of numbers: leaves are grammar.
+
+    Args:
+        core: The schema, as `r1chat.shapes.schema.core` reduces it.
+        rules: Rules to begin with, by their names.
+    """
+    converter: Any = _part("llama_grammar").SchemaConverter
+
+    class Converter(converter):  # type: ignore[misc]
+        def visit(self, schema: dict[str, Any], name: str) -> Any:  # noqa: ANN401
+            if "gbnf" in schema:
+                rule = schema["gbnf"]
+                return rule if rule in rules else self._add_rule(name or "value", rule)
+            return super().visit(schema, name)
+
+        def _format_literal(self, literal: str) -> str:
+            escaped = literal.replace("\\", "\\\\").replace('"', '\\"')
+            return f'"{escaped}"'
+
+        def _generate_constant_rule(self, value: object) -> str:
+            return f"{self._format_literal(json.dumps(value, ensure_ascii=False))} space"
+
+        def _add_primitive(self, name: str, rule: object) -> str:
+            del rule
+            return name
+
+    made = Converter(prop_order={}, allow_fetch=False, dotall=False, raw_pattern=False)
+    made._rules.update(rules)  # noqa: SLF001  (it has no other way in)
+    made.visit(made.resolve_refs(dict(core), ""), "")
+    grammar: str = made.format_grammar()
+    return grammar

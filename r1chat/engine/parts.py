@@ -7,6 +7,9 @@ from typing import Protocol
 
 from r1chat import prompt
 
+NOTHING = -1
+"""Stands in the place of a token where nothing may follow, and the model has no end of its own."""
+
 
 class Vocabulary(prompt.Vocabulary, Protocol):
     """A vocabulary that can also be read aloud."""
@@ -44,7 +47,10 @@ class Machine(Protocol):
         """Empties the cache."""
 
     def sample(self) -> int:
-        """Draws the next token."""
+        """Draws the next token, or NOTHING where a grammar has come to its end."""
+
+    def constrain(self, grammar: str, ends: frozenset[int], written: Sequence[int]) -> None:
+        """Draws from now on only what fits a grammar, of which something may stand already."""
 
     def forbid(self, token: int) -> None:
         """Takes a token out of what may be drawn next."""

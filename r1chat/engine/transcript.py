@@ -20,11 +20,12 @@ from r1chat.events import (
     ThoughtStyle,
     ThoughtText,
 )
-from r1chat.reasoning.final import final_answer
+from r1chat.reasoning.final import Final, final_answer
 from r1chat.reasoning.phrases import FINISHED, LANDING
 from r1chat.reasoning.rescue import missing
 from r1chat.reasoning.splitter import Piece, Splitter
 from r1chat.reasoning.stops import StopPhrases
+from r1chat.shapes import Shape
 
 _TAIL = 32
 _TO_BE_CONTINUED: frozenset[EndedBy] = frozenset({"cancelled", "error", "time"})
@@ -51,6 +52,7 @@ class Circumstances:
     asked: AnswerAsked | None = None
     style: ThoughtStyle | None = None
     effort: str | None = None
+    shape: Shape | None = None
     asked_at: int | None = None
     """Where among `ids` the words stand that began the answer, if any did."""
     question: str = ""
@@ -313,6 +315,18 @@ class Transcript:
         self.answer_ids[:] = ids
         self._held = [("".join(piece.text for piece in self.splitter.feed(text)), True)]
 
+    def constrain(self) -> None:
+        """Takes what comes from now on for the answer, whatever it spells; see `Splitter`."""
+        if self._answer:
+            self._release()
+        self.splitter.constrain()
+        self._stops = StopPhrases(())
+        if not self._answer:
+            # What is dropped was white space, or no marker after all.
+            self._decoder.reset()
+            self.unfinished = self.answer_tokens = 0
+            self.answer_ids.clear()
+
     def resume_answer(self) -> None:
         """Lets an answer that was settled go on."""
         self._stops = StopPhrases(self._phrases)
@@ -440,7 +454,11 @@ class Transcript:
         written = self.thought_tokens + self.answer_tokens
         seconds = self._thought_s + self._answer_s
         reason = ended_by if ended_by != "natural" else self._thought_ended_by or "natural"
-        final = final_answer(answer, self.thought)
+        shape = circumstances.shape
+        final = final_answer(answer, self.thought) if shape is None else None
+        if shape is not None and ended_by == "natural" and not error:
+            text = shape.final(answer)
+            final = None if text is None else Final(text, "answer")
         receipt = Receipt(
             ended_by=reason,
             thought_ended_by=self._thought_ended_by,
@@ -466,6 +484,7 @@ class Transcript:
             budget=circumstances.budget,
             seed=circumstances.seed,
             final_from=final.source if final else None,
+            shape=shape.kind if shape else None,
         )
         return Reply(
             thought=self.thought,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+from array import array
+from functools import cached_property
 from typing import Any
 
 from r1chat.engine.native import api
@@ -22,7 +24,7 @@ class LlamaVocabulary:
     """
 
     def __init__(self, model: Any) -> None:  # noqa: ANN401  (an opaque native handle)
-        self._vocab = api.llama_model_get_vocab(model)
+        self._vocab = self.handle = api.llama_model_get_vocab(model)
         self.size: int = api.llama_vocab_n_tokens(self._vocab)
         self.bos = self._optional(api.llama_vocab_bos(self._vocab))
         self.eos = self._optional(api.llama_vocab_eos(self._vocab))
@@ -30,6 +32,17 @@ class LlamaVocabulary:
         self._buffer = ctypes.create_string_buffer(256)
         self._shown: dict[int, bytes] = {}
         self._ends: dict[int, bool] = {}
+
+    @cached_property
+    def candidates(self) -> Candidates:
+        """Room for all tokens as candidates."""
+        return Candidates(self.size)
+
+    @property
+    def an_end(self) -> int | None:
+        """A token with which the model ends its reply, if it has one."""
+        found = (self.eos, self._optional(api.llama_vocab_eot(self._vocab)))
+        return next((each for each in found if each is not None and self.ends_reply(each)), None)
 
     @staticmethod
     def _optional(token: int) -> int | None:
@@ -103,3 +116,29 @@ class LlamaVocabulary:
         if ends is None:
             ends = self._ends[token] = bool(api.llama_vocab_is_eog(self._vocab, token))
         return ends
+
+
+class Candidates:
+    """An array of all tokens with their logits, as samplers take it.
+
+    Made once: to make it takes as long as to fill it many times.
+
+    Args:
+        size: Tokens of the vocabulary.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.data = (api.llama_token_data * size)()
+        self._ids = memoryview(array("i", range(size)))
+        self._row = ctypes.POINTER(ctypes.c_float * size)
+        plain = memoryview(self.data).cast("B")
+        fields = ctypes.sizeof(api.llama_token_data) // ctypes.sizeof(ctypes.c_float)
+        self._id_places = plain.cast("i")[::fields]
+        self._logit_places = plain.cast("f")[1::fields]
+
+    def fill(self, logits: Any) -> int:  # noqa: ANN401  (an opaque native handle)
+        """Puts all tokens into it, in order; returns how many they are."""
+        row = ctypes.cast(logits, self._row).contents
+        self._id_places[:] = self._ids
+        self._logit_places[:] = memoryview(row).cast("B").cast("f")
+        return len(self._ids)

@@ -23,6 +23,7 @@ What an engine shows as an answer is held to more: see `Splitter`'s `strays`.
 
 from __future__ import annotations
 
+import copy
 import enum
 import itertools
 import operator
@@ -266,6 +267,27 @@ class Splitter:
         self._release_partial()
         self._close(tag or self.format.closes[0])
         return self._take()
+
+    def constrain(self) -> None:
+        """Takes what comes from now on for the answer, whatever it spells.
+
+        What is held back, white space or the beginning of a marker, is dropped.
+        """
+        self._partial = ""
+        self._spaces.clear()
+        self._state = _State.PLAIN
+        self._strays = True
+
+    def answers(self, text: str) -> bool:
+        """Whether a text that came next would begin the answer: no marker, no white space."""
+        trial = copy.deepcopy(self)
+        return any(piece.kind == "answer" for piece in trial.feed(text))
+
+    def opens(self, text: str) -> bool:
+        """Whether a text that came next would open a thought."""
+        trial = copy.deepcopy(self)
+        trial.feed(text)
+        return trial.in_thought or trial.closed_once
 
     @property
     def held_thought(self) -> str:

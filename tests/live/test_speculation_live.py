@@ -118,7 +118,7 @@ def test_the_next_turn_reads_what_really_was_said(loops):
 def test_looks_ahead_disturb_no_draft(loops):
     drafting(loops, 8)
     plain = ask(loops, reuse=False)
-    request = Request((Message("user", "Hi"),), Budget(tokens=60), GREEDY, max_answer=60)
+    request = Request((Message("user", "Hi"),), Budget(tokens=60), sampling=GREEDY, max_answer=60)
     *events, reply = loops.stream(request, Control(request.budget, peek_every=7))
     assert sum(isinstance(event, Peeked) for event in events) >= 5
     assert reply.ids == plain.ids
@@ -131,7 +131,9 @@ def test_stopped_at_any_token_the_model_stays_as_it_was(loops):
     draw = random.Random(4)
     for _ in range(20):
         left = draw.randrange(1, 60)
-        request = Request((Message("user", "Hi"),), Budget(tokens=60), GREEDY, max_answer=60)
+        request = Request(
+            (Message("user", "Hi"),), Budget(tokens=60), sampling=GREEDY, max_answer=60
+        )
         control = Control(request.budget)
         for event in loops.stream(request, control):
             left -= isinstance(event, ThoughtText)

@@ -27,6 +27,7 @@ from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control
 from r1chat.reasoning.peeks import EVERY
 from r1chat.reasoning.phrases import ANSWER, LANDING
+from r1chat.shapes import Shape
 
 MARKERS = {"<think>": 0x110000, "</think>": 0x110001, "<eos>": 0x110002}
 
@@ -73,6 +74,9 @@ class Script:
         self.wanted: list[int] = list(tokens(text)) if isinstance(text, str) else list(text)
         self.on_sample: Callable[[], None] = lambda: None
         self.forbidden: list[int] = []
+        self.constrained: list[tuple[str, str]] = []
+        self.shaped = ""
+        """What it samples from when it is constrained."""
         self.final = "42"
         """What it would answer, whenever one looks."""
 
@@ -91,6 +95,11 @@ class Script:
     def sample(self) -> int:
         self.on_sample()
         return self.wanted.pop(0) if self.wanted else MARKERS["<eos>"]
+
+    def constrain(self, grammar: str, ends: frozenset[int], written: Sequence[int]) -> None:
+        del ends
+        self.constrained.append((grammar, "".join(map(chr, written))))
+        self.wanted = list(tokens(self.shaped))
 
     def forbid(self, token: int) -> None:
         self.forbidden.append(token)
@@ -145,6 +154,7 @@ def run(  # noqa: PLR0913  (every knob of a reply)
     clock: Callable[[], float] | None = None,
     resume: Continuation | None = None,
     prefilled: bool = False,
+    shape: Shape | None = None,
 ) -> tuple[Reply, list[Event], Script]:
     """Runs the loop over a script."""
     machine = script if isinstance(script, Script) else Script(script)
@@ -155,6 +165,7 @@ def run(  # noqa: PLR0913  (every knob of a reply)
         max_answer=max_answer,
         timeout=timeout,
         resume=resume,
+        shape=shape,
     )
     prompt = Prompt(ids=(1, 2, 3), opened=opened, thinks=True, framing="r1", prefilled=prefilled)
     events: list[Event] = []

@@ -59,7 +59,8 @@ class Account:
         )
         asked = [message.text for message in request.messages if message.role == "system"]
         asked.append(request.messages[-1].text)
-        self.rescue = Rescue(asked, allowed=not request.raw, trained=asker.made_to_think)
+        free = not request.raw and request.shape is None
+        self.rescue = Rescue(asked, allowed=free, trained=asker.made_to_think)
         self.draft = Draft(asker.format)
         self.prompt_tokens = 0
         self.prompt_estimate = 0
@@ -232,6 +233,7 @@ class Account:
             accepted_tokens=0,
             ids=(),
             asked=self.rescue.done,
+            shape=self._request.shape,
             style=self._asker.style,
             effort=self._asker.effort or None,
             question="" if self._request.raw else self._request.messages[-1].text,

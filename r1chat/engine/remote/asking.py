@@ -15,6 +15,7 @@ from r1chat.engine.remote.fields import LIMITS, Fields
 from r1chat.engine.remote.finding import Found
 from r1chat.engine.remote.link import Link, Stream
 from r1chat.engine.remote.refusals import Refused, trouble
+from r1chat.engine.remote.shaping import fields
 from r1chat.engine.remote.shared import Branch, Shared
 from r1chat.engine.remote.sse import Event
 from r1chat.engine.replay import USUAL, Wanted
@@ -100,6 +101,11 @@ class Asker:
         """Whether the server was told how long the answer may be, and nothing less."""
 
     @property
+    def shaped(self) -> bool:
+        """Whether the answer must have a shape."""
+        return self._request.shape is not None
+
+    @property
     def continues(self) -> bool:
         """Whether a reply can be continued from any place."""
         return self.framed is not None
@@ -169,6 +175,7 @@ class Asker:
         may_think: bool,
         thought_left: int | None,
         answer_left: int | None,
+        shaped: bool = False,
     ) -> Stream | Branch:
         """Requests the continuation of the reply.
 
@@ -179,6 +186,7 @@ class Asker:
             thought_left: Tokens that its thought may still have; None where it may have any
                 number, or is over.
             answer_left: Tokens that its answer may still have, likewise.
+            shaped: Whether what comes must have the shape that is asked for.
 
         Returns:
             What comes back.
@@ -192,6 +200,9 @@ class Asker:
         elif self._found.dialect.forces and self.format.opens != THINK.opens:
             body["preserved_tokens"] = [*self._tags()]
         body = self._kept(body)
+        if shaped and self._request.shape is not None:
+            # Behind the fields that may be left out: without these it would be another answer.
+            body |= fields(self._found.dialect, self._request.shape)
         prepare = partial(self._completion, body, items)
         if self.framed is None:
             prepare = partial(self._chat, body)

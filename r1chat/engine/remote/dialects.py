@@ -7,7 +7,7 @@ of them r1chat was tried on.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from r1chat.prompt.switches import EFFORTS, SWITCHES
 
@@ -59,6 +59,12 @@ class Dialect:
     """What a chat without thoughts is asked for with."""
     chat_effort: str = ""
     """The field of a chat that takes a word for how hard to think."""
+    schema: Literal["", "gbnf", "json_schema", "response_format"] = ""
+    """How a completion is told of a JSON schema for the answer: in a field, or as a grammar."""
+    grammar: tuple[str, ...] = ()
+    """The fields of a completion that take a grammar, by its versions; others are ignored."""
+    chat_shapes: bool = False
+    """Whether in chats, too, a shape holds for the answer and not for the thought."""
     stop_tokens: str = ""
     """The field of a completion that names further tokens with which a reply ends."""
     parallel: int = 4
@@ -85,6 +91,8 @@ LLAMA_SERVER = Dialect(
     plain={"repeat_penalty": 1.0, "presence_penalty": 0.0, "frequency_penalty": 0.0},
     counts=True,
     sampling=_MORE_SAMPLING,
+    schema="gbnf",
+    grammar=("grammar",),
     forces=True,
     several=True,
 )
@@ -96,6 +104,8 @@ LLAMA_CPP_PYTHON = Dialect(
     # It would be 1.1, which does harm where numbers repeat.
     plain={"repeat_penalty": 1.0},
     sampling=_MORE_SAMPLING,
+    schema="gbnf",
+    grammar=("grammar",),
     interrupts=True,
     parallel=1,
 )
@@ -119,6 +129,9 @@ VLLM = Dialect(
     plain={"repetition_penalty": 1.0},
     sampling=_MORE_SAMPLING,
     no_top_k=-1,
+    schema="response_format",
+    grammar=("structured_outputs", "guided_grammar"),
+    chat_shapes=True,
     chat_budget="thinking_token_budget",
     stop_tokens="stop_token_ids",
     chat_on=_TEMPLATE_ON,
@@ -141,6 +154,8 @@ SGLANG = Dialect(
     plain={"repetition_penalty": 1.0},
     sampling=_MORE_SAMPLING,
     no_top_k=-1,
+    schema="json_schema",
+    grammar=("ebnf",),
     chat_on=_TEMPLATE_ON,
     chat_off=_TEMPLATE_OFF,
     chat_effort=_EFFORT,

@@ -28,11 +28,12 @@ from r1chat.engine.remote.link import Link
 from r1chat.engine.remote.refusals import Refused
 from r1chat.engine.remote.segment import Patience
 from r1chat.engine.remote.server import Server
+from r1chat.engine.remote.shaping import refusal
 from r1chat.engine.remote.shared import Branch
 from r1chat.engine.remote.turns import turn_on
 from r1chat.engine.remote.writer import Writer
 from r1chat.engine.replay import FIRST, Wanted, thought_wanted
-from r1chat.errors import EngineError, NetworkError, PromptError
+from r1chat.errors import EngineError, NetworkError, PromptError, UsageError
 from r1chat.events import EndedBy, Evaluating, Event, Notice, Receipt, Reply
 from r1chat.formatting import counted
 from r1chat.reasoning.control import Control, ControlGroup
@@ -125,6 +126,9 @@ class RemoteEngine:
     def _begun(self, request: Request, group: ControlGroup, seed: int) -> tuple[Branch, ...]:
         """The streams of several replies, where the server writes them side by side by itself."""
         count = len(group.parts)
+        if request.shape is not None:
+            # The thought and the answer of each are requests of their own.
+            return ()
         able = self._found.dialect.several and self._fields.takes("n")
         if not able or not 1 < count <= self._found.parallel:
             return ()
@@ -197,6 +201,7 @@ class RemoteEngine:
         while True:
             asker = self._asker(messages, request, seed, wanted=wanted, ready=ready)
             ready = None
+            self._refuse_shape(request, asker)
             if not dropped:
                 yield from map(Notice, self._notices(asker, control, request))
             shorter = without_oldest_turn(messages)
@@ -233,6 +238,21 @@ class RemoteEngine:
                 messages, dropped = shorter, dropped + 1
             else:
                 return
+
+    def _refuse_shape(self, request: Request, asker: Asker) -> None:
+        if request.shape is None:
+            return
+        resume = request.resume
+        written = resume is not None and resume.keep is None and bool(resume.reply.answer)
+        why = refusal(
+            self._found.dialect,
+            request.shape,
+            host=self._found.server.host,
+            continues=asker.continues,
+            written=written,
+        )
+        if why:
+            raise UsageError(why)
 
     def _asker(
         self,

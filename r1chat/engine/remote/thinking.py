@@ -68,6 +68,8 @@ class Thinking:
         self._control = control
         self._emit = emit
         self._alone = alone
+        self._looks = asker.continues and not asker.shaped
+        """Whether previews can be had."""
         self._governor = Governor(control)
         self._guard = LoopGuard()
         self._peeks = Peeks(control)
@@ -140,7 +142,7 @@ class Thinking:
         if reason is not None and self._closes(reason, segment):
             return "again"
         self._account.add(text)
-        if self._asker.continues and self._peeks.due(self._account.transcript.thought_tokens):
+        if self._looks and self._peeks.due(self._account.transcript.thought_tokens):
             return self._peek(segment)
         return None
 

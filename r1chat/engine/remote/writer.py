@@ -39,6 +39,8 @@ _UNOPENED = (
     "a parser for reasoning, it tells it apart"
 )
 
+_LONGEST_HEAD = 64
+"""Characters in front of an answer in a shape that may become a marker, or are white space."""
 _BROKEN_OFF: frozenset[EndedBy] = frozenset({"cancelled", "error", "time", "context"})
 """Ends of a reply behind which there may be words that were held back."""
 _UNFINISHED = {
@@ -102,6 +104,12 @@ class Writer:
         self._close_finder = Finder(CLOSE) if asker.framed is None else None
         """Looks in an answer for the end of a thought that nobody saw begin."""
         self._thought_ending, self._text_ending = Ending(()), Ending(())
+        self._free = request.shape is None or asker.framed is None
+        """Whether the answer is not to be constrained, or already is."""
+        self._no_thought = False
+        """Whether an answer in a shape has begun, so that no thought can."""
+        self._head = ""
+        """What came where an answer in a shape begins, and may become a marker."""
         self._told_apart = False
         """Whether the server itself tells the thought from the answer."""
 
@@ -184,11 +192,17 @@ class Writer:
         may_think = thinking or (self._can_think and account.splitter.undecided)
         thought_left = limits.thought if may_think else None
         self._was_limited = thought_left is not None and not self._asker.forces
+        shaped = self._request.shape is not None and not (may_think and self._asker.continues)
+        if shaped and self._asker.continues:
+            self._free = True
+            account.transcript.constrain()
         items = account.draft.items()
         account.begin_segment()
         self._thinking.begin_segment(told=thought_left is not None)
         thought, answer = account.transcript.thought, account.transcript.answer
-        markers, closes = self._asker.markers, self._account.splitter.format.closes
+        # In a shape they are text.
+        markers = () if shaped and self._asker.continues else self._asker.markers
+        closes = self._account.splitter.format.closes
         self._thought_ending = Ending(markers, thought, closes)
         self._text_ending = Ending(markers, thought if thinking else answer, closes)
         segment = Segment(
@@ -201,6 +215,7 @@ class Writer:
                 thought_left=thought_left,
                 # It would hold for a thought as well.
                 answer_left=None if may_think else limits.answer,
+                shaped=shaped,
             ),
             lambda: self._asker.explain(items, lambda: self._control.cancelled),
             self._asker.adapt,
@@ -225,6 +240,8 @@ class Writer:
     def _can_think(self) -> bool:
         """Whether a thought may begin that is not open yet."""
         framed = self._asker.framed
+        if self._no_thought:
+            return False
         if framed is None:
             return not self._request.raw
         return framed.kind.thinks and not framed.prefilled
@@ -290,6 +307,8 @@ class Writer:
 
     def _answer(self, text: str) -> Then:
         account = self._account
+        if not self._free:
+            return self._begin_shape(text)
         left = self._limits.answer
         if left is not None and left <= 0:
             return "length"
@@ -305,6 +324,29 @@ class Writer:
                 return "loop"
             self._thinking.begin_anew()
         return None
+
+    def _begin_shape(self, text: str) -> Then:
+        """Takes text that was written freely where an answer in a shape begins.
+
+        It may open a thought. Otherwise it is dropped, and another request constrains the answer.
+        """
+        self._head += text
+        splitter = self._account.splitter
+        if splitter.undecided and splitter.opens(self._head):
+            head, self._head = self._head, ""
+            self._account.add(head)
+            return None
+        if splitter.answers(self._head) or len(self._head) > _LONGEST_HEAD:
+            return self._constrained()
+        if not splitter.undecided:
+            # White space behind a thought stays where the model puts it.
+            self._account.add(text)
+        return None
+
+    def _constrained(self) -> Then:
+        self._head = ""
+        self._no_thought = True
+        return "again"
 
     def _look_for_close(self, text: str) -> None:
         """Says so where what was taken for an answer was a thought.
@@ -330,6 +372,8 @@ class Writer:
             raise NetworkError(msg)
         if self._account.in_thought and self._asker.continues:
             return self._thinking.end(end)
+        if not self._free:
+            return self._constrained()
         if end == "length":
             return self._end_of_length()
         return "context" if end == "context" else self._end_of_reply()
@@ -337,7 +381,7 @@ class Writer:
     def _end_of_reply(self) -> Then:
         """Ends the reply; one without an answer is continued, as far as possible."""
         account, transcript = self._account, self._account.transcript
-        if self._request.raw or self._limits.time() <= 0:
+        if self._request.raw or self._request.shape is not None or self._limits.time() <= 0:
             return "natural"
         if self._asker.continues and account.splitter.closed_once:
             if account.asks_for_answer() or account.asks_for_final():
@@ -357,6 +401,9 @@ class Writer:
         left = self._limits.answer
         if left is not None and (left <= 0 or self._asker.limits_answer):
             return "length"
+        if self._request.shape is not None:
+            # A server would begin the shape again.
+            return "context"
         # Where it was the limit of the thought that cut the answer, the answer goes on.
         if not self._asker.continues:
             return "context"
