@@ -194,6 +194,10 @@ ACTIONS: tuple[Action, ...] = (
            "begin a new line", "writing"),
     Action("composer.earlier", "up", "Earlier question", "earlier and later questions", "writing"),
     Action("composer.later", "down", "Later question", "earlier and later questions", "writing"),
+    Action("composer.search", "alt+e", "Earlier questions",
+           "search earlier questions and take one up", "writing"),
+    Action("composer.edit", "alt+x", "Editor",
+           "write in your own editor: $VISUAL or $EDITOR", "writing"),
     Action("composer.undo", "ctrl+z", "Undo", "undo and redo, word by word", "writing"),
     # Few terminals tell Ctrl+Shift+Z from Ctrl+Z.
     Action("composer.redo", "ctrl+y,ctrl+shift+z", "Redo",

@@ -51,6 +51,11 @@ class Recall:
         dropped = self._entries[:-MOST]
         self._entries = [e for e in dropped if e is self._at] + self._entries[-MOST:]
 
+    @property
+    def texts(self) -> list[str]:
+        """The texts, from old to new."""
+        return [entry.text for entry in self._entries]
+
     def earlier(self, current: str) -> str | None:
         """Goes to the text before; None where there is none.
 

@@ -190,24 +190,35 @@ def convert(budget: Budget, unit: Unit, tokens_per_s: float | None) -> Budget:
     return with_figure(budget, figure, unit)
 
 
-def describe(budget: Budget, unit: Unit, tokens_per_s: float | None) -> tuple[str, str]:
+def describe(
+    budget: Budget, unit: Unit, tokens_per_s: float | None, room: int | None = None
+) -> tuple[str, str]:
     """Writes a budget, and what else there is to know of it.
+
+    Args:
+        budget: The budget.
+        unit: What it is counted in.
+        tokens_per_s: The measured speed of the model.
+        room: Tokens that the context leaves, which a budget may exceed that was set before.
 
     Both keep within their columns, so that the track beside them never moves.
 
     Returns:
         The budget, as in "2,048 tokens", and its minimum with what it means in the other unit, as
-        in "min 128 ≈ 51 s"; the second is empty where there is neither.
+        in "≥ 128 ≈ 51 s"; the second is empty where there is neither.
     """
     figure = figure_of(budget, unit)
     if figure == 0:
         return "no thinking", ""
-    least = f"min {format_tokens(budget.minimum)}" if budget.minimum else ""
+    # No word for it: "min" is minutes.
+    least = f"≥ {format_tokens(budget.minimum)}" if budget.minimum else ""
     if figure is None:
         return "no limit", least
     if figure == AUTO:
         return "auto", least or f"until {budget.agree} agree"
     text, meaning = write_figure(figure, unit), ""
+    if room is not None and budget.tokens is not None and budget.tokens > room:
+        return text, f"room {format_tokens(room)}"
     if tokens_per_s and unit == "tokens":
         meaning = f"≈ {format_duration(figure / tokens_per_s, trim=True)}"
     elif tokens_per_s:

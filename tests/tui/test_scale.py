@@ -155,18 +155,18 @@ def test_without_a_speed_a_conversion_stays_about_where_it_was():
         (Budget(tokens=2048), "tokens", 40, ("2,048 tokens", "≈ 51 s")),
         (Budget(tokens=2048), "tokens", None, ("2,048 tokens", "")),
         (Budget(tokens=1), "tokens", None, ("1 token", "")),
-        (Budget(tokens=2048, minimum=128), "tokens", 40, ("2,048 tokens", "min 128 ≈ 51 s")),
+        (Budget(tokens=2048, minimum=128), "tokens", 40, ("2,048 tokens", "≥ 128 ≈ 51 s")),
         (Budget(tokens=0), "seconds", 40, ("no thinking", "")),
         (Budget(), "tokens", 40, ("no limit", "")),
-        (Budget(minimum=256), "tokens", 40, ("no limit", "min 256")),
+        (Budget(minimum=256), "tokens", 40, ("no limit", "≥ 256")),
         (Budget(agree=3), "tokens", 40, ("auto", "until 3 agree")),
-        (Budget(agree=3, minimum=256), "seconds", None, ("auto", "min 256")),
+        (Budget(agree=3, minimum=256), "seconds", None, ("auto", "≥ 256")),
         (Budget(seconds=30), "seconds", 40, ("30 s", "≈ 1,200 tokens")),
         (Budget(seconds=1800), "seconds", 20, ("30 min", "≈ 36,000")),
         (Budget(tokens=1_000_000), "tokens", None, ("1,000,000", "")),
-        (Budget(minimum=32768), "tokens", None, ("no limit", "min 32k")),
-        (Budget(tokens=2048, minimum=1234), "tokens", 9, ("2,048 tokens", "min 1,234")),
-        (Budget(seconds=30, minimum=9), "seconds", None, ("30 s", "min 9")),
+        (Budget(minimum=32768), "tokens", None, ("no limit", "≥ 32k")),
+        (Budget(tokens=2048, minimum=1234), "tokens", 9, ("2,048 tokens", "≥ 1,234")),
+        (Budget(seconds=30, minimum=9), "seconds", None, ("30 s", "≥ 9")),
     ],
 )
 def test_a_budget_is_written_with_what_it_means(budget, unit, speed, text):
@@ -205,3 +205,9 @@ def test_every_budget_is_written_in_the_columns_that_are_kept_for_it(budget, uni
     figure, meaning = scale.describe(budget, unit, speed)
     assert 0 < len(figure) <= scale.ROOM_FOR_FIGURE
     assert len(meaning) <= scale.ROOM_FOR_MEANING
+
+
+def test_a_budget_that_the_context_has_no_room_for_says_so():
+    budget = Budget(tokens=8192)
+    assert scale.describe(budget, "tokens", 40, 4000) == ("8,192 tokens", "room 4,000")
+    assert scale.describe(budget, "tokens", 40, 8192)[1] == "≈ 3 min 25 s"

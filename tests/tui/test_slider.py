@@ -353,7 +353,7 @@ def test_focus_and_the_minimum_are_seen_without_colours():
         await pilot.press("alt+n")
         assert shown(slider).startswith("▸ At least")
         assert "◆" in shown(slider)
-        assert "min 0" in shown(slider)
+        assert "≥ 0" in shown(slider)
         await pilot.press("tab")
         assert shown(slider).startswith("  Thinking budget")
 

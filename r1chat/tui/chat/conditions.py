@@ -59,7 +59,8 @@ class Conditions:
         """Whether there is something to stop or to cancel, and Escape is nobody else's."""
         of_the_slider = self.slider.has_focus and self.slider.editing_minimum
         begun = self.running or bool(self.cancelled)
-        return begun and not of_the_slider and self.is_outside_panel
+        elsewhere = of_the_slider or self.composer.suggesting
+        return begun and not elsewhere and self.is_outside_panel
 
     @property
     def is_outside_panel(self) -> bool:

@@ -18,6 +18,7 @@ from r1chat.tui import keys, typed
 from r1chat.tui.chat import steering
 from r1chat.tui.chat.attachment_bar import AttachmentBar
 from r1chat.tui.chat.budget_entry import BudgetEntry
+from r1chat.tui.chat.completion import Completion
 from r1chat.tui.chat.conditions import Conditions
 from r1chat.tui.chat.conversation_state import OpenConversation
 from r1chat.tui.chat.history_actions import HistoryActions
@@ -34,6 +35,7 @@ from r1chat.tui.chat.replies import Replies
 from r1chat.tui.chat.reply_runner import STOP_FIRST, Finished, ReplyRunner
 from r1chat.tui.chat.sampling import SampleCount
 from r1chat.tui.chat.think_first import ThinkFirst
+from r1chat.tui.commands import named_commands
 from r1chat.tui.host import Host
 from r1chat.tui.thought_words import fit
 from r1chat.tui.widgets.composer import Composer
@@ -143,6 +145,13 @@ class ChatScreen(Screen[None]):
             slider=self.slider,
             think=self._think,
         )
+        self._completion = Completion(
+            host,
+            self.composer,
+            mount=partial(self.mount, before=self.composer),
+            commands=lambda: named_commands(self.app, self),
+            run=self.run_action,
+        )
         self._original = OriginalModel(host, self.state)
         self._passages = Passages(
             host,
@@ -211,6 +220,7 @@ class ChatScreen(Screen[None]):
         self._count.show()
         self.watch(self.conversation, "news", self._show_news, init=False)
         self.watch(self.queue, "questions", self._show_queue, init=False)
+        self.watch(self.composer, "selection", self._completion.look, init=False)
         self.watch(self.slider, "remark", self._show_remark)
         self.watch(self.slider, "has_focus", self._show_remark)
 

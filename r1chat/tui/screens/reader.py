@@ -77,6 +77,10 @@ class Reader(Once[ThoughtView.ParagraphChosen | None]):
         self.set_interval(1 / _LOOKS, self._look)
         self.view.focus()
 
+    def on_resize(self) -> None:
+        """Keeps the sign of new text at the right."""
+        self._sign.stand_right(self.size.width)
+
     # What comes
 
     def _look(self) -> None:
@@ -91,6 +95,7 @@ class Reader(Once[ThoughtView.ParagraphChosen | None]):
 
     def _show_news(self, news: bool) -> None:  # noqa: FBT001  (Textual calls it)
         self._sign.update("↓ new · End")
+        self._sign.stand_right(self.size.width)
         self._sign.display = news
 
     @on(TailSign.Pressed)

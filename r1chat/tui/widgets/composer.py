@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from textual import events
 from textual.actions import SkipAction
+from textual.app import SuspendNotSupported
 from textual.binding import BindingType
 from textual.geometry import Offset
 from textual.message import Message
@@ -15,7 +18,7 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widgets import TextArea
 
-from r1chat.sanitize import line_breaks
+from r1chat.sanitize import line, line_breaks, sanitize
 from r1chat.tui.keys import bindings
 from r1chat.tui.recall import Recall
 from r1chat.tui.undo import WordHistory
@@ -47,6 +50,8 @@ class Composer(TextArea):
 
     queued: reactive[bool] = reactive(default=False, repaint=False)
     """Whether a question waits that can be taken back."""
+    suggesting: reactive[bool] = reactive(default=False, repaint=False, bindings=True)
+    """Whether something is suggested for the word that is being typed."""
 
     @dataclass
     class Sent(Message):
@@ -80,6 +85,10 @@ class Composer(TextArea):
         )
         self.history = WordHistory()
         self._recall = Recall()
+        self.keys_first: Callable[[str], bool] = lambda _: False
+        """Takes a key before the composer does; tells whether it was meant."""
+        self.pick_earlier: Callable[[Sequence[str]], None] = lambda _: None
+        """Has the user pick one of the earlier texts, from new to old, to take up again."""
 
     def remember(self, text: str, *, unsent: bool = False) -> None:
         """Adds a text to those that the arrows bring back.
@@ -156,6 +165,30 @@ class Composer(TextArea):
         else:
             self._show(found)
 
+    def action_search(self) -> None:
+        """Picks an earlier text to take up again."""
+        texts = list(dict.fromkeys(reversed(self._recall.texts)))
+        if texts:
+            self.pick_earlier(texts)
+        else:
+            self.notify("Nothing was sent yet.", timeout=2)
+
+    def action_edit(self) -> None:
+        """Edits what is written in the user's own editor; the app waits meanwhile."""
+        from r1chat.tui import editor
+
+        try:
+            editor.command(os.environ)
+            with self.app.suspend():
+                edited = editor.edit(self.text, os.environ)
+        except SuspendNotSupported:
+            self.notify("Not here: an editor needs a terminal of its own.", timeout=5)
+        except editor.EditorError as error:
+            self.notify(line(str(error), 300), severity="error", markup=False)
+        else:
+            self._show(sanitize(edited))
+            self.app.refresh(layout=True)
+
     def action_delete_or_quit(self) -> None:
         """Deletes the sign to the right; where there is nothing at all, it ends the app."""
         if self.text:
@@ -195,6 +228,10 @@ class Composer(TextArea):
             if event.key.startswith("alt+"):
                 # A key that does not apply now is no letter either.
                 event.prevent_default()
+            return
+        if self.keys_first(event.key):
+            event.stop()
+            event.prevent_default()
             return
         found = self.screen.active_bindings.get(event.key)
         action = found.binding.action if found is not None and found.node is self else ""

@@ -345,8 +345,8 @@ class BudgetSlider(Widget, can_focus=True):
 
     def _texts(self) -> tuple[str, str]:
         if self.editing_minimum:
-            return f"min {self.value.minimum:,}", ""
-        return scale.describe(self.value, self.unit, self.tokens_per_s)
+            return f"≥ {self.value.minimum:,}", ""
+        return scale.describe(self.value, self.unit, self.tokens_per_s, self.room)
 
     @property
     def _shared(self) -> Room:

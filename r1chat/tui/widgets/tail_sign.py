@@ -6,6 +6,8 @@ from textual import events
 from textual.message import Message
 from textual.widgets import Static
 
+_PADDING = 3
+
 
 class TailSign(Static):
     """A sign on the last row of the conversation; a click on it goes there."""
@@ -30,6 +32,14 @@ class TailSign(Static):
 
     class Pressed(Message):
         """The user wants to see the new text."""
+
+    def stand_right(self, width: int) -> None:
+        """Stands at the end of its row, where lines of text rarely reach.
+
+        Args:
+            width: Columns of the row.
+        """
+        self.styles.margin = (0, 0, 0, max(0, width - len(str(self.content)) - _PADDING))
 
     def on_click(self, event: events.Click) -> None:
         """Asks to be taken there."""

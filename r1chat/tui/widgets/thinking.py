@@ -351,8 +351,13 @@ class ThinkingPane(Widget):
         event.stop()
         self.view.action_scroll_end()
 
+    def on_resize(self) -> None:
+        """Keeps the sign of new text at the right."""
+        self._sign.stand_right(self.size.width)
+
     def _show_news(self, news: bool) -> None:  # noqa: FBT001  (Textual calls it)
         self._sign.update("↓ new")
+        self._sign.stand_right(self.size.width)
         self._sign.display = news and not self.collapsed
 
     def on_thinking_header_toggled(self, event: ThinkingHeader.Toggled) -> None:
