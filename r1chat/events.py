@@ -53,6 +53,12 @@ room for no other; of a model that was not made to think, though its template ma
 """
 
 
+SamplingFrom: TypeAlias = Literal["file", "card"]
+"""Whose advice on sampling is followed where the user has set nothing else.
+
+file: the model's own file (`general.sampling.*`). card: its maker's card, as the catalogue has it.
+"""
+
 LanguageCode: TypeAlias = Literal[
     "en", "de", "fr", "es", "it", "pt", "nl", "ru", "uk", "zh", "ja", "ko", "ar", "hi"
 ]
@@ -155,6 +161,9 @@ class Receipt:
     thought_language: LanguageCode | None = None
     """The language in which the thought ended, where it had left for good the question's, or the
     one that it was opened in; else None, also where nobody can tell."""
+    sampling_from: SamplingFrom | None = None
+    """Whose advice its sampling followed; None where the user's settings or the usual values
+    held."""
     thought_tokens: int = 0
     answer_tokens: int = 0
     injected_tokens: int = 0

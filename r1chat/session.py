@@ -75,6 +75,11 @@ class Session:
         """All turns, and all versions of them."""
 
     @property
+    def model(self) -> ModelInfo:
+        """The model that is asked."""
+        return self._engine.info
+
+    @property
     def turns(self) -> tuple[Turn, ...]:
         """The turns so far, those that were stopped among them, of each the version chosen."""
         return tuple(node.turn for node in self.conversation.path() if node.turn is not None)

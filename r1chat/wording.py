@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from r1chat.events import AnswerAsked, EndedBy, Peeked, Receipt, Reply, ThoughtStyle
+from r1chat.events import (
+    AnswerAsked,
+    EndedBy,
+    Peeked,
+    Receipt,
+    Reply,
+    SamplingFrom,
+    ThoughtStyle,
+)
 from r1chat.formatting import counted, format_duration, format_speed
 from r1chat.sanitize import line
 
@@ -65,6 +73,13 @@ def effort_words(effort: str) -> str:
     return f"told: {effort} tokens" if effort.isdecimal() else f"told: {effort} effort"
 
 
+SAMPLING_FROM: dict[SamplingFrom, str] = {
+    "file": "sampling as its file says",
+    "card": "sampling as its card says",
+}
+"""Whose advice on sampling was followed."""
+
+
 def thought_cost(seconds: float, tokens: int) -> list[str]:
     """What a thought cost, e.g. "Thought for 5.0 s · 312 tokens", from long to short."""
     time = format_duration(seconds)
@@ -81,6 +96,8 @@ def receipt_line(receipt: Receipt) -> str:
     if receipt.effort:
         parts.append(effort_words(receipt.effort))
     parts.append(language_left(receipt))
+    if receipt.sampling_from:
+        parts.append(SAMPLING_FROM[receipt.sampling_from])
     if receipt.answer_asked and receipt.answer_tokens:
         parts.append(ANSWER_ASKED[receipt.answer_asked])
     parts.append(_speed(receipt))

@@ -6,7 +6,6 @@ import argparse
 import sys
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,7 @@ from r1chat.commands.download import or_download
 from r1chat.commands.exits import ExitCode
 from r1chat.console import Console
 from r1chat.conversation import Conversation, think_of
-from r1chat.engine.base import Engine, ModelInfo, Sampling
+from r1chat.engine.base import Engine, ModelInfo
 from r1chat.errors import EngineError, UsageError
 from r1chat.events import EndedBy, Event, Loading, Notice, Reply
 from r1chat.history import History
@@ -150,7 +149,7 @@ class _Ask:
 
     def run(self, interrupts: Interrupts, fault: str | None) -> int:
         args = self._args
-        sampling = self._sampling()
+        self._check_samples()
         budget = self._budget()
         self._shape = shape = _shape(args, self._console)
         question, attachments = self._question()
@@ -174,7 +173,7 @@ class _Ask:
                 events = self._put(session)(
                     question,
                     control=control,
-                    sampling=sampling,
+                    sampling=engine.info.sampling(self._chosen(), args.seed),
                     max_answer=self._either("max_answer"),
                     timeout=args.timeout,
                     attachments=attachments,
@@ -352,17 +351,16 @@ class _Ask:
             saves=self._recorder is not None, keeps=settings.keep_state, space=settings.state_space
         )
 
-    def _sampling(self) -> Sampling:
-        names = ("temperature", "top_k", "top_p", "min_p")
-        chosen = {name: self._either(name) for name in names}
-        given = {name: value for name, value in chosen.items() if value is not None}
-        sampling = replace(Sampling(), **given, seed=self._args.seed)
-        if self._args.samples > 1 and sampling.temperature == 0:
+    def _chosen(self) -> dict[str, float | None]:
+        """What of the sampling the user has chosen; None for the rest."""
+        return {name: self._either(name) for name in ("temperature", "top_k", "top_p", "min_p")}
+
+    def _check_samples(self) -> None:
+        if self._args.samples > 1 and self._either("temperature") == 0:
             message = (
                 "at a --temperature of 0 all samples are the same; set another, or leave out -n"
             )
             raise UsageError(message)
-        return sampling
 
     def _verdict(self, reply: Reply, engine: Engine, interrupts: Interrupts) -> int:
         if interrupts.code is not None:

@@ -29,6 +29,7 @@ from r1chat.evaluation.plan import Conditions, Plan, settings_of
 from r1chat.evaluation.reading import QuestionSet
 from r1chat.evaluation.results import Results
 from r1chat.evaluation.summary import Summary, summarise
+from r1chat.events import LanguageCode
 from r1chat.formatting import counted, format_remaining, noun
 from r1chat.interrupts import Interrupts
 from r1chat.models import TINY
@@ -83,8 +84,7 @@ class _Evaluation:
 
     def run(self) -> int:
         args = self._args
-        sampling = self._sampling()
-        if args.samples > 1 and sampling.temperature == 0:
+        if args.samples > 1 and self._either("temperature") == 0:
             message = "at temperature 0 all samples are the same; leave out -n or the temperature"
             raise UsageError(message)
         if args.png is not None:
@@ -96,7 +96,7 @@ class _Evaluation:
         with closing(self._load()) as engine, closing(self._checker):
             self._say_what_has_no_effect(engine)
             plan = self._plan(asked, engine)
-            conditions = self._conditions(engine, sampling)
+            conditions = self._conditions(engine, self._sampling(engine))
             with Results(results_file(args.file, args.out), conditions, engine.info) as results:
                 state = self._ask(engine, plan, conditions, results)
                 if state is not None:
@@ -110,6 +110,20 @@ class _Evaluation:
         """Whether thoughts are asked for: one choice, or several to be compared."""
         given: Sequence[Think] | None = self._args.think
         return given or (self._settings.think or "auto",)
+
+    def _languages(self, engine: Engine) -> Sequence[LanguageCode | None]:
+        """The languages that thoughts are opened in.
+
+        Raises:
+            UsageError: If they cannot be opened.
+        """
+        given: Sequence[LanguageCode | None] | None = self._args.think_language
+        languages = given or (self._settings.think_language,)
+        why = next((engine.info.steering_with(think).go_on for think in self._thinks), "")
+        if engine.info.host and why and any(given or ()):
+            message = f"--think-language: thoughts cannot be opened: {why}"
+            raise UsageError(message)
+        return languages
 
     def _say_what_has_no_effect(self, engine: Engine) -> None:
         """Says so where there will be no thoughts that a budget could limit."""
@@ -158,13 +172,16 @@ class _Evaluation:
         given = getattr(self._args, name)
         return getattr(self._settings, name) if given is None else given
 
-    def _sampling(self) -> Sampling:
-        chosen = {name: self._either(name) for name in ("temperature", "top_k", "top_p", "min_p")}
-        return Sampling(**{name: each for name, each in chosen.items() if each is not None})
+    def _sampling(self, engine: Engine) -> Sampling:
+        names = ("temperature", "top_k", "top_p", "min_p")
+        return engine.info.sampling({name: self._either(name) for name in names})
 
     def _plan(self, asked: QuestionSet, engine: Engine) -> Plan:
         args = self._args
-        settings = settings_of(engine.info, self._thinks, args.budgets or (), args.min_think)
+        languages = self._languages(engine)
+        settings = settings_of(
+            engine.info, self._thinks, args.budgets or (), args.min_think, languages
+        )
         return Plan(asked.questions, settings, tuple(args.seed), args.samples)
 
     def _conditions(self, engine: Engine, sampling: Sampling) -> Conditions:

@@ -61,6 +61,13 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
         "settings say, else auto",
     )
     add(
+        "--think-language",
+        metavar="CODE,…",
+        type=_several(_language),
+        help="the language that thoughts are opened in by a few words, a row each; none leaves it "
+        "to the model: none,de shows what German costs",
+    )
+    add(
         "--min-think",
         metavar="N,…",
         type=_several(value_of("min_think")),
@@ -146,6 +153,10 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
         choices=which,
         help="write these replies into the file that -o names, as chat messages with <think>",
     )
+
+
+def _language(text: str) -> object:
+    return None if text == "none" else value_of("think_language")(text)
 
 
 def _several(read: Callable[[str], object]) -> Callable[[str], list[object]]:

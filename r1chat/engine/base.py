@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
-from r1chat.events import Event, LanguageCode, Reply
+from r1chat.events import Event, LanguageCode, Reply, SamplingFrom
+from r1chat.hub.advice import Advice
 from r1chat.reasoning.budget import Budget, Think
 from r1chat.reasoning.control import Control, ControlGroup
 from r1chat.reasoning.languages import LANGUAGES
@@ -39,6 +40,8 @@ class Sampling:
     min_p: float = 0.0
     seed: int | None = None
     """None takes a new one each time; the receipt says which."""
+    following: SamplingFrom | None = field(default=None, compare=False)
+    """Whose advice some of it is, and not as usual."""
 
     def drawn_seed(self) -> int:
         """The seed; where none is given, a new one."""
@@ -179,6 +182,8 @@ class ModelInfo:
     """How many could be, the output counted as one; 0 where nobody knows."""
     host: str = ""
     """The server that runs it; empty where it runs in this process."""
+    advice: Advice = field(default_factory=Advice)
+    """What its maker advises on sampling."""
     mixture: bool = False
     """Whether a token reads the weights of some experts alone."""
     steering: Steering = field(default_factory=Steering)
@@ -187,6 +192,21 @@ class ModelInfo:
     """Why it is not asked to think first, in a few words; empty where it can be."""
     asked: Steering = field(default_factory=Steering)
     """What can be steered where it is asked to think first."""
+
+    def sampling(self, chosen: Mapping[str, float | None], seed: int | None = None) -> Sampling:
+        """How its tokens are chosen: as the user wants, else as its maker advises, else as usual.
+
+        Args:
+            chosen: What the user wants, by the names of `Sampling`; None leaves a value open.
+            seed: The seed.
+        """
+        given = {name: value for name, value in chosen.items() if value is not None}
+        advised = {name: each for name, each in self.advice.values.items() if name not in given}
+        usual = Sampling()
+        differs = any(value != getattr(usual, name) for name, value in advised.items())
+        values: dict[str, Any] = {**advised, **given}
+        following = self.advice.source if differs else None
+        return Sampling(**values, seed=seed, following=following)
 
     def asks(self, think: Think) -> bool:
         """Whether it thinks because r1chat asks for it."""

@@ -29,6 +29,7 @@ from r1chat.engine.respelling import respelled
 from r1chat.engine.room import cells_wanted, freed
 from r1chat.errors import EngineError
 from r1chat.gguf.needs import Shape
+from r1chat.hub.advice import advice_for
 from r1chat.reasoning.formats import Format, known
 from r1chat.resources import available_memory
 
@@ -97,6 +98,7 @@ class LoadedModel:
             gpu_layers=self._on_gpu.layers,
             load_s=self.load_s,
             layers=self._on_gpu.count,
+            advice=advice_for(plan.header),
             mixture=bool(Shape.of(plan.header).idle),
             steering=steering_of(Steering(), thinks=thinks),
             unasked="" if asks else BY_ITSELF if thinks else NO_TEMPLATE,

@@ -185,6 +185,7 @@ class ThinkingLoop:
             style=self._prompt.style,
             effort=self._prompt.effort or None,
             asked_at=self._asked_at,
+            following=self._request.sampling.following,
             question="" if self._request.raw else self._request.messages[-1].text,
             language=self._request.language,
             shape=self._shape,

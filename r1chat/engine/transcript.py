@@ -16,6 +16,7 @@ from r1chat.events import (
     LanguageCode,
     Receipt,
     Reply,
+    SamplingFrom,
     ThoughtEnded,
     ThoughtStyle,
     ThoughtText,
@@ -55,6 +56,7 @@ class Circumstances:
     shape: Shape | None = None
     asked_at: int | None = None
     """Where among `ids` the words stand that began the answer, if any did."""
+    following: SamplingFrom | None = None
     question: str = ""
     """What was asked."""
     language: LanguageCode | None = None
@@ -469,6 +471,7 @@ class Transcript:
             thought_language=left_for(
                 circumstances.question, self._own_thought, circumstances.language
             ),
+            sampling_from=circumstances.following,
             thought_tokens=self.thought_tokens,
             answer_tokens=self.answer_tokens,
             injected_tokens=self.injected_tokens,

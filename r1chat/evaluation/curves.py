@@ -87,7 +87,7 @@ def remember(info: ModelInfo, model: str, asked: QuestionSet, summary: Summary) 
                 "thought_tokens": round(row.thought_tokens, 1),
             }
             for row in summary.rows
-            if row.pass1 is not None
+            if row.pass1 is not None and row.setting.language is None
         ],
     }
     text = json.dumps(values, ensure_ascii=False, indent=1, allow_nan=False)

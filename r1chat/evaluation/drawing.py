@@ -36,6 +36,8 @@ def table(summary: Summary, plan: Plan) -> tuple[list[str], list[list[str]], str
     asked = any(setting.think == "on" for setting in plan.settings)
     compares = asked and any(row.against_off for row in summary.rows)
     head += ["− off, points (95 %)"] if compares else []
+    tongues = any(row.against_none for row in summary.rows)
+    head += ["− none, points (95 %)"] if tongues else []
     head += ["thought", "answer", "s/sample", "thoughts ended"]
     rows = []
     for row in summary.rows:
@@ -43,6 +45,7 @@ def table(summary: Summary, plan: Plan) -> tuple[list[str], list[list[str]], str
         if plan.samples > 1:
             cells += [*percent(row.consensus), points(row.gain) if row.gain else ""]
         cells += [points(row.against_off) if row.against_off else ""] if compares else []
+        cells += [points(row.against_none) if row.against_none else ""] if tongues else []
         cells += [
             f"{row.thought_tokens:.0f}",
             f"{row.answer_tokens:.0f}",
@@ -54,13 +57,20 @@ def table(summary: Summary, plan: Plan) -> tuple[list[str], list[list[str]], str
 
 
 def harm(summary: Summary) -> str:
-    """Says so where asking for a thought made a model worse, beyond doubt; empty where not."""
+    """Says where a thought that was asked for, or opened in a language, made a model worse."""
+    of_language = [
+        str(row.setting)
+        for row in summary.rows
+        if row.against_none is not None and row.against_none.high < 0
+    ]
+    tongues = f"Worse than opened in no language: {'; '.join(of_language)}." if of_language else ""
     worse = [
         row.setting.budget
         for row in summary.rows
         if row.setting.think == "on" and row.against_off is not None and row.against_off.high < 0
     ]
-    return f"Asked to think it is worse than without, at {', '.join(worse)}." if worse else ""
+    asked = f"Asked to think it is worse than without, at {', '.join(worse)}." if worse else ""
+    return " ".join(filter(None, (asked, tongues)))
 
 
 def ended(row: Row) -> str:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from r1chat.engine.base import ModelInfo, Sampling
 from r1chat.evaluation.reading import Question
-from r1chat.events import EndedBy
+from r1chat.events import EndedBy, LanguageCode
 from r1chat.reasoning.budget import Budget, Think
 
 SMALL, MIDDLE = 64 << 20, 4 << 30
@@ -34,6 +34,8 @@ class Setting:
     """Tokens of thought."""
     think: Think = "auto"
     """Whether a thought is asked for."""
+    language: LanguageCode | None = None
+    """The language that the thought is opened in; None leaves it to the model."""
 
     @property
     def parsed(self) -> Budget:
@@ -43,7 +45,8 @@ class Setting:
     def __str__(self) -> str:
         """As it is called in the table."""
         least = f", least {self.minimum}" if self.minimum else ""
-        return f"{self.budget}{least}{', asked to think' if self.think == 'on' else ''}"
+        asked = ", asked to think" if self.think == "on" else ""
+        return f"{self.budget}{least}{asked}{f', in {self.language}' if self.language else ''}"
 
 
 def usual_budgets(info: ModelInfo, think: Think = "auto") -> tuple[str, ...]:
@@ -69,6 +72,7 @@ def settings_of(
     thinks: Sequence[Think],
     budgets: Sequence[str] = (),
     minimums: Sequence[int] = (),
+    languages: Sequence[LanguageCode | None] = (None,),
 ) -> tuple[Setting, ...]:
     """The settings to measure a model under; what would come to the same is measured once.
 
@@ -77,6 +81,7 @@ def settings_of(
         thinks: Whether thoughts are asked for: one, or several to be compared.
         budgets: What thoughts may have; by default the usual ones.
         minimums: Least thoughts, each with no limit above.
+        languages: What thoughts are opened in; None leaves it to the model.
     """
     found: dict[Setting, None] = {}
     for each in thinks:
@@ -84,10 +89,11 @@ def settings_of(
             found[_NO_THOUGHT] = None
             continue
         think: Think = "on" if info.asks(each) else "auto"
-        for budget in budgets or usual_budgets(info, each):
+        limits = [(budget, 0) for budget in budgets or usual_budgets(info, each)]
+        limits += [("max", least) for least in minimums if least]
+        for (budget, least), language in product(limits, languages):
             off = Budget.parse(budget).off
-            found[_NO_THOUGHT if off else Setting(budget, think=think)] = None
-        found |= dict.fromkeys(Setting("max", least, think) for least in minimums if least)
+            found[_NO_THOUGHT if off else Setting(budget, least, think, language)] = None
     return tuple(found)
 
 
@@ -159,11 +165,13 @@ class Sample:
     """Why it was judged wrong; empty where it was not."""
     think: Think = "auto"
     """Whether a thought was asked for."""
+    language: LanguageCode | None = None
+    """The language that the thought was opened in."""
 
     @property
     def setting(self) -> Setting:
         """What it was drawn under."""
-        return Setting(self.budget, self.minimum, self.think)
+        return Setting(self.budget, self.minimum, self.think, self.language)
 
     @property
     def key(self) -> Key:

@@ -20,7 +20,7 @@ from r1chat.engine.base import ModelInfo
 from r1chat.errors import R1ChatError, UsageError
 from r1chat.evaluation.plan import Conditions, Key, Sample
 from r1chat.evaluation.reading import Question, digest
-from r1chat.events import EndedBy
+from r1chat.events import EndedBy, LanguageCode
 from r1chat.reasoning.budget import Think
 from r1chat.sanitize import line
 
@@ -31,6 +31,7 @@ SCHEMA = 1
 _LONGEST_HEAD = 1 << 16
 _ENDED_BY = get_args(EndedBy)
 _THINK = get_args(Think)
+_LANGUAGES = (None, *get_args(LanguageCode))
 _FIELDS = {each.name: each.default for each in fields(Sample)}
 """A sample's fields; those that older files lack have a default."""
 
@@ -285,6 +286,7 @@ def _sample(values: Mapping[str, Any]) -> Sample | None:
         and all(isinstance(each, str) for each in texts)
         and isinstance(sample.right, bool)
         and sample.think in _THINK
+        and sample.language in _LANGUAGES
         and (sample.final is None or isinstance(sample.final, str))
         and sample.answer_ended_by in _ENDED_BY
         and (sample.thought_ended_by is None or sample.thought_ended_by in _ENDED_BY)

@@ -48,6 +48,8 @@ class Row:
     against_off: Estimate | None = None
     """What it adds to answers without a thought, on the same questions; None where none were
     drawn."""
+    against_none: Estimate | None = None
+    """What it adds to thoughts that were opened in no language, else the same; None likewise."""
     short: int = 0
     """Samples that have thought less than the minimum: "Wait" is written so many times only."""
 
@@ -78,16 +80,25 @@ def summarise(plan: Plan, samples: Mapping[Key, Sample], *, right: Right, same: 
     """
     rows = tuple(_row(plan, setting, samples, right, same) for setting in plan.settings)
     off = next((row for row in rows if row.setting.parsed.off), None)
-    if off is not None:
-        rows = tuple(row if row is off else _against(row, off) for row in rows)
-    return Summary(rows, flattens_at(rows))
+    plain = {row.setting: row for row in rows if row.setting.language is None}
+    rows = tuple(
+        replace(
+            row,
+            against_off=None if row is off else _gain(row, off),
+            against_none=_gain(row, plain.get(replace(row.setting, language=None)))
+            if row.setting.language
+            else None,
+        )
+        for row in rows
+    )
+    return Summary(rows, flattens_at(tuple(row for row in rows if row.setting.language is None)))
 
 
-def _against(row: Row, off: Row) -> Row:
-    """A row with what it adds to another one, paired by question."""
-    common = row.shares.keys() & off.shares.keys()
-    gains = [row.shares[key] - off.shares[key] for key in common]
-    return replace(row, against_off=difference(gains) if gains else None)
+def _gain(row: Row, other: Row | None) -> Estimate | None:
+    """What a row adds to another one, paired by question."""
+    common = row.shares.keys() & other.shares.keys() if other is not None else set()
+    gains = [row.shares[key] - other.shares[key] for key in common] if other is not None else []
+    return difference(gains) if gains else None
 
 
 def _row(

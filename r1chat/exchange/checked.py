@@ -17,6 +17,7 @@ from r1chat.events import (
     LanguageCode,
     Receipt,
     Reply,
+    SamplingFrom,
     ThoughtStyle,
 )
 from r1chat.exchange.document import KIND, SCHEMA
@@ -65,6 +66,7 @@ class _Receipt(Checked):
     thought_style: ThoughtStyle | None = None
     effort: Effort | None = None
     thought_language: LanguageCode | None = None
+    sampling_from: SamplingFrom | None = None
     thought_tokens: Count = 0
     answer_tokens: Count = 0
     injected_tokens: Count = 0

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from r1chat.errors import ModelError
 from r1chat.formatting import counted, format_bytes, format_count
 from r1chat.gguf import Array, Header, read_header
+from r1chat.hub.advice import advice_for
 from r1chat.hub.catalogue import published_by
 from r1chat.hub.facts import MOST, facts_of, markers, shown
 from r1chat.hub.local import LocalModel, model_of, refusal
@@ -69,6 +70,8 @@ class About:
     thinks: bool
     thoughts: str
     """How it sets its thoughts apart, and what tells so, in words; empty if it has none."""
+    sampling: str
+    """What its maker advises on sampling, and where, in words; empty if nobody knows."""
     licence: str
     """As the catalogue knows it, or else as the file or the Hub says it; empty if nobody does."""
     source: str
@@ -97,6 +100,7 @@ class About:
             ("tokenizer", self.tokenizer + words if self.tokenizer else ""),
             ("chat template", self.template),
             ("thinks", f"yes, {self.thoughts}" if self.thinks else "no"),
+            ("sampling", self.sampling),
             ("licence", self.licence),
             ("size", format_bytes(self.size) + files),
             ("source", self.source),
@@ -156,6 +160,7 @@ def about_header(header: Header, origin: Origin | None = None, *, licence: str =
         template=_words(kind, header.chat_template or ""),
         thinks=kind.thinks,
         thoughts=_thoughts(kind),
+        sampling=str(advice_for(header)),
         licence=_licence(header, repo, licence),
         source=_REMOTE,
         repo=line(repo),

@@ -96,6 +96,15 @@ class Scores(_Record):
         return self
 
 
+class Advice(_Record):
+    """How its maker advises to choose tokens; None where nobody here has read such advice."""
+
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    top_k: Annotated[int, Field(ge=0)] | None = None
+    min_p: Annotated[float, Field(ge=0, le=1)] | None = None
+
+
 class Entry(_Record):
     """A model that thinks, and can be had as GGUF."""
 
@@ -119,6 +128,7 @@ class Entry(_Record):
     sizes: Annotated[Mapping[Quant, Count], Field(min_length=1), AfterValidator(MappingProxyType)]
     """Bytes by quant, about."""
     scores: Scores
+    sampling: Advice = Advice()
 
     @property
     def family(self) -> str:

@@ -18,6 +18,7 @@ from r1chat.events import (
     Injection,
     LanguageCode,
     Receipt,
+    SamplingFrom,
     ThoughtStyle,
 )
 from r1chat.reasoning.budget import Budget
@@ -155,6 +156,7 @@ _RECEIPT: dict[str, Callable[[object], Any]] = {
     "answer_ended_by": lambda value: ended(value) or "natural",
     "answer_asked": lambda value: value if value in get_args(AnswerAsked) else None,
     "final_from": lambda value: value if value in get_args(FinalFrom) else None,
+    "sampling_from": lambda value: value if value in get_args(SamplingFrom) else None,
     "thought_language": lambda value: value if value in get_args(LanguageCode) else None,
     "thought_style": lambda value: value if value in get_args(ThoughtStyle) else None,
     "effort": effort,

@@ -16,7 +16,7 @@ from r1chat.settings import Settings
 from r1chat.tui.widgets.samples_sign import MOST
 
 if TYPE_CHECKING:
-    from r1chat.engine.base import Sampling
+    from r1chat.engine.base import ModelInfo, Sampling
 
 log = logging.getLogger(__name__)
 
@@ -140,17 +140,14 @@ class Preferences:
             return None
 
     @property
-    def sampling(self) -> Sampling:
-        """How tokens are chosen."""
-        from r1chat.engine.base import Sampling
+    def greedy(self) -> bool:
+        """Whether the likeliest token is taken each time, so that all samples are the same."""
+        return self.settings.temperature == 0
 
-        chosen, usual = self.settings, Sampling()
-        return Sampling(
-            temperature=usual.temperature if chosen.temperature is None else chosen.temperature,
-            top_k=usual.top_k if chosen.top_k is None else chosen.top_k,
-            top_p=usual.top_p if chosen.top_p is None else chosen.top_p,
-            min_p=usual.min_p if chosen.min_p is None else chosen.min_p,
-        )
+    def sampling(self, model: ModelInfo) -> Sampling:
+        """How the tokens of a model are chosen."""
+        names = ("temperature", "top_k", "top_p", "min_p")
+        return model.sampling({name: getattr(self.settings, name) for name in names})
 
     @property
     def budget(self) -> Budget:

@@ -62,6 +62,7 @@ receipts = st.builds(
     answer_asked=st.sampled_from((None, "again", "words", "final")),
     thought_style=st.sampled_from((None, "brief")),
     effort=st.sampled_from((None, "low", "512")),
+    sampling_from=st.sampled_from((None, "card")),
     thought_language=st.sampled_from((None, "zh")),
     thought_tokens=counts,
     answer_tokens=counts,

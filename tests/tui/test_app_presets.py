@@ -31,12 +31,12 @@ async def test_it_sets_instructions_budget_and_sampling_until_the_next_conversat
         await ready(pilot)
         assert instructions(app) == ["Be kind."]
         await pick(pilot, "code", "enter")
-        await until(pilot, lambda: app.preferences.sampling.temperature == 0.5)
+        await until(pilot, lambda: app.preferences.settings.temperature == 0.5)
         assert "complete code" in instructions(app)[0]
         await pick(pilot, "short", "enter")
         await until(pilot, lambda: app.chat.slider.value == Budget(512))
         # One takes the place of the other.
-        assert app.preferences.sampling.temperature == 0.9
+        assert app.preferences.settings.temperature == 0.9
         assert app.preferences.settings.max_answer == 400
         assert app.preferences.saved == saved
         await pilot.press("f9")

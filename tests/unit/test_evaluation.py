@@ -281,6 +281,30 @@ def test_no_two_settings_come_to_the_same(info, thinks, found):
     assert [str(each) for each in settings_of(info, thinks, ["off", "64"])] == found
 
 
+def test_a_language_is_compared_with_none_under_the_same_budget():
+    settings = settings_of(INFO, ["auto"], ["off", "64"], languages=[None, "de"])
+    assert [str(each) for each in settings] == ["off", "64", "64, in de"]
+    questions = tuple(Question(str(number), f"{number}?", "1") for number in range(40))
+    drawn = {}
+    for at, question in enumerate(questions):
+        for setting in settings:
+            right = setting.language is None or at % 2
+            final = question.answer if right else "no"
+            each = sample(question, setting.budget, 0, final, language=setting.language)
+            drawn[each.key] = each
+    whole = Plan(questions, settings)
+    summary = summarise(whole, drawn, right=lambda s: s.right, same=same_answer)
+    off, plain, german = summary.rows
+    assert (off.against_none, plain.against_none) == (None, None)
+    assert german.against_none is not None
+    assert german.against_none.value == -0.5
+    # What is said of budgets is of the model left to itself.
+    assert summary.flattens_at == 0
+    head, rows, _ = drawing.table(summary, whole)
+    assert rows[2][head.index("− none, points (95 %)")].startswith("-50.0 (")
+    assert drawing.harm(summary) == "Worse than opened in no language: 64, in de."
+
+
 def test_one_sample_has_no_majority():
     (row,) = figures([sample(QUESTIONS[0], "64", 0, "1")], samples=1).rows
     assert (row.consensus, row.gain) == (None, None)

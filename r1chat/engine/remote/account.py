@@ -236,6 +236,7 @@ class Account:
             shape=self._request.shape,
             style=self._asker.style,
             effort=self._asker.effort or None,
+            following=self._request.sampling.following,
             question="" if self._request.raw else self._request.messages[-1].text,
             language=self._request.language,
         )

@@ -43,7 +43,7 @@ class SampleCount:
         """How many samples the next question is asked with."""
         preferences = self._host.preferences
         wanted = self._once or preferences.samples
-        return 1 if preferences.sampling.temperature == 0 else wanted
+        return 1 if preferences.greedy else wanted
 
     def show(self) -> None:
         """Shows the number beside the budget."""
@@ -61,7 +61,7 @@ class SampleCount:
         self.show()
 
     def _refuses(self) -> bool:
-        refuses = self._host.preferences.sampling.temperature == 0
+        refuses = self._host.preferences.greedy
         if refuses:
             self._host.notify(_ALL_THE_SAME, timeout=5)
         return refuses
@@ -157,7 +157,7 @@ def reply_events(
             view.question,
             control=control,
             language=preferences.settings.think_language,
-            sampling=preferences.sampling,
+            sampling=preferences.sampling(session.model),
             max_answer=preferences.settings.max_answer,
             attachments=view.attachments,
             think=think,
@@ -173,7 +173,7 @@ def reply_events(
         same=same,
         control=control,
         language=preferences.settings.think_language,
-        sampling=preferences.sampling,
+        sampling=preferences.sampling(session.model),
         max_answer=preferences.settings.max_answer,
         attachments=view.attachments,
         think=think,
