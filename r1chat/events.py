@@ -220,6 +220,17 @@ class Reply:
     """Their final answers and how many gave each, the most frequent first."""
 
     @property
+    def stopped(self) -> bool:
+        """Whether it was broken off, and can be continued."""
+        ended_by = self.receipt.ended_by
+        return bool(self.thought or self.answer) and ended_by in {
+            "cancelled",
+            "length",
+            "time",
+            "error",
+        }
+
+    @property
     def unanswered(self) -> bool:
         """Whether it has ended without an answer, and nobody stopped it."""
         return not self.answer.strip() and self.receipt.ended_by not in {"cancelled", "error"}

@@ -32,6 +32,7 @@ from r1chat.settings import Settings
 from r1chat.wording import ENDINGS, language_left, why_unanswered
 
 if TYPE_CHECKING:
+    from r1chat.commands.resuming import Resumed
     from r1chat.shapes import Shape
     from r1chat.states import States
     from r1chat.store import Loaded
@@ -106,7 +107,10 @@ def _refuse_what_makes_no_sense(args: argparse.Namespace) -> None:
     if args.samples > 1 and args.peek:
         message = "--peek looks into one thought; with -n/--samples the votes say more"
         raise UsageError(message)
-    goes_on = args.go_on or args.conversation is not None
+    goes_on = _goes_on(args)
+    if args.resume and (args.question is not None or args.files or args.samples > 1):
+        message = "--resume continues one reply: it takes no question, no files and no -n"
+        raise UsageError(message)
     if args.raw and args.system is not None:
         message = "--system has no place in --raw, which has no chat framing; put it in the text"
         raise UsageError(message)
@@ -116,6 +120,11 @@ def _refuse_what_makes_no_sense(args: argparse.Namespace) -> None:
     if goes_on and args.system is not None:
         message = "--system belongs to the start of a conversation, and this one has begun already"
         raise UsageError(message)
+
+
+def _goes_on(args: argparse.Namespace) -> bool:
+    """Whether an earlier conversation is continued."""
+    return bool(args.go_on or args.resume or args.conversation is not None)
 
 
 class _Ask:
@@ -140,12 +149,18 @@ class _Ask:
         self._out = out
         self._shape: Shape | None = None
         self._loaded: Loaded | None = None
-        if args.go_on or args.conversation is not None:
+        self._history = history
+        if _goes_on(args):
             from r1chat.commands import conversations
 
             self._loaded = conversations.loaded(history.store, args.conversation)
         self._recorder = history if saves else None
         self._conversation = self._loaded.conversation if self._loaded else Conversation()
+        self._resumed: Resumed | None = None
+        if args.resume:
+            from r1chat.commands.resuming import Resumed
+
+            self._resumed = Resumed(self._conversation)
 
     def run(self, interrupts: Interrupts, fault: str | None) -> int:
         args = self._args
@@ -170,7 +185,7 @@ class _Ask:
             control = Control(budget, peek_every=self._peek_every(writer))
             interrupts.control = control
             try:
-                events = self._put(session)(
+                events = self._put(session, engine)(
                     question,
                     control=control,
                     sampling=engine.info.sampling(self._chosen(), args.seed),
@@ -180,6 +195,8 @@ class _Ask:
                     shape=shape,
                 )
                 reply = _write(events, writer, engine)
+                if self._resumed is not None and self._recorder is not None:
+                    self._resumed.replace(self._history)
             finally:
                 interrupts.control = None
                 if isinstance(writer, TextWriter):
@@ -226,10 +243,12 @@ class _Ask:
             message = f"--think-language: the thought cannot be opened: {why}"
             raise UsageError(message)
 
-    def _put(self, session: Session) -> Callable[..., Generator[Event, None, None]]:
-        """What puts the question: once, or several times."""
+    def _put(self, session: Session, engine: Engine) -> Callable[..., Generator[Event, None, None]]:
+        """What puts the question: once, or several times; or has a reply continued."""
         args = self._args
         thought = {"think": self._think(), "language": self._either("think_language")}
+        if self._resumed is not None:
+            return partial(self._resumed.ask, session, engine, reuse=not args.no_reuse, **thought)
         if args.samples == 1:
             return partial(session.ask, raw=args.raw, reuse=not args.no_reuse, **thought)
         if self._shape is not None:
@@ -272,6 +291,8 @@ class _Ask:
             raise UsageError(message) from None
 
     def _question(self) -> tuple[str, tuple[Attachment, ...]]:
+        if self._resumed is not None:
+            return self._resumed.turn.question, self._resumed.turn.attachments
         files = tuple(read_file(path, waits=self._console.note) for path in self._args.files)
         question, extra = stdin.question(self._args.question, self._console)
         if not question.strip():

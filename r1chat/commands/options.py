@@ -243,6 +243,12 @@ def _add_history(parser: argparse.ArgumentParser) -> None:
     add_section(group.add_argument, "history")
     _add_continuing(group.add_mutually_exclusive_group(), what="continue")
     group.add_argument(
+        "--resume",
+        action="store_true",
+        help="in place of a question, continue the last reply where it was stopped or interrupted: "
+        "that of the last conversation, or of the one that is named",
+    )
+    group.add_argument(
         *SETTINGS["save"].options,
         dest="no_save",
         action="store_true",

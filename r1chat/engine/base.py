@@ -15,6 +15,9 @@ from r1chat.reasoning.control import Control, ControlGroup
 from r1chat.reasoning.languages import LANGUAGES
 from r1chat.shapes import Shape
 
+_LEAST_MORE = 256
+"""Least tokens that a thought gets where the user wants more of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -69,6 +72,24 @@ class Continuation:
     known: tuple[int, ...] = ()
     """What stands behind the prompt in a saved state: the reply's tokens so far, and more or less
     of them, where the reply itself has none."""
+
+    def allowance(self, budget: Budget) -> Budget:
+        """The budget of the reply as it is continued: what is spent counts, but is never all of it.
+
+        Args:
+            budget: As it is set.
+        """
+        reply = self.reply
+        share = 1.0
+        if self.keep is not None and reply.thought:
+            share = self.keep / len(reply.thought)
+        tokens = round(reply.receipt.thought_tokens * share)
+        seconds = reply.receipt.thought_s * share
+        if budget.tokens is not None and tokens >= budget.tokens:
+            return replace(budget, tokens=tokens + max(budget.tokens, _LEAST_MORE))
+        if budget.seconds is not None and seconds >= budget.seconds:
+            return replace(budget, seconds=seconds + budget.seconds)
+        return budget
 
 
 @dataclass(frozen=True, slots=True)

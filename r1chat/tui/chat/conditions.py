@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from r1chat.tui.chat import steering
 from r1chat.tui.chat.attachment_bar import AttachmentBar
 from r1chat.tui.chat.conversation_state import OpenConversation
 from r1chat.tui.chat.history_actions import HistoryActions
@@ -106,7 +105,7 @@ class Conditions:
     @property
     def _stopped(self) -> bool:
         reply = self.replies.last_reply
-        return reply is not None and steering.was_stopped(reply)
+        return reply is not None and reply.stopped
 
     @property
     def can_regenerate(self) -> bool:

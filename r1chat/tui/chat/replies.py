@@ -251,7 +251,7 @@ class Replies:
         if resume is not None and resume.reply.receipt.thought_style is not None:
             think = "on"
         if resume is not None:
-            budget = steering.allowance(budget, resume)
+            budget = resume.allowance(budget)
         pace = preferences.pace(self._host.model_ref)
         control = Control(budget, pace, preferences.peek_every)
         # A reply that was stopped in its answer has no thought to come.
