@@ -82,9 +82,15 @@ def real_model() -> Callable[[str], Path]:
     return path
 
 
+@pytest.fixture(scope="session")
+def nobody(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of a user who has no models."""
+    return tmp_path_factory.mktemp("nobody")
+
+
 @pytest.fixture(autouse=True)
 def home(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    nobody: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Path]:
     """Where r1chat keeps its files during a test; child processes inherit it."""
     for name in list(os.environ):
@@ -94,6 +100,11 @@ def home(
         monkeypatch.delenv(name, raising=False)
     folder = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("R1CHAT_HOME", str(folder))
+    # A model that somebody has on this machine would be used where a test names none.
+    for name in ("HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(nobody))
     yield folder
     # A command line that ran in this process has led the log away from the next test.
     started = sys.modules.get("r1chat.logs")

@@ -13,6 +13,7 @@ from r1chat import compose, logs, presets
 from r1chat import settings as user
 from r1chat.attachments import Attachment, read_file
 from r1chat.commands import stdin
+from r1chat.commands.default_model import default_model
 from r1chat.commands.download import or_download
 from r1chat.commands.exits import ExitCode
 from r1chat.console import Console
@@ -22,7 +23,6 @@ from r1chat.errors import EngineError, UsageError
 from r1chat.events import EndedBy, Event, Loading, Notice, Reply
 from r1chat.history import History
 from r1chat.interrupts import Interrupts
-from r1chat.models import TINY
 from r1chat.output import JsonLinesWriter, JsonWriter, Out, TextWriter, Thoughts, Writer
 from r1chat.reasoning.budget import Budget, Think
 from r1chat.reasoning.control import Control
@@ -37,10 +37,6 @@ if TYPE_CHECKING:
     from r1chat.states import States
     from r1chat.store import Loaded
 
-_DEFAULT_MODEL = (
-    "no model configured: using the built-in tiny model, a toy for arithmetic; "
-    "`r1chat models list` shows what this machine can run"
-)
 _ADVICE: dict[EndedBy, str] = {
     "context": "use a larger --ctx (it has {context} tokens) or a smaller --budget",
     "time": "use a longer --timeout or a smaller --budget",
@@ -339,8 +335,8 @@ class _Ask:
             ref = compose.as_kept(self._loaded.summary.model, (self._settings.model,))
         ref = self._settings.model if ref is None else ref
         if ref is None:
-            ref = TINY
-            writer.event(Notice(_DEFAULT_MODEL))
+            ref, notice = default_model(self._either("ctx"))
+            writer.event(Notice(notice))
         if self._shape is not None and compose.remote_server(ref) is None:
             from r1chat.engine.grammars import gbnf
 

@@ -18,6 +18,7 @@ from r1chat.checking.mathematics import INSTALL
 from r1chat.commands import eval_results
 from r1chat.commands import settings as user
 from r1chat.commands.columns import columns
+from r1chat.commands.default_model import default_model
 from r1chat.commands.download import or_download
 from r1chat.commands.eval_results import results_file
 from r1chat.commands.exits import ExitCode
@@ -153,7 +154,10 @@ class _Evaluation:
             self._console.note(f"answers are compared sign by sign; as mathematics with: {INSTALL}")
 
     def _load(self) -> Engine:
-        ref = self._args.model or self._settings.model or TINY
+        ref = self._args.model or self._settings.model
+        if ref is None:
+            ref, notice = default_model(self._either("ctx"))
+            self._console.note(notice)
         load = partial(
             compose.load,
             ref,

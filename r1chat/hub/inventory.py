@@ -10,6 +10,7 @@ import functools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from r1chat.errors import ModelError, NetworkError
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from r1chat.hub.variants import Variant
 
 _LONGEST = 300
+_MARKS = {"fits": 2, "tight": 1, "no": 0}
+"""How good it is that a model fits so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +198,43 @@ class Inventory:
             ),
             recommended=self._expected(*fit.recommended(all_entries, machine)),
         )
+
+    def usual(self) -> LocalModel | None:
+        """The model to use where the user has chosen none: the best real one on this machine.
+
+        Those in the working folder do not count: whoever unpacks an archive has chosen nothing.
+
+        Returns:
+            None where there is none but the built-in one.
+
+        Raises:
+            ModelError: If the catalogue is damaged.
+        """
+        here = Path.cwd()
+        found = [
+            each
+            for each in self.find_local()
+            if each.source != "built in" and not each.problem and each.path.parent != here
+        ]
+        if not found:
+            # Nothing more is imported where there is nothing to choose from.
+            return None
+        from r1chat.hub import fit
+
+        publishers, machine = self._publishers(), self.machine()
+
+        def rank(model: LocalModel) -> tuple[object, ...]:
+            entry = publishers.get(model.repo.lower())
+            shape = model.shape or (fit.shape_of(entry) if entry else None)
+            fits = fit.fit(shape, model.size, machine, self._context()) if shape else None
+            pace = fits.tokens_per_s if fits else None
+            is_fast = pace is None or pace >= fit.USABLE
+            score = (entry.scores.aime_pass1 if entry else None) or 0.0
+            size = model.size if is_fast else -model.size
+            return _MARKS[fits.mark if fits else "tight"], is_fast, model.thinks, score, size
+
+        best = max(_named(found, publishers), key=rank)
+        return best if rank(best)[0] else None
 
     def local(self, ref: str) -> LocalModel | None:
         """The model on this machine that a reference means; None if there is none in its places.

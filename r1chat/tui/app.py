@@ -162,10 +162,20 @@ class R1ChatApp(App[None]):
             self.chat.outbox.restore(draft)
         self.drafts.follow(self.chat.outbox.unsent)
         self.set_interval(_DRAFT_S, self.drafts.save_soon)
-        self.model.load(self.model.ref)
+        self.run_worker(self.model.begin(self._find_usual), group="begin", exit_on_error=False)
         self.run_worker(self._open_history(), group="history", exit_on_error=False)
         self.run_worker(self.themes.load_later(), group="themes", exit_on_error=False)
         self._warn(self.preferences.obstacle())
+
+    async def _find_usual(self) -> str | None:
+        """The model to use where nobody has chosen one; None is the built-in one."""
+        try:
+            inventory = self.known_models.inventory
+            found = await on_thread(inventory.usual, "r1chat-find")
+        except R1ChatError as error:
+            self._warn(str(error))
+            return None
+        return found.ref if found is not None else None
 
     async def _open_history(self) -> None:
         saves = self.settings.save is not False
@@ -287,6 +297,11 @@ class R1ChatApp(App[None]):
     def unset(self) -> bool:
         """Whether the built-in model is there because nobody ever chose one."""
         return self.model.unset
+
+    @property
+    def found(self) -> str:
+        """The model in use, if nobody chose it and it was found on this machine; else empty."""
+        return self.model.found
 
     def load_model(self, ref: str) -> None:
         """Loads a model for this time; the one in use answers until it is there."""

@@ -58,6 +58,10 @@ class Host(Protocol):
     def unset(self) -> bool:
         """Whether the built-in model is there because nobody ever chose one."""
 
+    @property
+    def found(self) -> str:
+        """The model in use, if nobody chose it and it was found on this machine; else empty."""
+
     def load_model(self, ref: str) -> None:
         """Loads a model for this time; the one in use answers until it is there."""
 

@@ -470,7 +470,7 @@ def in_lm_studio(tmp_path, path):
 async def test_what_another_program_has_is_used_and_not_fetched(hub, small, tmp_path):
     in_lm_studio(tmp_path, "someone/Renamed-GGUF/weights.gguf")
     tried = []
-    app = an_app(load=fake(tried), hub=HereHub())
+    app = an_app(settings=Settings(model="tiny", pace=0), load=fake(tried), hub=HereHub())
     async with app.run_test() as pilot:
         await open_models(pilot)
         await write(pilot, REF, "enter")
@@ -482,7 +482,7 @@ async def test_what_another_program_has_is_used_and_not_fetched(hub, small, tmp_
 async def test_a_typed_name_of_what_is_here_asks_nobody(hub, small, tmp_path):
     in_lm_studio(tmp_path, f"{SMALL}/DeepSeek-R1-Distill-Qwen-1.5B-Q8_0.gguf")
     tried = []
-    app = an_app(load=fake(tried), hub=HereHub())
+    app = an_app(settings=Settings(model="tiny", pace=0), load=fake(tried), hub=HereHub())
     async with app.run_test() as pilot:
         screen = await open_models(pilot)
         ref = f"{SMALL.upper()}:q8_0"

@@ -103,7 +103,7 @@ async def test_a_theme_of_ones_own_is_taken_and_a_broken_one_is_named_in_a_toast
     async with app.run_test() as pilot:
         await ready(pilot)
         assert app.theme == "own"
-        assert "bad.toml" in toasts(app)
+        await until(pilot, lambda: "bad.toml" in toasts(app))
 
 
 async def test_keys_can_be_set_and_unknown_names_are_told_once():

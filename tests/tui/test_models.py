@@ -33,6 +33,8 @@ from tests.tui.chat import (
 from tests.tui.shelves import DAMAGED, DISTILL, GIB, TINY, StillHub
 
 pytestmark = pytest.mark.asyncio
+TOY = Settings(model="tiny", pace=0)
+"""The built-in model, chosen by the user."""
 
 
 def remembering(tried):
@@ -55,7 +57,7 @@ def details(screen):
 
 async def test_a_model_that_is_here_is_used_on_enter_and_remembered():
     tried = []
-    app = an_app(load=remembering(tried), hub=StillHub([TINY, DISTILL]))
+    app = an_app(settings=TOY, load=remembering(tried), hub=StillHub([TINY, DISTILL]))
     async with app.run_test() as pilot:
         screen = await open_models(pilot)
         await write(pilot, "lm studio")
@@ -67,7 +69,7 @@ async def test_a_model_that_is_here_is_used_on_enter_and_remembered():
 
 
 async def test_what_is_here_what_fits_and_what_it_scores_stands_in_the_list():
-    app = an_app(hub=StillHub([TINY, DISTILL]))
+    app = an_app(settings=TOY, hub=StillHub([TINY, DISTILL]))
     async with app.run_test(size=(100, 30)) as pilot:
         screen = await open_models(pilot)
         text = "\n".join(str(option.prompt) for option in screen.list.options)
@@ -158,7 +160,7 @@ async def test_a_damaged_model_is_not_used_and_says_why():
 
 async def test_a_click_moves_the_cursor_and_a_second_one_uses_the_model():
     tried = []
-    app = an_app(load=remembering(tried), hub=StillHub([TINY, DISTILL]))
+    app = an_app(settings=TOY, load=remembering(tried), hub=StillHub([TINY, DISTILL]))
     async with app.run_test() as pilot:
         screen = await open_models(pilot)
         await pilot.press("down", "down")
@@ -171,7 +173,7 @@ async def test_a_click_moves_the_cursor_and_a_second_one_uses_the_model():
 
 
 async def test_a_model_of_another_program_is_not_deleted():
-    app = an_app(hub=StillHub([TINY, DISTILL]))
+    app = an_app(settings=TOY, hub=StillHub([TINY, DISTILL]))
     async with app.run_test() as pilot:
         screen = await open_models(pilot)
         await write(pilot, "lm studio")
@@ -181,7 +183,7 @@ async def test_a_model_of_another_program_is_not_deleted():
 
 
 async def test_the_keys_of_the_footer_follow_the_cursor():
-    app = an_app(hub=StillHub([TINY, DISTILL]))
+    app = an_app(settings=TOY, hub=StillHub([TINY, DISTILL]))
     async with app.run_test(size=(120, 30)) as pilot:
         screen = await open_models(pilot)
 
@@ -241,7 +243,7 @@ async def test_keys_of_the_models_screen_can_be_set():
 @pytest.mark.parametrize("size", [(40, 12), (160, 48), (300, 100), (20, 5), (1, 1)])
 async def test_the_models_screen_works_at_any_size(size):
     tried = []
-    app = an_app(load=remembering(tried), hub=StillHub([TINY, DISTILL, DAMAGED]))
+    app = an_app(settings=TOY, load=remembering(tried), hub=StillHub([TINY, DISTILL, DAMAGED]))
     async with app.run_test(size=size) as pilot:
         await open_models(pilot)
         await pilot.resize_terminal(60, 20)
@@ -256,8 +258,8 @@ async def test_no_model_is_picked_while_a_reply_is_written():
         await begin(pilot)
         await thought(pilot)
         await pilot.press("f3")
+        await until(pilot, lambda: "Esc stops it" in toasts(app))
         assert app.screen is app.chat
-        assert "Esc stops it" in toasts(app)
         await pilot.press("escape")
         await rest(pilot)
 
@@ -268,8 +270,9 @@ async def test_a_fresh_start_names_the_distill_that_suits_the_machine():
         chat = await ready(pilot)
         await until(pilot, lambda: app.offered)
         hint = str(chat.query_one(".conversation--empty").content)
-        assert "r1:1.5b (Q8_0, 1.89 GB)" in hint
-        assert "Ctrl+F" in hint
+        assert "r1:1.5b (Q8_0)" in hint
+        assert "Ctrl+F downloads it: 1.89 GB, 5 min 2 s at 50 Mbit/s." in hint
+        assert "11.8 GB of 17.2 GB memory free, 7 threads." in hint
         await pilot.press("f3")
         await until(pilot, lambda: app.screen is not chat and app.screen.row)
         await until(pilot, lambda: app.screen.row.name == "r1:1.5b")
@@ -296,15 +299,68 @@ async def test_whoever_chose_a_model_is_offered_none():
         assert not app.check_action("download", ())
 
 
-async def test_a_distill_that_is_here_already_is_what_a_fresh_start_points_to():
+async def test_a_real_model_that_is_here_already_is_used_where_nobody_has_chosen_one():
     app = an_app(hub=StillHub([TINY, DISTILL]))
     async with app.run_test() as pilot:
         chat = await ready(pilot)
         hint = chat.query_one(".conversation--empty")
-        await until(pilot, lambda: "r1:1.5b (Q4_K_M) is on this machine" in str(hint.content))
-        assert app.offered == ""
+        await until(pilot, lambda: "was found on this machine" in str(hint.content))
+        assert (app.model_ref, app.offered, app.settings.model) == (DISTILL.ref, "", None)
         screen = await open_models(pilot)
         assert screen.row.ref == DISTILL.ref
+        assert screen.row.in_use
+
+
+async def test_a_question_that_is_asked_while_it_is_looked_for_models_waits_for_one():
+    looked = threading.Event()
+
+    class Slow(StillHub):
+        def usual(self):
+            assert looked.wait(30)
+            return super().usual()
+
+    app = an_app(hub=Slow([TINY, DISTILL]))
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: app.is_running and app.coming is not None)
+        assert "Looking for models" in app.chat.topbar.label
+        await write(pilot, "hello", "enter")
+        await until(pilot, lambda: app.chat.last is not None)
+        assert "Waiting for the model" in app.chat.last.status
+        looked.set()
+        await until(pilot, lambda: app.chat.last.node is not None)
+        assert app.model_ref == DISTILL.ref
+
+
+async def test_a_model_that_is_picked_while_it_is_looked_for_others_is_the_one():
+    looked = threading.Event()
+
+    class Slow(StillHub):
+        def usual(self):
+            assert looked.wait(30)
+            return super().usual()
+
+    app = an_app(hub=Slow([TINY, DISTILL]))
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: app.is_running and app.coming is not None)
+        app.use_model("picked.gguf")
+        await until(pilot, lambda: app.model_ref == "picked.gguf" and app.engine is not None)
+        looked.set()
+        await pilot.pause()
+        assert (app.model_ref, app.settings.model) == ("picked.gguf", "picked.gguf")
+
+
+async def test_the_built_in_model_takes_the_place_of_one_that_was_found_and_fails():
+    def load(ref, **options):
+        if ref == DISTILL.ref:
+            message = "it is broken"
+            raise ModelError(message)
+        return FakeEngine(REPLY)
+
+    app = an_app(load=load, hub=StillHub([TINY, DISTILL]))
+    async with app.run_test() as pilot:
+        await ready(pilot)
+        assert app.model_ref == "tiny"
+        assert "it is broken" in toasts(app)
 
 
 async def test_a_configured_model_that_is_gone_is_offered_and_tiny_can_be_used_meanwhile():
@@ -385,7 +441,7 @@ async def test_the_columns_fit_the_screen_from_the_first_frame_on(monkeypatch):
     monkeypatch.setattr(
         columns, "columns", lambda width, **more: widths.append(width) or of(width, **more)
     )
-    app = an_app(hub=StillHub([TINY, DISTILL]))
+    app = an_app(settings=TOY, hub=StillHub([TINY, DISTILL]))
     async with app.run_test(size=(100, 30)) as pilot:
         await open_models(pilot)
         assert len(set(widths)) == 1

@@ -18,6 +18,7 @@ from r1chat.tui.widgets.topbar import TopBar
 if TYPE_CHECKING:
     from r1chat.engine.base import Engine
 
+_LOOKING = "Looking for models on this machine …"
 _EMPTY = (
     "Ask the model something and watch it think.\n\n"
     "The slider below sets how long it may think. "
@@ -81,6 +82,10 @@ class ModelStatus:
     def show_progress(self, fraction: float | None) -> None:
         """Shows how much of a model is loaded; None where none is on its way."""
         self._topbar.progress = fraction
+
+    def looking(self) -> None:
+        """It is being looked which model there is to take; a question that is asked waits."""
+        self._topbar.label = _LOOKING
 
     def unloaded(self, label: str) -> None:
         """There is no model now; a question that is asked waits for one."""
@@ -153,7 +158,7 @@ class ModelStatus:
     @property
     def hint(self) -> str:
         """What stands where there is no turn yet."""
-        recommended = self._recommended if self._host.unset else ""
+        recommended = self._recommended if self._host.unset or self._host.found else ""
         offered = f"{self._offered}\n\n" if self._offered else ""
         if self._topbar.info is None or self._think.thinks:
             return offered + _EMPTY + recommended

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _REST_S = 0.1
 """How often it is looked whether a reply has ended, where another model waits for that."""
+_LOOKING = ""
+"""What is on its way while it is looked which model to take."""
 _CLOSE_S = 0.3
 """How long the end waits for the engine; what needs longer is left to the system."""
 
@@ -31,6 +33,9 @@ class Display(Protocol):
 
     def show_progress(self, fraction: float | None) -> None:
         """Shows how much of a model is loaded; None where none is on its way."""
+
+    def looking(self) -> None:
+        """It is being looked which model there is to take."""
 
     def unloaded(self, label: str) -> None:
         """There is no model now, and one is on its way."""
@@ -87,7 +92,33 @@ class CurrentModel:
         """The model that made room for it, to be loaded again where it fails."""
         self._is_choice = False
         """Whether it is to be remembered once it is loaded."""
+        self._was_chosen = False
+        """Whether the user has picked one since."""
         self._closing: threading.Thread | None = None
+
+    async def begin(self, find: Callable[[], Awaitable[str | None]]) -> None:
+        """Loads the first model.
+
+        Args:
+            find: Looks for the one to take where nobody has chosen one; None is the built-in one.
+        """
+        if not self._is_first:
+            self.load(self.ref)
+            return
+        self.coming = _LOOKING
+        display = self._display()
+        if display is not None:
+            display.looking()
+        found = await find()
+        # The user may have picked one meanwhile.
+        if self.coming == _LOOKING:
+            self.load(found or TINY)
+
+    @property
+    def found(self) -> str:
+        """The model in use, if nobody chose it and it was found on this machine; else empty."""
+        is_real = self._is_first and not self._was_chosen and self.ref != TINY
+        return self.ref if is_real and self.engine is not None else ""
 
     @property
     def unset(self) -> bool:
@@ -161,6 +192,9 @@ class CurrentModel:
             display.show_progress(None)
             reason += f" · {model_name(self.ref, 60)} stays in use."
             self._host.refresh_bindings()
+        elif self._is_first and not self._is_choice and news.ref != TINY:
+            reason += " · The built-in model takes its place."
+            self.load(TINY)
         elif before is not None:
             reason += f" · {model_name(before, 60)} is loaded again."
             self.load(before)
@@ -186,6 +220,7 @@ class CurrentModel:
         if old is not None and old is not self.engine:
             threading.Thread(target=old.close, name="r1chat-close", daemon=True).start()
         if self._is_choice:
+            self._was_chosen = True
             self._host.remember(model=news.ref)
         display.loaded(news.engine)
         self._settled()

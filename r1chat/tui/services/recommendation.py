@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from r1chat import keymap, paths
 from r1chat.errors import R1ChatError
-from r1chat.formatting import format_bytes, format_speed
+from r1chat.formatting import counted, format_bytes, format_remaining, format_speed
 from r1chat.tui.threads import on_thread
+from r1chat.wording import model_name
 
 if TYPE_CHECKING:
     from r1chat.hub.inventory import Survey
-    from r1chat.hub.local import LocalModel
+    from r1chat.hub.machine import Machine
     from r1chat.tui.host import Host
     from r1chat.tui.services.downloads import Downloads
     from r1chat.tui.services.known_models import KnownModels
@@ -20,12 +21,18 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _TOAST_S = 10.0
-_TOY = "\n\nThe built-in model is a toy for arithmetic. "
 _OFFER = (
-    _TOY + "{name} ({quant}, {size}) {well}{pace}:\n"
-    "{key} downloads it, F3 shows what else there is."
+    "\n\nThe built-in model is a toy for arithmetic. For real questions, {name} ({quant})\n"
+    "{well}{pace}. {key} downloads it: {size}, {time}.\n"
+    "F3 shows what else there is, and opens files. {machine}"
 )
-_HERE = _TOY + "{name} ({quant}) is on this machine: F3 uses it."
+_FOUND = (
+    "\n\n{name} was found on this machine. F3 shows what else there is, and what to download."
+    "\n{machine}"
+)
+_MACHINE = "This machine: {free} of {total} memory free, {threads}."
+_BYTES_PER_S = 50e6 / 8
+"""Of a usual connection, for the time that a download takes."""
 
 
 class Recommendation:
@@ -47,8 +54,8 @@ class Recommendation:
     async def make(self) -> None:
         """Looks around, and recommends the best of what is here, else what to download."""
         unset, unfinished = self._host.unset, paths.downloads_file().is_file()
-        if not (unset or unfinished):
-            # Whoever has a model may never look for another.
+        if not (unset or unfinished or self._host.found):
+            # Whoever has chosen a model may never look for another.
             return
         try:
             survey = await self._known.look_around()
@@ -57,23 +64,16 @@ class Recommendation:
         except R1ChatError as error:
             log.warning("%s", error)
             return
-        if unset:
-            self._recommend(survey)
+        if self._host.found:
+            name = model_name(self._host.found, 60)
+            self._host.recommend(_FOUND.format(name=name, machine=_words(survey.machine)))
+        elif unset:
+            self._offer(survey)
         for each in (each for each in self._downloads.pending if each.paused):
             text = f"{each.name} is not downloaded to its end ({each.percent}): F3 resumes it."
             self._host.notify(text, markup=False, timeout=_TOAST_S)
 
-    def _recommend(self, survey: Survey) -> None:
-        here = [
-            (entry.scores.aime_pass1 or 0.0, model, entry)
-            for model in survey.local
-            if (entry := survey.entries.get(model.ref)) and _is_usable(survey, model)
-        ]
-        if here:
-            _, model, entry = max(here, key=lambda each: each[0])
-            self.row = f"here {model.ref}"
-            self._host.recommend(_HERE.format(name=entry.name, quant=model.quant))
-            return
+    def _offer(self, survey: Survey) -> None:
         offer, fit = survey.recommended, survey.recommended.fit
         name = offer.entry.name if offer.entry else offer.ref
         pace = fit.tokens_per_s if fit else None
@@ -85,6 +85,8 @@ class Recommendation:
                 name=name,
                 quant=offer.quant,
                 size=format_bytes(offer.size),
+                time=f"{format_remaining(offer.size / _BYTES_PER_S)} at 50 Mbit/s",
+                machine=_words(survey.machine),
                 well="would run well here" if fits_well else "is the smallest one",
                 pace=f", at about {format_speed(pace, estimated=True)}" if pace else "",
                 key=keymap.shown(self._host.shown_keys()["app.fetch"]),
@@ -93,6 +95,12 @@ class Recommendation:
         self._host.refresh_bindings()
 
 
-def _is_usable(survey: Survey, model: LocalModel) -> bool:
-    fit = survey.fits.get(model.ref)
-    return not model.problem and (fit is None or fit.mark != "no")
+def _words(machine: Machine) -> str:
+    """The machine in a line; nothing where its memory is unknown."""
+    if not machine.ram_total:
+        return ""
+    return _MACHINE.format(
+        free=format_bytes(machine.ram_free),
+        total=format_bytes(machine.ram_total),
+        threads=counted(machine.threads, "thread"),
+    )
