@@ -329,8 +329,13 @@ def _reply(reply: Reply) -> dict[str, Any]:
 
 def _final(reply: Reply) -> Any:  # noqa: ANN401  (any JSON)
     """The final answer: a text, or of an answer that had to fit a JSON schema its value."""
-    is_json = reply.receipt.shape == "json" and reply.final is not None
-    return json.loads(reply.final or "") if is_json else reply.final
+    if reply.receipt.shape != "json" or reply.final is None:
+        return reply.final
+    try:
+        return json.loads(reply.final)
+    except ValueError:
+        # It comes out of a file that others wrote.
+        return reply.final
 
 
 def _receipt(receipt: Receipt) -> dict[str, Any]:

@@ -108,6 +108,11 @@ class Lane:
         """Draws from now on only what fits a grammar; see `TokenMachine.constrain`."""
         self._sampler.constrain(self._machine.constraint(grammar, ends, written))
 
+    @property
+    def complete(self) -> bool:
+        """Whether what was drawn since `constrain` is a whole of the grammar."""
+        return self._sampler.complete
+
     def forbid(self, token: int) -> None:
         """Takes a token out of what may be drawn next."""
         self._machine.forbid_at(token, self.index)

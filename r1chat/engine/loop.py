@@ -45,6 +45,7 @@ _CLOCKS_DIFFER = 0.05
 """Seconds by which the clock that breaks an evaluation off may be ahead of the loop's."""
 _ASKING = 32
 """Tokens, rather more than less, of the words that ask for an answer and of the least one."""
+_JSON_ENDS = (b"}", b"]", b'"')
 _MOST_HEAD = 32
 """Tokens that may stand in front of an answer in a shape: white space, and markers."""
 _MOST_ENDS = 16
@@ -463,8 +464,17 @@ class ThinkingLoop:
         self._follow_format()
         if self._transcript.stopped:
             return self._end("natural")
+        if self._constrained and self._is_whole(data):
+            # The token is part of the reply all the same; whoever goes on from it evaluates it.
+            self._ids.append(token)
+            return self._end("natural")
         self._append([token])
         return None
+
+    def _is_whole(self, data: bytes) -> bool:
+        """Whether a JSON answer ends with a token, so that only white space could follow."""
+        is_json = self._shape is not None and self._shape.kind == "json"
+        return is_json and data.rstrip().endswith(_JSON_ENDS) and self._machine.complete
 
     def _follow_format(self) -> None:
         """Takes over the format of a thought that began unasked."""

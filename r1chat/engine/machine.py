@@ -154,6 +154,11 @@ class TokenMachine:
         assert self._sampler is not None  # noqa: S101  (as above)
         self._sampler.constrain(self.constraint(grammar, ends, written))
 
+    @property
+    def complete(self) -> bool:
+        """Whether what was drawn since `constrain` is a whole of the grammar."""
+        return self._sampler is not None and self._sampler.complete
+
     def constraint(self, grammar: str, ends: frozenset[int], written: Sequence[int]) -> Constraint:
         """A grammar of which something stands already; see `constrain`."""
         made = Constraint(self.vocabulary, grammar, ends)

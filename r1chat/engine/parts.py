@@ -52,6 +52,10 @@ class Machine(Protocol):
     def constrain(self, grammar: str, ends: frozenset[int], written: Sequence[int]) -> None:
         """Draws from now on only what fits a grammar, of which something may stand already."""
 
+    @property
+    def complete(self) -> bool:
+        """Whether what was drawn since `constrain` is a whole of the grammar."""
+
     def forbid(self, token: int) -> None:
         """Takes a token out of what may be drawn next."""
 

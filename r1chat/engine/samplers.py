@@ -43,6 +43,11 @@ class Sampler:
         self._release()
         self._constraint = constraint
 
+    @property
+    def complete(self) -> bool:
+        """Whether what was drawn since `constrain` is a whole of the grammar."""
+        return self._constraint is not None and self._constraint.complete
+
     def admitted(self, draft: list[int]) -> Sequence[int]:
         """The beginning of some guesses that the grammar does not refuse."""
         if self._constraint is None or not draft:

@@ -17,7 +17,11 @@ from r1chat.events import (
     LanguageCode,
     Receipt,
     Reply,
+<<<<<<< HEAD
     SamplingFrom,
+=======
+    ShapeKind,
+>>>>>>> 0a7e262 (End a JSON answer with its last bracket, and keep its shape in the history)
     ThoughtStyle,
 )
 from r1chat.exchange.document import KIND, SCHEMA
@@ -64,6 +68,7 @@ class _Receipt(Checked):
     answer_asked: AnswerAsked | None = None
     final_from: FinalFrom | None = None
     thought_style: ThoughtStyle | None = None
+    shape: ShapeKind | None = None
     effort: Effort | None = None
     thought_language: LanguageCode | None = None
     sampling_from: SamplingFrom | None = None

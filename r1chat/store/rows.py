@@ -18,7 +18,11 @@ from r1chat.events import (
     Injection,
     LanguageCode,
     Receipt,
+<<<<<<< HEAD
     SamplingFrom,
+=======
+    ShapeKind,
+>>>>>>> 0a7e262 (End a JSON answer with its last bracket, and keep its shape in the history)
     ThoughtStyle,
 )
 from r1chat.reasoning.budget import Budget
@@ -159,6 +163,7 @@ _RECEIPT: dict[str, Callable[[object], Any]] = {
     "sampling_from": lambda value: value if value in get_args(SamplingFrom) else None,
     "thought_language": lambda value: value if value in get_args(LanguageCode) else None,
     "thought_style": lambda value: value if value in get_args(ThoughtStyle) else None,
+    "shape": lambda value: value if value in get_args(ShapeKind) else None,
     "effort": effort,
     "budget": budget,
     "vote": text_or_none,

@@ -165,6 +165,8 @@ def test_a_thought_is_the_same_with_a_shape_and_without(tiny: LlamaEngine) -> No
     shaped = asked(tiny, shape_of(NUMBER))
     assert shaped.thought == free.thought
     assert isinstance(json.loads(shaped.final or "")["sum"], int)
+    # Nothing follows it, not even the white space that the grammar allows.
+    assert shaped.answer.endswith("}")
     assert shaped.receipt.ended_by == "natural"
 
 

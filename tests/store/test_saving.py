@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import stat
 import sys
+from typing import get_type_hints
 
 import pytest
 
@@ -15,7 +17,7 @@ from r1chat.events import AnswerText, InjectedText, Injection, Receipt, Reply, T
 from r1chat.events import ThoughtText as Thought
 from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control
-from r1chat.store import Store
+from r1chat.store import Store, rows
 from tests.store.helpers import SCRIPT, ask, asked, said, session, settle, tree
 
 
@@ -331,3 +333,12 @@ def test_a_reply_of_which_nothing_was_written_is_not_offered(store, reopened):
     assert store.flush(10)
     store._alive.end(question.node)
     assert reopened().interrupted() is None
+
+
+def test_whatever_a_receipt_says_in_words_is_checked_when_it_is_read():
+    """A field without a reader of its own is read as a number."""
+    kinds = get_type_hints(Receipt)
+    words = {name for name, kind in kinds.items() if kind not in {int, float}}
+    assert words <= rows._RECEIPT.keys()
+    for name in words - {"ended_by", "answer_ended_by", "budget"}:
+        assert getattr(rows.receipt_in(json.dumps({name: {"no": 1}})), name) is None

@@ -75,6 +75,7 @@ class Script:
         self.on_sample: Callable[[], None] = lambda: None
         self.forbidden: list[int] = []
         self.constrained: list[tuple[str, str]] = []
+        self.complete = False
         self.shaped = ""
         """What it samples from when it is constrained."""
         self.final = "42"
