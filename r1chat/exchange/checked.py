@@ -17,11 +17,8 @@ from r1chat.events import (
     LanguageCode,
     Receipt,
     Reply,
-<<<<<<< HEAD
     SamplingFrom,
-=======
     ShapeKind,
->>>>>>> 0a7e262 (End a JSON answer with its last bracket, and keep its shape in the history)
     ThoughtStyle,
 )
 from r1chat.exchange.document import KIND, SCHEMA

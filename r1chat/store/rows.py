@@ -18,11 +18,8 @@ from r1chat.events import (
     Injection,
     LanguageCode,
     Receipt,
-<<<<<<< HEAD
     SamplingFrom,
-=======
     ShapeKind,
->>>>>>> 0a7e262 (End a JSON answer with its last bracket, and keep its shape in the history)
     ThoughtStyle,
 )
 from r1chat.reasoning.budget import Budget

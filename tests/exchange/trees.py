@@ -62,11 +62,8 @@ receipts = st.builds(
     answer_asked=st.sampled_from((None, "again", "words", "final")),
     thought_style=st.sampled_from((None, "brief")),
     effort=st.sampled_from((None, "low", "512")),
-<<<<<<< HEAD
     sampling_from=st.sampled_from((None, "card")),
-=======
     shape=st.sampled_from((None, "json", "grammar")),
->>>>>>> 0a7e262 (End a JSON answer with its last bracket, and keep its shape in the history)
     thought_language=st.sampled_from((None, "zh")),
     thought_tokens=counts,
     answer_tokens=counts,
