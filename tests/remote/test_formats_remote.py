@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
-from r1chat.engine.base import Continuation
+from r1chat.engine.base import Continuation, Message
 from r1chat.reasoning import formats
 from r1chat.reasoning.formats import FORMATS, THINK, Format
 from r1chat.reasoning.phrases import FINISHED, LANDING, WAIT
@@ -135,3 +135,30 @@ def test_in_a_chat_it_is_recognised_as_it_streams(format_: Format) -> None:
     with ModelServer(r1=False, chat=deltas, owner="me") as running:
         reply = reply_of(opened(running), asked())
     assert (reply.thought.rstrip(), reply.answer) == (thought.rstrip(), answer)
+
+
+@dataclass
+class Told(Llama):
+    """A llama-server whose template is told how hard to think, and shows earlier thoughts."""
+
+    @property
+    def template(self) -> str:
+        return (
+            "{% if reasoning_effort is undefined %}{% set reasoning_effort = 'medium' %}{% endif %}"
+            "{{ 'Effort ' + reasoning_effort }}{% for m in messages %}"
+            "{{ '<think>' + m.reasoning_content + '</think>' if m.reasoning_content }}"
+            "{{ m.content + '<|im_end|>' }}{% endfor %}<|im_start|>assistant\n<think>\n"
+        )
+
+
+def test_a_template_on_a_server_is_told_what_one_here_is() -> None:
+    earlier = (Message("user", "One?"), Message("assistant", "1", thought="Hm, "))
+    with Told() as server:
+        engine = opened(server)
+        for limit, effort in (("20", "low"), ("max", None)):
+            request = asked("Two?", **budget(limit))
+            request = replace(request, messages=(*earlier, *request.messages))
+            assert reply_of(engine, request).receipt.effort == effort
+            prompt = server.prompts()[-1]
+            assert prompt.startswith(f"Effort {effort or 'medium'}")
+            assert "<think>Hm,</think>1<|im_end|>Two?" in prompt
