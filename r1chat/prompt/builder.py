@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -215,8 +216,9 @@ def frame(  # noqa: PLR0913  (what a conversation is, what its model is, and how
             told = telling.effort
             if not think and not kind.format.closed_by(rendering.ending):
                 # Where it takes back its request for a thought, none has to be closed.
-                usual = render(next(switches.tellings(template, think=True)))
-                quiet = usual.items != rendering.items
+                usual = next(switches.tellings(template, think=True, effort=told))
+                with contextlib.suppress(templates.TemplateError):
+                    quiet = render(usual).items != rendering.items
         except templates.TemplateError as error:
             kind = fallback(has, str(error), formats)
             notices = (f"this model's chat template is not used: {kind.why}",)

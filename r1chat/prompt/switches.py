@@ -28,10 +28,11 @@ EFFORTS = ("reasoning_effort", "thinking_effort", "reasoning_strength")
 """Variables that take a word for how hard to think."""
 BUDGET = "thinking_budget"
 """The variable that takes a budget in tokens; 0 is none."""
-LEVELS = ("minimal", "low", "medium", "high", "max")
+LEVELS = ("minimal", "low", "medium", "high", "xhigh", "max")
 """Words for how hard to think, the least first."""
 _USUAL = ("low", "medium", "high")
 """What a template takes that writes the word into the prompt without a look at it."""
+_LEAST = ("minimal", "low")
 _NONE = ("none", "no_think", "off", "disabled")
 """Words for no thought at all."""
 LOW_UP_TO, MEDIUM_UP_TO = 1024, 8192
@@ -41,6 +42,7 @@ WORD = "/no_think"
 
 _COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
 _CODE = re.compile(r"\{[{%].*?[%}]\}", re.DOTALL)
+_STRING = re.compile(r"""\"(?:[^"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'""", re.DOTALL)
 _QUOTED = re.compile(r"""(['"])(\w+)\1""")
 
 
@@ -96,7 +98,7 @@ def tellings(template: str, *, think: bool, effort: int | str | None = None) -> 
     switched = tuple((name, SWITCHES[name][not think]) for name in takes.switches)
     if not think:
         # The least that it knows; nothing where a switch says it all.
-        least = next(iter(takes.levels), "") if not switched else ""
+        least = next((each for each in takes.levels if each in _LEAST), "") if not switched else ""
         told = _telling(takes, switched, 0, takes.none or least)
         yield told
         if takes.word:
@@ -138,12 +140,14 @@ def _telling(
 def _takes(template: str) -> _Takes:
     text = _COMMENT.sub("", template)
 
-    def has(name: str) -> bool:
-        # Not a message's field of that name.
-        return re.search(rf"""(?<![\w.'"]){name}(?![\w'"])""", text) is not None
+    # Names in texts, and fields of messages, are no variables.
+    names = " ".join(_STRING.sub("''", each) for each in _CODE.findall(text))
+
+    def has(name: str, code: str = names) -> bool:
+        return re.search(rf"(?<![\w.]){name}(?!\w)", code) is not None
 
     effort = next((name for name in EFFORTS if has(name)), "")
-    code = [each for each in _CODE.findall(text) if effort and effort in each]
+    code = [each for each in _CODE.findall(text) if effort and has(effort, each)]
     words = {match[2] for each in code for match in _QUOTED.finditer(each)}
     levels = tuple(each for each in LEVELS if each in words)
     if len(levels) == 1 and any(each.startswith("{{") for each in code):

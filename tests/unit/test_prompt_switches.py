@@ -157,7 +157,8 @@ EFFORTS = {
     # As DeepSeek V4: only more than usual has a word.
     "more only": (
         (
-            "{% if reasoning_effort is defined and reasoning_effort == 'max' %}{{ 'All you can.' }}"
+            "{% if reasoning_effort is defined and reasoning_effort == 'max' %}"
+            "{{ reasoning_effort_max }}"
             "{% endif %}{# <think> #}"
         ),
         {None: "", 64: "", MEDIUM_UP_TO + 1: ""},
@@ -175,6 +176,14 @@ EFFORTS = {
         ),
         {None: "", 64: "", MEDIUM_UP_TO + 1: "high"},
     ),
+    # As gpt-oss: what its errors speak of is no variable.
+    "a word in a text": (
+        (
+            "{% if messages[0].thinking %}{{ raise_exception('no content and thinking in it') }}"
+            "{% endif %}{{ 'Reasoning: ' + (reasoning_effort | default('medium')) }}{# <think> #}"
+        ),
+        {None: "", 64: "low"},
+    ),
     "nothing": ("{{ '<think>' }}", {None: "", 64: ""}),
 }
 
@@ -188,6 +197,15 @@ def test_the_budget_is_told_in_the_templates_own_words(template, told) -> None:
         # A reply that is continued stands behind the prompt that it was written to.
         again = built(template, effort=prompt.effort)
         assert (again.ids, again.effort) == (prompt.ids, word)
+
+
+@pytest.mark.parametrize(
+    ("words", "least"),
+    [("a word in a text", "low"), ("any word", "low"), ("more only", ""), ("some words", "low")],
+)
+def test_without_a_switch_no_thought_is_the_least_effort(words, least) -> None:
+    prompt = built(EFFORTS[words][0], think=False)
+    assert (prompt.effort, prompt.prefilled) == (least, True)
 
 
 def test_a_template_that_is_told_nothing_is_rendered_once_for_all_budgets() -> None:
