@@ -115,7 +115,9 @@ class ThinkingLoop:
             others=prompt.others,
         )
         free = not request.raw and request.shape is None
-        self._rescue = Rescue(asked, allowed=free, trained=not self._tags.scan)
+        self._rescue = Rescue(
+            asked, allowed=free, trained=not self._tags.scan, insists=not prompt.begins
+        )
         self._transcript = Transcript(
             self._splitter,
             emit,
@@ -221,6 +223,8 @@ class ThinkingLoop:
     def _begin_thought(self, resume: Continuation | None) -> None:
         """Writes what stands at the beginning of the thought, or where it is gone on with."""
         opening = self._request.opening_words
+        if resume is None:
+            opening = opening or self._prompt.begins
         if opening and not self._transcript.thought_length:
             self._inject(opening)
         if resume is not None:
@@ -408,10 +412,10 @@ class ThinkingLoop:
     def _closing_room(self) -> int:
         """Tokens that it takes to close the thought."""
         # A landing may have to wait for the rest of a character.
-        return len(self._closing_tokens("\n\n" + LANDING + "\n")) + _LONGEST_CHARACTER - 1
+        return len(self._closing_tokens(f"\n```\n\n{LANDING}\n")) + _LONGEST_CHARACTER - 1
 
     def _inject_close(self, words: str, reason: EndedBy) -> None:
-        words = words or self._transcript.line_break
+        words = words or self._transcript.ending
         tokens = self._closing_tokens(words)
         self._transcript.inject(words, len(tokens))
         self._transcript.close_thought(reason)

@@ -21,6 +21,7 @@ from r1chat.events import (
     ThoughtStyle,
     ThoughtText,
 )
+from r1chat.reasoning.code import CodeTracker
 from r1chat.reasoning.final import Final, final_answer
 from r1chat.reasoning.phrases import FINISHED, LANDING
 from r1chat.reasoning.rescue import missing
@@ -152,8 +153,26 @@ class Transcript:
         """The words that close the thought at this point."""
         if not self.has_thought:
             return FINISHED + "\n"
+        if fence := self._fence:
+            # Else the words would be code, and the answer would begin by ending that.
+            return f"{self.line_break}{fence}\n\n{LANDING}\n"
         gap = "" if self.tail.endswith("\n\n") else self.line_break + "\n"
         return gap + LANDING + "\n"
+
+    @property
+    def ending(self) -> str:
+        """What brings the thought to its end where the model has stopped inside it."""
+        fence = self._fence
+        return f"{self.line_break}{fence}\n" if fence else self.line_break
+
+    @property
+    def _fence(self) -> str:
+        """What closes the block of code that the thought stands in, if it does."""
+        if "```" not in self.thought and "~~~" not in self.thought:
+            return ""
+        code = CodeTracker()
+        code.feed(self.thought)
+        return code.fence
 
     @property
     def thought_seconds(self) -> float:

@@ -70,6 +70,8 @@ class About:
     thinks: bool
     thoughts: str
     """How it sets its thoughts apart, and what tells so, in words; empty if it has none."""
+    can_be_asked: bool
+    """Whether it thinks first where it is asked to, though not by itself."""
     sampling: str
     """What its maker advises on sampling, and where, in words; empty if nobody knows."""
     licence: str
@@ -87,6 +89,7 @@ class About:
         """Labels and values for people; what is unknown is left out."""
         files = f" in {counted(self.files, 'file')}" if self.files > 1 else ""
         words = f", {counted(self.vocabulary, 'token')}" if self.vocabulary else ""
+        asked = "; --think on makes it think first" if self.can_be_asked else ""
         pairs = (
             ("model", self.name),
             ("reference", self.ref),
@@ -99,7 +102,7 @@ class About:
             ("KV cache", f"{format_bytes(self.kv_bytes)} a token" if self.kv_bytes else ""),
             ("tokenizer", self.tokenizer + words if self.tokenizer else ""),
             ("chat template", self.template),
-            ("thinks", f"yes, {self.thoughts}" if self.thinks else "no"),
+            ("thinks", f"yes, {self.thoughts}" if self.thinks else f"no{asked}"),
             ("sampling", self.sampling),
             ("licence", self.licence),
             ("size", format_bytes(self.size) + files),
@@ -160,6 +163,7 @@ def about_header(header: Header, origin: Origin | None = None, *, licence: str =
         template=_words(kind, header.chat_template or ""),
         thinks=kind.thinks,
         thoughts=_thoughts(kind),
+        can_be_asked=not kind.native and kind.framing != "plain",
         sampling=str(advice_for(header)),
         licence=_licence(header, repo, licence),
         source=_REMOTE,

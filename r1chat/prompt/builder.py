@@ -8,12 +8,13 @@ from dataclasses import dataclass, field, replace
 
 from r1chat.errors import PromptError
 from r1chat.events import ThoughtStyle
-from r1chat.prompt import asking, framing, switches, templates, turns
+from r1chat.prompt import framing, switches, templates, turns
+from r1chat.prompt.asking import Asking, asking
 from r1chat.prompt.kinds import Framing, Has, Kind, asked_for, fallback, kind_of, seen, unasked
 from r1chat.prompt.parts import Content, Item, Message, Vocabulary
 from r1chat.prompt.tokens import assemble
 from r1chat.reasoning.formats import FORMATS, THINK, Format
-from r1chat.reasoning.phrases import FINISHED
+from r1chat.reasoning.phrases import BRIEF, FINISHED
 
 _NO_TEMPLATE = "this model has no chat template: plain completion"
 _NO_TEMPLATE_FIRST = (
@@ -37,6 +38,8 @@ class Framed:
     """Formats in which a thought may begin that nothing told of."""
     style: ThoughtStyle | None = None
     """How the last question asks for a thought, where r1chat has it do so."""
+    begins: str = ""
+    """What that thought begins with, in r1chat's words."""
     effort: str = ""
     """What the template was told of how long to think; empty where that is its own affair."""
 
@@ -71,6 +74,8 @@ class Prompt:
     """Whether it ends behind a thought, one of r1chat's or of the template's."""
     style: ThoughtStyle | None = None
     """How the last question asks for a thought, where r1chat has it do so."""
+    begins: str = ""
+    """What that thought begins with, in r1chat's words."""
     format: Format = THINK
     """How thoughts are set apart."""
     others: tuple[Format, ...] = field(default=(), compare=False, repr=False)
@@ -148,6 +153,7 @@ def build(  # noqa: PLR0913  (what a conversation is, what its model is, and how
         stops=framed.stops,
         closed=framed.closed,
         style=framed.style,
+        begins=framed.begins,
         format=kind.format,
         others=framed.others,
         effort=framed.effort,
@@ -225,10 +231,12 @@ def frame(  # noqa: PLR0913  (what a conversation is, what its model is, and how
     kind = asked_for(kind, said.system, formats)
     others = unasked(kind, said.question, formats)
     asks = think and first and not kind.native and kind.framing != "plain"
-    kind = kind.asked() if asks else kind
+    kind = kind.asked(formats, f"{said.system}\n{said.question}") if asks else kind
     style = _style(kind, has, opens=asks, brief=brief) if think else None
-    if style is not None:
-        said.add(asking.words(style, said.question, said.system, native=not asks))
+    how = Asking(BRIEF) if style else Asking()
+    if asks and style is not None:
+        how = asking(style, said.question, said.system, kind.format.closes[0])
+    said.add(how.words)
     if kind.framing == "plain":
         framed = _plain(said, _NO_TEMPLATE_FIRST if first and think else _NO_TEMPLATE)
     else:
@@ -241,6 +249,7 @@ def frame(  # noqa: PLR0913  (what a conversation is, what its model is, and how
         stops=tuple(text for text in turns.texts(has, framed.items) if text not in within),
         others=() if asks else others,
         style=style,
+        begins=how.begins,
         effort=told,
     )
 

@@ -51,9 +51,22 @@ class Kind:
         """
         return self.thinks and (self.expected or self.found == "text")
 
-    def asked(self) -> Kind:
-        """The same framing, where r1chat asks for a thought and opens it."""
-        return replace(self, thinks=True, found="asked", expected=True)
+    def asked(self, formats: Sequence[Format], said: str) -> Kind:
+        """The same framing, where r1chat asks for a thought and opens it.
+
+        Models like to put their answer into a wrapper then, which is taken off it, unless the user
+        speaks of one.
+
+        Args:
+            formats: As for `kind_of`.
+            said: The system text and the question.
+        """
+        ours = self.format
+        alike = (each for each in formats if each.wrapped and each.opens == ours.opens)
+        wrapped = next(alike, ours)
+        if _mentions_wrapper(said, wrapped):
+            wrapped = ours
+        return replace(self, thinks=True, found="asked", expected=True, format=wrapped)
 
 
 def kind_of(has: Has, template: str | None, formats: Sequence[Format] = FORMATS) -> Kind:

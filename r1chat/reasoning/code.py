@@ -35,6 +35,14 @@ class CodeTracker:
             return not self._closes(line)
         return self._begun(line) != "" or _in_span(line)
 
+    @property
+    def fence(self) -> str:
+        """What closes the block of code that the end stands in; empty where it stands in none."""
+        line = "".join(self._line)
+        if self._fence:
+            return "" if self._closes(line) else self._fence
+        return self._begun(line)
+
     def _end_line(self) -> None:
         line = "".join(self._line)
         self._line.clear()

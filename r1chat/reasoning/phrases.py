@@ -16,8 +16,11 @@ bare cut."""
 
 STEPS_BOXED = r"Please reason step by step, and put your final answer within \boxed{}."
 """What DeepSeek advises to say where mathematics is asked."""
-STEPS = "Please reason step by step before you answer."
-"""Stands behind a question where a model that does not think by itself is asked to."""
+THINK_FIRST = "Think first, and write your answer to me after {}."
+"""Stands behind a question where a model that does not think by itself is asked to, with what
+closes its thought."""
+THINK_FIRST_BRIEF = "Think first, in a few short lines, and write your answer to me after {}."
+"""The same where there are few tokens for it."""
 
 BRIEF = "Think in short lines, one step a line, without explanations."
 """Stands behind the question where a model that was not made to think has few tokens for it:

@@ -32,15 +32,23 @@ class Rescue:
         allowed: Whether an answer may be asked for at all; not where a text is merely completed.
         trained: Whether the model was made to think, so that its vocabulary has the tags: then it
             writes its answer by itself behind a thought that was cut, and often works it out there.
+        insists: Whether another token is drawn in place of an end before words are written. What a
+            model writes then that was only asked to think is rarely its answer.
     """
 
     def __init__(
-        self, asked: Iterable[str] = (), *, allowed: bool = True, trained: bool = True
+        self,
+        asked: Iterable[str] = (),
+        *,
+        allowed: bool = True,
+        trained: bool = True,
+        insists: bool = True,
     ) -> None:
         self.done: AnswerAsked | None = None
         """The strongest remedy that was used."""
         self._allowed = allowed
         self._trained = trained
+        self._insists = insists
         self._box_wanted = asks_for_box(asked)
         self._refused = False
         self._asked_for_final = False
@@ -51,7 +59,8 @@ class Rescue:
         Args:
             answered: Whether there is an answer: anything but white space that the model wrote.
         """
-        if answered or self._refused or not self._allowed:
+        waits = self._insists or self.done == "words"
+        if answered or self._refused or not (self._allowed and waits):
             return False
         self._refused = True
         self.done = self.done or "again"

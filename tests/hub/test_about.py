@@ -95,7 +95,12 @@ def test_whether_it_thinks_is_what_the_engine_will_find(user, tmp_path):
     for number, (options, _, _) in enumerate(FRAMINGS):
         path = a_model(tmp_path / f"{number}.gguf", **options)
         engine = LlamaEngine(path, options=LoadOptions(trusted=True, ctx=256))
-        assert engine.info.thinks is about(path).thinks
+        told = about(path)
+        assert engine.info.thinks is told.thinks
+        assert told.can_be_asked is (not engine.info.unasked)
+        assert ("--think on makes it think first" in dict(told.lines())["thinks"]) is (
+            told.can_be_asked and not told.thinks
+        )
         assert engine.info.parameters == about(path).parameters
         engine.close()
 

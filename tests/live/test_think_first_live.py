@@ -12,7 +12,7 @@ from r1chat.engine.llama import LlamaEngine, LoadOptions
 from r1chat.events import Notice, Peeked, Reply, Sampled, ThoughtEnded, ThoughtText
 from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control, ControlGroup
-from r1chat.reasoning.phrases import LANDING, STEPS, WAIT
+from r1chat.reasoning.phrases import LANDING, STEPS_BOXED, THINK_FIRST, WAIT
 from r1chat.session import Session
 from tests.factory import CHATML, CHATML_MARKERS, write_model
 from tests.program import run
@@ -60,13 +60,15 @@ def test_a_budget_lands_its_thought_and_the_answer_follows(instruct):
     receipt = reply.receipt
     assert (receipt.thought_ended_by, receipt.thought_style) == ("budget", "brief")
     assert 0 < receipt.thought_tokens <= 20
+    assert reply.injected[0].text == "The user wants"
+    assert reply.thought.startswith("The user wants")
     assert reply.thought.endswith(f"{LANDING}\n")
     assert receipt.answer_tokens == 4
     assert "<think>" not in reply.thought + reply.answer
 
 
 def test_it_writes_what_a_template_that_opens_the_thought_has_it_write(instruct, opening):
-    question = "Reason step by step: 1 + 1?"
+    question = f"1 + 1?\n{STEPS_BOXED}"
     asked, _ = reply_of(instruct, request(question))
     opened, _ = reply_of(opening, request(question, think="auto"))
     assert (asked.thought, asked.answer, asked.ids) == (opened.thought, opened.answer, opened.ids)
@@ -128,12 +130,11 @@ def test_later_turns_reuse_the_conversation_and_have_no_trace_of_the_words(instr
         instruct.wait_ahead()
         seen.append((reply.receipt.prompt_tokens, reply.receipt.prompt_reused_tokens))
     messages = "".join(message.text for message in session.messages())
-    assert STEPS not in messages
     assert "think" not in messages
     # Of what was said before, all but the framing around the new question is in the cache.
     for (before, _), (total, reused) in pairwise(seen):
-        assert before - len(STEPS) * 2 < reused
-        assert total - reused < len("Three") + 2 * len(STEPS) + 60
+        assert before - len(THINK_FIRST) * 2 < reused
+        assert total - reused < len("Three") + 2 * len(THINK_FIRST) + 60
 
 
 def test_a_model_without_a_template_says_why_it_cannot(random_models):

@@ -403,9 +403,9 @@ def test_it_is_said_once_that_others_can_read_along(server):
     engine = opened(server)
     object.__setattr__(engine._found, "server", Server("http://192.0.2.7:8080/v1"))
     asker = engine._asker(asked().messages, asked(), 1, wanted=USUAL)
-    (notice,) = engine._notices(asker, Control(), "auto")
+    (notice,) = engine._notices(asker, Control(), asked())
     assert notice.startswith("192.0.2.7:8080 is reached without encryption")
-    assert list(engine._notices(asker, Control(), "auto")) == []
+    assert list(engine._notices(asker, Control(), asked())) == []
 
 
 @pytest.mark.parametrize(("budget", "dropped"), [(Budget(), "2 turns"), (Budget(tokens=0), "turn")])

@@ -209,6 +209,18 @@ def test_the_landing_leaves_one_blank_line_whatever_stood_before() -> None:
         assert not head.endswith("\n\n\n")
 
 
+@pytest.mark.parametrize("fence", ["```", "~~~~"])
+def test_a_block_of_code_is_ended_before_the_thought_is(fence: str) -> None:
+    begun = f"So:\n{fence}python\nx = 1"
+    landed, _, _ = run(begun + "z" * 99, str(len(begun)))
+    assert landed.thought == f"{begun}\n{fence}\n\n{LANDING}\n"
+    ended, _, _ = run(f"{begun}<eos>42<eos>")
+    assert ended.thought == f"{begun}\n{fence}\n"
+    whole = f"{begun}\n{fence}\n" + "y" * 40
+    closed, _, _ = run(whole + "z" * 99, str(len(whole)))
+    assert closed.thought == f"{whole}\n\n{LANDING}\n"
+
+
 def test_a_decimal_point_ends_no_sentence() -> None:
     reply, _, _ = run("x" * 17 + "3.14159. Then", "20")
     assert reply.thought.startswith("x" * 17 + "3.1\n")

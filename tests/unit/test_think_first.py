@@ -10,8 +10,17 @@ from r1chat.engine.fake import INFO, FakeEngine
 from r1chat.engine.replay import Wanted, thought_wanted
 from r1chat.events import Receipt, Reply
 from r1chat.prompt import build
+from r1chat.prompt.asking import BEGINNINGS
 from r1chat.reasoning.budget import Budget
-from r1chat.reasoning.phrases import BRIEF, FINISHED, STEPS, STEPS_BOXED
+from r1chat.reasoning.languages import LANGUAGES
+from r1chat.reasoning.phrases import (
+    BRIEF,
+    FINISHED,
+    STEPS_BOXED,
+    THINK_FIRST,
+    THINK_FIRST_BRIEF,
+)
+from r1chat.reasoning.rescue import Rescue
 from r1chat.session import Session
 from tests.factory import CHATML as TEMPLATE
 from tests.vocabulary import CHATML, ToyVocabulary
@@ -21,6 +30,8 @@ LETTERS = ToyVocabulary(CHATML, ())
 QWEN = ToyVocabulary(CHATML)
 OPENS = TEMPLATE + "{{ '<think>\n' }}"
 SWITCHED = TEMPLATE + "{{ '<think>\n\n</think>\n\n' if not enable_thinking }}"
+STEPS = THINK_FIRST.format("</think>")
+SHORT = THINK_FIRST_BRIEF.format("</think>")
 OFF = f"<think>\n{FINISHED}\n</think>\n\n"
 KINDS = {
     "R1": (ToyVocabulary(), None),
@@ -99,11 +110,11 @@ def test_a_text_that_is_completed_is_left_alone(kind, think):
         ("Why?", "max", STEPS),
         ("Why?", "512", STEPS),
         ("Why?", "30s", STEPS),
-        ("Why?", "128", f"{STEPS}\n{BRIEF}"),
+        ("Why?", "128", SHORT),
         (r"Why? Answer in \boxed{}.", "max", STEPS_BOXED),
         (f"Why?\n{STEPS_BOXED}", "max", ""),
         (f"Why?\n{STEPS_BOXED}", "128", BRIEF),
-        ("Explain it step by step.", "max", ""),
+        ("Explain it step by step.", "max", STEPS),
     ],
 )
 def test_the_words_go_by_the_question_and_the_budget(question, budget, words):
@@ -118,6 +129,36 @@ def test_with_the_instruction_the_prompt_is_the_one_of_a_template_that_opens_tho
     opened, _ = prompt_of("opens", question, "auto", budget)
     assert asked.ids == opened.ids
     assert (asked.stops, asked.ends, asked.others) == (opened.stops, opened.ends, opened.others)
+
+
+@pytest.mark.parametrize(
+    ("question", "begins"),
+    [
+        ("Why is the sky blue, and what does that have to do with it?", "The user wants"),
+        ("¿Por qué es azul el cielo y cómo se explica?", "El usuario quiere"),
+        ("为什么天空是蓝色的？", "用户想"),
+        ("hi", "The user wants"),
+        (f"1 + 1?\n{STEPS_BOXED}", ""),
+    ],
+)
+def test_the_thought_begins_in_the_questions_language(question, begins):
+    assert prompt_of("instruct", question, "on")[0].begins == begins
+    assert prompt_of("opens", question, "on")[0].begins == ""
+    assert BEGINNINGS.keys() == LANGUAGES.keys()
+
+
+@pytest.mark.parametrize(
+    ("question", "wrapped"), [("Why?", True), ("Reply in <answer></answer>.", False)]
+)
+def test_a_wrapper_is_taken_off_its_answer_unless_the_user_speaks_of_one(question, wrapped):
+    assert prompt_of("instruct", question, "on")[0].format.wrapped == wrapped
+
+
+def test_an_answer_that_does_not_come_is_begun_with_words_at_once():
+    rescue = Rescue(insists=False)
+    assert not rescue.refuses_end(answered=False)
+    assert rescue.begins_answer(answered=False)
+    assert rescue.refuses_end(answered=False)
 
 
 def test_with_the_budget_off_it_answers_as_it_does_by_itself():

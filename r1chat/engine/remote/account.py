@@ -60,7 +60,12 @@ class Account:
         asked = [message.text for message in request.messages if message.role == "system"]
         asked.append(request.messages[-1].text)
         free = not request.raw and request.shape is None
-        self.rescue = Rescue(asked, allowed=free, trained=asker.made_to_think)
+        self.rescue = Rescue(
+            asked,
+            allowed=free,
+            trained=asker.made_to_think,
+            insists=framed is None or not framed.begins,
+        )
         self.draft = Draft(asker.format)
         self.prompt_tokens = 0
         self.prompt_estimate = 0
@@ -95,6 +100,8 @@ class Account:
             resume(continuation, self.transcript, self.draft)
         self._emit(Evaluating(0, 0, 0))
         opening = self._request.opening_words
+        if framed is not None and continuation is None:
+            opening = opening or framed.begins
         if opening and self.in_thought and not self.transcript.thought_length:
             self.inject(opening)
         if continuation is not None and self.in_thought:
@@ -160,7 +167,7 @@ class Account:
 
     def shut(self) -> None:
         """Closes a thought that the model has ended without doing so."""
-        self._shut(self.transcript.line_break, "natural")
+        self._shut(self.transcript.ending, "natural")
 
     def asks_for_answer(self) -> bool:
         """Begins an answer that the model has left out, and says whether it did."""

@@ -321,6 +321,8 @@ class RemoteEngine:
             yield f"the budget is not kept: {steering.budget}"
         elif steering.close and (budget.seconds is not None or budget.minimum or budget.agree):
             yield f"the budget is kept in tokens alone: {steering.close}"
+        if request.think == "on" and asker.framed is None:
+            yield f"the model is not asked to think first: {self._info.unasked}"
         if request.opening_words and asker.framed is None and wants_thought:
             yield f"the thought is not opened in another language: {steering.go_on}"
 
@@ -387,6 +389,6 @@ def _describe(found: Found, ref: str | None, load_s: float) -> ModelInfo:
         load_s=load_s,
         host=server.host,
         steering=steering_of(steering, thinks=thinks),
-        unasked="" if asks else BY_ITSELF if thinks else NO_TEMPLATE,
+        unasked="" if asks else why or (BY_ITSELF if thinks else NO_TEMPLATE),
         asked=steering,
     )
