@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import re
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -17,6 +18,7 @@ from r1chat.tui.clipboard import Clipboard
 from r1chat.tui.markdown.blocks import blocks_of
 from r1chat.tui.markdown.cuts import Cutter
 from r1chat.tui.markdown.document import Document
+from r1chat.tui.markdown.inline import link_to
 from r1chat.tui.widgets.answer import AnswerView
 from tests.tui.chat import until
 
@@ -116,7 +118,7 @@ def test_an_answer_is_shown_as_a_page():
             "",
             "2. Second",
             "",
-            "   │ python · 1",
+            "   │ python · 1 ⧉ copy",
             '   │ print("in a list")',
             "",
             "▌ quoted",
@@ -129,7 +131,7 @@ def test_an_answer_is_shown_as_a_page():
             "  S = ──────────",
             "          2",
             "",
-            "│ python · 2",
+            "│ python · 2 ⧉ copy",
             "│ def f(x):",
             "│     return x",
             "",
@@ -242,7 +244,7 @@ def test_long_code_is_one_block_again_in_the_end():
         view.finish()
         await pilot.pause()
         lines = shown(view)
-        assert lines == ["│ python · 1", *(f"│ {line}" for line in code.splitlines())]
+        assert lines == ["│ python · 1 ⧉ copy", *(f"│ {line}" for line in code.splitlines())]
         first, last = (view.render_line(y) for y in (4, 40))
         styles = [{segment.style.color for segment in strip if "text" in segment.text}
                   for strip in (first, last)]  # fmt: skip
@@ -434,8 +436,11 @@ def test_no_escape_sequence_reaches_the_screen():
                             assert segment.control is None
                             assert all(c.isprintable() for c in segment.text), repr(text)
                             assert "\u202e" not in segment.text
-                            assert not segment.style or segment.style.link is None
-                            assert "@click" not in (segment.style.meta if segment.style else {})
+                            link = segment.style.link if segment.style else None
+                            assert link is None or re.fullmatch(r"https?://[!-~]+", link)
+                            click = (segment.style.meta if segment.style else {}).get("@click")
+                            # Only our own sign can be pressed.
+                            assert click is None or segment.text.strip() == "⧉ copy"
 
     run(act)
 
@@ -447,6 +452,98 @@ def test_what_looks_like_markup_of_textual_is_text():
         ]
 
     run(act)
+
+
+def test_a_click_on_its_sign_copies_a_block_of_code(monkeypatch):
+    copied: list[tuple[str, str]] = []
+    monkeypatch.setattr(Clipboard, "copy", lambda _, text, what: copied.append((text, what)))
+
+    async def act(pilot, view):
+        rows = await show(pilot, view, "```sh\nls\n```\n\nand\n\n```sh\npwd\n```\n")
+        row = rows.index("│ sh · 2 ⧉ copy")
+        await pilot.click(view, (5, row))
+        assert not copied
+        await pilot.click(view, (12, row))
+
+    run(act)
+    assert copied == [("pwd", "code 2")]
+
+
+@pytest.mark.parametrize(
+    ("address", "linked"),
+    [
+        ("https://example.org/a", True),
+        ("http://example.org/?q=1&b=%20#x", True),
+        ("mailto:me@example.org", True),
+        ("javascript:alert(1)", False),
+        ("file:///etc/passwd", False),
+        ("ssh://example.org", False),
+        ("data:text/html,x", False),
+        ("https://example.org/\x1b]8;;", False),
+        ("https://exämple.org/\u202e", False),
+    ],
+)
+def test_only_addresses_of_the_web_and_of_mail_are_links(address, linked):
+    style = link_to(address)
+    assert (style is not None) is linked
+    assert style is None or style.link == address
+
+
+def test_links_are_the_terminals_with_their_addresses_in_sight():
+    async def act(pilot, view):
+        text = "[a page](https://example.org/a), <mailto:a@b.c>, https://example.org/?q=1#x."
+        await show(pilot, view, text)
+        linked = {
+            segment.style.link: segment.text
+            for segment in view.render_line(0)
+            if segment.style is not None and segment.style.link
+        }
+        assert linked["mailto:a@b.c"] == "mailto:a@b.c"
+        assert linked["https://example.org/?q=1#x"] == "https://example.org/?q=1#x"
+        assert linked["https://example.org/a"].endswith("(https://example.org/a)")
+
+    run(act, size=(100, 20))
+
+
+def test_tasks_have_boxes():
+    text = "- [ ] to do\n- [x] done\n- [X] too\n  - [ ] within\n- [link]\n\n[ ] none\n\n1. [ ] one"
+
+    async def act(pilot, view):
+        assert await show(pilot, view, text) == [
+            "☐ to do",
+            "☑ done",
+            "☑ too",
+            "  ☐ within",
+            "• [link]",
+            "",
+            "[ ] none",
+            "",
+            "1. [ ] one",
+        ]
+
+    run(act)
+
+
+def test_a_table_that_is_far_too_wide_becomes_a_list():
+    text = "| name | what it is |  |\n|---|---|---|\n" + "".join(
+        f"| {name} of the letters | a long text about {name} that has no room | yes |\n"
+        for name in ("alpha", "beta")
+    )
+
+    async def act(pilot, view):
+        rows = await show(pilot, view, text)
+        assert rows[:4] == [
+            "• name: alpha of the",
+            "    letters",
+            "  what it is: a long",
+            "    text about alpha",
+        ]
+        assert sum(row.startswith("• ") for row in rows) == 2
+        assert "  yes" in rows
+        copied, _ = view.get_selection(Selection(Offset(0, 0), Offset(80, 1)))
+        assert copied == "• name: alpha of the letters"
+
+    run(act, size=(24, 40))
 
 
 def test_links_open_nothing():

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from markdown_it.token import Token
 from textual.content import Content
 from textual.highlight import ANSIDarkHighlightTheme, HighlightTheme, highlight
+from textual.style import Style
 
 from r1chat.tui.markdown.code import language_of
 from r1chat.tui.markdown.cuts import Piece
 from r1chat.tui.markdown.display import Display
 from r1chat.tui.markdown.inline import content_of
-from r1chat.tui.markdown.origins import Lines, Origin, Origins, Tracer
+from r1chat.tui.markdown.origins import Lines, Origin, Origins, Tracer, sliced
 from r1chat.tui.markdown.parser import parse
 from r1chat.tui.markdown.rows import BAR, QUOTE, Block, Line, Margin
 from r1chat.tui.markdown.tables import Table
@@ -28,6 +30,8 @@ class _Theme(HighlightTheme):
 
 
 BULLETS = "•◦▪"
+_TASK = re.compile(r"\[([ xX])\] ")
+_COPY = " ⧉ copy"
 _TAB = 4
 _MOST_HIGHLIGHTED = 40_000
 """Characters of code; more is shown without colours."""
@@ -98,9 +102,12 @@ class _Writer:
         if kind in ("paragraph_open", "heading_open"):
             tracer = self._tracer(tokens[at + 1])
             content = content_of(tokens[at + 1], tracer)
+            origins = tracer.origins if tracer else ()
             if kind == "heading_open":
                 content = content.stylize("answer--title" if token.tag < "h3" else "answer--head")
-            origins = tracer.origins if tracer else ()
+            elif (box := _TASK.match(content.plain)) and self._tick(done=box[1] != " "):
+                origins = sliced(origins, box.end(), len(content), 0)
+                content = content[box.end() :]
             self._put(Line(content, self._margin(), origins=origins), gap=not token.hidden)
             return at + 3
         if kind == "table_open":
@@ -171,6 +178,14 @@ class _Writer:
             _Level(Content.styled(mark, "answer--bullet"), Content(" " * len(mark)))
         )
 
+    def _tick(self, *, done: bool) -> bool:
+        """Has a box in the place of the bullet before what is written next, if there is one."""
+        level = self._levels[-1] if self._levels else None
+        if level is None or level.used or level.first.plain.strip() not in {*BULLETS}:
+            return False
+        level.first = Content.styled("☑ " if done else "☐ ", "answer--bullet")
+        return True
+
     def _margin(self) -> Margin:
         """What stands to the left of the next block."""
         first = Content("").join([each.rest if each.used else each.first for each in self._levels])
@@ -194,6 +209,10 @@ class _Writer:
         if not (self._piece.joined and not self._blocks):
             title = f"{language} · {self.code}" if language else f"code · {self.code}"
             head = Content.styled(title, "answer--code-head")
+            if self._lines is None:
+                # Of a thought the numbers mean nothing to the keys.
+                click = Style.from_meta({"@click": f"copy_code({self.code})"})
+                head += Content(_COPY).stylize("answer--copy").stylize(click)
             self.code += 1
             beside = Margin(margin.first + bar, margin.rest + bar)
             whole = self._whole(token, len(title))

@@ -9,12 +9,15 @@ from rich.cells import cell_len
 from textual.content import Content
 
 from r1chat.tui.markdown.origins import Origins, sliced
-from r1chat.tui.markdown.rows import EMPTY, Margin, Part, Row, cut
+from r1chat.tui.markdown.rows import EMPTY, Line, Margin, Part, Row, cut
+
+LEAST = 10
+"""Columns that a cell has at least where it needs them; with fewer its words fall apart."""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table. Cells are wrapped where it is too wide."""
+    """A table. Cells are wrapped where it is too wide; far too wide, it becomes a list."""
 
     head: list[Content]
     body: list[list[Content]]
@@ -26,7 +29,12 @@ class Table:
     def rows(self, width: int) -> list[Row]:
         """The rows that it takes in so many columns."""
         margin, inner = self.margin.fit(width)
-        widths = self._widths(inner)
+        whole = self._natural
+        widths = self._widths(whole, inner)
+        if len(widths) > 1 and any(
+            column < min(natural, LEAST) for column, natural in zip(widths, whole, strict=True)
+        ):
+            return self._records(margin, width)
         rule = Content.styled("─┼─".join("─" * column for column in widths), "answer--rule")
         traces = self.origins or [[] for _ in (self.head, *self.body)]
         drawn = [*self._draw(self.head, widths, "answer--table-head", traces[0]), Row(rule)]
@@ -46,12 +54,37 @@ class Table:
             rows.append(Row(content, soft=each.soft, parts=parts, origins=origins))
         return rows
 
-    def _widths(self, inner: int) -> list[int]:
+    @property
+    def _natural(self) -> list[int]:
+        """How wide the columns would be, had they room."""
         rows = [self.head, *self.body]
-        count = len(self.head)
-        widths = [
-            max(1, *(_widest(row[at]) for row in rows if at < len(row))) for at in range(count)
+        return [
+            max(1, *(_widest(row[at]) for row in rows if at < len(row)))
+            for at in range(len(self.head))
         ]
+
+    def _records(self, margin: Margin, width: int) -> list[Row]:
+        """Its rows one below the other, each cell on lines of its own behind its head."""
+        rows: list[Row] = []
+        left = margin.first
+        bullet = Content.styled("• ", "answer--bullet")
+        for number, cells in enumerate(self.body):
+            traces = self.origins[number + 1] if self.origins else []
+            for at, (head, cell) in enumerate(zip(self.head, cells, strict=False)):
+                named = head.stylize("answer--table-head") + Content(": ") if head else EMPTY
+                by = len(named.plain)
+                origins = tuple(
+                    each._replace(start=each.start + by, end=each.end + by)
+                    for each in (traces[at] if at < len(traces) else ())
+                )
+                beside = Margin(left + (Content("  ") if at else bullet), margin.rest + "    ")
+                rows += Line(named + cell, beside, origins=origins).rows(width)
+                left = margin.rest
+        return rows
+
+    def _widths(self, whole: Sequence[int], inner: int) -> list[int]:
+        count = len(whole)
+        widths = [*whole]
         spare = max(count, inner - 3 * (count - 1))
         while sum(widths) > spare:
             # The widest gives way first, down to the next one at once.
