@@ -532,16 +532,20 @@ def test_a_table_that_is_far_too_wide_becomes_a_list():
 
     async def act(pilot, view):
         rows = await show(pilot, view, text)
-        assert rows[:4] == [
+        assert rows[:6] == [
+            "name · what it is ·",
             "• name: alpha of the",
             "    letters",
             "  what it is: a long",
             "    text about alpha",
+            "    that has no room",
         ]
         assert sum(row.startswith("• ") for row in rows) == 2
         assert "  yes" in rows
-        copied, _ = view.get_selection(Selection(Offset(0, 0), Offset(80, 1)))
-        assert copied == "• name: alpha of the letters"
+        copied, _ = view.get_selection(Selection(Offset(0, 0), Offset(80, 6)))
+        assert copied == (
+            "name\twhat it is\nalpha of the letters\ta long text about alpha that has no room\tyes"
+        )
 
     run(act, size=(24, 40))
 

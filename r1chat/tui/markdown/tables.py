@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from textual.content import Content
 
 from r1chat.tui.markdown.origins import Origins, sliced
-from r1chat.tui.markdown.rows import EMPTY, Line, Margin, Part, Row, cut
+from r1chat.tui.markdown.rows import EMPTY, Margin, Part, Row, cut
 
 LEAST = 10
 """Columns that a cell has at least where it needs them; with fewer its words fall apart."""
@@ -65,21 +65,24 @@ class Table:
 
     def _records(self, margin: Margin, width: int) -> list[Row]:
         """Its rows one below the other, each cell on lines of its own behind its head."""
-        rows: list[Row] = []
-        left = margin.first
+        heads = _Flow(margin)
+        for column, head in enumerate(self.head):
+            heads.add(
+                Content(" · ") if column else EMPTY, head.stylize("answer--table-head"), column
+            )
+        rows = heads.rows(width)
         bullet = Content.styled("• ", "answer--bullet")
         for number, cells in enumerate(self.body):
             traces = self.origins[number + 1] if self.origins else []
-            for at, (head, cell) in enumerate(zip(self.head, cells, strict=False)):
-                named = head.stylize("answer--table-head") + Content(": ") if head else EMPTY
-                by = len(named.plain)
-                origins = tuple(
-                    each._replace(start=each.start + by, end=each.end + by)
-                    for each in (traces[at] if at < len(traces) else ())
+            for column, cell in enumerate(cells):
+                beside = Margin(
+                    margin.rest + (Content("  ") if column else bullet), margin.rest + "    "
                 )
-                beside = Margin(left + (Content("  ") if at else bullet), margin.rest + "    ")
-                rows += Line(named + cell, beside, origins=origins).rows(width)
-                left = margin.rest
+                flow = _Flow(beside, soft=column > 0)
+                head = self.head[column] if column < len(self.head) else EMPTY
+                label = head.stylize("answer--table-head") + Content(": ") if head else EMPTY
+                flow.add(label, cell, column, traces[column] if column < len(traces) else ())
+                rows += flow.rows(width)
         return rows
 
     def _widths(self, whole: Sequence[int], inner: int) -> list[int]:
@@ -126,6 +129,58 @@ class Table:
             line = bar.join(shown)
             line = line.stylize(style) if style else line
             rows.append(Row(line, soft=y > 0, parts=tuple(parts), origins=origins))
+        return rows
+
+
+class _Flow:
+    """Cells in running text, which are copied as those of a table all the same.
+
+    Args:
+        margin: What stands to the left.
+        soft: Whether it goes on with the row of the table that the rows before are of.
+    """
+
+    def __init__(self, margin: Margin, *, soft: bool = False) -> None:
+        self._margin = margin
+        self._soft = soft
+        self._content = EMPTY
+        self._cells: list[tuple[int, int, int]] = []
+        self._origins: Origins = ()
+
+    def add(self, before: Content, cell: Content, column: int, origins: Origins = ()) -> None:
+        """Adds a cell.
+
+        Args:
+            before: What stands before it and is no part of it.
+            cell: The cell.
+            column: Its column.
+            origins: Where it comes from.
+        """
+        self._content += before
+        start = len(self._content)
+        self._content += Content(" ").join(cell.split("\n", allow_blank=True))
+        self._cells.append((start, len(self._content), column))
+        self._origins += sliced(origins, 0, len(cell), start)
+
+    def rows(self, width: int) -> list[Row]:
+        """The rows that it takes in so many columns."""
+        margin, inner = self._margin.fit(width)
+        rows = []
+        done = 0
+        for shown, text in cut(self._content, inner):
+            left = margin.rest if rows else margin.first
+            by = len(left.plain)
+            end = done + len(shown)
+            parts = []
+            for start, stop, column in self._cells:
+                first, last = max(start, done), min(stop, done + len(text))
+                if first < last or (start == stop and done <= start <= end):
+                    whole = text[first - done : last - done]
+                    at = by + first - done
+                    parts.append(Part(at, max(0, min(last, end) - first), whole, column))
+            origins = sliced(self._origins, done, end, by)
+            rows.append(Row(left + shown, "", self._soft or bool(rows), tuple(parts), origins))
+            done += len(text)
         return rows
 
 
