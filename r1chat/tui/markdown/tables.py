@@ -165,7 +165,7 @@ class _Flow:
     def rows(self, width: int) -> list[Row]:
         """The rows that it takes in so many columns."""
         margin, inner = self._margin.fit(width)
-        rows = []
+        rows: list[Row] = []
         done = 0
         for shown, text in cut(self._content, inner):
             left = margin.rest if rows else margin.first
