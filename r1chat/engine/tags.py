@@ -65,13 +65,13 @@ def tags_of(format_: Format, vocabulary: Vocabulary, *, whole: bool = False) -> 
     pieces = {token: text for token, text in pieces.items() if token not in single}
 
     def written(text: str, markers: tuple[str, ...]) -> tuple[str | list[int], ...]:
-        marker = next(each for each in markers if text.startswith(each))
-        behind = text[len(marker) :]
+        marker = next(each for each in markers if text.lstrip(" ").startswith(each))
+        before, _, behind = text.partition(marker)
         token = next((token for token, name in single.items() if name == marker), None)
         if token is not None and not behind.strip():
             return ([token], behind)
         if token is None and not pieces:
-            return (marker, behind)
+            return (before + marker, behind)
         return (prompt.assemble(vocabulary, (text,)),)
 
     names = pieces | (single if closes else {})

@@ -70,7 +70,7 @@ class Format:
             ("opening", self.opening, self.opens),
             ("closing", self.closing, self.closes),
         ):
-            if not written.startswith(markers):
+            if not written.lstrip(" ").startswith(markers):
                 msg = f"{name}: it must begin with one of {', '.join(map(repr, markers))}"
                 raise ValueError(msg)
             if not written.replace("\n", "").isprintable() or len(written) > 4 * _LONGEST:
@@ -208,6 +208,19 @@ FORMATS = (
         # As in gpt-oss.
         alone=("<|begin|>assistant<|content|>",),
         used_by="Solar Open",
+    ),
+    Format(
+        "muse",
+        ("<|start|>assistant to=self<|message|>", "to=self<|message|>"),
+        (
+            "<|eom|>",
+            "<|start|>assistant to=user<|message|>",
+            "to=user<|message|>",
+        ),
+        opening=" to=self<|message|>",
+        closing="<|eom|><|start|>assistant to=user<|message|>",
+        alone=("<|start|>assistant to=user<|message|>", "to=user<|message|>"),
+        used_by="Muse Glimmer",
     ),
     Format(
         "gemma", ("<|channel>thought",), ("<channel|>",), closing="<channel|>", used_by="Gemma 4"

@@ -52,6 +52,11 @@ WRITTEN = {
         "Hm.",
         "It is 4.",
     ),
+    "muse": (
+        "to=self<|message|>Hm, to=x.<|eom|><|start|>assistant to=user<|message|>It is 4.",
+        "Hm, to=x.",
+        "It is 4.",
+    ),
     "gemma": ("<|channel>thought\nHm.\n<channel|>It is 4.", "Hm.\n", "It is 4."),
     "seed": ("<seed:think>\nHm.\n</seed:think>\nIt is 4.", "Hm.\n", "It is 4."),
     "minimax": ("<mm:think>\nHm.\n</mm:think>\n\nIt is 4.", "Hm.\n", "It is 4."),
