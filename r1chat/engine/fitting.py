@@ -54,6 +54,14 @@ class Window:
         self._left_out: Messages = ()
         self._told: Messages = ()
         self._wanted = 0
+        self.before = 0
+        """Turns that an earlier process had left out of the conversation: what it has saved of it
+        begins behind them."""
+
+    @property
+    def left_out(self) -> int:
+        """Turns that are left out now."""
+        return sum(message.role == "user" for message in self._left_out)
 
     def fit(
         self,
@@ -84,11 +92,16 @@ class Window:
         dropped = self._dropped_before(messages, len(fewer) - 1)
         prompt = build(fewer[dropped])
         self._wanted = wanted + taken + (thought if prompt.thinks else 0)
-        if len(prompt.ids) + self._wanted > capacity and dropped < len(fewer) - 1:
+        if self._is_too_long(prompt, capacity) and dropped < self.before < len(fewer):
+            dropped, prompt = self.before, build(fewer[self.before])
+        if self._is_too_long(prompt, capacity) and dropped < len(fewer) - 1:
             dropped, prompt = self._shorten(fewer, dropped, prompt, build, capacity)
         _check(prompt, capacity, taken)
         self._left_out = _said(messages)[: len(_said(messages)) - len(_said(fewer[dropped]))]
         return Fitted(prompt, fewer[dropped], dropped)
+
+    def _is_too_long(self, prompt: Prompt, capacity: int) -> bool:
+        return len(prompt.ids) + self._wanted > capacity
 
     def ahead(
         self, messages: Messages, build: Callable[[Messages], Prompt], *, capacity: int
@@ -116,7 +129,7 @@ class Window:
         if self._left_out == self._told:
             return None
         self._told = self._left_out
-        count = sum(message.role == "user" for message in self._left_out)
+        count = self.left_out
         turns = "turn" if count == 1 else counted(count, "turn")
         return (
             f"the context is full: the oldest {turns} of this conversation are left out"

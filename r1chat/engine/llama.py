@@ -87,6 +87,8 @@ class LlamaEngine:
         self._window = fitting.Window()
         self._stop_ahead: Callable[[], None] = _nothing
         self._broken_off = False
+        self._stopped = False
+        """Whether the last reply was stopped."""
         self._closed = False
         loaded: SimpleQueue[BaseException | None] = SimpleQueue()
         self._thread = threading.Thread(
@@ -274,6 +276,7 @@ class LlamaEngine:
                 log.exception("a reply could not be closed")
         self._load_s = 0.0
         events.put(ending)
+        self._stopped = isinstance(ending, Reply) and ending.receipt.ended_by == "cancelled"
         self._save_state()
 
     @contextlib.contextmanager
@@ -410,12 +413,14 @@ class LlamaEngine:
         model.known = ()
         if self._keeper is not None:
             model.known = self._keeper.follow(conversation, sequence)
+            self._window.before = self._keeper.left_out
         return model.known
 
     def _load_state(
         self, machine: TokenMachine, tokens: Sequence[int], is_over: Callable[[], bool]
     ) -> None:
         if self._keeper is not None:
+            self._keeper.left_out = self._window.left_out
             self._keeper.load(machine, tokens, is_over)
 
     def _saving(
@@ -440,7 +445,7 @@ class LlamaEngine:
     def _close_states(self, model: LoadedModel) -> None:
         if self._keeper is not None:
             try:
-                self._keeper.close(model.machine)
+                self._keeper.close(model.machine, stopped=self._stopped)
             except EngineError:
                 log.exception("the state of the conversation could not be saved")
 

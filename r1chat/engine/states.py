@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from r1chat.engine.machine import BEGINNING, MAIN, TokenMachine
-from r1chat.states import Damaged, Origin, Part, Saved, States, Writer
+from r1chat.states import Damaged, New, Origin, Part, Saved, States, Writer
 from r1chat.states import file as state_file
 
 log = logging.getLogger(__name__)
@@ -29,6 +29,8 @@ _PIECE = 4 << 20
 """Bytes that are copied at a time, rather fewer than more: the next token waits for it."""
 _CLOSING_S = 2.0
 """How long the end waits for what is still to be saved."""
+_STOPPING_S = 0.2
+"""How long it does where the user has stopped the reply, and wants to be gone."""
 
 
 class StateKeeper:
@@ -59,6 +61,9 @@ class StateKeeper:
         self._file: Path | None = None
         """Where its state was found, until it is loaded."""
         self._sequence = MAIN
+        self.left_out = 0
+        """Turns that there is no room for; of a conversation that has just been found, those that
+        there was none for."""
         self._tokens: list[int] = []
         """What is saved, or waits to be written."""
         self._ends: list[int] = []
@@ -94,6 +99,7 @@ class StateKeeper:
         self._spent = -self._writer.seconds
         if not conversation:
             self._origin = self._file = None
+            self.left_out = 0
             return ()
         try:
             self._key = self._key or self._make_key()
@@ -117,6 +123,7 @@ class StateKeeper:
         self._writer.begin(path, saved)
         run = saved.runs[-1] if saved is not None else ()
         self._tokens = [token for part in run for token in part.tokens]
+        self.left_out = run[-1].left_out if run else 0
         self._ends = [part.end for part in run]
         runs = saved.runs if saved is not None else ()
         self._base = list(runs[0][0].tokens) if len(runs) > 1 else []
@@ -250,16 +257,20 @@ class StateKeeper:
             return False
         view = memoryview(data).cast("B")
         self._piece = max(_LEAST, _PIECE * (len(tokens) - first) // view.nbytes)
-        self._writer.add(self._origin, keep, first, tokens[first:], view)
+        self._writer.add(self._origin, keep, New(first, tokens[first:], view, self.left_out))
         self._tokens = tokens
         self._ends = [*self._ends[:keep], len(tokens)] if machine.in_parts else [len(tokens)]
         return True
 
-    def close(self, machine: TokenMachine | None) -> None:
-        """Saves what is left, if that does not take long."""
-        end = self._clock() + _CLOSING_S
-        if machine is not None:
-            self.save(machine, lambda: self._clock() > end)
+    def close(self, machine: TokenMachine, *, stopped: bool) -> None:
+        """Saves what is left, if that does not take long.
+
+        Args:
+            machine: Has it in its cache.
+            stopped: Whether the user has stopped what was under way.
+        """
+        end = self._clock() + (_STOPPING_S if stopped else _CLOSING_S)
+        self.save(machine, lambda: self._clock() > end)
         self._writer.close(max(0.0, end - self._clock()))
 
 

@@ -4,7 +4,7 @@
 
     magic · length, checksum of all heads · checksum of these     what counts of the file
     the origin as JSON                                            whose state it is, what it fits
-    head (first token, count, bytes; tokens; checksum) · payload  a part, and the next …
+    head (first token, count …; tokens; checksum) · payload       a part, and the next …
 
 A part is appended first and counts from the moment in which the beginning says so. A process that
 is killed leaves what counted before; what stands behind that counts for nothing. Each head's
@@ -30,7 +30,7 @@ Reader: TypeAlias = "io.BufferedReader[io.FileIO] | io.FileIO"
 
 _MAGIC = b"r1chat state 1\r\n"
 _COUNTS = struct.Struct("<16sQI4x32s")
-_PART = struct.Struct("<4sIIQ")
+_PART = struct.Struct("<4sIIIQ")
 _MARK = b"part"
 _SUM = 32
 _BEGINNING = _COUNTS.size + _SUM
@@ -61,6 +61,8 @@ class Part:
     first: int
     """Where in the sequence they begin. A part that begins at 0 needs no other."""
     tokens: tuple[int, ...]
+    left_out: int
+    """Turns that the conversation had no room for when it was saved, the oldest ones."""
     at: int
     """Where in the file its payload stands."""
     length: int
@@ -207,7 +209,7 @@ def _part(file: Reader, at: int, length: int, chain: bytes, reached: int) -> Par
         reached: Where the tokens of the part before it end.
     """
     fixed = _exactly(file, _PART.size)
-    mark, first, count, size = _PART.unpack(fixed)
+    mark, first, count, left_out, size = _PART.unpack(fixed)
     begins = at + _PART.size + 4 * count + 2 * _SUM
     if mark != _MARK or not count or first not in {0, reached} or begins + size > length:
         raise Damaged
@@ -215,21 +217,29 @@ def _part(file: Reader, at: int, length: int, chain: bytes, reached: int) -> Par
     chain = _checksum(chain, fixed, tokens, checksum)
     if _exactly(file, _SUM) != chain:
         raise Damaged
-    return Part(first, struct.unpack(f"<{count}i", tokens), begins, size, checksum, chain)
+    unpacked = struct.unpack(f"<{count}i", tokens)
+    return Part(first, unpacked, left_out, begins, size, checksum, chain)
 
 
 # -- writing --
 
 
-def write(
-    path: Path,
-    origin: Origin,
-    before: Saved | None,
-    keep: int,
-    first: int,
-    tokens: Sequence[int],
-    data: Buffer,
-) -> Saved:
+@dataclass(frozen=True, slots=True)
+class New:
+    """A part that is to be written; as in `Part`."""
+
+    first: int
+    tokens: Sequence[int]
+    data: Buffer
+    left_out: int = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes of its payload."""
+        return memoryview(self.data).nbytes
+
+
+def write(path: Path, origin: Origin, before: Saved | None, keep: int, new: New) -> Saved:
     """Adds a part to a file, or makes a new one.
 
     Args:
@@ -237,9 +247,7 @@ def write(
         origin: Whose state it is.
         before: What the file holds; None makes a new one.
         keep: Parts to keep; what comes behind them is dropped. 0 makes a new one.
-        first: Where in the sequence the part begins.
-        tokens: Its tokens.
-        data: Its payload.
+        new: The part.
 
     Returns:
         What the file holds now.
@@ -249,7 +257,7 @@ def write(
         OSError: If it cannot be written.
     """
     if before is None or not keep:
-        return _write_anew(path, origin, first, tokens, data)
+        return _write_anew(path, origin, new)
     with open(path, "r+b", buffering=0) as file:  # noqa: PTH123  (unbuffered)
         length, _, chain = _counting(file)
         if (length, chain) != (before.length, before.chain):
@@ -260,12 +268,10 @@ def write(
             end = kept[-1].at + kept[-1].length
             _count(file, before.origin, end, kept[-1].chain)
             file.truncate(end)
-        return _append(file, Saved(before.origin, kept, before.length), first, tokens, data)
+        return _append(file, Saved(before.origin, kept, before.length), new)
 
 
-def _write_anew(
-    path: Path, origin: Origin, first: int, tokens: Sequence[int], data: Buffer
-) -> Saved:
+def _write_anew(path: Path, origin: Origin, new: New) -> Saved:
     fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
     flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC
     flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
@@ -273,7 +279,7 @@ def _write_anew(
         with open(os.open(fresh, flags, _PRIVATE), "r+b", buffering=0) as file:  # noqa: PTH123  (a descriptor)
             file.seek(_BEGINNING)
             _all(file, _text(origin))
-            saved = _append(file, Saved(origin, (), 0), first, tokens, data)
+            saved = _append(file, Saved(origin, (), 0), new)
         fresh.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -282,26 +288,24 @@ def _write_anew(
     return saved
 
 
-def _append(
-    file: io.FileIO, before: Saved, first: int, tokens: Sequence[int], data: Buffer
-) -> Saved:
+def _append(file: io.FileIO, before: Saved, new: New) -> Saved:
     text = _text(before.origin)
     if before.parts:
         last = before.parts[-1]
         end, chain = last.at + last.length, last.chain
     else:
         end, chain = _BEGINNING + len(text), _checksum(text)
-    size = memoryview(data).nbytes
-    fixed = _PART.pack(_MARK, first, len(tokens), size)
+    tokens = tuple(new.tokens)
+    fixed = _PART.pack(_MARK, new.first, len(tokens), new.left_out, new.size)
     packed = struct.pack(f"<{len(tokens)}i", *tokens)
-    checksum = _checksum(data)
+    checksum = _checksum(new.data)
     chain = _checksum(chain, fixed, packed, checksum)
     file.seek(end)
     head = fixed + packed + checksum + chain
     _all(file, head)
-    _all(file, data)
-    part = Part(first, tuple(tokens), end + len(head), size, checksum, chain)
-    length = part.at + size
+    _all(file, new.data)
+    part = Part(new.first, tokens, new.left_out, end + len(head), new.size, checksum, chain)
+    length = part.at + part.length
     _count(file, before.origin, length, chain)
     return Saved(before.origin, (*before.parts, part), length)
 

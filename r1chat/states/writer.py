@@ -6,12 +6,12 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from r1chat import paths
 from r1chat.states import file
-from r1chat.states.file import Buffer, Damaged, Origin, Saved
+from r1chat.states.file import Damaged, New, Origin, Saved
 from r1chat.states.folder import States, touch
 
 log = logging.getLogger(__name__)
@@ -63,12 +63,9 @@ class Writer:
 
         self._put(0, begin)
 
-    def add(
-        self, origin: Origin, keep: int, first: int, tokens: Sequence[int], data: Buffer
-    ) -> None:
+    def add(self, origin: Origin, keep: int, new: New) -> None:
         """Adds a part; see `r1chat.states.file.write`."""
-        size = memoryview(data).nbytes
-        self._put(size, lambda: self._write(origin, keep, first, tokens, data))
+        self._put(new.size, lambda: self._write(origin, keep, new))
 
     def wait(self, timeout: float) -> bool:
         """Waits until the disk is not behind; whether that came in time."""
@@ -113,19 +110,17 @@ class Writer:
                 self._busy = False
                 self._news.notify_all()
 
-    def _write(
-        self, origin: Origin, keep: int, first: int, tokens: Sequence[int], data: Buffer
-    ) -> None:
+    def _write(self, origin: Origin, keep: int, new: New) -> None:
         path, before = self._path, self._saved
         if path is None or self.fault is not None:
             return
         kept = before.parts[keep - 1] if before is not None and keep else None
         # Heads are small beside what they stand before.
-        length = memoryview(data).nbytes + (kept.at + kept.length if kept is not None else 0)
+        length = new.size + (kept.at + kept.length if kept is not None else 0)
         try:
             paths.made(path.parent)
             if self._states.make_room(path, length):
-                self._saved = file.write(path, origin, before, keep, first, tokens, data)
+                self._saved = file.write(path, origin, before, keep, new)
             else:
                 self.fault = OSError(f"{length:,} bytes are more than states may take")
         except (OSError, Damaged) as error:

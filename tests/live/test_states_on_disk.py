@@ -213,6 +213,25 @@ def test_a_thought_goes_on_from_the_state_that_was_saved_while_it_was_written(
     assert reply.receipt.prompt_tokens < read.reused < read.total < read.reused + 16
 
 
+def test_a_full_context_begins_where_an_earlier_process_had_it_begin(model: Path) -> None:
+    messages: list[Message] = []
+    with closing(engine_of(model, ctx=512)) as engine:
+        for number in range(15):
+            messages.append(Message("user", f"Question {number}: {'why ' * 8}?"))
+            reply_to(engine, request_of(messages))
+            messages.append(Message("assistant", f"It is {number}."))
+            engine.prepare(tuple(messages), state=TALK)
+            engine.wait_ahead()
+        assert engine._window.left_out > 2
+        settle(engine)
+        messages.append(Message("user", "And now?"))
+        expected = reply_to(engine, replace(request_of(messages), state="")).receipt
+    with closing(engine_of(model, ctx=512)) as engine:
+        receipt = reply_to(engine, request_of(messages)).receipt
+    assert receipt.prompt_tokens == expected.prompt_tokens
+    assert receipt.prompt_reused_tokens == expected.prompt_reused_tokens > READ
+
+
 def changed(path: Path, rng: Random) -> None:
     data = bytearray(path.read_bytes())
     match rng.randrange(4):

@@ -97,3 +97,20 @@ def test_a_model_that_does_not_think_needs_no_room_for_a_thought():
     fit = {"capacity": 500, "wanted": 64, "thought": 300}
     assert Window().fit(conversation(10), text_build, **fit).dropped > 0
     assert Window().fit(conversation(10), plain, **fit).dropped == 0
+
+
+def test_another_process_leaves_out_what_the_first_one_had_left_out():
+    window, differs = Window(), 0
+    for turns in range(60):
+        asked = conversation(turns)
+        expected = window.fit(asked, build, capacity=400, wanted=LEAST_REPLY)
+        other = Window()
+        other.before = window.left_out
+        assert other.fit(asked, build, capacity=400, wanted=LEAST_REPLY) == expected
+        fresh = Window().fit(asked, build, capacity=400, wanted=LEAST_REPLY)
+        differs += fresh.dropped != expected.dropped
+    assert differs > 20
+    # With a larger context there is no need to.
+    roomy = Window()
+    roomy.before = 9
+    assert roomy.fit(asked, build, capacity=4000, wanted=LEAST_REPLY).dropped == 0

@@ -13,7 +13,7 @@ from random import Random
 import pytest
 
 from r1chat import paths, states
-from r1chat.states import Damaged, Origin, Saved, States, Writer
+from r1chat.states import Damaged, New, Origin, Saved, States, Writer
 from r1chat.states import file as state_file
 
 ORIGIN = Origin("jd2fx6wgp3aaqzi5", "0" * 64, "tiny")
@@ -37,8 +37,8 @@ def contents(path: Path) -> list[tuple[int, tuple[int, ...], bytes]]:
 
 
 def written(path: Path) -> Saved:
-    first = state_file.write(path, ORIGIN, None, 0, 0, [1, 2, -3], b"abc" * 20)
-    return state_file.write(path, ORIGIN, first, 1, 3, [4], b"d" * 40)
+    first = state_file.write(path, ORIGIN, None, 0, New(0, [1, 2, -3], b"abc" * 20))
+    return state_file.write(path, ORIGIN, first, 1, New(3, [4], b"d" * 40))
 
 
 def test_parts_come_back_as_they_were_written(path: Path) -> None:
@@ -46,13 +46,13 @@ def test_parts_come_back_as_they_were_written(path: Path) -> None:
     assert saved == saved_in(path)
     assert (saved.origin, saved.tokens) == (ORIGIN, (1, 2, -3, 4))
     assert contents(path) == [(0, (1, 2, -3), b"abc" * 20), (3, (4,), b"d" * 40)]
-    again = state_file.write(path, ORIGIN, saved, 1, 3, [7, 8], b"")
+    again = state_file.write(path, ORIGIN, saved, 1, New(3, [7, 8], b""))
     assert contents(path)[1:] == [(3, (7, 8), b"")]
     assert again.length == path.stat().st_size
 
 
 def test_a_part_that_begins_at_the_first_token_begins_a_run_of_its_own(path: Path) -> None:
-    saved = state_file.write(path, ORIGIN, written(path), 2, 0, [1, 9], b"other")
+    saved = state_file.write(path, ORIGIN, written(path), 2, New(0, [1, 9], b"other"))
     assert [[part.end for part in run] for run in saved_in(path).runs] == [[3, 4], [2]]
     assert saved.tokens == (1, 9)
 
@@ -62,16 +62,16 @@ def test_what_was_not_finished_when_a_process_was_killed_does_not_count(path: Pa
     with path.open("ab") as file:
         file.write(os.urandom(90))
     assert saved_in(path) == saved
-    after = state_file.write(path, ORIGIN, saved, 2, 4, [5], b"e")
+    after = state_file.write(path, ORIGIN, saved, 2, New(4, [5], b"e"))
     assert contents(path)[2:] == [(4, (5,), b"e")]
     assert saved_in(path) == after
 
 
 def test_a_file_that_another_process_has_continued_is_left_to_it(path: Path) -> None:
     ours = written(path)
-    theirs = state_file.write(path, ORIGIN, ours, 1, 3, [6], b"f")
+    theirs = state_file.write(path, ORIGIN, ours, 1, New(3, [6], b"f"))
     with pytest.raises(Damaged):
-        state_file.write(path, ORIGIN, ours, 2, 4, [5], b"e")
+        state_file.write(path, ORIGIN, ours, 2, New(4, [5], b"e"))
     assert saved_in(path) == theirs
 
 
@@ -130,7 +130,7 @@ def filled(states_: States, names: list[str], size: int) -> None:
     for name in names:
         origin = replace(ORIGIN, conversation=name)
         where = states_.path(origin)
-        state_file.write(where, origin, None, 0, 0, [1], bytes(size))
+        state_file.write(where, origin, None, 0, New(0, [1], bytes(size)))
         os.utime(where, (now := next(clock), now))
 
 
@@ -188,8 +188,8 @@ def test_any_id_makes_a_name_in_the_folder_and_is_found_by_it(name: str, path: P
 def test_a_writer_writes_what_it_is_given_for_its_owner_alone(path: Path) -> None:
     writer = Writer(States(10**6))
     writer.begin(path, None)
-    writer.add(ORIGIN, 0, 0, [1, 2], b"ab")
-    writer.add(ORIGIN, 1, 2, [3], b"c")
+    writer.add(ORIGIN, 0, New(0, [1, 2], b"ab"))
+    writer.add(ORIGIN, 1, New(2, [3], b"c"))
     assert writer.flush(60)
     assert contents(path) == [(0, (1, 2), b"ab"), (2, (3,), b"c")]
     if os.name == "posix":
@@ -201,15 +201,15 @@ def test_a_writer_writes_what_it_is_given_for_its_owner_alone(path: Path) -> Non
 def test_a_writer_that_fails_says_so_and_writes_no_further(path: Path) -> None:
     writer = Writer(States(400))
     writer.begin(path, None)
-    writer.add(ORIGIN, 0, 0, [1], b"a")
-    writer.add(ORIGIN, 1, 1, [2], bytes(400))
-    writer.add(ORIGIN, 2, 2, [3], b"b")
+    writer.add(ORIGIN, 0, New(0, [1], b"a"))
+    writer.add(ORIGIN, 1, New(1, [2], bytes(400)))
+    writer.add(ORIGIN, 2, New(2, [3], b"b"))
     assert writer.flush(60)
     assert isinstance(writer.fault, OSError)
     assert saved_in(path).tokens == (1,)
     other = path.with_name("b.state")
     writer.begin(other, None)
-    writer.add(ORIGIN, 0, 0, [1], b"a")
+    writer.add(ORIGIN, 0, New(0, [1], b"a"))
     assert writer.flush(60)
     assert writer.fault is None
     assert saved_in(other).tokens == (1,)
