@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-_WORDS = ("name", "age", "city", "tags", "größe", 'a "quote"', "back\\slash", "x", "note", "")
+_WORDS = ("name", "age", "city", "tags", "größe", 'a "quote"', "back\\slash", "x", "note", "", "😀")
 _PATTERNS = (
     "^[A-Z]{3}-[0-9]{4}$",
     "^(red|green|blue)$",
@@ -16,7 +16,22 @@ _PATTERNS = (
     "^\\\\[a-z]+\\\\$",
 )
 _FORMATS = ("date", "time", "date-time", "uuid", "email")
-_VALUES = (None, True, False, 0, -3, 2.5, "", "yes", 'say "no"', "a\\b", "é\n", [1, "2"], {"k": 1})
+_VALUES = (
+    None,
+    True,
+    False,
+    0,
+    -3,
+    2.5,
+    "",
+    "yes",
+    'say "no"',
+    "a\\b",
+    "é\n",
+    "😀",
+    [1, "2"],
+    {"k": 1},
+)
 
 
 class Schemas:

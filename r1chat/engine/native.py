@@ -183,8 +183,8 @@ class AbortByte:
 def gbnf_of(core: Mapping[str, Any], rules: Mapping[str, str]) -> str:
     """Has llama-cpp-python convert a JSON schema into a grammar.
 
-    Its converter puts objects, arrays, unions and references together. It would write constants
-    with a backslash or a quote in them wrong, and knows no limits of numbers: leaves are grammar.
+    Its converter puts objects, arrays, unions and references together. It would write names with a
+    backslash or a quote in them wrong, and knows no limits of numbers: leaves are grammar.
 
     Args:
         core: The schema, as `r1chat.shapes.schema.core` reduces it.
@@ -200,11 +200,10 @@ def gbnf_of(core: Mapping[str, Any], rules: Mapping[str, str]) -> str:
             return super().visit(schema, name)
 
         def _format_literal(self, literal: str) -> str:
+            # Of characters written as \u it would make other characters.
+            literal = json.dumps(json.loads(literal), ensure_ascii=False)
             escaped = literal.replace("\\", "\\\\").replace('"', '\\"')
             return f'"{escaped}"'
-
-        def _generate_constant_rule(self, value: object) -> str:
-            return f"{self._format_literal(json.dumps(value, ensure_ascii=False))} space"
 
         def _add_primitive(self, name: str, rule: object) -> str:
             del rule

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
+from itertools import groupby, takewhile
 from typing import Any
 
 HELPERS = {
@@ -40,6 +42,27 @@ _ABOVE, _BELOW = "exclusiveMinimum", "exclusiveMaximum"
 _LARGEST = 10**15
 _MOST_LISTED = 256
 _MOST_DECIMALS = 12
+
+
+def one_of(values: Iterable[Any]) -> str:
+    """GBNF for one of some values, in which what they begin with in common stands once.
+
+    Of thousands that were written one behind another all would be looked at at every token.
+    """
+    return _branches(sorted({json.dumps(value, ensure_ascii=False) for value in values}))
+
+
+def _branches(texts: Sequence[str]) -> str:
+    parts = []
+    for first, group in groupby(texts, key=lambda text: text[:1]):
+        some = list(group)
+        # They are in order, so that what these two have in common all have.
+        ends = zip(some[0], some[-1], strict=False)
+        common = "".join(one for one, _ in takewhile(lambda pair: pair[0] == pair[1], ends))
+        escaped = common.replace("\\", "\\\\").replace('"', '\\"')
+        rest = f" ({_branches([text[len(common) :] for text in some])})" if some[1:] else ""
+        parts.append(f'"{escaped}"{rest}' if first else '""')
+    return " | ".join(parts)
 
 
 def number(schema: Mapping[str, Any], *, whole: bool) -> str:

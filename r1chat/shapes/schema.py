@@ -1,8 +1,9 @@
 """Reads a JSON schema, refuses what is not supported, and reduces it to what a grammar can say.
 
-What is left is the *core*: references by plain names, unions, constants, objects, arrays, and
-leaves, ``{"gbnf": …}``, that are grammar already: strings and numbers with their limits, for which
-llama-cpp-python's converter has no rules or wrong ones. `r1chat.engine.native` has it converted.
+What is left is the *core*: references by plain names, unions, objects, arrays, and leaves,
+``{"gbnf": …}``, that are grammar already: constants, strings and numbers with their limits, for
+which llama-cpp-python's converter has no rules, or wrong ones. `r1chat.engine.native` has it
+converted.
 """
 
 from __future__ import annotations
@@ -195,12 +196,14 @@ class _Reducer:
         return found
 
     def _values(self, schema: dict[str, Any], at: str) -> dict[str, Any]:
-        named = [schema["const"]] if "const" in schema else schema["enum"]
+        name = "const" if "const" in schema else "enum"
+        named = [schema["const"]] if name == "const" else schema["enum"]
         # The other keywords leave some of them out.
-        fitting = [value for value in named if fault(value, Root({**schema})) is None]
+        rest = {key: each for key, each in schema.items() if key != name}
+        fitting = [value for value in named if fault(value, self._root, rest) is None]
         if not fitting:
             raise _refusal(at, "none of its values fits the rest of it")
-        return {"enum": fitting}
+        return {"gbnf": f"({leaves.one_of(fitting)}) space"}
 
     def _typed(self, schema: dict[str, Any], at: str) -> dict[str, Any]:
         names = schema.get("type")

@@ -24,15 +24,16 @@ _TYPES: dict[str, tuple[type, ...]] = {
 }
 
 
-def fault(value: Any, root: Root) -> str | None:  # noqa: ANN401  (any JSON)
+def fault(value: Any, root: Root, schema: Any = None) -> str | None:  # noqa: ANN401  (any JSON)
     """Says where and why a value does not fit a schema; None where it does.
 
     Args:
         value: The value.
         root: The schema.
+        schema: A part of it to check against, in place of all.
     """
     try:
-        return _Checker(root).fault(value, root.schema, "$")
+        return _Checker(root).fault(value, root.schema if schema is None else schema, "$")
     except RecursionError:
         return "it is nested too deeply"
 
