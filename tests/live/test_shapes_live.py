@@ -22,6 +22,7 @@ from r1chat.events import Reply, Sampled
 from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control, ControlGroup
 from r1chat.shapes import Shape, leaves, patterns, schema
+from tests.live.test_speculation_live import drafting
 from tests.program import run
 from tests.schemas import Schemas
 
@@ -171,26 +172,22 @@ def test_a_thought_is_the_same_with_a_shape_and_without(tiny: LlamaEngine) -> No
 
 
 @pytest.mark.usefixtures("_no_child")
-def test_guesses_change_no_word_of_a_shape(tiny: LlamaEngine) -> None:
+@pytest.mark.parametrize("size", [2, 4, 8])
+def test_guesses_change_no_word_of_a_shape(tiny: LlamaEngine, size: int) -> None:
     items = {"type": "array", "items": NUMBER, "minItems": 12, "maxItems": 12}
-    engine = tiny
-
-    def written(*, drafts: bool) -> Reply:
-        # A token of this model is too cheap to be guessed for; here it shall be all the same.
-        engine.inside(
-            lambda model: setattr(model.machine.speculation, "least_s", 0.0 if drafts else 1.0)
-        )
-        sampling = Sampling(temperature=0)
-        return asked(engine, shape_of(items), "off", sampling=sampling, max_answer=300)
-
-    before = engine.inside(lambda model: model.machine.speculation.least_s)
+    plain = asked(tiny, shape_of(items), "off", sampling=Sampling(temperature=0), reuse=False)
+    before = tiny.inside(lambda model: model.machine.speculation)
     try:
-        plain, drafted = written(drafts=False), written(drafts=True)
+        reply = asked(
+            drafting(tiny, size), shape_of(items), "off", sampling=Sampling(temperature=0)
+        )
     finally:
-        engine.inside(lambda model: setattr(model.machine.speculation, "least_s", before))
-    assert (plain.answer, plain.final) == (drafted.answer, drafted.final)
+        tiny.inside(lambda model: setattr(model.machine, "speculation", before))
+    assert (reply.answer, reply.final, reply.ids) == (plain.answer, plain.final, plain.ids)
     assert plain.final is not None
-    assert plain.receipt.drafted_tokens == 0
+    assert reply.receipt.accepted_tokens > 20
+    # What the grammar refuses was not even tried.
+    assert reply.receipt.drafted_tokens < 2 * reply.receipt.accepted_tokens
 
 
 def test_guesses_that_the_grammar_refuses_are_none(tiny: LlamaEngine) -> None:

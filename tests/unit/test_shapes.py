@@ -12,7 +12,7 @@ from r1chat.events import Reply
 from r1chat.reasoning.control import Control
 from r1chat.reasoning.splitter import Splitter
 from r1chat.session import Session
-from r1chat.shapes import patterns, roots, validating
+from r1chat.shapes import leaves, patterns, roots, validating
 
 PERSON = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -178,3 +178,7 @@ def test_a_session_asks_in_a_shape_and_counts_equal_values_as_one() -> None:
     assert reply.votes == (('{"n": 1}', 2), ('{"n": 2}', 1))
     assert reply.receipt.shape == "json"
     assert engine.requests[0].shape == shape
+
+
+def test_values_that_begin_alike_are_written_once_as_far_as_they_do() -> None:
+    assert leaves.one_of(["ab", "ac", 1, 12]) == '"\\"a" ("b\\"" | "c\\"") | "1" ("" | "2")'
