@@ -497,6 +497,34 @@ class R1ChatApp(App[None]):
             # Without textual's id for it: one that is closing still has that.
             self.push_screen(Palette())
 
+    def action_settings(self) -> None:
+        """Shows all settings, and changes them in place."""
+        from r1chat.tui.settings.screen import SettingsScreen
+
+        if self.screen is self.chat:
+            given = {name: value for name, value in self._loading.items() if value is not None}
+            if self.preferences.given_think is not None:
+                given["think"] = self.preferences.given_think
+            self.push_screen(
+                SettingsScreen(self, self._setting_changed, given, self.chat.preset_name)
+            )
+
+    def _setting_changed(self, name: str) -> None:
+        """Has a changed setting take effect."""
+        from r1chat.settings import SETTINGS
+
+        if name == "theme":
+            self.themes.show(self.settings.theme or str(SETTINGS["theme"].default))
+        elif name == "keys":
+            self.keymap.change(self.settings.keys or {})
+        elif name == "model" and self.settings.model is not None:
+            self.use_model(self.settings.model)
+        else:
+            if name == "think":
+                # What was given at the start holds until it is changed.
+                self.preferences.given_think = None
+            self.chat.show_settings()
+
     def action_themes(self) -> None:
         """Picks a theme, each shown while the cursor is on it."""
         from r1chat.tui.screens.pick import Choice, Pick

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from r1chat import paths, settings
 from r1chat.reasoning.budget import Budget, Think
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Value: TypeAlias = str | int | float | None
+Value: TypeAlias = "str | int | float | Mapping[str, Any] | None"
 TINY = "tiny"
 READING_PACE = 60.0
 """Tokens a second at which the built-in model is shown: it writes faster than anybody reads."""

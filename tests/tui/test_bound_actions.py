@@ -22,6 +22,7 @@ from r1chat.tui.screens.pick import Pick
 from r1chat.tui.screens.question import Question
 from r1chat.tui.screens.reader import Reader
 from r1chat.tui.screens.statistics import StatisticsScreen
+from r1chat.tui.settings.screen import SettingsScreen
 from r1chat.tui.widgets.answer import AnswerView
 from r1chat.tui.widgets.composer import Composer
 from r1chat.tui.widgets.conversation import ConversationView
@@ -48,6 +49,7 @@ PARTS = {
     "quants": PickQuant,
     "question": Question,
     "reader": Reader,
+    "settings": SettingsScreen,
     "slider": BudgetSlider,
     "statistics": StatisticsScreen,
     "tally": Tally,

@@ -559,6 +559,18 @@ class ChatScreen(Screen[None]):
         """Picks how many samples the questions from now on are asked with."""
         self._count.choose()
 
+    @property
+    def preset_name(self) -> str:
+        """The preset that holds for this conversation; empty where there is none."""
+        return self._preset.name
+
+    def show_settings(self) -> None:
+        """Shows what settings say that were changed elsewhere."""
+        self._preset.show()
+        self._count.show()
+        self.model.fit_slider()
+        self.refresh_bindings()
+
     def action_presets(self) -> None:
         """Picks a named set of instructions, budget and sampling for this conversation."""
         self._preset.choose()

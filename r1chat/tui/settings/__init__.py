@@ -1,0 +1,1 @@
+"""The settings screen, made from the declarations in `r1chat.settings`."""
