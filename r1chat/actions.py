@@ -311,6 +311,8 @@ ACTIONS: tuple[Action, ...] = (
            "resume the download", "models", BOTH, "resume", "is_paused"),
     Action("models.delete", "f8", "Stop",
            "stop the download", "models", BOTH, "cancel", "has_download"),
+    Action("models.complete", "tab", "Complete", "complete the path of a file",
+           "models", FOOTER | FIRST),
     Action("models.quants", "f2", "Quants",
            "choose another quant", "models", BOTH, when="has_quants"),
     Action("models.search", "f5", "Search",

@@ -128,7 +128,7 @@ def _dispatch(argv: Sequence[str], console: Console) -> int:
     if args.verb is None and _goes_on(args) and not (is_terminal(sys.stdin) or web.is_child()):
         # `… | r1chat -c`: what comes in through a pipe is a question.
         args = top.read(["ask", *argv])
-    settings.use_formats(settings.load()[0])
+    settings.use(settings.load()[0])
     verb: str | None = args.verb
     if verb is None:
         return _open_app(args)

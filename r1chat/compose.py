@@ -197,5 +197,11 @@ def load(  # noqa: PLR0913  (each has a choice of its own)
         trusted=ref == TINY,
     )
     # What names a file here must name it from any folder: conversations are gone on with later.
-    named = str(path.absolute()) if file_at(ref) == path else ref
-    return LlamaEngine(path, ref=named, options=options)
+    is_path = file_at(ref) == path
+    named = str(path.absolute()) if is_path else ref
+    engine = LlamaEngine(path, ref=named, options=options)
+    if is_path:
+        from r1chat.hub import recent
+
+        recent.keep(path.absolute())
+    return engine

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -81,6 +82,29 @@ def cache_dir() -> Path:
 def models() -> Path:
     """The folder of downloaded models."""
     return folder("data") / "models"
+
+
+_added: tuple[Path, ...] = ()
+
+
+def use_folders(folders: Iterable[str]) -> None:
+    """Has this process look for models in the user's own folders, too.
+
+    Args:
+        folders: As the settings have them.
+    """
+    global _added  # noqa: PLW0603  (what a process knows, as it starts)
+    _added = tuple(Path(each).expanduser() for each in folders)
+
+
+def model_folders() -> tuple[Path, ...]:
+    """Where models may lie that no program keeps: r1chat's own folder first."""
+    return (models(), *_added)
+
+
+def recent_models_file() -> Path:
+    """The model files that were opened by their paths, as JSON."""
+    return cache_dir() / "recent-models.json"
 
 
 def downloads_file() -> Path:

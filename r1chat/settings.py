@@ -23,7 +23,7 @@ from r1chat.nearest import nearest
 from r1chat.offload import GpuLayers
 from r1chat.own_formats import Formats, described
 from r1chat.reasoning.budget import LIMIT_TOKENS, Budget, Think
-from r1chat.values import Choice, Form, Kind, Real, Switch, Table, Text, Whole, written
+from r1chat.values import Choice, Form, Kind, Real, Switch, Table, Text, Texts, Whole, written
 
 T = TypeVar("T")
 Section: TypeAlias = Literal["model", "thinking", "sampling", "history", "app"]
@@ -100,6 +100,13 @@ def _address(text: str) -> str:
     from r1chat.addresses import normal
 
     return normal(text)
+
+
+def _folder(text: str) -> str:
+    if not Path(text).expanduser().is_absolute():
+        message = "a folder must begin with / or ~"
+        raise ValueError(message)
+    return text
 
 
 def _server_name(text: str) -> str:
@@ -223,6 +230,10 @@ class Settings:
         _Presets(), "model", "named sets of instructions, budget and sampling",
         otherwise="those that come along: mathematics, code, short",
         no_option="`r1chat presets set` adds one, `ask --preset` takes one"))
+    folders: list[str] | None = _unset(Setting(  # noqa: RUF009  (a field)
+        Texts("a folder, or a JSON list of folders", Text(normal=_folder)), "model",
+        "further folders to look for GGUF files in, three levels deep", otherwise="none",
+        no_option="a list does not fit an option"))
     servers: dict[str, str] | None = _unset(Setting(  # noqa: RUF009  (a field)
         Table("names and addresses", Text(normal=_server_name), Text(normal=_address)), "model",
         "names of servers with their addresses; their keys are kept elsewhere", otherwise="none",
@@ -357,8 +368,9 @@ def load(path: Path | None = None) -> tuple[Settings, str | None]:
     return Settings(**good), f"settings in {path}: {'; '.join(faults)}"
 
 
-def use_formats(settings: Settings) -> None:
-    """Has this process know the user's own formats of thoughts."""
+def use(settings: Settings) -> None:
+    """Has this process know the user's own folders of models and formats of thoughts."""
+    paths.use_folders(settings.folders or ())
     # Most have none, and need not wait for the table of formats before their first frame.
     if settings.formats or "r1chat.reasoning.formats" in sys.modules:
         from r1chat.reasoning import formats

@@ -195,6 +195,34 @@ class Text(Kind[str]):
         return self._normal(value)
 
 
+class Texts(Kind[list[str]]):
+    """Several texts.
+
+    Args:
+        allowed: What they may be, in words.
+        text: What one of them may be.
+    """
+
+    def __init__(self, allowed: str, text: Text) -> None:
+        self.allowed = allowed
+        self._text = text
+
+    def read(self, text: str) -> list[str]:
+        """Reads a list in JSON, or one text as it is typed."""
+        try:
+            value = json.loads(text) if text.startswith("[") else [text]
+        except (ValueError, RecursionError):
+            value = None
+        return self.check(value)
+
+    def check(self, value: object) -> list[str]:
+        """Takes a list that is not empty."""
+        if not isinstance(value, list) or not value:
+            message = f"not {self.allowed}"
+            raise ValueError(message)
+        return [self._text.check(each) for each in value]
+
+
 class Table(Kind[dict[str, str]]):
     """Texts by name.
 

@@ -15,7 +15,7 @@ from r1chat.errors import ModelError
 from r1chat.gguf import Header, check_chat_model, is_part, read_header
 from r1chat.gguf import shown as escaped
 from r1chat.gguf.needs import Shape
-from r1chat.hub import cache, lmstudio, ollama
+from r1chat.hub import cache, lmstudio, ollama, recent
 from r1chat.hub.facts import LONGEST_NAME, Facts, Memory, Stamp, facts_of, shown, stamp_of
 from r1chat.hub.places import Place, Source, files, shards, whole
 from r1chat.hub.quants import quant_of
@@ -101,9 +101,11 @@ def _places() -> Iterator[Place]:
         ),
         key=lambda place: (place.repo, place.file),
     )
-    yield from _below(paths.models())
+    for folder in paths.model_folders():
+        yield from _below(folder)
     yield from lmstudio.models()
     yield from ollama.models()
+    yield from map(_in_folder, recent.files())
     here = files(_absolute(Path()), depth=0, suffix=GGUF)
     yield from map(_in_folder, islice(here, _MOST_HERE))
 

@@ -357,6 +357,9 @@ class ChatScreen(Screen[None]):
     async def _attach_pasted(self, event: Composer.Attach) -> None:
         if event.path is None:
             self.attachments.attach_text(event.text)
+        elif event.path.suffix.lower() == ".gguf" and not self.running:
+            # A model that is dropped on the app is to be used, and could not be attached.
+            self._host.use_model(str(event.path))
         elif not await self.attachments.attach_file(str(event.path)):
             self.composer.insert(event.text)
 

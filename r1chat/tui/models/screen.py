@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -15,12 +16,14 @@ from r1chat.errors import MissingModel, ModelError, R1ChatError
 from r1chat.formatting import format_bytes
 from r1chat.sanitize import line
 from r1chat.tui import typed
+from r1chat.tui.dropped import dropped_file
 from r1chat.tui.keys import applies, bindings
 from r1chat.tui.models import rows
 from r1chat.tui.models.details import ModelDetails
 from r1chat.tui.models.list import ModelList
 from r1chat.tui.models.rows import NO_ROW, Row
 from r1chat.tui.models.start import start
+from r1chat.tui.screens.attach import entries
 from r1chat.tui.screens.once import Once
 from r1chat.tui.screens.question import Question
 from r1chat.tui.threads import on_thread, while_shown
@@ -35,6 +38,10 @@ if TYPE_CHECKING:
 _HINT = "Filter, owner/repo:QUANT, or the path of a .gguf file"
 _SEARCHED = "Other words for the Hub; Escape goes back"
 _NO_MATCH = "No match. Enter opens this path, or looks for it on Hugging Face."
+_PATHS = ("/", "~/", "./", "../")
+"""What a path begins with."""
+_SHOWN = 4
+"""Files that a beginning of a path may mean, in the line above the keys."""
 _LONGEST = 300
 _CHECKING_S = 0.2
 
@@ -128,6 +135,8 @@ class ModelsScreen(Once[str | None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Shows in the footer only what applies to the row under the cursor."""
         del parameters
+        if action == "complete":
+            return self.is_mounted and self.has_path
         return not self.is_mounted or applies(self.row or NO_ROW, "models", action)
 
     # -- parts --
@@ -150,6 +159,11 @@ class ModelsScreen(Once[str | None]):
     def typed(self) -> str:
         """What stands in the filter."""
         return self.query_one(Input).value.strip()
+
+    @property
+    def has_path(self) -> bool:
+        """Whether a path is being typed."""
+        return self.typed.startswith(_PATHS)
 
     def note(self, text: str) -> None:
         """Says something in the line above the keys; nothing takes it away."""
@@ -295,6 +309,28 @@ class ModelsScreen(Once[str | None]):
         """Downloads a model that is not here, or looks what there is of what was found."""
         self.after_typing(self.choose)
 
+    def action_complete(self) -> None:
+        """Completes a path as far as it can be only one."""
+        self.after_typing(self._complete)
+
+    def _complete(self) -> None:
+        begun = self.typed
+        several = [
+            path
+            for path, _ in entries(begun, Path.cwd())
+            if path.endswith("/") or path.lower().endswith(".gguf")
+        ]
+        common = os.path.commonprefix(several)  # noqa: RUF071  (letters, not folders)
+        if len(common) > len(begun):
+            field = self.query_one(Input)
+            field.value, field.cursor_position = common, len(common)
+        elif several:
+            shown = ", ".join(path.rstrip("/").rpartition("/")[2] for path in several[:_SHOWN])
+            more = len(several) - _SHOWN
+            self.note(shown + (f" and {more} more" if more > 0 else ""))
+        else:
+            self.note("No folder and no .gguf file begins so.")
+
     def action_ask(self) -> None:
         """Asks a server again that has not said what it has."""
         self.after_typing(self.choose)
@@ -308,7 +344,8 @@ class ModelsScreen(Once[str | None]):
         elif row is not None:
             await self._choose(row)
         elif typed:
-            await self._take_typed(typed)
+            dropped = await on_thread(lambda: dropped_file(typed))
+            await self._take_typed(str(dropped) if dropped is not None else typed)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """A second click on a row is Enter."""

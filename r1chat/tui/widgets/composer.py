@@ -19,6 +19,7 @@ from textual.strip import Strip
 from textual.widgets import TextArea
 
 from r1chat.sanitize import line, line_breaks, sanitize
+from r1chat.tui.dropped import dropped_file
 from r1chat.tui.keys import bindings
 from r1chat.tui.recall import Recall
 from r1chat.tui.undo import WordHistory
@@ -246,20 +247,8 @@ class Composer(TextArea):
     async def _on_paste(self, event: events.Paste) -> None:
         event.prevent_default()
         event.stop()
-        path = _as_file(event.text)
+        path = dropped_file(event.text)
         if path is not None or len(event.text) > _LONG_PASTE:
             self.post_message(self.Attach(path, event.text))
             return
         self.insert(event.text)
-
-
-def _as_file(text: str) -> Path | None:
-    """The file that a pasted text names, if it is the path of one and nothing else."""
-    name = text.strip().strip("'\"").removeprefix("file://")
-    if "\n" in name or not name.startswith(("/", "~", "./", "../")):
-        return None
-    try:
-        path = Path(name.replace("\\ ", " ")).expanduser()
-        return path if path.is_file() else None
-    except (OSError, RuntimeError, ValueError):
-        return None
