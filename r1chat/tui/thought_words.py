@@ -11,7 +11,14 @@ from r1chat.events import Peeked, ThoughtEnded, ThoughtStyle
 from r1chat.formatting import counted, format_duration, noun
 from r1chat.reasoning.budget import Budget
 from r1chat.sanitize import line
-from r1chat.wording import ENDINGS, LONGEST_FINAL, THOUGHT_STYLES, preview, thought_cost
+from r1chat.wording import (
+    ENDINGS,
+    LONGEST_FINAL,
+    THOUGHT_STYLES,
+    effort_words,
+    preview,
+    thought_cost,
+)
 
 _NARROW = 4
 """Cells that a count takes at least, so that what follows stays in place."""
@@ -111,6 +118,7 @@ def thought(
     peeked: Peeked | None = None,
     paused: bool = False,
     style: ThoughtStyle | None = None,
+    effort: str | None = None,
 ) -> list[str]:
     """Says what a thought cost and why it ended.
 
@@ -121,6 +129,7 @@ def thought(
         peeked: The last answer preview.
         paused: Whether it was stopped to be steered, and will go on.
         style: How r1chat asked for it, if it did.
+        effort: What the model was told of how long to think, if anything.
 
     Returns:
         The same from long to short.
@@ -138,7 +147,9 @@ def thought(
     said = thought_cost(ended.seconds, ended.tokens) if own else ["No thought"]
     if why:
         said = [*(f"{first} · {reason}" for first in said for reason in why), why[-1]]
-    return [f"{said[0]} · {THOUGHT_STYLES[style]}", *said] if style else said
+    asked = [THOUGHT_STYLES[style]] if style else []
+    asked += [effort_words(effort)] if effort else []
+    return [" · ".join([said[0], *asked]), *said] if asked else said
 
 
 def fraction(seconds: float, count: int, budget: Budget) -> float | None:

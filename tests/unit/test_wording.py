@@ -66,6 +66,22 @@ def test_the_app_the_command_line_and_exports_say_the_same(ended_by: EndedBy) ->
     assert why.lower() in answer_line(turn.reply).lower()
 
 
+@pytest.mark.parametrize(
+    ("effort", "words"),
+    [("low", "told: low effort"), ("512", "told: 512 tokens"), ("0", "told not to think")],
+)
+@pytest.mark.parametrize("style", [None, "brief"])
+def test_what_a_model_was_told_is_said_with_how_it_was_asked(effort, words, style) -> None:
+    receipt = Receipt(
+        "budget", "budget", thought_tokens=312, thought_s=75.2, thought_style=style, effort=effort
+    )
+    ended = ThoughtEnded("budget", 312, 75.2)
+    header = thought_words.thought(ended, style=style, effort=effort)
+    assert receipt_line(receipt) == header[0]
+    assert header[0].endswith(words)
+    assert header[1:] == thought_words.thought(ended)
+
+
 def test_a_paused_thought_says_so() -> None:
     ended = ThoughtEnded("cancelled", 240, 5.0)
     assert thought_words.thought(ended, paused=True)[0] == "Paused after 5.0 s · 240 tokens"

@@ -141,6 +141,8 @@ class ThinkingPane(Widget):
         None, repaint=False, init=False
     )
     """How r1chat asked for the thought, if it did."""
+    effort: reactive[str | None] = reactive[str | None](None, repaint=False, init=False)
+    """What the model was told of how long to think, if anything."""
     paused: reactive[bool] = reactive(default=False, repaint=False, init=False)
     """Whether the thought stands still, and the clock with it."""
 
@@ -324,6 +326,7 @@ class ThinkingPane(Widget):
                 peeked=self._peeked,
                 paused=self.paused,
                 style=self.style,
+                effort=self.effort,
             )
         return words.thinking(self.seconds, self._tokens, self.budget, paused=self.paused)
 
@@ -367,6 +370,10 @@ class ThinkingPane(Widget):
 
     def watch_style(self) -> None:
         """Says how the thought was asked for."""
+        self._show()
+
+    def watch_effort(self) -> None:
+        """Says what the model was told."""
         self._show()
 
     def watch_budget(self) -> None:

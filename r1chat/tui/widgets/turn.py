@@ -243,6 +243,7 @@ class TurnView(Vertical):
             spent = ThoughtEnded(ended_by, receipt.thought_tokens, receipt.thought_s)
             self.thinking.finish(spent)
         self.thinking.style = reply.receipt.thought_style
+        self.thinking.effort = reply.receipt.effort
         self.answer.finish()
         self._reply = reply
         self.show_receipt()
