@@ -40,10 +40,11 @@ LOW_UP_TO, MEDIUM_UP_TO = 1024, 8192
 WORD = "/no_think"
 """What some templates look for in messages in the place of a variable."""
 
-_COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
-_CODE = re.compile(r"\{[{%].*?[%}]\}", re.DOTALL)
-_STRING = re.compile(r"""\"(?:[^"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'""", re.DOTALL)
-_QUOTED = re.compile(r"""(['"])(\w+)\1""")
+# A template is a stranger's, and this is no child process: nothing here looks twice at a text.
+_BRACKET = re.compile(r"\{[{%#]|[}%#]\}")
+_CLOSES = {"{{": "}}", "{%": "%}", "{#": "#}"}
+_STRING = re.compile(r"""\"(?:[^"\\]|\\.)*\"?|'(?:[^'\\]|\\.)*'?""", re.DOTALL)
+_QUOTED = re.compile(r"""(['"])(\w{1,20})\1""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,16 +139,15 @@ def _telling(
 
 @lru_cache(maxsize=64)
 def _takes(template: str) -> _Takes:
-    text = _COMMENT.sub("", template)
-
+    parts = list(_code(template))
     # Names in texts, and fields of messages, are no variables.
-    names = " ".join(_STRING.sub("''", each) for each in _CODE.findall(text))
+    names = " ".join(_STRING.sub("''", each) for each in parts)
 
     def has(name: str, code: str = names) -> bool:
         return re.search(rf"(?<![\w.]){name}(?!\w)", code) is not None
 
     effort = next((name for name in EFFORTS if has(name)), "")
-    code = [each for each in _CODE.findall(text) if effort and has(effort, each)]
+    code = [each for each in parts if effort and has(effort, each)]
     words = {match[2] for each in code for match in _QUOTED.finditer(each)}
     levels = tuple(each for each in LEVELS if each in words)
     if len(levels) == 1 and any(each.startswith("{{") for each in code):
@@ -159,5 +159,17 @@ def _takes(template: str) -> _Takes:
         levels=levels,
         none=next((each for each in _NONE if each in words), ""),
         budget=has(BUDGET),
-        word=WORD in text,
+        word=any(WORD in each for each in parts),
     )
+
+
+def _code(template: str) -> Iterator[str]:
+    """The code in a template, each piece with the bracket that opens it; comments are none."""
+    opened: re.Match[str] | None = None
+    for bracket in _BRACKET.finditer(template):
+        if opened is None:
+            opened = bracket if bracket[0] in _CLOSES else None
+        elif bracket[0] == _CLOSES[opened[0]]:
+            if opened[0] != "{#":
+                yield template[opened.start() : bracket.end()]
+            opened = None

@@ -6,7 +6,7 @@ import pytest
 
 from r1chat.engine.base import Message
 from r1chat.prompt import Prompt, build
-from r1chat.prompt.switches import LOW_UP_TO, MEDIUM_UP_TO
+from r1chat.prompt.switches import LOW_UP_TO, MEDIUM_UP_TO, tellings
 from r1chat.reasoning.phrases import FINISHED
 from tests.factory import CHATML as TURNS
 from tests.vocabulary import CHATML, ToyVocabulary
@@ -216,6 +216,14 @@ def test_a_template_that_is_told_nothing_is_rendered_once_for_all_budgets() -> N
     for effort in (None, 1, 2, 3):
         built(template, effort=effort)
     assert _rendered.cache_info().misses == before + 1
+
+
+@pytest.mark.parametrize(
+    "part", ["{{", "{%", "{#", "{{ '", '\\"', "{{ x", "reasoning_effort ", "'low' ", "}}", "#}"]
+)
+def test_a_template_of_nonsense_is_looked_through_once(part) -> None:
+    for text in (part * (200_000 // len(part)), "{{ '" + part * (200_000 // len(part))):
+        assert next(tellings(text, think=True, effort=64)).values is not None
 
 
 SHOWN = (
