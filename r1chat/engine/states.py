@@ -143,18 +143,22 @@ class StateKeeper:
         path, self._file = self._file, None
         if path is None:
             return
+        # What takes the process down is not tried a second time: it is not found under this name.
+        trying = path.with_suffix(".trying")
         try:
-            with state_file.opened(path) as file:
+            path.replace(trying)
+            with state_file.opened(trying) as file:
                 saved = state_file.read(file)
                 run, length = _best(saved.runs, tokens, machine)
                 if length > machine.reach(tokens):
                     machine.clear()
                     wanted = [part for part in run if part.first < length]
                     self._load(machine, file, saved, wanted, is_over)
+            trying.replace(path)
         except (Damaged, OSError) as error:
             log.info("a saved state cannot be used: %r", error)
             machine.clear()
-            _remove(path)
+            _remove(trying)
             self._take(path, None)
 
     def _load(

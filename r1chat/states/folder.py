@@ -22,6 +22,8 @@ _MOST = 2_000_000_000
 _SHARE = 20
 """They take one part of so many of the free disk, if that is less."""
 _GIGABYTE = 1_000_000_000
+_SUFFIXES = {".state", ".trying", ".new"}
+"""Of states, of those that are being loaded, and of those that are being written."""
 _NAMED = 20
 """Characters of a digest in a file's name."""
 
@@ -148,7 +150,7 @@ def _files_of(folder: Path, conversation: str) -> list[Path]:
 
 def _entries(folder: Path, *, parts: bool) -> Iterable[Entry]:
     try:
-        found = [each for each in folder.iterdir() if each.suffix in {".state", ".new"}]
+        found = [each for each in folder.iterdir() if each.suffix in _SUFFIXES]
     except OSError:
         return
     for path in found:

@@ -27,7 +27,7 @@ from r1chat.events import Evaluating, Event, Receipt, Reply, ThoughtText
 from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control
 from r1chat.states import States
-from tests.conftest import Run
+from tests.conftest import ROOT, Run
 from tests.factory import write_model
 from tests.kinds import KINDS, STATEFUL, write_kind
 
@@ -268,6 +268,26 @@ def test_damaged_states_are_read_again_and_replaced(model: Path, tries: int) -> 
     assert len(files()) == 1
     with closing(engine_of(model)) as engine:
         assert reply_to(engine, request_of(messages)).receipt.prompt_reused_tokens > READ
+
+
+def test_a_state_that_takes_the_process_down_is_not_loaded_again(
+    model: Path, run_python: Run
+) -> None:
+    with closing(engine_of(model)) as engine:
+        reply_to(engine, request_of(talk(LONG)))
+    code = (
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from r1chat.engine.machine import TokenMachine\n"
+        "from tests.live.test_states_on_disk import *\n"
+        "TokenMachine.add_state = lambda *_: os.abort()\n"
+        "reply_to(engine_of(Path(sys.argv[1])), request_of(talk(LONG)))\n"
+    )
+    assert run_python("-c", code, str(model), cwd=ROOT).returncode < 0
+    with closing(engine_of(model)) as engine:
+        assert reply_to(engine, request_of(talk(LONG))).receipt.prompt_reused_tokens == 0
+    with closing(engine_of(model)) as engine:
+        assert reply_to(engine, request_of(talk(LONG))).receipt.prompt_reused_tokens > READ
 
 
 def nothing_changed(path: Path, tmp_path: Path) -> Path:
