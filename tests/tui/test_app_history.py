@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 import sqlite3
 import sys
+import threading
 
 import pytest
 from textual.content import Content
@@ -13,6 +14,7 @@ from textual.widgets import Input, Static
 
 from r1chat import paths
 from r1chat.conversation import Conversation, Origin, Turn
+from r1chat.engine.fake import FakeEngine
 from r1chat.events import Receipt, Reply
 from r1chat.settings import Settings
 from r1chat.store import Loaded, Store, Summary
@@ -584,7 +586,8 @@ async def test_a_reply_that_a_crash_cut_off_is_shown_as_interrupted_and_gone_on_
 
 
 @pytest.mark.asyncio
-async def test_a_reply_that_a_crash_cut_off_is_offered_and_one_key_continues_it():
+@pytest.mark.parametrize("late", [False, True], ids=["with its model", "before its model is there"])
+async def test_a_reply_that_a_crash_cut_off_is_offered_and_one_key_continues_it(late):
     app = an_app(ENDLESS)
     async with app.run_test() as pilot:
         await begin(pilot)
@@ -603,12 +606,25 @@ async def test_a_reply_that_a_crash_cut_off_is_offered_and_one_key_continues_it(
         source.close()
         target.close()
     _put_in_place("killed.db")
-    app = an_app(("more.\n", "</think>", "Done."))
+    come = threading.Event()
+
+    def load(ref, **_):
+        del ref
+        come.wait(30)
+        return FakeEngine(("more.\n", "</think>", "Done."))
+
+    app = an_app(load=load)
     async with app.run_test() as pilot:
         chat = app.chat
+        if not late:
+            come.set()
+            await until(pilot, lambda: app.engine)
         await until(pilot, lambda: chat.conditions.can_continue)
         assert "was interrupted: Ctrl+G continues it." in _hint(chat)
         await pilot.press("ctrl+g")
+        await until(pilot, lambda: chat.last is not None)
+        assert not (late and chat.running)
+        come.set()
         await until(
             pilot,
             lambda: chat.last and chat.last.node and chat.last.node.turn.reply.answer == "Done.",
