@@ -9,8 +9,9 @@ from pathlib import Path
 import gguf
 import pytest
 
-from r1chat import cli
+from r1chat import cli, shapes
 from r1chat.compose import load, resolve
+from r1chat.engine import llama, loop
 from r1chat.engine.base import Continuation, Message, Request, Sampling
 from r1chat.engine.llama import LlamaEngine, LoadOptions
 from r1chat.events import AnswerText, Reply, ThoughtText
@@ -99,6 +100,20 @@ def test_its_budget_is_kept_and_its_thought_closed_in_its_own_way(model: Case) -
     assert reply.receipt.answer_tokens > 0
     name = engine.inside(lambda model: model.machine.vocabulary.token_of)
     assert all((name(piece) is not None) is tokens for piece in format_.pieces)
+
+
+def test_its_answer_keeps_to_a_shape(model: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, _, engine = model
+    shape = shapes.grammar('root ::= "<yes>" | "<no>"')
+    for module in (loop, llama):
+        monkeypatch.setattr(module, "gbnf", lambda shape: shape.text)
+    for budget in (Budget(tokens=12), Budget(tokens=0)):
+        request = Request(QUESTION, budget=budget, sampling=Sampling(seed=1), shape=shape)
+        *_, reply = engine.stream(request, Control(budget))
+        assert isinstance(reply, Reply)
+        assert reply.answer == reply.final
+        assert reply.final in {"<yes>", "<no>"}
+        assert reply.thought
 
 
 def test_it_answers_now(model: Case) -> None:

@@ -92,6 +92,15 @@ def test_where_more_is_thought_a_servers_shape_begins_anew_and_a_cut_one_is_refu
         reply_of(engine, asked(shape=SHAPE, resume=Continuation(whole)))
 
 
+def test_a_chat_of_vllm_leaves_the_thought_free_and_is_told_of_the_shape():
+    deltas = [{"reasoning_content": "hm"}, *({"content": each} for each in JSON)]
+    with ModelServer(owner="vllm", r1=False, chat=deltas) as server:
+        reply = reply_of(opened(server), asked(shape=SHAPE))
+        body = server.asked[-1].body
+    assert (reply.thought, reply.final) == ("hm", '{"sum": 110}')
+    assert body["response_format"]["json_schema"]["schema"] == NUMBER
+
+
 @pytest.mark.parametrize(
     ("owner", "said"),
     [("somebody", "frames the conversation itself"), ("library", "frames the conversation itself")],
