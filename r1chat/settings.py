@@ -27,7 +27,7 @@ from r1chat.values import Choice, Form, Kind, Real, Switch, Table, Text, Texts, 
 
 T = TypeVar("T")
 Section: TypeAlias = Literal["model", "thinking", "sampling", "history", "app"]
-Source: TypeAlias = Literal["default", "file", "option"]
+Source: TypeAlias = Literal["default", "model", "preset", "file", "option"]
 
 _LARGEST = 1024 * 1024
 """Bytes of a file; nobody writes more by hand."""
@@ -321,19 +321,32 @@ SETTINGS: Mapping[str, Setting[Any]] = {
 """The declarations by name."""
 
 
-def held(settings: Settings, given: Mapping[str, object]) -> dict[str, tuple[object, Source]]:
+def held(
+    settings: Settings,
+    given: Mapping[str, object],
+    *,
+    preset: Mapping[str, object] | None = None,
+    advised: Mapping[str, object] | None = None,
+) -> dict[str, tuple[object, Source]]:
     """What holds of all settings, and where each was set.
 
     Args:
         settings: What the file says.
         given: What options say, by the settings' names; None is not given.
+        preset: What a preset holds.
+        advised: What the model's maker advises.
     """
+    preset, advised = preset or {}, advised or {}
     found: dict[str, tuple[object, Source]] = {}
     for name, setting in SETTINGS.items():
         if given.get(name) is not None:
             found[name] = given[name], "option"
+        elif name in preset:
+            found[name] = preset[name], "preset"
         elif (value := getattr(settings, name)) is not None:
             found[name] = value, "file"
+        elif name in advised:
+            found[name] = advised[name], "model"
         else:
             found[name] = setting.default, "default"
     return found

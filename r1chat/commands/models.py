@@ -152,7 +152,7 @@ def _offer_row(offer: Offer, *, recommended: bool) -> tuple[str, ...]:
 
     entry, fits = offer.entry, offer.fit
     rate = fits.tokens_per_s if fits else None
-    note = "" if entry is None or was_run(entry) else "format not tried here"
+    note = "" if entry is None or was_run(entry) else "format not tried for real"
     aime, math = (entry.scores.aime_pass1, entry.scores.math500) if entry else (None, None)
     return (
         entry.name if entry else offer.ref,

@@ -294,6 +294,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         *(name for name, each in SETTINGS.items() if each.options and name != "save"),
         prefix=GIVEN,
     )
+    _add_preset(parser.add_argument)
     actions = parser.add_subparsers(dest="action", metavar="ACTION", title="actions")
     purposes = {
         "get": "print a value; exit code 1 where it is not set",

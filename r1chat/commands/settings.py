@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from r1chat import paths, user_files
+from r1chat import paths, presets, user_files
 from r1chat import settings as user
 from r1chat.commands.exits import ExitCode
 from r1chat.commands.options import GIVEN
 from r1chat.console import Console
 from r1chat.errors import R1ChatError, UsageError
+from r1chat.models import TINY
 from r1chat.nearest import did_you_mean
 from r1chat.output import SCHEMA, Out, write_indented
 from r1chat.sanitize import line, sanitize
-from r1chat.settings import SETTINGS, Settings, held
+from r1chat.settings import SETTINGS, Settings, Source, held
 from r1chat.values import written
 
 _WIDEST = 24
@@ -40,10 +42,13 @@ def run(args: argparse.Namespace, console: Console) -> int:
     out = Out(sys.stdout)
     settings = load(console)
     if args.action is None:
-        show = _show_json if args.json else _show
-        show(out, settings, given)
+        preset = presets.find(settings, args.preset).values if args.preset is not None else {}
+        advised = _advised(given["model"] or settings.model)
+        found = held(settings, given, preset=preset, advised=advised)
+        (_show_json if args.json else _show)(out, found)
         return ExitCode.ANSWERED
-    if args.json or any(value is not None for value in given.values()):
+    no_list = any(value is not None for value in (*given.values(), args.preset))
+    if args.json or no_list:
         message = f"`r1chat settings {args.action}` takes no options; they are for the list"
         raise UsageError(message)
     if args.action == "get":
@@ -81,11 +86,26 @@ def save(settings: Settings, console: Console) -> None:
         console.note(f"the file before it had a fault and was kept as {kept}")
 
 
-def _show(out: Out, settings: Settings, given: dict[str, object]) -> None:
+def _advised(ref: object) -> Mapping[str, object]:
+    """What the maker of a model on this machine advises on sampling; nothing without one."""
+    if ref in {None, TINY}:
+        return {}
+    from r1chat import compose
+    from r1chat.gguf import read_header
+    from r1chat.hub.advice import advice_for
+
+    try:
+        is_here = compose.remote_server(str(ref)) is None
+        return advice_for(read_header(compose.resolve(str(ref)))).values if is_here else {}
+    except (R1ChatError, OSError):
+        return {}
+
+
+def _show(out: Out, found: Mapping[str, tuple[object, Source]]) -> None:
     """Lists the settings by section: name, value, where that was set, and what it means."""
     rows = {
         name: (line("-" if value is None else written(value), _WIDEST), source)
-        for name, (value, source) in held(settings, given).items()
+        for name, (value, source) in found.items()
     }
     widths = [max(map(len, rows)), max(len(value) for value, _ in rows.values())]
     lines = [f"# {paths.settings_file()}"]
@@ -100,7 +120,7 @@ def _show(out: Out, settings: Settings, given: dict[str, object]) -> None:
     out.write("".join(f"{line(each, 1000)}\n" for each in lines))
 
 
-def _show_json(out: Out, settings: Settings, given: dict[str, object]) -> None:
+def _show_json(out: Out, found: Mapping[str, tuple[object, Source]]) -> None:
     listed = [
         {
             "name": name,
@@ -112,7 +132,7 @@ def _show_json(out: Out, settings: Settings, given: dict[str, object]) -> None:
             "section": SETTINGS[name].section,
             "help": SETTINGS[name].help,
         }
-        for name, (value, source) in held(settings, given).items()
+        for name, (value, source) in found.items()
     ]
     file = str(paths.settings_file())
     write_indented(out, {"schema": SCHEMA, "file": file, "settings": listed})

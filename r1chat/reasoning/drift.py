@@ -109,11 +109,13 @@ def language_at_end(thought: str) -> LanguageCode | None:
     """
     count = units = 0
     found: LanguageCode | None = None
-    for code, size in reversed(list(_told(thought))):
+    for code, size in _told(thought, from_end=True):
         if found not in {None, code}:
-            break
+            return None
         found, count, units = code, count + 1, units + size
-    return found if count >= LEAST_SENTENCES and units >= LEAST_UNITS else None
+        if count >= LEAST_SENTENCES and units >= LEAST_UNITS:
+            return found
+    return None
 
 
 def left_for(
@@ -131,11 +133,12 @@ def left_for(
     return ended_in if ended_in != expected else None
 
 
-def _told(text: str) -> Iterator[tuple[LanguageCode, int]]:
+def _told(text: str, *, from_end: bool = False) -> Iterator[tuple[LanguageCode, int]]:
     """The sentences of which the language can be told, with their sizes."""
     for pattern in (_FENCE, _FORMULA, _QUOTED):
         text = pattern.sub(" ", text)
-    for sentence in _SENTENCE.split(text):
+    sentences = _SENTENCE.split(text)
+    for sentence in reversed(sentences) if from_end else sentences:
         counts = _units(sentence)
         if not counts:
             continue
@@ -193,7 +196,8 @@ def _of_words(sentence: str, total: int) -> LanguageCode | None:
     }
     (code, most), (_, second) = sorted(hits.items(), key=lambda item: -item[1])[:2]
     distinct = len({word for word in words if word in LANGUAGES[code].words})
-    sure = distinct > 1 and most >= _DENSITY * total and most >= 2 * second
+    clear = most >= 2 * second and most - second > 1
+    sure = distinct > 1 and most >= _DENSITY * total and clear
     return code if sure else None
 
 

@@ -37,7 +37,8 @@ LANGUAGES: Mapping[LanguageCode, Language] = MappingProxyType(
             "Okay, let me think about this.",
             "the and is are of that this it with which we you be not would should then from if "
             "what need but because how there by for or to so have has can let was does they find "
-            "solve write give explain about into when where who why many much each",
+            "a an as at will he she his her solve write give explain about into when where who why "
+            "many much each",
         ),
         "de": _latin(
             "German",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import r1chat
+from r1chat import cli
 from r1chat.engine.base import Sampling
 from r1chat.engine.fake import INFO
 from r1chat.events import Receipt
@@ -88,6 +90,18 @@ def test_the_users_choice_goes_before_the_makers_and_that_before_the_usual():
     r1 = replace(INFO, advice=Advice("card", {"temperature": 0.6, "top_p": 0.95}))
     assert r1.sampling(open_).following is None
     assert INFO.sampling(open_) == Sampling()
+
+
+def test_the_list_of_settings_says_what_is_the_models(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr("r1chat.gguf.read_header", lambda _: header(**{KEY + "temp": 0.2}))
+    model = tmp_path / "m.gguf"
+    model.write_bytes(b"GGUF")
+    assert cli.main(["settings", "--json", "-m", str(model), "--top-k", "3"]) == 0
+    listed = {each["name"]: each for each in json.loads(capsys.readouterr().out)["settings"]}
+    assert (listed["temperature"]["value"], listed["temperature"]["set_by"]) == (0.2, "model")
+    assert listed["top_k"]["set_by"] == "option"
+    # A model that is not here says nothing.
+    assert cli.main(["settings", "--json", "-m", str(tmp_path / "none.gguf")]) == 0
 
 
 def test_the_receipt_says_whose_advice_it_was_and_is_kept():

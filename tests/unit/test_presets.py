@@ -115,3 +115,15 @@ def test_a_slip_is_one_line(capsys, args, fault):
     assert (code, out) == (2, "")
     assert fault in err.splitlines()[-1]
     assert not paths.settings_file().exists()
+
+
+def test_the_list_of_settings_says_what_a_preset_holds_and_what_goes_before_it(capsys):
+    save(Settings(temperature=0.9, top_p=0.7))
+    code = cli.main(["settings", "--json", "--preset", "code", "--top-p", "0.3"])
+    listed = json.loads(capsys.readouterr().out)["settings"]
+    found = {each["name"]: (each["value"], each["set_by"]) for each in listed}
+    assert code == 0
+    assert found["temperature"] == (0.5, "preset")
+    assert found["top_p"] == (0.3, "option")
+    assert found["min_p"] == (0, "default")
+    assert cli.main(["settings", "get", "budget", "--preset", "code"]) == 2

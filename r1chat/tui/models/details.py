@@ -173,7 +173,7 @@ def _origin(row: Row) -> str:
         from r1chat.hub.catalogue import was_run
 
         if not was_run(row.entry):
-            parts.append(f"format not tried here ({row.entry.format})")
+            parts.append(f"its format ({row.entry.format}) was tried here on made-up models alone")
         parts.append(f"Licence {' and '.join(row.entry.licences)}")
         if row.local is None:
             parts.append(f"from {row.download.repo if row.download else row.entry.repos[0]}")

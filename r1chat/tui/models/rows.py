@@ -34,8 +34,8 @@ TITLES: dict[Section, str] = {
 }
 
 
-UNTRIED = "untried format"
-"""The state of a model in whose format none was ever run with r1chat."""
+UNTRIED = "unproven"
+"""The state of a model in whose format no real one was ever run with r1chat."""
 
 
 @dataclass(frozen=True, slots=True)
