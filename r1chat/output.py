@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import asdict, fields
-from typing import Any, Literal, Protocol, TextIO, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TextIO, TypeAlias
 
 from r1chat.console import Console, is_terminal
 from r1chat.engine.base import ModelInfo
@@ -31,6 +31,9 @@ from r1chat.formatting import counted
 from r1chat.sanitize import Sanitizer, sanitize
 from r1chat.votes import agreeing, answers, unfinished, votes_of
 from r1chat.wording import preview, receipt_line
+
+if TYPE_CHECKING:
+    from r1chat.rendering import Rendering
 
 SCHEMA = 1
 """Grows when a reader of the old form would be misled by the new one."""
@@ -123,9 +126,17 @@ class TextWriter:
         out: Standard output.
         console: Standard error.
         thoughts: Whether thoughts are shown, or stand on stdout in the answer's place.
+        rendering: Renders Markdown and mathematics; None leaves them as the model wrote them.
     """
 
-    def __init__(self, out: Out, console: Console, thoughts: Thoughts) -> None:
+    def __init__(
+        self,
+        out: Out,
+        console: Console,
+        thoughts: Thoughts,
+        rendering: Rendering | None = None,
+    ) -> None:
+        self._rendering = rendering
         self._out = out
         self._console = console
         self._mode = thoughts
@@ -166,6 +177,8 @@ class TextWriter:
         """Ends the unfinished line on either stream."""
         self._console.end_progress()
         self._put(self._main.close())
+        if self._rendering is not None:
+            self._out.write(self._rendering.close())
         self._end_thought()
         if self._begun:
             self._begun = False
@@ -194,7 +207,7 @@ class TextWriter:
             # On a shared screen the answer stands apart.
             self._console.fresh_line(blank=self._shared)
         self._begun = True
-        self._out.write(text)
+        self._out.write(self._rendering.feed(text) if self._rendering is not None else text)
 
 
 class JsonWriter:

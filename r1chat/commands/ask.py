@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import shutil
 import sys
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
@@ -33,6 +35,7 @@ from r1chat.wording import ENDINGS, language_left, why_unanswered
 
 if TYPE_CHECKING:
     from r1chat.commands.resuming import Resumed
+    from r1chat.rendering import Rendering
     from r1chat.shapes import Shape
     from r1chat.states import States
     from r1chat.store import Loaded
@@ -301,7 +304,19 @@ class _Ask:
             return JsonWriter(self._out, self._console, question, self._name)
         if self._args.format == "jsonl":
             return JsonLinesWriter(self._out, question, self._name)
-        return TextWriter(self._out, self._console, self._thoughts())
+        return TextWriter(self._out, self._console, self._thoughts(), self._rendering())
+
+    def _rendering(self) -> Rendering | None:
+        """What renders the answer, where somebody sees it and it is Markdown."""
+        args = self._args
+        as_written = args.plain or args.raw or args.json_schema or args.grammar
+        able = self._out.tty and self._out.unicode and os.environ.get("TERM") != "dumb"
+        if as_written or not able:
+            return None
+        from r1chat.rendering import Rendering
+
+        width = shutil.get_terminal_size().columns
+        return Rendering(width, colour="NO_COLOR" not in os.environ)
 
     def _peek_every(self, writer: Writer) -> int | None:
         """How often to preview the answer; the setting is for those who read along."""

@@ -177,6 +177,11 @@ def _add_question(parser: argparse.ArgumentParser) -> None:
         help="instructions, put before the question",
     )
     _add_preset(add)
+    add(
+        "--plain",
+        action="store_true",
+        help="on a terminal, leave Markdown and mathematics as the model wrote them",
+    )
     add("--raw", action="store_true", help="no chat framing: the model continues the text")
     shape = group.add_mutually_exclusive_group()
     shape.add_argument(

@@ -6,10 +6,10 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Literal, TypeAlias
 
+from r1chat.cells import columns
 from r1chat.evaluation.plan import Sample
 from r1chat.evaluation.reading import Question
 from r1chat.sanitize import line, sanitize
-from r1chat.statistics.drawing import columns
 
 Which: TypeAlias = Literal["wrong", "right", "all"]
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import textwrap
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 
+from r1chat.cells import columns
 from r1chat.events import EndedBy
 from r1chat.formatting import counted, format_duration, speed_figure
 from r1chat.sanitize import line
@@ -153,14 +153,6 @@ def _scatter(statistics: Statistics, width: int) -> list[str]:
     figure.set_y_limits(min_=0, max_=max(point.answer_length for point in points) * 1.05)
     figure.scatter([p.thought_s for p in points], [p.answer_length for p in points])
     return [each.rstrip() for each in figure.show().split("\n")]
-
-
-def columns(text: str) -> int:
-    """How wide a text is on a terminal, nearly: wide characters take two columns."""
-    return sum(
-        0 if unicodedata.combining(char) else 1 + (unicodedata.east_asian_width(char) in "WF")
-        for char in text
-    )
 
 
 def _fitted(name: str, width: int) -> str:

@@ -90,7 +90,7 @@ def so_far(peeked: Peeked | None) -> list[str]:
 def _final(final: str, most: int) -> str:
     """A final answer on one line, its mathematics as signs."""
     if "\\" in final:
-        from r1chat.tui.mathematics import render
+        from r1chat.mathematics import render
 
         found = render(final)
         final = found.text if found is not None else final

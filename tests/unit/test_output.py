@@ -36,6 +36,7 @@ from r1chat.output import (
     to_json,
     type_of,
 )
+from r1chat.rendering import Rendering
 from r1chat.sanitize import sanitize
 
 REPLY = Reply(
@@ -327,3 +328,12 @@ def test_what_r1chat_wrote_into_an_answer_is_marked(pipes):
     assert "injected" not in text
     assert reply["answer_injected"] == [{"at": 0, "text": "**Final Answer**\n"}]
     assert reply["receipt"]["answer_asked"] == "words"
+
+
+def test_on_a_terminal_an_answer_can_be_rendered():
+    out = Screen()
+    writer = TextWriter(Out(out), Console(Screen()), "hide", Rendering(80, colour=False))
+    for piece in ("So **", "4** is ", "$2", "^2$.", "\n"):
+        writer.event(AnswerText(piece, 1))
+    writer.reply(REPLY, INFO)
+    assert out.getvalue() == "So 4 is 2².\n"

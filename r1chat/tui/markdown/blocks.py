@@ -10,12 +10,12 @@ from textual.content import Content
 from textual.highlight import ANSIDarkHighlightTheme, HighlightTheme, highlight
 from textual.style import Style
 
+from r1chat.markdown import parse
 from r1chat.tui.markdown.code import language_of
 from r1chat.tui.markdown.cuts import Piece
 from r1chat.tui.markdown.display import Display
 from r1chat.tui.markdown.inline import content_of
 from r1chat.tui.markdown.origins import Lines, Origin, Origins, Tracer, sliced
-from r1chat.tui.markdown.parser import parse
 from r1chat.tui.markdown.rows import BAR, QUOTE, Block, Line, Margin
 from r1chat.tui.markdown.tables import Table
 

@@ -28,7 +28,7 @@ class CodeBlock:
 
 def code_blocks(source: str) -> list[CodeBlock]:
     """The blocks of code in Markdown, in the order of their numbers on the screen."""
-    from r1chat.tui.markdown.parser import parse
+    from r1chat.markdown import parse
 
     return [
         CodeBlock(language_of(token), token.content.rstrip("\n"))

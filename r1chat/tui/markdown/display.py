@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from rich.cells import cell_len
 from textual.content import Content
 
+from r1chat.mathematics import Formula, render
 from r1chat.tui.markdown.origins import Origin, Place
 from r1chat.tui.markdown.rows import Line, Margin, Part, Row
-from r1chat.tui.mathematics import Formula, render
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from typing import Any
 from pylatexenc.latexwalker import LatexWalker, get_default_latex_context_db
 from pylatexenc.macrospec import std_macro
 
-from r1chat.tui.mathematics import symbols
-from r1chat.tui.mathematics.writer import Writer
+from r1chat.mathematics import symbols
+from r1chat.mathematics.writer import Writer
 
 LONGEST = 4000
 """Characters of a formula that is written; a longer one stays as it is."""

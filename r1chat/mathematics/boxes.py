@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from rich.cells import cell_len
+from r1chat.cells import columns
 
 _TALL = {
     "(": "⎛⎜⎝",
@@ -39,7 +39,7 @@ class Box:
     @property
     def width(self) -> int:
         """Columns."""
-        return cell_len(self.lines[0])
+        return columns(self.lines[0])
 
     @property
     def flat(self) -> bool:
@@ -54,7 +54,7 @@ class Box:
 
 def pad(text: str, width: int, *, align: str = "left") -> str:
     """Fills a text up to a width in columns."""
-    room = max(0, width - cell_len(text))
+    room = max(0, width - columns(text))
     left = {"left": 0, "center": room // 2, "right": room}[align]
     return " " * left + text + " " * (room - left)
 

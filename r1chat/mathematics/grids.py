@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from r1chat.tui.mathematics.boxes import Box, table
+from r1chat.mathematics.boxes import Box, table
 
 _BRACKETS = {
     "pmatrix": "()",

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from r1chat.tui.mathematics import render
+from r1chat.mathematics import render
 
 NAMES = {"x": 1.25, "y": 0.75, "π": 3.5, "α": 1.5}
 _LATEX = {"π": r"\pi ", "α": r"\alpha "}

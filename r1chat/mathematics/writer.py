@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, TypeAlias
 
-from r1chat.tui.mathematics import symbols
-from r1chat.tui.mathematics.atoms import (
+from r1chat.mathematics import symbols
+from r1chat.mathematics.atoms import (
     BOX_MARK,
     Atom,
     bracketed,
@@ -18,9 +18,9 @@ from r1chat.tui.mathematics.atoms import (
     raisable,
     settled,
 )
-from r1chat.tui.mathematics.boxes import Box, beside, brace, fence, frame, over, stack, struck
-from r1chat.tui.mathematics.grids import grid, in_one_line, table_of
-from r1chat.tui.mathematics.letters import Gap, Plain, is_cjk, signs_of
+from r1chat.mathematics.boxes import Box, beside, brace, fence, frame, over, stack, struck
+from r1chat.mathematics.grids import grid, in_one_line, table_of
+from r1chat.mathematics.letters import Gap, Plain, is_cjk, signs_of
 
 Item: TypeAlias = Any
 """A sign, or a node of pylatexenc, which has no annotations."""

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from r1chat.tui.mathematics import symbols
-from r1chat.tui.mathematics.boxes import Box
+from r1chat.mathematics import symbols
+from r1chat.mathematics.boxes import Box
 
 BOX_MARK = "▣ "
 

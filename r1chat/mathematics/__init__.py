@@ -5,7 +5,7 @@ a whole text. The parser and most of the signs are pylatexenc's; how the signs a
 (scripts, fractions, roots, matrices, boxes) is ours.
 """
 
-from r1chat.tui.mathematics.delimiters import Found, find, render_math
-from r1chat.tui.mathematics.formula import Formula, render
+from r1chat.mathematics.delimiters import Found, find, render_math
+from r1chat.mathematics.formula import Formula, render
 
 __all__ = ["Formula", "Found", "find", "render", "render_math"]

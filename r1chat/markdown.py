@@ -15,7 +15,7 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
 from r1chat import emphasis
-from r1chat.tui.mathematics import find, render
+from r1chat.mathematics import find, render
 
 _MOST_LINES = 100
 _BLOCK_OPENINGS = ("$$", "\\[", "\\b")
@@ -38,6 +38,11 @@ def parse(source: str, *, growing: bool = False) -> list[Token]:
         if last is not None and last.type == "inline":
             last.children = emphasis.parse_growing(_parser(), last.content)
     return tokens
+
+
+def parse_inline(source: str) -> list[Token]:
+    """Reads the text of a paragraph, or a part of it."""
+    return _parser().parseInline(source)[0].children or []
 
 
 @cache

@@ -8,9 +8,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from r1chat.mathematics import find, render, render_math
+from r1chat.mathematics.formula import DEEPEST, LONGEST
 from r1chat.sanitize import sanitize
-from r1chat.tui.mathematics import find, render, render_math
-from r1chat.tui.mathematics.formula import DEEPEST, LONGEST
 
 _PARTS = r"""
     \frac \dfrac \sqrt [ ] { } {{ }} ^ _ ' \left \right ( ) | . \{ \} \boxed \text \mathbb

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from r1chat.tui.mathematics.formula import LONGEST, render
+from r1chat.mathematics.formula import LONGEST, render
 
 LONGEST_INLINE = 1000
 """Characters of a formula between single dollars, or of a bare box."""
