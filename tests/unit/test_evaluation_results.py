@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 import pytest
 
 from r1chat import cli
+from r1chat.cells import columns
 from r1chat.engine.base import Sampling
 from r1chat.engine.fake import INFO
 from r1chat.errors import UsageError
@@ -16,7 +17,6 @@ from r1chat.evaluation.plan import Conditions, Sample
 from r1chat.evaluation.reading import Question, read
 from r1chat.evaluation.results import Results, read_results
 from r1chat.reasoning.equality import same_answer
-from r1chat.statistics.drawing import columns
 from tests.pty_app import terminal
 
 QUESTIONS = [Question(f"q{n}", f"What is {n} + {n}?\nThink.", str(2 * n)) for n in range(30)]
