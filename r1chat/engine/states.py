@@ -116,6 +116,7 @@ class StateKeeper:
         saved = _found(path, origin)
         self._file = path if saved is not None else None
         self._take(path, saved)
+        self.left_out = saved.parts[-1].left_out if saved is not None else 0
         return tuple(self._tokens)
 
     def _take(self, path: Path, saved: Saved | None) -> None:
@@ -123,7 +124,6 @@ class StateKeeper:
         self._writer.begin(path, saved)
         run = saved.runs[-1] if saved is not None else ()
         self._tokens = [token for part in run for token in part.tokens]
-        self.left_out = run[-1].left_out if run else 0
         self._ends = [part.end for part in run]
         runs = saved.runs if saved is not None else ()
         self._base = list(runs[0][0].tokens) if len(runs) > 1 else []

@@ -17,7 +17,6 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -246,8 +245,7 @@ class Bench:
         for _ in range(self._kills):
             shutil.rmtree(os.environ["R1CHAT_HOME"])
             child = self._child("--child", "think")
-            told = list(_told_until(child, rng.uniform(0.3, 4)))
-            killed = time.monotonic()
+            told, killed = _told_until(child, rng.uniform(0.3, 4))
             unreadable += sum(each.saved is None for each in States().entries())
             again = self._child("--child", "resume")
             out, _ = again.communicate()
@@ -332,18 +330,21 @@ class Heartbeat:
         self._thread.join()
 
 
-def _told_until(child: subprocess.Popen[str], seconds: float) -> Iterator[tuple[float, str]]:
-    """What a child tells, each piece with its time, until it is killed."""
+def _told_until(
+    child: subprocess.Popen[str], seconds: float
+) -> tuple[list[tuple[float, str]], float]:
+    """What a child tells, each piece with its time, until it is killed; and when that was."""
     assert child.stdout is not None
-    end = None
+    told: list[tuple[float, str]] = []
     for text in child.stdout:
         now = time.monotonic()
-        end = end or now + seconds
-        yield now, json.loads(text)
-        if now > end:
+        told.append((now, json.loads(text)))
+        if now > told[0][0] + seconds:
             break
     child.kill()
+    killed = time.monotonic()
     child.wait()
+    return told, killed
 
 
 def _kept() -> str:

@@ -23,9 +23,9 @@ from r1chat.engine.llama import LlamaEngine, LoadOptions
 from r1chat.engine.loading import free_model, open_model
 from r1chat.engine.machine import MAIN, TokenMachine
 from r1chat.engine.native import AbortByte, api
-from r1chat.events import Evaluating, Event, Receipt, Reply, ThoughtText
+from r1chat.events import Evaluating, Event, Receipt, Reply, Sampled, ThoughtText
 from r1chat.reasoning.budget import Budget
-from r1chat.reasoning.control import Control
+from r1chat.reasoning.control import Control, ControlGroup
 from r1chat.states import States
 from tests.conftest import ROOT, Run
 from tests.factory import write_model
@@ -211,6 +211,18 @@ def test_a_thought_goes_on_from_the_state_that_was_saved_while_it_was_written(
     assert (reply.thought, reply.answer) == (whole.thought, whole.answer)
     read = next(event for event in events if isinstance(event, Evaluating))
     assert reply.receipt.prompt_tokens < read.reused < read.total < read.reused + 16
+
+
+def test_samples_are_drawn_behind_what_was_saved_and_save_what_they_share(kind: Path) -> None:
+    request = request_of(talk(LONG))
+    for read in (0, READ):
+        with closing(engine_of(kind)) as engine:
+            events = list(engine.stream_many(request, ControlGroup(Control(request.budget), 3)))
+        replies = [each.event for each in events if isinstance(each, Sampled)]
+        assert sum(isinstance(each, Reply) and not each.error for each in replies) == 3
+        (found,) = [each for each in events if isinstance(each, Evaluating)][:1]
+        assert found.reused >= read
+        assert bool(found.reused) is bool(read)
 
 
 def test_a_full_context_begins_where_an_earlier_process_had_it_begin(model: Path) -> None:
