@@ -33,6 +33,8 @@ WAIT = "\nWait,"
 
 ANSWER = "**Final Answer**\n"
 """Begins the answer where the model would not. R1 models write it themselves."""
+OPEN_ANSWER = "**Answer**\n\n"
+"""The same where nobody asked for a final answer: behind it a model writes more than a sentence."""
 
 BOX, BOX_END = "\\boxed{", "}"
 """Goes on with it where the final answer should stand in a box, and what closes that."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from r1chat.reasoning.final import final_answer, open_boxes
-from r1chat.reasoning.phrases import ANSWER, BOX, BOX_END
+from r1chat.reasoning.phrases import ANSWER, BOX, BOX_END, OPEN_ANSWER
 
 if TYPE_CHECKING:
     from r1chat.events import AnswerAsked
@@ -123,7 +123,9 @@ class Rescue:
             thought: The whole thought.
         """
         boxed = self._box_wanted or asks_for_box((thought,))
-        return ANSWER + BOX if boxed else ANSWER
+        if boxed:
+            return ANSWER + BOX
+        return ANSWER if self._insists else OPEN_ANSWER
 
 
 def missing(answer: str, ours: Iterable[str]) -> str:

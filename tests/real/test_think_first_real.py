@@ -8,7 +8,7 @@ from r1chat import prompt
 from r1chat.engine.base import Message
 from r1chat.engine.llama import LlamaEngine, LoadOptions
 from r1chat.reasoning.budget import Budget
-from r1chat.reasoning.phrases import STEPS_BOXED
+from r1chat.reasoning.phrases import OPEN_ANSWER, STEPS_BOXED
 from tests.live.test_think_first_live import request
 
 pytestmark = pytest.mark.real
@@ -46,7 +46,7 @@ def test_with_the_instruction_it_gets_the_tokens_of_a_template_that_opens_though
 def test_its_thought_is_about_the_question_and_the_answer_follows(qwen, question):
     *_, reply = qwen.stream(*_asked(question))
     assert reply.thought.startswith("The user wants")
-    answer = reply.answer.removeprefix("**Final Answer**\n").strip()
+    answer = reply.answer.removeprefix(OPEN_ANSWER).strip()
     assert answer
     assert answer != reply.thought.strip()
 

@@ -9,7 +9,7 @@ import pytest
 
 from r1chat.engine.base import Continuation
 from r1chat.events import Notice
-from r1chat.reasoning.phrases import ANSWER, FINISHED, LANDING, STEPS_BOXED, THINK_FIRST, WAIT
+from r1chat.reasoning.phrases import FINISHED, LANDING, OPEN_ANSWER, STEPS_BOXED, THINK_FIRST, WAIT
 from tests.factory import CHATML
 from tests.remote.helpers import asked, budget, events_of, opened, reply_of
 from tests.remote.server import ModelServer
@@ -40,7 +40,7 @@ class Instruct(Llama):
 
     def _rest(self, prompt: str) -> list[str]:
         _, opening, written = prompt.rpartition("assistant\n<think>\n")
-        if not opening or ANSWER in written:
+        if not opening or OPEN_ANSWER in written:
             return [" 42"]
         if "</think>" in written:
             return [] if self.silent else [" 42"]
@@ -101,7 +101,7 @@ def test_an_answer_that_does_not_come_is_begun_at_once():
     with Instruct(silent=True) as server:
         reply = reply_of(opened(server), asked("Why?", think="on"))
         assert reply.receipt.answer_asked == "words"
-        assert reply.answer == f"{ANSWER} 42"
+        assert reply.answer == f"{OPEN_ANSWER} 42"
         assert len(server.completions()) == 2
 
 

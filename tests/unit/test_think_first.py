@@ -16,6 +16,7 @@ from r1chat.reasoning.languages import LANGUAGES
 from r1chat.reasoning.phrases import (
     BRIEF,
     FINISHED,
+    OPEN_ANSWER,
     STEPS_BOXED,
     THINK_FIRST,
     THINK_FIRST_BRIEF,
@@ -158,6 +159,8 @@ def test_an_answer_that_does_not_come_is_begun_with_words_at_once():
     rescue = Rescue(insists=False)
     assert not rescue.refuses_end(answered=False)
     assert rescue.begins_answer(answered=False)
+    assert rescue.words("so") == OPEN_ANSWER
+    assert rescue.words(r"so \boxed{4}").endswith(r"\boxed{")
     assert rescue.refuses_end(answered=False)
 
 

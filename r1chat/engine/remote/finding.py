@@ -22,7 +22,7 @@ from r1chat.engine.remote.server import Server
 from r1chat.engine.remote.sse import Garbage
 from r1chat.errors import ModelError, NetworkError
 from r1chat.reasoning.formats import FORMATS, Format
-from r1chat.reasoning.phrases import ANSWER, BOX, CLOSE, FINISHED, LANDING, WAIT
+from r1chat.reasoning.phrases import ANSWER, BOX, CLOSE, FINISHED, LANDING, OPEN_ANSWER, WAIT
 from r1chat.sanitize import line
 
 ASK_S = 15.0
@@ -36,6 +36,7 @@ OUR_WORDS = (
     WAIT,
     f"\n{WAIT}",
     ANSWER,
+    OPEN_ANSWER,
     ANSWER + BOX,
 )
 """What r1chat writes into replies: counted once, for the receipts."""
