@@ -100,7 +100,7 @@ class R1ChatApp(App[None]):
         self.keymap = Keymap(self)
         self.drafts = Drafts(saves=self.settings.save is not False, warn=self._warn)
         self.themes = Themes(self)
-        self._keyboard = Keyboard(self, super().on_event)
+        self.keyboard = Keyboard(self, super().on_event)
         self.model = CurrentModel(
             self,
             Loader(self, load, fits),
@@ -406,7 +406,7 @@ class R1ChatApp(App[None]):
 
     async def on_event(self, event: events.Event) -> None:
         """Sends what is typed to the text field of the screen in front."""
-        await self._keyboard.take(event)
+        await self.keyboard.take(event)
 
     def shown_keys(self) -> Mapping[str, str]:
         """The keys of all bindings by their ids, those that work here in front."""

@@ -204,6 +204,8 @@ async def throw(
 async def settle(pilot: Pilot[None]) -> None:
     """Lets the app do what there is to do."""
     await pilot._wait_for_screen()
+    while not pilot.app.keyboard.idle and pilot.app._exception is None:
+        await pilot._wait_for_screen()
 
 
 def lives(app: R1ChatApp, seed: int, told: list[str]) -> None:

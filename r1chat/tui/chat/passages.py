@@ -91,13 +91,14 @@ class Passages:
             self._host.push_screen(pick, partial(self._go_back, view, end))
 
     async def _go_back(self, view: TurnView, end: int, choice: str | None) -> None:
-        reply = self._replies.own_reply(view.node)
-        if self._running() or not self._replies.ready or reply is None:
-            return
-        if choice is None or view not in self._turns.turns:
-            return
-        self._leave_begun()
-        closes = choice == "answer"
-        words = "" if closes else WAIT
-        resume = steering.continuation(reply, keep=end, words=words, close=closes)
-        await self._replies.branch(view, resume)
+        async with self._turns.lock:
+            reply = self._replies.own_reply(view.node)
+            if self._running() or not self._replies.ready or reply is None:
+                return
+            if choice is None or view not in self._turns.turns:
+                return
+            self._leave_begun()
+            closes = choice == "answer"
+            words = "" if closes else WAIT
+            resume = steering.continuation(reply, keep=end, words=words, close=closes)
+            await self._replies.branch(view, resume)

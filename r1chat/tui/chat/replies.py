@@ -132,6 +132,12 @@ class Replies:
         """
         if attached is None:
             attached = self._bar.take()
+        async with self._turns.lock:
+            await self._ask(question, parent, attached)
+
+    async def _ask(
+        self, question: str, parent: Node | None, attached: tuple[Attachment, ...]
+    ) -> None:
         view = self._new_view(question, attached, self._count.value)
         await self._turns.add(view)
         if not view.complete:
@@ -163,10 +169,11 @@ class Replies:
             node: The earlier one.
             question: What became of it.
         """
-        await self._drop_views_from(node)
-        # What went along with the question goes along with what was made of it.
-        before = node.turn.attachments if node.turn is not None else ()
-        await self.ask(question, node.parent, (*before, *self._bar.take()))
+        async with self._turns.lock:
+            await self._drop_views_from(node)
+            # What went along with the question goes along with what was made of it.
+            before = node.turn.attachments if node.turn is not None else ()
+            await self.ask(question, node.parent, (*before, *self._bar.take()))
 
     async def _drop_views_from(self, node: Node) -> None:
         """Takes a turn and what came after it off the screen."""
@@ -187,18 +194,20 @@ class Replies:
             view: The turn.
             resume: A place of its reply's thought to go on from; by default it begins anew.
         """
-        node = view.node
-        if node is None or node.turn is None or node.parent is None:
-            return
-        turn = node.turn
         async with self._turns.batch():
+            node = view.node
+            if view not in self._turns.turns or node is None:
+                return
+            turn, parent = node.turn, node.parent
+            if turn is None or parent is None:
+                return
             await self._turns.drop_from(view)
             samples = self._count.value if resume is None else 1
             view = self._new_view(turn.question, turn.attachments, samples)
             await self._turns.add(view)
-        if resume is not None:
-            view.show_thought(resume)
-        self._start(view, node.parent, resume)
+            if resume is not None:
+                view.show_thought(resume)
+            self._start(view, parent, resume)
 
     def resume(self, resume: Continuation, words: str = "") -> None:
         """Continues the last reply as the same version of it.
@@ -213,14 +222,18 @@ class Replies:
 
     async def show_version(self, node: Node, step: int) -> bool:
         """Shows the version of a turn that is some steps further; whether there is one."""
-        wanted = node.version - 1 + step
-        tree = self._state.tree
-        if tree is None or not 0 <= wanted < len(node.siblings):
-            return False
-        self._state.choose(node.siblings[wanted])
-        await self._turns.show(tree, collapsed=self._collapsed)
-        self.show_hint()
-        return True
+        async with self._turns.lock:
+            tree = self._state.tree
+            wanted = node.version - 1 + step
+            # The conversation may have been left, and the version have been removed.
+            if tree is None or node not in set(tree.nodes()):
+                return False
+            if not 0 <= wanted < len(node.siblings):
+                return False
+            self._state.choose(node.siblings[wanted])
+            await self._turns.show(tree, collapsed=self._collapsed)
+            self.show_hint()
+            return True
 
     # -- the way to the runner --
 

@@ -304,15 +304,16 @@ class ChatScreen(Screen[None]):
     @on(Composer.Sent)
     async def _sent(self, event: Composer.Sent) -> None:
         """Takes a text where it belongs: to the model, into a thought, or to those that wait."""
-        mode = self.input.mode
-        if not (self.running or self.outbox.held is not None):
-            await self._take_text(event.text)
-        elif isinstance(mode, Ask):
-            self.outbox.put_off(event.text)
-        else:
-            self.composer.give_back(event.text)
-            pausing = isinstance(mode, Steer) and self.input.paused is None
-            self.notify(_NOT_PAUSED if pausing else STOP_FIRST, timeout=3)
+        async with self.conversation.lock:
+            mode = self.input.mode
+            if not (self.running or self.outbox.held is not None):
+                await self._take_text(event.text)
+            elif isinstance(mode, Ask):
+                self.outbox.put_off(event.text)
+            else:
+                self.composer.give_back(event.text)
+                pausing = isinstance(mode, Steer) and self.input.paused is None
+                self.notify(_NOT_PAUSED if pausing else STOP_FIRST, timeout=3)
 
     async def _take_text(self, text: str) -> None:
         match self.input.sent():
@@ -330,12 +331,13 @@ class ChatScreen(Screen[None]):
 
     async def ask_next(self) -> None:
         """Asks the question that has waited longest, unless something else is in its way."""
-        begun = isinstance(self.input.mode, Edit) or self.input.paused is not None
-        if self.running or self.outbox.held is not None or begun:
-            return
-        question = self.outbox.next()
-        if question is not None:
-            await self.replies.ask(question.text, attached=question.attached)
+        async with self.conversation.lock:
+            begun = isinstance(self.input.mode, Edit) or self.input.paused is not None
+            if self.running or self.outbox.held is not None or begun:
+                return
+            question = self.outbox.next()
+            if question is not None:
+                await self.replies.ask(question.text, attached=question.attached)
 
     @on(Composer.Emptied)
     async def _emptied(self, event: Composer.Emptied) -> None:
@@ -453,15 +455,16 @@ class ChatScreen(Screen[None]):
             self.attachments.remove_last()
         self.call_later(self.ask_next)
 
-    def action_answer_now(self) -> None:
+    async def action_answer_now(self) -> None:
         """Closes the thought, so that the model answers; also one that ended without an answer."""
-        if self.runner.control is not None:
-            if not self._is_unable("answer_now"):
-                self.runner.control.answer_now()
-            return
-        reply = self.replies.last_reply
-        if reply is not None and self.conditions.answer_missing and not self._is_unable("go_on"):
-            self.replies.resume(steering.continuation(reply, keep=len(reply.thought), close=True))
+        async with self.conversation.lock:
+            reply = self.replies.last_reply
+            if self.runner.control is not None:
+                if not self._is_unable("answer_now"):
+                    self.runner.control.answer_now()
+            elif reply and self.conditions.answer_missing and not self._is_unable("go_on"):
+                resume = steering.continuation(reply, keep=len(reply.thought), close=True)
+                self.replies.resume(resume)
 
     def action_look_ahead(self) -> None:
         """Asks what the model would answer now, where that can be done."""
@@ -470,16 +473,19 @@ class ChatScreen(Screen[None]):
 
     async def action_think_more(self) -> None:
         """Has the model keep thinking at its next stop, or reopens its thought."""
-        if self._is_unable("think_more"):
-            return
-        if not self.runner.running:
-            await self._reopen()
-        elif self.runner.think_more():
-            self.notify("The model will keep thinking where it would stop.", timeout=3)
+        async with self.conversation.lock:
+            if self._is_unable("think_more"):
+                return
+            if not self.runner.running:
+                await self._reopen()
+            elif self.runner.think_more():
+                self.notify("The model will keep thinking where it would stop.", timeout=3)
 
     async def _reopen(self) -> None:
-        reply = self.replies.last_reply
-        if self.last is not None and reply is not None and reply.thought:
+        async with self.conversation.lock:
+            reply = self.replies.last_reply
+            if self.running or self.last is None or reply is None or not reply.thought:
+                return
             resume = steering.continuation(reply, keep=len(reply.thought), words=WAIT)
             await self.replies.branch(self.last, resume)
 
@@ -492,22 +498,24 @@ class ChatScreen(Screen[None]):
 
     async def action_go_on(self) -> None:
         """Continues a reply that was stopped, or the one that a crash broke off."""
-        if self._interrupted.offered:
+        async with self.conversation.lock:
+            if not self._interrupted.offered:
+                self._go_on()
+                return
             await self._interrupted.take()
             if self._original.differs:
                 self._original.load()
-            self._go_on_with_interrupted()
-        else:
-            self._go_on()
+            await self._go_on_with_interrupted()
 
-    def _go_on_with_interrupted(self) -> None:
+    async def _go_on_with_interrupted(self) -> None:
         """Continues what was taken up, once its model is there."""
-        if self.conditions.can_continue and self._interrupted.due():
-            self._go_on()
+        async with self.conversation.lock:
+            if self.conditions.can_continue and self._interrupted.due():
+                self._go_on()
 
     def _go_on(self) -> None:
         reply = self.replies.last_reply
-        if reply is not None and not self._is_unable("go_on"):
+        if not self.running and reply is not None and not self._is_unable("go_on"):
             if self.input.steering:
                 self.input.leave()
             self.replies.resume(steering.continuation(reply))
@@ -583,34 +591,40 @@ class ChatScreen(Screen[None]):
         await self._count.ask_with(self._regenerate_anew)
 
     async def _regenerate_anew(self) -> None:
-        if not self.running and self.replies.last_node is not None:
-            self._leave_begun()
-            await self.action_regenerate()
+        async with self.conversation.lock:
+            if not self.running and self.replies.last_node is not None:
+                self._leave_begun()
+                await self.action_regenerate()
 
     # -- versions --
 
     async def action_regenerate(self) -> None:
         """Asks the last question again; the reply so far is kept as a version."""
-        if self.last is not None and self.replies.last_node is not None:
-            await self.replies.branch(self.last)
+        async with self.conversation.lock:
+            if self.last is not None and self.conditions.can_regenerate:
+                await self.replies.branch(self.last)
 
-    def action_edit(self) -> None:
+    async def action_edit(self) -> None:
         """Takes a question back into the composer: the last, and each time the one before."""
-        edited = self.input.edited
-        before = edited.parent if edited is not None else None
-        node = before if before is not None and before.turn is not None else self.replies.last_node
-        if node is not None and node.turn is not None:
-            self.input.edit(node, node.turn.question)
+        async with self.conversation.lock:
+            if not self.conditions.can_regenerate:
+                return
+            edited, last = self.input.edited, self.replies.last_node
+            before = edited.parent if edited is not None else None
+            node = before if before is not None and before.turn is not None else last
+            if node is not None and node.turn is not None:
+                self.input.edit(node, node.turn.question)
 
     async def action_version(self, step: int) -> None:
         """Shows another sample of the last reply, or another version of it."""
-        view = self.runner.view or self.last
-        if view is not None and view.show_sample(step):
-            return
-        tree = self.state.tree
-        several = [node for node in tree.path() if len(node.siblings) > 1] if tree else []
-        if several:
-            await self._show_version(several[-1], step)
+        async with self.conversation.lock:
+            view = self.runner.view or self.last
+            if view is not None and view.show_sample(step):
+                return
+            tree = self.state.tree
+            several = [node for node in tree.path() if len(node.siblings) > 1] if tree else []
+            if several:
+                await self._show_version(several[-1], step)
 
     async def on_turn_view_version_wanted(self, event: TurnView.VersionWanted) -> None:
         """Shows the version before or after."""
@@ -618,11 +632,10 @@ class ChatScreen(Screen[None]):
             await self._show_version(event.view.node, event.step)
 
     async def _show_version(self, node: Node, step: int) -> None:
-        if self.running:
-            self.notify(STOP_FIRST, timeout=3)
-        elif await self.replies.show_version(node, step):
-            self._check_steering()
-            self.refresh_bindings()
+        async with self.conversation.lock:
+            if self._can_leave() and await self.replies.show_version(node, step):
+                self._check_steering()
+                self.refresh_bindings()
 
     def on_thought_view_paragraph_chosen(self, event: ThoughtView.ParagraphChosen) -> None:
         """Asks what is to be done from a paragraph of the thought."""
@@ -700,7 +713,7 @@ class ChatScreen(Screen[None]):
         self.run_worker(mark, group="marks", exclusive=True, exit_on_error=False)
         self.replies.show_hint()
         self._check_steering()
-        self._go_on_with_interrupted()
+        self.call_later(self._go_on_with_interrupted)
         self.refresh_bindings()
 
     def _check_steering(self) -> None:
@@ -724,21 +737,22 @@ class ChatScreen(Screen[None]):
 
     async def action_begin_anew(self) -> None:
         """Begins another conversation; the one so far is gone from the screen."""
-        if self.running:
-            self.notify(STOP_FIRST, timeout=3)
-            return
-        self._leave_begun()
-        if self.state.has_turns:
-            self._interrupted.withdraw()
-        self._preset.let_go()
-        self.state.begin(self._host.engine, self._host.settings.system)
-        self.outbox.give_back_held()
-        self._meters.show_used(0)
-        await self.conversation.clear()
-        await self.conversation.show_hint(self.model.hint)
-        self._host.titled = ""
-        self.composer.focus()
-        self.sidebar.reload()
+        async with self.conversation.lock:
+            if self.running:
+                self.notify(STOP_FIRST, timeout=3)
+                return
+            self._leave_begun()
+            if self.state.has_turns:
+                self._interrupted.withdraw()
+            self._preset.let_go()
+            self.state.begin(self._host.engine, self._host.settings.system)
+            self.outbox.give_back_held()
+            self._meters.show_used(0)
+            await self.conversation.clear()
+            await self.conversation.show_hint(self.model.hint)
+            self._host.titled = ""
+            self.composer.focus()
+            self.sidebar.reload()
 
     def _leave_begun(self) -> None:
         """Leaves what was begun with the conversation that is about to go; its words stay."""
@@ -758,12 +772,13 @@ class ChatScreen(Screen[None]):
         if not self._can_leave():
             return False
         loaded = await self._history.load(name)
-        # Something may have been asked meanwhile.
-        if loaded is None or not self._can_leave():
-            return False
-        await self._show_loaded(loaded, hit)
-        self.sidebar.reload()
-        return True
+        async with self.conversation.lock:
+            # Something may have been asked meanwhile.
+            if loaded is None or not self._can_leave():
+                return False
+            await self._show_loaded(loaded, hit)
+            self.sidebar.reload()
+            return True
 
     def _can_leave(self) -> bool:
         waits = self.outbox.held is not None
@@ -861,6 +876,8 @@ class ChatScreen(Screen[None]):
         name, hit = _parts(event.entry)
         if event.what == "duplicate":
             await self._duplicate(name, hit.node if hit is not None else None)
+        elif event.what == "delete":
+            await self._delete(name)
         else:
             await self._history.manage(event.what, name)
 
@@ -874,7 +891,12 @@ class ChatScreen(Screen[None]):
 
     async def action_delete_this(self) -> None:
         """Deletes the conversation; that can be undone."""
-        await self._history.manage("delete", self.shown_id)
+        await self._delete(self.shown_id)
+
+    async def _delete(self, name: str) -> None:
+        # Nothing is asked in a conversation that is just being deleted.
+        async with self.conversation.lock:
+            await self._history.manage("delete", name)
 
     async def _leave_the_deleted(self) -> None:
         focused = self.focused

@@ -24,7 +24,12 @@ MOUNTED = 20
 
 
 class ConversationView(VerticalScroll, can_focus=True):
-    """Shows the last turns, and follows the newest text until the user scrolls away."""
+    """Shows the last turns, and follows the newest text until the user scrolls away.
+
+    Keys, clicks and workers run in tasks of their own, and mounting waits: whoever changes which
+    turns there are, or looks at one and goes on from it after a wait, holds `lock` meanwhile. It is
+    Textual's own for a widget, and can be taken again by the task that holds it.
+    """
 
     DEFAULT_CSS = """
     ConversationView {
@@ -115,28 +120,31 @@ class ConversationView(VerticalScroll, can_focus=True):
 
     async def clear(self) -> None:
         """Takes everything off the screen."""
-        self._hidden.clear()
-        self._later.clear()
-        await self.remove_children()
+        async with self.lock:
+            self._hidden.clear()
+            self._later.clear()
+            await self.remove_children()
 
     def page(self, step: int) -> None:
         """Scrolls a page up (-1) or down (1)."""
         further = self.action_further if step > 0 else self.action_earlier
-        self.run_worker(further(), group="scroll", exclusive=True)
+        # Not exclusive: one that was cut short would leave a turn out.
+        self.run_worker(further(), group="scroll")
 
     async def add(self, view: TurnView) -> None:
         """Mounts a new turn at the end and unmounts what is too far up."""
-        if self._later:
-            await self.show_until(self._later[-1], collapsed=True)
-        await self.query(".conversation--empty").remove()
-        await self.mount(view)
-        self.anchor()
-        extra = self.turns[:-MOUNTED]
-        for old in extra:
-            if old.node is not None:
-                self._hidden.append(old.node)
-            await _unmount(old)
-        await self._tell_hidden()
+        async with self.lock:
+            if self._later:
+                await self.show_until(self._later[-1], collapsed=True)
+            await self.query(".conversation--empty").remove()
+            await self.mount(view)
+            self.anchor()
+            extra = self.turns[:-MOUNTED]
+            for old in extra:
+                if old.node is not None:
+                    self._hidden.append(old.node)
+                await _unmount(old)
+            await self._tell_hidden()
 
     async def show(self, conversation: Conversation, *, collapsed: bool) -> None:
         """Shows a conversation as it stands, in place of what was shown."""
@@ -160,13 +168,14 @@ class ConversationView(VerticalScroll, can_focus=True):
         if place in nodes:
             start = min(start, max(0, nodes.index(place) - 1))
         end = start + MOUNTED
-        self._hidden, self._later = nodes[:start], nodes[end:]
-        async with self.batch():
-            await self.remove_children("TurnView")
-            for node in nodes[start:end]:
-                await self._mount_node(node, collapsed=collapsed)
-        await self._tell_hidden()
-        self.anchor()
+        async with self.lock:
+            self._hidden, self._later = nodes[:start], nodes[end:]
+            async with self.batch():
+                await self.remove_children("TurnView")
+                for node in nodes[start:end]:
+                    await self._mount_node(node, collapsed=collapsed)
+            await self._tell_hidden()
+            self.anchor()
 
     def go_to(self, node: Node, *, open_thought: bool = False) -> None:
         """Scrolls to a turn that is mounted, and stays there.
@@ -184,11 +193,14 @@ class ConversationView(VerticalScroll, can_focus=True):
         self.call_after_refresh(self.scroll_to_widget, view, top=True, animate=False)
 
     async def drop_from(self, view: TurnView) -> None:
-        """Takes a turn and all after it off the screen."""
-        self._later.clear()
-        turns = self.turns
-        for old in turns[turns.index(view) :]:
-            await _unmount(old)
+        """Takes a turn and all after it off the screen, unless it is gone already."""
+        async with self.lock:
+            turns = self.turns
+            if view not in turns:
+                return
+            self._later.clear()
+            for old in turns[turns.index(view) :]:
+                await _unmount(old)
 
     async def _mount_node(self, node: Node, *, collapsed: bool, first: bool = False) -> None:
         turn = node.turn
@@ -216,20 +228,22 @@ class ConversationView(VerticalScroll, can_focus=True):
 
     async def action_earlier(self) -> None:
         """Scrolls up; at the top it mounts the turn before."""
-        if self.scroll_y > 0 or not self._hidden:
-            self._scroll_page(self.scroll_page_up)
-            return
-        node = self._hidden.pop()
-        await self._mount_node(node, collapsed=True, first=True)
-        await self._tell_hidden()
+        async with self.lock:
+            if self.scroll_y > 0 or not self._hidden:
+                self._scroll_page(self.scroll_page_up)
+                return
+            node = self._hidden.pop()
+            await self._mount_node(node, collapsed=True, first=True)
+            await self._tell_hidden()
 
     async def action_further(self) -> None:
         """Scrolls down; at the bottom it mounts the turn after."""
-        if self.scroll_y < self.max_scroll_y or not self._later:
-            self._scroll_page(self.scroll_page_down)
-            return
-        await self._mount_node(self._later.pop(0), collapsed=True)
-        await self._tell_hidden()
+        async with self.lock:
+            if self.scroll_y < self.max_scroll_y or not self._later:
+                self._scroll_page(self.scroll_page_down)
+                return
+            await self._mount_node(self._later.pop(0), collapsed=True)
+            await self._tell_hidden()
 
     def _scroll_page(self, scroll: Callable[[], None]) -> None:
         # Where all of it is in sight Textual's own action raises, and its method stops following.
@@ -238,11 +252,12 @@ class ConversationView(VerticalScroll, can_focus=True):
 
     async def action_tail(self) -> None:
         """Goes to the end and follows the newest text again."""
-        if self._later:
-            await self.show_until(self._later[-1], collapsed=True)
-        self.anchor()
-        self.news = False
-        self.scroll_end(animate=False)
+        async with self.lock:
+            if self._later:
+                await self.show_until(self._later[-1], collapsed=True)
+            self.anchor()
+            self.news = False
+            self.scroll_end(animate=False)
 
 
 async def _unmount(view: TurnView) -> None:
