@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
 import pytest
-from textual import events
+from textual import events, on
 from textual.pilot import Pilot
 from textual.widgets import OptionList
 
@@ -23,10 +24,11 @@ from r1chat.tui.screens.attach import AttachFile
 from r1chat.tui.screens.help import Help
 from r1chat.tui.screens.once import Once
 from r1chat.tui.screens.one_line import OneLine
-from r1chat.tui.screens.pick import Pick
+from r1chat.tui.screens.pick import Choice, Pick
 from r1chat.tui.screens.question import Question
 from r1chat.tui.screens.statistics import StatisticsScreen
-from tests.tui.chat import an_app, ask, open_models, ready, until
+from r1chat.tui.services import keyboard
+from tests.tui.chat import HANGS_S, an_app, ask, open_models, ready, until
 from tests.tui.fuzz import key, mouse
 
 pytestmark = pytest.mark.asyncio
@@ -130,8 +132,9 @@ async def test_words_behind_a_click_that_closes_a_dialog_land_in_the_composer():
         chat = await ready(pilot)
         for kind in (Pick, Question):
             await opened(pilot, kind)
-            await until(pilot, lambda: listed(app)[0].region)
-            where = listed(app)[0].region
+            options = listed(app)[0]
+            await until(pilot, lambda each=options: each.region.height >= min(6, each.option_count))
+            where = options.region
             for happens in (events.MouseDown, events.MouseUp):
                 app.post_message(mouse(happens, where.x + 3, where.y))
             send(app, *WORDS)
@@ -159,3 +162,31 @@ async def test_a_figure_behind_the_key_that_opens_a_field_lands_in_it():
         send(app, "f5", "enter", *"2048", "enter", "f5", *WORDS)
         await until(pilot, lambda: str(chat.slider.value) == "2048")
         await until(pilot, lambda: chat.composer.text == WORDS)
+
+
+class Slow(Pick):
+    """Takes its time with what was picked."""
+
+    def __init__(self) -> None:
+        super().__init__("One of", [Choice("a", "a")])
+        self.go_on = asyncio.Event()
+
+    @on(OptionList.OptionHighlighted)
+    async def _waits(self) -> None:
+        await self.go_on.wait()
+
+
+async def test_words_wait_behind_what_takes_long_and_interrupts_do_not(monkeypatch):
+    heard = asyncio.Event()
+    monkeypatch.setattr(keyboard, "_LONG_S", 0.0)
+    monkeypatch.setattr(R1ChatApp, "action_interrupt", lambda _: heard.set())
+    app = an_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        chat = await ready(pilot)
+        slow = Slow()
+        await app.push_screen(slow)
+        send(app, "enter", *WORDS, "ctrl+c")
+        await asyncio.wait_for(heard.wait(), HANGS_S)
+        assert app.screen is slow
+        slow.go_on.set()
+        await until(pilot, lambda: app.screen is chat and chat.composer.text == WORDS)

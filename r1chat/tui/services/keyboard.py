@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable
+from time import monotonic
 from typing import Any
 
 from textual import events
@@ -18,8 +19,11 @@ from r1chat.tui import typed
 
 _NOT_YET_S = 0.01
 """How soon it is tried again where a screen is not ready for what is typed."""
-_LONGEST_S = 1.0
-"""How long input waits at most for what a key before it has led to."""
+_LONG_S = 1.0
+"""After so long a wait for what a key led to, keys that interrupt overtake the others."""
+_LONGEST_S = 10.0
+"""After so long a wait nothing waits any more: whatever hangs must not take the keyboard along."""
+_INTERRUPTS = frozenset({"ctrl+c", "ctrl+q", "escape"})
 
 
 class Consequences:
@@ -61,9 +65,11 @@ class Keyboard:
     def __init__(self, app: App[Any], forward: Callable[[events.Event], Awaitable[None]]) -> None:
         self._app = app
         self._forward = forward
-        self._early: deque[events.InputEvent | events.Paste] = deque()
+        self._early: deque[events.Event] = deque()
         self._followed: Consequences | None = None
         """What the last key has led to, until all of it is done."""
+        self._since = 0.0
+        """When that began."""
         self._written: DOMNode | None = None
         """Where letters were sent that were not followed yet."""
 
@@ -74,11 +80,18 @@ class Keyboard:
 
     async def take(self, event: events.Event) -> None:
         """Takes any event of the app's; letters go to the text, whatever has the focus."""
-        if isinstance(event, (events.InputEvent, events.Paste)) and not event.is_forwarded:
-            self._early.append(event)
-            await self._send()
-        else:
+        is_input = isinstance(event, (events.InputEvent, events.Paste))
+        if not is_input or event.is_forwarded or self._overtakes(event):
             await self._forward(event)
+            return
+        self._early.append(event)
+        if monotonic() > self._since + _LONGEST_S:
+            self._followed = None
+        await self._send()
+
+    def _overtakes(self, event: events.Event) -> bool:
+        interrupts = isinstance(event, events.Key) and event.key in _INTERRUPTS
+        return interrupts and self._followed is not None and monotonic() > self._since + _LONG_S
 
     def _is_stray(self, event: events.MouseEvent) -> bool:
         """Whether the mouse hit what has been taken off the screen and is still to be seen.
@@ -148,13 +161,11 @@ class Keyboard:
         def over() -> None:
             if self._followed is followed:
                 self._followed = None
-                timer.stop()
                 self._app.call_later(self._send)
 
         self._written = None
+        self._since = monotonic()
         self._followed = followed = Consequences(start, over)
-        # What takes long, a conversation that is read for one, must not keep Ctrl+C waiting.
-        timer = self._app.set_timer(_LONGEST_S, over)
         followed.follow()
 
     def _clean(self, paste: events.Paste) -> None:

@@ -9,7 +9,14 @@ from textual.widgets import OptionList
 
 
 class Options(OptionList):
-    """Textual's own, which raises where the option that was clicked is there no longer."""
+    """Textual's own, which raises where the option that was clicked is there no longer.
+
+    Its border for the focus would come with the press of a click and have the release meet another.
+    """
+
+    DEFAULT_CSS = """
+    Options, Options:focus { border: none; }
+    """
 
     def clicked(self, event: events.Click) -> int | None:
         """The number of the option that was clicked, if it is there and can be chosen."""
