@@ -26,8 +26,10 @@ from r1chat.tui.screens.once import Once
 from r1chat.tui.screens.one_line import OneLine
 from r1chat.tui.screens.pick import Choice, Pick
 from r1chat.tui.screens.question import Question
+from r1chat.tui.screens.reader import Reader
 from r1chat.tui.screens.statistics import StatisticsScreen
 from r1chat.tui.services import keyboard
+from r1chat.tui.widgets.lines import Written
 from tests.tui.chat import HANGS_S, an_app, ask, open_models, ready, until
 from tests.tui.fuzz import key, mouse
 
@@ -66,6 +68,7 @@ DIALOGS: dict[type[Once[Any]], tuple[Opens, str, list[str]]] = {
     ),
     AttachFile: (partial(by, "screen.attach"), "attach", [*FILE, "enter"]),
     Help: (partial(by, "app.help"), "help", []),
+    Reader: (partial(pushed, lambda: Reader(Written(), lambda: ["how it goes"])), "reader", []),
     StatisticsScreen: (partial(by, "screen.statistics"), "statistics", []),
     ModelsScreen: (open_models, "models", [*"tiny", "enter"]),
     AboutModel: (partial(pushed, lambda: AboutModel(NO_ROW)), "about", []),

@@ -28,7 +28,7 @@ async def send(chat: ChatScreen) -> None:
 
 async def go_back(chat: ChatScreen) -> None:
     if chat.last is not None:
-        await chat._go_back(chat.last, 6, "rethink")
+        await chat._passages._go_back(chat.last, 6, "rethink")
 
 
 async def edited(chat: ChatScreen) -> None:
@@ -114,7 +114,7 @@ def shows_the_conversation(chat: ChatScreen, told: object) -> None:
 ON_A_TURN: dict[str, Callable[[ChatScreen, TurnView], object]] = {
     "branch": lambda chat, view: chat.replies.branch(view),
     "drop": lambda chat, view: chat.conversation.drop_from(view),
-    "a paragraph": lambda chat, view: chat._go_back(view, 6, "answer"),
+    "a paragraph": lambda chat, view: chat._passages._go_back(view, 6, "answer"),
     "a version": lambda chat, view: chat.on_turn_view_version_wanted(view.VersionWanted(view, 7)),
     "a sample": lambda _, view: view.show_sample(1),
     "scroll": lambda chat, view: chat.conversation.go_to(view.node, open_thought=True),
