@@ -195,6 +195,11 @@ def _to_open(args: argparse.Namespace) -> str | None:
     history = History(on_demand=True)
     try:
         return conversations.named(history.store, args.app_conversation).id
+    except R1ChatError:
+        if not web.is_child():
+            raise
+        # The page of a conversation that was never saved, or is gone: it begins a new one.
+        return None
     finally:
         history.close()
 

@@ -66,12 +66,16 @@ class Tab:
         requested: The addresses that it asked for.
         complaints: What its console had to say.
         questions: What it asked the user.
+        leaves: Whether the user says yes when a page asks before it is left.
     """
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self.requested: list[str] = []
         self.complaints: list[str] = []
         self.questions: list[str] = []
+        self.leaves = False
+        self._loaded = asyncio.Event()
+        self._yes: set[asyncio.Task[dict[str, Any]]] = set()
         self._socket = socket
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
@@ -88,6 +92,12 @@ class Tab:
         self._waiting[number] = asyncio.get_running_loop().create_future()
         await self._socket.send_json({"id": number, "method": method, "params": arguments})
         return await asyncio.wait_for(self._waiting[number], HANGS_S)
+
+    async def reload(self) -> None:
+        """Loads the page again."""
+        self._loaded.clear()
+        await self.call("Page.reload")
+        await asyncio.wait_for(self._loaded.wait(), HANGS_S)
 
     async def evaluate(self, script: str) -> Any:
         done = await self.call(
@@ -145,8 +155,13 @@ class Tab:
             self.requested.append(about["request"]["url"])
         elif method == "Network.webSocketCreated":
             self.requested.append(about["url"])
+        elif method == "Page.loadEventFired":
+            self._loaded.set()
         elif method == "Page.javascriptDialogOpening":
             self.questions.append(about["type"])
+            if self.leaves:
+                yes = self.call("Page.handleJavaScriptDialog", accept=True)
+                self._yes.add(asyncio.create_task(yes))
         elif method == "Runtime.exceptionThrown":
             self.complaints.append(str(about["exceptionDetails"]))
         elif method == "Log.entryAdded":

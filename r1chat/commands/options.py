@@ -16,6 +16,7 @@ T = TypeVar("T")
 SHELLS = ("bash", "zsh", "fish")
 _MOST_SECONDS = 7 * 24 * 3600.0
 _MOST_APPS = 256
+_LONGEST_KEPT = 7 * 24 * 60
 _LAST_PORT = 65535
 GIVEN = "given_"
 """What the names of values begin with that `r1chat settings` takes as if for another command."""
@@ -347,7 +348,14 @@ def add_serve(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         type=whole(1, _MOST_APPS),
         default=8,
-        help="how many tabs may have an app at once; default: 8",
+        help="how many apps may run at once, one for each tab; default: 8",
+    )
+    parser.add_argument(
+        "--keep",
+        metavar="MINUTES",
+        type=whole(0, _LONGEST_KEPT),
+        default=10,
+        help="how long an app whose page is gone goes on with its reply; default: 10",
     )
     add_settings_of(parser.add_argument, "model", "gpu_layers", "tensor_split")
 

@@ -22,6 +22,7 @@ from r1chat.web import guard
 if TYPE_CHECKING:
     from r1chat.web.server import Page
 
+_MINUTE_S = 60.0
 _LIBRARIES = ("textual-serve", "aiohttp", "asyncio")
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  (told apart, not listened on)
 
@@ -69,7 +70,12 @@ def _page(args: argparse.Namespace) -> Page:
         message = f"this needs textual-serve; install it: {install.add(web.REQUIREMENT)}"
         raise R1ChatError(message) from None
     arguments = command(args.model, args.gpu_layers, args.tensor_split)
-    return Page(arguments, guard.own_names(args.host), most=args.max_apps)
+    return Page(
+        arguments,
+        guard.own_names(args.host),
+        most=args.max_apps,
+        keep=args.keep * _MINUTE_S,
+    )
 
 
 def _serve(page: Page, args: argparse.Namespace, console: Console, out: Out) -> int:

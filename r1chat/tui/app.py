@@ -7,9 +7,9 @@ import contextlib
 import functools
 import signal
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual import events, on, work
 from textual.app import App, SystemCommand
@@ -40,6 +40,8 @@ from r1chat.tui.services.themes import Themes
 from r1chat.tui.threads import on_thread
 
 if TYPE_CHECKING:
+    from textual.drivers.web_driver import WebDriver
+
     from r1chat.engine.base import Engine
     from r1chat.hub.inventory import Inventory
     from r1chat.reasoning.budget import Think
@@ -158,6 +160,8 @@ class R1ChatApp(App[None]):
 
     def _begin(self) -> None:
         threading.Thread(target=terminal.watch, name="r1chat-watch", daemon=True).start()
+        if self.is_web:
+            self.tell_page(cast("WebDriver", self._driver).write_meta)
         for draft in self.drafts.take_newest():
             self.chat.outbox.restore(draft)
         self.drafts.follow(self.chat.outbox.unsent)
@@ -176,6 +180,20 @@ class R1ChatApp(App[None]):
             self._warn(str(error))
             return None
         return found.ref if found is not None else None
+
+    def tell_page(self, write: Callable[[dict[str, object]], None]) -> None:
+        """Has the server of the page told what is open, and whether the app is at work.
+
+        Args:
+            write: Sends the server a message.
+        """
+        from r1chat.tui.services.web_page import WebPage
+
+        def busy() -> bool:
+            unsaved = self.chat.state.has_turns and not self.history.saves
+            return self.chat.running or unsaved
+
+        WebPage(self.chat, conversation=lambda: self.chat.shown_id, busy=busy, write=write)
 
     async def _open_history(self) -> None:
         saves = self.settings.save is not False

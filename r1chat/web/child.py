@@ -12,6 +12,7 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
+from aiohttp import web
 from textual_serve.app_service import AppService
 from textual_serve.download_manager import DownloadManager
 
@@ -72,33 +73,34 @@ class Child(AppService):
 
     Args:
         arguments: What `command` says.
-        write_bytes: Sends to the page.
-        write_str: Sends to the page.
-        close: Tells the page that it is over.
         downloads: Knows which files the page may fetch.
     """
 
-    def __init__(
-        self,
-        arguments: list[str],
-        *,
-        write_bytes: Callable[[bytes], Awaitable[None]],
-        write_str: Callable[[str], Awaitable[None]],
-        close: Callable[[], Awaitable[object]],
-        downloads: DownloadManager,
-    ) -> None:
-        async def end() -> None:
-            await close()
-
+    def __init__(self, arguments: list[str], *, downloads: DownloadManager) -> None:
         super().__init__(
             "",
-            write_bytes=_patient(write_bytes),
-            write_str=_patient(write_str),
-            close=end,
+            write_bytes=_nowhere,
+            write_str=_nowhere,
+            close=self._over,
             download_manager=downloads,
         )
+        self.ended = False
+        """Whether it has said its last."""
+        self.over: Callable[[], None] = _nothing
+        """Called when it has."""
+        self.told: Callable[[dict[str, object]], Awaitable[None]] = _nowhere
+        """Takes what it says of itself: its conversation, and whether it is at work."""
         self._arguments = arguments
         self._ending = asyncio.Lock()
+
+    def show_on(self, page: web.WebSocketResponse | None) -> None:
+        """Sends what it draws to a page from now on; to nobody where there is none."""
+        self.remote_write_bytes = _nowhere if page is None else _patient(page.send_bytes)
+        self.remote_write_str = _nowhere if page is None else _patient(page.send_str)
+
+    async def _over(self) -> None:
+        self.ended = True
+        self.over()
 
     def _build_environment(self, width: int = 80, height: int = 24) -> dict[str, str]:
         return super()._build_environment(width, height) | {DRIVER_VARIABLE: DRIVER}
@@ -128,7 +130,7 @@ class Child(AppService):
             await super().set_terminal_size(*size)
 
     async def run(self) -> None:
-        """Passes on what the app draws; when it has ended, however it did, the page is told."""
+        """Passes on what the app draws, until it has ended, however it does."""
         try:
             await super().run()
         finally:
@@ -137,6 +139,9 @@ class Child(AppService):
     async def on_meta(self, data: bytes) -> None:
         """Takes a message of the app. A link may lead to the web, and to nothing else."""
         message = json.loads(data)
+        if message["type"] == "state":
+            await self.told(message)
+            return
         if message["type"] == "open_url" and not _is_web(message["url"]):
             return
         await super().on_meta(data)
@@ -175,6 +180,14 @@ def _patient(send: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[No
             await send(data)
 
     return sent
+
+
+def _nothing() -> None:
+    """Does nothing."""
+
+
+async def _nowhere(_: object) -> None:
+    """Takes what nobody is there for."""
 
 
 def _is_web(url: object) -> bool:

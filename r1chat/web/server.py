@@ -16,17 +16,19 @@ from aiohttp.typedefs import Handler
 from aiohttp.web_protocol import RequestHandler
 from textual_serve.server import Server, to_int
 
+from r1chat.web import apps as running
 from r1chat.web import guard
 from r1chat.web.child import Child
 
 _PAGE = Path(__file__).with_name("page.html")
 _SCRIPT = _PAGE.with_name("page.js")
 _WEBSOCKET = "/ws"
+_CONVERSATION = "/c/"
 _STATIC = "/static"
 _FULL_PAGE = Template(
     '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>r1chat</title></head>\n'
     "<body><p>r1chat cannot be opened here: $reason</p>"
-    '<p><a href="/">Try again</a></p></body></html>\n'
+    '<p><a href="$address">Try again</a></p></body></html>\n'
 )
 _PATIENCE_S = 2.0
 """How long a browser may take to answer."""
@@ -34,10 +36,6 @@ _HEARTBEAT_S = 15.0
 _SIZE = 80, 24
 _FONT_SIZE = 16
 _SHUTDOWN_S = 10.0
-MOST_APPS = 8
-"""Each of them is a process, and may have a model of its own in memory."""
-_ROOM_S = 3.0
-"""How long a page waits for another one's app to end: where a tab is loaded again, its own."""
 _LOOK_S = 0.1
 _NONSENSE = (
     *(ValueError, LookupError, TypeError, AttributeError, AssertionError),
@@ -57,25 +55,37 @@ class Page(Server):
         arguments: The command that starts an app.
         names: The names by which a browser may come.
         most: How many apps may run at once.
+        keep: Seconds for which an app that is at work lives on without a page.
     """
 
     def __init__(
-        self, arguments: list[str], names: frozenset[str], *, most: int = MOST_APPS
+        self,
+        arguments: list[str],
+        names: frozenset[str],
+        *,
+        most: int = running.MOST,
+        keep: float = running.KEEP_S,
     ) -> None:
         super().__init__("", title="r1chat")
         self._most = most
-        self._running = 0
+        self._apps = running.Apps(self._make, most=most, keep=keep)
         self._spoken: set[RequestHandler] = set()
         self._arguments = arguments
         self._names = names
         self._template = Template(_PAGE.read_text(encoding="utf-8"))
-        self._open: dict[web.WebSocketResponse, Child] = {}
+        self._open: set[web.WebSocketResponse] = set()
+
+    def _make(self, conversation: str) -> Child:
+        opening = [f"--conversation={conversation}"] if conversation else []
+        return Child([*self._arguments, *opening], downloads=self.download_manager)
 
     async def application(self) -> web.Application:
         """All that is served, behind the guard."""
         application = await self._make_app()
         application.middlewares.append(self._guard)
         application.router.add_get("/page.js", _script)
+        application.router.add_get(f"{_CONVERSATION}{{conversation}}", self.handle_index)
+        application.router.add_get(f"{_WEBSOCKET}/{{conversation}}", self.handle_websocket)
         application.on_response_prepare.append(_add_headers)
         return application
 
@@ -87,7 +97,7 @@ class Page(Server):
             request.headers.get("Host"),
             request.headers.get("Origin"),
             names=self._names,
-            needs_origin=request.path == _WEBSOCKET,
+            needs_origin=request.path.startswith(_WEBSOCKET),
         )
         if reason is not None:
             return web.Response(status=403, text=f"r1chat: refused: {reason}\n")
@@ -99,78 +109,61 @@ class Page(Server):
     async def on_shutdown(self, app: web.Application) -> None:
         """Ends all apps, and tells their pages."""
         del app
-        sockets, children = list(self._open), list(self._open.values())
-        closing = [socket.close(code=WSCloseCode.GOING_AWAY) for socket in sockets]
-        ending = [child.stop() for child in children]
-        await asyncio.gather(*closing, *ending, return_exceptions=True)
+        closing = [socket.close(code=WSCloseCode.GOING_AWAY) for socket in self._open]
+        await asyncio.gather(*closing, self._apps.end_all(), return_exceptions=True)
 
     def kill(self) -> None:
         """Ends all apps at once."""
-        for child in self._open.values():
-            child.kill()
+        self._apps.kill()
 
     async def handle_index(self, request: web.Request) -> web.Response:
         """The page itself. All that it needs comes from here; no other host is asked."""
-        if not await self._has_room():
-            text = _FULL_PAGE.substitute(reason=html.escape(self._full()))
+        conversation = _asked_for(request)
+        if not await self._apps.has_room(conversation):
+            text = _FULL_PAGE.substitute(
+                reason=html.escape(self._full()), address=html.escape(request.path)
+            )
             return web.Response(status=503, text=text, content_type="text/html")
         scheme = "wss" if request.secure else "ws"
+        path = f"{_WEBSOCKET}/{conversation}" if conversation else _WEBSOCKET
         size = to_int(request.query.get("fontsize", ""), _FONT_SIZE)
         text = self._template.substitute(
             # The name by which the browser came: behind a forwarded port it is not our own.
-            websocket=html.escape(f"{scheme}://{request.host}{_WEBSOCKET}"),
+            websocket=html.escape(f"{scheme}://{request.host}{path}"),
             static=_STATIC,
             font_size=size,
         )
         return web.Response(text=text, content_type="text/html")
 
     async def handle_websocket(self, request: web.Request) -> web.StreamResponse:  # type: ignore[override]
-        """Runs an app as long as its page is open."""
-        if not await self._has_room():
-            return web.Response(status=503, text=f"r1chat: {self._full()}\n")
-        self._running += 1
-        try:
-            return await self._run_app(request)
-        finally:
-            self._running -= 1
-
-    async def _run_app(self, request: web.Request) -> web.WebSocketResponse:
+        """Shows an app on a page: the one that has the conversation open, or a new one."""
+        conversation = _asked_for(request)
         width = to_int(request.query.get("width", ""), _SIZE[0])
         height = to_int(request.query.get("height", ""), _SIZE[1])
+        if not await self._apps.has_room(conversation):
+            return web.Response(status=503, text=f"r1chat: {self._full()}\n")
+        app = self._apps.take(conversation)
         socket = web.WebSocketResponse(heartbeat=_HEARTBEAT_S, timeout=_PATIENCE_S)
-        await socket.prepare(request)
-        child = Child(
-            self._arguments,
-            write_bytes=socket.send_bytes,
-            write_str=socket.send_str,
-            close=socket.close,
-            downloads=self.download_manager,
-        )
-        self._open[socket] = child
+        self._open.add(socket)
         try:
-            await child.start(width, height)
-            # What a page sends that makes no sense ends its own app and no other.
-            with contextlib.suppress(*_NONSENSE):
-                await self._process_messages(socket, child)
+            await socket.prepare(request)
+            await app.show_on(socket, width, height)
+            try:
+                await self._process_messages(socket, app.child)
+            except _NONSENSE:
+                # What makes no sense ends its own app and no other.
+                await app.child.stop()
         finally:
-            await child.stop()
-            del self._open[socket]
+            app.leave(socket)
+            self._open.discard(socket)
         return socket
 
-    async def _has_room(self) -> bool:
-        """Whether one more app may run; waits a moment for one that is just ending."""
-        end = time.monotonic() + _ROOM_S
-        while self._running >= self._most:
-            if time.monotonic() > end:
-                return False
-            await asyncio.sleep(_LOOK_S)
-        return True
-
     def _full(self) -> str:
-        tabs = "1 tab" if self._most == 1 else f"{self._most} tabs"
+        apps = "1 app runs" if self._most == 1 else f"{self._most} apps run"
         return (
-            f"it is open in {tabs} already, as many as it may be. Close one of them and open this "
-            "page again, or start the server with a larger --max-apps."
+            f"{apps} already, as many as may: one for each tab, and those that still write a reply "
+            "for a page that was closed. Close one and open this page again, or start the server "
+            "with a larger --max-apps."
         )
 
     async def watch(self, connections: Callable[[], list[RequestHandler]]) -> None:
@@ -190,6 +183,18 @@ class Page(Server):
                 if number >= _MOST_SILENT or now - since[each] > _SILENT_S:
                     each.force_close()
             await asyncio.sleep(_LOOK_S)
+
+
+def _asked_for(request: web.Request) -> str:
+    """The conversation that a page asks for by its address; empty for a new one.
+
+    Raises:
+        web.HTTPNotFound: If no conversation is called so.
+    """
+    conversation = request.match_info.get("conversation", "")
+    if conversation and not running.is_id(conversation):
+        raise web.HTTPNotFound(text="r1chat: no conversation is called so\n")
+    return conversation
 
 
 async def _script(request: web.Request) -> web.FileResponse:

@@ -98,7 +98,7 @@ def test_the_app_ends_with_the_server(number, code):
 
 @needs_proc
 def test_the_app_ends_with_its_page():
-    with serving() as (server, address):
+    with serving("--keep", "0") as (server, address):
         apps = asyncio.run(
             asyncio.wait_for(drawn(address, lambda: children(server.pid)), browser.HANGS_S)
         )
@@ -177,7 +177,7 @@ def test_the_answer_is_called_for_in_a_browser_by_the_key_that_the_footer_names(
             assert "alt+m Think more" in shown
             await tab.press("a", alt=True)
             await tab.until("ended by you")
-            shown = await tab.until("answer cut at its limit")
+            shown = await tab.until("cut off at the length limit")
             assert "Thinking…" not in shown
             await tab.press("m", alt=True)
             return await tab.until("Thinking…")

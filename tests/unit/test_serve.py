@@ -19,7 +19,8 @@ from textual_serve.download_manager import DownloadManager
 
 from r1chat import cli, web
 from r1chat.commands import serve as verb
-from r1chat.web import child, guard
+from r1chat.errors import R1ChatError
+from r1chat.web import apps, child, guard
 from r1chat.web import server as server_module
 from r1chat.web.server import Page, serve
 
@@ -282,7 +283,9 @@ def test_everything_that_the_page_names_is_there():
     assert set(found.values()) == {200}
 
 
-@pytest.mark.parametrize("path", ["/", "/static/js/textual.js", "/ws", "/download/1", "/none"])
+@pytest.mark.parametrize(
+    "path", ["/", "/static/js/textual.js", "/ws", "/ws/abc", "/c/abc", "/download/1", "/none"]
+)
 def test_a_name_that_is_not_ours_is_refused_everywhere(path):
     async def use(session, address):
         headers = {"Host": "evil.example"}
@@ -292,8 +295,9 @@ def test_a_name_that_is_not_ours_is_refused_everywhere(path):
     assert over_http(use) == 403
 
 
+@pytest.mark.parametrize("path", ["/ws", "/ws/abc"])
 @pytest.mark.parametrize("origin", [None, "https://evil.example", "http://localhost:3000"])
-def test_another_site_s_websocket_starts_no_app(origin, monkeypatch):
+def test_another_site_s_websocket_starts_no_app(origin, path, monkeypatch):
     async def never(*_, **__):
         pytest.fail("an app was started")
 
@@ -302,7 +306,7 @@ def test_another_site_s_websocket_starts_no_app(origin, monkeypatch):
     async def use(session, address):
         headers = {} if origin is None else {"Origin": origin}
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
-            await session.ws_connect(f"ws://{address}/ws", headers=headers)
+            await session.ws_connect(f"ws://{address}{path}", headers=headers)
         return refused.value.status
 
     assert over_http(use) == 403
@@ -324,9 +328,138 @@ def opened(session, address, query=""):
     return session.ws_connect(f"ws://{address}/ws{query}", headers=headers)
 
 
+# -- an app and its pages --
+
+AT_WORK = """
+import json, os, sys
+def say(kind, text):
+    os.write(1, kind + len(text.encode()).to_bytes(4, "big") + text.encode())
+os.write(1, b"__GANGLION__\\n")
+say(b"D", f"pid {os.getpid()} opens {sys.argv[1:]}")
+state = {"type": "state", "conversation": "abc", "busy": BUSY}
+say(b"M", json.dumps(state))
+while (data := os.read(0, 65536)) and b"quit" not in data:
+    if b"redraw" in data: say(b"D", f"again {os.getpid()}")
+    if b"done" in data: say(b"M", json.dumps(state | {"busy": False}))
+"""
+"""An app that has a conversation open, and is at work until it is told that it is done."""
+
+
+@pytest.fixture
+def at_work(monkeypatch):
+    """Has the server start such apps; returns what makes them idle ones from the start."""
+
+    def put(*, busy):
+        code = AT_WORK.replace("BUSY", str(busy))
+        monkeypatch.setattr(sys.modules[__name__], "QUIET", [sys.executable, "-c", code])
+
+    put(busy=True)
+    return put
+
+
+async def said(page, beginning):
+    """What the app says next that begins so."""
+    async for message in page:
+        data = message.data.decode() if isinstance(message.data, bytes) else message.data
+        if data.startswith(beginning):
+            return data
+    message = f"the page was closed with {page.close_code}, and {beginning!r} never came"
+    raise AssertionError(message)
+
+
+NAMED = '["conversation", "abc"]'
+
+
+def test_a_page_that_is_opened_again_finds_its_app(at_work):
+    async def use(session, address):
+        async with opened(session, address) as page:
+            began = await said(page, "pid")
+            assert await said(page, NAMED)
+        async with session.get(f"http://{address}/c/abc") as answer:
+            assert f"ws://{address}/ws/abc" in await answer.text()
+        async with opened(session, address, "/abc?width=50&height=40") as page:
+            # The page may have missed its address.
+            assert await said(page, NAMED)
+            return began, await said(page, "again")
+
+    began, again = over_http(use)
+    assert began.split()[1] == again.split()[1]
+
+
+def test_a_second_page_takes_the_app_over_and_the_first_is_told(at_work):
+    async def use(session, address):
+        async with opened(session, address) as first:
+            await said(first, NAMED)
+            async with opened(session, address, "/abc") as second:
+                await said(second, "again")
+                assert await said(first, '["elsewhere"')
+                async for _ in first:
+                    pass
+                await second.send_json(["ping", "x"])
+                return await said(second, '["pong"')
+
+    assert over_http(use)
+
+
+def test_an_app_at_work_lives_on_for_the_time_that_is_set(at_work):
+    async def use(session, address):
+        async with opened(session, address) as page:
+            began = await said(page, "pid")
+            await said(page, NAMED)
+        # Whoever comes later gets a new one, which opens the conversation from the history.
+        later = began
+        while later.split()[1] == began.split()[1]:
+            async with opened(session, address, "/abc") as page:
+                later = await said(page, ("pid", "again"))
+            await asyncio.sleep(0.3)
+        return began, later
+
+    began, later = over_http(use, keep=0.1)
+    assert "opens []" in began
+    assert "--conversation=abc" in later
+
+
+def test_an_app_that_is_done_without_a_page_ends_and_makes_room(at_work, monkeypatch):
+    monkeypatch.setattr(apps, "_ROOM_S", 0.1)
+
+    async def use(session, address):
+        async with opened(session, address) as page:
+            began = await said(page, NAMED)
+            assert began
+        with pytest.raises(aiohttp.WSServerHandshakeError):
+            await opened(session, address)
+        # Its own page still finds it, though there is no room for another.
+        async with opened(session, address, "/abc") as page:
+            await said(page, "again")
+            await page.send_json(["stdin", "done"])
+            await said(page, NAMED)
+        async with opened(session, address) as page:
+            return await said(page, "pid")
+
+    assert "opens []" in over_http(use, most=1)
+
+
+@pytest.mark.parametrize("path", ["/c/ABC", "/c/--help", "/c/a%2Fb", "/ws/a.b", f"/c/{'a' * 65}"])
+def test_an_address_that_is_no_conversation_s_is_not_there(path):
+    async def use(session, address):
+        headers = {"Origin": f"http://{address}"}
+        async with session.get(f"http://{address}{path}", headers=headers) as answer:
+            return answer.status
+
+    assert over_http(use) == 404
+
+
+def test_the_page_of_a_conversation_that_is_gone_begins_a_new_one(monkeypatch):
+    arguments = cli.parser().parse_args(["--conversation", "abc"])
+    with pytest.raises(R1ChatError, match="no conversation has an id"):
+        cli._to_open(arguments)
+    monkeypatch.setenv(web.DRIVER_VARIABLE, web.DRIVER)
+    assert cli._to_open(arguments) is None
+
+
 @pytest.mark.parametrize("most", [1, 3])
 def test_no_more_apps_run_than_may_and_the_next_page_says_why(most, monkeypatch):
-    monkeypatch.setattr(server_module, "_ROOM_S", 0.2)
+    monkeypatch.setattr(apps, "_ROOM_S", 0.2)
     running = []
     real = child.Child._open_app_process
 
@@ -359,15 +492,16 @@ def test_no_more_apps_run_than_may_and_the_next_page_says_why(most, monkeypatch)
 
     count, refused, (status, text), alive = over_http(use, most=most)
     assert (count, refused, status, alive) == (most, {503}, 503, most)
-    assert f"{most} tab" in text
+    assert f"{most} app" in text
     assert "--max-apps" in text
 
 
-def test_how_many_apps_may_run_is_an_option(run, served):
+def test_how_many_apps_may_run_and_for_how_long_are_options(run, served):
     run("serve")
-    run("serve", "--max-apps", "2")
-    assert [page._most for page, _, _ in served] == [8, 2]
+    run("serve", "--max-apps", "2", "--keep", "0")
+    assert [(page._most, page._apps._keep) for page, _, _ in served] == [(8, 600), (2, 0)]
     assert run("serve", "--max-apps", "0")[0] == 2
+    assert run("serve", "--keep", "-1")[0] == 2
 
 
 @pytest.mark.parametrize(
@@ -457,13 +591,9 @@ async def nothing(*_):
 
 
 def start(arguments, *, write_bytes=nothing):
-    return child.Child(
-        arguments,
-        write_bytes=write_bytes,
-        write_str=nothing,
-        close=nothing,
-        downloads=DownloadManager(),
-    )
+    started = child.Child(arguments, downloads=DownloadManager())
+    started.remote_write_bytes = write_bytes
+    return started
 
 
 @pytest.mark.parametrize(

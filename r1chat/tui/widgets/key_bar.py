@@ -1,4 +1,4 @@
-"""The line at the bottom: the keys that apply now."""
+"""The line at the bottom: the keys that apply now; on a narrow page as many lines as they take."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ _ALWAYS = ("help", "models")
 """What is named in any case, at the end of the line: where all is explained, and another model."""
 _SHARE = 3
 """Where these take more than such a part of the line, what applies now goes first."""
+_NARROW = 80
+"""On a page of fewer columns, as a telephone's, the keys that are named are all that there are."""
+_HIGHEST = 5
+"""The part of the screen's lines that they take at most there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,17 @@ class _Shown:
     about: str
     able: bool
     """Whether this model can do it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a key stands."""
+
+    row: int
+    start: int
+    end: int
+    key: str
+    text: Content
 
 
 class KeyBar(Widget):
@@ -60,6 +75,7 @@ class KeyBar(Widget):
         self._shown: dict[str, _Shown] = {}
         """The keys by their actions."""
         self._pointed = ""
+        self._rows = 1
 
     def on_mount(self) -> None:
         """Follows what applies."""
@@ -89,10 +105,38 @@ class KeyBar(Widget):
                 shown[binding.action] = _Shown(binding.key, written, about, able)
         if list(shown.items()) != list(self._shown.items()):
             self._shown = shown
+            self._fit()
             self.refresh()
 
-    def _placed(self) -> list[tuple[int, int, str, Content]]:
-        """What there is room for: first column, column after the last, key, text."""
+    def on_resize(self) -> None:
+        """Takes the lines that the keys need at this width."""
+        self._fit()
+
+    def _fit(self) -> None:
+        wraps = self.app.is_web and self.app.size.width < _NARROW
+        rows = 1
+        if wraps and (placed := self._wrapped()):
+            rows = max(1, min(placed[-1].row + 1, self.app.size.height // _HIGHEST))
+        if rows != self._rows:
+            self._rows = rows
+            self.styles.height = rows
+
+    def _wrapped(self) -> list[_Place]:
+        """All of them, on as many lines as that takes."""
+        placed: list[_Place] = []
+        row = column = 0
+        for each in self._shown.values():
+            text = self._text(each)
+            if column and column + text.cell_length > self.content_size.width:
+                row, column = row + 1, 0
+            placed.append(_Place(row, column, column + text.cell_length, each.key, text))
+            column += text.cell_length + _GAP
+        return placed
+
+    def _placed(self) -> list[_Place]:
+        """What there is room for."""
+        if self._rows > 1:
+            return [each for each in self._wrapped() if each.row < self._rows]
         texts = {action: self._text(each) for action, each in self._shown.items()}
         kept = [action for action in texts if action in _ALWAYS]
         needed = sum(texts[each].cell_length + _GAP for each in kept)
@@ -106,13 +150,13 @@ class KeyBar(Widget):
                 if room < 0:
                     break
                 fitting.append(action)
-        placed = []
+        placed: list[_Place] = []
         column = 0
         for action in [*fitting, *kept]:
             end = column + texts[action].cell_length
             if end > self.content_size.width:
                 break
-            placed.append((column, end, self._shown[action].key, texts[action]))
+            placed.append(_Place(0, column, end, self._shown[action].key, texts[action]))
             column = end + _GAP
         return placed
 
@@ -125,17 +169,20 @@ class KeyBar(Widget):
         return Content.assemble((f"{shown.written} ", style), shown.about)
 
     def render(self) -> RenderResult:
-        """One line."""
+        """The keys that there is room for."""
         pointed = self.get_visual_style("key-bar--pointed", partial=True)
-        texts = [
-            text.stylize(pointed) if key == self._pointed else text
-            for _, _, key, text in self._placed()
-        ]
-        return Content(" " * _GAP).join(texts)
+        rows: list[list[Content]] = [[] for _ in range(self._rows)]
+        for each in self._placed():
+            text = each.text.stylize(pointed) if each.key == self._pointed else each.text
+            rows[each.row].append(text)
+        return Content("\n").join(Content(" " * _GAP).join(texts) for texts in rows)
 
-    def _key_at(self, x: int) -> str:
+    def _key_at(self, x: int, y: int) -> str:
         column = x - self.styles.padding.left
-        return next((key for start, end, key, _ in self._placed() if start <= column < end), "")
+        found = (
+            each.key for each in self._placed() if each.row == y and each.start <= column < each.end
+        )
+        return next(found, "")
 
     def _point_at(self, key: str) -> None:
         if key != self._pointed:
@@ -145,7 +192,7 @@ class KeyBar(Widget):
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """Shows what a click would press."""
-        self._point_at(self._key_at(event.x))
+        self._point_at(self._key_at(event.x, event.y))
 
     def on_leave(self) -> None:
         """Points at nothing any more."""
@@ -153,7 +200,7 @@ class KeyBar(Widget):
 
     def on_click(self, event: events.Click) -> None:
         """Presses the key."""
-        key = self._key_at(event.x)
+        key = self._key_at(event.x, event.y)
         if key:
             event.stop()
             self.app.simulate_key(key)
