@@ -221,6 +221,8 @@ class R1ChatApp(App[None]):
 
         if hasattr(signal, "SIGCONT"):
             loop.add_signal_handler(signal.SIGCONT, self._go_on)
+        if hasattr(signal, "SIGWINCH"):
+            loop.add_signal_handler(signal.SIGWINCH, self._take_size)
         self.app_resume_signal.subscribe(self, self._redraw)
 
     def _leave(self, code: int) -> None:
@@ -229,6 +231,11 @@ class R1ChatApp(App[None]):
     def _go_on(self) -> None:
         if self._driver is not None:
             terminal_input.go_on(self._driver)
+
+    def _take_size(self) -> None:
+        size = terminal_input.size(self._driver) if self._driver is not None else None
+        if size is not None:
+            self.post_message(events.Resize(size, size))
 
     def _redraw(self, _: object) -> None:
         # The shell has written over the screen, of which Textual draws only what has changed.

@@ -6,13 +6,14 @@ Keys with Alt, pastes with escape characters in them, and stops that it was not 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from string import ascii_lowercase, digits
 from typing import Any, NamedTuple
 
 from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual._xterm_parser import XTermParser
 from textual.driver import Driver
+from textual.geometry import Size
 from textual.message import Message
 
 _BEGIN, _END = "\x1b[200~", "\x1b[201~"
@@ -109,6 +110,18 @@ def keep_pastes_whole() -> None:
     from textual.drivers import linux_driver, web_driver
 
     linux_driver.XTermParser = web_driver.XTermParser = Parser  # type: ignore[attr-defined]
+
+
+def size(driver: Driver) -> Size | None:
+    """The terminal's size by now; None where the terminal tells its size itself.
+
+    Textual reads it in the signal's handler, where the next signal interrupts it: then the older
+    size is told last, and stays.
+    """
+    read: Callable[[], tuple[int, int]] | None = getattr(driver, "_get_terminal_size", None)
+    if read is None or getattr(driver, "_in_band_window_resize", False):
+        return None
+    return Size(*read())
 
 
 def go_on(driver: Driver) -> None:

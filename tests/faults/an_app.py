@@ -57,9 +57,9 @@ def load(ref: str, **options: object) -> FakeEngine:
     if mode == "loading":
         time.sleep(600)
     if mode == "evil":
-        fake.INFO = replace(fake.INFO, ref=EVIL, quant=EVIL)
+        info = replace(fake.INFO, ref=EVIL, quant=EVIL)
         answer = (EVIL, "\n\n```", EVIL, "\n```\n")
-        return FakeEngine([EVIL, "\n", "Wait, ", EVIL, "</think>", *answer])
+        return FakeEngine([EVIL, "\n", "Wait, ", EVIL, "</think>", *answer], info=info)
     if mode == "evil-words":
         return FakeEngine([Notice(EVIL), EngineError(EVIL)])
     if mode == "evil-file":
