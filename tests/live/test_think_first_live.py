@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
 from r1chat.engine.base import Continuation, Message, Request, Sampling
 from r1chat.engine.llama import LlamaEngine, LoadOptions
+from r1chat.engine.replay import thought_wanted
 from r1chat.events import Notice, Peeked, Reply, Sampled, ThoughtEnded, ThoughtText
 from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control, ControlGroup
-from r1chat.reasoning.phrases import LANDING, STEPS_BOXED, THINK_FIRST, WAIT
+from r1chat.reasoning.phrases import FINISHED, LANDING, STEPS_BOXED, THINK_FIRST, WAIT
 from r1chat.session import Session
 from tests.factory import CHATML, CHATML_MARKERS, write_model
 from tests.program import run
@@ -53,6 +55,46 @@ def reply_of(engine, asked, control=None):
     *events, reply = engine.stream(asked, control or Control(asked.budget))
     assert isinstance(reply, Reply)
     return reply, events
+
+
+BEHIND = "<|im_end|>\n<|im_start|>assistant\n"
+FIRST = THINK_FIRST.format("</think>")
+FINISHED_THOUGHT = f"<think>\n{FINISHED}\n</think>\n\n"
+TABLE = {
+    "r1": ["<｜Assistant｜><think>\n"] * 2 + [f"<｜Assistant｜>{FINISHED_THOUGHT}"],
+    "opens": [f"{BEHIND}<think>\n"] * 2 + [f"{BEHIND}{FINISHED_THOUGHT}"],
+    "chatml": [BEHIND, f"\n{FIRST}{BEHIND}<think>\n", BEHIND],
+    "base": ["", "", ""],
+}
+"""What stands behind the question, for auto, on and off."""
+
+
+@pytest.fixture(scope="module")
+def engines(random_models, instruct, opening, random_r1):
+    base = LlamaEngine(random_models["base"], options=LoadOptions(trusted=True, ctx=512))
+    yield {"r1": random_r1, "opens": opening, "chatml": instruct, "base": base}
+    base.close()
+
+
+@pytest.mark.parametrize("kind", TABLE)
+@pytest.mark.parametrize("raw", [False, True], ids=["chat", "raw"])
+def test_every_kind_of_model_is_asked_as_it_is_chosen(engines, kind, raw):
+    engine = engines[kind]
+    for think, ending in zip(("auto", "on", "off"), TABLE[kind], strict=True):
+        asked = request(think=think, budget="8", raw=raw, max_answer=2)
+        wanted = thought_wanted(replace(asked, budget=Budget()), Budget())
+
+        def text(model, asked=asked, wanted=wanted):
+            built = model.prompt(asked.messages, think=wanted.think, first=wanted.first, raw=raw)
+            return b"".join(map(model.machine.vocabulary.piece, built.ids)).decode()
+
+        assert engine.inside(text).endswith("Hi" if raw else f"Hi{ending}")
+        reply, _ = reply_of(engine, asked)
+        thinks = not raw and ending.endswith("<think>\n")
+        brief = thinks and kind != "r1"
+        assert bool(reply.receipt.thought_tokens) == thinks
+        assert reply.receipt.thought_style == ("brief" if brief else None)
+        assert engine.info.thinks_with(think) == ending.endswith("<think>\n")
 
 
 def test_a_budget_lands_its_thought_and_the_answer_follows(instruct):
