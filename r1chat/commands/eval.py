@@ -291,7 +291,7 @@ class _Evaluation:
             name = counted(summary.flattens_at, "token") if summary.flattens_at else '"off"'
             parts += ["", f"More thinking than {name} made it no better on these questions."]
         text = "\n".join(parts) + "\n"
-        return text if self._out.unicode else re.sub("[–·]", "-", text)
+        return text if self._out.unicode else re.sub("[–·−]", "-", text)
 
 
 def _title(asked: QuestionSet, plan: Plan, engine: Engine, conditions: Conditions) -> str:
