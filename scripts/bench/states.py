@@ -26,7 +26,7 @@ from r1chat.conversation import Conversation
 from r1chat.engine.base import Continuation, Engine, Message, Request, Sampling
 from r1chat.engine.llama import LlamaEngine
 from r1chat.engine.states import StateKeeper
-from r1chat.events import Evaluating, Event, Reply, ThoughtText
+from r1chat.events import AnswerText, Evaluating, Event, Reply, ThoughtText
 from r1chat.history import History
 from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control
@@ -275,6 +275,7 @@ class Bench:
     def stream(self) -> dict[str, object]:
         """Tokens a second with states saved and without, and the longest stall of a thread."""
         speeds: dict[bool, list[float]] = {True: [], False: []}
+        costs: dict[bool, list[float]] = {True: [], False: []}
         stalls: dict[bool, list[float]] = {True: [], False: []}
         copies: list[float] = []
         # One engine for both: another would have other threads.
@@ -290,15 +291,22 @@ class Bench:
                     max_answer=150,
                     state=f"talk-{number}",
                 )
+                events = engine.stream(request, Control(request.budget))
+                next(event for event in events if isinstance(event, AnswerText))
+                began = time.process_time()
                 with Heartbeat() as beat:
-                    reply, _ = reply_to(engine, request)
+                    *_, reply = events
+                assert isinstance(reply, Reply)
+                costs[on].append((time.process_time() - began) / reply.receipt.answer_tokens)
                 speeds[on].append(reply.receipt.tokens_per_s)
                 stalls[on].append(beat.longest)
                 assert keeper is not None
                 copies += [keeper._took] if on else []  # noqa: SLF001
         pairs = zip(speeds[True], speeds[False], strict=True)
+        cpu = zip(costs[True], costs[False], strict=True)
         return {
             "ratio": statistics.median(one / other for one, other in pairs),
+            "processor_ratio": statistics.median(one / other for one, other in cpu),
             "with": statistics.median(speeds[True]),
             "without": statistics.median(speeds[False]),
             "stall_with_s": statistics.median(stalls[True]),
