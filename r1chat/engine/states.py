@@ -59,7 +59,7 @@ class StateKeeper:
         self._origin: Origin | None = None
         """The conversation that is followed; None where nothing is to be saved."""
         self._file: Path | None = None
-        """Where its state was found, until it is loaded."""
+        """The file of its state."""
         self._sequence = MAIN
         self.left_out = 0
         """Turns that there is no room for; of a conversation that has just been found, those that
@@ -114,13 +114,13 @@ class StateKeeper:
         self._writer.flush(_CLOSING_S)
         path = self._states.path(origin)
         saved = _found(path, origin)
-        self._file = path if saved is not None else None
         self._take(path, saved)
         self.left_out = saved.parts[-1].left_out if saved is not None else 0
         return tuple(self._tokens)
 
     def _take(self, path: Path, saved: Saved | None) -> None:
         """Takes a file's contents for what is saved."""
+        self._file = path
         self._writer.begin(path, saved)
         run = saved.runs[-1] if saved is not None else ()
         self._tokens = [token for part in run for token in part.tokens]
@@ -140,9 +140,12 @@ class StateKeeper:
             tokens: The prompt.
             is_over: Tells when nobody wants it any more.
         """
-        path, self._file = self._file, None
-        if path is None:
+        path = self._file
+        saved_at_most = max(_shared(self._tokens, tokens), _shared(self._base, tokens))
+        if path is None or saved_at_most <= machine.reach(tokens):
             return
+        self._writer.flush(_CLOSING_S)
+        begun = False
         # What takes the process down is not tried a second time: it is not found under this name.
         trying = path.with_suffix(".trying")
         try:
@@ -151,13 +154,15 @@ class StateKeeper:
                 saved = state_file.read(file)
                 run, length = _best(saved.runs, tokens, machine)
                 if length > machine.reach(tokens):
+                    begun = True
                     machine.clear()
                     wanted = [part for part in run if part.first < length]
                     self._load(machine, file, saved, wanted, is_over)
             trying.replace(path)
         except (Damaged, OSError) as error:
             log.info("a saved state cannot be used: %r", error)
-            machine.clear()
+            if begun:
+                machine.clear()
             _remove(trying)
             self._take(path, None)
 
