@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from r1chat.tui.widgets.slider import BudgetSlider
 
 _NONE = ("as set", "the saved settings")
-_BEGUN = "Its instructions need a conversation that has not begun: F9 begins one."
+_BEGUN = "its instructions need a conversation that has not begun: F9 begins one."
 _LONGEST = 60
 
 
@@ -50,15 +50,19 @@ class PresetChoice:
         if name is None:
             return
         preferences = self._host.preferences
-        from r1chat.presets import applied, known
+        from r1chat.presets import applied, described, known
 
         preset = known(preferences.saved).get(name)
         over = applied(preferences.saved, preset) if preset is not None else preferences.saved
         self.name = name
         preferences.hold_all(over)
         self.show()
-        if preset is not None and "system" in preset.values and self._state.has_turns:
-            self._host.notify(_BEGUN, timeout=6)
+        if preset is None:
+            return
+        begun = "system" in preset.values and self._state.has_turns
+        held = described(preset, _LONGEST)
+        text = f"Preset {name}: {_BEGUN if begun else held}"
+        self._host.notify(text, markup=False, timeout=6 if begun else 4)
 
     def show(self) -> None:
         """Shows what holds now: the budget, and the instructions of what has not begun."""
