@@ -79,8 +79,10 @@ class Schemas:
         return {**found, "minItems": least, "maxItems": least + self._random.randint(0, 2)}
 
     def _union(self, depth: int, refs: list[str]) -> dict[str, Any]:
-        parts = [self._schema(depth - 1, refs), {"type": "null"}]
-        return {self._random.choice(["anyOf", "oneOf"]): parts}
+        part = self._schema(depth - 1, refs)
+        # Of oneOf only one may fit, which no grammar can say: these two never do both.
+        name = "oneOf" if isinstance(part.get("type"), str) else "anyOf"
+        return {name: [part, {"type": "null"}]}
 
     def _optional_ref(self, depth: int, refs: list[str]) -> dict[str, Any]:
         del depth

@@ -87,6 +87,7 @@ def test_a_dozen_random_schemas_give_values_that_fit(tiny: LlamaEngine) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("_no_child")
 def test_two_hundred_random_schemas_give_values_that_fit(tiny: LlamaEngine) -> None:
     assert draw(tiny, range(200)) >= 100
 
@@ -267,6 +268,7 @@ def test_bad_grammars_are_one_line_and_hurt_nobody() -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_grammars_that_explode_are_refused() -> None:
     bad = [
         'root ::= s\ns ::= "a" s "b" | "a" s "c" | ""',
@@ -280,6 +282,7 @@ def test_grammars_that_explode_are_refused() -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_fuzzed_grammars_hurt_nobody() -> None:
     chance = random.Random(7)
     parts = [
@@ -299,7 +302,7 @@ def test_fuzzed_grammars_hurt_nobody() -> None:
         "[^",
         '"',
     ]
-    for _ in range(150):
+    for _ in range(60):
         body = " ".join(chance.choices(parts, k=chance.randint(1, 12)))
         try:
             grammars.gbnf(shapes.grammar(f'x ::= "b"\nroot ::= {body}'))
