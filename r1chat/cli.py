@@ -32,13 +32,15 @@ exit codes:
 _STDOUT, _STDERR = 1, 2
 _TOO_PLAIN = frozenset({"dumb", "unknown"})
 """What terminals call themselves that can do nothing but write line by line."""
-_LOADING = ("gpu_layers", "tensor_split")
+_LOADING = ("ctx", "threads", "gpu_layers", "tensor_split")
 """The app's options that say how the model is loaded."""
 _OF_THE_APP = {
     "model": ("-m/--model", "-m REF"),
     "go_on": ("-c/--continue", "-c"),
     "conversation": ("--conversation", "--conversation ID"),
     "think": ("--think", "--think …"),
+    "ctx": ("--ctx", "--ctx N"),
+    "threads": ("--threads", "--threads N"),
     "gpu_layers": ("--gpu-layers", "--gpu-layers …"),
     "tensor_split": ("--tensor-split", "--tensor-split …"),
 }
@@ -125,7 +127,8 @@ def _dispatch(argv: Sequence[str], console: Console) -> int:
     top = parser()
     args = top.read(with_ask(argv, top))
     args.top = top
-    if args.verb is None and _goes_on(args) and not (is_terminal(sys.stdin) or web.is_child()):
+    says_how = any(getattr(args, f"app_{option}") is not None for option in _OF_THE_APP)
+    if args.verb is None and says_how and not (is_terminal(sys.stdin) or web.is_child()):
         # `… | r1chat -c`: what comes in through a pipe is a question.
         args = top.read(["ask", *argv])
     settings.use(settings.load()[0])

@@ -120,6 +120,20 @@ def _wait_for(descriptor: int, words: str, waits: Told) -> None:
         return
 
 
+def would_replace(path: Path) -> bool:
+    """Whether there is something that writing a file would replace: no pipe and no device."""
+    return os.path.lexists(path) and not _takes_all(path, _state(path))
+
+
+def _takes_all(path: Path, state: os.stat_result | None) -> bool:
+    """Whether a path is written through, to whatever stands behind it."""
+    if state is None:
+        return False
+    # Without following links.
+    is_door = os.path.abspath(path).startswith(_THROUGH)  # noqa: PTH100
+    return is_door or not stat.S_ISREG(state.st_mode)
+
+
 def write(path: Path, pieces: Iterable[str], *, private: bool = False, waits: Told = None) -> None:
     """Writes a text file; one that is new is for this user alone.
 
@@ -160,9 +174,7 @@ def opened(path: Path, *, private: bool = False, waits: Told = None) -> Iterator
         OSError: If it cannot be written; then a file that was there still is.
     """
     state = _state(path)
-    if state is not None and (
-        not stat.S_ISREG(state.st_mode) or os.path.abspath(path).startswith(_THROUGH)  # noqa: PTH100  (does not follow links)
-    ):
+    if _takes_all(path, state):
         with open(_through(path, waits), "wb") as file:
             yield file
         return

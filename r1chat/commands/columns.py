@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
+from r1chat.console import is_terminal
 from r1chat.sanitize import line
 
 _WIDEST = 60
@@ -12,7 +14,7 @@ _GAP = "  "
 
 
 def columns(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: str = "") -> str:
-    """Sets rows of cells as lines of text.
+    """Sets rows of cells as lines of text; what is long is cut in a terminal, and nowhere else.
 
     Args:
         head: The columns' names.
@@ -20,9 +22,9 @@ def columns(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: str = 
         right: The names of the columns whose cells are figures, e.g. "size tok/s".
     """
     # The first cell names the row: cut, it would name nothing.
+    widest = _WIDEST if is_terminal(sys.stdout) else _LONGEST
     cells = [
-        [line(row[0], _LONGEST), *(line(cell, _WIDEST) for cell in row[1:])]
-        for row in [head, *rows]
+        [line(row[0], _LONGEST), *(line(cell, widest) for cell in row[1:])] for row in [head, *rows]
     ]
     widths = [max(len(row[at]) for row in cells) for at in range(len(head))]
     figures = set(right.split())

@@ -268,7 +268,6 @@ def _revision(text: str) -> str:
 
 def _show(args: argparse.Namespace, console: Console, interrupts: Interrupts) -> int:
     from r1chat.hub.about import about, about_header
-    from r1chat.hub.fit import WORDS
     from r1chat.hub.inventory import Inventory
     from r1chat.hub.reference import parse
 
@@ -279,28 +278,37 @@ def _show(args: argparse.Namespace, console: Console, interrupts: Interrupts) ->
         remote_model.show(args.ref, out, as_json=as_json, on_notice=console.note)
         return ExitCode.ANSWERED
     ref = parse(args.ref)
-    model = Inventory().local(args.ref)
+    inventory = Inventory(lambda: args.ctx)
+    model = inventory.local(args.ref)
+    if model is None and ref is None:
+        model = inventory.in_file(compose.resolve(args.ref))
     if model is not None:
         shown = about(model)
-        extra: list[tuple[str, str]] = []
+        extra = _running(inventory.fit_of(model)) if not model.problem else []
     elif ref is not None:
         downloader = Downloader(console, interrupts, context=args.ctx)
         choice = downloader.resolve(ref)
-        variant, fits = choice.variant, choice.fit
+        variant = choice.variant
         header = downloader.inventory.remote().header(variant.files[0])
         shown = about_header(header, variant, licence=variant.licence)
-        extra = [("fit", f"{WORDS[fits.mark]}: {fits.arithmetic}" if fits else "unknown")]
-        if fits and fits.on_gpu:
-            extra.append(("offload", fits.on_gpu))
-        if fits and fits.tokens_per_s is not None:
-            extra.append(("expected", format_speed(fits.tokens_per_s, estimated=True)))
-        extra.append(("here", f"no; r1chat models pull {ref}"))
-    else:
-        shown = about(compose.resolve(args.ref))
-        extra = []
+        extra = [*_running(choice.fit), ("here", f"no; r1chat models pull {ref}")]
     out = Out(sys.stdout)
     if args.format == "json":
         write_indented(out, {"schema": 1, **shown.as_json(), **dict(extra)})
     else:
         out.write(pairs([*shown.lines(), *extra]))
     return ExitCode.ANSWERED
+
+
+def _running(fits: Fit | None) -> list[tuple[str, str]]:
+    """How a model runs on this machine, in pairs of a label and a value."""
+    from r1chat.hub.fit import WORDS
+
+    if fits is None:
+        return [("fit", "unknown")]
+    found = [("fit", f"{WORDS[fits.mark]}: {fits.arithmetic}")]
+    if fits.on_gpu:
+        found.append(("offload", fits.on_gpu))
+    if fits.tokens_per_s is not None:
+        found.append(("expected", format_speed(fits.tokens_per_s, estimated=True)))
+    return found

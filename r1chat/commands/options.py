@@ -322,7 +322,7 @@ def add_completion(parser: argparse.ArgumentParser) -> None:
 def add_app(parser: argparse.ArgumentParser) -> None:
     """Adds what the app takes: `r1chat` without a subcommand."""
     # Under names of their own: a subcommand's option would be overwritten by them, or overwrite it.
-    names = ("model", "think", "gpu_layers", "tensor_split")
+    names = ("model", "think", "ctx", "threads", "gpu_layers", "tensor_split")
     add_settings_of(parser.add_argument, *names, prefix="app_")
     _add_continuing(parser.add_mutually_exclusive_group(), prefix="app_", what="open")
 

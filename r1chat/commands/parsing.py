@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
+from r1chat.console import is_terminal
 from r1chat.errors import UsageError
 from r1chat.nearest import did_you_mean
 from r1chat.sanitize import line
@@ -94,8 +96,6 @@ class Parser(argparse.ArgumentParser):
 
     def _print_message(self, message: str, file: object = None) -> None:
         """Prints a help or a version. Argparse's own keeps silent where that fails."""
-        import sys
-
         from r1chat.output import Out
 
         del file
@@ -132,6 +132,12 @@ def with_ask(argv: Sequence[str], top: Parser) -> list[str]:
         raise UsageError(message)
     if word in subcommands or (word is None and foreign is None):
         return list(argv)
+    if word is None and is_terminal(sys.stdin):
+        message = (
+            f'{foreign} belongs to a question: r1chat {foreign} … "QUESTION" '
+            "(`r1chat settings` changes what the app does)"
+        )
+        raise UsageError(message)
     if word is not None and _BARE_WORD.fullmatch(word):
         alone = at == len(argv) - 1 or _is_option(argv[at + 1])
         hint = f"to ask it: r1chat ask {word}" if alone else _QUOTES

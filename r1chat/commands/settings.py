@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,8 +13,8 @@ from r1chat import paths, presets, user_files
 from r1chat import settings as user
 from r1chat.commands.exits import ExitCode
 from r1chat.commands.options import GIVEN
-from r1chat.console import Console
-from r1chat.errors import R1ChatError, UsageError
+from r1chat.console import Console, is_terminal
+from r1chat.errors import MissingModel, R1ChatError, UsageError
 from r1chat.models import TINY
 from r1chat.nearest import did_you_mean
 from r1chat.output import SCHEMA, Out, write_indented
@@ -22,7 +23,8 @@ from r1chat.settings import SETTINGS, Settings, Source, held
 from r1chat.values import written
 
 _WIDEST = 24
-"""Of a value in the list; `settings get` prints all of it."""
+"""Of a value in the list in a terminal; `settings get` prints all of it."""
+_LONGEST = 500
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
@@ -103,8 +105,9 @@ def _advised(ref: object) -> Mapping[str, object]:
 
 def _show(out: Out, found: Mapping[str, tuple[object, Source]]) -> None:
     """Lists the settings by section: name, value, where that was set, and what it means."""
+    widest = _WIDEST if is_terminal(sys.stdout) else _LONGEST
     rows = {
-        name: (line("-" if value is None else written(value), _WIDEST), source)
+        name: (line("-" if value is None else written(value), widest), source)
         for name, (value, source) in found.items()
     }
     widths = [max(map(len, rows)), max(len(value) for value, _ in rows.values())]
@@ -170,7 +173,35 @@ def _value(name: str, text: str) -> Any:  # noqa: ANN401  (of whatever type the 
         UsageError: If it may not be that.
     """
     try:
-        return SETTINGS[name].kind.read(text)
+        value = SETTINGS[name].kind.read(text)
+        if name == "theme":
+            _check_theme(value)
     except ValueError as error:
         message = f"{name}: {error}"
         raise UsageError(message) from None
+    if name == "model":
+        _check_model(value)
+    return value
+
+
+def _check_theme(name: str) -> None:
+    from r1chat import themes
+
+    known, _ = themes.load()
+    if name not in known:
+        hint = did_you_mean(name, known) or f"; they are {', '.join(known)}"
+        message = f"{name!r} is not a theme{hint}"
+        raise ValueError(message)
+
+
+def _check_model(ref: str) -> None:
+    """Refuses what is no model here, on a server that has a name, or on the Hub.
+
+    Raises:
+        R1ChatError: If it is none of them; neither the Hub nor a server is asked.
+    """
+    from r1chat.compose import remote_server, resolve
+
+    if remote_server(ref) is None:
+        with contextlib.suppress(MissingModel):
+            resolve(ref)

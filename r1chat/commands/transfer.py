@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,7 +38,7 @@ def export(args: argparse.Namespace, store: Store, out: Out, console: Console) -
         message = "name the conversations by their ids, or take --all of them"
         raise UsageError(message)
     path = None if args.output == "-" else Path(args.output).expanduser()
-    if path is not None and os.path.lexists(path) and not args.force:
+    if path is not None and user_files.would_replace(path) and not args.force:
         message = f"{line(str(path))} is there already; --force overwrites it"
         raise UsageError(message)
     names = [conversations.found(store, each).id for each in args.ids]

@@ -6,6 +6,7 @@ machine and the Hub; the models of servers are listed by `r1chat.servers`.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -167,8 +168,11 @@ class Inventory:
         folders = [each for each in repos() if wanted is None or each.repo.lower() in wanted]
         return [part for folder in folders for part in unfinished(folder)]
 
-    def survey(self) -> Survey:
+    def survey(self, also: Path | None = None) -> Survey:
         """All that is known without the network.
+
+        Args:
+            also: The file of a model that may lie where nobody looks.
 
         Raises:
             ModelError: If the catalogue is damaged.
@@ -178,20 +182,19 @@ class Inventory:
         machine = self._seen = self.machine()
         all_entries, context = self.entries(), self._context()
         publishers = self._publishers()
-        local = _named(self.find_local(), publishers)
+        found = list(self.find_local())
+        if also is not None and also not in {model.path for model in found}:
+            with contextlib.suppress(ModelError):
+                found.append(self.in_file(also))
+        local = _named(found, publishers)
         entries = {
             model.ref: entry for model in local if (entry := publishers.get(model.repo.lower()))
         }
-        fits = {}
-        for model in local:
-            entry = entries.get(model.ref)
-            shape = model.shape or (fit.shape_of(entry) if entry else None)
-            if shape and not model.problem:
-                fits[model.ref] = fit.fit(shape, model.size, machine, context)
+        fits = {model.ref: self._fit(model, entries.get(model.ref), machine) for model in local}
         return Survey(
             machine=machine,
             local=local,
-            fits=fits,
+            fits={ref: found for ref, found in fits.items() if found is not None},
             entries=entries,
             catalogue=tuple(
                 self._expected(each, fit.best_of(each, machine, context)[0]) for each in all_entries
@@ -235,6 +238,29 @@ class Inventory:
 
         best = max(_named(found, publishers), key=rank)
         return best if rank(best)[0] else None
+
+    def fit_of(self, model: LocalModel) -> Fit | None:
+        """How a model on this machine runs here; None where nobody knows, or it cannot be used."""
+        return self._fit(model, self._publishers().get(model.repo.lower()), self.machine())
+
+    def _fit(self, model: LocalModel, entry: Entry | None, machine: Machine) -> Fit | None:
+        from r1chat.hub import fit
+
+        shape = model.shape or (fit.shape_of(entry) if entry else None)
+        if shape is None or model.problem:
+            return None
+        return fit.fit(shape, model.size, machine, self._context())
+
+    def in_file(self, path: Path) -> LocalModel:
+        """The model in a file, wherever that lies.
+
+        Raises:
+            ModelError: If it cannot be read.
+        """
+        from r1chat.gguf import read_header
+        from r1chat.hub.local import model_of
+
+        return model_of(read_header(path))
 
     def local(self, ref: str) -> LocalModel | None:
         """The model on this machine that a reference means; None if there is none in its places.

@@ -359,7 +359,11 @@ class R1ChatApp(App[None]):
         from r1chat.tui.services.known_models import KnownModels, NamedServers
 
         inventory = self._inventory or Inventory(lambda: self.settings.ctx)
-        return KnownModels(inventory, self._servers or NamedServers())
+        return KnownModels(inventory, self._servers or NamedServers(), self._file_in_use)
+
+    def _file_in_use(self) -> Path | None:
+        info = self.engine.info if self.engine is not None else None
+        return Path(info.path) if info is not None and info.path and not info.host else None
 
     @functools.cached_property
     def downloads(self) -> Downloads:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 import sys
 import time
@@ -172,8 +173,18 @@ def test_show_describes_a_model_before_and_after_it_is_fetched(acme):
     assert "fits: " in before
     pulled("acme/Tiny-GGUF:F16")
     after = run("models", "show", "acme/Tiny-GGUF:F16")[1]
-    for words in ("qwen2", "1,024 tokens", "R1's, built in", "Hub cache"):
+    for words in ("qwen2", "1,024 tokens", "R1's, built in", "Hub cache", "fits: ", "tokens/s"):
         assert words in after
+
+
+def test_show_says_of_a_file_how_it_fits(tmp_path):
+    file = tmp_path / "mine.gguf"
+    shutil.copy(TINY, file)
+    code, out, _ = run("models", "show", str(file))
+    assert code == 0
+    assert re.search(r"^fit +fits: 4.37 MB file \+ .* free$", out, re.MULTILINE)
+    found = json.loads(run("models", "show", str(file), "--format", "json")[1])
+    assert found["fit"].startswith("fits: ")
 
 
 def test_search_finds_repositories(acme):

@@ -8,8 +8,7 @@ from textual import _xterm_parser
 from r1chat.actions import ACTIONS
 from r1chat.tui import terminal_input
 
-_WORDS = {"alt+b", "alt+f"}
-"""Textual takes them for steps by a word."""
+# Not Alt+B and Alt+F: most terminals send these for steps by a word.
 KEYS = sorted(
     {
         key
@@ -17,7 +16,6 @@ KEYS = sorted(
         for key in each.keys.split(",")
         if key.startswith("alt+") and len(key) == len("alt+x")
     }
-    - _WORDS
 )
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from r1chat import models
+from r1chat.engine import fake
 from r1chat.errors import MissingModel, ModelError
 from r1chat.hub.machine import Machine
 from r1chat.settings import Settings
@@ -15,6 +19,7 @@ from r1chat.tui.models.details import ModelDetails
 from r1chat.tui.models.screen import ModelsScreen
 from r1chat.tui.screens.question import Question
 from r1chat.tui.threads import while_shown
+from r1chat.tui.widgets.key_bar import KeyBar
 from tests.tui.chat import (
     ENDLESS,
     HANGS_S,
@@ -22,6 +27,7 @@ from tests.tui.chat import (
     FakeEngine,
     an_app,
     begin,
+    loading,
     open_models,
     ready,
     rest,
@@ -257,11 +263,30 @@ async def test_no_model_is_picked_while_a_reply_is_written():
     async with app.run_test() as pilot:
         await begin(pilot)
         await thought(pilot)
+        # The line of keys shows it in grey meanwhile.
+        bar = app.chat.query_one(KeyBar)
+        await until(pilot, lambda: not bar._shown["models"].able)
         await pilot.press("f3")
         await until(pilot, lambda: "Esc stops it" in toasts(app))
         assert app.screen is app.chat
         await pilot.press("escape")
         await rest(pilot)
+        await until(pilot, lambda: bar._shown["models"].able)
+
+
+async def test_a_file_that_was_named_has_its_size_and_how_it_fits(tmp_path):
+    file = tmp_path / "mine.gguf"
+    shutil.copy(models.FILE, file)
+    engine = FakeEngine(REPLY, info=replace(fake.INFO, ref=str(file), path=str(file)))
+    app = an_app(hub=StillHub(), settings=Settings(model=str(file), pace=0), load=loading(engine))
+    async with app.run_test(size=(100, 30)) as pilot:
+        screen = await open_models(pilot)
+        (row,) = [row for row in screen.list.rows if row.in_use]
+        assert row.local is not None
+        assert row.local.path == file
+        assert row.local.size == file.stat().st_size
+        assert row.fit is not None
+        assert row.fit.mark == "fits"
 
 
 async def test_a_fresh_start_names_the_distill_that_suits_the_machine():
@@ -451,10 +476,10 @@ async def test_a_screen_that_is_left_while_it_still_looks_around_takes_nothing_w
     looked, release = threading.Event(), threading.Event()
 
     class SlowHub(StillHub):
-        def survey(self):
+        def survey(self, also=None):
             looked.set()
             release.wait(HANGS_S)
-            return super().survey()
+            return super().survey(also)
 
     app = an_app(hub=SlowHub())
     async with app.run_test() as pilot:

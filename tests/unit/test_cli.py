@@ -66,9 +66,9 @@ def test_without_a_model_the_built_in_one_is_used_with_a_notice(run, model):
 
 
 def test_a_configured_model_is_used_without_a_notice(run, model):
-    assert run("settings", "set", "model", "/m.gguf")[0] == 0
+    assert run("settings", "set", "model", "r1:7b")[0] == 0
     assert run("ask", "1 + 1?")[2] == ""
-    assert model.ref == "/m.gguf"
+    assert model.ref == "r1:7b"
 
 
 def test_options_go_before_settings(run, model):

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from r1chat import cli, compose, paths
+from r1chat.commands import parsing
 from r1chat.commands.options import SHELLS
 from r1chat.commands.parsing import wants_json, with_ask
 from r1chat.engine.fake import FakeEngine
@@ -62,7 +63,8 @@ def test_a_bare_question_is_asked(argv, run):
 
 def test_words_of_a_subcommand_stay_as_they_are_and_no_words_open_the_app():
     top = cli.parser()
-    for argv in (["ask", "models"], ["models", "list"], ["-m", "tiny"], [], ["--verbose"]):
+    how = [["-m", "tiny"], ["--threads", "1"], ["--ctx=512", "--think", "on"]]
+    for argv in (["ask", "models"], ["models", "list"], *how, [], ["--verbose"]):
         assert with_ask(argv, top) == argv
 
 
@@ -270,3 +272,19 @@ def test_what_comes_through_a_pipe_continues_the_last_conversation(run, monkeypa
     assert re.search(r" 2 +fake +What is 1 \+ 1\?", run("history", "list")[1])
     code, _, err = run("-c", "history", "list")
     assert (code, "belongs after the subcommand" in err) == (2, True)
+
+
+@pytest.mark.parametrize("argv", [["--budget", "64"], ["--seed=1"], ["-m", "tiny", "--no-save"]])
+def test_an_option_of_a_question_says_where_there_is_none_what_to_type(argv, run, monkeypatch):
+    monkeypatch.setattr(parsing, "is_terminal", lambda _: True)
+    code, out, err = run(*argv)
+    assert (code, out) == (2, "")
+    option = next(each for each in argv if each not in {"-m", "tiny"}).partition("=")[0]
+    assert f'{option} belongs to a question: r1chat {option} … "QUESTION"' in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("argv", [["--threads", "1"], ["-m", "tiny"], ["--budget", "64"]])
+def test_what_comes_through_a_pipe_is_asked_with_any_option(argv, run, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"1 + 1?")))
+    assert run(*argv)[:2] == (0, "2\n")

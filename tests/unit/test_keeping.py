@@ -126,7 +126,7 @@ def test_options_go_before_what_the_conversation_had(ask, model):
 
 def test_what_the_conversation_had_goes_before_the_settings(run, ask, model):
     ask("-m", "m1", "-b", "64", "--min-think", "8", "1 + 1?")
-    run("settings", "set", "model", "m3")
+    run("settings", "set", "model", "r1:7b")
     run("settings", "set", "budget", "128")
     ask("-c", "And one more?")
     assert (model.ref, str(model.request.budget)) == ("m1", "64")

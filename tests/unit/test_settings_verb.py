@@ -8,6 +8,8 @@ import shlex
 import pytest
 
 from r1chat import cli, compose, paths, settings
+from r1chat.actions import ACTIONS
+from r1chat.commands import columns
 from r1chat.engine.fake import FakeEngine
 from r1chat.prompt import kind_of
 from r1chat.reasoning.formats import FORMATS, known, written_in
@@ -31,9 +33,10 @@ def run(capsys):
     [
         ("budget", "512", "512"),
         ("budget", "30s", "30s"),
-        ("model", "7", "7"),
-        ("model", "true", "true"),
-        ("theme", "1984", "1984"),
+        ("model", "r1:7b", "r1:7b"),
+        ("model", "acme/Some-GGUF:Q4_K_M", "acme/Some-GGUF:Q4_K_M"),
+        ("model", "http://localhost:1/v1#m", "http://localhost:1/v1#m"),
+        ("theme", "paper", "paper"),
         ("top_k", "40", 40),
         ("gpu-layers", "-1", -1),
         ("gpu-layers", "all", "all"),
@@ -199,3 +202,32 @@ def test_a_table_that_is_none_is_refused_without_being_repeated(run):
     code, _, err = run("settings", "set", "servers", "http://me:secret@host")
     assert code == 2
     assert err == "r1chat: servers: not a JSON object of names and addresses\n"
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "said"),
+    [
+        ("theme", "papr", "'papr' is not a theme; did you mean paper?"),
+        ("theme", "1984", "'1984' is not a theme; they are ash, "),
+        ("model", "r1:9b", "did you mean r1:8b?"),
+        ("model", "7", "no such model: '7'"),
+        ("model", "nowhere.gguf", "no such model file"),
+        ("model", "nowhere#m", "no server is called 'nowhere'"),
+    ],
+)
+def test_a_theme_or_a_model_that_nobody_knows_is_refused(run, key, text, said):
+    code, out, err = run("settings", "set", key, text)
+    assert code in {2, 3}
+    assert out == ""
+    assert said in err
+    assert err.count("\n") == 1
+    assert not paths.settings_file().exists()
+
+
+def test_nothing_is_cut_where_no_terminal_shows_it(run, monkeypatch):
+    keys = {f"slider.{name}": "f12" for name in ("less", "more", "off", "max", "figure")}
+    run("settings", "set", "keys", json.dumps(keys))
+    monkeypatch.setattr(columns, "_WIDEST", 10)
+    assert json.dumps(keys) in run("settings")[1]
+    out = run("keys")[1]
+    assert all(action.help in out for action in ACTIONS)

@@ -148,7 +148,7 @@ def test_every_export_and_setting_writes_through_a_device(tmp_path):
     link.symlink_to("/dev/null")
     assert run("ask", "-m", "tiny", "--temperature", "0", "-b", "off", "What is 1 + 2?")[0] == 0
     for form in ("md", "json", "jsonl", "html"):
-        code, _, err = run("history", "export", "--all", "--format", form, "-o", link, "--force")
+        code, _, err = run("history", "export", "--all", "--format", form, "-o", link)
         assert code == 0, err
     assert run("history", "stats", "--png", link)[0] == 0
     assert link.readlink() == Path("/dev/null")
@@ -159,10 +159,10 @@ def test_every_export_and_setting_writes_through_a_device(tmp_path):
 def test_an_export_comes_out_of_a_pipe_and_of_the_standard_output(fifo):
     assert run("ask", "-m", "tiny", "--temperature", "0", "-b", "off", "What is 1 + 2?")[0] == 0
     thread, found = read_from(fifo)
-    assert run("history", "export", "--all", "-o", fifo, "--force")[0] == 0
+    assert run("history", "export", "--all", "-o", fifo)[0] == 0
     thread.join()
     assert b"1 + 2" in found[0]
-    code, out, _ = run("history", "export", "--all", "-o", "/dev/stdout", "--force")
+    code, out, _ = run("history", "export", "--all", "-o", "/dev/stdout")
     assert code == 0
     assert "1 + 2" in out
 

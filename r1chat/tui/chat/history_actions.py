@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
@@ -264,6 +263,7 @@ class HistoryActions:
         self._host.push_screen(OneLine("Export to", str(where), _FORMS), take)
 
     async def _export(self, name: str, path: str) -> None:
+        from r1chat import user_files
         from r1chat.exchange import files
 
         def save(store: Store) -> str:
@@ -272,7 +272,7 @@ class HistoryActions:
                 message = "it is not there any more"
                 raise R1ChatError(message)
             where = Path(path).expanduser()
-            if os.path.lexists(where):
+            if user_files.would_replace(where):
                 message = f"{line(str(where))} is there already; take another name"
                 raise R1ChatError(message)
             files.save(files.written(files.form_of(where), [loaded]), where)

@@ -289,12 +289,14 @@ class ChatScreen(Screen[None]):
         return self.conditions.cancelled if action == "stop" and not self.running else ""
 
     def unable(self, action: str) -> str:
-        """Why this model cannot do what a key is for, in a few words; empty where it can."""
+        """Why what a key is for cannot be done now, in a few words; empty where it can."""
+        if action == "models" and self.running:
+            return STOP_FIRST
         return self.replies.obstacle(action)
 
     def _is_unable(self, action: str) -> bool:
-        """Says why something cannot be done, where it cannot."""
-        why = self.unable(action)
+        """Says why this model cannot do something, where it cannot."""
+        why = self.replies.obstacle(action)
         if why:
             self.notify(f"Not with this model: {line(why, 200)}.", timeout=5, markup=False)
         return bool(why)

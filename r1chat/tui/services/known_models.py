@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from r1chat.errors import R1ChatError
@@ -61,15 +62,22 @@ class KnownModels:
     Args:
         inventory: Looks models up.
         servers: Asks named servers.
+        in_use: Tells the file of the model in use, wherever it lies.
     """
 
-    def __init__(self, inventory: Inventory, servers: NamedServers) -> None:
+    def __init__(
+        self,
+        inventory: Inventory,
+        servers: NamedServers,
+        in_use: Callable[[], Path | None] = lambda: None,
+    ) -> None:
         self.inventory = inventory
         self.survey: Survey | None = None
         """None before anybody looked."""
         self.served: dict[str, Served] = {}
         """By the servers' names."""
         self._servers = servers
+        self._in_use = in_use
 
     async def look_around(self) -> Survey:
         """Looks what there is on this machine, on a thread.
@@ -77,7 +85,8 @@ class KnownModels:
         Raises:
             ModelError: If the catalogue is damaged.
         """
-        self.survey = await on_thread(self.inventory.survey, "r1chat-look")
+        path = self._in_use()
+        self.survey = await on_thread(lambda: self.inventory.survey(path), "r1chat-look")
         return self.survey
 
     async def ask_servers(self, then: Callable[[], object], name: str | None = None) -> None:

@@ -30,7 +30,7 @@ class _Shown:
     written: str
     about: str
     able: bool
-    """Whether this model can do it."""
+    """Whether it can be done now, and by this model."""
 
 
 @dataclass(frozen=True, slots=True)
