@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 from r1chat import paths
 from tests.factory import write_model
@@ -27,7 +28,8 @@ def test_a_question_is_asked_thought_about_answered_and_what_was_set_is_remember
         app.send("\x11")
         assert app.end() == 0
         assert b"\x1b]2;What is 3 + 4? \xc2\xb7 r1chat\x07" in app.raw
-        assert app.raw.rstrip().endswith(b"\x1b[23;2t")
+        # Behind the terminal's own title there is only the way back.
+        assert re.search(rb"\x1b\[23;2tContinue this conversation: [^\x1b]+$", app.raw)
     assert json.loads(paths.settings_file().read_text())["budget"] == "off"
 
 
