@@ -118,7 +118,7 @@ def test_on_a_terminal_ask_offers_to_fetch_the_model_and_then_answers(acme):
     child = pexpect.spawn(sys.executable, command, encoding="utf-8", timeout=60)
     child.expect_exact("Download it? [Y/n] ")
     child.send("\r")
-    child.expect_exact(r"\boxed{110}")
+    child.expect_exact("▣ 110")
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 0
