@@ -279,12 +279,14 @@ prepare() {
         say "installing what r1chat needs, once. If llama.cpp has to be compiled, that takes about" \
             "$(in_minutes $((compile_cpu_s / $(cores))))."
         rm -f "$venv/.r1chat-run" "$venv/.r1chat-dev"
-        pip "updating pip" install --quiet 'pip>=25.1'
+        # The first that writes the report in the form that is read here.
+        pip "updating pip" install --quiet 'pip>=23.1'
         fetched=
         [ -z "$wheels" ] || ready_made
         compiled_here
-        pip "installing r1chat" install --verbose --progress-bar=off --editable "$root" \
-            ${constraints:+"$constraints"}
+        # Python compiles what it imports, which is a small part of all this.
+        pip "installing r1chat" install --verbose --progress-bar=off --no-compile \
+            --editable "$root" ${constraints:+"$constraints"}
         # A wheel may be made for another processor, which shows when it computes.
         if [ -n "$fetched" ] && ! try "trying the compiled llama.cpp" \
             "$venv/bin/python" -m r1chat.doctor.trial; then
@@ -296,6 +298,8 @@ prepare() {
     fi
     if [ "$1" = dev ]; then
         cd "$root" || exit 1
+        # The first that knows groups.
+        pip "updating pip" install --quiet 'pip>=25.1'
         pip "installing the tools for tests" install --progress-bar=off --group dev "$constraints"
         origin >"$venv/.r1chat-dev"
     fi

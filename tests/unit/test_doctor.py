@@ -123,7 +123,8 @@ def test_a_broken_build_is_named_and_not_fatal(fake_llama, capsys, code, said, a
     text = capsys.readouterr().out
     assert re.search(rf"^X loads +no: .*{re.escape(said)}", text, re.MULTILINE)
     assert advised in text
-    assert "-m pip install --force-reinstall" in text
+    assert "pip install " in text
+    assert "--force-reinstall" in text
     assert "Built-in model" not in text
 
 
@@ -257,7 +258,11 @@ def test_the_other_kinds_are_told_apart(command):
 def test_the_command_is_for_this_environment(monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
     if os.name == "posix":
-        assert shlex.split(install.reinstall())[:4] == [sys.executable, "-m", "pip", "install"]
+        with_pip, with_uv = [sys.executable, "-m", "pip"], ["uv", "pip", "install"]
+        monkeypatch.setattr(importlib.util, "find_spec", lambda _: object())
+        assert shlex.split(install.reinstall())[:3] == with_pip
+        monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+        assert shlex.split(install.reinstall())[:5] == [*with_uv, "--python", sys.executable]
     (tmp_path / "pipx_metadata.json").write_text("{}")
     assert f"pipx runpip {tmp_path.name} install" in install.reinstall()
 
@@ -265,6 +270,7 @@ def test_the_command_is_for_this_environment(monkeypatch, tmp_path):
 @posix_only
 def test_the_command_survives_spaces(monkeypatch):
     monkeypatch.setattr(sys, "executable", "/my home/python")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: object())
     assert shlex.split(install.reinstall("-DGGML_CUDA=on"))[:3] == [
         "CMAKE_ARGS=-DGGML_CUDA=on",
         "/my home/python",

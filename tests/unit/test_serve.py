@@ -164,7 +164,8 @@ def test_without_the_extra_the_command_that_installs_it_is_said(run, monkeypatch
     code, out, err = run("serve")
     assert (code, out, err.count("\n")) == (1, "", 1)
     command = shlex.split(err.partition("install it: ")[2])
-    assert command[-2:] == ["install", web.REQUIREMENT]
+    assert "install" in command
+    assert command[-1] == web.REQUIREMENT
 
 
 def test_the_extra_asks_for_what_the_message_does():
