@@ -128,33 +128,33 @@ def _dispatch(argv: Sequence[str], console: Console) -> int:
     args = top.read(with_ask(argv, top))
     args.top = top
     says_how = any(getattr(args, f"app_{option}") is not None for option in _OF_THE_APP)
-    if args.verb is None and says_how and not (is_terminal(sys.stdin) or web.is_child()):
+    if args.subcommand is None and says_how and not (is_terminal(sys.stdin) or web.is_child()):
         # `… | r1chat -c`: what comes in through a pipe is a question.
         args = top.read(["ask", *argv])
     settings.use(settings.load()[0])
-    verb: str | None = args.verb
-    if verb is None:
+    subcommand: str | None = args.subcommand
+    if subcommand is None:
         return _open_app(args)
     for option, (shown, usage) in _OF_THE_APP.items():
         if getattr(args, f"app_{option}") is not None:
-            message = f"{shown} belongs after the subcommand: r1chat {verb} {usage}"
+            message = f"{shown} belongs after the subcommand: r1chat {subcommand} {usage}"
             raise UsageError(message)
-    return _run(verb, args, console)
+    return _run(subcommand, args, console)
 
 
-def _run(verb: str, args: argparse.Namespace, console: Console) -> int:
-    if verb == "ask":
+def _run(subcommand: str, args: argparse.Namespace, console: Console) -> int:
+    if subcommand == "ask":
         from r1chat.commands import ask
 
         # The app must not end like this: it has a screen to give back.
         threading.excepthook = lambda failure: _die(failure.exc_value, console)
         return ask.run(args, console)
-    if verb == "doctor":
+    if subcommand == "doctor":
         from r1chat import doctor
 
         return doctor.main(args)
     # Each has a module of its name.
-    code: int = import_module(f"r1chat.commands.{verb}").run(args, console)
+    code: int = import_module(f"r1chat.commands.{subcommand}").run(args, console)
     return code
 
 
@@ -221,8 +221,12 @@ def parser() -> Parser:
     )
     top.add_argument("-V", "--version", action="version", version=f"r1chat {__version__}")
     top.add_argument("--verbose", action="store_true", help="show the log on stderr too")
-    verbs = top.add_subparsers(
-        dest="verb", metavar="COMMAND", title="subcommands", prog="r1chat", parser_class=Parser
+    subcommands = top.add_subparsers(
+        dest="subcommand",
+        metavar="COMMAND",
+        title="subcommands",
+        prog="r1chat",
+        parser_class=Parser,
     )
     from r1chat.commands import (
         eval_options,
@@ -234,34 +238,49 @@ def parser() -> Parser:
     )
 
     options.add_app(top)
-    options.add_ask(_verb(verbs, "ask", "answer one question", epilog=_EPILOG))
+    options.add_ask(_subcommand(subcommands, "ask", "answer one question", epilog=_EPILOG))
     models_options.add_models(
-        _verb(verbs, "models", "find, download, verify and remove models", epilog=_EPILOG)
+        _subcommand(
+            subcommands, "models", "find, download, verify and remove models", epilog=_EPILOG
+        )
     )
     servers_options.add_servers(
-        _verb(verbs, "servers", "name servers, keep their keys, list their models", epilog=_EPILOG)
+        _subcommand(
+            subcommands,
+            "servers",
+            "name servers, keep their keys, list their models",
+            epilog=_EPILOG,
+        )
     )
     history_options.add_history(
-        _verb(verbs, "history", "list, show, search, export and count conversations")
+        _subcommand(subcommands, "history", "list, show, search, export and count conversations")
     )
-    options.add_doctor(_verb(verbs, "doctor", "say what works on this machine and what does not"))
-    options.add_settings(_verb(verbs, "settings", "list, get and change saved settings"))
+    options.add_doctor(
+        _subcommand(subcommands, "doctor", "say what works on this machine and what does not")
+    )
+    options.add_settings(
+        _subcommand(subcommands, "settings", "list, get and change saved settings")
+    )
     presets_options.add_presets(
-        _verb(verbs, "presets", "named sets of instructions, budget and sampling")
+        _subcommand(subcommands, "presets", "named sets of instructions, budget and sampling")
     )
-    options.add_json(_verb(verbs, "keys", "list the app's keys: ids, keys, what they do"))
+    options.add_json(
+        _subcommand(subcommands, "keys", "list the app's keys: ids, keys, what they do")
+    )
     options.add_completion(
-        _verb(verbs, "completion", "print what makes bash, zsh or fish complete r1chat")
+        _subcommand(subcommands, "completion", "print what makes bash, zsh or fish complete r1chat")
     )
-    options.add_serve(_verb(verbs, "serve", "the app in a browser"))
-    eval_options.add_eval(_verb(verbs, "eval", "measure a model with questions and their answers"))
+    options.add_serve(_subcommand(subcommands, "serve", "the app in a browser"))
+    eval_options.add_eval(
+        _subcommand(subcommands, "eval", "measure a model with questions and their answers")
+    )
     return top
 
 
-def _verb(
-    verbs: argparse._SubParsersAction[Parser], name: str, purpose: str, *, epilog: str = ""
+def _subcommand(
+    subcommands: argparse._SubParsersAction[Parser], name: str, purpose: str, *, epilog: str = ""
 ) -> argparse.ArgumentParser:
-    parser = verbs.add_parser(
+    parser = subcommands.add_parser(
         name,
         help=purpose,
         description=f"{purpose[0].upper()}{purpose[1:]}.",

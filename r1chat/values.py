@@ -81,7 +81,7 @@ class Whole(Kind[int]):
         if isinstance(value, bool) or not isinstance(value, int):
             raise _refusal(value, "a whole number")
         if not self.least <= value <= self.most:
-            raise _refusal(value, f"between {self.least} and {self.most}")
+            raise _refusal(value, f"between {self.least:,} and {self.most:,}")
         return value
 
 
@@ -112,8 +112,8 @@ class Real(Kind[float]):
             raise _refusal(value, "a number")
         enough = value > self.least if self.above else value >= self.least
         if not math.isfinite(value) or not enough or value > self.most:
-            low = f"above {self.least:g}" if self.above else f"at least {self.least:g}"
-            raise _refusal(value, f"{low} and at most {self.most:g}")
+            low = f"above {self.least:g}" if self.above else f"at least {self.least:,g}"
+            raise _refusal(value, f"{low} and at most {self.most:,g}")
         return float(value)
 
 

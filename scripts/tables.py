@@ -56,7 +56,7 @@ TABLES = {"settings.md": settings, "keys.md": keys}
 
 
 def with_tables(name: str) -> str:
-    """A page of the docs with its tables made anew."""
+    """A page of the docs with its tables made again."""
     page = (DOCS / name).read_text(encoding="utf-8")
     return _MADE.sub(lambda _: TABLES[name](), page)
 

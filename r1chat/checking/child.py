@@ -2,7 +2,7 @@
 
 Reads lines of JSON from stdin, writes one for each to stdout. What it computes was written by a
 model: ``9^{9^{9^9}}`` keeps sympy busy for ever. It therefore sets its own limits, for each answer
-anew, and dies by them.
+again, and dies by them.
 """
 
 from __future__ import annotations

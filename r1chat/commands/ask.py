@@ -127,7 +127,7 @@ def _goes_on(args: argparse.Namespace) -> bool:
 
 
 class _Ask:
-    """One run of the verb: options before settings before defaults."""
+    """One run of the subcommand: options before settings before defaults."""
 
     def __init__(
         self,

@@ -67,7 +67,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
 
 
 class _Evaluation:
-    """One run of the verb."""
+    """One run of the subcommand."""
 
     def __init__(
         self,

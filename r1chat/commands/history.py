@@ -77,7 +77,7 @@ def _list(args: argparse.Namespace, store: Store, out: Out, console: Console) ->
     ]
     out.write(columns(("id", "changed", "turns", "model", "title"), rows, right="turns"))
     if len(found) > args.limit:
-        console.note(f"there are more than {args.limit}; --limit shows more of them")
+        console.note(f"there are more than {args.limit:,}; --limit shows more of them")
     return ExitCode.ANSWERED
 
 

@@ -1,4 +1,4 @@
-"""The options of the verbs, checked at the border."""
+"""The options of the subcommands, checked at the border."""
 
 from __future__ import annotations
 
@@ -84,10 +84,10 @@ def add_section(add: Callable[..., object], section: Section) -> None:
 def actions_of(
     parser: argparse.ArgumentParser, *, required: bool = True
 ) -> Callable[[str, str], argparse.ArgumentParser]:
-    """Gives a verb actions.
+    """Gives a subcommand actions.
 
     Args:
-        parser: The verb's.
+        parser: The subcommand's.
         required: Whether one of them must be named.
 
     Returns:

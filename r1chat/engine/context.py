@@ -91,7 +91,7 @@ class Context:
         self._params = params
         self.handle = api.llama_init_from_model(model, params)
         if not self.handle:
-            message = f"no memory for a context of {options.size} tokens; take a smaller --ctx"
+            message = f"no memory for a context of {options.size:,} tokens; take a smaller --ctx"
             raise EngineError(message)
         # What llama.cpp calls hybrid has a state in some layers.
         has_states = api.llama_model_is_recurrent(model) or api.llama_model_is_hybrid(model)

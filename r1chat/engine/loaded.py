@@ -162,7 +162,7 @@ class LoadedModel:
     def make_room(self, request: Request, prompt: int, count: int) -> TokenMachine:
         """Makes a larger cache, where more samples would fit into the memory then.
 
-        The conversation has to be read anew then: for the first samples of a model only.
+        The conversation has to be read again then: for the first samples of a model only.
 
         Args:
             request: The question.

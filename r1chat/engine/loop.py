@@ -275,7 +275,7 @@ class ThinkingLoop:
         data = self._vocabulary.shown(token)
         reason = self._reason(data, loops=self._guard.feed(token, data))
         if reason == "agreed" and self._think_on():
-            # More was asked for: the looks have to agree anew.
+            # More was asked for: the looks have to agree again.
             self._peeked.forget()
             return
         if reason is not None:

@@ -168,7 +168,7 @@ class Speculation:
     def took(self, drafted: int, seconds: float) -> None:
         """Records the time of a token together with the drafts behind it.
 
-        After a batch llama.cpp makes its graph for single tokens anew: what the next one takes
+        After a batch llama.cpp makes its graph for single tokens again: what the next one takes
         longer than others is the batch's.
         """
         size, before = self._batch

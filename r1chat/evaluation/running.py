@@ -258,7 +258,7 @@ def why_wrong(final: str | None, answer_ended_by: EndedBy, judge: str) -> str:
 
 
 def judged(results: Results, plan: Plan, checker: Checker) -> dict[tuple[str, str], bool]:
-    """Judges anew what another checker has judged, e.g. before math-verify was installed.
+    """Judges again what another checker has judged, e.g. before math-verify was installed.
 
     Returns:
         What is right, by the question's key and the final answer.

@@ -52,7 +52,7 @@ def assemble(vocabulary: Vocabulary, items: Iterable[Item]) -> list[int]:
             out += _plain(vocabulary, text, continues=continues)
             text = ""
         out += item
-        # After a marker a text starts anew; after sampled tokens it goes on.
+        # After a marker a new text starts; after sampled tokens it goes on.
         continues = not (len(item) == 1 and vocabulary.is_marker(item[0]))
     if text:
         out += _plain(vocabulary, text, continues=continues)

@@ -46,7 +46,7 @@ class Budget:
 
     def __post_init__(self) -> None:
         if self.tokens is not None and not 0 <= self.tokens <= LIMIT_TOKENS:
-            message = f"a budget of {self.tokens} tokens is not between 0 and {LIMIT_TOKENS}"
+            message = f"a budget of {self.tokens:,} tokens is not between 0 and {LIMIT_TOKENS:,}"
             raise ValueError(message)
         if self.seconds is not None and not 0 < self.seconds <= LIMIT_SECONDS:
             message = f"a budget of {self.seconds:g} seconds is not above 0 and at most a week"
@@ -55,7 +55,7 @@ class Budget:
             message = f"a minimum of {self.minimum} tokens is not between 0 and {LIMIT_TOKENS}"
             raise ValueError(message)
         if self.tokens is not None and self.minimum > self.tokens:
-            message = f"the minimum ({self.minimum}) is more than the budget ({self.tokens})"
+            message = f"the minimum ({self.minimum:,}) is more than the budget ({self.tokens:,})"
             raise ValueError(message)
         if not 0 <= self.grace <= 1:
             message = f"a grace of {self.grace:g} is not between 0 and 1"

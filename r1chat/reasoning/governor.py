@@ -53,7 +53,7 @@ class Governor:
     It reads no clock: it is told the time.
 
     Args:
-        control: Holds the budget and the wishes of the user; read anew at every token, so that
+        control: Holds the budget and the wishes of the user; read again at every token, so that
             another thread may change them.
     """
 

@@ -175,7 +175,7 @@ def _forms(connection: sqlite3.Connection) -> dict[str, set[tuple[object, ...]]]
     forms: dict[str, set[tuple[object, ...]]] = {}
     rows = connection.execute("SELECT type, name FROM sqlite_master").fetchall()
     for kind, name in rows:
-        # The search is made anew where it is missing.
+        # The search is made again where it is missing.
         if str(name).startswith("search"):
             continue
         parts = ("table_info", "foreign_key_list") if kind == "table" else ("index_info",)

@@ -149,7 +149,7 @@ class Database:
         if not self.searchable or self.fault() is not None:
             return False
         try:
-            return index.make(self.writing, anew=True)
+            return index.make(self.writing, rebuild=True)
         except sqlite3.Error:
             return False
 

@@ -1,7 +1,7 @@
 """The full-text index over questions, answers and thoughts.
 
 It holds no text of its own and is kept up behind the writing, so that it can be missing, late or
-made anew at any time.
+rebuilt at any time.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from r1chat.store.rows import unpack
 BATCH = 16
 """Replies that are taken into the index in one transaction."""
 _VERSION = "1"
-"""Another one has the index made anew; it is to be changed with `prepared` and the table."""
+"""Another one has the index rebuilt; it is to be changed with `prepared` and the table."""
 _MISSING = ("no such module", "no such table: search")
 _QUICKLY_TIDIED = 8192
 """Pages of a file."""
@@ -73,24 +73,24 @@ def _can_be_made(table: str) -> bool:
     return True
 
 
-def make(connection: sqlite3.Connection, *, anew: bool = False) -> bool:
+def make(connection: sqlite3.Connection, *, rebuild: bool = False) -> bool:
     """Makes the index where it is missing, or of an older make.
 
     Args:
         connection: For writing.
-        anew: Whether to make it in any case.
+        rebuild: Whether to make it in any case.
 
     Returns:
         Whether this SQLite can have one.
     """
     if not _can_be_made(_TABLE):
         return False
-    if not anew and _is_here(connection):
+    if not rebuild and _is_here(connection):
         return True
     connection.execute("BEGIN IMMEDIATE")
     try:
         # Another process may have been quicker.
-        if anew or not _is_here(connection):
+        if rebuild or not _is_here(connection):
             _drop(connection)
             connection.execute(_TABLE)
             connection.execute("UPDATE replies SET indexed = 0")

@@ -146,7 +146,7 @@ def _grow(connection: sqlite3.Connection, row: sqlite3.Row, conversation: Conver
             origin=rows.origin_in(each),
         )
         # Only what came before can be a parent, so that nothing goes round in a circle; what
-        # has lost its parent begins the conversation anew.
+        # has lost its parent begins the conversation again.
         parent = nodes.get(each["parent"], conversation.root)
         node = conversation.add(turn, parent, rows.text(each["id"]))
         nodes[key] = node

@@ -65,7 +65,7 @@ class Measured(R1ChatApp):
         self.notify("filled")
 
     def action_report(self) -> None:
-        """Writes down how it fares; what it measures begins anew."""
+        """Writes down how it fares; what it measures begins again."""
         gc.collect()
         widgets = [each for each in gc.get_objects() if isinstance(each, Widget)]
         status = Path("/proc/self/status").read_text("utf-8")

@@ -17,7 +17,7 @@ struct plan {
     const char *prompt; // a file of token ids, one a line
     int context, batch, threads, batch_threads, thought, closing, answer;
     unsigned seed;
-    int repack; // whether weights may be laid out anew for this processor, as by default
+    int repack; // whether weights may be laid out again for this processor, as by default
 };
 
 static double now(void) {

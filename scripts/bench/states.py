@@ -186,7 +186,7 @@ class Bench:
         return json.loads(out.splitlines()[-1])
 
     def start(self) -> dict[str, object]:
-        """A process is killed and another continues: time to the next token, and reading anew."""
+        """A process is killed and another continues: time to the next token, and reading again."""
         child = self._child("--child", "first")
         assert child.stdout is not None
         answer = json.loads(child.stdout.readline())["answer"]
@@ -212,7 +212,7 @@ class Bench:
         }
 
     def greedy(self) -> dict[str, object]:
-        """How many continuations are the same after loading, and how many as after reading anew."""
+        """How many continuations are the same after loading, and after reading again."""
         same = as_fresh = loaded = 0
         count = 50
         for number in range(count):

@@ -215,7 +215,7 @@ compiled_here() {
 make_venv() {
     if [ -f "$venv/.r1chat" ] && ! { [ -x "$venv/bin/python" ] &&
         { [ -f "$venv/.r1chat-run" ] || [ -f "$venv/.r1chat-no-engine" ]; }; }; then
-        say "the environment in $venv is not complete; making it anew"
+        say "the environment in $venv is not complete; making it again"
         rm -rf "$venv"
     fi
     if [ -x "$venv/bin/python" ]; then

@@ -36,7 +36,7 @@ def lines(seed: str = SEED, times: int = 1) -> list[str]:
 
 
 def main() -> None:
-    """Write the shipped file anew, or another one."""
+    """Write the shipped file again, or another one."""
     parser = argparse.ArgumentParser(
         prog="python -m scripts.train_tiny.questions", description=__doc__
     )

@@ -21,9 +21,9 @@ def text(name):
 
 
 @pytest.fixture
-def verbs():
-    """The verbs that are built, with their parsers."""
-    (every,) = [action for action in cli.parser()._actions if action.dest == "verb"]
+def subcommands():
+    """The subcommands that are built, with their parsers."""
+    (every,) = [action for action in cli.parser()._actions if action.dest == "subcommand"]
     return every.choices
 
 
@@ -39,15 +39,17 @@ def test_every_exit_code_is_told_by_the_help():
 
 
 @pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md"])
-def test_every_verb_that_is_built_is_told(name, verbs):
-    assert [verb for verb in verbs if f"`r1chat {verb}" not in text(name)] == []
+def test_every_subcommand_that_is_built_is_told(name, subcommands):
+    assert [
+        subcommand for subcommand in subcommands if f"`r1chat {subcommand}" not in text(name)
+    ] == []
 
 
-def test_every_option_that_is_built_is_told(verbs):
+def test_every_option_that_is_built_is_told(subcommands):
     options = {
         action.option_strings[-1]
-        for verb in verbs.values()
-        for action in verb._actions
+        for subcommand in subcommands.values()
+        for action in subcommand._actions
         if action.option_strings and action.dest != "help"
     }
     told = "".join(text(path) for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")])

@@ -13,7 +13,7 @@ _NO_WAY = "no way is known to tell {} of a shape for the answer"
 _ITS_OWN_FRAMING = (
     "{} frames the conversation itself, so a shape would hold for the thought as well as the answer"
 )
-_NOT_FROM_THERE = "{} cannot go on with an answer in a shape: begin it anew"
+_NOT_FROM_THERE = "{} cannot go on with an answer in a shape: begin it again"
 
 
 def refusal(dialect: Dialect, shape: Shape, *, host: str, continues: bool, written: bool) -> str:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 CONNECT_S = 10.0
 STALL_S = 30.0
-"""Without a byte for so long, it connects anew."""
+"""Without a byte for so long, it connects again."""
 _DISK_S = 0.1
 _BUSY = frozenset({408, 425, 429})
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")

@@ -40,7 +40,7 @@ class ModelStatus:
         topbar: Shows the model.
         turns: Shows a hint where there is no turn yet.
         slider: Has the budget.
-        meters: Has the figures, which begin anew with a model.
+        meters: Has the figures, which begin again with a model.
         outbox: Has the question that waits for a model.
         think: Has the choice which models think.
         running: Tells whether a reply is under way.

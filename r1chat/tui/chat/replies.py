@@ -192,7 +192,7 @@ class Replies:
 
         Args:
             view: The turn.
-            resume: A place of its reply's thought to go on from; by default it begins anew.
+            resume: A place of its reply's thought to go on from; by default it begins again.
         """
         async with self._turns.batch():
             node = view.node

@@ -91,5 +91,5 @@ class _Keys(Static):
         self._of = of
 
     def on_resize(self) -> None:
-        """Breaks its lines anew."""
+        """Breaks its lines again."""
         self.update(text(self._of, self.content_size.width))

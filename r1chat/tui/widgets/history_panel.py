@@ -151,7 +151,7 @@ class HistoryPanel(Vertical):
 
     @work(group="history-list", exclusive=True, exit_on_error=False)
     async def reload(self) -> None:
-        """Reads anew what is listed."""
+        """Reads again what is listed."""
         words = self.search.value.strip()
         size = max(_HITS if words else PAGE, len(self.listing.entries) if not words else 0)
         found = await self._read(words, size, 0)
