@@ -183,8 +183,9 @@ class AbortByte:
 def gbnf_of(core: Mapping[str, Any], rules: Mapping[str, str]) -> str:
     """Has llama-cpp-python convert a JSON schema into a grammar.
 
-    Its converter puts objects, arrays, unions and references together. It would write names with a
-    backslash or a quote in them wrong, and knows no limits of numbers: leaves are grammar.
+    Its converter puts objects, arrays, unions and references together. What it gets wrong is put
+    right here: names with a backslash or a quote, other names behind optional ones. It knows no
+    limits of numbers: leaves are grammar.
 
     Args:
         core: The schema, as `r1chat.shapes.schema.core` reduces it.
@@ -193,11 +194,24 @@ def gbnf_of(core: Mapping[str, Any], rules: Mapping[str, str]) -> str:
     converter: Any = _part("llama_grammar").SchemaConverter
 
     class Converter(converter):  # type: ignore[misc]
+        keys: list[str] = []  # noqa: RUF012  (of one converter)
+
         def visit(self, schema: dict[str, Any], name: str) -> Any:  # noqa: ANN401
             if "gbnf" in schema:
                 rule = schema["gbnf"]
                 return rule if rule in rules else self._add_rule(name or "value", rule)
-            return super().visit(schema, name)
+            # What else an object has is called otherwise than what it names.
+            self.keys.append(schema.get("key", "string"))
+            try:
+                return super().visit(schema, name)
+            finally:
+                self.keys.pop()
+
+        def _add_rule(self, name: str, rule: str) -> Any:  # noqa: ANN401
+            # Behind optional names it would want others, and without a comma.
+            if name.endswith("-rest") and rule.endswith("additional-kvs"):
+                rule = f'("," space {rule})?'
+            return super()._add_rule(name, rule)
 
         def _format_literal(self, literal: str) -> str:
             # Of characters written as \u it would make other characters.
@@ -207,7 +221,7 @@ def gbnf_of(core: Mapping[str, Any], rules: Mapping[str, str]) -> str:
 
         def _add_primitive(self, name: str, rule: object) -> str:
             del rule
-            return name
+            return self.keys[-1] if name == "string" else name
 
     made = Converter(prop_order={}, allow_fetch=False, dotall=False, raw_pattern=False)
     made._rules.update(rules)  # noqa: SLF001  (it has no other way in)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from itertools import groupby, takewhile
@@ -40,6 +41,7 @@ FORMATS = {
 """The formats of texts that are kept; others say what a text is for."""
 _ABOVE, _BELOW = "exclusiveMinimum", "exclusiveMaximum"
 _LARGEST = 10**15
+_ESCAPES = re.compile(r'["\\\x00-\x1f\x7f]')
 _MOST_LISTED = 256
 _MOST_DECIMALS = 12
 
@@ -63,6 +65,25 @@ def _branches(texts: Sequence[str]) -> str:
         rest = f" ({_branches([text[len(common) :] for text in some])})" if some[1:] else ""
         parts.append(f'"{escaped}"{rest}' if first else '""')
     return " | ".join(parts)
+
+
+def other_key(names: Iterable[str]) -> str:
+    """GBNF for the name of a property that is none of these.
+
+    It has no escapes, by which one of them could be spelled otherwise.
+    """
+    plain = sorted({name for name in names if not _ESCAPES.search(name)})
+    return f'"\\"" ({_other_than(plain)}) "\\"" space' if plain else "string"
+
+
+def _other_than(texts: Sequence[str]) -> str:
+    firsts = sorted({text[0] for text in texts if text})
+    avoided = "".join(f"\\U{ord(each):08X}" for each in firsts)
+    parts = [f'[^"\\\\\\x00-\\x1F\\x7F{avoided}] [^"\\\\\\x00-\\x1F\\x7F]*']
+    for first in firsts:
+        rest = _other_than([text[1:] for text in texts if text[:1] == first])
+        parts.append(f"[\\U{ord(first):08X}] ({rest})")
+    return " | ".join(parts if "" in texts else [*parts, '""'])
 
 
 def number(schema: Mapping[str, Any], *, whole: bool) -> str:

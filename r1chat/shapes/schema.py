@@ -278,6 +278,7 @@ class _Reducer:
         }
         if others is not False:
             core_of["additionalProperties"] = self.reduced(others, at)
+            core_of["key"] = leaves.other_key(found)
         return core_of
 
     def _array(self, schema: dict[str, Any], at: str) -> dict[str, Any]:

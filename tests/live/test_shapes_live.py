@@ -151,6 +151,16 @@ def test_limits_of_numbers_let_through_what_is_within_them(tiny: LlamaEngine) ->
         assert matches(tiny, grammar, texts) == fits, (limits, whole, texts)
 
 
+def test_what_else_an_object_has_is_called_otherwise(tiny: LlamaEngine) -> None:
+    given = {"properties": {"age": {"type": "null"}, "a": {}, "": {}, 'q"': {}}}
+    grammar = plainly(shape_of({"type": "object", **given, "additionalProperties": {"const": 1}}))
+    names = ["age", "a", "", "ag", "ages", "b", "é"]
+    texts = [json.dumps({"q": 1, name: 1}, ensure_ascii=False) for name in names]
+    assert matches(tiny, grammar, texts) == [False, False, False, True, True, True, True]
+    texts = ['{"age": null, "x": 1}', '{"age": null}', '{"x": 1, "y": 1}', '{"x": 1, "\\u0061": 1}']
+    assert matches(tiny, grammar, texts) == [True, True, True, False]
+
+
 @pytest.mark.usefixtures("_no_child")
 def test_whatever_a_string_must_spell_is_text(tiny: LlamaEngine) -> None:
     text = '</think> <think> <｜User｜> <｜end▁of▁sentence｜> \\boxed{1} "quoted" é漢😀\n\tUser: '
