@@ -139,16 +139,20 @@ def test_an_app_whose_page_stays_away_is_ended_in_time_and_its_words_are_saved(e
         async with terminal.open() as page:
             await terminal.ask(page)
             apps = children(pid)
-        return terminal.conversation, apps
+        return terminal, apps
+
+    async def come_back(terminal):
+        async with terminal.open() as page:
+            await terminal.until(page, lambda: "hello" in terminal.shown)
 
     with serving("-m", str(model), "--keep", "0") as (server, address):
-        conversation, apps = asyncio.run(
-            asyncio.wait_for(leave(address, server.pid), browser.HANGS_S)
-        )
+        terminal, apps = asyncio.run(asyncio.wait_for(leave(address, server.pid), browser.HANGS_S))
         assert len(apps) == 1
         wait_until_gone(apps)
         assert server.poll() is None
-    turn = the_only_turn(conversation)
+        # Its address opens it from the history.
+        asyncio.run(asyncio.wait_for(come_back(terminal), browser.HANGS_S))
+    turn = the_only_turn(terminal.conversation)
     assert turn["question"] == "hello"
     assert turn["thought"]
     assert turn["receipt"]["ended_by"] == "cancelled"
