@@ -196,7 +196,7 @@ def load(  # noqa: PLR0913  (each has a choice of its own)
         on_progress=on_progress,
         trusted=ref == TINY,
     )
-    # What names a file here must name it from any folder: conversations are gone on with later.
+    # What names a file here must name it from any folder: conversations are continued later.
     is_path = file_at(ref) == path
     named = str(path.absolute()) if is_path else ref
     engine = LlamaEngine(path, ref=named, options=options)

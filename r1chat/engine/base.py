@@ -153,7 +153,7 @@ class Steering:
     close: str = ""
     """Its thought can be closed at any time: "answer now", budgets in seconds."""
     go_on: str = ""
-    """It can be gone on with from any place of it: "think more", words for the thought."""
+    """It can be continued from any place of it: "think more", words for the thought."""
     peek: str = ""
     """One can look at what the answer would be."""
 

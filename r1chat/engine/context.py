@@ -156,7 +156,7 @@ class Context:
             message = "stopped"
             raise Cancelled(message)
         if status == _NO_SLOT:
-            message = f"the context of {self.capacity} tokens is full"
+            message = f"the context of {self.capacity:,} tokens is full"
             raise EngineError(message)
         message = f"llama.cpp could not evaluate {counted(i, 'token')} (error {status})"
         raise EngineError(message)

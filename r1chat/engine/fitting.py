@@ -81,7 +81,7 @@ class Window:
             capacity: Tokens of context.
             wanted: Tokens to keep free for the reply, if leaving out turns can do it.
             thought: Tokens more for its thought, if the model thinks.
-            taken: Tokens of a reply that is gone on with.
+            taken: Tokens of a reply that is continued.
 
         Raises:
             PromptError: If the question alone leaves no room for a reply.
@@ -177,7 +177,7 @@ def _said(messages: Messages) -> Messages:
 def _check(prompt: Prompt, capacity: int, taken: int) -> None:
     """Raises a `PromptError` where there is no room for a reply."""
     if taken and len(prompt.ids) + taken + LEAST_REPLY > capacity:
-        message = f"the context of {capacity} tokens has no room to continue; use a larger --ctx"
+        message = f"the context of {capacity:,} tokens has no room to continue; use a larger --ctx"
         raise PromptError(message)
     if len(prompt.ids) + LEAST_REPLY > capacity:
         message = (

@@ -208,7 +208,7 @@ def _notice(shape: Shape, found: Needs, wanted: int | None) -> str:
         return f"memory is short: the context is {counted(found.tokens, 'token')} ({found})"
     trained = shape.context or DEFAULT_CONTEXT
     if wanted is not None and wanted > trained:
-        return f"this model was made for {trained} tokens of context, not {wanted}"
+        return f"this model was made for {trained:,} tokens of context, not {wanted:,}"
     return ""
 
 

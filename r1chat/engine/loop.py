@@ -221,7 +221,7 @@ class ThinkingLoop:
             self._begin_thought(resume)
 
     def _begin_thought(self, resume: Continuation | None) -> None:
-        """Writes what stands at the beginning of the thought, or where it is gone on with."""
+        """Writes what stands at the beginning of the thought, or where it is continued."""
         opening = self._request.opening_words
         if resume is None:
             opening = opening or self._prompt.begins

@@ -193,7 +193,7 @@ class TokenMachine:
         """
         ledger = self._cache.ledgers[sequence]
         if len(ledger) + len(tokens) > self.capacity:
-            message = f"the context of {self.capacity} tokens is full"
+            message = f"the context of {self.capacity:,} tokens is full"
             raise EngineError(message)
         if sequence == MAIN and len(tokens) == 1:
             self._go_on(tokens[0])

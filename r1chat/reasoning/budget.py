@@ -52,7 +52,7 @@ class Budget:
             message = f"a budget of {self.seconds:g} seconds is not above 0 and at most a week"
             raise ValueError(message)
         if not 0 <= self.minimum <= LIMIT_TOKENS:
-            message = f"a minimum of {self.minimum} tokens is not between 0 and {LIMIT_TOKENS}"
+            message = f"a minimum of {self.minimum:,} tokens is not between 0 and {LIMIT_TOKENS:,}"
             raise ValueError(message)
         if self.tokens is not None and self.minimum > self.tokens:
             message = f"the minimum ({self.minimum:,}) is more than the budget ({self.tokens:,})"

@@ -149,9 +149,9 @@ def _number_fault(value: float, schema: dict[str, Any], at: str) -> str | None:
 
 def _text_fault(value: str, schema: dict[str, Any], at: str) -> str | None:
     if len(value) < schema.get("minLength", 0):
-        return f"{at} has {len(value)} characters of at least {schema['minLength']}"
+        return f"{at} has {len(value):,} characters of at least {schema['minLength']:,}"
     if len(value) > schema.get("maxLength", math.inf):
-        return f"{at} has {len(value)} characters of at most {schema['maxLength']}"
+        return f"{at} has {len(value):,} characters of at most {schema['maxLength']:,}"
     pattern = schema.get("pattern")
     if pattern is not None and not patterns.compiled(pattern).search(value):
         return f"{at}: {_short(value)} does not match {pattern[:_SHOWN]}"

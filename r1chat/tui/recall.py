@@ -112,7 +112,7 @@ class Recall:
         """Takes note that what is in the composer was sent.
 
         Returns:
-            The draft, which is to be gone on with.
+            The draft, which is to be continued.
         """
         draft = self._draft if self._at is not None and self._draft != text else ""
         at, self._at, self._draft = self._at, None, ""

@@ -112,6 +112,6 @@ def test_where_nobody_knows_a_gpus_memory_all_layers_go_there():
 
 def test_a_context_beyond_what_the_model_knows_is_given_with_a_notice():
     assert choose_context(header(context=4096), 8192, None)[0] == 8192
-    assert "made for 4096" in choose_context(header(context=4096), 8192, None)[1]
+    assert "made for 4,096" in choose_context(header(context=4096), 8192, None)[1]
     assert choose_context(header(context=4096), 4096, None) == (4096, "")
-    assert "made for 16384" in choose_context(header(context=0), 20000, None)[1]
+    assert "made for 16,384" in choose_context(header(context=0), 20000, None)[1]

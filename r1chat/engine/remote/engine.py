@@ -135,7 +135,7 @@ class RemoteEngine:
         wanted = thought_wanted(request, group.whole.budget)
         asker = self._asker(request.messages, request, seed, wanted=wanted)
         if not asker.continues:
-            # What cannot be gone on with is better asked for one by one.
+            # What cannot be continued is better asked for one by one.
             return ()
         limit = group.whole.budget.tokens if wanted.think else None
         return asker.several(count, thought_left=limit)

@@ -65,7 +65,7 @@ class ConversationView(VerticalScroll, can_focus=True):
     """Whether there is text below what is in sight that came after one had scrolled away."""
 
     def watch_virtual_size(self, size: Size) -> None:
-        """Takes note of text that nobody sees."""
+        """Takes note of new text below what is in sight."""
         grown, self._height = size.height > self._height, size.height
         # Only then is it known how much of it is in sight.
         self.call_after_refresh(self._look_below, grown=grown)
