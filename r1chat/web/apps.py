@@ -49,8 +49,10 @@ class App:
         self.busy = False
         """Whether its end would lose something: a reply under way, or one that nobody saves."""
         self.page: web.WebSocketResponse | None = None
+        self.visitors = 0
+        """Pages that have it, are about to have it, or do not know yet that another has it."""
         self.gone_at = time.monotonic()
-        """Since when it has no page."""
+        """Since when it has none."""
         self.changed = asyncio.Event()
         """Whether something about it has changed that its end depends on."""
         self.started = False
@@ -84,19 +86,21 @@ class App:
             await self._name()
 
     def leave(self, page: web.WebSocketResponse) -> None:
-        """Notes that a page is gone."""
+        """Notes that a page is gone, whether it had the app or not."""
+        self.visitors -= 1
         if self.page is page:
-            self.page, self.gone_at = None, time.monotonic()
+            self.page = None
             self.child.show_on(None)
-            self.changed.set()
+        self.gone_at = time.monotonic()
+        self.changed.set()
 
     def ends_in(self, keep: float) -> float | None:
-        """Seconds until it has to end; None as long as it has a page.
+        """Seconds until it has to end; None as long as a page has it.
 
         Args:
             keep: How long one that is at work lives on without a page.
         """
-        if self.page is not None:
+        if self.visitors:
             return None
         patience = keep if self.busy else min(keep, _RELOAD_S)
         return max(0.0, self.gone_at + patience - time.monotonic())
@@ -153,7 +157,7 @@ class Apps:
         """
         end = time.monotonic() + _ROOM_S
         while self.find(conversation) is None and len(self._running) >= self._most:
-            idle = [each for each in self._running if each.page is None and not each.busy]
+            idle = [each for each in self._running if not (each.visitors or each.busy)]
             if idle:
                 # It waits for its page to be loaded again, which somebody else does not.
                 idle[0].gone_at = float("-inf")
@@ -166,7 +170,8 @@ class Apps:
     def take(self, conversation: str) -> App:
         """The app that has a conversation open; a new one, not started yet, where there is none.
 
-        Nothing may be awaited since `has_room` has said that there is room.
+        Whoever takes it tells it when its page is gone. Nothing may be awaited since `has_room` has
+        said that there is room.
 
         Args:
             conversation: The id; empty for a new conversation.
@@ -178,6 +183,7 @@ class Apps:
             keeper = asyncio.create_task(self._look_after(app))
             self._keepers.add(keeper)
             keeper.add_done_callback(self._keepers.discard)
+        app.visitors += 1
         return app
 
     async def end_all(self) -> None:
