@@ -22,6 +22,15 @@ class HasTextField(Protocol):
         """Gives the keyboard to the field; whether it is there already."""
 
 
+@runtime_checkable
+class Decides(Protocol):
+    """A screen that may be finding out whether it closes; what is typed then waits for that."""
+
+    @property
+    def deciding(self) -> bool:
+        """Whether it is finding out."""
+
+
 def focus_first(screen: Screen[Any], kind: type[Input | TextArea]) -> bool:
     """Gives the keyboard to the first field of a kind; whether there is one yet."""
     for field in screen.query(kind):
@@ -46,8 +55,11 @@ def aim(screen: Screen[Any], event: events.Key | events.Paste) -> bool:
         event: A key or a paste on its way to what has the focus.
 
     Returns:
-        Whether it can be sent on; not yet, where the screen has only just been opened.
+        Whether it can be sent on; not yet, where the screen has only just been opened, or is about
+        to be closed.
     """
+    if isinstance(screen, Decides) and screen.deciding:
+        return False
     if not isinstance(screen, HasTextField) or isinstance(screen.focused, (Input, TextArea)):
         return True
     if (

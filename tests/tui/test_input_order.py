@@ -129,6 +129,17 @@ async def test_words_behind_the_key_that_closes_a_dialog_land_in_the_composer(
         await until(pilot, lambda: not app.model.loader.busy)
 
 
+async def test_words_behind_a_path_that_is_taken_land_in_the_composer(tmp_path):
+    (tmp_path / "mine.gguf").touch()
+    app = an_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        chat = await ready(pilot)
+        await opened(pilot, ModelsScreen)
+        send(app, *str(tmp_path / "mine.gguf"), "enter", *WORDS)
+        await until(pilot, lambda: app.screen is chat and chat.composer.text == WORDS)
+        await until(pilot, lambda: not app.model.loader.busy)
+
+
 async def test_words_behind_a_click_that_closes_a_dialog_land_in_the_composer():
     app = an_app()
     async with app.run_test(size=(80, 24)) as pilot:

@@ -85,6 +85,8 @@ class ModelsScreen(Once[str | None]):
         """What a search has found; None while models here and the catalogue are shown."""
         self._searched_for = ""
         self._filtered = ""
+        self.deciding = False
+        """Whether it is looked up what was typed: what is typed next may be for the chat."""
 
     def compose(self) -> ComposeResult:
         """From the top: the machine, the filter, the list, what is known, downloads, keys."""
@@ -393,9 +395,11 @@ class ModelsScreen(Once[str | None]):
         """Uses what is named: a path, a server's model or one that is here; else downloads it."""
         from r1chat.compose import resolve
 
+        self.deciding = True
         try:
             await on_thread(lambda: resolve(typed))
         except MissingModel as missing:
+            self.deciding = False
             await self._download(missing.ref)
         except ModelError:
             # A server's, or nothing: who loads it says so.
@@ -404,6 +408,8 @@ class ModelsScreen(Once[str | None]):
             self.note(str(error))
         else:
             self.dismiss(typed)
+        finally:
+            self.deciding = False
 
     async def _download(
         self, ref: str, choice: Choice | None = None, *, raises: bool = False
