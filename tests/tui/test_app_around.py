@@ -7,6 +7,7 @@ import json
 import pytest
 from textual import events
 from textual.command import Command, CommandList
+from textual.geometry import Size
 
 from r1chat import paths
 from r1chat.engine.fake import Pause
@@ -378,3 +379,20 @@ async def test_the_newest_text_is_followed_through_resizes_until_the_user_scroll
         assert view.scroll_y == at
         await pilot.press("escape")
         await rest(pilot)
+
+
+async def test_the_size_that_counts_is_the_terminals_by_now(monkeypatch):
+    app = an_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await ready(pilot)
+        monkeypatch.setattr(app._driver, "_get_terminal_size", lambda: (60, 20), raising=False)
+        # An older one that was told late, as where a signal has interrupted the telling of another.
+        app._take_size()
+        app.post_message(events.Resize(Size(70, 22), Size(70, 22)))
+        app._take_size()
+        await until(pilot, lambda: app.screen.size == Size(60, 20))
+        app._driver._in_band_window_resize = True
+        monkeypatch.setattr(app._driver, "_get_terminal_size", lambda: (50, 20))
+        app._take_size()
+        await pilot.pause()
+        assert app.screen.size == Size(60, 20)
