@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from r1chat import paths
+from r1chat.formatting import format_bytes
 from r1chat.states import file
 from r1chat.states.file import Damaged, New, Origin, Saved
 from r1chat.states.folder import States, touch
@@ -122,7 +123,7 @@ class Writer:
             if self._states.make_room(path, length):
                 self._saved = file.write(path, origin, before, keep, new)
             else:
-                self.fault = OSError(f"{length:,} bytes are more than states may take")
+                self.fault = OSError(f"{format_bytes(length)} is more than states may take")
         except (OSError, Damaged) as error:
             self.fault = error
         if self.fault is not None:

@@ -237,6 +237,7 @@ REFERENCES = {
 }
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize("of", REFERENCES)
 @pytest.mark.asyncio
 async def test_every_reference_means_the_same_to_ask_to_pull_and_to_the_models_screen(

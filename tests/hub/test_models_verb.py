@@ -113,6 +113,7 @@ def test_a_model_of_the_hub_that_is_not_here_is_exit_code_3_with_the_command_to_
     assert err.endswith("download it with: r1chat models pull acme/Tiny-GGUF:F16\n")
 
 
+@pytest.mark.engine
 def test_on_a_terminal_ask_offers_to_fetch_the_model_and_then_answers(acme):
     command = ["-m", "r1chat", "ask", "-m", "acme/Tiny-GGUF", "--temperature", "0", SUM]
     child = pexpect.spawn(sys.executable, command, encoding="utf-8", timeout=60)

@@ -40,6 +40,7 @@ def test_what_is_no_folder_is_refused(value, capsys):
     assert "folders" in capsys.readouterr().err
 
 
+@pytest.mark.engine
 def test_a_file_that_was_opened_by_its_path_is_listed_from_then_on(tmp_path):
     model = a_model(tmp_path / "anywhere" / "m.gguf")
     assert listed() == []

@@ -120,14 +120,13 @@ def test_replies_are_believed_above_measurements_where_the_models_are_alike() ->
 
 
 @pytest.mark.parametrize("pace", [None, 20.0])
-def test_a_session_teaches_what_its_replies_cost(pace: float | None, monkeypatch) -> None:
+def test_a_session_teaches_what_its_replies_cost(pace: float | None) -> None:
     receipt = Receipt(thought_tokens=300, answer_tokens=50, tokens_per_s=12.5)
-    engine = FakeEngine([Reply("t", "a", receipt)])
     from dataclasses import replace
 
     from r1chat.engine import fake
 
-    monkeypatch.setattr(fake, "INFO", replace(fake.INFO, size=GB))
+    engine = FakeEngine([Reply("t", "a", receipt)], info=replace(fake.INFO, size=GB))
     list(Session(engine).ask("?", control=Control(pace=pace)))
     assert speeds.learned() == ({GB: 12.5 * GB} if pace is None else {})
     assert pace is not None or json.loads(speeds._file().read_text("utf-8"))

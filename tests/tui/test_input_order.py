@@ -29,6 +29,7 @@ from r1chat.tui.screens.question import Question
 from r1chat.tui.screens.reader import Reader
 from r1chat.tui.screens.statistics import StatisticsScreen
 from r1chat.tui.services import keyboard
+from r1chat.tui.settings.screen import SettingsScreen
 from r1chat.tui.widgets.lines import Written
 from tests.tui.chat import HANGS_S, an_app, ask, open_models, ready, until
 from tests.tui.fuzz import key, mouse
@@ -70,6 +71,7 @@ DIALOGS: dict[type[Once[Any]], tuple[Opens, str, list[str]]] = {
     Help: (partial(by, "app.help"), "help", []),
     Reader: (partial(pushed, lambda: Reader(Written(), lambda: ["how it goes"])), "reader", []),
     StatisticsScreen: (partial(by, "screen.statistics"), "statistics", []),
+    SettingsScreen: (partial(by, "app.settings"), "settings", []),
     ModelsScreen: (open_models, "models", [*"tiny", "enter"]),
     AboutModel: (partial(pushed, lambda: AboutModel(NO_ROW)), "about", []),
     PickQuant: (partial(pushed, lambda: PickQuant("A model", Quants, {})), "quants", []),

@@ -231,15 +231,18 @@ async def test_a_path_typed_into_the_list_that_is_wrong_changes_nothing(fault, t
 # -- whether there is room, by the engine's own arithmetic --
 
 
+@pytest.mark.engine
 async def test_a_small_model_fits_beside_another():
     assert compose.fits_beside("tiny", threads=1, samples=4)
 
 
+@pytest.mark.engine
 async def test_one_with_a_context_that_no_memory_holds_does_not(tmp_path):
     model = write_model(tmp_path / "large.gguf", context=1 << 30)
     assert not compose.fits_beside(str(model), ctx=1 << 30)
 
 
+@pytest.mark.engine
 async def test_what_cannot_be_loaded_at_all_is_an_error_at_once(tmp_path):
     file = tmp_path / "broken.gguf"
     file.write_bytes(b"no model")

@@ -51,6 +51,12 @@ NEVER_ONE = (
     "ends when {budget.agree} looks",
     "{short} tokens (measured)",
     "not a text of 1 to",
+    "not a text of at most",
+    "not a name of 1 to",
+    "it is longer than {4 * _LONGEST}",
+    "characters of at",
+    "{read.total:,} tokens",
+    "told: {effort} tokens",
     "is no marker: 1 to",
     "{key} downloads it",
 )

@@ -346,8 +346,7 @@ class ModelsScreen(Once[str | None]):
         elif row is not None:
             await self._choose(row)
         elif typed:
-            dropped = await on_thread(lambda: dropped_file(typed))
-            await self._take_typed(str(dropped) if dropped is not None else typed)
+            await self._take_typed(typed)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """A second click on a row is Enter."""
@@ -397,6 +396,8 @@ class ModelsScreen(Once[str | None]):
 
         self.deciding = True
         try:
+            dropped = await on_thread(lambda: dropped_file(typed))
+            typed = str(dropped) if dropped is not None else typed
             await on_thread(lambda: resolve(typed))
         except MissingModel as missing:
             self.deciding = False
