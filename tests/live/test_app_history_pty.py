@@ -65,7 +65,8 @@ def test_a_thought_that_a_kill_cut_off_is_gone_on_with_by_its_text(tmp_path):
         assert app.end() == -signal.SIGKILL
     (before,) = [turn.reply for turn in turns()]
     assert before.thought
-    with terminal("-m", "r1chat", "--model", str(model), size=(30, 100)) as app:
+    # So high that the head of the thought is drawn before the answer pushes it out of sight.
+    with terminal("-m", "r1chat", "--model", str(model), size=(120, 100)) as app:
         app.wait_for("The reply to “hello” was interrupted: Ctrl+G continues it.")
         app.wait_for("r1.gguf · ")
         since = len(app.raw)

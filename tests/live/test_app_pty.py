@@ -35,7 +35,8 @@ def test_a_question_is_asked_thought_about_answered_and_what_was_set_is_remember
 
 def test_a_thought_that_would_never_end_is_answered_at_once_on_a_key(tmp_path):
     model = write_model(tmp_path / "r1.gguf", context=32768)
-    with terminal("-m", "r1chat") as app:
+    # So high that the head of the thought is drawn before the answer pushes it out of sight.
+    with terminal("-m", "r1chat", size=(120, 80)) as app:
         app.wait_for("Ask something")
         app.wait_for("of 1,024")
         app.send("\x1bOR")
