@@ -26,7 +26,7 @@ from r1chat.conversation import Conversation
 from r1chat.engine.base import Continuation, Engine, Message, Request, Sampling
 from r1chat.engine.llama import LlamaEngine
 from r1chat.engine.states import StateKeeper
-from r1chat.events import AnswerText, Evaluating, Event, Reply, ThoughtText
+from r1chat.events import AnswerText, Evaluating, Event, InjectedText, Reply, ThoughtText
 from r1chat.history import History
 from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control
@@ -132,7 +132,7 @@ def think(resumes: bool) -> None:  # noqa: FBT001  (from the command line)
     for event in session.ask(
         _QUESTION, control=control, sampling=_GREEDY, resume=resume, parent=parent
     ):
-        if isinstance(event, ThoughtText) and not resumes:
+        if isinstance(event, (ThoughtText, InjectedText)) and not resumes:
             print(json.dumps(event.text), flush=True)
         elif isinstance(event, Evaluating) and resumes and event.done == event.reused:
             print(json.dumps([event.reused, event.total]), flush=True)
