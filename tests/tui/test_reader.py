@@ -7,7 +7,7 @@ import pytest
 from r1chat.engine.fake import Pause
 from r1chat.tui.screens.reader import Reader
 from tests.tui.chat import Steps, an_app, ask, begin, ready, rest, thought, until
-from tests.tui.test_page import THOUGHT
+from tests.tui.test_page_lines import THOUGHT
 
 pytestmark = pytest.mark.asyncio
 
