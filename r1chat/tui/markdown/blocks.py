@@ -31,7 +31,7 @@ class _Theme(HighlightTheme):
 
 BULLETS = "•◦▪"
 _TASK = re.compile(r"\[([ xX])\] ")
-_COPY = " ⧉ copy"
+_COPY = " copy"
 _TAB = 4
 _MOST_HIGHLIGHTED = 40_000
 """Characters of code; more is shown without colours."""

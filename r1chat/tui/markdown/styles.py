@@ -18,7 +18,7 @@ RULES = """
     & > .answer--code { color: $text-warning; background: $warning 10%; }
     & > .answer--block { background: $foreground 5%; }
     & > .answer--code-head { color: $foreground 60%; }
-    & > .answer--copy { color: $text-primary; }
+    & > .answer--copy { color: $text-primary; text-style: underline; }
     & > .answer--bullet { color: $text-primary; }
     & > .answer--rule { color: $foreground 40%; }
     & > .answer--table-head { text-style: bold; }
