@@ -6,10 +6,12 @@ Votes, `r1chat eval`, answer previews and JSON all ask `final_answer`, which loo
 2. what stands between ``<answer>`` and ``</answer>``;
 3. what follows "final answer is", "answer:" and the like;
 4. the answer's last line, if it is a value: a number, with a unit or not, a formula, a choice such
-   as "(B)", or an equation that ends in one; or a whole answer of a word or a few;
+   as "(B)", or an equation that ends in one; or a whole answer of a word or a few; or the
+   value in bold that a sentence ends in, as "The sum is **42**.", if no other value in it is bold;
 5. the last ``\boxed{…}`` of the thought, and then it says so.
 
-A sentence is no final answer: where the number in it stands for something else, it would be wrong.
+No other sentence is a final answer: where the number in it stands for something else, it would be
+wrong.
 """
 
 from __future__ import annotations
@@ -50,6 +52,8 @@ _CLAUSE = re.compile(
 )
 """What a few words have in them that say more than a name does."""
 _IT_IS = re.compile(r"(?:so |thus,? |then )?(?:it|that|this|which)(?: is|'s) ", re.IGNORECASE)
+_BOLD = re.compile(r"\*\*([^*]{1,80})\*\*")
+_BOLD_END = re.compile(r"\*\*[.!。]?$")
 _MARKS = re.compile(r"^(?:(?:[#>•-]+\s+)+|\d{1,2}[.)]\s+(?=\S))")
 _CHOICE = re.compile(r"\(?([A-Za-z])\)?")
 _FORMULA = re.compile(
@@ -125,9 +129,20 @@ def _unboxed(text: str) -> str | None:
     last = _plain(lines[-1])
     words = len(last.split())
     value = _value(_IT_IS.sub("", last, count=1))
-    if value is None and len(lines) == 1 and words <= _FEW_WORDS and not _CLAUSE.search(last):
+    if value is None:
+        value = _bold_end(lines[-1])
+    whole = len(lines) == 1 and words <= _FEW_WORDS and "**" not in last
+    if value is None and whole and not _CLAUSE.search(last):
         return _tidy(last) or None
     return value
+
+
+def _bold_end(line: str) -> str | None:
+    """The value in bold that a line ends in, where it is the only one."""
+    if not _BOLD_END.search(line):
+        return None
+    *before, last = [_value(bold) for bold in _BOLD.findall(line)] or [None]
+    return last if not any(before) else None
 
 
 def _after_phrase(rest: str) -> str | None:

@@ -78,6 +78,18 @@ def test_a_reply_that_is_whole_is_kept_token_by_token(vocabulary, thought, answe
     assert reply.receipt.answer_asked is None
 
 
+@pytest.mark.parametrize("answer", ["\n\nI am not sure.", "\n\nLet me add: 18 and 24 make it."])
+def test_a_whole_answer_without_a_result_gets_the_box_it_was_asked_for(vocabulary, answer):
+    reply, wanted, kept = written(
+        vocabulary, f"{THOUGHTS[0]}</think>{answer}", "18 + 24? \\boxed{}"
+    )
+    assert kept[: len(wanted)] == wanted
+    assert reply.answer.startswith(answer.strip())
+    assert reply.receipt.answer_asked == "final"
+    kept_as_it_is, _, _ = written(vocabulary, f"{THOUGHTS[0]}</think>{answer}", "18 + 24?")
+    assert kept_as_it_is.receipt.answer_asked is None
+
+
 @pytest.mark.parametrize("thought", THOUGHTS[:4])
 @pytest.mark.parametrize("budget", ["8", "16"])
 def test_behind_a_budgets_end_the_answer_is_the_models_own(vocabulary, thought, budget):
