@@ -157,7 +157,9 @@ class _Evaluation:
         ref = self._args.model or self._settings.model
         if ref is None:
             ref, notice = default_model(self._either("ctx"))
-            self._console.note(notice)
+            # The built-in model is named above its results.
+            if ref != TINY:
+                self._console.note(notice)
         load = partial(
             compose.load,
             ref,

@@ -45,6 +45,11 @@ class Alive:
         if lock is not None:
             _release(lock)
 
+    def close(self) -> None:
+        """No reply is written any more; once the writer has ended."""
+        while self._held:
+            _release(self._held.popitem()[1])
+
     def living(self) -> set[str]:
         """The replies that processes are writing now, as far as can be seen; from any thread."""
         found: set[str] = set()

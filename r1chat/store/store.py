@@ -168,6 +168,7 @@ class Store:
         if self._recovery is not None:
             self._notices.extend(self._recovery.stop())
         safe = self._writer.close(timeout)
+        self._alive.close()
         self._database.close()
         return safe
 

@@ -30,7 +30,7 @@ class StoredRecording:
         self._acts = list(asked.turn.origin.acts) if asked.turn.origin else []
         self._begun = Job(Call(saving.begin, {"asked": asked}))
         self._over = False
-        put(Job(lambda _: alive.begin(asked.node), urgent=False))
+        put(Job(lambda _: alive.begin(asked.node), urgent=False, writes=False))
         put(self._begun)
 
     @property
@@ -71,4 +71,4 @@ class StoredRecording:
 
     def _end(self) -> None:
         self._over = True
-        self._put(Job(lambda _: self._alive.end(self.id), urgent=False))
+        self._put(Job(lambda _: self._alive.end(self.id), urgent=False, writes=False))

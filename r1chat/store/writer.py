@@ -46,12 +46,14 @@ class Job:
         urgent: Whether it is to be written at once, with all that waits before it.
         done: Is set when it is safe, or when it never will be.
         aside: Whether it is kept aside.
+        writes: Whether something is lost where it is never done.
     """
 
     do: Callable[[sqlite3.Connection], object]
     urgent: bool = True
     done: threading.Event = field(default_factory=threading.Event)
     aside: bool = False
+    writes: bool = True
 
     @property
     def can_be_kept(self) -> bool:
@@ -365,7 +367,7 @@ def _calls(jobs: Iterable[Job | Piece]) -> Iterator[Callable[[sqlite3.Connection
 
 
 def _is_nothing(job: Job | Piece) -> bool:
-    return isinstance(job, Job) and job.do is nothing
+    return isinstance(job, Job) and (job.do is nothing or not job.writes)
 
 
 def _continues(piece: Piece, first: Piece) -> bool:

@@ -302,3 +302,13 @@ def test_where_nothing_is_to_be_kept_nothing_is_left(file):
     with closing(sqlite3.connect(file.parent / "history.db")) as connection:
         connection.execute("SELECT 1 FROM conversations")
     assert unsaved(file) == []
+
+
+def test_a_history_that_is_closed_in_the_middle_of_a_reply_leaves_no_lock_of_it(file):
+    store = Store.open(file)
+    recording = store.begin(asked("Half of it?"))
+    assert recording.acknowledged(30)
+    assert store.flush(10)
+    assert list((file.parent / "writing").glob("*.lock"))
+    assert store.close()
+    assert not list((file.parent / "writing").glob("*.lock"))
