@@ -206,7 +206,7 @@ class Settings:
         details='"tiny" (built in), a short name ("r1:7b", "qwen3:8b"), "owner/repo:QUANT" on '
         "Hugging Face, the path of a .gguf file, or a server's model (http://host:port/v1#model, "
         "NAME#model); `r1chat models` and `r1chat servers` list them",
-        default="tiny", flags="-m --model", metavar="REF"))
+        otherwise="the best one on this machine, else tiny", flags="-m --model", metavar="REF"))
     ctx: int | None = _unset(Setting(
         Whole(256, _MOST), "model", "context size in tokens",
         otherwise="what the model was made for, as far as memory allows"))

@@ -10,7 +10,6 @@ import pytest
 from r1chat import paths, settings
 from r1chat.commands import options
 from r1chat.engine.base import Sampling
-from r1chat.models import TINY
 from r1chat.reasoning.budget import Budget
 from r1chat.settings import SETTINGS, Settings, checked, held
 from r1chat.tui.preferences import READING_PACE
@@ -243,7 +242,6 @@ def test_what_is_declared_as_a_default_is_what_the_engine_takes():
 
 def test_what_is_declared_as_a_default_is_what_the_app_takes():
     assert SETTINGS["theme"].default == themes.DEFAULT
-    assert SETTINGS["model"].default == TINY
     assert SETTINGS["pace"].otherwise.startswith(f"{READING_PACE:g} ")
     assert SETTINGS["budget"].default == str(Budget())
 
