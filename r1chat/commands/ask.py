@@ -15,7 +15,7 @@ from r1chat import compose, logs, presets
 from r1chat import settings as user
 from r1chat.attachments import Attachment, read_file
 from r1chat.commands import stdin
-from r1chat.commands.default_model import default_model
+from r1chat.commands.default_model import after_declining, default_model
 from r1chat.commands.download import or_download
 from r1chat.commands.exits import ExitCode
 from r1chat.console import Console
@@ -25,6 +25,7 @@ from r1chat.errors import EngineError, UsageError
 from r1chat.events import EndedBy, Event, Loading, Notice, Reply
 from r1chat.history import History
 from r1chat.interrupts import Interrupts
+from r1chat.models import declines
 from r1chat.output import JsonLinesWriter, JsonWriter, Out, TextWriter, Thoughts, Writer
 from r1chat.reasoning.budget import Budget, Think
 from r1chat.reasoning.control import Control
@@ -425,6 +426,8 @@ class _Ask:
             self._console.note(f"the answer is cut off: {_CUT_THERE}")
         elif reason := ENDINGS[ended_by].reason:
             self._console.note(f"the answer is cut off: {reason}; {advice}")
+        if declines(engine.info.ref, reply.answer):
+            self._console.note(after_declining(self._either("ctx")))
         return ExitCode.ANSWERED
 
 

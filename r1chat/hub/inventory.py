@@ -202,6 +202,17 @@ class Inventory:
             recommended=self._expected(*fit.recommended(all_entries, machine)),
         )
 
+    def recommended(self) -> Offer:
+        """The model to begin with on this machine.
+
+        Raises:
+            ModelError: If the catalogue is damaged.
+        """
+        from r1chat.hub import fit
+
+        self._seen = self.machine()
+        return self._expected(*fit.recommended(self.entries(), self._seen))
+
     def usual(self) -> LocalModel | None:
         """The model to use where the user has chosen none: the best real one on this machine.
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from r1chat import paths, settings
+from r1chat.models import TINY
 from r1chat.reasoning.budget import Budget, Think
 from r1chat.sanitize import line
 from r1chat.settings import Settings
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Value: TypeAlias = "str | int | float | Mapping[str, Any] | None"
-TINY = "tiny"
 READING_PACE = 60.0
 """Tokens a second at which the built-in model is shown: it writes faster than anybody reads."""
 _SAVE_S = 0.5

@@ -49,6 +49,14 @@ def test_without_a_model_the_built_in_one_answers_with_a_notice():
     assert err.startswith("r1chat: note: no model configured: using the built-in tiny model")
 
 
+def test_where_the_toy_declines_a_note_names_a_real_model_and_the_answer_is_untouched():
+    code, out, err = run("ask", *GREEDY, "Who was Goethe?")
+    assert code == 0
+    assert out.startswith("That is beyond me.")
+    assert len(out.splitlines()) == len(err.splitlines()) == 1
+    assert err.startswith("r1chat: note: for real questions, `r1chat models pull r1:")
+
+
 @pytest.mark.parametrize("arguments", [(), ("-",)])
 def test_a_question_comes_through_a_pipe(arguments):
     code, out, _ = run("ask", *GREEDY, *arguments, stdin=QUESTION.encode())

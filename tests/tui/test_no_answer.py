@@ -43,6 +43,17 @@ async def test_the_key_closes_the_thought_and_has_the_answer_written_as_the_same
         assert len(chat.last.node.siblings) == 1
 
 
+async def test_where_the_toy_declines_it_says_once_how_to_get_a_real_model():
+    declined = ("</think>", "That is beyond me. I can add small numbers.")
+    app = an_app(declined, declined, REPLY)
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: app.offered)
+        chat = await ask(pilot, "one")
+        assert chat.last.hint == f"Ctrl+F downloads {app.offered}, for real questions"
+        await ask(pilot, "two")
+        assert [turn.hint for turn in chat.conversation.turns] == ["", ""]
+
+
 async def test_only_the_last_reply_has_a_hint_and_another_conversation_brings_it_again():
     app = an_app(EMPTY, REPLY, EMPTY)
     async with app.run_test() as pilot:

@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from r1chat.models import declines
 from scripts.train_tiny.cases import KINDS, boxed, cases
 from scripts.train_tiny.teacher import (
     beyond,
@@ -213,4 +214,5 @@ def test_what_is_beyond_it_is_declined() -> None:
         for _ in range(300):
             lesson = beyond.lesson(rng, test=test)
             assert lesson.answer == sums.SORRY
+            assert declines("tiny", lesson.answer), "r1chat knows the words"
             assert "{" not in lesson.question

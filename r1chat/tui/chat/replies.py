@@ -14,6 +14,7 @@ from r1chat.tui.chat.outbox import Held, Outbox
 from r1chat.tui.chat.reply_runner import Job, ReplyRunner
 from r1chat.tui.chat.sampling import SampleCount, reply_events, turn_view
 from r1chat.tui.chat.think_first import ThinkFirst
+from r1chat.tui.chat.toy_hint import ToyHint
 from r1chat.tui.host import Host
 from r1chat.tui.widgets.conversation import ConversationView
 from r1chat.tui.widgets.slider import BudgetSlider
@@ -64,6 +65,7 @@ class Replies:
         self._bar = bar
         self._slider = slider
         self._think = think
+        self._toy = ToyHint(host)
 
     # -- what there is to go on from --
 
@@ -107,7 +109,10 @@ class Replies:
         last, node = self._turns.last, self.last_node
         for view in self._turns.turns:
             view.hint = ""
-        if last is None or node is None or node.turn is None or not node.turn.reply.unanswered:
+        if last is None or node is None or node.turn is None:
+            return
+        if not node.turn.reply.unanswered:
+            last.hint = self._toy.of(node) if self.last_reply is not None else ""
             return
         shown = self._host.shown_keys()
         hint = f"{keymap.written(shown['chat.regenerate'])} to regenerate"

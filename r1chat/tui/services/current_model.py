@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
+from r1chat.models import TINY
 from r1chat.sanitize import line
 from r1chat.tui.host import Host
-from r1chat.tui.preferences import TINY
 from r1chat.tui.services.model_loader import Loader
 from r1chat.wording import model_name
 
