@@ -3,6 +3,11 @@
 The first one stops the reply that is being written, or the download, so that what there is of it
 can be kept; where nothing is under way it ends the program. A second one, or half a second without
 an end, forces it.
+
+Python runs a handler between two steps of the main thread. A signal that comes in the moment before
+that thread blocks in a system call, or that another thread gets, interrupts nothing: the handler
+would wait as long as the call does. So a thread of its own is told of each signal (by
+`signal.set_wakeup_fd`), and repeats it to the main thread until it was handled.
 """
 
 from __future__ import annotations
@@ -25,6 +30,8 @@ ECHO_S = 0.1
 """Signals that come this soon after the first are the same one: `timeout` signals the process and
 then its whole group."""
 _BASE = 128
+_REPEAT_S = 0.02
+"""How long a signal may wait for its handler before it is repeated."""
 
 
 class Cancellable(Protocol):
@@ -56,6 +63,9 @@ class Interrupts:
         self._leave = leave
         self._before: dict[int, Any] = {}
         self._first: tuple[int, float] | None = None
+        self._over = False
+        self._repeating = threading.Lock()
+        self._wakeup: tuple[int, int] | None = None
         self.control: Cancellable | None = None
         """What steers the work that is under way, if any is."""
 
@@ -74,6 +84,8 @@ class Interrupts:
             number = getattr(signal, name, None)
             if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
                 self._before[number] = signal.signal(number, self._handle)
+        if hasattr(signal, "pthread_kill"):
+            self._watch()
         return self
 
     def __exit__(
@@ -82,8 +94,34 @@ class Interrupts:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        with self._repeating:
+            self._over = True  # From here on a signal would be repeated to others' handlers.
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        if self._wakeup is not None:
+            before, written = self._wakeup
+            signal.set_wakeup_fd(before)
+            # Its reader finds the end, and ends too.
+            os.close(written)
+
+    def _watch(self) -> None:
+        """Starts the thread that sees to it that the first signal is handled."""
+        read, written = os.pipe()
+        os.set_blocking(written, False)
+        before = signal.set_wakeup_fd(written, warn_on_full_buffer=False)
+        self._wakeup = (before, written)
+        main = threading.get_ident()
+
+        def repeat() -> None:
+            with os.fdopen(read, "rb", buffering=0) as signals:
+                while arrived := signals.read(1):
+                    while arrived[0] in self._before and not (self._first or self._over):
+                        time.sleep(_REPEAT_S)
+                        with self._repeating:
+                            if not (self._first or self._over):
+                                signal.pthread_kill(main, arrived[0])
+
+        threading.Thread(target=repeat, name="signals", daemon=True).start()
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
         now = time.monotonic()

@@ -88,6 +88,32 @@ def test_a_signal_while_it_waits_for_the_question_ends_it(signum):
         assert (code, process.stdout.read(), process.stderr.read()) == (CODES[signum], b"", b"")
 
 
+@stopped_by
+@pytest.mark.parametrize("blocked_in", ["os.read(read, 1)", "queue.SimpleQueue().get()"])
+def test_a_signal_that_does_not_interrupt_the_blocked_main_thread_ends_it(
+    run_python, blocked_in, signum
+):
+    """It may come in the moment before that thread blocks; here another thread gets it."""
+    code = f"""
+import os, queue, signal, threading
+from r1chat.interrupts import Interrupted, Interrupts
+read, written = os.pipe()
+def send():
+    blocking.wait()
+    signal.pthread_kill(threading.get_ident(), {int(signum)})
+blocking = threading.Event()
+threading.Thread(target=send).start()
+signal.signal({int(signum)}, signal.default_int_handler)
+try:
+    with Interrupts(lambda code: os._exit(99)) as interrupts:
+        blocking.set()
+        {blocked_in}
+except Interrupted as end:
+    os._exit(end.code)
+"""
+    assert run_python("-c", code).returncode == CODES[signum]
+
+
 def test_an_answer_that_is_interrupted_ends_its_line(ask):
     process = start(*ask, "-b", "off")
     assert process.stdout.read(1)
