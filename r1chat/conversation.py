@@ -149,19 +149,28 @@ class Conversation:
             pass
         return node
 
-    def add(self, turn: Turn, parent: Node | None = None, name: str | None = None) -> Node:
-        """Adds a turn and chooses it.
+    def add(
+        self,
+        turn: Turn,
+        parent: Node | None = None,
+        name: str | None = None,
+        *,
+        choose: bool = True,
+    ) -> Node:
+        """Adds a turn.
 
         Args:
             turn: The turn.
             parent: What it follows; by default the end of the path. The parent of another turn
                 makes it a version of that turn.
             name: Its id in the history; by default a new one.
+            choose: Whether the conversation goes through it from now on.
         """
         parent = parent or self.last()
         node = Node(turn, parent, id=name or new_id())
         parent.children.append(node)
-        parent.chosen = len(parent.children) - 1
+        if choose:
+            parent.chosen = len(parent.children) - 1
         return node
 
     def remove(self, node: Node) -> None:

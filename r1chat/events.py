@@ -192,6 +192,9 @@ class Receipt:
     """What the answer had to fit; None where it was free."""
     vote: str | None = None
     """Of several: the final answer that this one counts for, as the first of them wrote it."""
+    asked_with: str | None = None
+    """The settings that were others than the conversation's for this reply alone, so that the two
+    can be compared, e.g. "budget=off"; None where there were none. Its model stands elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)

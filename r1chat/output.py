@@ -44,7 +44,10 @@ _DECIMALS = 4
 _OF_SAMPLES = frozenset({"samples", "vote"})
 """Keys of a receipt that say nothing of a reply that was drawn alone."""
 _SELDOM = frozenset(
-    ("answer_asked", "thought_style", "effort", "thought_language", "sampling_from", "shape")
+    (
+        *("answer_asked", "thought_style", "effort", "thought_language", "sampling_from", "shape"),
+        "asked_with",
+    )
 )
 """Keys of a receipt that are left out where there is nothing to be said."""
 _NO_ROOM = "memory has no room for more; a smaller --budget or --ctx makes some"

@@ -29,6 +29,9 @@ class Asked:
     request: Request
     model: ModelInfo
     system: str | None = None
+    beside: bool = False
+    """Whether another model, or other settings, answer for this once: the conversation keeps its
+    own, and goes on with the version that it went on with before."""
 
 
 class Recording(Protocol):

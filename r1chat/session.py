@@ -114,6 +114,7 @@ class Session:
         parent: Node | None = None,
         resume: Continuation | None = None,
         shape: Shape | None = None,
+        beside: str | None = None,
     ) -> Generator[Event, None, None]:
         """Asks the model a question.
 
@@ -136,6 +137,9 @@ class Session:
                 new one a version of that turn.
             resume: An earlier reply to go on from.
             shape: What the answer must look like.
+            beside: Makes it a version for comparison: the conversation keeps its model, its
+                settings and the version that it goes on with. Says which settings are others, for
+                the receipt; empty where the model alone is.
 
         Yields:
             Events; the last is a `Reply`.
@@ -163,14 +167,15 @@ class Session:
             parent=parent,
             resume=resume,
             shape=shape,
+            state=self.state if beside is None else "",
         )
-        record = self._record(question, request, attached, control, parent)
+        record = self._record(question, request, attached, control, parent, beside=beside)
         events = self._engine.stream(request, control)
         try:
             if shape is not None and control.budget.agree is not None:
                 yield Notice(_SHAPED)
-            for event in events:
-                record.take(event)
+            for happened in events:
+                event = record.take(happened)
                 if isinstance(event, Reply):
                     self._end(record, parent)
                     if control.pace is None:
@@ -182,7 +187,7 @@ class Session:
                 for event in events:
                     record.take(event)
                 record.end()
-                self.conversation.add(record.turn, parent, record.node)
+                self._add(record, parent)
             elif not record.begun and record.recording is not None:
                 record.recording.discard()
 
@@ -245,6 +250,7 @@ class Session:
             language=language,
             parent=parent,
             shape=shape,
+            state=self.state,
         )
         group = ControlGroup(control, samples)
         tally = Tally(samples, same or (same_answer if shape is None else shape.same))
@@ -314,6 +320,7 @@ class Session:
         reuse: bool = True,
         resume: Continuation | None = None,
         shape: Shape | None = None,
+        state: str,
     ) -> Request:
         if not question.strip() and not attachments:
             message = "the question is empty"
@@ -332,7 +339,7 @@ class Session:
             raw=raw,
             reuse=reuse,
             resume=resume,
-            state="" if raw else self.state,
+            state="" if raw else state,
             shape=shape,
         )
 
@@ -344,9 +351,11 @@ class Session:
         control: Control,
         parent: Node,
         made: Origin | None = None,
+        *,
+        beside: str | None = None,
     ) -> _Record:
         made = made or origin(request, self._engine.info)
-        record = _Record(question, request, attachments, control, made)
+        record = _Record(question, request, attachments, control, made, beside)
         if self._recorder is not None:
             record.recording = self._recorder.begin(self._asked(record, request, parent))
         return record
@@ -360,12 +369,21 @@ class Session:
             request=request,
             model=self._engine.info,
             system=self._system,
+            beside=record.beside is not None,
         )
 
+    def _add(self, record: _Record, parent: Node) -> Turn:
+        turn, alone = record.turn, record.beside is None
+        if not alone:
+            # Another model may go on from it, to which its tokens mean something else.
+            turn = replace(turn, reply=replace(turn.reply, answer_ids=(), ids=()))
+        self.conversation.add(turn, parent, record.node, choose=alone)
+        return turn
+
     def _end(self, record: _Record, parent: Node) -> None:
-        turn = record.turn
-        self.conversation.add(turn, parent, record.node)
-        self._read_ahead(turn)
+        turn = self._add(record, parent)
+        if record.beside is None:
+            self._read_ahead(turn)
 
     def _read_ahead(self, turn: Turn) -> None:
         if self._prepare and not turn.raw and turn.reply.receipt.ended_by != "error":
@@ -408,9 +426,12 @@ class _Record:
         attachments: tuple[Attachment, ...],
         control: Control,
         made: Origin,
+        beside: str | None = None,
     ) -> None:
         so_far = kept(request)
         self.node = new_id()
+        self.beside = beside
+        """Which settings are others than the conversation's; None where it is no comparison."""
         self.begun = False
         self.reply: Reply | None = None
         self.recording: Recording | None = None
@@ -425,9 +446,11 @@ class _Record:
         self._origin = made
         self._note(self._watch.resumed(request))
 
-    def take(self, event: Event) -> None:
-        """Takes what the engine says."""
+    def take(self, event: Event) -> Event:
+        """Takes what the engine says; returns it with what the engine does not know."""
         self.begun = True
+        if isinstance(event, Reply) and self.beside:
+            event = replace(event, receipt=replace(event.receipt, asked_with=self.beside))
         self._note(self._watch.look())
         if isinstance(event, (ThoughtText, InjectedText)):
             self._thought.append(event.text)
@@ -439,6 +462,7 @@ class _Record:
             self.reply = event
         if self.recording is not None:
             self.recording.take(event)
+        return event
 
     def end(self) -> None:
         """Ends a reply that the engine did not end."""
@@ -451,7 +475,7 @@ class _Record:
         reply = self.reply or Reply(
             thought="".join(self._thought),
             answer="".join(self._answer),
-            receipt=Receipt(ended_by="cancelled"),
+            receipt=Receipt(ended_by="cancelled", asked_with=self.beside or None),
             injected=tuple(self._injected),
         )
         made = replace(self._origin, acts=tuple(self._acts))

@@ -96,12 +96,18 @@ def receipt_line(receipt: Receipt) -> str:
     if receipt.effort:
         parts.append(effort_words(receipt.effort))
     parts.append(language_left(receipt))
+    parts.append(asked_with(receipt))
     if receipt.sampling_from:
         parts.append(SAMPLING_FROM[receipt.sampling_from])
     if receipt.answer_asked and receipt.answer_tokens:
         parts.append(ANSWER_ASKED[receipt.answer_asked])
     parts.append(_speed(receipt))
     return " · ".join(part for part in parts if part)
+
+
+def asked_with(receipt: Receipt) -> str:
+    """The settings that were others for this reply alone; empty where there were none."""
+    return f"with {line(receipt.asked_with)}" if receipt.asked_with else ""
 
 
 def language_left(receipt: Receipt) -> str:
@@ -131,7 +137,7 @@ def answer_line(reply: Reply, *, interrupted: bool = False) -> str:
         parts = ["interrupted: r1chat ended while it was written"]
     else:
         parts = ["" if said else ENDINGS[receipt.ended_by].phrase]
-    parts.append(language_left(receipt))
+    parts += [asked_with(receipt), language_left(receipt)]
     if why := why_unanswered(reply):
         cause = ENDINGS[receipt.answer_ended_by].reason or ENDINGS[receipt.ended_by].reason
         parts.append(f"No answer: {why}" if cause else why[0].upper() + why[1:])

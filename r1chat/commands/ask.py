@@ -6,20 +6,21 @@ import argparse
 import os
 import shutil
 import sys
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
-from r1chat import compose, logs, presets
+from r1chat import compose, logs
 from r1chat import settings as user
 from r1chat.attachments import Attachment, read_file
 from r1chat.commands import stdin
 from r1chat.commands.default_model import after_declining, default_model
 from r1chat.commands.download import or_download
 from r1chat.commands.exits import ExitCode
+from r1chat.commands.given import Given
 from r1chat.console import Console
-from r1chat.conversation import Conversation, think_of
+from r1chat.conversation import Conversation, Node
 from r1chat.engine.base import Engine, ModelInfo
 from r1chat.errors import EngineError, UsageError
 from r1chat.events import EndedBy, Event, Loading, Notice, Reply
@@ -27,20 +28,20 @@ from r1chat.history import History
 from r1chat.interrupts import Interrupts
 from r1chat.models import declines
 from r1chat.output import JsonLinesWriter, JsonWriter, Out, TextWriter, Thoughts, Writer
-from r1chat.reasoning.budget import Budget, Think
 from r1chat.reasoning.control import Control
 from r1chat.sanitize import line
 from r1chat.session import Session
-from r1chat.settings import Settings
 from r1chat.wording import ENDINGS, language_left, why_unanswered
 
 if TYPE_CHECKING:
+    from r1chat.commands.comparing import ComparingWriter
     from r1chat.commands.resuming import Resumed
     from r1chat.rendering import Rendering
     from r1chat.shapes import Shape
     from r1chat.states import States
     from r1chat.store import Loaded
 
+Asked: TypeAlias = "tuple[str, tuple[Attachment, ...]]"
 _ADVICE: dict[EndedBy, str] = {
     "context": "use a larger --ctx (it has {context} tokens) or a smaller --budget",
     "time": "use a longer --timeout or a smaller --budget",
@@ -75,16 +76,12 @@ def run(args: argparse.Namespace, console: Console) -> int:
     with Interrupts() as interrupts:
         logs.start(console.log if args.verbose else None)
         settings, fault = user.load()
-        held: Mapping[str, Any] = {}
-        if args.preset is not None:
-            preset = presets.find(settings, args.preset)
-            settings, held = presets.applied(settings, preset), preset.values
+        given = Given(args, settings)
         out = Out(sys.stdout)
         saves = settings.save is not False and not args.no_save
         history = History(on_demand=True)
         try:
-            asked = _Ask(args, settings, console, out, history, saves=saves, preset=held)
-            code = asked.run(interrupts, fault)
+            code = _Ask(given, console, out, history, saves=saves).run(interrupts, fault)
         finally:
             kept = history.close(_CLOSING_S)
             for notice in history.take_notices():
@@ -107,6 +104,9 @@ def _refuse_what_makes_no_sense(args: argparse.Namespace) -> None:
     if args.samples > 1 and args.peek:
         message = "--peek looks into one thought; with -n/--samples the votes say more"
         raise UsageError(message)
+    if args.compare and (args.samples > 1 or args.resume):
+        message = "--compare has each of several answer once: it goes with neither -n nor --resume"
+        raise UsageError(message)
     goes_on = _goes_on(args)
     if args.resume and (args.question is not None or args.files or args.samples > 1):
         message = "--resume continues one reply: it takes no question, no files and no -n"
@@ -128,23 +128,12 @@ def _goes_on(args: argparse.Namespace) -> bool:
 
 
 class _Ask:
-    """One run of the subcommand: options before settings before defaults."""
+    """One run of the subcommand."""
 
     def __init__(
-        self,
-        args: argparse.Namespace,
-        settings: Settings,
-        console: Console,
-        out: Out,
-        history: History,
-        *,
-        saves: bool,
-        preset: Mapping[str, Any],
+        self, given: Given, console: Console, out: Out, history: History, *, saves: bool
     ) -> None:
-        self._preset = preset
-        """What a preset has put over the settings."""
-        self._args = args
-        self._settings = settings
+        self._args = args = given.args
         self._console = console
         self._out = out
         self._shape: Shape | None = None
@@ -154,6 +143,7 @@ class _Ask:
             from r1chat.commands import conversations
 
             self._loaded = conversations.loaded(history.store, args.conversation)
+        self._given = given.continuing(self._loaded)
         self._recorder = history if saves else None
         self._conversation = self._loaded.conversation if self._loaded else Conversation()
         self._resumed: Resumed | None = None
@@ -163,60 +153,101 @@ class _Ask:
             self._resumed = Resumed(self._conversation)
 
     def run(self, interrupts: Interrupts, fault: str | None) -> int:
-        args = self._args
-        self._check_samples()
-        budget = self._budget()
-        self._shape = shape = _shape(args, self._console)
-        question, attachments = self._question()
-        writer = self._writer(question)
+        args, given = self._args, self._given
+        ways = [given, *(given.varied(each) for each in args.compare)]
+        for way in ways:
+            way.check()
+        self._shape = _shape(args, self._console)
+        asked = self._question()
+        load = partial(self._load, interrupts=interrupts)
+        answer = partial(self._answer, asked, interrupts=interrupts)
+        if args.compare:
+            from r1chat.commands.comparing import Comparison
+
+            answer = partial(answer, parent=self._conversation.last())
+            comparison = Comparison(ways, self._console, load, answer, self._verdict)
+            comparing = self._comparing_writer(asked[0])
+            if fault is not None:
+                comparing.event(Notice(fault))
+            return comparison.run(comparing, interrupts)
+        writer = self._writer(asked[0])
         if fault is not None:
             writer.event(Notice(fault))
-        with closing(self._load(writer, interrupts)) as engine:
-            session = Session(
-                engine,
-                system=self._loaded.system if self._loaded else self._either("system"),
-                prepare=False,
-                conversation=self._conversation,
-                recorder=self._recorder,
-            )
-            self._say_what_has_no_effect(engine, writer)
-            if self._loaded is not None and "system" in self._preset:
-                writer.event(Notice(_HAS_INSTRUCTIONS))
-            control = Control(budget, peek_every=self._peek_every(writer))
-            interrupts.control = control
-            try:
-                events = self._put(session, engine)(
-                    question,
-                    control=control,
-                    sampling=engine.info.sampling(self._chosen(), args.seed),
-                    max_answer=self._either("max_answer"),
-                    timeout=args.timeout,
-                    attachments=attachments,
-                    shape=shape,
-                )
-                reply = _write(events, writer, engine)
-                if self._resumed is not None and self._recorder is not None:
-                    self._resumed.replace(self._history)
-            finally:
-                interrupts.control = None
-                if isinstance(writer, TextWriter):
-                    writer.end()
-            return self._verdict(reply, engine, interrupts)
+        with closing(load(given, writer)) as engine:
+            reply = answer(given, engine, writer)
+            return interrupts.code or self._verdict(reply, engine)
 
-    def _say_what_has_no_effect(self, engine: Engine, writer: Writer) -> None:
+    def _answer(
+        self,
+        asked: Asked,
+        given: Given,
+        engine: Engine,
+        writer: Writer,
+        *,
+        interrupts: Interrupts,
+        parent: Node | None = None,
+        seed: int | None = None,
+    ) -> Reply:
+        """Has one model answer.
+
+        Args:
+            asked: The question, and what is attached to it.
+            given: What it is asked with.
+            engine: The model.
+            writer: Writes what comes.
+            interrupts: The signals.
+            parent: The turn to follow; by default the last.
+            seed: The one to draw by where none is given.
+        """
+        question, attachments = asked
+        args = given.args
+        session = Session(
+            engine,
+            system=given.system,
+            prepare=False,
+            conversation=self._conversation,
+            recorder=self._recorder,
+        )
+        self._say_what_has_no_effect(given, engine, writer)
+        if given.keeps_instructions:
+            writer.event(Notice(_HAS_INSTRUCTIONS))
+        control = Control(given.budget(), peek_every=self._peek_every(given, writer))
+        interrupts.control = control
+        try:
+            events = self._put(session, given, engine, parent)(
+                question,
+                control=control,
+                sampling=engine.info.sampling(
+                    given.sampling(), seed if args.seed is None else args.seed
+                ),
+                max_answer=given.either("max_answer"),
+                timeout=args.timeout,
+                attachments=attachments,
+                shape=self._shape,
+            )
+            reply = _write(events, writer, engine)
+            if self._resumed is not None and self._recorder is not None:
+                self._resumed.replace(self._history)
+        finally:
+            interrupts.control = None
+            if isinstance(writer, TextWriter):
+                writer.end()
+        return reply
+
+    def _say_what_has_no_effect(self, given: Given, engine: Engine, writer: Writer) -> None:
         """Says so where options about thoughts were given, and there will be none."""
-        args, info, think = self._args, engine.info, self._think()
+        args, info, think = given.args, engine.info, given.think
         if info.thinks_with(think) and not args.raw:
-            self._check_language(info, writer)
+            self._check_language(given, info, writer)
             return
         options = {"--budget": args.budget, "--min-think": args.min_think, "--peek": args.peek}
-        given = [name for name, value in options.items() if value is not None]
-        given += ["--think on"] if args.think == "on" else []
-        given += ["--think-language"] if args.think_language else []
-        effect = f"{' and '.join(given)} {'changes' if len(given) == 1 else 'change'} nothing"
+        said = [name for name, value in options.items() if value is not None]
+        said += ["--think on"] if args.think == "on" else []
+        said += ["--think-language"] if args.think_language else []
+        effect = f"{' and '.join(said)} {'changes' if len(said) == 1 else 'change'} nothing"
         if args.thoughts == "only":
             effect = "there is nothing for --thoughts only to show"
-        elif not given:
+        elif not said:
             return
         if args.raw:
             why, cure = "a text that --raw completes has no thoughts", ""
@@ -229,68 +260,44 @@ class _Ask:
             cure = f"; it cannot be asked to: {info.unasked}" if info.unasked else _CURE
         writer.event(Notice(f"{why}: {effect}{cure}"))
 
-    def _check_language(self, info: ModelInfo, writer: Writer) -> None:
+    def _check_language(self, given: Given, info: ModelInfo, writer: Writer) -> None:
         """Refuses a language to think in where the thought cannot be opened.
 
         Raises:
             UsageError: Says why it cannot.
         """
-        if not self._args.think_language:
+        if not given.args.think_language:
             return
-        if self._budget().off:
+        if given.budget().off:
             writer.event(Notice("there is no thought: --think-language changes nothing"))
-        elif why := info.steering_with(self._think()).go_on:
+        elif why := info.steering_with(given.think).go_on:
             message = f"--think-language: the thought cannot be opened: {why}"
             raise UsageError(message)
 
-    def _put(self, session: Session, engine: Engine) -> Callable[..., Generator[Event, None, None]]:
+    def _put(
+        self, session: Session, given: Given, engine: Engine, parent: Node | None
+    ) -> Callable[..., Generator[Event, None, None]]:
         """What puts the question: once, or several times; or has a reply continued."""
-        args = self._args
-        thought = {"think": self._think(), "language": self._either("think_language")}
+        args = given.args
+        thought = {"think": given.think, "language": given.either("think_language")}
         if self._resumed is not None:
             return partial(self._resumed.ask, session, engine, reuse=not args.no_reuse, **thought)
         if args.samples == 1:
-            return partial(session.ask, raw=args.raw, reuse=not args.no_reuse, **thought)
+            return partial(
+                session.ask,
+                raw=args.raw,
+                reuse=not args.no_reuse,
+                parent=parent,
+                beside=given.beside,
+                **thought,
+            )
         if self._shape is not None:
             return partial(session.consensus, samples=args.samples, **thought)
         from r1chat.checking import same
 
         return partial(session.consensus, samples=args.samples, same=same, **thought)
 
-    def _think(self) -> Think:
-        """Whether a model that does not think by itself is asked to."""
-        given: Think | None = self._args.think
-        if (
-            given is None
-            and "think" not in self._preset
-            and self._loaded is not None
-            and self._loaded.summary.model
-        ):
-            return think_of(self._loaded.settings)
-        return given or self._settings.think or "auto"
-
-    def _either(self, name: str) -> Any:  # noqa: ANN401  (of whatever type the option is)
-        """An option; where it is not given, the setting."""
-        value = getattr(self._args, name)
-        return getattr(self._settings, name) if value is None else value
-
-    def _budget(self) -> Budget:
-        args = self._args
-        usual, least = self._settings.budget, self._settings.min_think
-        kept = self._loaded is not None and self._loaded.summary.model
-        if self._loaded is not None and kept and "budget" not in self._preset:
-            usual, least = self._loaded.budget, int(self._loaded.settings.get("min_think", 0))
-        # An explicit budget must not fail because of a saved minimum.
-        minimum = args.min_think
-        if minimum is None:
-            minimum = least if args.budget is None else 0
-        try:
-            return Budget.parse(args.budget or usual or "max", minimum=minimum or 0)
-        except ValueError as error:
-            message = f"--budget and --min-think: {error}"
-            raise UsageError(message) from None
-
-    def _question(self) -> tuple[str, tuple[Attachment, ...]]:
+    def _question(self) -> Asked:
         if self._resumed is not None:
             return self._resumed.turn.question, self._resumed.turn.attachments
         files = tuple(read_file(path, waits=self._console.note) for path in self._args.files)
@@ -307,6 +314,15 @@ class _Ask:
             return JsonLinesWriter(self._out, question, self._name)
         return TextWriter(self._out, self._console, self._thoughts(), self._rendering())
 
+    def _comparing_writer(self, question: str) -> ComparingWriter:
+        from r1chat.commands.comparing import JsonComparing, JsonLinesComparing, TextComparing
+
+        if self._args.format == "json":
+            return JsonComparing(self._out, self._console, question, self._name)
+        if self._args.format == "jsonl":
+            return JsonLinesComparing(self._out, question, self._name)
+        return TextComparing(self._out, self._console, self._thoughts(), self._rendering())
+
     def _rendering(self) -> Rendering | None:
         """What renders the answer, where somebody sees it and it is Markdown."""
         args = self._args
@@ -319,14 +335,14 @@ class _Ask:
         width = shutil.get_terminal_size().columns
         return Rendering(width, colour="NO_COLOR" not in os.environ)
 
-    def _peek_every(self, writer: Writer) -> int | None:
+    def _peek_every(self, given: Given, writer: Writer) -> int | None:
         """How often to preview the answer; the setting is for those who read along."""
-        args = self._args
+        args = given.args
         if args.peek is not None:
             return args.peek or None
         read_along = isinstance(writer, TextWriter) and self._thoughts() == "show"
         looks = read_along and args.samples == 1 and self._shape is None
-        return self._settings.peek or None if looks else None
+        return given.settings.peek or None if looks else None
 
     @property
     def _name(self) -> str | None:
@@ -334,24 +350,22 @@ class _Ask:
         return None if self._recorder is None else self._conversation.id
 
     def _thoughts(self) -> Thoughts:
-        given: Thoughts | None = self._args.thoughts
-        if given is not None:
-            return given
+        asked: Thoughts | None = self._args.thoughts
+        if asked is not None:
+            return asked
         # The setting is a matter of taste at a terminal; a script's stderr stays clean.
-        return "show" if self._console.tty and self._settings.thoughts != "hide" else "hide"
+        return "show" if self._console.tty and self._given.settings.thoughts != "hide" else "hide"
 
     @property
     def _shows_receipt(self) -> bool:
         """Whether the receipt is shown, and says what there is to say of the thought."""
-        return self._args.format == "text" and self._thoughts() == "show"
+        shown = self._thoughts() == "show" or bool(self._args.compare)
+        return self._args.format == "text" and shown
 
-    def _load(self, writer: Writer, interrupts: Interrupts) -> Engine:
-        ref: str | None = self._args.model
-        if ref is None and self._loaded is not None:
-            ref = compose.as_kept(self._loaded.summary.model, (self._settings.model,))
-        ref = self._settings.model if ref is None else ref
+    def _load(self, given: Given, writer: Writer, *, interrupts: Interrupts) -> Engine:
+        ref = given.model
         if ref is None:
-            ref, notice = default_model(self._either("ctx"))
+            ref, notice = default_model(given.either("ctx"))
             writer.event(Notice(notice))
         if self._shape is not None and compose.remote_server(ref) is None:
             from r1chat.engine.grammars import gbnf
@@ -362,73 +376,77 @@ class _Ask:
         load = partial(
             compose.load,
             ref,
-            ctx=self._either("ctx"),
-            threads=self._either("threads"),
-            gpu_layers=self._either("gpu_layers"),
-            tensor_split=self._either("tensor_split"),
+            ctx=given.either("ctx"),
+            threads=given.either("threads"),
+            gpu_layers=given.either("gpu_layers"),
+            tensor_split=given.either("tensor_split"),
             samples=self._args.samples,
             states=self._states(),
             on_progress=progress,
             on_notice=lambda text: writer.event(Notice(text)),
         )
         try:
-            return or_download(load, self._console, interrupts, context=self._either("ctx"))
+            return or_download(load, self._console, interrupts, context=given.either("ctx"))
         finally:
             progress.check()
 
     def _states(self) -> States | None:
         from r1chat import states
 
-        settings = self._settings
+        settings = self._given.settings
         return states.enabled(
             saves=self._recorder is not None, keeps=settings.keep_state, space=settings.state_space
         )
 
-    def _chosen(self) -> dict[str, float | None]:
-        """What of the sampling the user has chosen; None for the rest."""
-        return {name: self._either(name) for name in ("temperature", "top_k", "top_p", "min_p")}
+    def _verdict(self, reply: Reply, engine: Engine, whose: str = "") -> int:
+        """Says what is wrong with a reply, and with which exit code.
 
-    def _check_samples(self) -> None:
-        if self._args.samples > 1 and self._either("temperature") == 0:
-            message = (
-                "at a --temperature of 0 all samples are the same; set another, or leave out -n"
-            )
-            raise UsageError(message)
-
-    def _verdict(self, reply: Reply, engine: Engine, interrupts: Interrupts) -> int:
-        if interrupts.code is not None:
-            return interrupts.code
+        Args:
+            reply: The reply.
+            engine: The model.
+            whose: What tells it from others, to stand before what is said.
+        """
         receipt = reply.receipt
+
+        def error(text: str) -> None:
+            self._console.error(whose + text)
+
         if (left := language_left(receipt)) and not self._shows_receipt:
-            self._console.note(left)
+            self._console.note(whose + left)
         if receipt.ended_by == "error":
             # Its JSON is written: an error that was raised would add another object.
-            self._console.error(reply.error or "the engine failed")
+            error(reply.error or "the engine failed")
             return ExitCode.NETWORK if engine.info.host else ExitCode.FAILED
         ended_by = receipt.answer_ended_by
         full_server = ended_by == "context" and bool(engine.info.host)
         advice = _ADVICE.get(ended_by, _ADVICE["loop"]).format(context=f"{engine.info.context:,}")
         if not reply.answer.strip():
             why = why_unanswered(reply) or "the reply was stopped"
-            self._console.error(f"no answer: {why}; {_SERVER_ADVICE if full_server else advice}")
+            error(f"no answer: {why}; {_SERVER_ADVICE if full_server else advice}")
             return ExitCode.NO_ANSWER
         if self._shape is not None and reply.final is None:
             # What is on stdout is no answer to a script.
             cut = ENDINGS[ended_by].reason
             fault = f"it is cut off: {cut}; {advice}" if cut else self._shape.fault(reply.answer)
-            self._console.error(f"the answer has not the shape that was asked for: {fault}")
+            error(f"the answer has not the shape that was asked for: {fault}")
             return ExitCode.NO_ANSWER
-        if receipt.final_from == "thought":
-            self._console.note(
-                f"the answer gives no final result; in the thought it was {line(reply.final or '')}"
-            )
-        if full_server:
-            self._console.note(f"the answer is cut off: {_CUT_THERE}")
-        elif reason := ENDINGS[ended_by].reason:
-            self._console.note(f"the answer is cut off: {reason}; {advice}")
-        if declines(engine.info.ref, reply.answer):
-            self._console.note(after_declining(self._either("ctx")))
+        for remark in self._remarks(reply, engine, advice):
+            self._console.note(whose + remark)
         return ExitCode.ANSWERED
+
+    def _remarks(self, reply: Reply, engine: Engine, advice: str) -> Iterator[str]:
+        """What one should know of an answer that there is."""
+        receipt = reply.receipt
+        ended_by = receipt.answer_ended_by
+        if receipt.final_from == "thought":
+            final = line(reply.final or "")
+            yield f"the answer gives no final result; in the thought it was {final}"
+        if ended_by == "context" and engine.info.host:
+            yield f"the answer is cut off: {_CUT_THERE}"
+        elif reason := ENDINGS[ended_by].reason:
+            yield f"the answer is cut off: {reason}; {advice}"
+        if declines(engine.info.ref, reply.answer):
+            yield after_declining(self._given.either("ctx"))
 
 
 def _shape(args: argparse.Namespace, console: Console) -> Shape | None:

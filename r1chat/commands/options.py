@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from r1chat.sanitize import line_breaks
-from r1chat.settings import SETTINGS, Section
+from r1chat.settings import PRESET_FIELDS, SETTINGS, Section
 from r1chat.values import Real, Whole
+
+if TYPE_CHECKING:
+    from r1chat.variation import Variation
 
 T = TypeVar("T")
 
@@ -133,6 +136,7 @@ def add_ask(parser: argparse.ArgumentParser) -> None:
     )
     _add_model(parser)
     _add_question(parser)
+    _add_comparing(parser)
     _add_thinking(parser)
     _add_sampling(parser)
     _add_output(parser)
@@ -194,6 +198,25 @@ def _add_question(parser: argparse.ArgumentParser) -> None:
         "--grammar",
         metavar="FILE",
         help="the answer fits this grammar (GBNF), the thought is free; - reads it from stdin",
+    )
+
+
+def _variation(text: str) -> Variation:
+    from r1chat.variation import parse
+
+    return _said(parse)(text)
+
+
+def _add_comparing(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument_group("comparing").add_argument(
+        "--compare",
+        metavar="WITH",
+        action="append",
+        default=[],
+        type=_variation,
+        help="answer the same question with another model (a REF), or other settings (e.g. "
+        "budget=off or preset=code; several with commas between), and show all answers; may be "
+        f"given several times. What can be another: model, preset, {', '.join(PRESET_FIELDS)}",
     )
 
 

@@ -36,6 +36,7 @@ from r1chat.exchange.fields import (
 )
 from r1chat.sanitize import line
 from r1chat.store import Loaded, Summary
+from r1chat.store.rows import LONGEST_ASKED_WITH
 from r1chat.store.values import TitleSource
 
 _MOST_TURNS = 100_000
@@ -85,6 +86,7 @@ class _Receipt(Checked):
     seed: Count = 0
     samples: Count = 1
     vote: Text | None = None
+    asked_with: Annotated[str, StringConstraints(max_length=LONGEST_ASKED_WITH)] | None = None
 
 
 class _ModelInfo(Checked):

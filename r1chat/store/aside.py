@@ -374,6 +374,7 @@ def _asked_out(asked: Asked) -> dict[str, Any]:
         "question": turn.question,
         "attachments": [[each.name, each.text] for each in turn.attachments],
         "raw": turn.raw,
+        "beside": asked.beside,
         "created": origin.created,
         "model": origin.model,
         "arch": origin.arch,
@@ -401,6 +402,8 @@ def _asked_in(values: Mapping[str, Any]) -> Asked:
         request=Request((), budget=Budget.parse(rows.budget(values["budget"]))),
         model=_NO_MODEL,
         system=None if system is None else str(system),
+        # Older files do not say.
+        beside=bool(values.get("beside")),
     )
 
 

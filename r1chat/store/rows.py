@@ -34,6 +34,7 @@ DAMAGED = "\n[this text was damaged on the disk; what stood here is lost]"
 _PACKED_AS_TEXT = "x\ufffd"
 """How packed bytes begin that a flipped bit has declared to be a text."""
 _LONGEST_NAME = 1000
+LONGEST_ASKED_WITH = 200
 _MOST = 2**53
 _ENDS = get_args(EndedBy)
 _ACTS = get_args(get_type_hints(Act)["kind"])
@@ -164,6 +165,7 @@ _RECEIPT: dict[str, Callable[[object], Any]] = {
     "effort": effort,
     "budget": budget,
     "vote": text_or_none,
+    "asked_with": lambda value: text(value, LONGEST_ASKED_WITH) or None,
 }
 _KINDS = get_type_hints(Receipt)
 

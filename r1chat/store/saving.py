@@ -29,7 +29,8 @@ def begin(connection: sqlite3.Connection, asked: Asked) -> Key:
     parent = _reply(connection, asked.parent) if asked.parent else None
     turn = _turn(connection, conversation, parent, asked.turn)
     key = _insert_reply(connection, asked.node, turn, asked.turn, "streaming")
-    _choose(connection, conversation, parent, key)
+    if not asked.beside:
+        _choose(connection, conversation, parent, key)
     return key
 
 
@@ -40,11 +41,17 @@ def _conversation(connection: sqlite3.Connection, asked: Asked, origin: Origin) 
         rows.settings_out(origin.settings),
         origin.created,
     )
-    connection.execute(
-        "UPDATE conversations SET model = ?, budget = ?, settings = ?, updated = ?, "
-        "deleted_at = NULL WHERE id = ?",
-        (*known, asked.conversation),
-    )
+    if asked.beside:
+        connection.execute(
+            "UPDATE conversations SET updated = ?, deleted_at = NULL WHERE id = ?",
+            (origin.created, asked.conversation),
+        )
+    else:
+        connection.execute(
+            "UPDATE conversations SET model = ?, budget = ?, settings = ?, updated = ?, "
+            "deleted_at = NULL WHERE id = ?",
+            (*known, asked.conversation),
+        )
     connection.execute(
         "INSERT OR IGNORE INTO conversations "
         "(model, budget, settings, updated, id, created, title, title_source, system) "

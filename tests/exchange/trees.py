@@ -79,6 +79,7 @@ receipts = st.builds(
     tokens_per_s=amounts,
     budget=st.sampled_from(("off", "max", "512", "30s")),
     seed=counts,
+    asked_with=st.sampled_from((None, "budget=off")),
 )
 origins = st.builds(
     Origin,

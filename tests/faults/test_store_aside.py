@@ -121,6 +121,7 @@ def test_all_that_can_be_done_to_conversations_is_taken_in(file):
         rng = random.Random(1)
         ask(talk, "More?")
         list(talk.ask("More?", parent=kept.last().parent))
+        list(talk.ask("More?", parent=kept.last().parent, beside="budget=off"))
         store.choose(kept.root.children[0].children[0].id)
         copy = store.duplicate(old.id)
         store.rename(copy, "Renamed")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import re
+from dataclasses import replace
 
 import pytest
 
 from r1chat import __version__, cli, compose, logs
-from r1chat.engine.fake import FakeEngine
+from r1chat.engine.fake import INFO, FakeEngine
 from r1chat.errors import EngineError, ModelError, NetworkError, PromptError
 from r1chat.events import Receipt, Reply
 from r1chat.reasoning.budget import Budget
@@ -334,3 +335,25 @@ def test_help_imports_nothing_that_a_question_needs(run_python):
     )
     done = run_python("-c", code)
     assert done.stdout.splitlines()[-1] == "[]", done.stderr
+
+
+def test_of_compared_models_only_one_is_loaded_at_a_time(run, monkeypatch):
+    loaded = []
+
+    def load(ref, **_):
+        assert all(engine.closed for engine in loaded)
+        loaded.append(FakeEngine(SCRIPT, info=replace(INFO, ref=ref)))
+        return loaded[-1]
+
+    monkeypatch.setattr(compose, "load", load)
+    monkeypatch.setattr(compose, "resolve", lambda ref: ref)
+    compared = ("--compare", "temperature=0", "--compare", "b", "--compare", "b,top_k=1")
+    code, out, _ = run("ask", "-m", "a", *compared, "?", "--format", "json")
+    assert code == 0
+    assert [each["model"]["ref"] for each in json.loads(out)["replies"]] == ["a", "a", "b", "b"]
+    assert [engine.info.ref for engine in loaded] == ["a", "b"]
+    assert all(engine.closed for engine in loaded)
+    # Where only settings differ, the same seed is drawn by.
+    samplings = [request.sampling for engine in loaded for request in engine.requests]
+    assert [each.temperature for each in samplings] == [0.6, 0, 0.6, 0.6]
+    assert [each.seed is None for each in samplings] == [True, False, True, True]
