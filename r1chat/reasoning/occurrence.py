@@ -1,0 +1,132 @@
+"""Finds where in a thought the final answer stands first, as a value of its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import chain
+from typing import NamedTuple
+
+from r1chat.reasoning.equality import measure, normal, value
+
+_NUMBER = re.compile(
+    r"\\[dtc]?frac\s*\{(?P<over>\d{1,20})\}\s*\{(?P<under>\d{1,20})\}"
+    r"|(?P<plain>(?:(?<![\w.)\]}])[-−]|(?<=[(\[{=,:])[-−])?"
+    r"(?<![\d.])(?:\d(?:[\d,]|\{,\}|\.(?=\d))*|\.\d+))(?P<percent>\s?\\?%)?"
+)
+_DIVIDED = re.compile(r"\s?/\s?(?P<under>\d{1,20})(?!\d|\.\d)")
+_NAMED = re.compile(r"[A-Za-z_^]$")
+"""Before a number that is a part of a name, or an exponent."""
+_CHOICE = re.compile(r"\(?[A-Za-z]\)?\.?")
+_VERDICTS = ("yes", "no", "true", "false", "none")
+_SAID = re.compile(
+    r"(?:\b(?:answer|option|choice|choose|pick|conclusion|correct|be|is)\b[^.\n\w]{0,6}(?:is|are|be|it)?"
+    r"|boxed\{(?:\\text\{)?|=|答案(?:是|为)?|选(?:择|项)?)\W{0,6}$",
+    re.IGNORECASE,
+)
+"""Before a letter or a verdict that is the answer, and not a word among others."""
+_RESULT = re.compile(
+    r"(?:[=≈≡→]|boxed\{|\*\*|[得剩]|\b(?:gets?|gives?|giving|equals?|makes?|yields?|leaves?|leaving"
+    r"|obtain|becomes?|answer|total|result)\b(?:\s+(?:is|of|be))?"
+    r"|(?:\b(?:so|therefore|thus|hence)\b|所以|因此)[^.!?\n]{0,80}(?:\b(?:is|are|be)\b|[是为有成]))"
+    r"[\s\\(\[{$*:：]{0,6}(?:(?:only|just|exactly|now|about|a|the)\s+){0,2}[$£€¥]?$",
+    re.IGNORECASE,
+)
+"""Before a value that comes out, where the question gives the same one."""
+_OPERAND = re.compile(r"(?:[-+*/×÷^·−]|\\(?:times|cdot|div))\s?$")
+_OPERATES = re.compile(r"\s?(?:[*/×÷^·]|[-+−]\s?[\w(\\]|!|\\(?:times|cdot|div))")
+"""Before and behind a number that is only reckoned with."""
+_LONGEST_FINAL = 64
+_LONGEST_NUMBER = 60
+_BEFORE = 100
+"""Characters before a place that are looked at."""
+
+
+def first_place(thought: str, final: str, question: str = "") -> tuple[int, int] | None:
+    """Finds where a final answer stands first as a value of its own.
+
+    A number counts however it is written, and never as a part of another. One that the question
+    gives counts only where it is said to come out.
+
+    Args:
+        thought: The thought.
+        final: The final answer.
+        question: What was asked.
+
+    Returns:
+        Where it begins and ends, in characters of the thought.
+    """
+    number, _ = measure(final)
+    if number is None:
+        places = _text_places(thought, final)
+        given = next(_text_places(question, final), None) is not None
+    else:
+        places = ((each.start, each.end) for each in _values(thought) if each.number == number)
+        given = any(each.number == number for each in _values(question))
+    if _CHOICE.fullmatch(final.strip()) or final.strip().lower() in _VERDICTS:
+        return next((place for place in places if _is_said(thought, place)), None)
+    first = next(places, None)
+    if first is None:
+        return None
+    stands = _comes_out if given else _stands_alone
+    return next((p for p in chain([first], places) if stands(thought, p)), first)
+
+
+class _Value(NamedTuple):
+    """A number in a thought."""
+
+    number: Fraction
+    start: int
+    end: int
+
+
+def _values(text: str) -> Iterator[_Value]:
+    """The numbers of a text, each as a whole: fractions, thousands, percentages."""
+    for found in _NUMBER.finditer(text):
+        start, end = found.span()
+        if found["plain"] is None:
+            if int(found["under"]):
+                yield _Value(Fraction(int(found["over"]), int(found["under"])), start, end)
+            continue
+        written = found["plain"].rstrip(",")
+        if not found["percent"]:
+            end = start + len(written)
+        number = None
+        if len(written) <= _LONGEST_NUMBER and not _NAMED.search(text, max(0, start - 1), start):
+            number = value(normal(written + (found["percent"] or "").strip()))
+        if number is None:
+            continue
+        divided = _DIVIDED.match(text, end)
+        # An equation says itself what a division comes to.
+        if divided and int(divided["under"]) and (number / int(divided["under"])).denominator > 1:
+            yield _Value(number / int(divided["under"]), start, divided.end())
+        yield _Value(number, start, end)
+
+
+def _text_places(text: str, final: str) -> Iterator[tuple[int, int]]:
+    """Where a final answer that is no number stands, whatever white space there is in it."""
+    signs = "".join(final.split())
+    if not signs or len(signs) > _LONGEST_FINAL:
+        return
+    words = r"\s*".join(map(re.escape, signs))
+    before = r"(?<!\w)" if signs[0].isalnum() and signs[0].isascii() else ""
+    after = r"(?!\w)" if signs[-1].isalnum() and signs[-1].isascii() else ""
+    for found in re.finditer(before + words + after, text, re.IGNORECASE):
+        yield found.span()
+
+
+def _is_said(text: str, place: tuple[int, int]) -> bool:
+    return _SAID.search(text, max(0, place[0] - _BEFORE), place[0]) is not None
+
+
+def _stands_alone(text: str, place: tuple[int, int]) -> bool:
+    start, end = place
+    before = _OPERAND.search(text, max(0, start - _BEFORE), start)
+    return before is None and _OPERATES.match(text, end) is None
+
+
+def _comes_out(text: str, place: tuple[int, int]) -> bool:
+    if not _stands_alone(text, place):
+        return False
+    return _RESULT.search(text, max(0, place[0] - _BEFORE), place[0]) is not None
