@@ -148,6 +148,10 @@ def _run(subcommand: str, args: argparse.Namespace, console: Console) -> int:
 
         # The app must not end like this: it has a screen to give back.
         threading.excepthook = lambda failure: _die(failure.exc_value, console)
+        if args.batch is not None:
+            from r1chat.commands import batch
+
+            return batch.run(args, console)
         return ask.run(args, console)
     if subcommand == "doctor":
         from r1chat import doctor

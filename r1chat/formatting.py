@@ -104,3 +104,9 @@ def speed_figure(tokens_per_s: float, *, estimated: bool = False) -> str:
 def format_speed(tokens_per_s: float, *, estimated: bool = False) -> str:
     """A generation speed, e.g. "41 tokens/s"; the arguments are as for `speed_figure`."""
     return f"{speed_figure(tokens_per_s, estimated=estimated)} tokens/s"
+
+
+def format_bar(done: int, total: int, width: int = 20) -> str:
+    """How far something is, as a bar of plain characters, e.g. "[####......]"."""
+    full = width * done // max(1, total)
+    return f"[{'#' * full}{'.' * (width - full)}]"

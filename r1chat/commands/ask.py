@@ -6,10 +6,11 @@ import argparse
 import os
 import shutil
 import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from r1chat import compose, logs
 from r1chat import settings as user
@@ -25,7 +26,7 @@ from r1chat.engine.base import Engine, ModelInfo
 from r1chat.errors import EngineError, UsageError
 from r1chat.events import EndedBy, Event, Loading, Notice, Reply
 from r1chat.history import History
-from r1chat.interrupts import Interrupts
+from r1chat.interrupts import Cancellable, Interrupts
 from r1chat.models import declines
 from r1chat.output import JsonLinesWriter, JsonWriter, Out, TextWriter, Thoughts, Writer
 from r1chat.reasoning.control import Control
@@ -72,7 +73,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         BrokenPipeError: If nobody reads the answer any more.
         Interrupted: If a signal came before the reply began.
     """
-    _refuse_what_makes_no_sense(args)
+    refuse_what_makes_no_sense(args)
     with Interrupts() as interrupts:
         logs.start(console.log if args.verbose else None)
         settings, fault = user.load()
@@ -81,7 +82,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         saves = settings.save is not False and not args.no_save
         history = History(on_demand=True)
         try:
-            code = _Ask(given, console, out, history, saves=saves).run(interrupts, fault)
+            code = Asking(given, console, out, history, saves=saves).run(interrupts, fault)
         finally:
             kept = history.close(_CLOSING_S)
             for notice in history.take_notices():
@@ -90,36 +91,42 @@ def run(args: argparse.Namespace, console: Console) -> int:
         return ExitCode.FAILED if lost and code == ExitCode.ANSWERED else code
 
 
-def _refuse_what_makes_no_sense(args: argparse.Namespace) -> None:
-    shaped = args.json_schema is not None or args.grammar is not None
-    if args.samples > 1 and args.raw:
-        message = "--raw completes a text, which has no final answer that samples could agree on"
-        raise UsageError(message)
-    if shaped and args.peek:
-        message = "--peek looks for an answer in words, and this one has a shape; leave it out"
-        raise UsageError(message)
-    if shaped and args.question in {None, "-"} and "-" in {args.json_schema, args.grammar}:
-        message = "stdin is the shape of the answer, so the QUESTION must be an argument"
-        raise UsageError(message)
-    if args.samples > 1 and args.peek:
-        message = "--peek looks into one thought; with -n/--samples the votes say more"
-        raise UsageError(message)
-    if args.compare and (args.samples > 1 or args.resume):
-        message = "--compare has each of several answer once: it goes with neither -n nor --resume"
-        raise UsageError(message)
-    goes_on = _goes_on(args)
-    if args.resume and (args.question is not None or args.files or args.samples > 1):
-        message = "--resume continues one reply: it takes no question, no files and no -n"
-        raise UsageError(message)
-    if args.raw and args.system is not None:
-        message = "--system has no place in --raw, which has no chat framing; put it in the text"
-        raise UsageError(message)
-    if goes_on and args.raw:
-        message = "--raw cannot continue a conversation; leave out one of the two"
-        raise UsageError(message)
-    if goes_on and args.system is not None:
-        message = "--system belongs to the start of a conversation, and this one has begun already"
-        raise UsageError(message)
+def refuse_what_makes_no_sense(args: argparse.Namespace) -> None:
+    """Refuses options that contradict one another.
+
+    Raises:
+        UsageError: Says which.
+    """
+    shapes = {args.json_schema, args.grammar} - {None}
+    goes_on, several = _goes_on(args), args.samples > 1
+    refusals = {
+        "--raw completes a text, which has no final answer that samples could agree on": several
+        and args.raw,
+        "--peek looks for an answer in words, and this one has a shape; leave it out": shapes
+        and args.peek,
+        "stdin is the shape of the answer, so the QUESTION must be an argument": "-" in shapes
+        and args.question in {None, "-"}
+        and args.batch is None,
+        "--peek looks into one thought; with -n/--samples the votes say more": several
+        and args.peek,
+        "--compare has each of several answer once: it goes with neither -n nor --resume": (
+            args.compare and (several or args.resume)
+        ),
+        "-o/--output names the file of --batch; redirect stdout for one answer: > FILE": (
+            args.output is not None and args.batch is None
+        ),
+        "--resume continues one reply: it takes no question, no files and no -n": args.resume
+        and (args.question is not None or args.files or several),
+        "--system has no place in --raw, which has no chat framing; put it in the text": args.raw
+        and args.system is not None,
+        "--raw cannot continue a conversation; leave out one of the two": goes_on and args.raw,
+        "--system belongs to the start of a conversation, and this one has begun already": (
+            goes_on and args.system is not None
+        ),
+    }
+    for message, holds in refusals.items():
+        if holds:
+            raise UsageError(message)
 
 
 def _goes_on(args: argparse.Namespace) -> bool:
@@ -127,8 +134,37 @@ def _goes_on(args: argparse.Namespace) -> bool:
     return bool(args.go_on or args.resume or args.conversation is not None)
 
 
-class _Ask:
-    """One run of the subcommand."""
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a reply comes to for whoever asked."""
+
+    code: ExitCode
+    error: str = ""
+    """Why it is no answer, and what to do; empty where it is one."""
+    notes: tuple[str, ...] = ()
+    """What one should know of it."""
+
+
+class Steering(Protocol):
+    """What stops a reply that is under way, such as the signals."""
+
+    control: Cancellable | None
+    """Of that reply."""
+
+
+class Asking:
+    """Has questions answered as the options say.
+
+    Args:
+        given: What they are asked with.
+        console: Standard error.
+        out: Standard output.
+        history: The history.
+        saves: Whether they are saved there.
+
+    Raises:
+        R1ChatError: If a conversation is to be continued that is not there.
+    """
 
     def __init__(
         self, given: Given, console: Console, out: Out, history: History, *, saves: bool
@@ -136,7 +172,8 @@ class _Ask:
         self._args = args = given.args
         self._console = console
         self._out = out
-        self._shape: Shape | None = None
+        self.shape: Shape | None = None
+        """What the answer must look like."""
         self._loaded: Loaded | None = None
         self._history = history
         if _goes_on(args):
@@ -153,14 +190,23 @@ class _Ask:
             self._resumed = Resumed(self._conversation)
 
     def run(self, interrupts: Interrupts, fault: str | None) -> int:
+        """Asks the question of the command line, and says what the reply comes to.
+
+        Args:
+            interrupts: The signals.
+            fault: What is wrong with the file of settings, if anything is.
+
+        Returns:
+            The exit code.
+        """
         args, given = self._args, self._given
         ways = [given, *(given.varied(each) for each in args.compare)]
         for way in ways:
             way.check()
-        self._shape = _shape(args, self._console)
+        self.shape = read_shape(args, self._console)
         asked = self._question()
-        load = partial(self._load, interrupts=interrupts)
-        answer = partial(self._answer, asked, interrupts=interrupts)
+        load = partial(self.load, interrupts=interrupts)
+        answer = partial(self.answer, asked, steering=interrupts)
         if args.compare:
             from r1chat.commands.comparing import Comparison
 
@@ -177,14 +223,14 @@ class _Ask:
             reply = answer(given, engine, writer)
             return interrupts.code or self._verdict(reply, engine)
 
-    def _answer(
+    def answer(
         self,
         asked: Asked,
         given: Given,
         engine: Engine,
         writer: Writer,
         *,
-        interrupts: Interrupts,
+        steering: Steering,
         parent: Node | None = None,
         seed: int | None = None,
     ) -> Reply:
@@ -195,7 +241,7 @@ class _Ask:
             given: What it is asked with.
             engine: The model.
             writer: Writes what comes.
-            interrupts: The signals.
+            steering: Is told what stops the reply.
             parent: The turn to follow; by default the last.
             seed: The one to draw by where none is given.
         """
@@ -212,7 +258,7 @@ class _Ask:
         if given.keeps_instructions:
             writer.event(Notice(_HAS_INSTRUCTIONS))
         control = Control(given.budget(), peek_every=self._peek_every(given, writer))
-        interrupts.control = control
+        steering.control = control
         try:
             events = self._put(session, given, engine, parent)(
                 question,
@@ -223,13 +269,13 @@ class _Ask:
                 max_answer=given.either("max_answer"),
                 timeout=args.timeout,
                 attachments=attachments,
-                shape=self._shape,
+                shape=self.shape,
             )
             reply = _write(events, writer, engine)
             if self._resumed is not None and self._recorder is not None:
                 self._resumed.replace(self._history)
         finally:
-            interrupts.control = None
+            steering.control = None
             if isinstance(writer, TextWriter):
                 writer.end()
         return reply
@@ -291,7 +337,7 @@ class _Ask:
                 beside=given.beside,
                 **thought,
             )
-        if self._shape is not None:
+        if self.shape is not None:
             return partial(session.consensus, samples=args.samples, **thought)
         from r1chat.checking import same
 
@@ -341,7 +387,7 @@ class _Ask:
         if args.peek is not None:
             return args.peek or None
         read_along = isinstance(writer, TextWriter) and self._thoughts() == "show"
-        looks = read_along and args.samples == 1 and self._shape is None
+        looks = read_along and args.samples == 1 and self.shape is None
         return given.settings.peek or None if looks else None
 
     @property
@@ -362,16 +408,21 @@ class _Ask:
         shown = self._thoughts() == "show" or bool(self._args.compare)
         return self._args.format == "text" and shown
 
-    def _load(self, given: Given, writer: Writer, *, interrupts: Interrupts) -> Engine:
+    def load(self, given: Given, writer: Writer, *, interrupts: Interrupts) -> Engine:
+        """Loads the model.
+
+        Raises:
+            R1ChatError: As `compose.load`.
+        """
         ref = given.model
         if ref is None:
             ref, notice = default_model(given.either("ctx"))
             writer.event(Notice(notice))
-        if self._shape is not None and compose.remote_server(ref) is None:
+        if self.shape is not None and compose.remote_server(ref) is None:
             from r1chat.engine.grammars import gbnf
 
             # What cannot be used should be said before anybody waits for a model.
-            gbnf(self._shape)
+            gbnf(self.shape)
         progress = _Progress(writer)
         load = partial(
             compose.load,
@@ -406,50 +457,48 @@ class _Ask:
             engine: The model.
             whose: What tells it from others, to stand before what is said.
         """
-        receipt = reply.receipt
-
-        def error(text: str) -> None:
-            self._console.error(whose + text)
-
-        if (left := language_left(receipt)) and not self._shows_receipt:
-            self._console.note(whose + left)
-        if receipt.ended_by == "error":
+        verdict = self.verdict(reply, engine.info)
+        for note in verdict.notes:
+            self._console.note(whose + note)
+        if verdict.error:
             # Its JSON is written: an error that was raised would add another object.
-            error(reply.error or "the engine failed")
-            return ExitCode.NETWORK if engine.info.host else ExitCode.FAILED
+            self._console.error(whose + verdict.error)
+        elif declines(engine.info.ref, reply.answer):
+            self._console.note(whose + after_declining(self._given.either("ctx")))
+        return verdict.code
+
+    def verdict(self, reply: Reply, info: ModelInfo) -> Verdict:
+        """What a reply comes to."""
+        receipt = reply.receipt
+        left = language_left(receipt)
+        notes: tuple[str, ...] = (left,) if left and not self._shows_receipt else ()
+        if receipt.ended_by == "error":
+            code = ExitCode.NETWORK if info.host else ExitCode.FAILED
+            return Verdict(code, reply.error or "the engine failed", notes)
         ended_by = receipt.answer_ended_by
-        full_server = ended_by == "context" and bool(engine.info.host)
-        advice = _ADVICE.get(ended_by, _ADVICE["loop"]).format(context=f"{engine.info.context:,}")
+        full_server = ended_by == "context" and bool(info.host)
+        advice = _ADVICE.get(ended_by, _ADVICE["loop"]).format(context=f"{info.context:,}")
+        cut = ENDINGS[ended_by].reason
         if not reply.answer.strip():
             why = why_unanswered(reply) or "the reply was stopped"
-            error(f"no answer: {why}; {_SERVER_ADVICE if full_server else advice}")
-            return ExitCode.NO_ANSWER
-        if self._shape is not None and reply.final is None:
+            fault = f"no answer: {why}; {_SERVER_ADVICE if full_server else advice}"
+            return Verdict(ExitCode.NO_ANSWER, fault, notes)
+        if self.shape is not None and reply.final is None:
             # What is on stdout is no answer to a script.
-            cut = ENDINGS[ended_by].reason
-            fault = f"it is cut off: {cut}; {advice}" if cut else self._shape.fault(reply.answer)
-            error(f"the answer has not the shape that was asked for: {fault}")
-            return ExitCode.NO_ANSWER
-        for remark in self._remarks(reply, engine, advice):
-            self._console.note(whose + remark)
-        return ExitCode.ANSWERED
-
-    def _remarks(self, reply: Reply, engine: Engine, advice: str) -> Iterator[str]:
-        """What one should know of an answer that there is."""
-        receipt = reply.receipt
-        ended_by = receipt.answer_ended_by
+            found = f"it is cut off: {cut}; {advice}" if cut else self.shape.fault(reply.answer)
+            fault = f"the answer has not the shape that was asked for: {found}"
+            return Verdict(ExitCode.NO_ANSWER, fault, notes)
         if receipt.final_from == "thought":
             final = line(reply.final or "")
-            yield f"the answer gives no final result; in the thought it was {final}"
-        if ended_by == "context" and engine.info.host:
-            yield f"the answer is cut off: {_CUT_THERE}"
-        elif reason := ENDINGS[ended_by].reason:
-            yield f"the answer is cut off: {reason}; {advice}"
-        if declines(engine.info.ref, reply.answer):
-            yield after_declining(self._given.either("ctx"))
+            notes += (f"the answer gives no final result; in the thought it was {final}",)
+        if full_server:
+            notes += (f"the answer is cut off: {_CUT_THERE}",)
+        elif cut:
+            notes += (f"the answer is cut off: {cut}; {advice}",)
+        return Verdict(ExitCode.ANSWERED, notes=notes)
 
 
-def _shape(args: argparse.Namespace, console: Console) -> Shape | None:
+def read_shape(args: argparse.Namespace, console: Console) -> Shape | None:
     """The shape that the answer must have, looked at before a model is loaded.
 
     Raises:

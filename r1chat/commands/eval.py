@@ -31,7 +31,7 @@ from r1chat.evaluation.reading import QuestionSet
 from r1chat.evaluation.results import Results
 from r1chat.evaluation.summary import Summary, summarise
 from r1chat.events import LanguageCode
-from r1chat.formatting import counted, format_remaining, noun
+from r1chat.formatting import counted, format_bar, format_remaining, noun
 from r1chat.interrupts import Interrupts
 from r1chat.models import TINY
 from r1chat.output import Out, write_json
@@ -42,7 +42,6 @@ from r1chat.sanitize import line
 from r1chat.settings import Settings
 
 _WIDEST = 100
-_BAR = 20
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
@@ -230,13 +229,12 @@ class _Evaluation:
         return None if finished else runner.state
 
     def _progress(self, state: running.State) -> None:
-        full = _BAR * state.done // max(1, state.total)
-        bar = "#" * full + "." * (_BAR - full)
         ahead = state.seconds_left
         left = "" if ahead is None else f" · {format_remaining(ahead)} left"
         reading_ = f" · reading question {line(state.reading, 40)}" if state.reading else ""
         self._console.progress(
-            f"[{bar}] {state.done:,} of {counted(state.total, 'sample')}{left}{reading_}",
+            f"{format_bar(state.done, state.total)} {state.done:,} of "
+            f"{counted(state.total, 'sample')}{left}{reading_}",
             at_once=True,
         )
 

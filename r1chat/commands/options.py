@@ -24,7 +24,7 @@ _LAST_PORT = 65535
 GIVEN = "given_"
 """What the names of values begin with that `r1chat settings` takes as if for another command."""
 # llama.cpp takes the largest 32-bit number as "any seed".
-_LARGEST_SEED = 2**32 - 2
+LARGEST_SEED = 2**32 - 2
 
 
 def whole(least: int, most: int) -> Callable[[str], int]:
@@ -137,6 +137,7 @@ def add_ask(parser: argparse.ArgumentParser) -> None:
     _add_model(parser)
     _add_question(parser)
     _add_comparing(parser)
+    _add_many(parser)
     _add_thinking(parser)
     _add_sampling(parser)
     _add_output(parser)
@@ -220,6 +221,24 @@ def _add_comparing(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_many(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("many questions").add_argument
+    add(
+        "--batch",
+        metavar="FILE",
+        help="answer the questions of a file of JSON lines, one after another, into JSON lines; "
+        "each line is a text or an object with a question and, if wanted, an id, files, system, "
+        "budget and other options of its own; - reads stdin",
+    )
+    add(
+        "-o",
+        "--output",
+        metavar="PATH",
+        help="with --batch: where the answers go; the same command resumes where it was stopped; "
+        "default: stdout",
+    )
+
+
 def _add_thinking(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("thinking").add_argument
     add_section(add, "thinking")
@@ -239,7 +258,7 @@ def _add_sampling(parser: argparse.ArgumentParser) -> None:
     add(
         "--seed",
         metavar="N",
-        type=whole(0, _LARGEST_SEED),
+        type=whole(0, LARGEST_SEED),
         help="makes a reply repeatable; default: a new one each time",
     )
     add(

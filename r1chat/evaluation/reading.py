@@ -98,7 +98,7 @@ def read(
     bad: list[str] = []
     repeated = 0
     try:
-        for number, text in _lines(path, waits):
+        for number, text in lines(path, waits):
             if limit is not None and len(found) >= limit:
                 break
             try:
@@ -132,10 +132,15 @@ def _complaint(shown: str, bad: list[str]) -> str:
     return f"{shown} has {number} that cannot be used ({reasons}); --skip-bad leaves them out"
 
 
-def _lines(path: Path, waits: Callable[[str], None] | None) -> Iterator[tuple[int, bytes]]:
-    """The lines that are not empty, with their numbers from 1.
+def lines(path: Path, waits: Callable[[str], None] | None) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file that are not empty, with their numbers from 1.
+
+    Args:
+        path: The file.
+        waits: Is told, in words, if something must be waited for.
 
     Raises:
+        OSError: If it cannot be read.
         ValueError: If there are too many of them, or too much of them.
     """
     size = number = 0
@@ -157,15 +162,24 @@ def _lines(path: Path, waits: Callable[[str], None] | None) -> Iterator[tuple[in
         begun = begun[: _LONGEST + 1]
 
 
-def _question(text: bytes, number: int) -> Question:
+def parsed(text: bytes) -> Any:  # noqa: ANN401  (any JSON)
+    """The value of a line.
+
+    Raises:
+        ValueError: If it is no JSON, in a few words.
+    """
     try:
-        values = json.loads(text.decode("utf-8-sig"))
+        return json.loads(text.decode("utf-8-sig"))
     except UnicodeDecodeError:
         message = "not UTF-8, or too long"
         raise ValueError(message) from None
     except (ValueError, RecursionError):
         message = "not JSON"
         raise ValueError(message) from None
+
+
+def _question(text: bytes, number: int) -> Question:
+    values = parsed(text)
     if not isinstance(values, dict):
         message = "not a JSON object"
         raise ValueError(message)  # noqa: TRY004  (of the file it is the value that is wrong)

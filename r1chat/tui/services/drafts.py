@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from r1chat import paths
+from r1chat import locks, paths
 from r1chat.attachments import Attachment
 from r1chat.user_files import small_text
 
@@ -77,7 +77,7 @@ class Drafts:
             log.warning("drafts not read: %s", error)
             return []
         for file in files:
-            lock = _locked(file)
+            lock = locks.taken(file.with_suffix(".lock"))
             if lock is None:
                 continue
             draft = _read(file)
@@ -144,39 +144,20 @@ class Drafts:
             self._saves = False
             own, self._own = self._own, None
             if own is not None:
-                _release(self._file, own)
+                locks.released(own)
 
     def _write(self, draft: Draft) -> None:
         if self._own is None:
             paths.made(self._file.parent)
-            self._own = _locked(self._file)
+            self._own = locks.taken(self._file.with_suffix(".lock"))
         paths.write_private(self._file, json.dumps(asdict(draft)))
 
     def _drop_taken(self) -> None:
         for file, lock in self._taken:
             with contextlib.suppress(OSError):
                 file.unlink(missing_ok=True)
-            _release(file, lock)
+            locks.released(lock)
         self._taken.clear()
-
-
-def _locked(file: Path) -> BaseFileLock | None:
-    """The lock of a draft's file; None while its app runs. The system takes it from the dead."""
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(file.with_suffix(".lock"), mode=0o600, thread_local=False)
-    try:
-        lock.acquire(blocking=False)
-    except (Timeout, OSError):
-        return None
-    return lock
-
-
-def _release(file: Path, lock: BaseFileLock) -> None:
-    """Gives a lock back; its file goes first, so that nobody takes it in between."""
-    with contextlib.suppress(OSError):
-        file.with_suffix(".lock").unlink(missing_ok=True)
-    lock.release()
 
 
 def _read(file: Path) -> Draft | None:
