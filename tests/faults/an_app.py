@@ -19,6 +19,8 @@ from r1chat.tui.app import R1ChatApp
 
 EVIL = "\x1b]52;c;RVZJTA==\x07\x1b]0;EVIL\x07\x9b31mEVIL\x1b[2J\u202eEVIL\x1b]8;;http://evil\x07"
 LONG = [step for i in range(5000) for step in (f"thought {i}.\n", Pause(0.01))]
+LEFT, CAME_BACK = threading.Event(), threading.Event()
+"""Set when the terminal has lost the focus, and when it has it again."""
 
 
 class Broken(R1ChatApp):
@@ -29,6 +31,13 @@ class Broken(R1ChatApp):
         Binding("f11", "raise_in_worker", priority=True),
         Binding("f12", "native", priority=True),
     ]
+
+    def watch_app_focus(self, focus: bool) -> None:
+        """Lets a reply go on that waits for it."""
+        if not focus:
+            LEFT.set()
+        elif LEFT.is_set():
+            CAME_BACK.set()
 
     def action_raise(self) -> None:
         """Raises with a secret in a variable."""
@@ -64,10 +73,14 @@ def load(ref: str, **options: object) -> FakeEngine:
         return FakeEngine([Notice(EVIL), EngineError(EVIL)])
     if mode == "evil-file":
         raise ModelError(EVIL)
-    if mode == "slow":
+    if mode in {"long", "away", "back"}:
         # A reply that took half a minute, as its receipt says.
         reply = Reply("hm.\n", "Done.", Receipt(thought_tokens=9, thought_s=20.0, answer_s=10.0))
-        return FakeEngine(["hm.\n", Pause(1.0), "</think>", "Done.", reply])
+        script = ["hm.\n", Pause(1.0), "</think>", "Done.", reply]
+        if mode == "long":
+            return FakeEngine(script)
+        gate = LEFT if mode == "away" else CAME_BACK
+        return FakeEngine(script, sleep=lambda seconds: gate.wait(60 if seconds == 1 else seconds))
     return FakeEngine(LONG)
 
 

@@ -125,7 +125,7 @@ def test_a_terminal_of_one_cell_and_back_many_times_breaks_nothing():
 
 @pytest.mark.parametrize("away", [True, False])
 def test_a_long_reply_is_announced_while_the_terminal_is_not_looked_at_and_only_then(away):
-    with terminal(APP, "slow") as app:
+    with terminal(APP, "away" if away else "back") as app:
         ready(app)
         assert b"\x1b[?1004h" in app.raw, "nobody asked the terminal to tell of its focus"
         since = len(app.raw)
@@ -263,7 +263,7 @@ def test_a_terminal_that_draws_nothing_is_told_what_works_there(name):
 
 
 def test_leaving_prints_the_command_that_opens_the_same_conversation_and_so_does_c(home):
-    with terminal(APP, "slow") as app:
+    with terminal(APP, "long") as app:
         ready(app)
         app.send("one question\r")
         app.wait_for("Done.")
