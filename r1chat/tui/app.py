@@ -47,9 +47,11 @@ if TYPE_CHECKING:
     from r1chat.reasoning.budget import Think
     from r1chat.settings import Settings
     from r1chat.tui.chat.conversation_state import OpenConversation
+    from r1chat.tui.download import Download
     from r1chat.tui.services.downloads import Downloads
     from r1chat.tui.services.known_models import KnownModels, NamedServers
     from r1chat.tui.services.recommendation import Recommendation
+    from r1chat.tui.welcome import Welcome
 
 _QUIT_AGAIN_S = 2.0
 _DRAFT_S = 0.5
@@ -297,9 +299,13 @@ class R1ChatApp(App[None]):
         """Says where the conversation is still empty which model to begin with."""
         self.chat.model.recommend(text)
 
-    def show_download(self, state: str) -> None:
+    def welcome(self, welcome: Welcome) -> None:
+        """Shows a new user what this machine can have, where nothing was asked yet."""
+        self.chat.model.welcome(welcome)
+
+    def show_download(self, state: str, chosen: Download | None) -> None:
         """Shows how far a download is; nothing where there is none."""
-        self.chat.topbar.download = state
+        self.chat.model.show_download(state, chosen)
 
     # -- models and downloads --
 
@@ -406,6 +412,7 @@ class R1ChatApp(App[None]):
 
         ref, self.offered = self.offered, ""
         self.refresh_bindings()
+        self.chat.model.ask_for(ref)
         try:
             started = await start(self, self.known_models, self.downloads, ref)
         except R1ChatError as error:
@@ -413,6 +420,7 @@ class R1ChatApp(App[None]):
             started = False
         if not started:
             self.offered = ref
+            self.chat.model.ask_for("")
             self.refresh_bindings()
 
     def action_models(self) -> None:
@@ -422,7 +430,8 @@ class R1ChatApp(App[None]):
         if self.chat.running:
             self.notify(STOP_FIRST, timeout=3)
         elif self.screen is self.chat:
-            row = self.recommendation.row
+            chosen = self.downloads.chosen
+            row = chosen.row if chosen is not None else self.recommendation.row
             screen = ModelsScreen(self, self.known_models, self.downloads, row)
             self.push_screen(screen, self._model_picked)
 
@@ -475,14 +484,15 @@ class R1ChatApp(App[None]):
     # -- actions --
 
     def action_interrupt(self) -> None:
-        """Ctrl+C: copies a selection, else stops the reply, else puts the draft aside, else quits.
+        """Ctrl+C: copies a selection, stops the reply, puts the draft aside, or quits.
 
         To quit it has to be pressed twice.
         """
         if self._copy_selection():
             return
         # Pressed in a hurry it comes again before the reply has ended.
-        if self.chat.running and not self.chat.runner.stopping:
+        waits = self.screen is self.chat and self.chat.outbox.held is not None
+        if waits or (self.chat.running and not self.chat.runner.stopping):
             self.chat.action_stop()
         elif self.screen is self.chat and self.chat.composer.text:
             self.chat.composer.put_aside()

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from r1chat.engine.base import Engine
     from r1chat.history import History
     from r1chat.settings import Settings
+    from r1chat.tui.download import Download
     from r1chat.tui.preferences import Preferences, Value
+    from r1chat.tui.welcome import Welcome
 
 Result = TypeVar("Result")
 
@@ -77,8 +79,16 @@ class Host(Protocol):
     def recommend(self, text: str) -> None:
         """Says where the conversation is still empty which model to begin with."""
 
-    def show_download(self, state: str) -> None:
-        """Shows how far a download is; nothing where there is none."""
+    def welcome(self, welcome: Welcome) -> None:
+        """Shows a new user what this machine can have, where nothing was asked yet."""
+
+    def show_download(self, state: str, chosen: Download | None) -> None:
+        """Shows how far a download is; nothing where there is none.
+
+        Args:
+            state: How far, in a word or two.
+            chosen: The one whose model is to be used once it is here.
+        """
 
     # -- what every Textual app has --
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import r1chat
+from r1chat.errors import ModelError
 from r1chat.formatting import format_bytes
 from r1chat.hub.download import patience
 from r1chat.hub.layout import hub_cache
@@ -27,6 +28,7 @@ from tests.tui.chat import (
     open_models,
     ready,
     rest,
+    screen_text,
     thought,
     toasts,
     until,
@@ -139,6 +141,52 @@ async def test_a_configured_model_that_is_gone_is_fetched_and_answers_what_waite
     app.shut_down()
 
 
+async def test_what_is_asked_while_the_first_model_is_fetched_waits_for_it(hub, small):
+    """In sight, by the one key; a stop gives it back, and so does a model that does not come."""
+    hub.faults.add(SLOW, times=None)
+    tried = []
+
+    def load(ref, **options):
+        tried.append(ref)
+        if ref == REF and tried.count(REF) == 1:
+            message = "it is damaged"
+            raise ModelError(message)
+        return FakeEngine(REPLY)
+
+    app = an_app(load=load, hub=HereHub())
+    async with app.run_test(size=(80, 24)) as pilot:
+        chat = await ready(pilot)
+        await until(pilot, lambda: app.offered == REF and "Suits it" in screen_text(app))
+        for stopped in ("escape", "fails"):
+            await pilot.press("enter")
+            await until(pilot, lambda: fetching(app, "↓"))
+            await write(pilot, "one", "enter")
+            await write(pilot, "two", "enter")
+            await until(pilot, lambda: "Waiting for r1:1.5b Q8_0: ↓" in screen_text(app))
+            assert "next: two" in screen_text(app)
+            assert chat.outbox.unsent().text == "one\ntwo"
+            if stopped == "escape":
+                await pilot.press("escape")
+                await until(pilot, lambda: chat.composer.text == "one" and not chat.last)
+                app.downloads.cancel(fetching(app)[0], drop=True)
+                await until(pilot, lambda: app.offered == REF)
+                await pilot.press("ctrl+c", "up")
+                assert chat.composer.text == "two"
+                await pilot.press("ctrl+c")
+            else:
+                await hurry(pilot, hub)
+                await until(pilot, lambda: chat.composer.text == "one" and not chat.last)
+                assert tried == ["tiny", REF]
+        await until(pilot, lambda: app.offered == REF)
+        await pilot.press("ctrl+f")
+        await until(pilot, lambda: len(tried) == 3 and app.coming is None)
+        await pilot.press("enter")
+        await until(pilot, lambda: len(chat.conversation.turns) == 2)
+        await rest(pilot)
+        assert [turn.question for turn in chat.conversation.turns] == ["two", "one"]
+    app.shut_down()
+
+
 async def test_a_gated_repository_says_what_to_do(hub, small):
     small.gated = "manual"
     hub.add(small)
@@ -178,12 +226,11 @@ async def test_a_model_that_comes_while_words_for_a_thought_are_written_takes_no
     tried = []
     app = an_app(load=fake(tried, ENDLESS), hub=HereHub())
     async with app.run_test() as pilot:
-        await open_models(pilot)
-        await pilot.press("enter")
-        await until(pilot, lambda: fetching(app, "↓"))
-        await pilot.press("escape")
         chat = await begin(pilot)
         await thought(pilot)
+        await until(pilot, lambda: app.offered)
+        await pilot.press("ctrl+f")
+        await until(pilot, lambda: fetching(app, "↓"))
         await pilot.press("ctrl+s")
         await until(pilot, lambda: chat.last and chat.last.status == "Paused")
         await write(pilot, "but no")
@@ -219,12 +266,11 @@ async def test_a_model_that_comes_while_a_reply_is_written_waits_for_its_end(hub
     tried = []
     app = an_app(load=fake(tried, ENDLESS), hub=HereHub())
     async with app.run_test() as pilot:
-        await open_models(pilot)
-        await pilot.press("enter")
-        await until(pilot, lambda: fetching(app, "↓"))
-        await pilot.press("escape")
         await begin(pilot)
         await thought(pilot)
+        await until(pilot, lambda: app.offered)
+        await pilot.press("ctrl+f")
+        await until(pilot, lambda: fetching(app, "↓"))
         await hurry(pilot, hub)
         await until(pilot, lambda: "downloaded: F3 uses it" in toasts(app))
         assert tried == ["tiny"]
@@ -266,7 +312,7 @@ async def test_a_download_that_was_broken_off_is_offered_again_after_the_next_st
     tried = []
     app = an_app(load=fake(tried), hub=HereHub())
     async with app.run_test() as pilot:
-        await until(pilot, lambda: app.is_running and "F3 resumes" in toasts(app))
+        await until(pilot, lambda: app.is_running and "of it is here" in screen_text(app))
         assert fetching(app, "paused")
         screen = await open_models(pilot)
         screen.list.highlighted = 1

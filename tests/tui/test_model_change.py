@@ -64,8 +64,9 @@ class Models:
         return self.engines[ref]
 
 
-def app_of(models: Models, *, fits: bool = True):
-    return an_app(load=models, fits=lambda *_, **__: fits, settings=Settings(pace=0))
+def app_of(models: Models, *, fits: bool = True, model: str | None = None):
+    settings = Settings(pace=0, model=model)
+    return an_app(load=models, fits=lambda *_, **__: fits, settings=settings)
 
 
 def in_use(app) -> str:
@@ -112,7 +113,7 @@ async def test_a_question_that_waits_for_a_model_that_fails_is_answered_by_the_o
     gate = Gate()
     gate.open()
     models = Models(FAULTS["a wrong path"], gate)
-    app = app_of(models, fits=fits)
+    app = app_of(models, fits=fits, model="tiny")
     async with app.run_test() as pilot:
         chat = await ready(pilot)
         app.use_model("slow wrong")
@@ -146,7 +147,7 @@ async def test_the_model_in_use_answers_while_another_is_loaded():
     gate = Gate()
     gate.open()
     models = Models(sleep=gate)
-    app = app_of(models)
+    app = app_of(models, model="tiny")
     async with app.run_test(size=(120, 24)) as pilot:
         chat = await ready(pilot)
         app.use_model("slow")

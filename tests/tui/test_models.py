@@ -31,6 +31,7 @@ from tests.tui.chat import (
     open_models,
     ready,
     rest,
+    screen_text,
     thought,
     toasts,
     until,
@@ -289,15 +290,21 @@ async def test_a_file_that_was_named_has_its_size_and_how_it_fits(tmp_path):
         assert row.fit.mark == "fits"
 
 
-async def test_a_fresh_start_names_the_distill_that_suits_the_machine():
-    app = an_app(hub=StillHub())
-    async with app.run_test() as pilot:
+async def test_a_fresh_start_names_the_distill_that_suits_the_machine_and_takes_no_letters():
+    odd = replace(DISTILL, path=Path("/models/x.gguf"), problem="is cut off")
+    app = an_app(hub=StillHub([TINY, odd]))
+    async with app.run_test(size=(80, 24)) as pilot:
         chat = await ready(pilot)
-        await until(pilot, lambda: app.offered)
-        hint = str(chat.query_one(".conversation--empty").content)
-        assert "r1:1.5b (Q8_0)" in hint
-        assert "Ctrl+F downloads it: 1.89 GB, 5 min 2 s at 50 Mbit/s." in hint
-        assert "11.8 GB of 17.2 GB memory free, 7 threads." in hint
+        await write(pilot, "what")
+        await until(pilot, lambda: app.offered and "Suits it" in screen_text(app))
+        shown = " ".join(screen_text(app).split())
+        assert "11.8 GB of 17.2 GB memory free · 7 threads" in shown
+        assert "DeepSeek-R1-Distill-Qwen-1.5B (Q8_0) · about" in shown
+        assert "1.89 GB · 5 min at 50 Mbit/s · 120 GB free on the disk" in shown
+        assert "DeepSeek R1 Distill Qwen 1.5B (LM Studio: is cut off)" in shown
+        assert "a built-in toy answers" in shown
+        await write(pilot, " is")
+        assert chat.composer.text == "what is"
         await pilot.press("f3")
         await until(pilot, lambda: app.screen is not chat and app.screen.row)
         await until(pilot, lambda: app.screen.row.name == "r1:1.5b")

@@ -15,7 +15,7 @@ from r1chat.engine.fake import INFO, FakeEngine, Pause
 from r1chat.errors import EngineError, ModelError
 from r1chat.settings import Settings
 from r1chat.tui.chat.input_mode import Ask
-from r1chat.tui.services.downloads import Download
+from r1chat.tui.download import Download
 from r1chat.tui.widgets.composer import _LONG_PASTE
 from tests.tui.chat import (
     ENDLESS,

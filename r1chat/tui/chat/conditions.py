@@ -11,6 +11,7 @@ from r1chat.tui.chat.history_sidebar import HistorySidebar
 from r1chat.tui.chat.input_mode import Ask, ModalInput
 from r1chat.tui.chat.interrupted import InterruptedReply
 from r1chat.tui.chat.original_model import OriginalModel
+from r1chat.tui.chat.outbox import Outbox
 from r1chat.tui.chat.replies import Replies
 from r1chat.tui.chat.reply_runner import ReplyRunner
 from r1chat.tui.chat.think_first import ThinkFirst
@@ -28,6 +29,7 @@ class Conditions:
     input: ModalInput
     interrupted: InterruptedReply
     original: OriginalModel
+    outbox: Outbox
     replies: Replies
     runner: ReplyRunner
     sidebar: HistorySidebar
@@ -50,6 +52,8 @@ class Conditions:
         """What Escape does at rest, in a word; empty where it does nothing."""
         if not isinstance(self.input.mode, Ask):
             return "Cancel"
+        if self.outbox.held is not None:
+            return "Take back"
         attached = self.attachments.attachments and self.composer.has_focus
         return "Detach" if attached else ""
 

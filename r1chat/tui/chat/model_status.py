@@ -14,11 +14,17 @@ from r1chat.tui.host import Host
 from r1chat.tui.widgets.conversation import ConversationView
 from r1chat.tui.widgets.slider import BudgetSlider
 from r1chat.tui.widgets.topbar import TopBar
+from r1chat.wording import model_name
 
 if TYPE_CHECKING:
+    from textual.visual import VisualType
+
     from r1chat.engine.base import Engine
+    from r1chat.tui.download import Download
+    from r1chat.tui.welcome import Welcome
 
 _LOOKING = "Looking for models on this machine …"
+_AWAITED = "Waiting for {}: {} · Escape gives the question back"
 _EMPTY = (
     "Ask the model something and watch it think.\n\n"
     "The slider below sets how long it may think. "
@@ -45,6 +51,7 @@ class ModelStatus:
         think: Has the choice which models think.
         running: Tells whether a reply is under way.
         changed: Called when a model is there.
+        forsaken: Called when the model does not come that a question waits for.
     """
 
     def __init__(  # noqa: PLR0913  (the parts that show something of the model)
@@ -59,6 +66,7 @@ class ModelStatus:
         think: ThinkFirst,
         running: Callable[[], bool],
         changed: Callable[[Engine], None],
+        forsaken: Callable[[], None],
     ) -> None:
         self._host = host
         self._topbar = topbar
@@ -69,10 +77,17 @@ class ModelStatus:
         self._think = think
         self._running = running
         self._changed = changed
+        self._forsaken = forsaken
         self._recommended = ""
         """What the hint says of the model to begin with."""
         self._offered = ""
         """What it says there is to go on with."""
+        self._welcome: Welcome | None = None
+        """What a new user is shown in its place."""
+        self._asked_for = ""
+        """The model that the Hub is being asked for."""
+        self._download: Download | None = None
+        """The one that was chosen."""
 
     @property
     def running(self) -> bool:
@@ -82,6 +97,8 @@ class ModelStatus:
     def show_progress(self, fraction: float | None) -> None:
         """Shows how much of a model is loaded; None where none is on its way."""
         self._topbar.progress = fraction
+        if fraction is None:
+            self._look_what_is_awaited()
 
     def looking(self) -> None:
         """It is being looked which model there is to take; a question that is asked waits."""
@@ -97,6 +114,7 @@ class ModelStatus:
         """Another model is on its way; the one there is stays in use until then."""
         self._topbar.label = label
         self._topbar.progress = 0.0
+        self._look_what_is_awaited()
 
     def not_loaded(self, missing: str = "") -> None:
         """Says where a model can be had.
@@ -117,6 +135,7 @@ class ModelStatus:
         self._meters.show_model(engine.info)
         self.fit_slider()
         self._warn_of_budget()
+        self._look_what_is_awaited()
         self._changed(engine)
 
     def fit_slider(self) -> None:
@@ -155,9 +174,69 @@ class ModelStatus:
         self._offered = text
         self._turns.change_hint(self.hint)
 
+    # -- the first start --
+
+    def welcome(self, welcome: Welcome) -> None:
+        """Shows a new user what this machine can have."""
+        self._welcome = welcome
+        self._turns.change_hint(self.hint)
+
     @property
-    def hint(self) -> str:
+    def welcoming(self) -> bool:
+        """Whether that is what stands there."""
+        return self._welcome is not None and self._host.unset and not self._turns.turns
+
+    @property
+    def offers(self) -> bool:
+        """Whether Enter, where nothing is written, downloads what is offered."""
+        return self.welcoming and bool(self._host.offered)
+
+    def ask_for(self, ref: str) -> None:
+        """Takes note that the Hub is asked for a model; of none where it has said no."""
+        self._asked_for = ref
+        self._look_what_is_awaited()
+        self._turns.change_hint(self.hint)
+
+    def show_download(self, state: str, chosen: Download | None) -> None:
+        """Shows how far downloads are.
+
+        Args:
+            state: In a word or two.
+            chosen: The one whose model is to be used once it is here.
+        """
+        self._topbar.download = state
+        if chosen is not None:
+            self._asked_for = ""
+        if chosen is not None or self._download is not None:
+            self._download = chosen
+            self._look_what_is_awaited()
+            if self.welcoming:
+                self._turns.change_hint(self.hint)
+
+    def _look_what_is_awaited(self) -> None:
+        """Has questions wait for a model on its way, where only the toy is there to answer."""
+        download, outbox = self._download, self._outbox
+        before, outbox.awaited = outbox.awaited, ""
+        if self._host.unset:
+            if download is not None:
+                outbox.awaited = _AWAITED.format(
+                    f"{download.name} {download.quant}", download.state
+                )
+            elif self._asked_for:
+                outbox.awaited = _AWAITED.format(line(self._asked_for, 60), "asking the Hub")
+            elif self._host.coming:
+                outbox.awaited = _AWAITED.format(model_name(self._host.coming, 40), "loading")
+        outbox.show_wait(loading=self._host.coming is not None)
+        if before and not outbox.awaited and self._host.unset:
+            self._host.offered = self._welcome.ref if self._welcome is not None else ""
+            self._forsaken()
+
+    @property
+    def hint(self) -> VisualType:
         """What stands where there is no turn yet."""
+        if self._welcome is not None and self._host.unset and not self._offered:
+            keys, asked_for = self._host.shown_keys(), self._asked_for
+            return self._welcome.page(keys, self._download, asked_for)
         recommended = self._recommended if self._host.unset or self._host.found else ""
         offered = f"{self._offered}\n\n" if self._offered else ""
         if self._topbar.info is None or self._think.thinks:

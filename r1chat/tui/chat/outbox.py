@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from r1chat.tui.widgets.turn import TurnView
 
 _LOADING = "Waiting for the model"
-_NO_MODEL = "Waiting for a model: F3 picks one, F9 gives the question back"
+_NO_MODEL = "Waiting for a model: F3 picks one, Escape gives the question back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,8 @@ class Outbox:
         self._queue = queue
         self._bar = bar
         self.held: Held | None = None
+        self.awaited = ""
+        """What questions wait for though a model is there that could answer: a line for people."""
 
     # -- questions that wait for a reply to end --
 
@@ -83,19 +85,20 @@ class Outbox:
             loading: Whether a model is on its way.
         """
         if self.held is not None:
-            self.held.view.status = _LOADING if loading else _NO_MODEL
+            self.held.view.status = self.awaited or (_LOADING if loading else _NO_MODEL)
 
     def release(self) -> Held | None:
         """Takes the question, because there is a model now."""
         held, self.held = self.held, None
         return held
 
-    def give_back_held(self) -> None:
-        """Puts the question back into the composer."""
+    def give_back_held(self) -> Held | None:
+        """Puts the question back into the composer; it, where there was one."""
         held = self.release()
         if held is not None:
             self._composer.give_back(held.view.question)
             self._bar.restore(held.attached)
+        return held
 
     # -- what comes back --
 

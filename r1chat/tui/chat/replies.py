@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,8 @@ from r1chat.tui.widgets.slider import BudgetSlider
 from r1chat.wording import model_name
 
 if TYPE_CHECKING:
+    from textual.visual import VisualType
+
     from r1chat.attachments import Attachment
     from r1chat.conversation import Node
     from r1chat.engine.base import Continuation
@@ -41,6 +43,7 @@ class Replies:
         bar: Has the attachments.
         slider: Has the budget.
         think: Has the choice which models think.
+        hint: Tells what stands where there is no turn.
     """
 
     def __init__(  # noqa: PLR0913  (the parts that a reply comes from)
@@ -55,6 +58,7 @@ class Replies:
         bar: AttachmentBar,
         slider: BudgetSlider,
         think: ThinkFirst,
+        hint: Callable[[], VisualType],
     ) -> None:
         self._host = host
         self._turns = turns
@@ -65,6 +69,7 @@ class Replies:
         self._bar = bar
         self._slider = slider
         self._think = think
+        self._hint = hint
         self._toy = ToyHint(host)
 
     # -- what there is to go on from --
@@ -151,8 +156,9 @@ class Replies:
         if not self._host.titled:
             self._host.titled = question
         coming = self._host.coming
-        if not self.ready:
+        if not self.ready or self._outbox.awaited:
             self._outbox.hold(Held(view, attached, parent), loading=coming is not None)
+            self._host.refresh_bindings()
             return
         if coming is not None:
             now, then = (model_name(each, 40) for each in (self._host.model_ref, coming))
@@ -166,6 +172,18 @@ class Replies:
         if held is not None:
             self._start(held.view, held.parent, words=held.view.question)
         return held is not None
+
+    async def give_back_held(self) -> None:
+        """Takes the question back that waits for a model: off the screen, into the composer."""
+        async with self._turns.lock:
+            held = self._outbox.give_back_held()
+            if held is not None:
+                await self._turns.drop_from(held.view)
+                if not self._state.has_turns:
+                    self._host.titled = ""
+                if not self._turns.turns:
+                    await self._turns.show_hint(self._hint())
+                self._host.refresh_bindings()
 
     async def replace(self, node: Node, question: str) -> None:
         """Asks an edited question in the place of an earlier one.

@@ -144,6 +144,7 @@ class ChatScreen(Screen[None]):
             bar=self.attachments,
             slider=self.slider,
             think=self._think,
+            hint=lambda: self.model.hint,
         )
         self._completion = Completion(
             host,
@@ -184,6 +185,7 @@ class ChatScreen(Screen[None]):
             think=self._think,
             running=lambda: self.running,
             changed=self._change_model,
+            forsaken=self._give_back_held,
         )
         self._interrupted = InterruptedReply(
             host, self.state, show=self.model.offer, open_=self.open_conversation
@@ -195,6 +197,7 @@ class ChatScreen(Screen[None]):
             input=self.input,
             interrupted=self._interrupted,
             original=self._original,
+            outbox=self.outbox,
             replies=self.replies,
             runner=self.runner,
             sidebar=self.sidebar,
@@ -343,7 +346,9 @@ class ChatScreen(Screen[None]):
 
     @on(Composer.Emptied)
     async def _emptied(self, event: Composer.Emptied) -> None:
-        if event.key == "enter":
+        if event.key == "enter" and self.model.offers:
+            await self.app.run_action("download")
+        elif event.key == "enter":
             await self.ask_next()
         elif event.key == "up":
             self.outbox.take_back()
@@ -453,9 +458,14 @@ class ChatScreen(Screen[None]):
             if self.input.steering and self.last is not None:
                 self.last.show_receipt()
             self.input.leave()
+        elif self.outbox.held is not None:
+            self._give_back_held()
         else:
             self.attachments.remove_last()
         self.call_later(self.ask_next)
+
+    def _give_back_held(self) -> None:
+        self.run_worker(self.replies.give_back_held(), group="give-back", exit_on_error=False)
 
     async def action_answer_now(self) -> None:
         """Closes the thought, so that the model answers; also one that ended without an answer."""

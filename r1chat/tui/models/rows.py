@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from r1chat.hub.inventory import Offer, Survey
     from r1chat.hub.local import LocalModel
     from r1chat.hub.remote import Found
-    from r1chat.tui.services.downloads import Download
+    from r1chat.tui.download import Download
     from r1chat.tui.services.known_models import Served
 
 Section: TypeAlias = Literal["downloading", "here", "served", "offered", "others", "found"]
@@ -265,7 +265,7 @@ _KEYS: dict[Order, Callable[[Row], tuple[float, str]]] = {
 
 def _of_download(download: Download, entry: Entry | None) -> Row:
     return Row(
-        key=f"download {download.key}",
+        key=download.row,
         section="downloading",
         ref=download.ref,
         name=entry.name if entry else line(download.name, 96),

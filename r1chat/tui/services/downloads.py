@@ -5,18 +5,16 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from textual.message import Message
 
 from r1chat.errors import R1ChatError
-from r1chat.formatting import format_remaining
 from r1chat.sanitize import line
+from r1chat.tui.download import Download
 from r1chat.tui.threads import on_thread
 
 if TYPE_CHECKING:
-    from r1chat.hub.download import Progress
     from r1chat.hub.fit import Fit
     from r1chat.hub.inventory import Choice
     from r1chat.hub.queue import Job, Queue
@@ -24,71 +22,6 @@ if TYPE_CHECKING:
     from r1chat.tui.services.known_models import KnownModels
 
 _TOAST_S = 10.0
-_BAR = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Download:
-    """A download, at a moment. Its texts are clean."""
-
-    key: str
-    ref: str
-    """What names the model once it is downloaded."""
-    repo: str
-    name: str
-    quant: str
-    total: int
-    """Bytes."""
-    job: Job
-    progress: Progress | None = None
-    """None while it waits for its turn."""
-    failure: str = ""
-    """Why it failed; one line."""
-    fit: Fit | None = None
-
-    @property
-    def percent(self) -> str:
-        """How much of it is here."""
-        return self.progress.percent if self.progress else "0 %"
-
-    @property
-    def paused(self) -> bool:
-        """Whether it stands still because somebody wants that."""
-        return self.job.phase == "paused"
-
-    @property
-    def active(self) -> bool:
-        """Whether it goes on by itself."""
-        return self.job.phase in {"queued", "running"}
-
-    @property
-    def state(self) -> str:
-        """In a word or two."""
-        if self.failure:
-            return f"failed {self.percent}"
-        progress = self.progress
-        if progress is None:
-            return "queued"
-        words = {
-            "waiting": f"waiting {format_remaining(progress.wait_s or 0)}",
-            "following": f"⇣ {self.percent}",
-            "downloading": f"↓ {self.percent}",
-            "paused": f"paused {self.percent}",
-        }
-        return words.get(progress.state, progress.state)
-
-    @property
-    def line(self) -> str:
-        """All there is to say, in a line."""
-        if self.failure:
-            return f"✗ {self.name} {self.quant}: {self.failure}"
-        progress = self.progress
-        start = f"↓ {self.name} {self.quant}"
-        if progress is None:
-            return f"{start} · waits for its turn"
-        full = round(progress.share * _BAR)
-        bar = f"{'█' * full}{'░' * (_BAR - full)}"
-        return f"{start} {bar} {progress.percent} · {progress.words}"
 
 
 class Downloads:
@@ -128,6 +61,12 @@ class Downloads:
         return next((each for each in pending if each.active and each.progress), None) or next(
             iter(pending), None
         )
+
+    @property
+    def chosen(self) -> Download | None:
+        """The one whose model is to be used once it is here."""
+        jobs = (job for job in self._jobs() if _key(job) == self._chosen)
+        return next(map(self._download, jobs), None)
 
     def _jobs(self) -> list[Job]:
         return [] if self._queue is None else list(self._queue.jobs)
@@ -211,8 +150,6 @@ class Downloads:
     def look(self) -> None:
         """Shows how far the downloads are, and uses what has come."""
         self._told = False
-        current = self.current
-        self._host.show_download(current.state if current else "")
         for job in self._jobs():
             key = _key(job)
             if job.phase not in {"done", "failed"}:
@@ -220,6 +157,8 @@ class Downloads:
             elif key not in self._ended:
                 self._ended.add(key)
                 self._end(self._download(job))
+        current = self.current
+        self._host.show_download(current.state if current else "", self.chosen)
         self._show()
 
     def _end(self, download: Download) -> None:

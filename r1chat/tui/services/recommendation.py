@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from r1chat import keymap, paths
+from r1chat import paths
 from r1chat.errors import R1ChatError
-from r1chat.formatting import counted, format_bytes, format_remaining, format_speed
+from r1chat.formatting import counted, format_bytes
 from r1chat.tui.threads import on_thread
 from r1chat.wording import model_name
 
@@ -21,18 +21,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _TOAST_S = 10.0
-_OFFER = (
-    "\n\nThe built-in model is a toy for arithmetic. For real questions, {name} ({quant})\n"
-    "{well}{pace}. {key} downloads it: {size}, {time}.\n"
-    "F3 shows what else there is, and opens files. {machine}"
-)
 _FOUND = (
     "\n\n{name} was found on this machine. F3 shows what else there is, and what to download."
     "\n{machine}"
 )
 _MACHINE = "This machine: {free} of {total} memory free, {threads}."
-_BYTES_PER_S = 50e6 / 8
-"""Of a usual connection, for the time that a download takes."""
 
 
 class Recommendation:
@@ -70,28 +63,20 @@ class Recommendation:
         elif unset:
             self._offer(survey)
         for each in (each for each in self._downloads.pending if each.paused):
+            if each.ref == self._host.offered:
+                continue
             text = f"{each.name} is not downloaded to its end ({each.percent}): F3 resumes it."
             self._host.notify(text, markup=False, timeout=_TOAST_S)
 
     def _offer(self, survey: Survey) -> None:
-        offer, fit = survey.recommended, survey.recommended.fit
-        name = offer.entry.name if offer.entry else offer.ref
-        pace = fit.tokens_per_s if fit else None
-        fits_well = fit is not None and fit.mark == "fits"
-        self.row = f"offer {name}"
+        from r1chat.tui.welcome import Welcome
+
+        offer = survey.recommended
+        self.row = f"offer {offer.entry.name if offer.entry else offer.ref}"
         self._host.offered = offer.ref
-        self._host.recommend(
-            _OFFER.format(
-                name=name,
-                quant=offer.quant,
-                size=format_bytes(offer.size),
-                time=f"{format_remaining(offer.size / _BYTES_PER_S)} at 50 Mbit/s",
-                machine=_words(survey.machine),
-                well="would run well here" if fits_well else "is the smallest one",
-                pace=f", at about {format_speed(pace, estimated=True)}" if pace else "",
-                key=keymap.shown(self._host.shown_keys()["app.fetch"]),
-            )
-        )
+        begun = next((each for each in self._downloads.pending if each.ref == offer.ref), None)
+        own_folders = bool(self._host.settings.folders)
+        self._host.welcome(Welcome.of(survey, begun=begun, own_folders=own_folders))
         self._host.refresh_bindings()
 
 

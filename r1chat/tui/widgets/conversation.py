@@ -15,6 +15,8 @@ from textual.widgets import Static
 from r1chat.tui.keys import bindings
 
 if TYPE_CHECKING:
+    from textual.visual import VisualType
+
     from r1chat.conversation import Conversation, Node
     from r1chat.tui.samples import Draw
     from r1chat.tui.widgets.turn import TurnView
@@ -108,12 +110,14 @@ class ConversationView(VerticalScroll, can_focus=True):
         """Whether the last turn of the conversation is mounted."""
         return not self._later
 
-    async def show_hint(self, text: str) -> None:
+    async def show_hint(self, text: VisualType) -> None:
         """Says something where there is no turn yet; it is read from its beginning."""
         self.anchor(False)  # noqa: FBT003  (Textual's own signature)
+        # Textual scrolls above the top what is anchored and has few lines.
+        self.scroll_y = self.scroll_target_y = 0
         await self.mount(Static(text, classes="conversation--empty", markup=False))
 
-    def change_hint(self, text: str) -> None:
+    def change_hint(self, text: VisualType) -> None:
         """Says something else there, as long as there is no turn."""
         for hint in self.query(".conversation--empty").results(Static):
             hint.update(text)
