@@ -5,7 +5,9 @@ These are the only tables of such words: the app, the command line and the expor
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from r1chat.events import (
     AnswerAsked,
@@ -18,6 +20,9 @@ from r1chat.events import (
 )
 from r1chat.formatting import counted, format_duration, format_speed
 from r1chat.sanitize import line
+
+if TYPE_CHECKING:
+    from r1chat.reasoning.outline import Kind
 
 UNTITLED = "Untitled"
 LONGEST_FINAL = 30
@@ -190,3 +195,9 @@ def model_name(ref: str, longest: int = _LONGEST_TITLE) -> str:
     if ref.endswith(".gguf") and "://" not in ref and "#" not in ref:
         ref = ref.rpartition("/")[2] or ref
     return line(ref, longest)
+
+
+def outline_line(counts: Mapping[Kind, int]) -> str:
+    """How many parts of each kind a thought has, e.g. "12 steps · 3 checks · 1 restart"."""
+    parts: tuple[Kind, ...] = ("step", "check", "dead end", "restart")
+    return " · ".join(counted(counts[kind], kind) for kind in parts if counts.get(kind))

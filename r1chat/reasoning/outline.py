@@ -284,6 +284,8 @@ class Outline:
         if before.heading or brief or _NO_PROSE.match(text):
             return False
         is_paragraph = before.breaks > 1
+        if part.kind == "check" and not is_paragraph:
+            return False
         if not has_words:
             begins = is_paragraph and before.closed and text.rstrip().endswith((".", "。"))
         elif before.open:
@@ -412,8 +414,8 @@ def _title(head: str) -> str:
         line += " " + rest.lstrip().partition("\n")[0]
     line = " ".join(_MARKUP.sub("", _FIRST_MARKS.sub("", line, count=1)).split())
     short = _FILLERS.sub("", line, count=1)
-    if len(short) > _BRIEF:
-        line = short
+    if _BRIEF < len(short) < len(line):
+        line = short[0].upper() + short[1:]
     end = _END_IN_TITLE.search(line, _SHORTEST_TITLE)
     line = line if end is None else line[: end.start() + 1]
     if len(line) <= LONGEST_TITLE:

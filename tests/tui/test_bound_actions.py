@@ -27,6 +27,7 @@ from r1chat.tui.widgets.answer import AnswerView
 from r1chat.tui.widgets.composer import Composer
 from r1chat.tui.widgets.conversation import ConversationView
 from r1chat.tui.widgets.history_panel import HistoryPanel
+from r1chat.tui.widgets.outline_list import OutlineList
 from r1chat.tui.widgets.slider import BudgetSlider
 from r1chat.tui.widgets.tally import Tally
 from r1chat.tui.widgets.thinking import ThinkingHeader
@@ -45,6 +46,7 @@ PARTS = {
     "history": HistoryPanel,
     "models": ModelsScreen,
     "one-line": OneLine,
+    "outline": OutlineList,
     "pick": Pick,
     "quants": PickQuant,
     "question": Question,

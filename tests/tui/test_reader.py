@@ -13,6 +13,19 @@ pytestmark = pytest.mark.asyncio
 
 LONG = "\n\n".join(f"Step {number} of it." for number in range(60))
 
+COUNTED = """I count them: 6 men, 4 women. Of these 3 are to be chosen, and
+the order is of no account.
+
+One approach: choose one woman first, in 4 ways, then any 2 of the rest. That
+gives 144, where two women count twice. So this approach is wrong.
+
+Let me use the complement instead. In all 120, without women 20. So 120 - 20 = 100.
+
+Let me verify by cases.
+Exactly one: 60. Exactly two: 36. Three: 4.
+
+Both ways give 100."""
+
 
 def spoken(text: str) -> list[str]:
     return re.findall(r"\s*\S+\s?", text)
@@ -116,3 +129,83 @@ async def test_without_a_thought_it_says_so():
         chat = await ready(pilot)
         await pilot.press("alt+o")
         assert app.screen is chat
+
+
+def rows(app, end: int | None = None) -> list[str]:
+    return [row[:end].rstrip() for row in screen(app)]
+
+
+async def test_the_outline_leads_to_the_parts_and_folds_them():
+    app = an_app((*spoken(COUNTED), "</think>", "The answer is 100."))
+    async with app.run_test(size=(120, 12)) as pilot:
+        await ask(pilot)
+        await rest(pilot)
+        await pilot.press("alt+i")
+        await until(pilot, lambda: isinstance(app.screen, Reader) and "✗" in "".join(screen(app)))
+        reader = app.screen
+        assert rows(app, 35)[1:10] == [
+            " 3 steps · 1 check · 1 dead end · 1",
+            " restart",
+            "  · I count them: 6 men, 4 women.",
+            "  · One approach: choose one wom…",
+            "  ✗ This approach is wrong.",
+            "  ↺ Let me use the complement in…",
+            "  ◆ 100 · first seen",
+            "  ✓ Let me verify by cases.",
+            "  · Both ways give 100.",
+        ]
+        # Beside the outline the text goes along.
+        await pilot.press("down", "down", "down")
+        await until(pilot, lambda: "▏Let me use the complement" in "\n".join(screen(app)))
+        await pilot.press("shift+left")
+        await until(pilot, lambda: reader.view.virtual_size.height == 6)
+        assert rows(app)[3].startswith(" ▶· I count them")
+        assert "▶ I count them" in rows(app)[1]
+        # What is found in a part unfolds it; the others stay folded.
+        await pilot.press(*"exactly one")
+        await pilot.press("enter")
+        await until(pilot, lambda: "Exactly one: 60." in "\n".join(screen(app)))
+        assert "▶ I count them" in rows(app)[1]
+        await pilot.press("escape", "tab")
+        await until(pilot, lambda: reader.outline.has_focus)
+        await pilot.press("home", "right", "enter")
+        await until(pilot, lambda: reader.view.has_focus and reader.view.cursor == 0)
+        await until(pilot, lambda: "the order is" in "\n".join(screen(app)))
+        await pilot.press("escape")
+        await until(pilot, lambda: not reader.has_outline)
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is app.chat)
+
+
+async def test_the_outline_grows_with_the_thought_and_moves_nothing():
+    steps = Steps()
+    first, last = COUNTED.split("Let me verify")
+    script = [
+        *spoken(first),
+        Pause(1),
+        *spoken("Let me verify" + last),
+        Pause(1),
+        "</think>",
+        "100",
+    ]
+    app = an_app(script, sleep=steps)
+    async with app.run_test(size=(80, 8)) as pilot:
+        chat = await begin(pilot)
+        await thought(pilot, "120 - 20")
+        reader = await read(pilot)
+        await pilot.press("home", "alt+i")
+        # Where there is no room beside the thought it stands in its place.
+        await until(pilot, lambda: rows(app)[2:3] == ["  · I count them: 6 men, 4 women."])
+        await pilot.press("down")
+        top = reader.view.scroll_offset.y
+        steps.go_on()
+        await until(pilot, lambda: len(reader.outline.parts) == 5)
+        steps.go_on()
+        await until(pilot, lambda: not chat.running)
+        await until(pilot, lambda: "◆" in "\n".join(screen(app)))
+        assert reader.outline.cursor == 1
+        assert reader.outline.scroll_offset.y == 0
+        assert reader.view.scroll_offset.y == top
+        await pilot.press("end", "enter")
+        await until(pilot, lambda: not reader.has_outline and reader.view.has_focus)
+        await until(pilot, lambda: any("▏Both ways give 100." in row for row in screen(app)))

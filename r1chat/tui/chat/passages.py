@@ -53,16 +53,26 @@ class Passages:
         self._unable = unable
         self._leave_begun = leave_begun
 
-    def read(self) -> None:
-        """Opens the thought that keys mean in the reader."""
+    def read(self, *, outlined: bool = False) -> None:
+        """Opens the thought that keys mean in the reader.
+
+        Args:
+            outlined: Whether with its outline.
+        """
         turn = self._turns.current
         if turn is None or not turn.thinking.display:
             self._host.notify("There is no thought to read yet.", timeout=2)
             return
         from r1chat.tui.screens.reader import Reader
+        from r1chat.tui.widgets.outlined import Asked
 
         pane = turn.thinking
-        reader = Reader(pane.view.written, lambda: pane.said)
+
+        def asked() -> Asked:
+            done = turn.node.turn if turn.node is not None else None
+            return Asked(turn.question, None if done is None else done.reply.final)
+
+        reader = Reader(pane.view.written, lambda: pane.said, asked, outlined=outlined)
         self._host.push_screen(reader, partial(self._read, pane))
 
     def _read(self, pane: ThinkingPane, chosen: ThoughtView.ParagraphChosen | None) -> None:

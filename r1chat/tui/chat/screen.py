@@ -658,6 +658,10 @@ class ChatScreen(Screen[None]):
         """Opens the thought in the reader."""
         self._passages.read()
 
+    def action_outline(self) -> None:
+        """Opens the thought in the reader, with its outline."""
+        self._passages.read(outlined=True)
+
     # -- looking --
 
     def _show_news(self, news: bool) -> None:  # noqa: FBT001  (Textual calls it)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import ClassVar
 
@@ -16,9 +17,10 @@ from textual.widget import Widget
 from r1chat.tui.markdown import styles
 from r1chat.tui.markdown.origins import Place
 from r1chat.tui.selecting import WordSelection
+from r1chat.tui.widgets.folded import Folded
 from r1chat.tui.widgets.lines import Written
 from r1chat.tui.widgets.page import Page
-from r1chat.tui.widgets.strips import GUTTER, Marked, Palette, Span, mark, render
+from r1chat.tui.widgets.strips import FOLDED, GUTTER, Marked, Palette, Span, mark, render
 
 MOST_COLUMNS = 110
 """Columns of text at most: longer lines are hard to read."""
@@ -102,7 +104,7 @@ class LineView(WordSelection, ScrollView, can_focus=True):
         super().__init__(name=name, id=id, classes=classes)
         self.written = text or Written()
         """The text."""
-        self._page = Page(self.written)
+        self._page: Page | Folded = Page(self.written)
         self._top: tuple[Place, int] | None = None
         """What the user scrolled to: a place, and rows below its first one. None follows the
         tail."""
@@ -161,6 +163,24 @@ class LineView(WordSelection, ScrollView, can_focus=True):
     def following(self) -> bool:
         """Whether it stays at the end as the text grows."""
         return self._top is None
+
+    def fold(self, spans: Sequence[Span]) -> None:
+        """Shows the first row alone of parts of the text; what was at the top stays there.
+
+        Args:
+            spans: Where these parts begin and end, in order.
+        """
+        page = self._page
+        before = page.spans if isinstance(page, Folded) else ()
+        if tuple(spans) == before:
+            return
+        if isinstance(page, Folded) and [each[0] for each in spans] == [each[0] for each in before]:
+            # Only the text has grown: whoever brings it up to date sees to the rest.
+            page.spans = tuple(spans)
+            return
+        whole = page.page if isinstance(page, Folded) else page
+        self._page = Folded(whole, spans) if spans else whole
+        self._wrap_anew()
 
     # What Textual asks for
 
@@ -368,6 +388,8 @@ class LineView(WordSelection, ScrollView, can_focus=True):
             chosen=bool(shown.origins) and self._is_chosen(page.place(row)),
         )
         sign = mark(self.written, span)
+        if sign == " " and isinstance(page, Folded) and page.is_folded(row):
+            sign = FOLDED
         return render(shown, self.written, span[0], palette, sign, marked, self.size.width)
 
     def _span_of(self, selection: Selection) -> Span:

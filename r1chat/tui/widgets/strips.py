@@ -21,6 +21,7 @@ GUTTER = 2
 """Cells at the left: a mark, and the bar of the paragraph that is chosen."""
 INJECTED = "▸"
 MOMENT = "↺"
+FOLDED = "▶"
 CURSOR = "▏"
 
 Span = tuple[Place, Place]

@@ -127,7 +127,7 @@ class ThoughtView(LineView):
             return None
         if again:
             return self._at_found
-        here = self._page.place(self.scroll_offset.y) if self._page.count else Place(0, 0)
+        here = self.place_at_top
         number = bisect_left(self.found, (here, here))
         self._at_found = number % len(self.found)
         self._show_place(self.found[self._at_found][0])
@@ -147,6 +147,11 @@ class ThoughtView(LineView):
         self._at_found = (self._at_found + step) % len(self.found)
         self._show_place(self.found[self._at_found][0])
         return self._at_found
+
+    @property
+    def found_place(self) -> Place | None:
+        """Where the place that was gone to last begins."""
+        return self.found[self._at_found][0] if self.found else None
 
     def _show_place(self, place: Place) -> None:
         """Brings a place into sight, unless it is."""
@@ -262,9 +267,25 @@ class ThoughtView(LineView):
         at += step
         if not 0 <= at < len(moments):
             return False
-        row = page.row(moments[at])
-        # A line of a formula has no row of its own.
-        chosen = moments[at].paragraph if page.begins(moments[at].paragraph) else None
-        self._choose(page.place(row).paragraph if chosen is None else chosen, range(row, row + 1))
+        self._go_to(moments[at])
         self._moment = at
         return True
+
+    @property
+    def place_at_top(self) -> Place:
+        """Where what is in sight begins."""
+        return self._page.place(self.scroll_offset.y) if self._page.count else Place(0, 0)
+
+    def read_from(self, place: Place) -> None:
+        """Puts the cursor on the paragraph of a place, and the place to the top."""
+        if not self._stale and self._page.count:
+            self._go_to(place)
+            self._hold(max(0, self._page.row(place) - 1))
+            self._settle()
+
+    def _go_to(self, place: Place) -> None:
+        page = self._page
+        row = page.row(place)
+        # A line of a formula has no row of its own.
+        paragraph = place.paragraph if page.begins(place.paragraph) else page.place(row).paragraph
+        self._choose(paragraph, range(row, row + 1))
