@@ -143,16 +143,11 @@ def _dispatch(argv: Sequence[str], console: Console) -> int:
 
 
 def _run(subcommand: str, args: argparse.Namespace, console: Console) -> int:
-    if subcommand == "ask":
-        from r1chat.commands import ask
-
+    if subcommand in {"ask", "jobs"}:
         # The app must not end like this: it has a screen to give back.
         threading.excepthook = lambda failure: _die(failure.exc_value, console)
-        if args.batch is not None:
-            from r1chat.commands import batch
-
-            return batch.run(args, console)
-        return ask.run(args, console)
+    if subcommand == "ask":
+        return _ask(args, console)
     if subcommand == "doctor":
         from r1chat import doctor
 
@@ -160,6 +155,20 @@ def _run(subcommand: str, args: argparse.Namespace, console: Console) -> int:
     # Each has a module of its name.
     code: int = import_module(f"r1chat.commands.{subcommand}").run(args, console)
     return code
+
+
+def _ask(args: argparse.Namespace, console: Console) -> int:
+    if args.batch is not None:
+        from r1chat.commands import batch
+
+        return batch.run(args, console)
+    if args.background:
+        from r1chat.commands import background
+
+        return background.run(args, console)
+    from r1chat.commands import ask
+
+    return ask.run(args, console)
 
 
 def _open_app(args: argparse.Namespace) -> int:
@@ -235,6 +244,7 @@ def parser() -> Parser:
     from r1chat.commands import (
         eval_options,
         history_options,
+        jobs_options,
         models_options,
         options,
         presets_options,
@@ -258,6 +268,9 @@ def parser() -> Parser:
     )
     history_options.add_history(
         _subcommand(subcommands, "history", "list, show, search, export and count conversations")
+    )
+    jobs_options.add_jobs(
+        _subcommand(subcommands, "jobs", "follow, stop and list questions in the background")
     )
     options.add_doctor(
         _subcommand(subcommands, "doctor", "say what works on this machine and what does not")

@@ -34,3 +34,13 @@ def released(lock: BaseFileLock) -> None:
     with contextlib.suppress(OSError):
         Path(lock.lock_file).unlink(missing_ok=True)
     lock.release()
+
+
+def held(file: Path) -> bool:
+    """Whether a process holds a lock now; one that nobody holds is left as it is."""
+    if not file.exists():
+        return False
+    lock = taken(file)
+    if lock is not None:
+        released(lock)
+    return lock is None

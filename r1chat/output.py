@@ -166,6 +166,10 @@ class TextWriter:
 
     def reply(self, reply: Reply, info: ModelInfo) -> None:  # noqa: ARG002  (the protocol's)
         """Ends the last line and shows the receipt."""
+        self.conclude(reply)
+
+    def conclude(self, reply: Reply) -> None:
+        """The same, whatever the model was."""
         if reply.samples:
             # What several samples wrote at once was not shown while it came.
             self._think(reply.thought, self._console.thought)

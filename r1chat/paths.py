@@ -122,6 +122,11 @@ def drafts() -> Path:
     return folder("data") / "drafts"
 
 
+def jobs() -> Path:
+    """The folder of the jobs, which are done in the background."""
+    return folder("data") / "jobs"
+
+
 def states() -> Path:
     """The folder of conversations' saved states, which can be made again."""
     return cache_dir() / "states"

@@ -308,6 +308,10 @@ class Settings:
     panel: Literal["show", "hide"] | None = _unset(Setting(
         Choice("show", "hide"), "app", "whether the app opens with its list of conversations",
         default="hide", no_option="the app remembers it"))
+    notify: bool | None = _unset(Setting(
+        Switch(), "app", "whether the desktop says that a job in the background has ended",
+        details="where it has notify-send or osascript", default=True,
+        no_option="a job ends when nobody is there to give it options"))
     keys: dict[str, str] | None = _unset(Setting(  # noqa: RUF009  (a field)
         _Keymap('ids of actions and keys, e.g. {"chat.answer_now": "f12"}', _SHORT, _SHORT), "app",
         "other keys for actions, by the ids that `r1chat keys` lists",

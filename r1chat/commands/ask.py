@@ -32,6 +32,7 @@ from r1chat.output import JsonLinesWriter, JsonWriter, Out, TextWriter, Thoughts
 from r1chat.reasoning.control import Control
 from r1chat.sanitize import line
 from r1chat.session import Session
+from r1chat.settings import Settings
 from r1chat.wording import ENDINGS, language_left, why_unanswered
 
 if TYPE_CHECKING:
@@ -112,6 +113,9 @@ def refuse_what_makes_no_sense(args: argparse.Namespace) -> None:
         "--compare has each of several answer once: it goes with neither -n nor --resume": (
             args.compare and (several or args.resume)
         ),
+        "--background keeps the reply on the disk: it does not go with --no-save": (
+            args.background and args.no_save
+        ),
         "-o/--output names the file of --batch; redirect stdout for one answer: > FILE": (
             args.output is not None and args.batch is None
         ),
@@ -161,13 +165,21 @@ class Asking:
         out: Standard output.
         history: The history.
         saves: Whether they are saved there.
+        name: The id that a new conversation gets; by default a new one.
 
     Raises:
         R1ChatError: If a conversation is to be continued that is not there.
     """
 
     def __init__(
-        self, given: Given, console: Console, out: Out, history: History, *, saves: bool
+        self,
+        given: Given,
+        console: Console,
+        out: Out,
+        history: History,
+        *,
+        saves: bool,
+        name: str | None = None,
     ) -> None:
         self._args = args = given.args
         self._console = console
@@ -180,9 +192,10 @@ class Asking:
             from r1chat.commands import conversations
 
             self._loaded = conversations.loaded(history.store, args.conversation)
-        self._given = given.continuing(self._loaded)
+        self.given = given.continuing(self._loaded)
+        """The same for the conversation that is continued."""
         self._recorder = history if saves else None
-        self._conversation = self._loaded.conversation if self._loaded else Conversation()
+        self._conversation = self._loaded.conversation if self._loaded else Conversation(name)
         self._resumed: Resumed | None = None
         if args.resume:
             from r1chat.commands.resuming import Resumed
@@ -199,12 +212,12 @@ class Asking:
         Returns:
             The exit code.
         """
-        args, given = self._args, self._given
+        args, given = self._args, self.given
         ways = [given, *(given.varied(each) for each in args.compare)]
         for way in ways:
             way.check()
         self.shape = read_shape(args, self._console)
-        asked = self._question()
+        asked = self.question()
         load = partial(self.load, interrupts=interrupts)
         answer = partial(self.answer, asked, steering=interrupts)
         if args.compare:
@@ -343,7 +356,12 @@ class Asking:
 
         return partial(session.consensus, samples=args.samples, same=same, **thought)
 
-    def _question(self) -> Asked:
+    def question(self) -> Asked:
+        """The question of the command line, and what goes along with it.
+
+        Raises:
+            UsageError: If there is none, or an attachment cannot be read.
+        """
         if self._resumed is not None:
             return self._resumed.turn.question, self._resumed.turn.attachments
         files = tuple(read_file(path, waits=self._console.note) for path in self._args.files)
@@ -360,6 +378,16 @@ class Asking:
             return JsonLinesWriter(self._out, question, self._name)
         return TextWriter(self._out, self._console, self._thoughts(), self._rendering())
 
+    @property
+    def conversation(self) -> str:
+        """The conversation's id."""
+        return self._conversation.id
+
+    @property
+    def continues(self) -> bool:
+        """Whether the conversation is there already."""
+        return self._loaded is not None
+
     def _comparing_writer(self, question: str) -> ComparingWriter:
         from r1chat.commands.comparing import JsonComparing, JsonLinesComparing, TextComparing
 
@@ -373,13 +401,7 @@ class Asking:
         """What renders the answer, where somebody sees it and it is Markdown."""
         args = self._args
         as_written = args.plain or args.raw or args.json_schema or args.grammar
-        able = self._out.tty and self._out.unicode and os.environ.get("TERM") != "dumb"
-        if as_written or not able:
-            return None
-        from r1chat.rendering import Rendering
-
-        width = shutil.get_terminal_size().columns
-        return Rendering(width, colour="NO_COLOR" not in os.environ)
+        return None if as_written else rendering_on(self._out)
 
     def _peek_every(self, given: Given, writer: Writer) -> int | None:
         """How often to preview the answer; the setting is for those who read along."""
@@ -396,11 +418,7 @@ class Asking:
         return None if self._recorder is None else self._conversation.id
 
     def _thoughts(self) -> Thoughts:
-        asked: Thoughts | None = self._args.thoughts
-        if asked is not None:
-            return asked
-        # The setting is a matter of taste at a terminal; a script's stderr stays clean.
-        return "show" if self._console.tty and self._given.settings.thoughts != "hide" else "hide"
+        return thoughts_on(self._console, self._args.thoughts, self.given.settings)
 
     @property
     def _shows_receipt(self) -> bool:
@@ -444,7 +462,7 @@ class Asking:
     def _states(self) -> States | None:
         from r1chat import states
 
-        settings = self._given.settings
+        settings = self.given.settings
         return states.enabled(
             saves=self._recorder is not None, keeps=settings.keep_state, space=settings.state_space
         )
@@ -464,7 +482,7 @@ class Asking:
             # Its JSON is written: an error that was raised would add another object.
             self._console.error(whose + verdict.error)
         elif declines(engine.info.ref, reply.answer):
-            self._console.note(whose + after_declining(self._given.either("ctx")))
+            self._console.note(whose + after_declining(self.given.either("ctx")))
         return verdict.code
 
     def verdict(self, reply: Reply, info: ModelInfo) -> Verdict:
@@ -496,6 +514,30 @@ class Asking:
         elif cut:
             notes += (f"the answer is cut off: {cut}; {advice}",)
         return Verdict(ExitCode.ANSWERED, notes=notes)
+
+
+def thoughts_on(console: Console, asked: Thoughts | None, settings: Settings) -> Thoughts:
+    """What is shown of thoughts: as it is asked for, else by the settings.
+
+    Args:
+        console: Where they are shown.
+        asked: What is asked for; None is nothing.
+        settings: The user's.
+    """
+    if asked is not None:
+        return asked
+    # The setting is a matter of taste at a terminal; a script's stderr stays clean.
+    return "show" if console.tty and settings.thoughts != "hide" else "hide"
+
+
+def rendering_on(out: Out) -> Rendering | None:
+    """What renders Markdown where somebody sees it; None where nobody does."""
+    if not (out.tty and out.unicode) or os.environ.get("TERM") == "dumb":
+        return None
+    from r1chat.rendering import Rendering
+
+    width = shutil.get_terminal_size().columns
+    return Rendering(width, colour="NO_COLOR" not in os.environ)
 
 
 def read_shape(args: argparse.Namespace, console: Console) -> Shape | None:

@@ -19,13 +19,14 @@ from r1chat.commands.batch_input import STDIN, Item
 from r1chat.commands.batch_output import Answers, Left, left
 from r1chat.commands.exits import ExitCode, code_of
 from r1chat.commands.given import Given
+from r1chat.commands.stopping import Stop
 from r1chat.console import Console
 from r1chat.engine.base import Engine, ModelInfo
 from r1chat.errors import Cancelled, EngineError, NetworkError, PromptError, UsageError
 from r1chat.events import AnswerText, Evaluating, Event, Notice, Reply, Tallied, ThoughtText
 from r1chat.formatting import counted, format_bar, format_remaining, noun
 from r1chat.history import History
-from r1chat.interrupts import Cancellable, Interrupts
+from r1chat.interrupts import Interrupts
 from r1chat.output import Out, document, show_aside
 from r1chat.sanitize import line
 from r1chat.shapes import Shape
@@ -76,6 +77,7 @@ def _refuse(args: argparse.Namespace) -> None:
         "--plain": args.plain or None,
         "--peek": args.peek or None,
         "--compare": args.compare or None,
+        "--background": args.background or None,
     }
     if wrong := next((name for name, value in given.items() if value is not None), None):
         message = (
@@ -85,31 +87,6 @@ def _refuse(args: argparse.Namespace) -> None:
     if args.batch == STDIN and STDIN in {args.json_schema, args.grammar}:
         message = "stdin cannot be both the questions and the shape of their answers"
         raise UsageError(message)
-
-
-class _Stop:
-    """Stops a batch from a signal's handler: the reply under way, and those to come."""
-
-    def __init__(self) -> None:
-        self.wanted = False
-        self._control: Cancellable | None = None
-
-    @property
-    def control(self) -> Cancellable | None:
-        """What stops the reply under way."""
-        return self._control
-
-    @control.setter
-    def control(self, control: Cancellable | None) -> None:
-        self._control = control
-        if self.wanted and control is not None:
-            control.cancel()
-
-    def cancel(self) -> None:
-        """Asks it to stop."""
-        self.wanted = True
-        if self._control is not None:
-            self._control.cancel()
 
 
 class _Batch:
@@ -125,7 +102,7 @@ class _Batch:
             console.note(fault)
         self._given = Given(args, self._settings)
         self._shape: Shape | None = None
-        self._stop = _Stop()
+        self._stop = Stop()
         self._unanswered: list[int] = []
         """Lines whose questions got no answer."""
         self._failed: ExitCode | None = None

@@ -137,6 +137,7 @@ def add_ask(parser: argparse.ArgumentParser) -> None:
     _add_model(parser)
     _add_question(parser)
     _add_comparing(parser)
+    _add_background(parser)
     _add_many(parser)
     _add_thinking(parser)
     _add_sampling(parser)
@@ -218,6 +219,14 @@ def _add_comparing(parser: argparse.ArgumentParser) -> None:
         help="answer the same question with another model (a REF), or other settings (e.g. "
         "budget=off or preset=code; several with commas between), and show all answers; may be "
         f"given several times. What can be another: model, preset, {', '.join(PRESET_FIELDS)}",
+    )
+
+
+def _add_background(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument_group("background").add_argument(
+        "--background",
+        action="store_true",
+        help="print the id of a job and return at once; `r1chat jobs` shows what becomes of it",
     )
 
 

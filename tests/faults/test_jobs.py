@@ -1,0 +1,231 @@
+"""Questions that are answered in the background, by one process for each model."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import stat
+import time
+from pathlib import Path
+
+import pytest
+
+from r1chat import notifications, paths
+from r1chat.jobs import Jobs, Order
+from r1chat.store import Store
+from tests.factory import write_model
+from tests.program import HANGS_S, finish, run, start
+
+ASK = ("ask", "--background", "-m")
+
+
+@pytest.fixture(autouse=True)
+def no_worker_stays(home):
+    settings = home / "settings" / "settings.json"
+    settings.parent.mkdir(parents=True)
+    settings.write_text('{"notify": false}', encoding="utf-8")
+    yield
+    # Without their folder they end.
+    for pid in workers(home):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    shutil.rmtree(home / "data" / "jobs", ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def endless(tmp_path_factory):
+    """A model that thinks for ever."""
+    return write_model(tmp_path_factory.mktemp("model") / "endless.gguf", context=1 << 17)
+
+
+def workers(home):
+    """The processes that work on jobs in this home."""
+    found = []
+    for each in Path("/proc").iterdir():
+        with contextlib.suppress(OSError, ValueError):
+            if b"r1chat.commands.worker" in (
+                each / "cmdline"
+            ).read_bytes() and f"R1CHAT_HOME={home}".encode() in (
+                each / "environ"
+            ).read_bytes().split(b"\0"):
+                found.append(int(each.name))
+    return found
+
+
+def until(condition):
+    end = time.monotonic() + HANGS_S
+    while not (found := condition()):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    return found
+
+
+def thinking(job):
+    """Waits until a job has thought a little."""
+    until(lambda: job.events.exists() and job.events.read_bytes().count(b"thought_text") > 20)
+
+
+def thought_of(job):
+    lines = job.events.read_bytes().splitlines()[:-1]
+    return "".join(e["text"] for e in map(json.loads, lines) if e["type"] == "thought_text")
+
+
+def saved_of(job):
+    """What the history has of the thought."""
+    store = Store.open()
+    loaded = store.load(job.order.conversation)
+    turn = loaded.conversation.last().turn if loaded is not None else None
+    store.close()
+    return turn.reply.thought if turn is not None else ""
+
+
+def listed():
+    code, out, err = run("jobs", "list", "--json")
+    assert code == 0, err
+    return json.loads(out)["jobs"]
+
+
+def test_jobs_that_are_made_at_once_share_one_process_and_are_kept_as_other_turns_are(home):
+    questions = [f"What is {n + 20} + 41?" for n in range(4)]
+    processes = [start(*ASK, "tiny", each) for each in questions]
+    ids = []
+    for process in processes:
+        code, out, err = finish(process)
+        assert code == 0, err
+        ids.append(out.strip())
+    assert run("jobs", "wait", *ids)[0] == 0
+    until(lambda: len(workers(home)) == 1)
+    loads = []
+    for name, question in zip(ids, questions, strict=True):
+        code, out, err = run("jobs", "attach", name, "--format", "json")
+        reply = json.loads(out)
+        assert (code, reply["question"]) == (0, question), err
+        loads.append(reply["receipt"]["load_s"] > 0)
+        _, text, thought = run("jobs", "attach", name[:10], "--thoughts", "show")
+        assert text.strip() == reply["answer"].strip()
+        assert reply["thought"].strip() in thought
+    assert loads.count(True) == 1
+    found = listed()
+    assert {each["id"]: each["state"] for each in found} == dict.fromkeys(ids, "done")
+    store = Store.open()
+    for each in found:
+        turn = store.load(each["conversation"]).conversation.last().turn
+        assert turn.question == each["question"]
+        assert turn.reply.receipt.answer_ended_by == "natural"
+    store.close()
+    for path in (home / "data" / "jobs").rglob("*"):
+        assert not stat.S_IMODE(path.stat().st_mode) & 0o077, path
+
+
+def test_who_follows_a_job_may_go_and_come_back_and_it_keeps_what_there_is_when_it_is_stopped(
+    endless,
+):
+    first, second = (run(*ASK, endless, "Why?", *more)[1].strip() for more in ((), ("-s", "x")))
+    jobs = {job.id: job for job in Jobs().all()}
+    thinking(jobs[first])
+    following = start("jobs", "attach", first, "--thoughts", "only")
+    assert following.stdout.read(20)
+    following.send_signal(signal.SIGINT)
+    code, _, err = finish(following)
+    assert code == 130
+    assert f"the job goes on; to follow it again: r1chat jobs attach {first[:8]}" in err
+    assert (jobs[first].state, jobs[second].state) == ("running", "waiting")
+    assert run("jobs", "stop", second, first)[0] == 0
+    assert run("jobs", "wait", second, first)[0] == 130
+    assert (jobs[first].state, jobs[second].state) == ("stopped", "stopped")
+    assert not jobs[second].events.exists()
+    code, out, err = run("jobs", "attach", first, "--format", "json")
+    assert code == 130
+    assert "it was stopped" in err
+    reply = json.loads(out)
+    store = Store.open()
+    kept = store.load(reply["conversation"]).conversation.last().turn.reply
+    store.close()
+    assert kept.thought == reply["thought"] != ""
+    assert "is over: stopped" in run("jobs", "stop", first)[2]
+
+
+def test_a_process_that_dies_leaves_its_job_with_its_words_and_the_reply_goes_on(home, endless):
+    name = run(*ASK, endless, "Why?", "--temperature", "0")[1].strip()
+    after = run(*ASK, endless, "And then?", "-b", "16", "--max-answer", "4")[1].strip()
+    jobs = {job.id: job for job in Jobs().all()}
+    thinking(jobs[name])
+    until(lambda: len(workers(home)) == 1 and saved_of(jobs[name]))
+    os.kill(*workers(home), signal.SIGKILL)
+    until(lambda: jobs[name].state != "running")
+    assert (jobs[name].state, jobs[after].state) == ("interrupted", "waiting")
+    saved = saved_of(jobs[name])
+    assert thought_of(jobs[name]).startswith(saved)
+    code, out, err = run("jobs", "attach", name, "--thoughts", "only")
+    assert code == 1
+    assert out.strip()
+    command = f"r1chat ask --resume --background --conversation {jobs[name].order.conversation[:8]}"
+    assert command in err
+    assert command in run("jobs", "show", name)[1]
+    again = run(*command.split()[1:], "-b", "64", "--max-answer", "4")[1].strip()
+    # Whoever waits for what waits has a process begin.
+    assert run("jobs", "wait", again, after)[0] == 0
+    code, out, err = run("jobs", "attach", again, "--format", "json")
+    assert code == 0, err
+    reply = json.loads(out)
+    assert reply["question"] == "Why?"
+    assert reply["thought"].startswith(saved)
+    assert len(reply["thought"]) > len(saved)
+    store = Store.open()
+    assert len(store.load(jobs[name].order.conversation).conversation.root.children) == 1
+    store.close()
+
+
+def test_files_that_somebody_has_changed_harm_nobody(home):
+    job = Jobs().add(Order("tiny", "What?\x1b[31m"))
+    other = Jobs().add(Order("tiny", "Else?"))
+    (other.folder / "order.json").write_text('{"created": [], "options": 7}', encoding="utf-8")
+    (paths.jobs() / "dust").write_text("x", encoding="utf-8")
+    (job.folder / "end.json").write_text('{"state": "done", "code": 0, "notes": 7}', "utf-8")
+    lines = ["[1]", "{", '{"type": "reply"}', '{"type": "answer_text", "text": 7, "tokens": -1}']
+    lines.append(json.dumps({"type": "answer_text", "text": "yes\x1b]0;x\x07"}))
+    lines.append(json.dumps({"type": "reply", "receipt": {"thought_s": "x"}, "votes": []}))
+    job.events.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    code, out, err = run("jobs", "attach", job.id)
+    assert (code, out) == (0, "yes\n"), err
+    code, out, err = run("jobs")
+    assert code == 0, err
+    assert out.count("\n") == 2
+    assert "\x1b" not in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("ask", "--background", "--no-save", "What?"), 2),
+        (("ask", "--background", "--format", "json", "What?"), 2),
+        (("ask", "--background", "--compare", "budget=off", "What?"), 2),
+        (("ask", "--background", "--batch", "x"), 2),
+        (("ask", "--background", "-m", "missing.gguf", "What?"), 3),
+        (("ask", "--background", "--resume"), 1),
+        (("jobs", "show", "nothing"), 1),
+        (("jobs", "attach"), 1),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line_and_makes_no_job(home, arguments, code):
+    ended, _, err = run(*arguments)
+    assert (ended, err.count("\n")) == (code, 1), err
+    assert not Jobs().all()
+
+
+def test_the_desktop_is_told_unless_the_user_wants_no_such_words(tmp_path, monkeypatch, home):
+    told = tmp_path / "told"
+    program = tmp_path / "notify-send"
+    program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {told}\n', encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("DISPLAY", ":0")
+    notifications.job_ended("Why <b>?", done=True)
+    assert not told.exists()
+    (home / "settings" / "settings.json").write_text("{}", encoding="utf-8")
+    notifications.job_ended("Why\x1b[31m <b>?\n$(rm)", done=True)
+    words = told.read_text("utf-8").splitlines()
+    assert words[-2:] == ["r1chat: answered", "Why &lt;b&gt;? $(rm)"]
