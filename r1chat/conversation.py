@@ -12,6 +12,7 @@ from r1chat.attachments import Attachment, with_attachments
 from r1chat.engine.base import Message
 from r1chat.events import Reply
 from r1chat.reasoning.budget import Think
+from r1chat.wording import written_by
 
 _ID_BYTES = 10
 
@@ -121,6 +122,25 @@ class Node:
     def version(self) -> int:
         """Which version this is, from 1."""
         return self.siblings.index(self) + 1
+
+    @property
+    def versions(self) -> list[Node]:
+        """The versions that answer the same question, itself among them."""
+        question = self.turn.question if self.turn is not None else None
+        return [each for each in self.siblings if each.turn and each.turn.question == question]
+
+    @property
+    def author(self) -> str:
+        """What wrote it, and what it was asked with, in words."""
+        if self.turn is None:
+            return ""
+        origin = self.turn.origin
+        return written_by(origin.model if origin is not None else "", self.turn.reply.receipt)
+
+    @property
+    def has_other_authors(self) -> bool:
+        """Whether there are versions of other models, or that were asked with other settings."""
+        return any(each.author != self.author for each in self.versions)
 
 
 class Conversation:

@@ -43,20 +43,27 @@ class Variation:
         parts = (f"{name}={shown(value)}" for name, value in {**held, **self.values}.items())
         return line(", ".join(parts), _LONGEST_ALL)
 
+    def held(self, settings: Settings) -> dict[str, Any]:
+        """All settings that are others, those of its preset among them.
+
+        Raises:
+            UsageError: If there is no such preset.
+        """
+        preset = presets.find(settings, self.preset).values if self.preset is not None else {}
+        return {**preset, **self.values}
+
     def over(self, settings: Settings) -> Settings:
         """Puts its preset and its values over settings.
 
         Raises:
             UsageError: If there is no such preset.
         """
-        if self.preset is not None:
-            settings = presets.applied(settings, presets.find(settings, self.preset))
-        return presets.applied(settings, presets.Preset("", self.values))
+        return presets.applied(settings, presets.Preset("", self.held(settings)))
 
 
 def shown(value: object) -> str:
     """A value on one line."""
-    return line(written(value), _LONGEST)
+    return line(f"{value:g}" if isinstance(value, float) else written(value), _LONGEST)
 
 
 def parse(text: str) -> Variation:

@@ -172,6 +172,12 @@ def why_unanswered(reply: Reply) -> str:
     return f"the model stopped without answering{asked}"
 
 
+def written_by(ref: str, receipt: Receipt) -> str:
+    """What tells a version of a reply from others: its model, and what was other than usual."""
+    model = model_name(ref, 60) if ref else ""
+    return " · ".join(part for part in (model, asked_with(receipt)) if part)
+
+
 def preview(peeked: Peeked, final: str | None = None) -> str:
     """An answer preview in words, e.g. "so far: 42 (3 times)".
 

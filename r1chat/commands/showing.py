@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from r1chat import wording
 from r1chat.conversation import Node, Turn
@@ -47,6 +47,15 @@ def _turn(node: Node, turn: Turn, *, thoughts: bool, colour: bool) -> Iterator[s
     for attachment in turn.attachments:
         name = line(attachment.name) or "unnamed"
         yield dim(f"  [attached: {name}, {counted(len(attachment.text), 'character')}]") + "\n"
+    yield from _reply(turn, thoughts=thoughts, dim=dim)
+    yield "\n" + dim(words.cost(node, turn)) + "\n"
+    for heading, other in words.compared(node):
+        yield f"\n{sanitize(heading)}\n"
+        yield from _reply(other, thoughts=thoughts, dim=dim)
+        yield "\n" + dim(wording.receipt_line(other.reply.receipt)) + "\n"
+
+
+def _reply(turn: Turn, *, thoughts: bool, dim: Callable[[str], str]) -> Iterator[str]:
     reply = turn.reply
     if thoughts and reply.thought.strip():
         yield "\n" + dim(f"<think>\n{sanitize(reply.thought).strip()}\n</think>") + "\n"
@@ -55,4 +64,3 @@ def _turn(node: Node, turn: Turn, *, thoughts: bool, colour: bool) -> Iterator[s
     failure = words.failure(turn)
     if failure:
         yield "\n" + dim(f"({failure})") + "\n"
-    yield "\n" + dim(words.cost(node, turn)) + "\n"

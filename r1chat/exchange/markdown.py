@@ -21,6 +21,7 @@ from r1chat.exchange import words
 from r1chat.exchange.rendering import is_safe
 from r1chat.sanitize import line, sanitize
 from r1chat.store import Loaded
+from r1chat.wording import receipt_line
 
 _CODE = re.compile(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)", re.DOTALL)
 _LITERAL = re.compile(
@@ -75,6 +76,15 @@ def _turn(node: Node, turn: Turn, *, thoughts: bool) -> Iterator[str]:
         yield fenced(attachment.text)
     yield _quoted(turn.question)
     yield "## Answer"
+    yield from _reply(turn, thoughts=thoughts)
+    yield f"*{_escaped(words.cost(node, turn))}*"
+    for heading, other in words.compared(node):
+        yield f"### {_escaped(heading)}"
+        yield from _reply(other, thoughts=thoughts)
+        yield f"*{_escaped(receipt_line(other.reply.receipt))}*"
+
+
+def _reply(turn: Turn, *, thoughts: bool) -> Iterator[str]:
     reply = turn.reply
     if thoughts and reply.thought.strip():
         summary = f"<summary>{words.thought(turn)}</summary>"
@@ -84,7 +94,6 @@ def _turn(node: Node, turn: Turn, *, thoughts: bool) -> Iterator[str]:
     failure = words.failure(turn)
     if failure:
         yield f"*({_escaped(failure)})*"
-    yield f"*{_escaped(words.cost(node, turn))}*"
 
 
 def _escaped(text: str) -> str:

@@ -70,6 +70,16 @@ def _turn(node: Node, turn: Turn, *, thoughts: bool) -> Iterator[str]:
         yield f"<details><summary>Attached: {name}</summary>"
         yield f"<pre>{_text(attachment.text)}</pre></details>\n"
     yield f'<div class="question" dir="auto">{_text(turn.question)}</div>\n'
+    yield from _reply(turn, thoughts=thoughts)
+    yield f'<p class="note">{_text(words.cost(node, turn))}</p>\n'
+    for heading, other in words.compared(node):
+        yield f"<p><strong>{_text(heading)}</strong></p>\n"
+        yield from _reply(other, thoughts=thoughts)
+        yield f'<p class="note">{_text(wording.receipt_line(other.reply.receipt))}</p>\n'
+    yield "</section>\n"
+
+
+def _reply(turn: Turn, *, thoughts: bool) -> Iterator[str]:
     reply = turn.reply
     if thoughts and reply.thought.strip():
         yield f'<details class="thought"><summary>{_text(words.thought(turn))}</summary>'
@@ -80,7 +90,6 @@ def _turn(node: Node, turn: Turn, *, thoughts: bool) -> Iterator[str]:
     failure = words.failure(turn)
     if failure:
         yield f'<p class="failure">{_text(failure)}</p>\n'
-    yield f'<p class="note">{_text(words.cost(node, turn))}</p>\n</section>\n'
 
 
 def _thought(thought: str, injected: Iterable[Injection]) -> Iterator[str]:

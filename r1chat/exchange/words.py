@@ -35,6 +35,17 @@ def cost(node: Node, turn: Turn) -> str:
     return " · ".join(parts)
 
 
+def compared(node: Node) -> list[tuple[str, Turn]]:
+    """The other versions of a reply where other models, or settings, wrote them, with headings."""
+    if not node.has_other_authors:
+        return []
+    return [
+        (f"Version {each.version} of {len(node.siblings)}: {each.author}", each.turn)
+        for each in node.versions
+        if each is not node and each.turn is not None
+    ]
+
+
 def failure(turn: Turn) -> str:
     """What one should know of a reply that is not whole; nothing where it is."""
     reply = turn.reply

@@ -81,11 +81,16 @@ def interrupted(connection: sqlite3.Connection, living: Container[str]) -> Summa
         living: The ids of replies that are being written.
     """
     row = connection.execute(
-        "SELECT replies.*, conversation FROM replies JOIN turns ON turns.key = turn "
+        "SELECT replies.*, conversation, coalesce(before.chosen, conversations.chosen) AS way "
+        "FROM replies JOIN turns ON turns.key = replies.turn "
         "JOIN conversations ON conversations.key = conversation "
+        "LEFT JOIN replies AS before ON before.key = turns.parent "
         "WHERE deleted_at IS NULL ORDER BY replies.key DESC LIMIT 1"
     ).fetchone()
     if row is None or row["status"] == "done" or row["id"] in living:
+        return None
+    if row["way"] not in {None, row["key"]}:
+        # It was only to be compared: the conversation goes on with another version.
         return None
     parts = connection.execute("SELECT * FROM parts WHERE reply = ? ORDER BY key", (row["key"],))
     reply = reply_of(row, parts.fetchall())

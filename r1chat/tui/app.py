@@ -33,6 +33,7 @@ from r1chat.tui.keys import applies, bindings
 from r1chat.tui.preferences import Preferences, Value
 from r1chat.tui.services.current_model import CurrentModel
 from r1chat.tui.services.drafts import Drafts
+from r1chat.tui.services.guest_model import GuestModel
 from r1chat.tui.services.keyboard import Keyboard
 from r1chat.tui.services.keymap import Keymap
 from r1chat.tui.services.model_loader import Fits, Load, Loader, fits_beside, load_model
@@ -114,6 +115,13 @@ class R1ChatApp(App[None]):
             later=self.set_timer,
             settled=self._recommend,
         )
+        self.guest = GuestModel(
+            self.model,
+            load,
+            fits,
+            options=self._loading_options,
+            known=lambda: self.known_models,
+        )
         self._loading = dict(loading or {})
         self.begins_with: str | None = None
         """The id of the conversation that it begins with; None for a new one."""
@@ -144,7 +152,7 @@ class R1ChatApp(App[None]):
 
     def get_default_screen(self) -> Screen[None]:
         """The conversation."""
-        screen = ChatScreen(self)
+        screen = ChatScreen(self, self.guest)
         self._state = screen.state
         return screen
 
@@ -270,7 +278,7 @@ class R1ChatApp(App[None]):
             self.downloads.close()
         self.model.close()
         self.history.close()
-        return self.model.freed
+        return self.model.freed and not self.guest.busy
 
     @property
     def resumable(self) -> str:

@@ -144,10 +144,19 @@ class Preferences:
         """Whether the likeliest token is taken each time, so that all samples are the same."""
         return self.settings.temperature == 0
 
-    def sampling(self, model: ModelInfo) -> Sampling:
-        """How the tokens of a model are chosen."""
+    def sampling(
+        self, model: ModelInfo, settings: Settings | None = None, seed: int | None = None
+    ) -> Sampling:
+        """How the tokens of a model are chosen.
+
+        Args:
+            model: The model.
+            settings: Settings in place of those that hold.
+            seed: The seed; by default a new one each time.
+        """
+        chosen = settings or self.settings
         names = ("temperature", "top_k", "top_p", "min_p")
-        return model.sampling({name: getattr(self.settings, name) for name in names})
+        return model.sampling({name: getattr(chosen, name) for name in names}, seed)
 
     @property
     def budget(self) -> Budget:

@@ -83,7 +83,8 @@ class Conditions:
     @property
     def can_think_more(self) -> bool:
         """Whether a thought goes on, or can be reopened."""
-        return self.runner.thinking or (self.resting and bool(self._thought))
+        thinks = self.runner.thinking and not self.runner.beside
+        return thinks or (self.resting and bool(self._thought))
 
     @property
     def _thought(self) -> str:
@@ -97,8 +98,8 @@ class Conditions:
 
     @property
     def has_one_thought(self) -> bool:
-        """Whether the model thinks one thought, and not several at a time."""
-        return self.runner.thinking and not self.runner.drawing
+        """Whether the conversation's model thinks one thought, and not several at a time."""
+        return self.runner.thinking and not (self.runner.drawing or self.runner.beside)
 
     @property
     def can_continue(self) -> bool:

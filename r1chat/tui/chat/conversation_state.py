@@ -30,8 +30,6 @@ class OpenConversation:
         """The conversation, as long as there is no session for the want of a model."""
         self._system: str | None = None
         """Instructions for the whole conversation, where it came with some."""
-        self._foreign: set[Node] = set()
-        """Turns of a model that is not loaded any more: none can be continued."""
 
     @property
     def tree(self) -> Conversation | None:
@@ -96,17 +94,31 @@ class OpenConversation:
             engine, system=self._system, conversation=self.tree, recorder=self._history
         )
         self._tree = None
-        self._foreign = {
-            node
-            for node in self.session.conversation.nodes()
-            if node.turn is None
-            or node.turn.origin is None
-            or node.turn.origin.model != engine.info.ref
-        }
+
+    def guest(self, engine: Engine, system: str | None) -> Session | None:
+        """A session of another model, or with other instructions, for one version of a reply.
+
+        Args:
+            engine: The model.
+            system: Its instructions; None are the conversation's.
+        """
+        from r1chat.session import Session
+
+        if self.tree is None:
+            return None
+        return Session(
+            engine,
+            system=system or self._system,
+            prepare=False,
+            conversation=self.tree,
+            recorder=self._history,
+        )
 
     def is_foreign(self, node: Node) -> bool:
-        """Whether another model wrote a turn's reply."""
-        return node in self._foreign
+        """Whether another model wrote a turn's reply: it cannot be continued."""
+        made = node.turn.origin if node.turn is not None else None
+        model = self.session.model.ref if self.session is not None else None
+        return made is None or made.model != model
 
     def own_reply(self, node: Node | None) -> Reply | None:
         """The reply of a turn, if the model in use wrote it."""

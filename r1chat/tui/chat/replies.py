@@ -148,7 +148,7 @@ class Replies:
     async def _ask(
         self, question: str, parent: Node | None, attached: tuple[Attachment, ...]
     ) -> None:
-        view = self._new_view(question, attached, self._count.value)
+        view = self.new_view(question, attached, self._count.value)
         await self._turns.add(view)
         if not view.complete:
             self._outbox.give_back_failed(question, attached)
@@ -226,7 +226,7 @@ class Replies:
                 return
             await self._turns.drop_from(view)
             samples = self._count.value if resume is None else 1
-            view = self._new_view(turn.question, turn.attachments, samples)
+            view = self.new_view(turn.question, turn.attachments, samples)
             await self._turns.add(view)
             if resume is not None:
                 view.show_thought(resume)
@@ -264,7 +264,8 @@ class Replies:
     def _collapsed(self) -> bool:
         return self._host.preferences.thoughts_hidden
 
-    def _new_view(self, question: str, attached: Sequence[Attachment], samples: int) -> TurnView:
+    def new_view(self, question: str, attached: Sequence[Attachment], samples: int = 1) -> TurnView:
+        """A turn to be mounted."""
         view = turn_view(question, attached, samples)
         view.collapsed_at_start = self._collapsed
         return view

@@ -43,6 +43,10 @@ class Job:
     """What was typed for this reply, and comes back where nothing comes of it."""
     replaces: Node | None = None
     """The stopped version that it continues."""
+    beside: Node | None = None
+    """The version that was there before, where another model or other settings answer for once."""
+    takes_over: bool = False
+    """Whether it takes the place of that one; else the two are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,11 @@ class ReplyRunner:
         return self._job.think if self._job is not None else None
 
     @property
+    def beside(self) -> bool:
+        """Whether another model, or other settings, answer for this once."""
+        return self._job is not None and self._job.beside is not None
+
+    @property
     def stopping(self) -> bool:
         """Whether it was told to stop, and has not ended yet."""
         return self._job is not None and self._job.control.cancelled
@@ -154,7 +163,7 @@ class ReplyRunner:
 
     def change_budget(self, budget: Budget) -> None:
         """Sets how long the model may think, from now on."""
-        if self._job is not None:
+        if self._job is not None and not self.beside:
             self._job.control.budget = budget
             self._job.view.thinking.budget = budget
 
@@ -191,12 +200,12 @@ class ReplyRunner:
         for event in run.take():
             job.view.take(event)
             shown = job.view.in_sight(event)
-            if shown is not None:
+            if shown is not None and not self.beside:
                 self._meters.take(shown)
             if isinstance(event, Reply):
                 self._reply = event
             self._heard = self._heard or not isinstance(event, (Evaluating, Notice))
-        if job.view.thinking.running:
+        if job.view.thinking.running and not self.beside:
             self._meters.tick(job.view.thinking.seconds)
         if run.finished:
             self._end(run, job)

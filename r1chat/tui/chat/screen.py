@@ -18,6 +18,7 @@ from r1chat.tui import keys, typed
 from r1chat.tui.chat import steering
 from r1chat.tui.chat.attachment_bar import AttachmentBar
 from r1chat.tui.chat.budget_entry import BudgetEntry
+from r1chat.tui.chat.comparing import Comparing
 from r1chat.tui.chat.completion import Completion
 from r1chat.tui.chat.conditions import Conditions
 from r1chat.tui.chat.conversation_state import OpenConversation
@@ -37,6 +38,7 @@ from r1chat.tui.chat.sampling import SampleCount
 from r1chat.tui.chat.think_first import ThinkFirst
 from r1chat.tui.commands import named_commands
 from r1chat.tui.host import Host
+from r1chat.tui.services.guest_model import GuestModel
 from r1chat.tui.thought_words import fit
 from r1chat.tui.widgets.composer import Composer
 from r1chat.tui.widgets.conversation import ConversationView
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
     from r1chat.events import Reply
     from r1chat.session import Session
     from r1chat.store import Hit, Loaded
+    from r1chat.tui.widgets.compared import ComparedTurn
     from r1chat.tui.widgets.history_list import Entry
     from r1chat.tui.widgets.history_panel import HistoryPanel
     from r1chat.tui.widgets.thought import ThoughtView
@@ -78,6 +81,7 @@ class ChatScreen(Screen[None]):
 
     Args:
         host: The app.
+        guest: Has another model answer once.
     """
 
     DEFAULT_CSS = """
@@ -110,7 +114,7 @@ class ChatScreen(Screen[None]):
     ]
     BINDINGS: ClassVar[list[BindingType]] = keys.bindings("chat")
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, guest: GuestModel) -> None:
         super().__init__()
         self._host = host
         self.topbar = TopBar()
@@ -145,6 +149,17 @@ class ChatScreen(Screen[None]):
             slider=self.slider,
             think=self._think,
             hint=lambda: self.model.hint,
+        )
+        self._comparing = Comparing(
+            host,
+            guest,
+            turns=self.conversation,
+            state=self.state,
+            runner=self.runner,
+            replies=self.replies,
+            slider=self.slider,
+            think=self._think,
+            leave_begun=self._leave_begun,
         )
         self._completion = Completion(
             host,
@@ -423,10 +438,12 @@ class ChatScreen(Screen[None]):
         if finished.error is not None:
             if job.words and finished.unheard:
                 self.outbox.give_back_failed(job.words, job.view.attachments)
-        elif self.session is not None:
+        elif job.beside is None and self.session is not None:
             if job.replaces is not None:
                 self.state.remove(job.replaces)
             job.view.place(self.session.conversation.last())
+        if job.beside is not None:
+            self._comparing.finish(finished, job.beside)
         if reply is not None and reply.receipt.thought_s + reply.receipt.answer_s >= LONG_S:
             self._host.announce("The model has answered.")
 
@@ -610,6 +627,25 @@ class ChatScreen(Screen[None]):
 
     # -- versions --
 
+    def action_compare(self) -> None:
+        """Has another model, or other settings, answer the last question, beside its reply."""
+        self._comparing.offer(in_place=False)
+
+    def action_regenerate_with(self) -> None:
+        """Has another model answer the last question again; the conversation keeps its own."""
+        self._comparing.offer(in_place=True)
+
+    async def on_compared_turn_chosen(self, event: ComparedTurn.Chosen) -> None:
+        """Goes on with the one of two replies that was chosen."""
+        async with self.conversation.lock:
+            node = event.view.node
+            if event.view is not self.last and node is not None:
+                await self._show_version(node, event.node.version - node.version)
+            elif self._can_leave():
+                self._comparing.take(event.view, event.node)
+                self._check_steering()
+                self.refresh_bindings()
+
     async def action_regenerate(self) -> None:
         """Asks the last question again; the reply so far is kept as a version."""
         async with self.conversation.lock:
@@ -685,7 +721,8 @@ class ChatScreen(Screen[None]):
         preferences = self._host.preferences
         hidden = preferences.thoughts_hidden = not preferences.thoughts_hidden
         for turn in self.conversation.turns:
-            turn.thinking.collapsed = hidden
+            for thought in turn.thoughts:
+                thought.collapsed = hidden
 
     def action_copy_answer(self) -> None:
         """Copies the last answer, never the thought."""

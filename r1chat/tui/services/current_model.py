@@ -152,6 +152,19 @@ class CurrentModel:
             if display is not None:
                 display.show_progress(None)
 
+    def give_up(self, label: str) -> Engine | None:
+        """Gives the model away, to be closed; `load` has it back.
+
+        Args:
+            label: What takes its place meanwhile.
+        """
+        old, self.engine = self.engine, None
+        display = self._display()
+        if display is not None:
+            display.unloaded(label)
+            display.show_progress(None)
+        return old
+
     # -- what the loader tells --
 
     def take(self, news: Loader.News) -> None:

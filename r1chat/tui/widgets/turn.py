@@ -98,15 +98,18 @@ class TurnView(Vertical):
 
     def compose(self) -> ComposeResult:
         """The question first; what has no text yet is not displayed."""
-        shown = sanitize(line_breaks(self.question))
-        if self.attachments:
-            shown += "\n" + " ".join(f"[{line(item.name, 60)}]" for item in self.attachments)
-        yield Question(shown, markup=False, classes="turn--question")
+        yield self._question()
         status = Static("", markup=False, classes="turn--status")
         for part in (Versions(), ThinkingPane(), AnswerView(), status):
             # Not in a handler of the mounting: a turn may be taken away while it is mounted.
             part.display = part is status and bool(self.status)
             yield part
+
+    def _question(self) -> Question:
+        shown = sanitize(line_breaks(self.question))
+        if self.attachments:
+            shown += "\n" + " ".join(f"[{line(item.name, 60)}]" for item in self.attachments)
+        return Question(shown, markup=False, classes="turn--question")
 
     @property
     def complete(self) -> bool:
@@ -117,6 +120,11 @@ class TurnView(Vertical):
     def thinking(self) -> ThinkingPane:
         """The thought's pane."""
         return self.query_one(ThinkingPane)
+
+    @property
+    def thoughts(self) -> list[ThinkingPane]:
+        """The panes of all thoughts that it shows."""
+        return [self.thinking]
 
     @property
     def answer(self) -> AnswerView:
@@ -273,7 +281,9 @@ class TurnView(Vertical):
     def place(self, node: Node) -> None:
         """Takes note of where the turn stands, and shows which version it is."""
         self.node = node
-        self.query_one(Versions).show(node.version, len(node.siblings))
+        self.query_one(Versions).show(
+            node.version, len(node.siblings), node.author if node.has_other_authors else ""
+        )
 
     @on(Versions.Wanted)
     def _version_wanted(self, event: Versions.Wanted) -> None:

@@ -35,10 +35,17 @@ class Versions(Widget):
     def __init__(self) -> None:
         super().__init__()
         self._shown = (1, 1)
+        self._about = ""
 
-    def show(self, version: int, count: int) -> None:
-        """Shows which of how many it is."""
-        self._shown = (version, count)
+    def show(self, version: int, count: int, about: str = "") -> None:
+        """Shows which of how many it is.
+
+        Args:
+            version: Which.
+            count: How many there are.
+            about: What tells it from the others, where they are of other models.
+        """
+        self._shown, self._about = (version, count), about
         self.display = count > 1
         self.refresh()
 
@@ -49,7 +56,8 @@ class Versions(Widget):
 
     def render(self) -> RenderResult:
         """The numbers between two arrows, and the keys that turn over."""
-        return Content(f"{self._text}   Alt+← Alt+→")
+        said = (f"{self._text}   Alt+← Alt+→", self._about)
+        return Content("   ".join(part for part in said if part))
 
     def on_click(self, event: events.Click) -> None:
         """The left half of the numbers goes back, the right half on."""
