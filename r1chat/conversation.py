@@ -49,6 +49,30 @@ class Origin:
     acts: tuple[Act, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class TurnsSummary:
+    """What the model reads in the place of the oldest turns of a conversation."""
+
+    text: str
+    model: str = ""
+    """The reference of the model that wrote it."""
+    created: float = 0.0
+    """Seconds since 1970."""
+    tokens: int = 0
+    """Tokens of it; 0 where nobody knows."""
+    edited: bool = False
+    """Whether the user has changed it."""
+
+    def messages(self) -> tuple[Message, ...]:
+        """It, as the model reads it: its own answer to the wish for it, as it was."""
+        return (
+            Message("user", SUMMARY_ASKED, summary=True),
+            Message("assistant", self.text, summary=True),
+        )
+
+
+SUMMARY_ASKED = "Summarise our conversation so far."
+"""The question before a summary, in prompts."""
 KEPT_THINK: Mapping[Think, float] = {"on": 1, "off": 0}
 """How the settings of a reply say whether a thought was asked for: they are numbers."""
 
@@ -68,6 +92,8 @@ class Turn:
     attachments: tuple[Attachment, ...] = ()
     raw: bool = False
     origin: Origin | None = None
+    summary: TurnsSummary | None = None
+    """What the model reads in the place of this turn and all before it; None for the turns."""
 
     @property
     def interrupted(self) -> bool:
@@ -229,10 +255,31 @@ class Conversation:
         Args:
             until: The turn; by default the end of the path.
         """
-        node: Node | None = until or self.last()
-        found: tuple[Message, ...] = ()
+        summary, nodes = self.read(until or self.last())
+        found = summary.messages() if summary is not None else ()
+        return found + tuple(m for node in nodes if node.turn for m in node.turn.messages())
+
+    def read(self, until: Node) -> tuple[TurnsSummary | None, list[Node]]:
+        """What a model reads of the way to a turn: a summary of its beginning, then turns.
+
+        Args:
+            until: The turn.
+
+        Returns:
+            The last summary on the way, and the turns behind what it stands for.
+        """
+        node: Node | None = until
+        nodes: list[Node] = []
         while node is not None:
             if node.turn is not None:
-                found = node.turn.messages() + found
+                if node.turn.summary is not None:
+                    return node.turn.summary, nodes
+                nodes.insert(0, node)
             node = node.parent
-        return found
+        return None, nodes
+
+    @staticmethod
+    def summarise(node: Node, summary: TurnsSummary | None) -> None:
+        """Has a summary stand for a turn and all before it; None has the turns read again."""
+        if node.turn is not None:
+            node.turn = replace(node.turn, summary=summary)

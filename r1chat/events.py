@@ -59,6 +59,13 @@ SamplingFrom: TypeAlias = Literal["file", "card"]
 file: the model's own file (`general.sampling.*`). card: its maker's card, as the catalogue has it.
 """
 
+FullContext: TypeAlias = Literal["drop", "ask", "summarise", "grow"]
+"""What becomes of the oldest turns where the context is full.
+
+drop: the model no longer sees them. ask: the user is asked. summarise: the model sums them up, and
+reads the summary in their place. grow: the context is made larger, where memory allows.
+"""
+
 LanguageCode: TypeAlias = Literal[
     "en", "de", "fr", "es", "it", "pt", "nl", "ru", "uk", "zh", "ja", "ko", "ar", "hi"
 ]
@@ -78,6 +85,41 @@ class Notice:
     """Something the user should know, in one line."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """The context is full, and the oldest turns of the conversation are left out of the prompt."""
+
+    turns: int
+    """How many the model does not see."""
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryText:
+    """A piece of a summary that the model writes of the oldest turns, before it replies."""
+
+    text: str
+    tokens: int
+    """Tokens of summary so far, this piece's included; 0 with the first, empty piece."""
+    turns: int
+    """How many turns it is to stand for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summarised:
+    """The oldest turns are summed up: from now on the model reads the summary in their place."""
+
+    node: str
+    """The id of the last of these turns."""
+    text: str
+    turns: int
+    """How many they are; those that an earlier summary stood for are not counted."""
+    tokens: int
+    """Tokens of the summary."""
+    replaced: int
+    """Tokens that the turns took; 0 where nobody knows."""
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +330,9 @@ class Tallied:
 Event: TypeAlias = (
     Loading
     | Notice
+    | LeftOut
+    | SummaryText
+    | Summarised
     | Evaluating
     | ThoughtText
     | InjectedText

@@ -16,7 +16,7 @@ from r1chat.events import AnswerText, Event, InjectedText, Reply, ThoughtText
 
 if TYPE_CHECKING:
     # All of this is imported where the history is opened: the first frame needs none of it.
-    from r1chat.conversation import Act
+    from r1chat.conversation import Act, TurnsSummary
     from r1chat.recording import Asked, Recorder, Recording
     from r1chat.store import Store
 
@@ -135,6 +135,11 @@ class History:
         """Makes a conversation go through a node."""
         if self._store is not None:
             self._store.choose(node)
+
+    def summarise(self, node: str, summary: TurnsSummary | None) -> None:
+        """Saves what stands for a node and all before it in prompts."""
+        if self._store is not None:
+            self._store.summarise(node, summary)
 
     def remove(self, node: str) -> None:
         """Takes a version away."""

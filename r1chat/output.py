@@ -18,19 +18,22 @@ from r1chat.events import (
     Evaluating,
     Event,
     InjectedText,
+    LeftOut,
     Loading,
     Notice,
     Peeked,
     Receipt,
     Reply,
     Sampled,
+    Summarised,
+    SummaryText,
     Tallied,
     ThoughtText,
 )
 from r1chat.formatting import counted
 from r1chat.sanitize import Sanitizer, sanitize
 from r1chat.votes import agreeing, answers, unfinished, votes_of
-from r1chat.wording import preview, receipt_line
+from r1chat.wording import left_out, preview, receipt_line, summarised, summarising
 
 if TYPE_CHECKING:
     from r1chat.rendering import Rendering
@@ -294,6 +297,12 @@ def show_aside(console: Console, event: Event) -> None:
     """Shows on stderr the events that are not part of the reply."""
     if isinstance(event, Notice):
         console.note(event.text)
+    elif isinstance(event, LeftOut):
+        console.note(f"{left_out(event)}; --full-context summarise has it sum them up")
+    elif isinstance(event, SummaryText):
+        console.progress(summarising(event))
+    elif isinstance(event, Summarised):
+        console.note(summarised(event))
     elif isinstance(event, Loading):
         console.progress(f"loading the model: {event.fraction:.0%}")
     elif isinstance(event, Evaluating):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from r1chat.conversation import KEPT_THINK, Act, Origin, Turn
+from r1chat.conversation import KEPT_THINK, Act, Origin, Turn, TurnsSummary
 from r1chat.engine.base import ModelInfo, Request
 from r1chat.events import Event, Reply
 from r1chat.reasoning.control import Control
@@ -55,6 +55,9 @@ class Recorder(Protocol):
 
     def begin(self, asked: Asked) -> Recording:
         """Saves a question at once, and begins to save its reply. Does not wait."""
+
+    def summarise(self, node: str, summary: TurnsSummary | None) -> None:
+        """Saves what stands for a node and all before it; None for nothing. Does not wait."""
 
 
 def kept(request: Request) -> Reply | None:

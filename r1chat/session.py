@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 
 from r1chat.attachments import Attachment, with_attachments
-from r1chat.conversation import Act, Conversation, Node, Origin, Turn, new_id
+from r1chat.compaction import Choose, Compaction
+from r1chat.conversation import Act, Conversation, Node, Origin, Turn, TurnsSummary, new_id
 from r1chat.engine.base import (
     Continuation,
     Engine,
@@ -16,11 +17,12 @@ from r1chat.engine.base import (
     Request,
     Sampling,
 )
-from r1chat.errors import Cancelled, UsageError
+from r1chat.errors import Cancelled, PromptError, UsageError
 from r1chat.events import (
     AnswerText,
     EndedBy,
     Event,
+    FullContext,
     InjectedText,
     Injection,
     LanguageCode,
@@ -73,6 +75,9 @@ class Session:
         self._prepare = prepare
         self.conversation = conversation or Conversation()
         """All turns, and all versions of them."""
+        self._way: FullContext = "drop"
+        """What became of the oldest turns with the last question, if the context was full."""
+        self._room = Compaction(engine, self.conversation, self._before, recorder)
 
     @property
     def model(self) -> ModelInfo:
@@ -115,6 +120,8 @@ class Session:
         resume: Continuation | None = None,
         shape: Shape | None = None,
         beside: str | None = None,
+        full_context: FullContext = "drop",
+        choose: Choose | None = None,
     ) -> Generator[Event, None, None]:
         """Asks the model a question.
 
@@ -140,6 +147,8 @@ class Session:
             beside: Makes it a version for comparison: the conversation keeps its model, its
                 settings and the version that it goes on with. Says which settings are others, for
                 the receipt; empty where the model alone is.
+            full_context: What becomes of the oldest turns where the context is full.
+            choose: Asks the user that; called on the thread that reads the events.
 
         Yields:
             Events; the last is a `Reply`.
@@ -170,7 +179,15 @@ class Session:
             state=self.state if beside is None else "",
         )
         record = self._record(question, request, attached, control, parent, beside=beside)
-        events = self._engine.stream(request, control)
+        events = self._answered(
+            lambda request: self._engine.stream(request, control),
+            request,
+            parent,
+            control,
+            # A comparison changes nothing of what the conversation goes on with.
+            "drop" if beside is not None else full_context,
+            choose,
+        )
         try:
             if shape is not None and control.budget.agree is not None:
                 yield Notice(_SHAPED)
@@ -181,6 +198,10 @@ class Session:
                     if control.pace is None:
                         _learn(self._engine.info, event.receipt)
                 yield event
+        except PromptError:
+            # What came before were notes: there is nothing to keep of it.
+            record.begun = record.written
+            raise
         finally:
             if record.reply is None and record.begun:
                 control.cancel()
@@ -206,6 +227,8 @@ class Session:
         language: LanguageCode | None = None,
         parent: Node | None = None,
         shape: Shape | None = None,
+        full_context: FullContext = "drop",
+        choose: Choose | None = None,
     ) -> Generator[Event, None, None]:
         """Draws several samples to a question; the majority's answer counts.
 
@@ -227,6 +250,8 @@ class Session:
             language: As for `ask`.
             parent: The turn to follow; by default the last.
             shape: What the answers must look like; equal values count as one.
+            full_context: As for `ask`.
+            choose: As for `ask`.
 
         Yields:
             Events; what happens in a sample is a `Sampled`, each end of one is followed by a
@@ -262,7 +287,15 @@ class Session:
         try:
             if control.budget.agree is not None:
                 yield Notice(_NO_LOOKS)
-            with closing(self._engine.stream_many(request, group)) as events:
+            answered = self._answered(
+                lambda request: self._engine.stream_many(request, group),
+                request,
+                parent,
+                control,
+                full_context,
+                choose,
+            )
+            with closing(answered) as events:
                 for event in events:
                     if not isinstance(event, Sampled):
                         yield event
@@ -285,6 +318,56 @@ class Session:
             self._keep(records, parent, winner)
         replies = tuple(record.reply or _unbegun("cancelled", samples) for record in records)
         yield replace(replies[winner], samples=replies, votes=votes)
+
+    def _answered(
+        self,
+        put: Callable[[Request], Iterator[Event]],
+        request: Request,
+        parent: Node,
+        control: Control,
+        way: FullContext,
+        choose: Choose | None,
+    ) -> Generator[Event, None, None]:
+        """Puts a question, and makes room first where that must be."""
+        self._way = way
+        return self._room.answered(put, request, parent, control, way=way, choose=choose)
+
+    def summarise(
+        self,
+        *,
+        control: Control,
+        sampling: Sampling | None = None,
+        timeout: float | None = None,
+    ) -> Generator[Event, None, None]:
+        """Has the turns summed up that the context had no room for; else all but the last.
+
+        Args:
+            control: Stops it.
+            sampling: How tokens are chosen.
+            timeout: Seconds that it may take.
+
+        Yields:
+            Events; the last is a `Summarised`.
+
+        Raises:
+            NotSummarisedError: If there is no summary.
+        """
+        request = Request((), sampling=sampling or Sampling(), timeout=timeout)
+        yield from self._room.summarise(self.conversation.last(), request, control)
+
+    @property
+    def turns_read(self) -> int:
+        """How many turns the model reads, those not counted that a summary stands for."""
+        return len(self._room.said(self.conversation.last()))
+
+    @property
+    def left_out(self) -> int:
+        """How many of them there was no room for in the last prompt."""
+        return self._room.left_out
+
+    def keep_summary(self, node: Node, summary: TurnsSummary | None) -> None:
+        """Has a summary stand for a turn and all before it; None has the turns read again."""
+        self._room.keep(node, summary)
 
     def _keep(self, records: Sequence[_Record], parent: Node, winner: int) -> None:
         """Keeps the samples that ended as versions of a turn, and chooses one of them."""
@@ -389,7 +472,8 @@ class Session:
         if self._prepare and not turn.raw and turn.reply.receipt.ended_by != "error":
             # What was stopped can be continued: its state is worth more than that of a next turn.
             state = "" if turn.reply.receipt.answer_ended_by in _STOPPED else self.state
-            self._engine.prepare(self.messages(), state=state)
+            drops = self._room.drops(self._way)
+            self._engine.prepare(self.messages(), state=state, drops=drops)
 
 
 def _learn(model: ModelInfo, receipt: Receipt) -> None:
@@ -445,6 +529,11 @@ class _Record:
         self._raw = request.raw
         self._origin = made
         self._note(self._watch.resumed(request))
+
+    @property
+    def written(self) -> bool:
+        """Whether there is anything of the reply."""
+        return bool(self._thought or self._answer)
 
     def take(self, event: Event) -> Event:
         """Takes what the engine says; returns it with what the engine does not know."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Generic, Literal, TypeAlias, TypeVar, get_args
 
 from r1chat import offload, paths, user_files
-from r1chat.events import LanguageCode
+from r1chat.events import FullContext, LanguageCode
 from r1chat.formatting import format_bytes
 from r1chat.nearest import nearest
 from r1chat.offload import GpuLayers
@@ -210,6 +210,13 @@ class Settings:
     ctx: int | None = _unset(Setting(
         Whole(256, _MOST), "model", "context size in tokens",
         otherwise="what the model was made for, as far as memory allows"))
+    full_context: FullContext | None = _unset(Setting(  # noqa: RUF009  (a field)
+        Choice(*get_args(FullContext)), "model",
+        "what becomes of the oldest turns where the context is full: drop (the model no longer "
+        "sees them), ask, summarise (the model sums them up), or grow (a larger context, where "
+        "memory allows)",
+        details="`r1chat ask` has nobody to ask, and drops them", default="drop",
+        metavar="|".join(get_args(FullContext))))
     threads: int | None = _unset(Setting(
         Whole(1, 1024), "model", "threads to compute with",
         otherwise="all usable cores but one, and fewer while others use them; all of "

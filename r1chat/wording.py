@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING
 from r1chat.events import (
     AnswerAsked,
     EndedBy,
+    LeftOut,
     Peeked,
     Receipt,
     Reply,
     SamplingFrom,
+    Summarised,
+    SummaryText,
     ThoughtStyle,
 )
 from r1chat.formatting import counted, format_duration, format_speed
@@ -176,6 +179,47 @@ def written_by(ref: str, receipt: Receipt) -> str:
     """What tells a version of a reply from others: its model, and what was other than usual."""
     model = model_name(ref, 60) if ref else ""
     return " · ".join(part for part in (model, asked_with(receipt)) if part)
+
+
+def left_out(event: LeftOut) -> str:
+    """Says that turns are left out of the prompt."""
+    return f"the context is full: the model no longer sees the {oldest_turns(event.turns)}"
+
+
+def summarising(event: SummaryText) -> str:
+    """Says that a summary is being written, and how far it is."""
+    done = f": {counted(event.tokens, 'token')}" if event.tokens else ""
+    return f"summing up the {oldest_turns(event.turns)}{done}"
+
+
+def summarised(event: Summarised) -> str:
+    """Says what a summary came to."""
+    replaced = f" in place of {event.replaced:,}" if event.replaced else ""
+    are = "is" if event.turns == 1 else "are"
+    return (
+        f"the context was full: the {oldest_turns(event.turns)} {are} summarised · "
+        f"{counted(event.tokens, 'token')}{replaced} · {format_duration(event.seconds)}"
+    )
+
+
+def summary_line(model: str, tokens: int, *, edited: bool) -> str:
+    """Says what a summary is.
+
+    Args:
+        model: The reference of the model that wrote it.
+        tokens: Tokens of it; 0 where nobody knows.
+        edited: Whether the user has changed it.
+    """
+    parts = ["Summary: the model reads this in place of the turns above"]
+    parts += [counted(tokens, "token")] if tokens else []
+    parts += [f"by {model_name(model, 40)}"] if model else []
+    parts += ["edited"] if edited else []
+    return " · ".join(parts)
+
+
+def oldest_turns(turns: int) -> str:
+    """Names the oldest turns, e.g. "oldest 3 turns"."""
+    return f"oldest {'turn' if turns == 1 else counted(turns, 'turn')}"
 
 
 def preview(peeked: Peeked, final: str | None = None) -> str:

@@ -338,7 +338,11 @@ class Asking:
     ) -> Callable[..., Generator[Event, None, None]]:
         """What puts the question: once, or several times; or has a reply continued."""
         args = given.args
-        thought = {"think": given.think, "language": given.either("think_language")}
+        thought = {
+            "think": given.think,
+            "language": given.either("think_language"),
+            "full_context": given.either("full_context") or "drop",
+        }
         if self._resumed is not None:
             return partial(self._resumed.ask, session, engine, reuse=not args.no_reuse, **thought)
         if args.samples == 1:

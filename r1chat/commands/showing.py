@@ -53,6 +53,8 @@ def _turn(node: Node, turn: Turn, *, thoughts: bool, colour: bool) -> Iterator[s
         yield f"\n{sanitize(heading)}\n"
         yield from _reply(other, thoughts=thoughts, dim=dim)
         yield "\n" + dim(wording.receipt_line(other.reply.receipt)) + "\n"
+    if turn.summary is not None:
+        yield "\n" + dim(f"{words.summary(turn)}\n{sanitize(turn.summary.text)}") + "\n"
 
 
 def _reply(turn: Turn, *, thoughts: bool, dim: Callable[[str], str]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from r1chat.engine.base import Message
 from r1chat.engine.fitting import Window
 from r1chat.engine.machine import AHEAD, TokenMachine
-from r1chat.errors import Cancelled, R1ChatError
+from r1chat.errors import Cancelled, ContextFull, R1ChatError
 from r1chat.prompt import Prompt
 
 Build: TypeAlias = Callable[[tuple[Message, ...]], Prompt]
@@ -23,6 +23,8 @@ def read_ahead(
     build: Build,
     window: Window,
     load: Callable[[Sequence[int]], None],
+    *,
+    drops: bool = True,
 ) -> None:
     """Evaluates what the next turn will begin with; what goes wrong is logged and left.
 
@@ -32,15 +34,16 @@ def read_ahead(
         build: Puts a conversation to the model.
         window: Leaves out turns that the next question will find no room for.
         load: Brings back what was saved of some tokens, where that is more than is in the cache.
+        drops: Whether turns may be left out.
     """
     try:
-        kept = window.ahead(messages, build, capacity=machine.capacity)
+        kept = window.ahead(messages, build, capacity=machine.capacity, drops=drops)
         ids = common_beginning(kept, build)
         load(ids)
         done = machine.begin_ahead(ids)
         if len(ids) > done and machine.cells_for_ahead(len(ids) - done):
             machine.evaluate(ids[done:], sequence=AHEAD)
-    except Cancelled:
+    except (Cancelled, ContextFull):
         pass
     except R1ChatError as error:
         log.warning("reading ahead failed: %s", error)

@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeAlias
 
 from r1chat.events import Event, LanguageCode, Reply, SamplingFrom
 from r1chat.hub.advice import Advice
@@ -29,6 +29,8 @@ class Message:
     """The text's tokens as the same engine sampled them, or nothing."""
     thought: str = field(default="", repr=False)
     """The thought before an answer. Only templates that want those of earlier turns show it."""
+    summary: bool = False
+    """Whether it belongs to a summary of earlier turns, which is left out last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,14 @@ class Continuation:
         return budget
 
 
+WhenFull: TypeAlias = Literal["drop", "refuse", "grow"]
+"""What an engine does with a conversation that does not fit.
+
+drop: leaves out the oldest turns, and says so. refuse: raises `ContextFull`. grow: makes the
+context larger where memory allows, else leaves turns out.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """A question with all that the engine needs to answer it."""
@@ -118,6 +128,8 @@ class Request:
     """An earlier reply to go on from, in place of a new one."""
     state: str = ""
     """The conversation whose saved state is loaded and kept up; empty for none."""
+    when_full: WhenFull = "drop"
+    """What to do where the conversation does not fit."""
     shape: Shape | None = None
     """What the answer must look like; the thought is free. Nothing is added to such an answer, no
     marker in it means anything, and the model can end it only where it is whole."""
@@ -266,7 +278,8 @@ class Engine(Protocol):
             Events; the last is a `Reply`, whatever happens after the first.
 
         Raises:
-            PromptError: Before the first event, if the question cannot be put to this model.
+            PromptError: Before anything is written, if the question cannot be put to this model;
+                a `ContextFull` where the request wants turns to be left out by nobody.
         """
 
     def stream_many(self, request: Request, group: ControlGroup) -> Generator[Event, None, None]:
@@ -285,7 +298,9 @@ class Engine(Protocol):
             Cancelled: If it was stopped before the replies began.
         """
 
-    def prepare(self, messages: tuple[Message, ...], *, state: str = "") -> None:
+    def prepare(
+        self, messages: tuple[Message, ...], *, state: str = "", drops: bool = True
+    ) -> None:
         """Reads a conversation ahead, in the background, so that its next turn starts sooner.
 
         The next call of `stream` or `close` interrupts it.
@@ -293,6 +308,7 @@ class Engine(Protocol):
         Args:
             messages: The conversation.
             state: As in `Request`.
+            drops: Whether turns may be left out that will find no room; else nothing is read then.
         """
 
     def close(self) -> None:

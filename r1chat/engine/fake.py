@@ -183,9 +183,11 @@ class FakeEngine:
                 place = lanes.index(lane)
                 lanes[place : place + 1] = [waiting.pop(0)] if waiting else []
 
-    def prepare(self, messages: tuple[Message, ...], *, state: str = "") -> None:
+    def prepare(
+        self, messages: tuple[Message, ...], *, state: str = "", drops: bool = True
+    ) -> None:
         """Notes what was to be read ahead."""
-        del state
+        del state, drops
         self.prepared.append(messages)
 
     def close(self) -> None:

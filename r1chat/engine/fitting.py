@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from r1chat.engine.base import Message
-from r1chat.errors import PromptError
+from r1chat.errors import ContextFull, PromptError
 from r1chat.formatting import counted
 from r1chat.prompt import Prompt
 
@@ -36,11 +36,23 @@ class Fitted:
 
 
 def without_oldest_turn(messages: Messages) -> Messages:
-    """Leaves out the first question and what was answered to it; the last question always stays."""
-    questions = [i for i, message in enumerate(messages) if message.role == "user"]
+    """Leaves out the first question and what was answered to it; the last question always stays.
+
+    A summary of what was before goes only when there is no turn left.
+    """
+    questions = [i for i, each in enumerate(messages) if _is_question(each)]
     if len(questions) < 2:  # noqa: PLR2004  (the one that is left is the one to answer)
-        return messages
+        return tuple(message for message in messages if not message.summary)
     return messages[: questions[0]] + messages[questions[1] :]
+
+
+def turns_before(messages: Messages) -> int:
+    """How many turns there are that could be left out."""
+    return max(0, sum(map(_is_question, messages)) - 1)
+
+
+def _is_question(message: Message) -> bool:
+    return message.role == "user" and not message.summary
 
 
 class Window:
@@ -61,7 +73,7 @@ class Window:
     @property
     def left_out(self) -> int:
         """Turns that are left out now."""
-        return sum(message.role == "user" for message in self._left_out)
+        return sum(map(_is_question, self._left_out))
 
     def fit(
         self,
@@ -72,6 +84,7 @@ class Window:
         wanted: int,
         thought: int = 0,
         taken: int = 0,
+        drops: bool = True,
     ) -> Fitted:
         """Makes a prompt that leaves room for a reply.
 
@@ -82,21 +95,32 @@ class Window:
             wanted: Tokens to keep free for the reply, if leaving out turns can do it.
             thought: Tokens more for its thought, if the model thinks.
             taken: Tokens of a reply that is continued.
+            drops: Whether turns may be left out.
 
         Raises:
             PromptError: If the question alone leaves no room for a reply.
+            ContextFull: If turns would have to be left out, and may not be.
         """
         fewer = [messages]
         while (shorter := without_oldest_turn(fewer[-1])) != fewer[-1]:
             fewer.append(shorter)
         dropped = self._dropped_before(messages, len(fewer) - 1)
-        prompt = build(fewer[dropped])
+        prompt = whole = build(fewer[dropped])
         self._wanted = wanted + taken + (thought if prompt.thinks else 0)
+        if not drops and dropped:
+            whole = build(messages)
+            if not self._is_too_long(whole, capacity):
+                dropped, prompt = 0, whole
         if self._is_too_long(prompt, capacity) and dropped < self.before < len(fewer):
             dropped, prompt = self.before, build(fewer[self.before])
         if self._is_too_long(prompt, capacity) and dropped < len(fewer) - 1:
             dropped, prompt = self._shorten(fewer, dropped, prompt, build, capacity)
         _check(prompt, capacity, taken)
+        if dropped and not drops:
+            count = min(dropped, turns_before(messages))
+            tokens = len(whole.ids) - len(prompt.ids)
+            missing = len(whole.ids) + self._wanted - capacity
+            raise ContextFull(count, tokens, missing=missing)
         self._left_out = _said(messages)[: len(_said(messages)) - len(_said(fewer[dropped]))]
         return Fitted(prompt, fewer[dropped], dropped)
 
@@ -104,7 +128,12 @@ class Window:
         return len(prompt.ids) + self._wanted > capacity
 
     def ahead(
-        self, messages: Messages, build: Callable[[Messages], Prompt], *, capacity: int
+        self,
+        messages: Messages,
+        build: Callable[[Messages], Prompt],
+        *,
+        capacity: int,
+        drops: bool = True,
     ) -> Messages:
         """What will be left of a conversation when its next question comes.
 
@@ -115,34 +144,31 @@ class Window:
             messages: The conversation; it ends with an answer.
             build: Makes a prompt of it.
             capacity: Tokens of context.
+            drops: Whether turns may be left out.
 
         Raises:
             PromptError: If a question like the last one leaves no room for a reply.
+            ContextFull: If turns would have to be left out, and may not be.
         """
-        questions = [message for message in messages if message.role == "user"]
+        questions = [message for message in messages if _is_question(message)]
         likely = Message("user", 2 * questions[-1].text if questions else "?")
         wanted = self._wanted or capacity // 2
-        return self.fit((*messages, likely), build, capacity=capacity, wanted=wanted).messages[:-1]
+        fit = self.fit((*messages, likely), build, capacity=capacity, wanted=wanted, drops=drops)
+        return fit.messages[:-1]
 
-    def news(self) -> str | None:
-        """What the user should know of the turns that were left out, said once for each of them."""
+    def news(self) -> int:
+        """How many turns are left out, said once for each change of that; else 0."""
         if self._left_out == self._told:
-            return None
+            return 0
         self._told = self._left_out
-        count = self.left_out
-        turns = "turn" if count == 1 else counted(count, "turn")
-        return (
-            f"the context is full: the oldest {turns} of this conversation are left out"
-            if count
-            else None
-        )
+        return self.left_out
 
     def _dropped_before(self, messages: Messages, most: int) -> int:
         """How many turns of this conversation were left out the last time."""
         left_out = self._left_out
         if _said(messages)[: len(left_out)] != left_out:
             return 0
-        return min(most, sum(message.role == "user" for message in left_out))
+        return min(most, sum(map(_is_question, left_out)))
 
     def _shorten(
         self,
@@ -170,8 +196,8 @@ class Window:
 
 
 def _said(messages: Messages) -> Messages:
-    """A conversation without its system text."""
-    return tuple(message for message in messages if message.role != "system")
+    """The turns of a conversation: without its system text, and without a summary."""
+    return tuple(each for each in messages if each.role != "system" and not each.summary)
 
 
 def _check(prompt: Prompt, capacity: int, taken: int) -> None:

@@ -32,10 +32,11 @@ from r1chat.engine.machine import AHEAD, MAIN, TokenMachine
 from r1chat.engine.many import ManyReplies
 from r1chat.engine.native import AbortByte
 from r1chat.engine.replay import thought_wanted, tokens_kept
+from r1chat.engine.room import NO_MEMORY, Growth
 from r1chat.engine.states import StateKeeper
 from r1chat.engine.turns import Breaker, Job, unserved
-from r1chat.errors import Cancelled, EngineError, R1ChatError
-from r1chat.events import EndedBy, Event, Notice, Reply, Sampled
+from r1chat.errors import Cancelled, ContextFull, EngineError, R1ChatError
+from r1chat.events import EndedBy, Event, LeftOut, Notice, Reply, Sampled
 from r1chat.reasoning.control import Control, ControlGroup
 
 __all__ = ["LlamaEngine", "LoadOptions"]
@@ -43,6 +44,9 @@ __all__ = ["LlamaEngine", "LoadOptions"]
 log = logging.getLogger(__name__)
 
 _CLOSED = "the model is closed"
+_GROWN = "the context was full: it is {:,} tokens now, {:,} before; {}"
+_KEPT = "what the model has read stays"
+_READ_AGAIN = "the conversation is read again"
 _GIVEN_UP = EngineError("given up")
 """Stands in the queue of events where a reply is not wanted any more; it is never raised."""
 
@@ -85,6 +89,8 @@ class LlamaEngine:
         self._told: Callable[[tuple[Message, ...]], prompt.Prompt] | None = None
         """Builds a prompt, the template told of thinking as for the last question."""
         self._window = fitting.Window()
+        self._grown = self._ungrown = ""
+        """What is to be said of the context: that it is larger now, or why it cannot be."""
         self._stop_ahead: Callable[[], None] = _nothing
         self._broken_off = False
         self._stopped = False
@@ -308,7 +314,7 @@ class LlamaEngine:
             self._follow(model, request.state if request.reuse else "")
             fitted = self._fit(model, request, group.whole)
             for notice in self._notices(model, fitted):
-                events.put(Notice(notice))
+                events.put(notice)
             machine = model.make_room(request, len(fitted.prompt.ids), len(group.parts))
             machine.checkpoint = len(fitted.prompt.ids)
             self._load_state(machine, fitted.prompt.ids, lambda: group.whole.cancelled)
@@ -340,9 +346,9 @@ class LlamaEngine:
         if request.shape is not None:
             gbnf(request.shape)
         model = self._loaded()
-        machine = model.machine
         known = self._follow(model, request.state if request.reuse else "")
         fitted = self._fit(model, request, control)
+        machine = model.machine
         request, ids = _with_known(request, fitted.prompt.ids, known)
         self._load_state(machine, ids, lambda: control.cancelled)
         sampling = request.sampling
@@ -351,7 +357,7 @@ class LlamaEngine:
         machine.speculates = request.reuse
         machine.checkpoint = len(fitted.prompt.ids) if request.reuse else 0
         for notice in self._notices(model, fitted):
-            events.put(Notice(notice))
+            events.put(notice)
         loop = ThinkingLoop(
             machine,
             machine.vocabulary,
@@ -385,24 +391,58 @@ class LlamaEngine:
                 raw=request.raw,
             )
 
-        capacity = model.machine.capacity
-        share = capacity // 4
-        tokens = control.budget.tokens
-        return self._window.fit(
-            request.messages,
-            build,
-            capacity=capacity,
-            wanted=answer_reserve(capacity, request.max_answer) + fitting.LEAST_REPLY,
-            thought=share if tokens is None else min(tokens, share),
-            taken=0 if resume is None else tokens_kept(resume),
-        )
+        def fit(*, drops: bool) -> fitting.Fitted:
+            capacity = model.machine.capacity
+            share = capacity // 4
+            tokens = control.budget.tokens
+            return self._window.fit(
+                request.messages,
+                build,
+                capacity=capacity,
+                wanted=answer_reserve(capacity, request.max_answer) + fitting.LEAST_REPLY,
+                thought=share if tokens is None else min(tokens, share),
+                taken=0 if resume is None else tokens_kept(resume),
+                drops=drops,
+            )
 
-    def _notices(self, model: LoadedModel, fitted: fitting.Fitted) -> Iterator[str]:
-        yield from model.notices()
-        yield from fitted.prompt.notices
-        news = self._window.news()
-        if news is not None:
-            yield news
+        if request.when_full == "drop":
+            return fit(drops=True)
+        try:
+            return fit(drops=False)
+        except ContextFull as full:
+            growth = model.growth(full.missing)
+            if request.when_full == "refuse":
+                raise ContextFull(
+                    full.turns, full.tokens, larger=growth.size, memory=growth.memory
+                ) from None
+            self._grow(model, growth)
+            return fit(drops=True)
+
+    def _grow(self, model: LoadedModel, growth: Growth) -> None:
+        """Makes the context larger, or notes why it cannot be."""
+        before = model.info.context
+        self._ungrown = growth.obstacle
+        if growth.obstacle:
+            return
+        kept = model.grow(growth.size)
+        if model.info.context == before:
+            self._ungrown = NO_MEMORY
+            return
+        self._info = model.info
+        if not kept and self._keeper is not None:
+            # Saved states fit the context as it was.
+            self._keeper.begin_again()
+        self._grown = _GROWN.format(model.info.context, before, _KEPT if kept else _READ_AGAIN)
+
+    def _notices(self, model: LoadedModel, fitted: fitting.Fitted) -> Iterator[Event]:
+        grown, self._grown = self._grown, ""
+        yield from map(Notice, (*model.notices(), *fitted.prompt.notices, *filter(None, [grown])))
+        left_out = self._window.news()
+        if left_out:
+            if self._ungrown:
+                yield Notice(f"the context cannot be made larger: {self._ungrown}")
+            yield LeftOut(left_out)
+        self._ungrown = ""
 
     # -- saved states --
 
@@ -451,7 +491,9 @@ class LlamaEngine:
 
     # -- reading ahead --
 
-    def prepare(self, messages: tuple[Message, ...], *, state: str = "") -> None:
+    def prepare(
+        self, messages: tuple[Message, ...], *, state: str = "", drops: bool = True
+    ) -> None:
         """Reads a conversation ahead in the background; see `Engine.prepare`."""
         self._check_process()
         with self._submitting:
@@ -459,7 +501,7 @@ class LlamaEngine:
                 return
             self._drop_ahead()
             self._ahead = messages
-            self._jobs.put(Job(lambda: self._read_ahead(messages, state)))
+            self._jobs.put(Job(lambda: self._read_ahead(messages, state, drops=drops)))
 
     def wait_ahead(self) -> None:
         """Waits until what `prepare` began is done. For measurements and tests."""
@@ -488,7 +530,7 @@ class LlamaEngine:
             self._jobs.put(Job(job))
         return found.result()
 
-    def _read_ahead(self, messages: tuple[Message, ...], state: str) -> None:
+    def _read_ahead(self, messages: tuple[Message, ...], state: str, *, drops: bool) -> None:
         model = self._model
         if model is None:
             return
@@ -502,7 +544,7 @@ class LlamaEngine:
             )
             # A template may write into the system text how long to think.
             build = self._told or model.prompt
-            read_ahead(model.machine, messages, build, self._window, load)
+            read_ahead(model.machine, messages, build, self._window, load, drops=drops)
         self._save_state()
 
     def close(self) -> None:

@@ -21,12 +21,12 @@ from r1chat.engine.base import (
 )
 from r1chat.engine.context import ContextOptions
 from r1chat.engine.identity import state_key
-from r1chat.engine.machine import TokenMachine
+from r1chat.engine.machine import MAIN, TokenMachine
 from r1chat.engine.native import AbortByte
 from r1chat.engine.opening import Opening
 from r1chat.engine.planning import Plan
 from r1chat.engine.respelling import respelled
-from r1chat.engine.room import cells_wanted, freed
+from r1chat.engine.room import Growth, cells_wanted, freed, growth
 from r1chat.errors import EngineError
 from r1chat.gguf.needs import Shape
 from r1chat.hub.advice import advice_for
@@ -172,11 +172,7 @@ class LoadedModel:
         Returns:
             The machine from now on.
         """
-        machine = self.machine
-        # What is loaded on the processor shows in what is free now; on a GPU it may not.
-        as_planned = 0 < self.info.gpu_layers == self._plan.on_gpu.layers
-        available = self._plan.available if as_planned else available_memory()
-        header = self._plan.header
+        machine, header, available = self.machine, self._plan.header, self._available
         cells = cells_wanted(header, machine, prompt, count, request, available)
         lanes = loading.choose_lanes(header, cells, count, freed(header, machine, available))
         if cells <= machine.cells and lanes <= machine.lanes:
@@ -188,6 +184,51 @@ class LoadedModel:
         except EngineError:
             log.warning("no memory for a cache of %s tokens", cells)
         return self.machine
+
+    @property
+    def _available(self) -> int | None:
+        """Bytes of memory for a model like this one, as far as is known."""
+        # What is loaded on the processor shows in what is free now; on a GPU it may not.
+        as_planned = 0 < self.info.gpu_layers == self._plan.on_gpu.layers
+        return self._plan.available if as_planned else available_memory()
+
+    def growth(self, more: int) -> Growth:
+        """The larger context that there is memory for.
+
+        Args:
+            more: Tokens that find no room now.
+        """
+        return growth(self._plan.header, self.machine, more, self._available)
+
+    def grow(self, size: int) -> bool:
+        """Makes the context larger; where there is no memory for it after all, it stays.
+
+        Args:
+            size: Tokens of it.
+
+        Returns:
+            Whether what the model had read is in it still.
+        """
+        machine, header = self.machine, self._plan.header
+        tokens, kind = machine.tokens(MAIN), machine.context.kind
+        data = machine.state(MAIN, 0, len(tokens)) if tokens else None
+        free = freed(header, machine, self._available)
+        cells = loading.choose_cells(header, size, self._plan.options.samples, free)
+        lanes = loading.choose_lanes(header, cells, self._plan.options.samples, free)
+        machine.close()
+        self._machine = None
+        sizes = replace(self._sizes, size=size, cells=cells, lanes=lanes)
+        try:
+            self._machine = self._made(sizes)
+        except EngineError:
+            log.warning("no memory for a context of %s tokens", size)
+        else:
+            self._sizes = sizes
+        machine = self.machine
+        self.info = replace(self.info, context=machine.capacity)
+        if data is None or machine.context.kind != kind:
+            return not tokens
+        return machine.add_state(tokens, bytearray(data))
 
     def close(self) -> None:
         """Frees all of it: the context, then the weights."""

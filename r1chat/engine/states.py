@@ -128,6 +128,12 @@ class StateKeeper:
         runs = saved.runs if saved is not None else ()
         self._base = list(runs[0][0].tokens) if len(runs) > 1 else []
 
+    def begin_again(self) -> None:
+        """Looks anew what states must fit, because the context is another one."""
+        origin, self._origin, self._key = self._origin, None, ""
+        if origin is not None:
+            self.follow(origin.conversation, self._sequence)
+
     # -- loading --
 
     def load(

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from r1chat.attachments import Attachment
-from r1chat.conversation import Act, Conversation, Node, Origin, Turn
+from r1chat.conversation import Act, Conversation, Node, Origin, Turn, TurnsSummary
 from r1chat.errors import UsageError
 from r1chat.events import (
     AnswerAsked,
@@ -95,6 +95,14 @@ class _ModelInfo(Checked):
     quant: Name = ""
 
 
+class _Summary(Checked):
+    text: Text
+    model: Name = ""
+    created: Amount = 0.0
+    tokens: Count = 0
+    edited: bool = False
+
+
 class _Turn(Checked):
     id: Id
     parent: Id | None
@@ -116,6 +124,7 @@ class _Turn(Checked):
     acts: Annotated[list[_Act], Field(max_length=_MOST_TURNS)] = Field(default_factory=list)
     receipt: _Receipt = _Receipt()
     error: Text | None = None
+    summary: _Summary | None = None
 
     @model_validator(mode="after")
     def _words_stand_where_they_should(self) -> _Turn:
@@ -143,7 +152,8 @@ class _Turn(Checked):
             acts=tuple(Act(each.kind, each.at, each.value) for each in self.acts),
         )
         attached = tuple(Attachment(each.name, each.text) for each in self.attachments)
-        return Turn(self.question, reply, attached, self.raw, origin)
+        summary = None if self.summary is None else TurnsSummary(**self.summary.model_dump())
+        return Turn(self.question, reply, attached, self.raw, origin, summary)
 
 
 class _Conversation(Checked):

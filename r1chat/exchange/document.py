@@ -83,4 +83,6 @@ def _turn(node: Node, *, thoughts: bool) -> dict[str, Any]:
     }
     if reply.error is not None:
         values["error"] = reply.error
+    if turn.summary is not None:
+        values["summary"] = asdict(turn.summary)
     return values

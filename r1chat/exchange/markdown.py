@@ -82,6 +82,9 @@ def _turn(node: Node, turn: Turn, *, thoughts: bool) -> Iterator[str]:
         yield f"### {_escaped(heading)}"
         yield from _reply(other, thoughts=thoughts)
         yield f"*{_escaped(receipt_line(other.reply.receipt))}*"
+    if turn.summary is not None:
+        yield f"*{_escaped(words.summary(turn))}*"
+        yield _quoted(turn.summary.text)
 
 
 def _reply(turn: Turn, *, thoughts: bool) -> Iterator[str]:

@@ -76,6 +76,10 @@ def _turn(node: Node, turn: Turn, *, thoughts: bool) -> Iterator[str]:
         yield f"<p><strong>{_text(heading)}</strong></p>\n"
         yield from _reply(other, thoughts=thoughts)
         yield f'<p class="note">{_text(wording.receipt_line(other.reply.receipt))}</p>\n'
+    if turn.summary is not None:
+        said = _text(words.summary(turn))
+        yield f'<aside class="summary"><p class="note">{said}</p>'
+        yield f'<div dir="auto">{_text(turn.summary.text)}</div></aside>\n'
     yield "</section>\n"
 
 

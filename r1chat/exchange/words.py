@@ -8,7 +8,7 @@ from r1chat.conversation import Node, Turn
 from r1chat.formatting import counted, format_duration
 from r1chat.sanitize import line
 from r1chat.store import Summary
-from r1chat.wording import model_name, receipt_line, why_unanswered
+from r1chat.wording import model_name, receipt_line, summary_line, why_unanswered
 
 
 def about(summary: Summary) -> str:
@@ -55,6 +55,12 @@ def failure(turn: Turn) -> str:
         return ""
     why = why_unanswered(reply)
     return f"no answer: {why}" if why else "no answer"
+
+
+def summary(turn: Turn) -> str:
+    """The head of a summary; nothing where there is none."""
+    said = turn.summary
+    return summary_line(said.model, said.tokens, edited=said.edited) if said is not None else ""
 
 
 def thought(turn: Turn) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from r1chat.reasoning.budget import Budget
 
@@ -40,6 +41,30 @@ class Control:
         self._more_wanted = 0
         self._more_given = 0
         self._on_cancel: Callable[[], None] | None = None
+        self._before: Control | None = None
+
+    @contextmanager
+    def before(self, part: Control) -> Iterator[None]:
+        """Does something before the reply, which `skip` stops alone and `cancel` with the reply.
+
+        Args:
+            part: Steers it.
+        """
+        self._before = part
+        if self.cancelled:
+            part.cancel()
+        try:
+            yield
+        finally:
+            self._before = None
+
+    def skip(self) -> bool:
+        """Stops what is done before the reply; whether there was anything."""
+        part = self._before
+        if part is None or part.cancelled:
+            return False
+        part.cancel()
+        return True
 
     def answer_now(self) -> None:
         """Closes the thought at the next token."""
@@ -68,6 +93,7 @@ class Control:
     def cancel(self) -> None:
         """Stops the reply, in the middle of a prompt's evaluation too."""
         self.cancelled = True
+        self.skip()
         # Read once: the engine's thread may take it away in between.
         call = self._on_cancel
         if call is not None:

@@ -51,6 +51,7 @@ _CALLS: dict[str, Callable[..., object]] = {
         saving.choose,
         saving.discard,
         saving.remove,
+        saving.summarise,
         saving.rename,
         saving.pin,
         saving.delete,

@@ -149,6 +149,7 @@ def _grow(connection: sqlite3.Connection, row: sqlite3.Row, conversation: Conver
             attachments=tuple(attached.get(each["turn"], ())),
             raw=bool(each["raw"]),
             origin=rows.origin_in(each),
+            summary=rows.summary_in(each["summary"]),
         )
         # Only what came before can be a parent, so that nothing goes round in a circle; what
         # has lost its parent begins the conversation again.

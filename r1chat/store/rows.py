@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any, cast, get_args, get_type_hints
 
-from r1chat.conversation import Act, Origin
+from r1chat.conversation import Act, Origin, TurnsSummary
 from r1chat.events import (
     AnswerAsked,
     EndedBy,
@@ -225,6 +225,26 @@ def acts_in(value: object) -> tuple[Act, ...]:
         Act(each["kind"], number(each.get("at")), text(each.get("value"), LONGEST_TEXT))
         for each in (found if isinstance(found, list) else [])
         if isinstance(each, dict) and each.get("kind") in _ACTS
+    )
+
+
+def summary_out(summary: TurnsSummary | None) -> str | None:
+    """A summary as JSON; nothing where there is none."""
+    return None if summary is None else dumps(asdict(summary))
+
+
+def summary_in(value: object) -> TurnsSummary | None:
+    """Reads what `summary_out` wrote; nothing where it says nothing."""
+    found = _loads(value)
+    words = text(found.get("text"), LONGEST_TEXT) if isinstance(found, dict) else ""
+    if not words.strip():
+        return None
+    return TurnsSummary(
+        text=words,
+        model=text(found.get("model")),
+        created=number(found.get("created")),
+        tokens=count(found.get("tokens")),
+        edited=found.get("edited") is True,
     )
 
 

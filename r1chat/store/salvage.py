@@ -231,7 +231,7 @@ def _attachment(row: tuple[Value, ...]) -> bool:
 
 def _reply(row: tuple[Value, ...]) -> bool:
     return (
-        len(row) == 19  # noqa: PLR2004
+        len(row) in (19, 20)
         and row[0] is None
         and _id(row[1])
         and _is(row[2], int)

@@ -125,6 +125,7 @@ def _insert_reply(
         "quant": rows.safe(origin.quant),
         "settings": rows.settings_out(origin.settings),
         "acts": rows.acts_out(origin.acts),
+        "summary": rows.summary_out(made.summary),
         **_texts(made.reply),
     }
     done = connection.execute(
@@ -293,6 +294,11 @@ def _choose(
         connection.execute("UPDATE conversations SET chosen = ? WHERE key = ?", (key, conversation))
     else:
         connection.execute("UPDATE replies SET chosen = ? WHERE key = ?", (key, parent))
+
+
+def summarise(connection: sqlite3.Connection, name: str, summary: str | None) -> None:
+    """Saves what stands for a reply and all before it in prompts, as `rows.summary_out` has it."""
+    connection.execute("UPDATE replies SET summary = ? WHERE id = ?", (summary, name))
 
 
 def remove(connection: sqlite3.Connection, name: str) -> None:

@@ -101,7 +101,12 @@ def _first(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first,)
+def _summaries(connection: sqlite3.Connection) -> None:
+    # What the model reads in the place of a reply and all before it, as JSON.
+    connection.execute("ALTER TABLE replies ADD COLUMN summary TEXT")
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first, _summaries)
 """In order. One that was shipped is never changed; the file's `user_version` counts them."""
 _MOST_MIGRATIONS = 1000
 """No r1chat will ever have more; a file that says so is damaged."""

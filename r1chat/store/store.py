@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from r1chat import paths
-from r1chat.conversation import Conversation, new_id
+from r1chat.conversation import Conversation, TurnsSummary, new_id
 from r1chat.errors import R1ChatError
 from r1chat.recording import Asked
 from r1chat.sanitize import line
@@ -28,6 +28,7 @@ from r1chat.store import (
     opening,
     reading,
     repair,
+    rows,
     saving,
     searching,
 )
@@ -202,6 +203,10 @@ class Store:
     def choose(self, node: str) -> None:
         """Makes the conversation go through a node."""
         self._call(saving.choose, name=node)
+
+    def summarise(self, node: str, summary: TurnsSummary | None) -> None:
+        """Saves what stands for a node and all before it in prompts; None for nothing."""
+        self._call(saving.summarise, name=node, summary=rows.summary_out(summary))
 
     def remove(self, node: str) -> None:
         """Takes a version away for good, with all that follows it."""

@@ -58,7 +58,9 @@ def test_the_page_is_whole_and_runs_and_loads_nothing(loaded):
     assert sanitize(text) == text
     outline = Outline(text)
     assert outline.open == []
-    allowed = "html head meta title style body main article h1 p section div details summary mark"
+    allowed = (
+        "html head meta title style body main article h1 p section div details summary mark aside"
+    )
     markdown = (
         "pre code em strong a ul ol li blockquote table thead tbody tr th td hr br s h2 h3 h4"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from r1chat.attachments import Attachment
-from r1chat.conversation import Act, Conversation, Origin, Turn
+from r1chat.conversation import Act, Conversation, Origin, Turn, TurnsSummary
 from r1chat.events import Injection, Receipt, Reply
 from r1chat.store import Loaded, Summary
 
@@ -93,6 +93,15 @@ origins = st.builds(
     ),
 )
 
+summaries = st.builds(
+    TurnsSummary,
+    text=any_texts.filter(lambda text: bool(text.strip())),
+    model=names,
+    created=amounts,
+    tokens=counts,
+    edited=st.booleans(),
+)
+
 
 @st.composite
 def turns(draw):
@@ -107,7 +116,8 @@ def turns(draw):
         draw(st.one_of(st.none(), texts)),
     )
     attached = draw(st.lists(st.builds(Attachment, names, any_texts), max_size=2).map(tuple))
-    return Turn(draw(any_texts), reply, attached, draw(st.booleans()), draw(origins))
+    summary = draw(st.one_of(st.none(), summaries))
+    return Turn(draw(any_texts), reply, attached, draw(st.booleans()), draw(origins), summary)
 
 
 @st.composite

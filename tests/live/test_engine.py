@@ -20,6 +20,7 @@ from r1chat.events import (
     Evaluating,
     Event,
     InjectedText,
+    LeftOut,
     Notice,
     Reply,
     ThoughtEnded,
@@ -254,8 +255,7 @@ def test_the_oldest_turns_are_left_out_when_the_context_is_full(random_r1: Llama
         messages += [Message("user", f"question {i} " * 4), Message("assistant", "yes " * 8)]
     session = Session(random_r1, messages=messages, prepare=False)
     events = list(session.ask("the last one", budget=Budget(tokens=8), max_answer=8))
-    notices = [event.text for event in events if isinstance(event, Notice)]
-    assert any("oldest" in notice and "left out" in notice for notice in notices)
+    assert any(isinstance(event, LeftOut) and 0 < event.turns < 12 for event in events)
     assert isinstance(events[-1], Reply)
     assert events[-1].receipt.ended_by != "error"
 
@@ -266,7 +266,7 @@ def test_in_a_full_context_most_turns_read_only_what_is_new(random_r1: LlamaEngi
     for number in range(30):
         question = f"question {number:02} " * 3
         events = list(session.ask(question, budget=Budget(tokens=8), max_answer=8))
-        notices += sum(isinstance(e, Notice) and "left out" in e.text for e in events)
+        notices += sum(isinstance(event, LeftOut) for event in events)
         receipt = events[-1].receipt
         read.append(receipt.prompt_tokens - receipt.prompt_reused_tokens)
         random_r1.wait_ahead()

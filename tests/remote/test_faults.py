@@ -14,7 +14,7 @@ from r1chat.engine.base import Continuation, Message
 from r1chat.engine.remote import RemoteEngine, Server
 from r1chat.engine.replay import USUAL
 from r1chat.errors import ModelError, NetworkError, UsageError
-from r1chat.events import Notice, ThoughtText
+from r1chat.events import LeftOut, Notice, ThoughtText
 from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control
 from r1chat.reasoning.phrases import ANSWER
@@ -408,14 +408,13 @@ def test_it_is_said_once_that_others_can_read_along(server):
     assert list(engine._notices(asker, Control(), asked())) == []
 
 
-@pytest.mark.parametrize(("budget", "dropped"), [(Budget(), "2 turns"), (Budget(tokens=0), "turn")])
+@pytest.mark.parametrize(("budget", "dropped"), [(Budget(), 2), (Budget(tokens=0), 1)])
 def test_old_turns_make_room_for_the_reply(budget, dropped):
     old = [Message("user", "old " * 100), Message("assistant", "yes")]
     request = replace(asked(budget=budget), messages=(*old, *old, *asked().messages))
     with ModelServer(REPLY, context=300) as server:
         events = events_of(opened(server), request)
-    (notice,) = [event.text for event in events if isinstance(event, Notice)]
-    assert f"left out: the oldest {dropped} of" in notice
+    assert [event for event in events if isinstance(event, LeftOut)] == [LeftOut(dropped)]
     assert thought_in(events) == events[-1].thought
     assert events[-1].answer.strip() == WHOLE
 

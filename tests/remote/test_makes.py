@@ -8,7 +8,7 @@ import zlib
 
 import pytest
 
-from r1chat.events import Notice
+from r1chat.events import LeftOut, Notice
 from tests.program import run
 from tests.remote.helpers import asked, events_of, opened, reply_of
 from tests.remote.server import Fault, ModelServer
@@ -344,8 +344,7 @@ def test_a_chat_that_is_too_long_loses_its_oldest_turns_wherever_that_is_said(va
     with chatting(sent(value)) as server:
         events = events_of(opened(server), request)
         assert len(server.completions()[-1].body["messages"]) == 1
-    (notice,) = [e.text for e in events if isinstance(e, Notice)]
-    assert "left out: the oldest turn of" in notice
+    assert LeftOut(1) in events
     assert events[-1].answer == WORDS
 
 

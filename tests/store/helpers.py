@@ -55,6 +55,7 @@ def said(turn):
         turn.raw,
         turn.origin,
         (reply.thought, reply.answer, reply.receipt, reply.final, reply.injected, reply.error),
+        turn.summary,
     )
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from r1chat.engine.base import Message
-from r1chat.engine.fitting import LEAST_REPLY, Window
-from r1chat.errors import PromptError
+from r1chat.engine.fitting import LEAST_REPLY, Window, without_oldest_turn
+from r1chat.errors import ContextFull, PromptError
 from r1chat.prompt import Prompt
 
 
@@ -72,14 +72,44 @@ def test_in_a_full_context_eight_of_ten_turns_begin_as_the_one_before(size, read
 def test_what_was_left_out_is_said_once_and_another_conversation_begins_whole():
     window = Window()
     fit = {"capacity": 200, "wanted": LEAST_REPLY}
-    assert window.news() is None
+    assert window.news() == 0
+    dropped = window.fit(conversation(20), build, **fit).dropped
+    assert window.news() == dropped > 0
     window.fit(conversation(20), build, **fit)
-    assert "turns of this conversation are left out" in window.news()
-    window.fit(conversation(20), build, **fit)
-    assert window.news() is None
+    assert window.news() == 0
     other = (Message("user", "x" * 10), Message("assistant", "y"), Message("user", "z"))
     assert window.fit(other, build, **fit).dropped == 0
-    assert window.news() is None
+    assert window.news() == 0
+
+
+@pytest.mark.parametrize("capacity", [100, 135, 200, 500])
+@pytest.mark.parametrize("turns", [1, 3, 9, 20])
+def test_where_nothing_may_be_left_out_it_is_said_how_much_would_have_to_be(turns, capacity):
+    fit = {"capacity": capacity, "wanted": LEAST_REPLY}
+    window = Window()
+    dropped = Window().fit(conversation(turns), build, **fit).dropped
+    for _ in range(2):
+        # The second time it knows what it had left out before.
+        if dropped:
+            with pytest.raises(ContextFull) as full:
+                window.fit(conversation(turns), build, drops=False, **fit)
+            assert (full.value.turns, full.value.tokens) == (dropped, 20 * dropped)
+        else:
+            assert window.fit(conversation(turns), build, drops=False, **fit).dropped == 0
+        window.fit(conversation(turns), build, **fit)
+
+
+def test_a_summary_is_left_out_after_all_turns():
+    said = conversation(3)
+    summary = (Message("user", "sum up", summary=True), Message("assistant", "s", summary=True))
+    messages = (said[0], *summary, *said[1:])
+    left = [len(messages)]
+    while (shorter := without_oldest_turn(messages)) != messages:
+        messages = shorter
+        left.append(len(messages))
+        assert (summary[0] in messages) == (len(left) < 5)
+    assert left == [10, 8, 6, 4, 2]
+    assert messages == (said[0], said[-1])
 
 
 def test_an_edited_beginning_is_another_conversation():

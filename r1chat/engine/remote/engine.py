@@ -19,7 +19,7 @@ from r1chat.engine.base import (
     Steering,
     steering_of,
 )
-from r1chat.engine.fitting import without_oldest_turn
+from r1chat.engine.fitting import turns_before, without_oldest_turn
 from r1chat.engine.remote import samples
 from r1chat.engine.remote.asking import Asker, framing
 from r1chat.engine.remote.fields import Fields
@@ -33,9 +33,8 @@ from r1chat.engine.remote.shared import Branch
 from r1chat.engine.remote.turns import turn_on
 from r1chat.engine.remote.writer import Writer
 from r1chat.engine.replay import FIRST, Wanted, thought_wanted
-from r1chat.errors import EngineError, NetworkError, PromptError, UsageError
-from r1chat.events import EndedBy, Evaluating, Event, Notice, Receipt, Reply
-from r1chat.formatting import counted
+from r1chat.errors import ContextFull, EngineError, NetworkError, PromptError, UsageError
+from r1chat.events import EndedBy, Evaluating, Event, LeftOut, Notice, Receipt, Reply
 from r1chat.reasoning.control import Control, ControlGroup
 from r1chat.reasoning.formats import Format, known
 
@@ -46,7 +45,7 @@ _READABLE = (
     "Use https:// or a tunnel"
 )
 _WAITS = "{} writes one reply at a time: this one waits until the other is written"
-_SHORTENED = "the server's context is full; left out: the oldest {} of this conversation"
+_UNGROWN = "the context cannot be made larger: it is the server's"
 T = TypeVar("T")
 _warned: set[str] = set()
 """Hosts about which the user has been told."""
@@ -140,7 +139,9 @@ class RemoteEngine:
         limit = group.whole.budget.tokens if wanted.think else None
         return asker.several(count, thought_left=limit)
 
-    def prepare(self, messages: tuple[Message, ...], *, state: str = "") -> None:
+    def prepare(
+        self, messages: tuple[Message, ...], *, state: str = "", drops: bool = True
+    ) -> None:
         """Does nothing: what to keep of a prompt, and for how long, is the server's affair."""
 
     def close(self) -> None:
@@ -225,17 +226,17 @@ class RemoteEngine:
                 return
             steps = writer.run(seed=seed, load_s=self._load_s)
             try:
+                told = dropped
                 for event in self._steps(steps, events, control):
-                    if dropped and not isinstance(event, (Evaluating, Notice)):
-                        turns = "turn" if dropped == 1 else counted(dropped, "turn")
-                        yield Notice(_SHORTENED.format(turns))
-                        dropped = 0
+                    if told and not isinstance(event, (Evaluating, Notice)):
+                        yield from _left_out(told, request)
+                        told = 0
                     yield event
             except Refused as error:
                 if shorter == messages:
                     raise PromptError(str(error)) from None
                 self._learn(error, messages)
-                messages, dropped = shorter, dropped + 1
+                messages, dropped = shorter, dropped + _may_drop(request, messages)
             else:
                 return
 
@@ -325,6 +326,25 @@ class RemoteEngine:
             yield f"the model is not asked to think first: {self._info.unasked}"
         if request.opening_words and asker.framed is None and wants_thought:
             yield f"the thought is not opened in another language: {steering.go_on}"
+
+
+def _may_drop(request: Request, messages: tuple[Message, ...]) -> int:
+    """How many turns are left out where the oldest is, if there are any.
+
+    Raises:
+        ContextFull: If none may be.
+    """
+    turns = turns_before(messages)
+    if request.when_full == "refuse" and turns:
+        # How long each of them is only the server knows: half of them make much room.
+        raise ContextFull((turns + 1) // 2)
+    return min(turns, 1)
+
+
+def _left_out(turns: int, request: Request) -> Iterator[Event]:
+    if request.when_full == "grow":
+        yield Notice(_UNGROWN)
+    yield LeftOut(turns)
 
 
 def _failed(request: Request, control: Control, seed: int, error: str) -> Reply:

@@ -9,7 +9,7 @@ from queue import Empty, SimpleQueue
 from typing import TypeAlias
 
 from r1chat.engine.remote.link import LOOK_S
-from r1chat.events import Evaluating, Event, Notice, Reply, Sampled
+from r1chat.events import Evaluating, Event, LeftOut, Notice, Reply, Sampled
 from r1chat.reasoning.control import Control, ControlGroup
 
 Stream: TypeAlias = Callable[[int, Control], Generator[Event, None, None]]
@@ -46,7 +46,7 @@ def draw(stream: Stream, group: ControlGroup, width: int) -> Generator[Event, No
     for thread in threads:
         thread.start()
     left = len(threads)
-    told: set[str] = set()
+    told: set[Event] = set()
     try:
         while left:
             group.pass_on()
@@ -63,12 +63,12 @@ def draw(stream: Stream, group: ControlGroup, width: int) -> Generator[Event, No
         group.stop()
 
 
-def _shown(sampled: Sampled, told: set[str]) -> Iterator[Event]:
+def _shown(sampled: Sampled, told: set[Event]) -> Iterator[Event]:
     """An event as it is handed on, if it is."""
     event = sampled.event
-    if isinstance(event, Notice):
-        if event.text not in told:
-            told.add(event.text)
+    if isinstance(event, (Notice, LeftOut)):
+        if event not in told:
+            told.add(event)
             yield event
     elif not isinstance(event, Evaluating):
         yield sampled
