@@ -16,26 +16,35 @@ _NUMBER = re.compile(
     r"(?<![\d.])(?:\d(?:[\d,]|\{,\}|\.(?=\d))*|\.\d+))(?P<percent>\s?\\?%)?"
 )
 _DIVIDED = re.compile(r"\s?/\s?(?P<under>\d{1,20})(?!\d|\.\d)")
-_NAMED = re.compile(r"[A-Za-z_^]$")
+_LINE = re.compile(r"(?:\A|\n)[ \t>*#]{0,10}\Z")
+_ITEM = re.compile(r"[.)]\s")
+"""Behind the number of an item of a list, which begins a line."""
+_NAMED = re.compile(
+    r"[A-Za-z_^]\Z|\b(?:step|case|part|method|approach|equation|condition)s?\s\(?\Z", re.IGNORECASE
+)
 """Before a number that is a part of a name, or an exponent."""
+_LONGEST_NAME = 12
 _CHOICE = re.compile(r"\(?[A-Za-z]\)?\.?")
 _VERDICTS = ("yes", "no", "true", "false", "none")
 _SAID = re.compile(
     r"(?:\b(?:answer|option|choice|choose|pick|conclusion|correct|be|is)\b[^.\n\w]{0,6}(?:is|are|be|it)?"
-    r"|boxed\{(?:\\text\{)?|=|答案(?:是|为)?|选(?:择|项)?)\W{0,6}$",
+    r"|boxed\{(?:\\text\{)?|=|答案(?:是|为)?|选(?:择|项)?)\W{0,6}\Z",
     re.IGNORECASE,
 )
 """Before a letter or a verdict that is the answer, and not a word among others."""
 _RESULT = re.compile(
     r"(?:[=≈≡→]|boxed\{|\*\*|[得剩]|\b(?:gets?|gives?|giving|equals?|makes?|yields?|leaves?|leaving"
     r"|obtain|becomes?|answer|total|result)\b(?:\s+(?:is|of|be))?"
-    r"|(?:\b(?:so|therefore|thus|hence)\b|所以|因此)[^.!?\n]{0,80}(?:\b(?:is|are|be)\b|[是为有成]))"
-    r"[\s\\(\[{$*:：]{0,6}(?:(?:only|just|exactly|now|about|a|the)\s+){0,2}[$£€¥]?$",
+    r"|(?:\b(?:so|therefore|thus|hence|largest|smallest|larger|smaller"
+    r"|greatest|greater|biggest|bigger|highest|lowest|longest|shortest|best)\b|所以|因此)[^.!?\n]{0,80}(?:\b(?:is|are|be)\b|[是为有成]))"
+    r"[\s\\(\[{$*:：]{0,6}(?:(?:only|just|exactly|now|about|a|the)\s+){0,2}[$£€¥]?\Z",
     re.IGNORECASE,
 )
 """Before a value that comes out, where the question gives the same one."""
-_OPERAND = re.compile(r"(?:[-+*/×÷^·−]|\\(?:times|cdot|div))\s?$")
-_OPERATES = re.compile(r"\s?(?:[*/×÷^·]|[-+−]\s?[\w(\\]|!|\\(?:times|cdot|div))")
+_OPERAND = re.compile(r"(?:[-+*/×÷^·−]|\\(?:times|cdot|div))\s?\Z")
+_OPERATES = re.compile(
+    r"[A-Za-z(](?![A-Za-z])|\s?(?:[*/×÷^·]|[-+−]\s?[\w(\\]|!|\\(?:times|cdot|div))"
+)
 """Before and behind a number that is only reckoned with."""
 _LONGEST_FINAL = 64
 _LONGEST_NUMBER = 60
@@ -70,7 +79,9 @@ def first_place(thought: str, final: str, question: str = "") -> tuple[int, int]
     if first is None:
         return None
     stands = _comes_out if given else _stands_alone
-    return next((p for p in chain([first], places) if stands(thought, p)), first)
+    # A number of the question that never comes out is no answer.
+    other = None if given and number is not None else first
+    return next((p for p in chain([first], places) if stands(thought, p)), other)
 
 
 class _Value(NamedTuple):
@@ -87,20 +98,30 @@ def _values(text: str) -> Iterator[_Value]:
         start, end = found.span()
         if found["plain"] is None:
             if int(found["under"]):
-                yield _Value(Fraction(int(found["over"]), int(found["under"])), start, end)
+                yield from _fraction(Fraction(int(found["over"]), int(found["under"])), start, end)
             continue
         written = found["plain"].rstrip(",")
         if not found["percent"]:
             end = start + len(written)
         number = None
-        if len(written) <= _LONGEST_NUMBER and not _NAMED.search(text, max(0, start - 1), start):
+        begins_line = _LINE.search(text, max(0, start - _LONGEST_NAME), start)
+        if begins_line and _ITEM.match(text, end):
+            continue
+        if len(written) <= _LONGEST_NUMBER and not _NAMED.search(
+            text, max(0, start - _LONGEST_NAME), start
+        ):
             number = value(normal(written + (found["percent"] or "").strip()))
         if number is None:
             continue
         divided = _DIVIDED.match(text, end)
-        # An equation says itself what a division comes to.
-        if divided and int(divided["under"]) and (number / int(divided["under"])).denominator > 1:
-            yield _Value(number / int(divided["under"]), start, divided.end())
+        if divided and int(divided["under"]):
+            yield from _fraction(number / int(divided["under"]), start, divided.end())
+        yield _Value(number, start, end)
+
+
+def _fraction(number: Fraction, start: int, end: int) -> Iterator[_Value]:
+    if number.denominator > 1:
+        # What a division comes to stands behind it.
         yield _Value(number, start, end)
 
 

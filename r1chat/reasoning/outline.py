@@ -82,6 +82,7 @@ _RESTART = re.compile(
     r"|(?:hold|hang)\s+on(?!\s+to\b)\b"
     r"|(?:oops|not\s+so\s+fast|scratch\s+that|on\s+second\s+thoughts?|actually(?=\s*,)"
     r"|alternatively|start(?:ing)?\s+(?:over|again|from\s+scratch))\b"
+    r"|[^.?!\n]{0,60}\bnot\b[^.?!\n]{0,60}\blet(?:\s+me|['’]s|\s+us)\s+try\b"
     rf"|{_WILL}{_HOW}(?:start\s+(?:over|again|from\s+scratch|afresh)"
     r"|re-?(?:calculate|compute|consider|count|do|evaluate|examine|read|start|state|think|visit|work)"
     r"|backtrack|go\s+back\b|step\s+back\b|think\s+(?:again|differently)"
@@ -136,7 +137,18 @@ _CLAUSE = re.compile(
     re.IGNORECASE,
 )
 """What interrupts a sentence."""
-_STEP = re.compile(r"\s?[#>*_]*\s?(?:(?:step|case|part)\s+\w{1,3}\b|\d{1,3}[.)]\s)", re.IGNORECASE)
+_NUMBERED = re.compile(r"\s?[#>*_]*\s?(?:step|case|part)\s+\w{1,3}\b", re.IGNORECASE)
+_ITEM = re.compile(r"\s?[#>*_]*\s?\d{1,3}[.)]\s")
+_ANNOUNCES = re.compile(
+    r"\bsteps?\b|\bbreak\b[^.]*\bdown\b|\bbreakdown\b|\banaly[sz]|\bapproach|\bcases?\b|\bsolve\b"
+    r"|\bgo\s+through\b|\bproceed\b|步|分析|过程",
+    re.IGNORECASE,
+)
+"""Before a list whose items are the steps of the thought, and not what they are about."""
+_PLANS = re.compile(
+    r"\bfollow\s+(?:these|the|this)\b|\b(?:these|following)\s+steps\b|\bplan\b", re.IGNORECASE
+)
+"""Before a list of steps that are only to come."""
 _HEADING = re.compile(r"\s*(?:#{1,6}\s.*|\*\*[^*\n]+\*\*\W*)", re.DOTALL)
 _FENCE = re.compile(r"\s*(?:[>*-]\s+)?(?:```|~~~)")
 _NO_PROSE = re.compile(r"\s*(?:[-*+•]\s|[|\\$&=<]|\s{3,})")
@@ -254,6 +266,7 @@ class Outline:
         before = self._before
         if before.breaks and _FENCE.match(text):
             before.code = not before.code
+            before.fence = not before.code
             return
         if before.code or not text.strip():
             return
@@ -272,24 +285,33 @@ class Outline:
             )
         if before.breaks:
             before.heading = _HEADING.fullmatch(text) is not None
+            before.item = _ITEM.match(text) is not None or _NO_PROSE.match(text) is not None
+            before.fence = False
+        if not before.item:
+            before.steps = not _OPEN.search(text.rstrip()) or bool(
+                _ANNOUNCES.search(text) and not _PLANS.search(text)
+            )
 
     def _begins_step(self, text: str, at: int) -> bool:
         """Whether a line, which its first words call nothing else, is a step of its own."""
         before, part = self._before, self._part
         first = _leading(text)
         has_words = _CJK.search(text) or _WORD.search(text)
-        if part is None or (_STEP.match(text) and has_words):
+        if part is None or (_NUMBERED.match(text)):
             return True
+        if _ITEM.match(text) and has_words:
+            return before.steps
         brief = part.kind == "step" and at - part.start <= _BRIEF
         if before.heading or brief or _NO_PROSE.match(text):
             return False
-        is_paragraph = before.breaks > 1
-        if part.kind == "check" and not is_paragraph:
-            return False
+        is_paragraph = before.breaks > 1 or before.fence
         if not has_words:
             begins = is_paragraph and before.closed and text.rstrip().endswith((".", "。"))
         elif before.open:
             begins = is_paragraph and _ORDERED.match(text, first) is not None
+        elif not is_paragraph and before.spaced:
+            # The thought sets its paragraphs apart: a line is a part of one.
+            begins = False
         elif _LABEL.match(text):
             begins = True
         elif text[first : first + 1].islower():
@@ -328,7 +350,15 @@ class _Before:
     """Whether the line above ends in a colon."""
     heading: bool = False
     """Whether the line above is a heading."""
+    spaced: bool = False
+    """Whether the thought has blank lines outside of code."""
     code: bool = False
+    fence: bool = False
+    """Whether the line above ends code."""
+    item: bool = False
+    """Whether the line is an item of a list, or a formula."""
+    steps: bool = True
+    """Whether the items of a list would be steps, by what leads to them."""
 
     def end(self, tail: str, *, is_break: bool) -> None:
         """Takes the end of a sentence."""
@@ -338,6 +368,7 @@ class _Before:
             self.open = _OPEN.search(words) is not None
             self.breaks = 0
         self.breaks += is_break
+        self.spaced = self.spaced or (self.breaks > 1 and not self.code)
 
 
 @dataclass(slots=True)
