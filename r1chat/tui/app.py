@@ -122,6 +122,8 @@ class R1ChatApp(App[None]):
             options=self._loading_options,
             known=lambda: self.known_models,
         )
+        self.first_frame: Callable[[], None] = lambda: None
+        """Is called once there is one."""
         self._loading = dict(loading or {})
         self.begins_with: str | None = None
         """The id of the conversation that it begins with; None for a new one."""
@@ -169,6 +171,7 @@ class R1ChatApp(App[None]):
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
+        self.first_frame()
         threading.Thread(target=terminal.watch, name="r1chat-watch", daemon=True).start()
         if self.is_web:
             self.tell_page(cast("WebDriver", self._driver).write_meta)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import sys
 from collections.abc import Mapping
@@ -42,6 +43,7 @@ def run(
     terminal_input.keep_pastes_whole()
     app = R1ChatApp(model=model, loading=loading, think=think)
     app.begins_with = conversation
+    app.first_frame = _collect_garbage
     with terminal.private_screen():
         try:
             app.run()
@@ -65,6 +67,12 @@ def run(
         sys.stderr.flush()
         os._exit(code)
     return code
+
+
+def _collect_garbage() -> None:
+    """Has garbage collected from now on; what is there by now stays, and is not looked through."""
+    gc.freeze()
+    gc.enable()
 
 
 def _restore_title() -> None:

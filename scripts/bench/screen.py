@@ -29,6 +29,8 @@ class Screen:
             "COLORTERM": "truecolor",
             "PYTHONPATH": str(ROOT),
         }
+        # What is installed has its byte code beside it.
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
         self.began = time.perf_counter()
         self._child = pexpect.spawn(
             sys.executable, list(arguments), dimensions=(30, 100), env=environment, cwd=str(ROOT)

@@ -292,7 +292,8 @@ async def test_a_file_that_was_named_has_its_size_and_how_it_fits(tmp_path):
 
 async def test_a_fresh_start_names_the_distill_that_suits_the_machine_and_takes_no_letters():
     odd = replace(DISTILL, path=Path("/models/x.gguf"), problem="is cut off")
-    app = an_app(hub=StillHub([TINY, odd]))
+    app, begun = an_app(hub=StillHub([TINY, odd])), []
+    app.first_frame = lambda: begun.append(bool(screen_text(app).strip()))
     async with app.run_test(size=(80, 24)) as pilot:
         chat = await ready(pilot)
         await write(pilot, "what")
@@ -305,6 +306,7 @@ async def test_a_fresh_start_names_the_distill_that_suits_the_machine_and_takes_
         assert "a built-in toy answers" in shown
         await write(pilot, " is")
         assert chat.composer.text == "what is"
+        assert begun == [True]
         await pilot.press("f3")
         await until(pilot, lambda: app.screen is not chat and app.screen.row)
         await until(pilot, lambda: app.screen.row.name == "r1:1.5b")
