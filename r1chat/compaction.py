@@ -236,7 +236,7 @@ class Compaction:
     ) -> Generator[Event, None, None]:
         last = nodes[-1]
         replaced = self._conversation.messages(last)
-        most = self._most(full.tokens)
+        most = most_tokens(self._engine.info.context, full.tokens)
         # As it will stand before the summary in prompts to come.
         wish = Message("user", SUMMARY_ASKED)
         can_begin = not self._engine.info.steering_with("off").go_on
@@ -282,17 +282,22 @@ class Compaction:
         took = time.monotonic() - began
         yield Summarised(last.id, text, len(nodes), tokens, full.tokens, took)
 
-    def _most(self, replaced: int) -> int:
-        """Tokens that a summary may have."""
-        context = self._engine.info.context or _USUAL
-        most = min(_MOST, context // _SHARE)
-        return max(_LEAST, min(most, round(replaced * _OF_REPLACED)) if replaced else most)
-
     def keep(self, node: Node, summary: TurnsSummary | None) -> None:
         """Has a summary stand for a turn and all before it; None has the turns read again."""
         self._conversation.summarise(node, summary)
         if self._recorder is not None:
             self._recorder.summarise(node.id, summary)
+
+
+def most_tokens(context: int, replaced: int) -> int:
+    """Tokens that a summary may have.
+
+    Args:
+        context: Tokens of context; 0 where nobody knows.
+        replaced: Tokens of the turns that it is to stand for; 0 where nobody knows.
+    """
+    most = min(_MOST, (context or _USUAL) // _SHARE)
+    return max(_LEAST, min(most, round(replaced * _OF_REPLACED)) if replaced else most)
 
 
 def _checked(reply: Reply | None, replaced: tuple[Message, ...], tokens: int) -> tuple[str, int]:

@@ -197,7 +197,7 @@ def summarised(event: Summarised) -> str:
     replaced = f" in place of {event.replaced:,}" if event.replaced else ""
     are = "is" if event.turns == 1 else "are"
     return (
-        f"the context was full: the {oldest_turns(event.turns)} {are} summarised · "
+        f"the {oldest_turns(event.turns)} {are} summarised to make room · "
         f"{counted(event.tokens, 'token')}{replaced} · {format_duration(event.seconds)}"
     )
 

@@ -158,7 +158,8 @@ def test_ask_says_what_became_of_a_full_context(home):
     assert left_out[0] in said["ask"]
     assert "it is 1,024 tokens now" in said["grow"]
     summed_up = re.findall(
-        r"oldest (\d )?turns? (?:is|are) summarised · \d+ tokens in place of", said["summarise"]
+        r"oldest (\d )?turns? (?:is|are) summarised to make room · \d+ tokens in place of",
+        said["summarise"],
     )
     # With the summary in their place, more turns may have room than without.
     assert 0 < sum(int(turns or 1) for turns in summed_up) <= TURNS

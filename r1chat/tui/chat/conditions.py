@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from r1chat.tui.chat.attachment_bar import AttachmentBar
 from r1chat.tui.chat.conversation_state import OpenConversation
+from r1chat.tui.chat.full_context import ContextRoom
 from r1chat.tui.chat.history_actions import HistoryActions
 from r1chat.tui.chat.history_sidebar import HistorySidebar
 from r1chat.tui.chat.input_mode import Ask, ModalInput
@@ -31,6 +32,7 @@ class Conditions:
     original: OriginalModel
     outbox: Outbox
     replies: Replies
+    room: ContextRoom
     runner: ReplyRunner
     sidebar: HistorySidebar
     slider: BudgetSlider
@@ -40,7 +42,7 @@ class Conditions:
     @property
     def running(self) -> bool:
         """Whether the model is at work."""
-        return self.runner.running or self.history.naming
+        return self.runner.running or self.history.naming or self.room.busy
 
     @property
     def resting(self) -> bool:
@@ -146,3 +148,13 @@ class Conditions:
     def can_suggest_title(self) -> bool:
         """Whether the model can be asked for a title."""
         return self.has_turns and self.replies.ready and not self.running
+
+    @property
+    def can_summarise(self) -> bool:
+        """Whether there are turns that the model could sum up."""
+        return self.resting and self.room.can_summarise
+
+    @property
+    def has_summary(self) -> bool:
+        """Whether the model reads a summary, and nothing runs."""
+        return not self.running and self.room.has_summary

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     # What a session needs is imported where one is begun: the first frame has none.
-    from r1chat.conversation import Conversation, Node
+    from r1chat.conversation import Conversation, Node, TurnsSummary
     from r1chat.engine.base import Engine
     from r1chat.events import Reply
     from r1chat.history import History
@@ -131,6 +131,12 @@ class OpenConversation:
         if self.tree is not None:
             self.tree.choose(node)
             self._history.choose(node.id)
+
+    def keep_summary(self, node: Node, summary: TurnsSummary | None) -> None:
+        """Has a summary stand for a turn and all before it; None has the turns read again."""
+        if self.tree is not None:
+            self.tree.summarise(node, summary)
+            self._history.summarise(node.id, summary)
 
     def remove(self, node: Node) -> None:
         """Removes a version."""

@@ -22,6 +22,7 @@ _FLUSH_S = 5.0
 """How long one waits for what is being written."""
 _UNDO_S = 10.0
 _GONE = "It is not there any more."
+_NOTHING = "There is nothing in this conversation yet."
 _NOT_YET = "Nothing to save yet: ask something first."
 _NAMING = "The model makes a title: Escape stops it."
 _NO_TITLE = "The model gave no title."
@@ -112,6 +113,28 @@ class HistoryActions:
         if found is not None:
             self._host.notify(_NOT_YET, timeout=3)
         return None
+
+    def pick_turn(self, title: str, take: Callable[[str], None]) -> None:
+        """Asks for a turn of the conversation on the screen.
+
+        Args:
+            title: What for.
+            take: Takes its id.
+        """
+        from r1chat.tui.screens.pick import Choice, Pick
+
+        nodes = list(self._state.tree.path()) if self._state.tree is not None else []
+        if self._busy() or not nodes:
+            self._host.notify(STOP_FIRST if self._busy() else _NOTHING, timeout=3)
+            return
+        choices = [
+            Choice(node.id, node.turn.question, f"turn {number}")
+            for number, node in enumerate(nodes, 1)
+            if node.turn is not None
+        ]
+        self._host.push_screen(
+            Pick(title, choices, current=nodes[-1].id), lambda node: take(node) if node else None
+        )
 
     async def copy(self, name: str, node: str | None = None) -> str | None:
         """Copies a conversation.

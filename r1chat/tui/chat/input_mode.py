@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _STEER = "Add to the thought…"
 _STEERING = "Add to the thought · Enter inserts · Esc stays stopped"
+_REVISING = "Edit summary · Enter saves · Esc cancel"
 _EDITING = "Edit question · F2 previous question · Esc cancel"
 
 
@@ -31,6 +32,13 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True)
+class Revise:
+    """The text replaces a summary."""
+
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
 class Steer:
     """The text goes into a thought."""
 
@@ -39,7 +47,7 @@ class Steer:
     """The reply that has paused; None while it is about to."""
 
 
-InputMode: TypeAlias = Ask | Edit | Steer
+InputMode: TypeAlias = Ask | Edit | Revise | Steer
 
 
 class ModalInput:
@@ -77,9 +85,20 @@ class ModalInput:
         self._composer.focus()
         self._set(Edit(node))
 
+    def revise(self, node: Node, summary: str) -> None:
+        """Takes up a summary; the draft waits below it."""
+        self._composer.visit(summary)
+        self._composer.focus()
+        self._set(Revise(node))
+
+    @property
+    def _visiting(self) -> bool:
+        """Whether what was written before is in the composer, and the draft below it."""
+        return isinstance(self.mode, (Edit, Revise))
+
     def pause(self, view: TurnView) -> None:
         """Waits for a thought to pause; meanwhile the text is a draft still."""
-        if self.edited is not None:
+        if self._visiting:
             self._composer.leave(unless_changed=True)
         self._set(Steer(view))
 
@@ -103,7 +122,7 @@ class ModalInput:
         Args:
             unless_changed: Whether an edited question becomes the draft, where there is none.
         """
-        if self.edited is not None:
+        if self._visiting:
             self._composer.leave(unless_changed=unless_changed)
         self._set(Ask())
 
@@ -113,7 +132,7 @@ class ModalInput:
                 each.view.show_paused(each is mode)
         self.mode = mode
         steers = self.paused is not None
-        edits = isinstance(mode, Edit)
-        self._composer.border_title = _STEERING if steers else _EDITING if edits else ""
+        titles = {Edit: _EDITING, Revise: _REVISING}
+        self._composer.border_title = _STEERING if steers else titles.get(type(mode), "")
         self._composer.placeholder = _STEER if steers else ASK
         self._changed()

@@ -10,6 +10,7 @@ from r1chat import keymap
 from r1chat.tui.chat import steering
 from r1chat.tui.chat.attachment_bar import AttachmentBar
 from r1chat.tui.chat.conversation_state import OpenConversation
+from r1chat.tui.chat.full_context import ContextRoom
 from r1chat.tui.chat.outbox import Held, Outbox
 from r1chat.tui.chat.reply_runner import Job, ReplyRunner
 from r1chat.tui.chat.sampling import SampleCount, reply_events, turn_view
@@ -44,6 +45,7 @@ class Replies:
         slider: Has the budget.
         think: Has the choice which models think.
         hint: Tells what stands where there is no turn.
+        room: Knows what becomes of the oldest turns in a full context.
     """
 
     def __init__(  # noqa: PLR0913  (the parts that a reply comes from)
@@ -59,6 +61,7 @@ class Replies:
         slider: BudgetSlider,
         think: ThinkFirst,
         hint: Callable[[], VisualType],
+        room: ContextRoom,
     ) -> None:
         self._host = host
         self._turns = turns
@@ -70,6 +73,7 @@ class Replies:
         self._slider = slider
         self._think = think
         self._hint = hint
+        self._room = room
         self._toy = ToyHint(host)
 
     # -- what there is to go on from --
@@ -306,5 +310,7 @@ class Replies:
             think=think,
             parent=parent or session.conversation.last(),
             resume=resume,
+            full_context=self._room.way,
+            choose=self._room.choose(control),
         )
         self._runner.start(Job(view, control, events, think, words, replaces))

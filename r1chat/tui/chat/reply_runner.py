@@ -72,6 +72,7 @@ class ReplyRunner:
         meters: Shows its figures.
         changed: Called when other keys apply.
         finished: Called when a reply has ended.
+        told: Called with each event, and the turn that it belongs to.
     """
 
     def __init__(
@@ -80,11 +81,13 @@ class ReplyRunner:
         meters: Meters,
         changed: Callable[[], None],
         finished: Callable[[Finished], None],
+        told: Callable[[TurnView, Event], None],
     ) -> None:
         self._every = every
         self._meters = meters
         self._changed = changed
         self._finished = finished
+        self._told = told
         self._timer: Timer | None = None
         self._job: Job | None = None
         self._run: Run | None = None
@@ -146,7 +149,9 @@ class ReplyRunner:
         self._changed()
 
     def cancel(self) -> None:
-        """Stops the reply, and says so at once."""
+        """Stops the reply, and says so at once; a summary that comes before it, alone."""
+        if self._job is not None and self._job.control.skip():
+            return
         if self._run is not None:
             self._reopen = False
             self._run.cancel()
@@ -194,17 +199,27 @@ class ReplyRunner:
         run, job = self._run, self._job
         if run is None or job is None:
             return
-        from r1chat.events import Evaluating, Notice, Reply
+        from r1chat.events import (
+            Evaluating,
+            LeftOut,
+            Notice,
+            Reply,
+            Summarised,
+            SummaryText,
+        )
+
+        before = (Evaluating, LeftOut, Notice, Summarised, SummaryText)
 
         was_thinking = self.thinking
         for event in run.take():
             job.view.take(event)
+            self._told(job.view, event)
             shown = job.view.in_sight(event)
             if shown is not None and not self.beside:
                 self._meters.take(shown)
             if isinstance(event, Reply):
                 self._reply = event
-            self._heard = self._heard or not isinstance(event, (Evaluating, Notice))
+            self._heard = self._heard or not isinstance(event, before)
         if job.view.thinking.running and not self.beside:
             self._meters.tick(job.view.thinking.seconds)
         if run.finished:

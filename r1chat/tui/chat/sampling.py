@@ -10,9 +10,10 @@ from r1chat.tui.widgets.samples_sign import CHOICES, SamplesSign
 
 if TYPE_CHECKING:
     from r1chat.attachments import Attachment
+    from r1chat.compaction import Choose
     from r1chat.conversation import Node
     from r1chat.engine.base import Continuation
-    from r1chat.events import Event
+    from r1chat.events import Event, FullContext
     from r1chat.reasoning.budget import Think
     from r1chat.reasoning.control import Control
     from r1chat.session import Session
@@ -131,7 +132,7 @@ def turn_view(question: str, attached: Sequence[Attachment], samples: int) -> Tu
     return SampledTurn(question, attached, Draw(samples))
 
 
-def reply_events(
+def reply_events(  # noqa: PLR0913  (what a reply comes from)
     session: Session,
     view: TurnView,
     *,
@@ -140,6 +141,8 @@ def reply_events(
     think: Think,
     parent: Node,
     resume: Continuation | None,
+    full_context: FullContext,
+    choose: Choose,
 ) -> Iterator[Event]:
     """The stream of a turn's reply; called on the thread that reads it.
 
@@ -151,6 +154,8 @@ def reply_events(
         think: Whether a model that does not think by itself is asked to.
         parent: The turn that this one follows.
         resume: An earlier reply to go on from, alone.
+        full_context: What becomes of the oldest turns where the context is full.
+        choose: Asks the user that.
     """
     if view.draw is None or resume is not None:
         return session.ask(
@@ -163,6 +168,8 @@ def reply_events(
             think=think,
             parent=parent,
             resume=resume,
+            full_context=full_context,
+            choose=choose,
         )
     from r1chat.checking import prepare, same
 
@@ -178,4 +185,6 @@ def reply_events(
         attachments=view.attachments,
         think=think,
         parent=parent,
+        full_context=full_context,
+        choose=choose,
     )

@@ -22,9 +22,10 @@ from r1chat.tui.chat.comparing import Comparing
 from r1chat.tui.chat.completion import Completion
 from r1chat.tui.chat.conditions import Conditions
 from r1chat.tui.chat.conversation_state import OpenConversation
+from r1chat.tui.chat.full_context import Asked, ContextRoom
 from r1chat.tui.chat.history_actions import HistoryActions
 from r1chat.tui.chat.history_sidebar import BESIDE, HistorySidebar
-from r1chat.tui.chat.input_mode import Ask, Edit, ModalInput, Steer
+from r1chat.tui.chat.input_mode import Ask, Edit, ModalInput, Revise, Steer
 from r1chat.tui.chat.interrupted import InterruptedReply
 from r1chat.tui.chat.meters import Meters
 from r1chat.tui.chat.model_status import ModelStatus
@@ -73,7 +74,6 @@ _REMEMBERED = 50
 _NOT_PAUSED = "The thought is about to pause: then press Enter again."
 _NO_THOUGHT = "The model of the paused thought is not here: the words stay for a question."
 _WAITING = "A question is waiting for its model; F9 starts a new conversation."
-_NOTHING = "There is nothing in this conversation yet."
 
 
 class ChatScreen(Screen[None]):
@@ -131,8 +131,17 @@ class ChatScreen(Screen[None]):
         self.input = ModalInput(self.composer, self.refresh_bindings)
         self.outbox = Outbox(self.composer, self.queue, self.attachments)
         self._meters = Meters(self.topbar, self.slider)
+        self._room = ContextRoom(
+            host,
+            turns=self.conversation,
+            state=self.state,
+            topbar=self.topbar,
+            every=self.set_interval,
+            post=self.post_message,
+            changed=self.refresh_bindings,
+        )
         self.runner = ReplyRunner(
-            self.set_interval, self._meters, self.refresh_bindings, self._finished
+            self.set_interval, self._meters, self.refresh_bindings, self._finished, self._room.take
         )
         self._count = SampleCount(host, self._sign)
         self._budget = BudgetEntry(host, self.slider)
@@ -149,6 +158,7 @@ class ChatScreen(Screen[None]):
             slider=self.slider,
             think=self._think,
             hint=lambda: self.model.hint,
+            room=self._room,
         )
         self._comparing = Comparing(
             host,
@@ -214,6 +224,7 @@ class ChatScreen(Screen[None]):
             original=self._original,
             outbox=self.outbox,
             replies=self.replies,
+            room=self._room,
             runner=self.runner,
             sidebar=self.sidebar,
             slider=self.slider,
@@ -339,6 +350,8 @@ class ChatScreen(Screen[None]):
         match self.input.sent():
             case Edit(node):
                 await self.replies.replace(node, text)
+            case Revise(node):
+                self._room.keep(node, text)
             case Steer(view, reply) if reply is not None:
                 if view is self.last and reply is self.replies.last_reply and self.ready:
                     view.reopen()
@@ -352,7 +365,7 @@ class ChatScreen(Screen[None]):
     async def ask_next(self) -> None:
         """Asks the question that has waited longest, unless something else is in its way."""
         async with self.conversation.lock:
-            begun = isinstance(self.input.mode, Edit) or self.input.paused is not None
+            begun = isinstance(self.input.mode, (Edit, Revise)) or self.input.paused is not None
             if self.running or self.outbox.held is not None or begun:
                 return
             question = self.outbox.next()
@@ -467,6 +480,8 @@ class ChatScreen(Screen[None]):
         """Stops the reply and keeps what there is; at rest, leaves what was begun."""
         if self._history.naming:
             self._history.stop_naming()
+        elif self._room.stop():
+            pass
         elif self.runner.running:
             if self.input.steering:
                 self.input.leave()
@@ -548,6 +563,26 @@ class ChatScreen(Screen[None]):
             if self.input.steering:
                 self.input.leave()
             self.replies.resume(steering.continuation(reply))
+
+    # -- a full context --
+
+    @on(Asked)
+    def _asked_for_room(self, event: Asked) -> None:
+        self._room.ask(event)
+
+    def action_summarise(self) -> None:
+        """Has the model sum up the turns that it does not see, or all but the last."""
+        self._room.summarise()
+
+    def action_edit_summary(self) -> None:
+        """Takes the summary that the model reads into the composer."""
+        node = self._room.last
+        if node is not None and node.turn is not None and node.turn.summary is not None:
+            self.input.revise(node, node.turn.summary.text)
+
+    def action_remove_summary(self) -> None:
+        """Has the model read the turns again that the summary stands for."""
+        self._room.remove()
 
     # -- the budget and the samples --
 
@@ -984,25 +1019,11 @@ class ChatScreen(Screen[None]):
 
     def action_duplicate_from(self) -> None:
         """Asks up to which turn the conversation is to be copied, and continues in the copy."""
-        from r1chat.tui.screens.pick import Choice, Pick
 
-        nodes = list(self.state.tree.path()) if self.state.tree is not None else []
-        if self.running or not nodes:
-            self.notify(STOP_FIRST if self.running else _NOTHING, timeout=3)
-            return
-        choices = [
-            Choice(node.id, node.turn.question, f"turn {number}")
-            for number, node in enumerate(nodes, 1)
-            if node.turn is not None
-        ]
+        def take(node: str) -> None:
+            self.run_worker(self._duplicate(self.shown_id, node), group="duplicate")
 
-        def take(node: str | None) -> None:
-            if node is not None:
-                self.run_worker(self._duplicate(self.shown_id, node), group="duplicate")
-
-        self.app.push_screen(
-            Pick("Copy the conversation up to", choices, current=nodes[-1].id), take
-        )
+        self._history.pick_turn("Copy the conversation up to", take)
 
     async def _duplicate(self, name: str, node: str | None) -> None:
         """Copies a conversation, up to a node or all of it, and opens the copy."""

@@ -31,6 +31,7 @@ from r1chat.sanitize import line, line_breaks, sanitize
 from r1chat.tui.samples import Draw
 from r1chat.tui.selecting import WordSelection
 from r1chat.tui.widgets.answer import AnswerView
+from r1chat.tui.widgets.summary import SummaryView
 from r1chat.tui.widgets.thinking import ThinkingPane
 from r1chat.tui.widgets.versions import Versions
 from r1chat.wording import answer_line
@@ -61,6 +62,13 @@ class TurnView(Vertical):
             background: $surface;
             border-left: thick $primary;
         }
+        .turn--before {
+            height: auto;
+            padding: 0 2;
+            margin: 0 0 1 0;
+            color: $text-muted;
+            text-style: italic;
+        }
         .turn--status {
             height: auto;
             padding: 0 2;
@@ -72,6 +80,9 @@ class TurnView(Vertical):
 
     status: reactive[str] = reactive("")
     """The line below the answer: what is going on, or what the reply cost."""
+
+    before: reactive[str] = reactive("")
+    """What became of the turns before it, where the context was full; above the reply."""
 
     hint: reactive[str] = reactive("")
     """Which key helps, where the reply is a dead end; behind the status."""
@@ -99,6 +110,9 @@ class TurnView(Vertical):
     def compose(self) -> ComposeResult:
         """The question first; what has no text yet is not displayed."""
         yield self._question()
+        before = Static("", markup=False, classes="turn--before")
+        before.display = False
+        yield before
         status = Static("", markup=False, classes="turn--status")
         for part in (Versions(), ThinkingPane(), AnswerView(), status):
             # Not in a handler of the mounting: a turn may be taken away while it is mounted.
@@ -180,6 +194,13 @@ class TurnView(Vertical):
         widget = self.query_one(".turn--status", Static)
         widget.update(said)
         widget.display = bool(said)
+
+    def watch_before(self) -> None:
+        """Shows what became of the turns before."""
+        if self.is_mounted:
+            widget = self.query_one(".turn--before", Static)
+            widget.update(self.before)
+            widget.display = bool(self.before)
 
     def watch_hint(self) -> None:
         """Shows which key helps."""
@@ -284,6 +305,19 @@ class TurnView(Vertical):
         self.query_one(Versions).show(
             node.version, len(node.siblings), node.author if node.has_other_authors else ""
         )
+
+        self.show_summary()
+
+    def show_summary(self) -> None:
+        """Shows what the model reads in the place of this turn and those before, where it does."""
+        turn = self.node.turn if self.node is not None else None
+        shown = self.query(SummaryView)
+        if turn is None or turn.summary is None:
+            shown.remove()
+        elif shown:
+            shown.first().show(turn.summary)
+        else:
+            self.mount(SummaryView(turn.summary))
 
     @on(Versions.Wanted)
     def _version_wanted(self, event: Versions.Wanted) -> None:
