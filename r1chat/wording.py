@@ -5,7 +5,8 @@ These are the only tables of such words: the app, the command line and the expor
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -247,7 +248,28 @@ def model_name(ref: str, longest: int = _LONGEST_TITLE) -> str:
     return line(ref, longest)
 
 
-def outline_line(counts: Mapping[Kind, int]) -> str:
-    """How many parts of each kind a thought has, e.g. "12 steps · 3 checks · 1 restart"."""
-    parts: tuple[Kind, ...] = ("step", "check", "dead end", "restart")
-    return " · ".join(counted(counts[kind], kind) for kind in parts if counts.get(kind))
+OUTLINE_SIGNS: Mapping[Kind, str] = {
+    "step": "·",
+    "check": "✓",
+    "dead end": "✗",
+    "restart": "↺",
+    "answer": "◆",
+}
+"""What stands before a part of a thought, by its kind."""
+
+
+def part_title(kind: Kind, title: str) -> str:
+    """What a part of a thought is called in its outline."""
+    return f"{title} · first seen" if kind == "answer" else title
+
+
+def outline_line(kinds: Iterable[Kind]) -> str:
+    """How many parts of each kind a thought has, e.g. "12 steps · 3 checks · 1 restart".
+
+    Args:
+        kinds: The kinds of its parts.
+    """
+    counts = Counter(kinds)
+    return " · ".join(
+        counted(counts[kind], kind) for kind in OUTLINE_SIGNS if kind != "answer" and counts[kind]
+    )

@@ -94,7 +94,8 @@ def _show(args: argparse.Namespace, store: Store, out: Out, console: Console) ->
 
         _write_json(out, document.conversation(loaded))
         return ExitCode.ANSWERED
-    for piece in pieces(loaded, thoughts=args.thoughts, colour=_colour(out)):
+    how = {"thoughts": args.thoughts, "outlines": args.outline, "colour": _colour(out)}
+    for piece in pieces(loaded, **how):
         out.write(piece)
     if not args.thoughts and any(
         node.turn and node.turn.reply.thought for node in loaded.conversation.path()

@@ -20,6 +20,11 @@ def add_history(parser: argparse.ArgumentParser) -> None:
     shower = action("show", "one conversation: questions, answers, receipts")
     shower.add_argument("id", metavar="ID", help=_ID)
     shower.add_argument("--thoughts", action="store_true", help="the thoughts too")
+    shower.add_argument(
+        "--outline",
+        action="store_true",
+        help="the outlines of thoughts too: steps, checks, dead ends, restarts",
+    )
     add_format(shower.add_argument)
     searcher = action("search", "find words in questions and answers")
     searcher.add_argument(

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from r1chat.conversation import Node, Origin
+from r1chat.exchange.contents import contents
 from r1chat.output import to_json
 from r1chat.store import Loaded
 
@@ -75,6 +76,7 @@ def _turn(node: Node, *, thoughts: bool) -> dict[str, Any]:
         "attachments": [asdict(attachment) for attachment in turn.attachments],
         "raw": turn.raw,
         "thought": reply.thought if thoughts else "",
+        "outline": [asdict(entry) for entry in contents(turn, reply.thought)] if thoughts else [],
         "answer": reply.answer,
         "final": reply.final,
         "injected": [asdict(injection) for injection in reply.injected] if thoughts else [],

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 
 from markdown_it import MarkdownIt
@@ -18,6 +18,7 @@ from markdown_it.token import Token
 from r1chat import emphasis, wording
 from r1chat.conversation import Node, Turn
 from r1chat.exchange import words
+from r1chat.exchange.contents import contents
 from r1chat.exchange.rendering import is_safe
 from r1chat.sanitize import line, sanitize
 from r1chat.store import Loaded
@@ -42,6 +43,8 @@ _INDENT = re.compile(r"^[ \t]+", re.MULTILINE)
 _SPECIAL = re.compile(r"([\\`*_\[\]<>#|~$])")
 _LONGEST = 256 * 1024
 """Characters that are read as Markdown; what is longer is no prose."""
+_ROW_MARKS = re.compile(r"> ?(?:[ ]{0,6}(?:[-*+]|\d{1,3}[.)]|#{1,6})[ ]+)*[ ]*")
+"""What a quoted line begins with before its words."""
 _MARK = "e3b0c44298fc1c14"
 """Stands behind a text on trial: where it is still a paragraph of its own, nothing leaks."""
 
@@ -76,27 +79,75 @@ def _turn(node: Node, turn: Turn, *, thoughts: bool) -> Iterator[str]:
         yield fenced(attachment.text)
     yield _quoted(turn.question)
     yield "## Answer"
-    yield from _reply(turn, thoughts=thoughts)
+    yield from _reply(turn, node.id, thoughts=thoughts)
     yield f"*{_escaped(words.cost(node, turn))}*"
-    for heading, other in words.compared(node):
+    for number, (heading, other) in enumerate(words.compared(node), 1):
         yield f"### {_escaped(heading)}"
-        yield from _reply(other, thoughts=thoughts)
+        yield from _reply(other, f"{node.id}-{number}", thoughts=thoughts)
         yield f"*{_escaped(receipt_line(other.reply.receipt))}*"
     if turn.summary is not None:
         yield f"*{_escaped(words.summary(turn))}*"
         yield _quoted(turn.summary.text)
 
 
-def _reply(turn: Turn, *, thoughts: bool) -> Iterator[str]:
+def _reply(turn: Turn, name: str, *, thoughts: bool) -> Iterator[str]:
     reply = turn.reply
     if thoughts and reply.thought.strip():
         summary = f"<summary>{words.thought(turn)}</summary>"
-        yield f"<details>\n{summary}\n\n{_quoted(reply.thought.strip())}\n\n</details>"
+        yield f"<details>\n{summary}\n\n{_thought(turn, name)}\n\n</details>"
     if reply.answer.strip():
         yield contained(reply.answer.strip())
     failure = words.failure(turn)
     if failure:
         yield f"*({_escaped(failure)})*"
+
+
+def _thought(turn: Turn, name: str) -> str:
+    """A thought, below its contents."""
+    thought = sanitize(turn.reply.thought).strip()
+    quoted = _quoted(thought)
+    entries = contents(turn, thought)
+    if not entries:
+        return quoted
+    names = {
+        thought.count("\n", 0, entry.start): f"{html.escape(name)}-part-{number}"
+        for number, entry in reversed([*enumerate(entries, 1)])
+    }
+    named = _named(quoted, names)
+    rows = []
+    for entry in entries:
+        title = _escaped(wording.part_title(entry.kind, entry.title))
+        place = names[thought.count("\n", 0, entry.start)]
+        link = f"[{title}](#{place})" if named is not None else title
+        rows.append(f"- {wording.OUTLINE_SIGNS[entry.kind]} {link}")
+    kinds = wording.outline_line(entry.kind for entry in entries)
+    head = f"<details>\n<summary>Outline: {kinds}</summary>"
+    return "\n\n".join([head, "\n".join(rows), "</details>", quoted if named is None else named])
+
+
+def _named(quoted: str, names: Mapping[int, str]) -> str | None:
+    """A quoted text with names at the beginnings of some of its lines.
+
+    Args:
+        quoted: The text.
+        names: The names by the numbers of the lines.
+
+    Returns:
+        The text; None where a name would change what the text means.
+    """
+    rows = quoted.split("\n")
+    for number, name in names.items():
+        at = _ROW_MARKS.match(rows[number]) if number < len(rows) else None
+        if at is None:
+            return None
+        rows[number] = f'{at[0]}<a id="{name}"></a>{rows[number][at.end() :]}'
+    named = "\n".join(rows)
+    inside = [child for token in _parser().parse(named) for child in token.children or ()]
+    found = [child.content for child in inside if child.type == "html_inline"]
+    wanted = [tag for _, name in sorted(names.items()) for tag in (f'<a id="{name}">', "</a>")]
+    kinds = [token.type for token in _parser().parse(quoted)]
+    same = kinds == [token.type for token in _parser().parse(named)]
+    return named if same and found == wanted else None
 
 
 def _escaped(text: str) -> str:

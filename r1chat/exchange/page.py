@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -17,7 +17,9 @@ from r1chat import wording
 from r1chat.conversation import Node, Turn
 from r1chat.events import Injection
 from r1chat.exchange import words
+from r1chat.exchange.contents import contents
 from r1chat.exchange.rendering import rendered
+from r1chat.reasoning.outline import Entry
 from r1chat.sanitize import line, sanitize
 from r1chat.store import Loaded
 
@@ -70,11 +72,11 @@ def _turn(node: Node, turn: Turn, *, thoughts: bool) -> Iterator[str]:
         yield f"<details><summary>Attached: {name}</summary>"
         yield f"<pre>{_text(attachment.text)}</pre></details>\n"
     yield f'<div class="question" dir="auto">{_text(turn.question)}</div>\n'
-    yield from _reply(turn, thoughts=thoughts)
+    yield from _reply(turn, node.id, thoughts=thoughts)
     yield f'<p class="note">{_text(words.cost(node, turn))}</p>\n'
-    for heading, other in words.compared(node):
+    for number, (heading, other) in enumerate(words.compared(node), 1):
         yield f"<p><strong>{_text(heading)}</strong></p>\n"
-        yield from _reply(other, thoughts=thoughts)
+        yield from _reply(other, f"{node.id}-{number}", thoughts=thoughts)
         yield f'<p class="note">{_text(wording.receipt_line(other.reply.receipt))}</p>\n'
     if turn.summary is not None:
         said = _text(words.summary(turn))
@@ -83,11 +85,14 @@ def _turn(node: Node, turn: Turn, *, thoughts: bool) -> Iterator[str]:
     yield "</section>\n"
 
 
-def _reply(turn: Turn, *, thoughts: bool) -> Iterator[str]:
+def _reply(turn: Turn, name: str, *, thoughts: bool) -> Iterator[str]:
     reply = turn.reply
     if thoughts and reply.thought.strip():
         yield f'<details class="thought"><summary>{_text(words.thought(turn))}</summary>'
-        yield f'<div dir="auto">{"".join(_thought(reply.thought, reply.injected))}</div>'
+        entries = contents(turn, reply.thought)
+        yield "".join(_contents(name, entries))
+        thought = _thought(reply.thought, reply.injected, _anchors(name, entries))
+        yield f'<div dir="auto">{"".join(thought)}</div>'
         yield "</details>\n"
     if reply.answer.strip():
         yield f'<div class="answer" dir="auto">\n{rendered(reply.answer)}</div>\n'
@@ -96,15 +101,44 @@ def _reply(turn: Turn, *, thoughts: bool) -> Iterator[str]:
         yield f'<p class="failure">{_text(failure)}</p>\n'
 
 
-def _thought(thought: str, injected: Iterable[Injection]) -> Iterator[str]:
-    """The thought, the words marked that r1chat put into it."""
+def _anchors(name: str, entries: Sequence[Entry]) -> dict[int, str]:
+    """Names for the places of a thought to which its contents lead."""
+    return {entry.start: escape(f"{name}-part-{number}") for number, entry in enumerate(entries, 1)}
+
+
+def _contents(name: str, entries: Sequence[Entry]) -> Iterator[str]:
+    if not entries:
+        return
+    names = _anchors(name, entries)
+    kinds = _text(wording.outline_line(entry.kind for entry in entries))
+    yield f'<details class="outline"><summary>Outline: {kinds}</summary>\n<ul>\n'
+    for entry in entries:
+        title = _text(wording.part_title(entry.kind, entry.title))
+        sign = wording.OUTLINE_SIGNS[entry.kind]
+        yield f'<li>{sign} <a href="#{names[entry.start]}">{title}</a></li>\n'
+    yield "</ul>\n</details>\n"
+
+
+def _thought(
+    thought: str, injected: Iterable[Injection], anchors: Mapping[int, str]
+) -> Iterator[str]:
+    """The thought, the words marked that r1chat put into it, and the places that have names."""
     at = 0
     for each in sorted(injected, key=lambda each: each.at):
         if each.at >= at:
-            yield _text(thought[at : each.at])
+            yield from _named(thought, at, each.at, anchors)
             at = each.at + len(each.text)
-            yield f'<mark title="written by r1chat">{_text(each.text)}</mark>'
-    yield _text(thought[at:])
+            words = "".join(_named(thought, each.at, at, anchors))
+            yield f'<mark title="written by r1chat">{words}</mark>'
+    yield from _named(thought, at, len(thought), anchors)
+
+
+def _named(thought: str, start: int, end: int, anchors: Mapping[int, str]) -> Iterator[str]:
+    for place in sorted(place for place in anchors if start <= place < end):
+        yield _text(thought[start:place])
+        yield f'<a id="{anchors[place]}"></a>'
+        start = place
+    yield _text(thought[start:end])
 
 
 def _text(text: str) -> str:

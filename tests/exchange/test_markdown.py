@@ -11,7 +11,9 @@ from r1chat.sanitize import sanitize
 from tests.exchange.trees import a_conversation, any_texts, conversations, texts
 
 STRANGER = MarkdownIt("commonmark", {"html": True}).enable("table")
-OURS = re.compile(r"</?details>|<details>\n<summary>.*</summary>", re.DOTALL)
+OURS = re.compile(
+    r"</?details>|<details>\n<summary>.*</summary>|<a id=\"[a-z0-9-]+\">|</a>", re.DOTALL
+)
 
 
 def exported(*loaded, **options):

@@ -184,7 +184,7 @@ class Reader(Once[ThoughtView.ParagraphChosen | None]):
             if part.start in self._folded and part.kind != "answer"
         }
         self.outline.show(parts, folded)
-        self._sums.update(outline_line(self._outlined.counts))
+        self._sums.update(outline_line(part.kind for part in parts))
 
     def on_outline_list_moved(self, event: OutlineList.Moved) -> None:
         """Shows the chosen part beside the outline."""

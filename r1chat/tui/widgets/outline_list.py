@@ -16,19 +16,10 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from r1chat.reasoning.outline import Kind
 from r1chat.tui.keys import bindings
 from r1chat.tui.widgets.outlined import Part
 from r1chat.tui.widgets.strips import FOLDED
-
-SIGNS: dict[Kind, str] = {
-    "step": "·",
-    "check": "✓",
-    "dead end": "✗",
-    "restart": "↺",
-    "answer": "◆",
-}
-"""Each kind differs by its sign as well as by its colour."""
+from r1chat.wording import OUTLINE_SIGNS, part_title
 
 
 class OutlineList(ScrollView, can_focus=True):
@@ -126,7 +117,7 @@ class OutlineList(ScrollView, can_focus=True):
             f"outline--{part.kind.replace(' ', '-')}", partial=True
         )
         fold = FOLDED if row in self._folded else " "
-        title = part.title if part.kind != "answer" else f"{part.title} · first seen"
+        title = part_title(part.kind, part.title)
         room = max(0, width - 5)
         text = set_cell_size(title, room) if len(title) * 2 > room else title
         if text.rstrip() != title and room:
@@ -134,7 +125,7 @@ class OutlineList(ScrollView, can_focus=True):
         words = base if part.kind == "step" else base + kind
         segments = [
             Segment(fold, base),
-            Segment(f"{SIGNS[part.kind]} ", base + kind),
+            Segment(f"{OUTLINE_SIGNS[part.kind]} ", base + kind),
             Segment(text, words),
         ]
         return Strip(segments).adjust_cell_length(width, base)

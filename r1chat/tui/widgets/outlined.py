@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -74,11 +73,6 @@ class Outlined:
         parts = tuple(self._part(entry) for entry in entries)
         before, self.parts = self.parts, parts
         return before != parts
-
-    @property
-    def counts(self) -> Counter[Kind]:
-        """How many parts there are of each kind."""
-        return Counter(part.kind for part in self.parts)
 
     def at(self, place: Place) -> int | None:
         """The number of the part, no answer, that a place is in."""
