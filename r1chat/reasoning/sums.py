@@ -1,0 +1,245 @@
+"""Checks the sums in a thought or an answer while it is written.
+
+Only what a careful reader would call a wrong sum counts as one: no rounding, no question, no
+supposition, nothing in code, and nothing that the text itself takes back right there.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections import deque
+from dataclasses import replace
+
+from r1chat.reasoning.equations import Reader, Statement
+
+LONGEST_SENTENCE = 1000
+"""Characters after which a sentence is taken to end."""
+TAKEN_BACK_WITHIN = 40
+"""Characters behind a sentence in which it may be taken back, white space before them aside."""
+_MOST_SPACE = 200
+_DENIED_WITHIN = 80
+
+_SENTENCE_END = re.compile(r"\n|[.!?;][\"'”’)\]*_]{0,4}\s|[。！？；]")
+_LONGEST_END = 6
+_FENCE = re.compile(r"\s*(?P<fence>`{3,}|~{3,})")
+_TICKS = re.compile(r"`+")
+_MARKS = re.compile(r"[ \t]*(?:(?:[>#]+|[•▪◦‣]|\d{1,3}[.)]|\([a-z\d]\))[ \t]+)*")
+"""What begins a line of a list, a heading or a quotation."""
+_STEP = re.compile(
+    r"[,:;]\s|[，：；]|\b(?:then|so|hence|thus|therefore|because|since)\b", re.IGNORECASE
+)
+_SUPPOSED = re.compile(
+    r"\b(?:about|around|close|errors?|round\w*)\s*$"
+    r"|\b(?:not|never|\w+n['’]t)(?:\s+\w+){0,3}\s*$"
+    r"|\b(?:if|suppose|supposing|assum\w*|say|imagine|pretend|whether|unless|wrong\w*"
+    r"|incorrect\w*|mistaken\w*|mistakes?|claim\w*|confus\w*|approximate\w*|approx|roughly"
+    r"|nearly|almost|estimat\w*|rounded|rounding|instead|rather)\b"
+    r"|如果|假设|假如|不|错|约",
+    re.IGNORECASE,
+)
+"""What makes of an equation behind it a supposition, or an estimate."""
+_DENIED = re.compile(
+    r"\b(?:not|wrong\w*|incorrect\w*|mistakes?|error|false|impossible|contradict\w*|no|approx\w*"
+    r"|roughly|rounded|rounding|round|about|remainder|instead|rather)\b"
+    r"|n['’]t\b|[≠✗✘❌×]\s*$|不|错|余|约",
+    re.IGNORECASE,
+)
+"""What makes of an equation in front of it none."""
+_LISTED = re.compile(r"(?:[\s,;&]|\band\b|\bor\b)*")
+_BLOT = "\0"
+_OTHER_KIND = re.compile(
+    r"\b(?:mod|modulo|modular|pmod|bmod|binary|hex|hexadecimal|octal|boolean|xor)\b|≡|\\equiv"
+    r"|\bbase[-\s]?(?:\d|two|eight|sixteen)|\\p?b?mod\b",
+    re.IGNORECASE,
+)
+"""Arithmetic of another kind: where it is spoken of, no sum that follows is called wrong."""
+_DOUBTFUL = re.compile(
+    r"\d\s?[ap]\.?m\b|\d{4}-\d\d-\d\d|\b(?:o['’]clock|clock|puzzle|pattern)", re.IGNORECASE
+)
+"""What sentences are about in which equations are often no sums."""
+_TAKEN_BACK = re.compile(
+    r"[\s>*_#\"'“‘(\[-]*(?:(?:oh|but|and|so|well|ah|now|okay|ok)\b\W{1,3})*"
+    r"(?:wait|no\b|not\b|nope|h+m+|oops|actually|sorry|correction|scratch\s+that|wrong|incorrect"
+    r"|(?:that|this|it|which)(?:['’]s|\s+is|\s+was|\s+seems|\s+looks|\s+can)\s*(?:not|n['’]t|wrong|off"
+    r"|incorrect|a\s+mistake|impossible)"
+    r"|(?:that|this|it)\s+(?:is|does|ca|wo)n['’]t|i\s+made|i\s+mis\w+|my\s+mistake"
+    r"|let\s+me\s+(?:re|correct|fix|try\s+again)|等|不对|不對|嗯)",
+    re.IGNORECASE,
+)
+
+
+class Sums:
+    """Finds the sums of a text that comes in chunks, however it is cut, and checks them.
+
+    The work is constant a character; little more than a sentence is kept.
+
+    Args:
+        patient: Whether a wrong sum waits for the words behind its sentence, which may take it
+            back.
+    """
+
+    def __init__(self, *, patient: bool = True) -> None:
+        self._patient = patient
+        self._reader = Reader()
+        self._text = ""
+        """The sentence that is being written, and in front of it what follows a pending sum."""
+        self._at = 0
+        """Where `_text` stands in the whole."""
+        self._begin = 0
+        """Where in `_text` the sentence begins."""
+        self._looked = 0
+        """Up to where in `_text` its end was looked for."""
+        self._line_begins = True
+        self._fence = ""
+        self._ticks = ""
+        """What closes a span of code that is open on this line."""
+        self._special = False
+        """Whether arithmetic of another kind has been spoken of."""
+        self._pending: deque[tuple[Statement, int]] = deque()
+        """Sums in their order, each with where in the whole its sentence ends."""
+
+    def feed(self, text: str) -> list[Statement]:
+        """Takes the next chunk and returns the sums that are certain now, in order."""
+        found: list[Statement] = []
+        for start in range(0, len(text), LONGEST_SENTENCE):
+            self._text += text[start : start + LONGEST_SENTENCE]
+            while (end := self._end_of_sentence()) is not None:
+                self._sentence(end)
+            self._looked = max(self._begin, len(self._text) - _LONGEST_END)
+            found += self._settled(ended=False)
+            self._forget()
+        return found
+
+    def close(self) -> list[Statement]:
+        """Returns what the end of the text has made certain."""
+        if self._begin < len(self._text):
+            self._sentence(len(self._text))
+        return self._settled(ended=True)
+
+    def wrong_before(self, following: str) -> Statement | None:
+        """The first wrong sum of a sentence that would end with a text, if there is one.
+
+        Args:
+            following: What may come next; it is not taken.
+        """
+        whole = self._text + following[:_LONGEST_END]
+        end = _SENTENCE_END.search(whole, self._looked)
+        if end is None or end.end() <= len(self._text) or self._fence or self._ticks:
+            return None
+        found = self._sums_of(self._text[self._begin :], self._at + self._begin)
+        return next((each for each in found if each.wrong), None)
+
+    def _end_of_sentence(self) -> int | None:
+        found = _SENTENCE_END.search(self._text, self._looked)
+        longest = self._begin + LONGEST_SENTENCE
+        if found is not None and found.end() <= longest:
+            return found.end()
+        return longest if len(self._text) >= longest else None
+
+    def _sentence(self, end: int) -> None:
+        """Takes the sentence that ends there."""
+        text = self._text[self._begin : end]
+        if not self._is_fenced(text):
+            for each in self._sums_of(self._without_code(text), self._at + self._begin):
+                self._pending.append((each, self._at + end))
+        self._line_begins = text.endswith("\n")
+        if self._line_begins:
+            self._ticks = ""
+        self._begin = self._looked = end
+
+    def _is_fenced(self, text: str) -> bool:
+        """Whether a sentence belongs to a block of code."""
+        fence = _FENCE.match(text) if self._line_begins else None
+        was_inside = bool(self._fence)
+        if fence is not None:
+            if not was_inside:
+                inline = fence["fence"][0] == "`" and "`" in text[fence.end() :]
+                self._fence = "" if inline else fence["fence"]
+            elif fence["fence"].startswith(self._fence):
+                self._fence = ""
+        return was_inside or bool(self._fence)
+
+    def _without_code(self, text: str) -> str:
+        """A sentence with what stands between backticks blotted out."""
+        if "`" not in text and not self._ticks:
+            return text
+        parts, start = [], 0
+        for ticks in _TICKS.finditer(text):
+            if not self._ticks:
+                parts.append(text[start : ticks.start()])
+                start, self._ticks = ticks.start(), ticks[0]
+            elif ticks[0] == self._ticks:
+                parts.append(_BLOT * (ticks.end() - start))
+                start, self._ticks = ticks.end(), ""
+        rest = text[start:]
+        parts.append(_BLOT * len(rest) if self._ticks else rest)
+        return "".join(parts)
+
+    def _sums_of(self, text: str, at: int) -> list[Statement]:
+        """The sums of a sentence, those that nobody could be sure of left out."""
+        self._special = self._special or _OTHER_KIND.search(text) is not None
+        marks = _MARKS.match(text) if self._line_begins else None
+        if marks is not None:
+            text = " " * marks.end() + text[marks.end() :]
+        read = self._reader.equations(text)
+        if not any(statement.wrong for statement, _ in read):
+            return [_moved(statement, at) for statement, _ in read]
+        sure = []
+        asked = max(text.rfind("?"), text.rfind("？"), text.rfind("吗"))
+        unlikely = self._special or _DOUBTFUL.search(text) is not None
+        steps = [step.end() for step in _STEP.finditer(text)]
+        supposed, before = False, 0
+        for statement, doubtful in read:
+            start, end = statement.start, statement.end
+            step = steps[number - 1] if (number := bisect_right(steps, start)) else 0
+            listed = before and _LISTED.fullmatch(text, before, start) is not None
+            supposed = (supposed and bool(listed)) or _SUPPOSED.search(
+                text, step, start
+            ) is not None
+            before = end
+            denied = _DENIED.search(text[end : end + _DENIED_WITHIN]) is not None
+            if not statement.wrong or not (
+                doubtful or unlikely or supposed or denied or asked >= end
+            ):
+                sure.append(_moved(statement, at))
+        return sure
+
+    def _settled(self, *, ended: bool) -> list[Statement]:
+        """Takes out the pending sums of which it is clear whether the text takes them back."""
+        found = []
+        while self._pending:
+            statement, end = self._pending[0]
+            if statement.wrong and self._patient:
+                after = self._text[end - self._at :][: _MOST_SPACE + TAKEN_BACK_WITHIN]
+                words = after.lstrip()[:TAKEN_BACK_WITHIN]
+                enough = len(words) == TAKEN_BACK_WITHIN or len(after) > _MOST_SPACE
+                if not enough and not ended:
+                    break
+                if _TAKEN_BACK.match(words):
+                    self._pending.popleft()
+                    continue
+            found.append(statement)
+            self._pending.popleft()
+        return found
+
+    def _forget(self) -> None:
+        """Drops what is not needed any more."""
+        kept = self._begin
+        if self._pending:
+            kept = min(kept, self._pending[0][1] - self._at)
+        if kept:
+            self._text = self._text[kept:]
+            self._at += kept
+            self._begin -= kept
+            self._looked -= kept
+
+
+def check(text: str) -> list[Statement]:
+    """Finds the sums of a whole text and checks them."""
+    sums = Sums()
+    return sums.feed(text) + sums.close()
+
+
+def _moved(statement: Statement, by: int) -> Statement:
+    return replace(statement, start=statement.start + by, end=statement.end + by)
