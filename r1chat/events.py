@@ -53,6 +53,9 @@ room for no other; of a model that was not made to think, though its template ma
 """
 
 
+Part: TypeAlias = Literal["thought", "answer"]
+"""What a token belongs to."""
+
 SamplingFrom: TypeAlias = Literal["file", "card"]
 """Whose advice on sampling is followed where the user has set nothing else.
 
@@ -174,6 +177,41 @@ class AnswerText:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenScore:
+    """A token, and how sure the model was of it. Comes only where that was to be measured."""
+
+    text: str
+    """What it adds; a character that several tokens spell stands at the last of them. r1chat's
+    words come as one."""
+    part: Part
+    at: int
+    """Where it stands in its part, in characters."""
+    logprob: float | None = None
+    """The natural logarithm of its probability by the model's own distribution: at temperature 1,
+    before anything is cut off. None where r1chat wrote it."""
+    entropy: float | None = None
+    """Of that distribution, in nats; None where a server does not tell enough, too."""
+    injected: bool = False
+    """Whether r1chat wrote it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confidence:
+    """How sure a model was of a reply; each figure is a probability, None where there is none.
+
+    Of several tokens it is the geometric mean, to which their number makes no difference.
+    """
+
+    thought: float | None = None
+    thought_least: float | None = None
+    """Of the token that it was least sure of."""
+    answer: float | None = None
+    answer_least: float | None = None
+    final: float | None = None
+    """Of the tokens that spell the final answer, wherever it stands."""
+
+
+@dataclass(frozen=True, slots=True)
 class Injection:
     """Words that r1chat put into a thought, or into an answer."""
 
@@ -237,6 +275,8 @@ class Receipt:
     asked_with: str | None = None
     """The settings that were others than the conversation's for this reply alone, so that the two
     can be compared, e.g. "budget=off"; None where there were none. Its model stands elsewhere."""
+    confidence: Confidence | None = None
+    """How sure the model was; None where that was not measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +299,8 @@ class Reply:
     """The answer's tokens as they were sampled, so that the next turn need not tokenise it."""
     ids: tuple[int, ...] = field(default=(), repr=False)
     """All tokens after the prompt, tags and injected words among them, to go on from."""
+    scores: tuple[TokenScore, ...] = field(default=(), repr=False)
+    """How sure the model was of each token, where that was measured."""
     samples: tuple[Reply, ...] = field(default=(), repr=False)
     """All replies that this one was chosen from, in the order in which they were drawn."""
     votes: tuple[tuple[str, int], ...] = ()
@@ -291,6 +333,9 @@ class Peeked:
     """Tokens of thought by then."""
     repeats: int
     """How often in a row it was the same, this time included; 0 without an answer."""
+    confidence: float | None = None
+    """How sure the model was of it: the geometric mean of its tokens' probabilities, from 0 to 1.
+    None without an answer, or where a server does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,6 +383,7 @@ Event: TypeAlias = (
     | InjectedText
     | ThoughtEnded
     | AnswerText
+    | TokenScore
     | Peeked
     | Drawing
     | Sampled

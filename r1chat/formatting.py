@@ -37,6 +37,14 @@ def format_count(number: float) -> str:
     return f"{number:.0f}"
 
 
+def format_share(share: float) -> str:
+    """A share or a probability in percent, e.g. "97 %"; never 0 or 100 where it is not."""
+    percent = round(100 * share)
+    if percent in {0, 100} and share not in {0, 1}:
+        return "< 1 %" if percent == 0 else "> 99 %"
+    return f"{percent} %"
+
+
 def format_tokens(tokens: int) -> str:
     """A number of tokens as short as it can be without loss: "128", "1.5k", "1,234"."""
     thousands = tokens / 1024

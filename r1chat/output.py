@@ -29,6 +29,7 @@ from r1chat.events import (
     SummaryText,
     Tallied,
     ThoughtText,
+    TokenScore,
 )
 from r1chat.formatting import counted
 from r1chat.sanitize import Sanitizer, sanitize
@@ -50,6 +51,7 @@ _SELDOM = frozenset(
     (
         *("answer_asked", "thought_style", "effort", "thought_language", "sampling_from", "shape"),
         "asked_with",
+        "confidence",
     )
 )
 """Keys of a receipt that are left out where there is nothing to be said."""
@@ -281,7 +283,7 @@ def event_line(event: Event) -> dict[str, Any]:
         values = _reply(event)
     else:
         values = {field.name: _plain(getattr(event, field.name)) for field in fields(event)}
-        if isinstance(event, AnswerText) and not event.injected:
+        if isinstance(event, (AnswerText, TokenScore)) and not event.injected:
             del values["injected"]
         if isinstance(event, Tallied):
             values["votes"] = dict(event.votes)
@@ -351,8 +353,16 @@ def _reply(reply: Reply) -> dict[str, Any]:
     }
     if reply.answer_injected:
         values["answer_injected"] = [asdict(injection) for injection in reply.answer_injected]
+    if reply.scores:
+        values["tokens"] = [_token(score) for score in reply.scores]
     if reply.error is not None:
         values["error"] = reply.error
+    return values
+
+
+def _token(score: TokenScore) -> dict[str, Any]:
+    values = event_line(score)
+    del values["type"]
     return values
 
 
@@ -408,6 +418,8 @@ def votes_line(reply: Reply) -> str:
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
     if not isinstance(value, float):
         return value
     return round(value, _DECIMALS) if math.isfinite(value) else None

@@ -22,7 +22,7 @@ from r1chat.events import (
     SummaryText,
     ThoughtStyle,
 )
-from r1chat.formatting import counted, format_duration, format_speed
+from r1chat.formatting import counted, format_duration, format_share, format_speed
 from r1chat.sanitize import line
 
 if TYPE_CHECKING:
@@ -110,6 +110,7 @@ def receipt_line(receipt: Receipt) -> str:
         parts.append(SAMPLING_FROM[receipt.sampling_from])
     if receipt.answer_asked and receipt.answer_tokens:
         parts.append(ANSWER_ASKED[receipt.answer_asked])
+    parts.append(sure(receipt))
     parts.append(_speed(receipt))
     return " · ".join(part for part in parts if part)
 
@@ -117,6 +118,16 @@ def receipt_line(receipt: Receipt) -> str:
 def asked_with(receipt: Receipt) -> str:
     """The settings that were others for this reply alone; empty where there were none."""
     return f"with {line(receipt.asked_with)}" if receipt.asked_with else ""
+
+
+def sure(receipt: Receipt) -> str:
+    """How sure the model was, e.g. "97 % sure of its result"; empty where that was not measured."""
+    confidence = receipt.confidence
+    if confidence is None:
+        return ""
+    if confidence.final is not None:
+        return f"{format_share(confidence.final)} sure of its result"
+    return f"{format_share(confidence.answer)} sure" if confidence.answer is not None else ""
 
 
 def language_left(receipt: Receipt) -> str:
@@ -156,6 +167,7 @@ def answer_line(reply: Reply, *, interrupted: bool = False) -> str:
     if receipt.answer_tokens:
         tokens, time = counted(receipt.answer_tokens, "token"), format_duration(receipt.answer_s)
         parts.append(f"answer {tokens} in {time}")
+    parts.append(sure(receipt))
     parts.append(_speed(receipt))
     return " · ".join(part for part in parts if part)
 
@@ -224,7 +236,7 @@ def oldest_turns(turns: int) -> str:
 
 
 def preview(peeked: Peeked, final: str | None = None) -> str:
-    """An answer preview in words, e.g. "so far: 42 (3 times)".
+    """An answer preview in words, e.g. "so far: 42 (3 times, 97 %)".
 
     Args:
         peeked: The preview.
@@ -232,8 +244,10 @@ def preview(peeked: Peeked, final: str | None = None) -> str:
     """
     if peeked.final is None:
         return "so far: no answer"
-    times = f" ({peeked.repeats} times)" if peeked.repeats > 1 else ""
-    return f"so far: {final or line(peeked.final, LONGEST_FINAL)}{times}"
+    said = [f"{peeked.repeats} times"] if peeked.repeats > 1 else []
+    said += [format_share(peeked.confidence)] if peeked.confidence is not None else []
+    beside = f" ({', '.join(said)})" if said else ""
+    return f"so far: {final or line(peeked.final, LONGEST_FINAL)}{beside}"
 
 
 def title(text: str, longest: int = _LONGEST_TITLE) -> str:

@@ -270,7 +270,9 @@ class Asking:
         self._say_what_has_no_effect(given, engine, writer)
         if given.keeps_instructions:
             writer.event(Notice(_HAS_INSTRUCTIONS))
-        control = Control(given.budget(), peek_every=self._peek_every(given, writer))
+        control = Control(
+            given.budget(), peek_every=self._peek_every(given, writer), measures=args.logprobs
+        )
         steering.control = control
         try:
             events = self._put(session, given, engine, parent)(

@@ -288,6 +288,11 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         help="text (default), one JSON object, or JSON lines, an event each",
     )
     add(
+        "--logprobs",
+        action="store_true",
+        help="measure how sure the model is: of the reply in the receipt, and in JSON of each token",
+    )
+    add(
         *SETTINGS["thoughts"].options,
         choices=("show", "hide", "only"),
         help="in text format: show them on stderr, hide them, or print the thought on stdout "

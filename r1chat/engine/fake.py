@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from r1chat.engine.base import BY_ITSELF, Continuation, Message, ModelInfo, Request
+from r1chat.engine.confidence import confidence_of
 from r1chat.errors import Cancelled, PromptError
 from r1chat.events import (
     AnswerText,
@@ -17,6 +19,7 @@ from r1chat.events import (
     Event,
     InjectedText,
     Injection,
+    Part,
     Peeked,
     Receipt,
     Reply,
@@ -24,6 +27,7 @@ from r1chat.events import (
     ThoughtEnded,
     ThoughtStyle,
     ThoughtText,
+    TokenScore,
 )
 from r1chat.reasoning.control import Control, ControlGroup
 from r1chat.reasoning.final import Final, final_answer
@@ -74,6 +78,7 @@ class FakeEngine:
         sleep: Lets time pass.
         finals: What looks ahead find, in order; the last of them again and again.
         lanes: How many of several samples it plays side by side, a step of each in turn.
+        sure: How sure it is of tokens, from 0 to 1; of others it is sure by 0.9.
         info: What it says of itself. A model that does not think plays its answer alone, unless it
             is asked to think.
     """
@@ -85,6 +90,7 @@ class FakeEngine:
         sleep: Callable[[float], None] = time.sleep,
         finals: Sequence[str | None] = (None,),
         lanes: int = 1,
+        sure: Mapping[str, float] | None = None,
         info: ModelInfo = INFO,
     ) -> None:
         self._info = info
@@ -93,6 +99,7 @@ class FakeEngine:
         self._clock = clock
         self._sleep = sleep
         self._finals = finals
+        self._sure = sure or {}
         self.requests: list[Request] = []
         """What was asked, in order."""
         self.prepared: list[tuple[Message, ...]] = []
@@ -129,7 +136,7 @@ class FakeEngine:
         return script
 
     def _play(self, script: Sequence[Step], request: Request, control: Control) -> Iterator[Event]:
-        play = _Play(self._info, request, control, self._clock, self._finals)
+        play = _Play(self._info, request, control, self._clock, self._finals, self._sure)
         if request.resume is not None:
             yield from play.resume(request.resume)
         for step in script:
@@ -205,7 +212,10 @@ class _Play:
         control: Control,
         clock: Callable[[], float],
         finals: Sequence[str | None],
+        sure: Mapping[str, float],
     ) -> None:
+        self._sure = sure
+        self._scores: list[TokenScore] = []
         self._request = request
         self._peeks = Peeks(control)
         self._finals = list(reversed(finals))
@@ -286,7 +296,17 @@ class _Play:
             return
         if text != CLOSE:
             self._tokens["thought" if self._thinking else "answer"] += 1
+            yield from self._score(text)
         yield from self._split(text)
+
+    def _score(self, text: str) -> Iterator[Event]:
+        if not self._control.measures or not (self._thinking or self._answer or text.strip()):
+            return
+        part: Part = "thought" if self._thinking else "answer"
+        at = len(self._thought if self._thinking else self._answer)
+        score = TokenScore(text, part, at, math.log(self._sure.get(text, 0.9)), 0.5)
+        self._scores.append(score)
+        yield score
 
     def end(self) -> Iterator[Event]:
         """Ends the reply."""
@@ -312,9 +332,11 @@ class _Play:
                 seed=self._request.sampling.seed or 0,
                 final_from=final.source if final else None,
                 shape=shape.kind if shape else None,
+                confidence=confidence_of(self._scores, self._thought, self._answer, final),
             ),
             final=final.text if final else None,
             injected=tuple(self._injected),
+            scores=tuple(self._scores),
         )
 
     def _time_left(self) -> float:

@@ -14,7 +14,9 @@ import time
 from collections.abc import Callable, Sequence
 
 from r1chat.engine.base import Sampling
+from r1chat.engine.confidence import Score
 from r1chat.engine.machine import LANES, TokenMachine
+from r1chat.engine.parts import Scored
 from r1chat.engine.samplers import Sampler
 from r1chat.engine.ways import Ways
 from r1chat.errors import EngineError
@@ -95,7 +97,9 @@ class Lane:
         if rest := tokens[self.position :]:
             self.evaluate(rest)
 
-    def peek(self, tokens: Sequence[int], most: int, is_last: Callable[[int], bool]) -> list[int]:
+    def peek(
+        self, tokens: Sequence[int], most: int, is_last: Callable[[int], bool]
+    ) -> list[Scored]:
         """Nothing: a batch of its own would make all others wait, and their votes say more."""
         del tokens, most, is_last
         return []
@@ -103,6 +107,10 @@ class Lane:
     def sample(self) -> int:
         """Draws the next token."""
         return self._machine.sample_with(self._sampler, self.index)
+
+    def score(self, token: int) -> Score:
+        """Measures how sure the model was of a token that comes next."""
+        return self._machine.score_at(token, self.index)
 
     def constrain(self, grammar: str, ends: frozenset[int], written: Sequence[int]) -> None:
         """Draws from now on only what fits a grammar; see `TokenMachine.constrain`."""

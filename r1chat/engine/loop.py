@@ -197,6 +197,7 @@ class ThinkingLoop:
 
     def _read_prompt(self) -> None:
         resume = self._request.resume
+        self._transcript.measures = self._control.measures
         if self._prompt.prefilled:
             if resume is not None:
                 self._transcript.mute()
@@ -245,6 +246,7 @@ class ThinkingLoop:
     def _write(self) -> EndedBy:
         while True:
             token = self._machine.sample()
+            self._measure(token)
             self._pace.keep()
             self._transcript.sampled()
             if self._control.cancelled:
@@ -258,6 +260,12 @@ class ThinkingLoop:
             ended_by = self._answer(token)
             if ended_by is not None:
                 return ended_by
+
+    def _measure(self, token: int) -> None:
+        """Notes how sure the model is of a token that was drawn, before its logits are gone."""
+        self._transcript.measures = measures = self._control.measures
+        drawn = measures and token != NOTHING
+        self._transcript.score = self._machine.score(token) if drawn else None
 
     # -- the thought --
 
@@ -326,9 +334,9 @@ class ThinkingLoop:
         """Looks at what the answer would be; the next token has been drawn already."""
         # Without a landing's words: they make a look half as dear again, and find no more.
         closing = self._closing_tokens(self._transcript.line_break)
-        final = peek(self._machine, self._vocabulary, closing)
+        final, sure = peek(self._machine, self._vocabulary, closing)
         tokens = self._transcript.thought_tokens
-        self._emit(Peeked(final, tokens, self._peeked.take(final)))
+        self._emit(Peeked(final, tokens, self._peeked.take(final), sure))
 
     def _mid_character(self) -> bool:
         """Whether to wait for the rest of a character; invalid bytes are not waited for.
@@ -515,6 +523,7 @@ class ThinkingLoop:
             token = self._machine.sample()
             if not self._ends(token):
                 break
+        self._measure(token)
         return token
 
     def _end(self, reason: EndedBy) -> EndedBy | None:

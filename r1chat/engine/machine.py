@@ -15,9 +15,11 @@ from itertools import accumulate
 from typing import Any
 
 from r1chat.engine.base import Sampling
+from r1chat.engine.confidence import Meter, Score
 from r1chat.engine.constraint import Constraint
 from r1chat.engine.context import Context, ContextOptions, Row
 from r1chat.engine.native import AbortByte, api
+from r1chat.engine.parts import Scored
 from r1chat.engine.samplers import Sampler
 from r1chat.engine.speculation import SIZES, Speculation
 from r1chat.engine.vocab import LlamaVocabulary
@@ -75,6 +77,7 @@ class TokenMachine:
         self._sampler: Sampler | None = None
         self._must_repeat = False
         self._greedy: Sampler | None = None
+        self._meter: Meter | None = None
         threads = sorted({options.threads, options.batch_threads})
         self.ways = Ways([(each, rows) for each in threads for rows in (MOST_LANES, _FEW_LANES)])
         """With how many threads, and how many lanes in a batch, samples are drawn side by side."""
@@ -139,6 +142,10 @@ class TokenMachine:
         """Draws the token that follows what was evaluated last."""
         assert self._sampler is not None  # noqa: S101  (`set_sampler` comes first)
         return self.sample_with(self._sampler, self._row)
+
+    def score(self, token: int) -> Score:
+        """Measures how sure the model was of a token that follows what was evaluated last."""
+        return self.score_at(token, self._row)
 
     def constrain(self, grammar: str, ends: frozenset[int], written: Sequence[int]) -> None:
         """Draws from now on only what fits a grammar, until another sampler is set.
@@ -257,7 +264,9 @@ class TokenMachine:
         self._decode(rows)
         return [end - 1 for end in accumulate(len(tokens) for _, tokens in rows)]
 
-    def peek(self, tokens: Sequence[int], most: int, is_last: Callable[[int], bool]) -> list[int]:
+    def peek(
+        self, tokens: Sequence[int], most: int, is_last: Callable[[int], bool]
+    ) -> list[Scored]:
         """Says what would follow, and leaves the main sequence as it is.
 
         The logits of what was evaluated last are lost: whoever wants the next token samples it
@@ -269,7 +278,8 @@ class TokenMachine:
             is_last: Whether a token ends it.
 
         Returns:
-            The tokens drawn, the last one included; nothing where the cache has no room.
+            The tokens drawn, the last one included, and how sure the model was of each; nothing
+            where the cache has no room.
 
         Raises:
             Cancelled: If the abort byte was set.
@@ -280,7 +290,7 @@ class TokenMachine:
             return []
         if self._greedy is None:
             self._greedy = Sampler(Sampling(temperature=0), 0)
-        drawn: list[int] = []
+        drawn: list[Scored] = []
         if not self.fork(LANES, self.position):
             return []
         try:
@@ -288,16 +298,24 @@ class TokenMachine:
                 for start in range(0, len(tokens), self.chunk):
                     self._decode(((LANES, tokens[start : start + self.chunk]),))
             while True:
-                drawn.append(self.sample_with(self._greedy, -1))
-                if len(drawn) >= most or is_last(drawn[-1]):
+                token = self.sample_with(self._greedy, _LAST)
+                drawn.append((token, self.score_at(token, _LAST)))
+                if len(drawn) >= most or is_last(token):
                     return drawn
-                self._decode(((LANES, drawn[-1:]),))
+                self._decode(((LANES, (token,)),))
         finally:
             self.fork(LANES, 0)
 
     def sample_with(self, sampler: Sampler, index: int) -> int:
         """Draws the token that follows a place of the last batch."""
         return sampler.draw(self.context.handle, index)
+
+    def score_at(self, token: int, index: int) -> Score:
+        """Measures how sure the model was of a token that follows a place of the last batch."""
+        if self._meter is None:
+            self._meter = Meter(self.vocabulary.size)
+        logits = api.llama_get_logits_ith(self.context.handle, index)
+        return self._meter.score(index, logits, token)
 
     def forbid_at(self, token: int, index: int) -> None:
         """Takes a token out of what may follow a place of the last batch."""
@@ -389,6 +407,8 @@ class TokenMachine:
 
     def _decode(self, rows: Sequence[Row], draft: Sequence[int] = ()) -> float:
         """Evaluates a batch; see `Context.decode`."""
+        if self._meter is not None:
+            self._meter.forget()
         try:
             return self.context.decode(rows, draft)
         except EngineError:

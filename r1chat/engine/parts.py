@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from r1chat import prompt
+from r1chat.engine.confidence import Score
+
+Scored: TypeAlias = tuple[int, Score]
+"""A token, and how sure the model was of it."""
 
 NOTHING = -1
 """Stands in the place of a token where nothing may follow, and the model has no end of its own."""
@@ -49,6 +53,9 @@ class Machine(Protocol):
     def sample(self) -> int:
         """Draws the next token, or NOTHING where a grammar has come to its end."""
 
+    def score(self, token: int) -> Score:
+        """Measures how sure the model was of a token that comes next."""
+
     def constrain(self, grammar: str, ends: frozenset[int], written: Sequence[int]) -> None:
         """Draws from now on only what fits a grammar, of which something may stand already."""
 
@@ -64,7 +71,9 @@ class Machine(Protocol):
     ) -> None:
         """Appends tokens to the cache."""
 
-    def peek(self, tokens: Sequence[int], most: int, is_last: Callable[[int], bool]) -> list[int]:
+    def peek(
+        self, tokens: Sequence[int], most: int, is_last: Callable[[int], bool]
+    ) -> list[Scored]:
         """Says what would follow behind these tokens; the cache stays as it is."""
 
     def truncate(self, length: int) -> None:

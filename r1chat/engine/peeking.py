@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from r1chat.engine.parts import Vocabulary
+from r1chat.engine.confidence import certainty
+from r1chat.engine.parts import Scored, Vocabulary
 from r1chat.reasoning.final import last_box
 from r1chat.reasoning.phrases import ANSWER, BOX
 
@@ -22,11 +23,15 @@ MOST = 16
 class Peekable(Protocol):
     """A machine that can generate previews."""
 
-    def peek(self, tokens: Sequence[int], most: int, is_last: Callable[[int], bool]) -> list[int]:
+    def peek(
+        self, tokens: Sequence[int], most: int, is_last: Callable[[int], bool]
+    ) -> list[Scored]:
         """Says what would follow."""
 
 
-def peek(machine: Peekable, vocabulary: Vocabulary, closing: Sequence[int]) -> str | None:
+def peek(
+    machine: Peekable, vocabulary: Vocabulary, closing: Sequence[int]
+) -> tuple[str | None, float | None]:
     """Asks what the final answer would be.
 
     Args:
@@ -35,7 +40,8 @@ def peek(machine: Peekable, vocabulary: Vocabulary, closing: Sequence[int]) -> s
         closing: The tokens that close the thought.
 
     Returns:
-        The answer; None if the model does not come to one soon, or there is no room to ask.
+        The answer, and how sure the model is of it, from 0 to 1; None if it does not come to one
+        soon, or there is no room to ask.
 
     Raises:
         Cancelled: If it was stopped.
@@ -57,5 +63,9 @@ def peek(machine: Peekable, vocabulary: Vocabulary, closing: Sequence[int]) -> s
         return b"\n" in piece
 
     probe = vocabulary.tokenize(PROBE, special=False)
-    machine.peek([*closing, *probe], MOST, is_last)
-    return last_box(BOX + data.decode("utf-8", "replace")) if depth == 0 else None
+    drawn = machine.peek([*closing, *probe], MOST, is_last)
+    final = last_box(BOX + data.decode("utf-8", "replace")) if depth == 0 else None
+    if final is None:
+        return None, None
+    # The brace that closes the box is one of them: without it "12" would be as sure as "12.5".
+    return final, certainty([score.logprob for _, score in drawn])

@@ -11,7 +11,7 @@ from r1chat.engine.parts import Vocabulary
 from r1chat.engine.respelling import respelled
 from r1chat.engine.tags import Tags
 from r1chat.engine.transcript import Transcript
-from r1chat.events import Reply
+from r1chat.events import Reply, TokenScore
 from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.languages import OPENINGS
 from r1chat.reasoning.phrases import FINISHED
@@ -135,8 +135,19 @@ def replay(
     share = min(1.0, (keep if keep is not None else len(reply.thought)) / (len(reply.thought) or 1))
     answer_s = reply.receipt.answer_s if keep is None else 0.0
     transcript.unmute()
+    transcript.scores += scores_kept(continuation)
     transcript.spent_before(reply.receipt.thought_s * share, answer_s)
     return tuple(kept)
+
+
+def scores_kept(continuation: Continuation) -> list[TokenScore]:
+    """What is known of how sure the model was of the kept part."""
+    keep = continuation.keep
+    return [
+        score
+        for score in continuation.reply.scores
+        if keep is None or (score.part == "thought" and score.at + len(score.text) <= keep)
+    ]
 
 
 def _spelled(

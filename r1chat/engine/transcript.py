@@ -6,6 +6,7 @@ import codecs
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from r1chat.engine.confidence import Score, confidence_of
 from r1chat.events import (
     AnswerAsked,
     AnswerText,
@@ -14,12 +15,14 @@ from r1chat.events import (
     InjectedText,
     Injection,
     LanguageCode,
+    Part,
     Receipt,
     Reply,
     SamplingFrom,
     ThoughtEnded,
     ThoughtStyle,
     ThoughtText,
+    TokenScore,
 )
 from r1chat.reasoning.code import CodeTracker
 from r1chat.reasoning.final import Final, final_answer
@@ -105,6 +108,11 @@ class Transcript:
         self._clock = clock
         self._began = began
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self.measures = False
+        """Whether it is noted how sure the model is."""
+        self.score: Score | None = None
+        """How sure it was of the token that it writes next."""
+        self.scores: list[TokenScore] = []
         self._thought: list[str] = []
         self._thought_length = 0
         self._answer: list[str] = []
@@ -246,18 +254,71 @@ class Transcript:
         else:
             text = self._decoder.decode(data)
         self.unfinished = self.unfinished + 1 if self.mid_character else 0
+        at = self._place(in_thought=in_thought)
         if not in_thought and (self._answer or self._held or text.strip()):
             self.answer_ids.append(token)
         if in_thought:
             self._turns.feed(text)
         self._show(self.splitter.feed(text if in_thought else self._stops.feed(text)))
+        if at is not None:
+            self._note(text, "thought" if in_thought else "answer", at, self.score)
         if not in_thought and self.splitter.taken > taken and not self._answer:
             # What led to here was no answer.
             self.answer_tokens = 0
+            self._drop_scores()
         if in_thought and not self.splitter.in_thought:
             self.end_thought(ended_by)
         elif self.splitter.in_thought and not in_thought:
             self._begin_thought()
+
+    def _place(self, *, in_thought: bool) -> int | None:
+        """Where a token of the model's comes to stand in its part; None where that is not noted."""
+        if not self.measures or self.score is None:
+            return None
+        if in_thought:
+            return self._thought_length + len(self.splitter.held_thought)
+        begun = self._answer_length + sum(len(text) for text, _ in self._held or ())
+        # White space in front of an answer is no part of it.
+        return begun and begun + len(self.splitter.holding) + len(self._stops.holding)
+
+    def _note(self, text: str, part: Part, at: int, score: Score | None) -> None:
+        """Notes how sure the model was of a token; of words of ours nobody was."""
+        if self._emit is _nobody:
+            # What is replayed was noted when it was written.
+            return
+        noted = TokenScore(text, part, at, injected=True)
+        if score is not None:
+            noted = TokenScore(text, part, at, score.logprob, score.entropy)
+        self.scores.append(noted)
+        self._emit(noted)
+
+    def measured(self, text: str, logprob: float, *, in_thought: bool) -> None:
+        """Notes how sure a model was of a token whose text comes by itself, now or later."""
+        part: Part = "thought" if in_thought else "answer"
+        at = self._thought_length if in_thought else self._answer_length
+        last = self.scores[-1] if self.scores else None
+        if last is not None and last.part == part and (at or last.text.strip()):
+            at = max(at, last.at + len(last.text))
+        self._note(text, part, at, Score(logprob, None))
+
+    @property
+    def _scores_shown(self) -> tuple[TokenScore, ...]:
+        """Those of what is in the text.
+
+        What spelled out a marker, or a stop phrase, stands behind it; white space in front is
+        left out of it.
+        """
+        whole = {"thought": self.thought, "answer": self.answer}
+        return tuple(
+            each
+            for each in self.scores
+            if each.at < len(whole[each.part])
+            and (each.text.strip() or whole[each.part].startswith(each.text, each.at))
+        )
+
+    def _drop_scores(self) -> None:
+        """Forgets those of what turned out to be no answer."""
+        self.scores = [score for score in self.scores if score.part == "thought"]
 
     def open_thought(self, tag: str = "") -> None:
         """Notes an opening tag, the usual one or another, as a token of its own."""
@@ -271,6 +332,7 @@ class Transcript:
         self._phase_began = self._clock()
         if not self._answer:
             self.answer_ids.clear()
+            self._drop_scores()
 
     def close_thought(self, ended_by: EndedBy, tag: str = "") -> None:
         """Notes a closing tag, the usual one or another, as a token of its own."""
@@ -347,6 +409,7 @@ class Transcript:
             self._decoder.reset()
             self.unfinished = self.answer_tokens = 0
             self.answer_ids.clear()
+            self._drop_scores()
 
     def resume_answer(self) -> None:
         """Lets an answer that was settled go on."""
@@ -369,6 +432,8 @@ class Transcript:
         self._injected.append(Injection(0, text))
         self._thought_ended_by = "budget"
         self._emit(InjectedText(text, 0))
+        if self.measures:
+            self._note(text, "thought", 0, None)
         self._emit(ThoughtEnded("budget", 0, 0.0))
 
     def inject(self, text: str, tokens: int) -> None:
@@ -383,6 +448,8 @@ class Transcript:
             self._injected.append(Injection(at, shown))
             self._add_thought(shown)
             self._emit(InjectedText(shown, at))
+            if self.measures:
+                self._note(shown, "thought", at, None)
 
     def inject_anywhere(self, text: str, ids: Sequence[int]) -> None:
         """Injects words into the thought or the answer, whichever is being written."""
@@ -431,6 +498,8 @@ class Transcript:
     def _add_answer(self, text: str, *, injected: bool = False) -> None:
         if injected:
             self._answer_injected.append(Injection(self._answer_length, text))
+            if self.measures:
+                self._note(text, "answer", self._answer_length, None)
         self._answer.append(text)
         self._answer_length += len(text)
         self._emit(AnswerText(text, self.answer_tokens, injected=injected))
@@ -480,6 +549,7 @@ class Transcript:
         if shape is not None and ended_by == "natural" and not error:
             text = shape.final(answer)
             final = None if text is None else Final(text, "answer")
+        scores = self._scores_shown
         receipt = Receipt(
             ended_by=reason,
             thought_ended_by=self._thought_ended_by,
@@ -507,6 +577,7 @@ class Transcript:
             seed=circumstances.seed,
             final_from=final.source if final else None,
             shape=shape.kind if shape else None,
+            confidence=confidence_of(scores, self.thought, answer, final),
         )
         return Reply(
             thought=self.thought,
@@ -518,4 +589,5 @@ class Transcript:
             error=error,
             answer_ids=tuple(self.answer_ids) if self.keeps_ids else (),
             ids=ids,
+            scores=scores,
         )

@@ -22,6 +22,7 @@ class Control:
             holds nothing back.
         peek_every: Tokens of thought between two looks at what the answer would be; None for
             looks on `peek` alone. Where the budget needs looks, they come as often as it needs.
+        measures: Whether it is noted of each token how sure the model was.
     """
 
     def __init__(
@@ -29,10 +30,13 @@ class Control:
         budget: Budget | None = None,
         pace: float | None = None,
         peek_every: int | None = None,
+        *,
+        measures: bool = False,
     ) -> None:
         self.budget = budget or Budget()
         self.pace = pace
         self.peek_every = peek_every
+        self.measures = measures
         self.peeks_wanted = 0
         self.max_waits = MAX_WAITS
         """Most times that "Wait" replaces the end of thinking for the sake of the minimum."""
@@ -116,7 +120,7 @@ class ControlGroup:
 
     def __init__(self, whole: Control, count: int) -> None:
         self.whole = whole
-        self.parts = tuple(Control(whole.budget) for _ in range(count))
+        self.parts = tuple(Control(whole.budget, measures=whole.measures) for _ in range(count))
 
     def stop(self) -> None:
         """Stops those that have not ended."""
@@ -129,6 +133,7 @@ class ControlGroup:
         for part in self.parts:
             part.budget = whole.budget
             part.max_waits = whole.max_waits
+            part.measures = whole.measures
             # Never written back as they were: another thread may set them meanwhile.
             if whole.wants_answer:
                 part.wants_answer = True

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args, get_type_hints
 from r1chat.conversation import Act, Origin, TurnsSummary
 from r1chat.events import (
     AnswerAsked,
+    Confidence,
     EndedBy,
     FinalFrom,
     Injection,
@@ -152,6 +153,19 @@ def effort(value: object) -> str | None:
     return value if isinstance(value, str) and re.fullmatch("[a-z0-9_]{1,20}", value) else None
 
 
+def confidence(value: object) -> Confidence | None:
+    """How sure a model was of a reply; None where that is not known."""
+    if not isinstance(value, dict):
+        return None
+    found = {each.name: _probability(value.get(each.name)) for each in fields(Confidence)}
+    return Confidence(**found) if any(each is not None for each in found.values()) else None
+
+
+def _probability(value: object) -> float | None:
+    known = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1
+    return float(value) if known else None
+
+
 _RECEIPT: dict[str, Callable[[object], Any]] = {
     "ended_by": lambda value: ended(value) or "cancelled",
     "thought_ended_by": ended,
@@ -166,6 +180,7 @@ _RECEIPT: dict[str, Callable[[object], Any]] = {
     "budget": budget,
     "vote": text_or_none,
     "asked_with": lambda value: text(value, LONGEST_ASKED_WITH) or None,
+    "confidence": confidence,
 }
 _KINDS = get_type_hints(Receipt)
 

@@ -79,12 +79,12 @@ def so_far(peeked: Peeked | None) -> list[str]:
         return ["so far: …"]
     if peeked.final is None:
         return [preview(peeked)]
-    once = replace(peeked, repeats=1)
+    bare = replace(peeked, repeats=1, confidence=None)
     finals = [_final(peeked.final, most) for most in (LONGEST_FINAL, _SHORT_FINAL)]
-    said = [preview(once, final) for final in finals]
+    said = [preview(bare, final) for final in finals]
     if peeked.repeats > 1:
-        said = [preview(peeked, finals[0]), f"{said[0]} ({peeked.repeats})", *said]
-    return said
+        said.insert(0, f"{said[0]} ({peeked.repeats})")
+    return said if peeked == bare else [preview(peeked, finals[0]), *said]
 
 
 def _final(final: str, most: int) -> str:

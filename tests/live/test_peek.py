@@ -82,7 +82,7 @@ def _home(tmp_path, monkeypatch):
 def test_the_command_line_tells_what_it_sees():
     code, out, err = run("ask", "--peek", "64", "--seed", "4", "--thoughts", "show", SUM)
     assert (code, out) == (0, "44 + 41 + 25 = \\boxed{110}\n")
-    assert "[so far: 110 (2 times)]" in err
+    assert "[so far: 110 (2 times, > 99 %)]" in err
     lines = run("ask", "-b", "auto", "--seed", "4", "--format", "jsonl", SUM)[1].splitlines()
     peeks = [each for each in map(json.loads, lines) if each["type"] == "peeked"]
     assert peeks[-1]["final"] == "110"
@@ -93,7 +93,7 @@ def test_the_setting_is_for_those_who_read_along():
     settings.save(Settings(peek=64))
     ask = ("ask", "--seed", "4")
     shown = run(*ask, "--thoughts", "show", SUM)[2]
-    assert "[so far: 110 (2 times)]" in shown
+    assert "[so far: 110 (2 times, > 99 %)]" in shown
     assert "so far" not in run(*ask, "--thoughts", "show", "--peek", "0", SUM)[2]
     assert "so far" not in run(*ask, "--thoughts", "hide", SUM)[2]
     assert '"peeked"' not in run(*ask, "--format", "jsonl", SUM)[1]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
 
 from r1chat.engine.base import Continuation, Message, Request
+from r1chat.engine.confidence import Score
 from r1chat.engine.loop import ThinkingLoop
+from r1chat.engine.parts import Scored
 from r1chat.errors import Cancelled, EngineError
 from r1chat.events import (
     Event,
@@ -76,6 +79,8 @@ class Script:
         self.forbidden: list[int] = []
         self.constrained: list[tuple[str, str]] = []
         self.complete = False
+        self.measured = 0
+        """Tokens of which it was asked how sure it is."""
         self.shaped = ""
         """What it samples from when it is constrained."""
         self.final = "42"
@@ -115,11 +120,17 @@ class Script:
         if on_progress is not None:
             on_progress(len(tokens))
 
-    def peek(self, tokens: Sequence[int], most: int, is_last: Callable[[int], bool]) -> list[int]:
+    def score(self, token: int) -> Score:
+        self.measured += 1
+        return Score(math.log(0.5 if token == ord("?") else 0.9), token / 1000)
+
+    def peek(
+        self, tokens: Sequence[int], most: int, is_last: Callable[[int], bool]
+    ) -> list[Scored]:
         del tokens
         drawn = [ord(char) for char in self.final + "}"][:most]
         assert [is_last(token) for token in drawn] == [False] * len(self.final) + [True]
-        return drawn
+        return [(token, Score(math.log(0.9), 0.1)) for token in drawn]
 
     def truncate(self, length: int) -> None:
         del self.cache[length:]

@@ -130,6 +130,9 @@ class Account:
             written = self.segment_tokens + 1 if counts.written is None else counts.written
             self._uncounted += max(0, written - self.segment_tokens)
             self.segment_tokens = max(self.segment_tokens, written)
+        if self.transcript.measures:
+            for text, logprob in chunk.scores:
+                self.transcript.measured(text, logprob, in_thought=self.in_thought)
 
     def add(self, text: str) -> None:
         """Adds words of the model, and the tokens that they are made of."""

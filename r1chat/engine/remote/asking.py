@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from r1chat.engine.base import Message, Request
+from r1chat.engine.confidence import certainty
 from r1chat.engine.peeking import MOST, PROBE
-from r1chat.engine.remote.chunks import NOTHING, Counts
+from r1chat.engine.remote.chunks import NOTHING, Counts, Scored, scores_of
 from r1chat.engine.remote.endings import names
 from r1chat.engine.remote.fields import LIMITS, Fields
 from r1chat.engine.remote.finding import Found
@@ -97,6 +98,8 @@ class Asker:
         found_names = () if request.raw else names(self._items, messages)
         self.markers = tuple(name for name in found_names if name not in self.format.pieces)
         """The markers between turns, with which a reply ends."""
+        self.measures = False
+        """Whether the server is asked how sure the model is of its tokens."""
         self.limits_answer = False
         """Whether the server was told how long the answer may be, and nothing less."""
 
@@ -151,6 +154,12 @@ class Asker:
     def counts(self) -> bool:
         """Whether the server says how many tokens it has written."""
         return self._found.dialect.counts
+
+    @property
+    def tells_confidence(self) -> bool:
+        """Whether the server can say how sure the model is of its tokens."""
+        known = self._found.dialect.logprobs and self._fields.takes("logprobs")
+        return known and self.framed is not None
 
     @property
     def must_limit(self) -> bool:
@@ -271,6 +280,8 @@ class Asker:
             # It is counted here as well, to land softly. This is what holds in any case.
             limit = thought_left
         body |= found.dialect.completion
+        if self.measures and self.tells_confidence:
+            body["logprobs"] = 1
         self.limits_answer = limit is not None and limit == answer_left
         body["max_tokens"] = limit if limit is not None or found.dialect.open_end else self._most()
         return body
@@ -356,12 +367,17 @@ class Asker:
         except NetworkError:
             pass
 
-    def peek(self, items: Sequence[Item], wants_stop: Callable[[], bool]) -> str | None:
+    def peek(
+        self, items: Sequence[Item], wants_stop: Callable[[], bool]
+    ) -> tuple[str | None, float | None]:
         """Asks what the final answer would be, were the thought to end like this.
 
         Args:
             items: What stands of the reply, its thought closed.
             wants_stop: Says whether nobody waits for it any more.
+
+        Returns:
+            The answer, and how sure the model is of it; None where that is not known.
         """
         found = self._found
         body = {
@@ -372,13 +388,17 @@ class Asker:
             "max_tokens": MOST,
             "temperature": 0,
             "stop": ["\n"],
+            **({"logprobs": 1} if self.tells_confidence else {}),
         }
         body = self._fields.fit(body)
         answer = self._link.post(self._completions, body, _PEEK_S, wants_stop)
         choices = answer.get("choices") if isinstance(answer, dict) else None
         first = choices[0] if isinstance(choices, list) and choices else None
         text = first.get("text") if isinstance(first, dict) else None
-        return last_box("\\boxed{" + text) if isinstance(text, str) else None
+        final = last_box("\\boxed{" + text) if isinstance(text, str) else None
+        if not isinstance(first, dict) or final is None:
+            return final, None
+        return final, certainty([logprob for _, logprob in _to_the_brace(scores_of(first))])
 
     def tokens_of(self, words: str) -> int:
         """The number of tokens in r1chat's words; an estimate where they were not counted."""
@@ -456,6 +476,16 @@ class Asker:
         if wanted and found.markers.has(bos) and (tokenizer is not None or not found.adds_bos):
             parts[0] = bos + parts[0]
         return " ".join(parts) if tokenizer is None else tokenizer.parts(parts)
+
+
+def _to_the_brace(scores: Iterable[Scored]) -> Iterator[Scored]:
+    """The tokens of what stands in an opened box, the brace that closes it included."""
+    depth = 1
+    for text, logprob in scores:
+        yield text, logprob
+        depth += text.count("{") - text.count("}")
+        if depth <= 0:
+            return
 
 
 def framing(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from r1chat.engine.remote.refusals import clean, trouble
 from r1chat.engine.remote.server import Server
@@ -55,6 +56,10 @@ class Counts:
 NOTHING = Counts()
 
 
+Scored: TypeAlias = tuple[str, float]
+"""A token's text, and the natural logarithm of its probability."""
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """A piece of a reply. What the server did not say is empty or None."""
@@ -69,6 +74,8 @@ class Chunk:
     name: str = ""
     """The completion's own name, by which it can be steered."""
     counts: Counts = NOTHING
+    scores: tuple[Scored, ...] = ()
+    """How sure the model was of its tokens."""
 
 
 class Reader:
@@ -137,6 +144,7 @@ class Reader:
                 index=index,
                 name=name if isinstance(name, str) and len(name) <= _LONGEST_NAME else "",
                 counts=counts,
+                scores=tuple(scores_of(choice)),
             )
 
     def _words(self, choice: dict[str, Any], index: int) -> tuple[str, str]:
@@ -156,6 +164,31 @@ class Reader:
         streamed[0].append(said.text)
         streamed[1].append(said.thought)
         return said.text, said.thought
+
+
+def scores_of(choice: Mapping[str, Any]) -> Iterator[Scored]:
+    """How sure the model was of the tokens of a choice, in either of the forms that servers use.
+
+    What is no probability is left out.
+    """
+    found = choice.get("logprobs")
+    if not isinstance(found, dict):
+        return
+    content, tokens = found.get("content"), found.get("tokens")
+    pairs: Iterable[tuple[object, object]] = ()
+    if isinstance(content, list):
+        each_is = (each for each in content if isinstance(each, dict))
+        pairs = ((each.get("token"), each.get("logprob")) for each in each_is)
+    elif isinstance(tokens, list) and isinstance(found.get("token_logprobs"), list):
+        pairs = zip(tokens, found["token_logprobs"], strict=False)
+    for text, logprob in pairs:
+        if (
+            isinstance(text, str)
+            and isinstance(logprob, (int, float))
+            and not isinstance(logprob, bool)
+            and math.isfinite(logprob)
+        ):
+            yield Halves().feed(text), min(0.0, float(logprob))
 
 
 def _beyond(before: str, words: str) -> str:

@@ -71,6 +71,8 @@ class Dialect:
     """How many requests it answers side by side, as far as one can know."""
     several: bool = False
     """Whether one request may ask for several replies (`n`)."""
+    logprobs: bool = False
+    """Whether a completion says how sure the model was of its tokens."""
     open_end: bool = True
     """Whether "no limit" may be said as null."""
     interrupts: bool = False
@@ -95,6 +97,7 @@ LLAMA_SERVER = Dialect(
     grammar=("grammar",),
     forces=True,
     several=True,
+    logprobs=True,
 )
 LLAMA_CPP_PYTHON = Dialect(
     "llama-cpp-python",
@@ -139,6 +142,7 @@ VLLM = Dialect(
     chat_effort=_EFFORT,
     parallel=8,
     several=True,
+    logprobs=True,
 )
 SGLANG = Dialect(
     "SGLang",
@@ -161,6 +165,7 @@ SGLANG = Dialect(
     chat_effort=_EFFORT,
     parallel=8,
     several=True,
+    logprobs=True,
     open_end=False,
     stop_tokens="stop_token_ids",
 )

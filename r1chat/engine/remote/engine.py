@@ -136,6 +136,7 @@ class RemoteEngine:
         if not asker.continues:
             # What cannot be continued is better asked for one by one.
             return ()
+        asker.measures = group.whole.measures
         limit = group.whole.budget.tokens if wanted.think else None
         return asker.several(count, thought_left=limit)
 

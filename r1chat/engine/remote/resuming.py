@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from r1chat.engine.base import Continuation
 from r1chat.engine.remote.draft import Draft
-from r1chat.engine.replay import STOPPED_IN_IT, was_prefilled
+from r1chat.engine.replay import STOPPED_IN_IT, scores_kept, was_prefilled
 from r1chat.engine.transcript import Transcript
 from r1chat.events import Reply
 
@@ -36,6 +36,7 @@ def resume(continuation: Continuation, transcript: Transcript, draft: Draft) -> 
         _answer(reply, transcript, draft)
         transcript.answer_tokens = receipt.answer_tokens
     transcript.unmute()
+    transcript.scores += scores_kept(continuation)
     transcript.spent_before(receipt.thought_s * share, receipt.answer_s if keep is None else 0.0)
 
 

@@ -258,10 +258,11 @@ class Thinking:
         if self._alone:
             segment.close()
         account = self._account
-        final = None
+        final = sure = None
         with suppress(NetworkError):
             closing = account.transcript.landing + account.draft.format.closing
             closed = [*account.draft.items(), closing]
-            final = self._asker.peek(closed, self._is_stopped)
-        self._emit(Peeked(final, account.transcript.thought_tokens, self._peeks.take(final)))
+            final, sure = self._asker.peek(closed, self._is_stopped)
+        tokens = account.transcript.thought_tokens
+        self._emit(Peeked(final, tokens, self._peeks.take(final), sure))
         return "again" if self._alone else None

@@ -39,6 +39,7 @@ _UNOPENED = (
     "a parser for reasoning, it tells it apart"
 )
 
+_UNMEASURED = "{} does not say how sure the model is"
 _LONGEST_HEAD = 64
 """Characters in front of an answer in a shape that may become a marker, or are white space."""
 _BROKEN_OFF: frozenset[EndedBy] = frozenset({"cancelled", "error", "time", "context"})
@@ -142,6 +143,8 @@ class Writer:
         if ended_by in _BROKEN_OFF:
             self._settle()
         self._release()
+        if self._control.measures and self._begun and not self._account.transcript.scores:
+            self._emit(Notice(_UNMEASURED.format(self._found.server.host)))
         budget = "max" if self._request.raw else str(self._control.budget)
         return self._account.reply(ended_by, error, seed=seed, load_s=load_s, budget=budget)
 
@@ -188,6 +191,7 @@ class Writer:
     def _segment(self) -> Steps[Then]:
         """Reads the answer to one request."""
         account, limits = self._account, self._limits
+        self._asker.measures = account.transcript.measures = self._control.measures
         thinking = account.in_thought
         may_think = thinking or (self._can_think and account.splitter.undecided)
         thought_left = limits.thought if may_think else None

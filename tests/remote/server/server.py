@@ -6,6 +6,7 @@ Its "model" has one reply, a list of tokens, and goes on with it wherever the pr
 from __future__ import annotations
 
 import json
+import math
 import re
 import socket
 import ssl
@@ -69,6 +70,8 @@ class ModelServer:
     r1: bool = True
     context: int = 0
     at_a_time: int = 0
+    lists_logprobs: bool = False
+    """Whether it says how sure it is as chats do, an object a token."""
 
     def __post_init__(self) -> None:
         self.faults: list[Fault] = []
@@ -215,7 +218,9 @@ class ModelServer:
             return 200, self._chat_stream(body)
         if path.endswith("/completions"):
             if not body.get("stream"):
-                return 200, {"choices": [{"text": "42}", "index": 0, "finish_reason": "stop"}]}
+                found = choice("42}", "stop")
+                told = self._logprobs(["42", "}", " and"]) if body.get("logprobs") else {}
+                return 200, {"choices": [found | told]}
             if self.owner == "sglang" and self.context:
                 asked_for = len(body["prompt"]) + body["max_tokens"]
                 if asked_for > self.context:
@@ -248,11 +253,20 @@ class ModelServer:
         for number, token in enumerate(cut, 1):
             usage = {"prompt_tokens": count, "completion_tokens": number}
             for index in several:
-                yield event({"choices": [choice(token, None, index)], "usage": usage})
+                told = self._logprobs([token]) if body.get("logprobs") else {}
+                yield event({"choices": [choice(token, None, index) | told], "usage": usage})
         reason = "stop" if len(cut) == len(rest) else "length"
         for index in several:
             yield event({"choices": [choice("", reason, index)]})
         yield b"data: [DONE]\n\n"
+
+    def _logprobs(self, tokens: list[str]) -> dict[str, Any]:
+        """How sure it is of tokens: by one half."""
+        if self.lists_logprobs:
+            content = [{"token": token, "logprob": math.log(0.5)} for token in tokens]
+            return {"logprobs": {"content": content}}
+        logprobs = [math.log(0.5)] * len(tokens)
+        return {"logprobs": {"tokens": tokens, "token_logprobs": logprobs, "text_offset": [0]}}
 
     def _rest(self, prompt: str) -> list[str]:
         """What of the reply is still to come behind a prompt."""
