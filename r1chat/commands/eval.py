@@ -286,6 +286,8 @@ class _Evaluation:
         picture_lines = drawing.chart(summary, width, unicode=self._out.unicode)
         parts = [line(title, 500), columns(head, rows, right=figures).rstrip("\n"), ""]
         parts += picture_lines
+        for shown, cells, right in (drawing.sureness(summary), drawing.reliability(summary)):
+            parts += ["", columns(shown, cells, right=right).rstrip("\n")] if cells else []
         parts += ["", harm] if (harm := drawing.harm(summary)) else []
         if summary.flattens_at is not None:
             name = counted(summary.flattens_at, "token") if summary.flattens_at else '"off"'

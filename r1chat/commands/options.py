@@ -290,7 +290,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     add(
         "--logprobs",
         action="store_true",
-        help="measure how sure the model is: of the reply in the receipt, and in JSON of each token",
+        help="measure how sure the model is: in the receipt of the reply, in JSON of each token",
     )
     add(
         *SETTINGS["thoughts"].options,

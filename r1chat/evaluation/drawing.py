@@ -88,6 +88,48 @@ def ended(row: Row) -> str:
     return " · ".join(words)
 
 
+def sureness(summary: Summary) -> tuple[list[str], list[list[str]], str]:
+    """What the model's confidence is worth under each setting, as `table` does; no rows without."""
+    head = ["budget", "sure", "right", "ECE, points (95 %)"]
+    head += ["AUROC of results (95 %)", "of answers (95 %)"]
+    rows = []
+    for row in summary.rows:
+        if (found := row.sure_of_final) is None:
+            continue
+        of_answers = row.sure_of_answer.auroc if row.sure_of_answer is not None else None
+        value, low, high = (100 * each for each in _figures(found.ece))
+        cells = [str(row.setting), f"{100 * found.confidence:.1f} %", f"{100 * found.right:.1f} %"]
+        cells += [f"{value:.1f} ({low:.1f}–{high:.1f})", _area(found.auroc), _area(of_answers)]
+        rows.append(cells)
+    return head, rows, "sure right"
+
+
+def reliability(summary: Summary) -> tuple[list[str], list[list[str]], str]:
+    """How often results were right that the model was so sure of, likewise."""
+    found = summary.sure_of_final
+    rows = [
+        [
+            f"{100 * each.low:.0f}–{100 * each.high:.0f} %",
+            f"{100 * each.confidence:.1f} %",
+            f"{each.samples:,}",
+            *percent(each.right),
+        ]
+        for each in (found.bins if found is not None else ())
+    ]
+    return ["sure of its result", "mean", "samples", "right", "95 %"], rows, "mean samples right"
+
+
+def _area(auroc: Estimate | None) -> str:
+    if auroc is None:
+        return "–"
+    value, low, high = _figures(auroc)
+    return f"{value:.2f} ({low:.2f}–{high:.2f})"
+
+
+def _figures(estimate: Estimate) -> tuple[float, float, float]:
+    return estimate.value, estimate.low, estimate.high
+
+
 def chart(summary: Summary, width: int, *, unicode: bool = True) -> list[str]:
     """Accuracy against budget: a bar for each setting, its interval marked at its end.
 

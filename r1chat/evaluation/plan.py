@@ -167,6 +167,10 @@ class Sample:
     """Whether a thought was asked for."""
     language: LanguageCode | None = None
     """The language that the thought was opened in."""
+    confidence: float | None = None
+    """How sure the model was of its answer, from 0 to 1; None where that is not known."""
+    final_confidence: float | None = None
+    """How sure it was of the tokens that spell the final answer."""
 
     @property
     def setting(self) -> Setting:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from r1chat.engine.base import ModelInfo
+from r1chat.evaluation.calibration import Calibration
 from r1chat.evaluation.intervals import Estimate
 from r1chat.evaluation.plan import Conditions, Plan
 from r1chat.evaluation.reading import QuestionSet
@@ -35,6 +36,7 @@ def document(
         "seeds": list(plan.seeds),
         "rows": [_row(row) for row in summary.rows],
         "flattens_at": summary.flattens_at,
+        "sure_of_final": _calibration(summary.sure_of_final),
         "results": str(results.path),
     }
 
@@ -59,6 +61,30 @@ def _row(row: Row) -> dict[str, Any]:
         "answers_ended_by": dict(row.answers_ended_by),
         "without": row.without,
         "short": row.short,
+        "sure_of_final": _calibration(row.sure_of_final),
+        "sure_of_answer": _calibration(row.sure_of_answer),
+    }
+
+
+def _calibration(found: Calibration | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "samples": found.samples,
+        "confidence": round(found.confidence, _DECIMALS),
+        "right": round(found.right, _DECIMALS),
+        "ece": _estimate(found.ece),
+        "auroc": _estimate(found.auroc),
+        "bins": [
+            {
+                "low": each.low,
+                "high": each.high,
+                "samples": each.samples,
+                "confidence": round(each.confidence, _DECIMALS),
+                "right": _estimate(each.right),
+            }
+            for each in found.bins
+        ],
     }
 
 

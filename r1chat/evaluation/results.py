@@ -288,7 +288,16 @@ def _sample(values: Mapping[str, Any]) -> Sample | None:
         and sample.think in _THINK
         and sample.language in _LANGUAGES
         and (sample.final is None or isinstance(sample.final, str))
+        and _is_share(sample.confidence)
+        and _is_share(sample.final_confidence)
         and sample.answer_ended_by in _ENDED_BY
         and (sample.thought_ended_by is None or sample.thought_ended_by in _ENDED_BY)
     )
     return sample if sound else None
+
+
+def _is_share(value: object) -> bool:
+    """Whether it is from 0 to 1, or not known."""
+    return value is None or (
+        isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1
+    )

@@ -14,7 +14,7 @@ from r1chat.errors import Cancelled, EngineError, PromptError
 from r1chat.evaluation.plan import Batch, Conditions, Plan, Sample, Setting
 from r1chat.evaluation.reading import Question
 from r1chat.evaluation.results import Results
-from r1chat.events import EndedBy, Evaluating, Event, Notice, Reply, Sampled
+from r1chat.events import Confidence, EndedBy, Evaluating, Event, Notice, Reply, Sampled
 from r1chat.reasoning.control import Control, ControlGroup
 from r1chat.wording import ENDINGS
 
@@ -129,7 +129,7 @@ class Runner:
         return self._state()
 
     def _draw(self, batch: Batch) -> None:
-        control = Control(batch.setting.parsed)
+        control = Control(batch.setting.parsed, measures=True)
         self._stop.control = control
         if self._stop.wanted:
             control.cancel()
@@ -189,6 +189,7 @@ class Runner:
             # The checker was ended with all the rest: it may not have come to its verdict.
             return
         setting = batch.setting
+        sure = receipt.confidence or Confidence()
         sample = Sample(
             question=batch.question.key,
             budget=setting.budget,
@@ -211,6 +212,8 @@ class Runner:
             seconds=round(seconds, 4),
             thought=reply.thought,
             why="" if right else why_wrong(final, receipt.answer_ended_by, self._checker.name),
+            confidence=_rounded(sure.answer),
+            final_confidence=_rounded(sure.final),
         )
         self._results.add(sample, batch.question)
         self._left[setting] -= 1
@@ -241,6 +244,10 @@ class Runner:
             for setting, count in self._left.items()
             for number, took in [self._paces.get(setting, (0, 0.0))]
         )
+
+
+def _rounded(confidence: float | None) -> float | None:
+    return None if confidence is None else round(confidence, 6)
 
 
 def why_wrong(final: str | None, answer_ended_by: EndedBy, judge: str) -> str:

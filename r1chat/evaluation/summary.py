@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from statistics import fmean
 
+from r1chat.evaluation.calibration import Calibration, Judged, calibrate
 from r1chat.evaluation.intervals import Estimate, accuracy, difference
 from r1chat.evaluation.plan import Key, Plan, Sample, Setting
 from r1chat.events import EndedBy
@@ -52,6 +53,10 @@ class Row:
     """What it adds to thoughts that were opened in no language, else the same; None likewise."""
     short: int = 0
     """Samples that have thought less than the minimum: "Wait" is written so many times only."""
+    sure_of_final: Calibration | None = None
+    """What the model's confidence in its final answers is worth; None where it is not known."""
+    sure_of_answer: Calibration | None = None
+    """The same of its confidence in whole answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,8 @@ class Summary:
     rows: tuple[Row, ...]
     flattens_at: int | None
     """The budget in tokens from which on more thinking does not make it better."""
+    sure_of_final: Calibration | None = None
+    """What confidence in final answers is worth, over all settings."""
 
 
 _FEWEST = 20
@@ -91,7 +98,37 @@ def summarise(plan: Plan, samples: Mapping[Key, Sample], *, right: Right, same: 
         )
         for row in rows
     )
-    return Summary(rows, flattens_at(tuple(row for row in rows if row.setting.language is None)))
+    counted = [each for setting in plan.settings for each in _counted(plan, setting, samples)]
+    return Summary(
+        rows,
+        flattens_at(tuple(row for row in rows if row.setting.language is None)),
+        _calibration(counted, right, "final_confidence"),
+    )
+
+
+def _counted(plan: Plan, setting: Setting, samples: Mapping[Key, Sample]) -> list[Sample]:
+    """The samples of those questions that have all of theirs under a setting."""
+    found: list[Sample] = []
+    for question in plan.questions:
+        keys = [key for seed in plan.seeds for key in plan.keys(question, setting, seed)]
+        if all(key in samples for key in keys):
+            found += [samples[key] for key in keys]
+    return found
+
+
+def _calibration(samples: list[Sample], right: Right, measure: str) -> Calibration | None:
+    """What a confidence of samples is worth.
+
+    Args:
+        samples: All that are counted.
+        right: Judges a sample.
+        measure: The field of a sample that has it.
+    """
+    return calibrate(
+        Judged(sample.question, confidence, right(sample))
+        for sample in samples
+        if (confidence := getattr(sample, measure)) is not None
+    )
 
 
 def _gain(row: Row, other: Row | None) -> Estimate | None:
@@ -136,6 +173,8 @@ def _row(
         without=sum(sample.final is None for sample in drawn),
         short=sum(sample.thought_tokens < setting.minimum for sample in drawn),
         shares=shares,
+        sure_of_final=_calibration(drawn, right, "final_confidence"),
+        sure_of_answer=_calibration(drawn, right, "confidence"),
     )
 
 

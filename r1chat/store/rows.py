@@ -162,8 +162,9 @@ def confidence(value: object) -> Confidence | None:
 
 
 def _probability(value: object) -> float | None:
-    known = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1
-    return float(value) if known else None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return float(value) if 0 <= value <= 1 else None
 
 
 _RECEIPT: dict[str, Callable[[object], Any]] = {

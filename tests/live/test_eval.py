@@ -63,6 +63,17 @@ def test_a_model_that_thinks_is_better_than_one_that_does_not(questions):
     drawn = samples(Path(found["results"]))
     assert len(drawn) == 20
     assert Path(found["results"]) == questions.with_name("sums.results.jsonl")
+    for row in found["rows"]:
+        of_final, of_answer = row["sure_of_final"], row["sure_of_answer"]
+        assert of_final["samples"] == row["samples"] - row["without"]
+        assert of_answer["samples"] == row["samples"]
+        assert 0 < of_final["confidence"] <= 1
+    # It is nowhere as sure without a thought, and wrong.
+    assert off["sure_of_final"]["confidence"] < full["sure_of_final"]["confidence"]
+    assert found["sure_of_final"]["auroc"]["value"] > 0.5
+    shown = run("eval", str(questions), "-b", "off,max", "-n", "2", "--temperature", "0.3")[1]
+    assert "AUROC of results (95 %)" in shown
+    assert "sure of its result" in shown
 
 
 def test_a_second_run_asks_nothing_and_says_the_same(questions):
