@@ -16,6 +16,8 @@ from pathlib import Path
 import pexpect
 
 HANGS_S = 60
+QUIT = "\x11\x11"
+"""Ctrl+Q, and once more where it asks first, because a reply is being written."""
 ROOT = Path(__file__).parent.parent
 _CODES = re.compile(r"\x1b\[[0-9;?<>=]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(\x07|\x1b\\)|\x1b[ -/]*[0-~]")
 

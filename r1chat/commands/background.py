@@ -14,7 +14,7 @@ from r1chat.commands.download import or_download
 from r1chat.commands.exits import ExitCode
 from r1chat.commands.given import Given
 from r1chat.console import Console
-from r1chat.errors import R1ChatError, UsageError
+from r1chat.errors import UsageError
 from r1chat.history import History
 from r1chat.hub.locate import file_at
 from r1chat.interrupts import Interrupts
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
             order = _order(args, asking, console, interrupts)
         finally:
             history.close()
-        out.write(f"{submit(order).id}\n")
+        out.write(f"{jobs.submit(order).id}\n")
     return ExitCode.ANSWERED
 
 
@@ -96,18 +96,3 @@ def _model(given: Given, console: Console, interrupts: Interrupts) -> str:
         return ref
     path = or_download(partial(compose.resolve, ref), console, interrupts, context=context)
     return str(path.absolute()) if file_at(ref) == path else ref
-
-
-def submit(order: jobs.Order) -> jobs.Job:
-    """Makes a job, and has a process work on it.
-
-    Raises:
-        R1ChatError: If that cannot be done.
-    """
-    job = jobs.Jobs().add(order)
-    try:
-        jobs.start(order.model)
-    except OSError as error:
-        message = f"the job {job.id} waits: its process cannot be started ({error.strerror})"
-        raise R1ChatError(message) from None
-    return job

@@ -18,6 +18,7 @@ from r1chat.errors import R1ChatError, UsageError
 from r1chat.exchange import words
 from r1chat.formatting import counted
 from r1chat.interrupts import Interrupts
+from r1chat.jobs import Jobs
 from r1chat.output import Out, write_json
 from r1chat.sanitize import line, sanitize
 from r1chat.store import Hit, Store, Summary
@@ -163,6 +164,7 @@ def _remove(args: argparse.Namespace, store: Store, out: Out, console: Console) 
     for each in several:
         if args.purge:
             store.purge(each.id)
+            Jobs().forget(each.id)
         else:
             store.delete(each.id)
     _written(store)

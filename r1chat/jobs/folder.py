@@ -32,8 +32,8 @@ has ended without one. stopped: the user stopped it. interrupted: its process di
 Ended: TypeAlias = Literal["done", "failed", "stopped"]
 ENDED: frozenset[State] = frozenset({"done", "failed", "stopped", "interrupted"})
 """Nothing more comes of a job in these states."""
-_KEPT = 100
-"""So many jobs that have ended are remembered; their replies are in the history."""
+_KEPT, _KEPT_S = 100, 30 * 24 * 3600.0
+"""So many jobs that have ended are remembered, and so long; their replies are in the history."""
 _LARGEST = 256 << 20
 _PRIVATE = 0o600
 _TRIES, _BETWEEN_S = 100, 0.02
@@ -124,6 +124,10 @@ class Job:
         }
         # Not one that was removed meanwhile.
         user_files.write(self.folder / _END, [json.dumps(values)], private=True)
+
+    def forget(self) -> None:
+        """Removes it, with all that it has said."""
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def taken(self) -> BaseFileLock | None:
         """Takes it, to work on it; None where another does."""
@@ -219,5 +223,12 @@ class Jobs:
     def _forget_old(self) -> None:
         """Removes the oldest of those that have ended."""
         over = [job for job in self.all() if job.state in ENDED]
-        for job in over[:-_KEPT]:
-            shutil.rmtree(job.folder, ignore_errors=True)
+        for at, job in enumerate(reversed(over)):
+            if at >= _KEPT or job.created < time.time() - _KEPT_S:
+                job.forget()
+
+    def forget(self, conversation: str) -> None:
+        """Removes a conversation's jobs, unless one is at work: nothing of it is to be left."""
+        for job in self.all():
+            if job.order.conversation == conversation and job.state != "running":
+                job.forget()

@@ -20,7 +20,7 @@ _LONGEST = 64 << 20
 _KINDS: Mapping[str, Kind[Any]] = {
     **{name: SETTINGS[name].kind for name in PRESET_FIELDS},
     **{name: SETTINGS[name].kind for name in ("ctx", "threads", "gpu_layers", "tensor_split")},
-    **{name: SETTINGS[name].kind for name in ("peek", "samples")},
+    **{name: SETTINGS[name].kind for name in ("peek", "samples", "full_context")},
     "preset": Text(longest=80),
     "seed": Whole(0, _LARGEST_SEED),
     "timeout": Real(0, _MOST_SECONDS, above=True),
@@ -70,7 +70,9 @@ class Order:
 
 def options_of(given: Mapping[str, Any]) -> dict[str, Any]:
     """Those of the options of `r1chat ask` that a job may have, and that were given."""
-    return {name: given[name] for name in _KINDS if given.get(name) not in {None, False}}
+    wanted = {name: given.get(name) for name in _KINDS}
+    # A figure may be 0.
+    return {name: each for name, each in wanted.items() if each is not None and each is not False}
 
 
 def read(values: Any) -> Order:  # noqa: ANN401  (whatever stands in the file)

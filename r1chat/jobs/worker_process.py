@@ -9,6 +9,9 @@ import sys
 from pathlib import Path
 
 from r1chat import locks, paths
+from r1chat.errors import R1ChatError
+from r1chat.jobs.folder import Job, Jobs
+from r1chat.jobs.order import Order
 
 _WORKERS = "workers"
 _NAMED = 16
@@ -19,6 +22,21 @@ def worker_lock(model: str) -> Path:
     """The lock of the process that works on a model's jobs: there is one at most."""
     named = hashlib.sha256(model.encode("utf-8", "surrogateescape")).hexdigest()[:_NAMED]
     return paths.jobs() / f".{_WORKERS}" / f"{named}.lock"
+
+
+def submit(order: Order) -> Job:
+    """Makes a job, and has a process work on it.
+
+    Raises:
+        R1ChatError: If that cannot be done.
+    """
+    job = Jobs().add(order)
+    try:
+        start(order.model)
+    except OSError as error:
+        message = f"the job {job.id} waits: its process cannot be started ({error.strerror})"
+        raise R1ChatError(message) from None
+    return job
 
 
 def start(model: str) -> None:

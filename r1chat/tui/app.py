@@ -25,6 +25,7 @@ from r1chat.errors import R1ChatError
 from r1chat.history import History
 from r1chat.sanitize import line
 from r1chat.tui import terminal, terminal_input
+from r1chat.tui.chat.leaving import Leaving
 from r1chat.tui.chat.reply_runner import STOP_FIRST
 from r1chat.tui.chat.screen import ChatScreen
 from r1chat.tui.clipboard import Clipboard
@@ -111,7 +112,7 @@ class R1ChatApp(App[None]):
             Loader(self, load, fits),
             model or self.settings.model,
             display=lambda: self.chat.model if self.screen_stack else None,
-            options=self._loading_options,
+            options=self.loading_options,
             later=self.set_timer,
             settled=self._recommend,
         )
@@ -119,7 +120,7 @@ class R1ChatApp(App[None]):
             self.model,
             load,
             fits,
-            options=self._loading_options,
+            options=self.loading_options,
             known=lambda: self.known_models,
         )
         self.first_frame: Callable[[], None] = lambda: None
@@ -128,6 +129,7 @@ class R1ChatApp(App[None]):
         self.begins_with: str | None = None
         """The id of the conversation that it begins with; None for a new one."""
         self._state: OpenConversation | None = None
+        self._leaving: Leaving | None = None
         self._inventory = inventory
         self._servers = servers
         self._is_greeted = False
@@ -156,6 +158,9 @@ class R1ChatApp(App[None]):
         """The conversation."""
         screen = ChatScreen(self, self.guest)
         self._state = screen.state
+        self._leaving = Leaving(
+            self, screen.state, screen.runner, leave=self.exit, asks=lambda: not self.is_web
+        )
         return screen
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
@@ -283,6 +288,24 @@ class R1ChatApp(App[None]):
         self.history.close()
         return self.model.freed and not self.guest.busy
 
+    def hand_over(self) -> str:
+        """Has the reply that was under way go on in the background, where the user wants that.
+
+        Returns:
+            A line that says what becomes of it; empty where it was not wanted.
+        """
+        order = self._leaving.order if self._leaving is not None else None
+        if order is None:
+            return ""
+        from r1chat.jobs import submit
+        from r1chat.store.values import SHORT
+
+        try:
+            job = submit(order)
+        except R1ChatError as error:
+            return f"the reply does not go on: {line(str(error), 300)}"
+        return f"The reply goes on in the background: r1chat jobs attach {job.id[:SHORT]}"
+
     @property
     def resumable(self) -> str:
         """What names the open conversation in a command; empty where it is not saved."""
@@ -354,7 +377,7 @@ class R1ChatApp(App[None]):
         self.offered = ""
         self.model.use(ref)
 
-    def _loading_options(self) -> dict[str, Any]:
+    def loading_options(self) -> dict[str, Any]:
         """How to load models."""
         from r1chat import states
 
@@ -494,11 +517,19 @@ class R1ChatApp(App[None]):
 
     # -- actions --
 
+    async def action_quit(self) -> None:
+        """Quits; while a reply is being written, asks first."""
+        if self._leaving is not None:
+            self._leaving.quit()
+
     def action_interrupt(self) -> None:
         """Ctrl+C: copies a selection, stops the reply, puts the draft aside, or quits.
 
         To quit it has to be pressed twice.
         """
+        if self._leaving is not None and self._leaving.asking:
+            self._leaving.quit()
+            return
         if self._copy_selection():
             return
         # Pressed in a hurry it comes again before the reply has ended.

@@ -42,6 +42,9 @@ class Host(Protocol):
     def shown_keys(self) -> Mapping[str, str]:
         """The keys of all bindings by their ids."""
 
+    def loading_options(self) -> Mapping[str, Any]:
+        """How models are loaded."""
+
     # -- the model --
 
     @property

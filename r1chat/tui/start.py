@@ -59,6 +59,8 @@ def run(
     code = app.return_code or 0
     for notice in app.history.take_notices():
         sys.stderr.write(f"r1chat: note: {line(notice, 1000)}\n")
+    if handed := app.hand_over():
+        sys.stderr.write(f"{handed}\n")
     if app.resumable and not app.crashed:
         sys.stderr.write(f"Continue this conversation: r1chat --conversation {app.resumable}\n")
     if not app.history.safe:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pty_app import terminal
+from tests.pty_app import QUIT, terminal
 
 APP = str(Path(__file__).parent / "an_app.py")
 _CAPABILITIES = "-dac_override,-dac_read_search"
@@ -47,7 +47,7 @@ def test_the_app_starts_warns_and_works_without_saving(home, as_a_user):
             app.wait_for_one_of(r"thought \d+\.", since)
             app.send("\x03")
             app.wait_for("stopped", since)
-            app.send("\x11")
+            app.send(QUIT)
             assert app.end() == 0
             assert "Traceback" not in app.words
             assert "went wrong" not in app.words

@@ -12,7 +12,7 @@ from r1chat import paths
 from r1chat.store import Store
 from tests.faults.test_store_aside import held
 from tests.program import run
-from tests.pty_app import terminal
+from tests.pty_app import QUIT, terminal
 
 APP = str(Path(__file__).parent / "an_app.py")
 ASK = ("ask", "-m", "tiny", "--temperature", "0", "-b", "off")
@@ -58,12 +58,12 @@ def test_ask_answers_says_where_its_turn_lies_and_the_next_one_goes_on_from_it(f
 
 @posix
 def test_the_app_says_at_its_end_where_what_it_could_not_save_lies(file):
-    with terminal(APP, "slow") as app:
+    with terminal(APP, "long") as app:
         app.wait_for("Ask something")
         with held(file):
             app.send("Is it kept?\r")
             app.wait_for("Done.")
-            app.send("\x11")
+            app.send(QUIT)
             code = app.end()
         (kept,) = file.parent.glob("history.unsaved-*")
         assert code == 0
@@ -98,11 +98,11 @@ def test_whatever_is_damaged_ask_answers_and_keeps_its_turn(file, how):
 
 def test_the_app_keeps_what_is_asked_though_the_history_is_damaged(file):
     file.write_bytes(schema_flip(file.read_bytes()))
-    with terminal(APP, "slow") as app:
+    with terminal(APP, "long") as app:
         app.wait_for("recovered")
         app.send("Is it kept?\r")
         app.wait_for("Done.")
-        app.send("\x11")
+        app.send(QUIT)
         assert app.end() == 0
     found = questions()
     assert found["Is it kept?"].answer == "Done."

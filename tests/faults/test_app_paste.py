@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.pty_app import terminal
+from tests.pty_app import QUIT, terminal
 
 APP = str(Path(__file__).parent / "an_app.py")
 
@@ -21,5 +21,5 @@ def test_a_megabyte_is_offered_as_an_attachment_and_keys_go_on_working():
         since = len(app.raw)
         app.send("hello")
         app.wait_for("hello", since)
-        app.send("\x11")
+        app.send(QUIT)
         assert app.end() == 0

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from r1chat import paths
-from tests.pty_app import Terminal, terminal
+from tests.pty_app import QUIT, Terminal, terminal
 
 APP = str(Path(__file__).parent / "an_app.py")
 LEFT = b"\x1b[?1049l"
@@ -50,7 +50,7 @@ def test_what_native_code_prints_goes_to_the_log_and_not_to_the_screen(home):
         ready(app)
         app.send("\x1b[24~")
         app.wait_for("written natively")
-        app.send("\x11")
+        app.send(QUIT)
         assert app.end() == 0
         assert "NATIVE" not in app.words
     assert "NATIVE-ONE\nNATIVE-TWO" in (home / "logs" / "r1chat.log").read_text()
@@ -73,7 +73,7 @@ def test_a_signal_in_the_middle_of_a_thought_ends_it_calmly(number, code):
 def test_leaving_while_a_model_is_being_loaded_does_not_wait_for_it():
     with terminal(APP, "loading") as app:
         app.wait_for("Loading")
-        app.send("\x11")
+        app.send(QUIT)
         assert app.end() == 0
         assert is_restored(app)
 
@@ -119,7 +119,7 @@ def test_a_terminal_of_one_cell_and_back_many_times_breaks_nothing():
         since = len(app.raw)
         app.send("\x03")
         app.wait_for("stopped", since)
-        app.send("\x11")
+        app.send(QUIT)
         assert app.end() == 0
 
 
@@ -142,7 +142,7 @@ def test_a_long_reply_is_announced_while_the_terminal_is_not_looked_at_and_only_
             app.wait_for("later", since)
             assert note not in app.raw[since:]
         assert (b"\x07" in app.raw[since:].replace(note, b"").replace(TITLE, b"")) == away
-        app.send("\x11")
+        app.send(QUIT)
         assert app.end() == 0
 
 
@@ -166,7 +166,7 @@ def test_no_escape_sequence_of_others_reaches_the_terminal():
             since = len(app.raw)
             app.send("\x1b")
             app.wait_for("Ask something", since)
-        app.send("\x11")
+        app.send(QUIT)
         assert app.end() == 0
         assert not any(code in app.raw for code in FOREIGN)
         titles = re.findall(rb"\x1b\]2;([^\x07]*)\x07", app.raw)
@@ -194,13 +194,13 @@ def test_names_of_files_notices_and_errors_bring_no_escape_sequence_to_the_termi
         app.wait_for("4 characters")
         app.send("hello\r")
         app.wait_for("✗")
-        app.send("\x11")
+        app.send(QUIT)
         assert app.end() == 0
         assert not any(code in app.raw for code in FOREIGN)
     with terminal(APP, "evil-file", size=(40, 120)) as app:
         app.wait_for("No model")
         app.wait_for("EVIL")
-        app.send("\x11")
+        app.send(QUIT)
         assert app.end() == 0
         assert not any(code in app.raw for code in FOREIGN)
 
@@ -212,7 +212,7 @@ def test_alt_enter_begins_a_new_line():
         app.wait_for("two")
         app.send("\r")
         app.wait(lambda: b"\x1b]2;one two \xc2\xb7 r1chat\x07" in app.raw)
-        app.send("\x11")
+        app.send(QUIT)
         assert app.end() == 0
 
 
@@ -228,7 +228,7 @@ def test_a_paste_with_escape_characters_is_one_paste_and_sends_nothing():
         assert b"\x1b]2;one" not in app.raw
         app.send("\r")
         app.wait(lambda: b"\x1b]2;one two three  four! \xc2\xb7 r1chat\x07" in app.raw)
-        app.send("\x11")
+        app.send(QUIT)
         assert app.end() == 0
 
 
@@ -248,7 +248,7 @@ def test_after_a_stop_all_is_drawn_again_and_the_keys_come_once(stop):
             app.wait_for("Help", before)
         app.send("abc\r")
         app.wait(lambda: b"\x1b]2;draft abc \xc2\xb7 r1chat\x07" in app.raw)
-        app.send("\x11")
+        app.send(QUIT)
         assert app.end() == 0
         assert is_restored(app)
         assert app.echoes
@@ -267,13 +267,13 @@ def test_leaving_prints_the_command_that_opens_the_same_conversation_and_so_does
         ready(app)
         app.send("one question\r")
         app.wait_for("Done.")
-        app.send("\x11")
+        app.send(QUIT)
         assert app.end() == 0
     name = re.search(r"Continue this conversation: (r1chat --conversation (\w+))", app.words)
     assert name is not None
     for arguments in (("--conversation", name[2]), ("-c",)):
         with terminal("-m", "r1chat", *arguments) as again:
             again.wait_for("one question")
-            again.send("\x11")
+            again.send(QUIT)
             assert again.end() == 0
             assert name[1] in again.words

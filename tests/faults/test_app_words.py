@@ -10,10 +10,10 @@ import pytest
 
 from r1chat import paths
 from r1chat.store import Store
-from tests.pty_app import terminal
+from tests.pty_app import QUIT, terminal
 
 APP = str(Path(__file__).parent / "an_app.py")
-CTRL_C, CTRL_Q, F10 = "\x03", "\x11", "\x1b[21~"
+CTRL_C, F10 = "\x03", "\x1b[21~"
 LINES = ["def double(x):", "    return 2 * x", "print(double(4))"]
 
 
@@ -42,13 +42,13 @@ def test_lines_pasted_from_a_terminal_are_asked_as_lines(line_break, home):
         app.wait_for("print(double(4))")
         app.send("\r")
         app.wait(lambda: questions() == ["\n".join(LINES)])
-        app.send(CTRL_Q)
+        app.send(QUIT)
         assert app.end() == 0
     assert b"\r" not in app.raw.replace(b"\r\n", b"")
 
 
 def by_key(app):
-    app.send(CTRL_Q)
+    app.send(QUIT)
 
 
 def by_signal(number):
@@ -91,7 +91,7 @@ def test_a_draft_is_there_again_at_the_next_start(home):
             if start == 0:
                 app.send("words that were typed")
             app.wait_for("words that were typed")
-            app.send(CTRL_Q)
+            app.send(QUIT)
             assert app.end() == 0
         assert drafts() == ["words that were typed"]
 

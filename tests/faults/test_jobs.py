@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import os
@@ -14,10 +15,12 @@ from pathlib import Path
 import pytest
 
 from r1chat import notifications, paths
-from r1chat.jobs import Jobs, Order
+from r1chat.commands.options import add_ask
+from r1chat.jobs import Jobs, Order, options_of
 from r1chat.store import Store
 from tests.factory import write_model
 from tests.program import HANGS_S, finish, run, start
+from tests.pty_app import terminal
 
 ASK = ("ask", "--background", "-m")
 
@@ -75,8 +78,19 @@ def thought_of(job):
 
 def saved_of(job):
     """What the history has of the thought."""
+    return saved_in(job.order.conversation)
+
+
+def last_thought():
     store = Store.open()
-    loaded = store.load(job.order.conversation)
+    last = store.last()
+    store.close()
+    return saved_in(last) if last else ""
+
+
+def saved_in(conversation):
+    store = Store.open()
+    loaded = store.load(conversation)
     turn = loaded.conversation.last().turn if loaded is not None else None
     store.close()
     return turn.reply.thought if turn is not None else ""
@@ -118,6 +132,8 @@ def test_jobs_that_are_made_at_once_share_one_process_and_are_kept_as_other_turn
     store.close()
     for path in (home / "data" / "jobs").rglob("*"):
         assert not stat.S_IMODE(path.stat().st_mode) & 0o077, path
+    assert run("history", "rm", "--purge", "-y", found[0]["conversation"])[0] == 0
+    assert [each["id"] for each in listed()] == [each["id"] for each in found[1:]]
 
 
 def test_who_follows_a_job_may_go_and_come_back_and_it_keeps_what_there_is_when_it_is_stopped(
@@ -152,6 +168,7 @@ def test_a_process_that_dies_leaves_its_job_with_its_words_and_the_reply_goes_on
     name = run(*ASK, endless, "Why?", "--temperature", "0")[1].strip()
     after = run(*ASK, endless, "And then?", "-b", "16", "--max-answer", "4")[1].strip()
     jobs = {job.id: job for job in Jobs().all()}
+    assert jobs[name].order.options["temperature"] == 0
     thinking(jobs[name])
     until(lambda: len(workers(home)) == 1 and saved_of(jobs[name]))
     os.kill(*workers(home), signal.SIGKILL)
@@ -197,6 +214,16 @@ def test_files_that_somebody_has_changed_harm_nobody(home):
     assert "\x1b" not in out
 
 
+def test_every_option_of_ask_is_kept_by_a_job_or_named_here():
+    parser = argparse.ArgumentParser(add_help=False)
+    add_ask(parser)
+    every = {action.dest: 1 for action in parser._actions}
+    # They say where a question comes from, where its answer goes, or belong to the order itself.
+    others = "question files model conversation go_on json_schema grammar no_save background"
+    others += " batch output compare format thoughts plain"
+    assert every.keys() - options_of(every).keys() == set(others.split())
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
@@ -229,3 +256,30 @@ def test_the_desktop_is_told_unless_the_user_wants_no_such_words(tmp_path, monke
     notifications.job_ended("Why\x1b[31m <b>?\n$(rm)", done=True)
     words = told.read_text("utf-8").splitlines()
     assert words[-2:] == ["r1chat: answered", "Why &lt;b&gt;? $(rm)"]
+
+
+def test_a_reply_that_the_app_leaves_running_goes_on_in_its_conversation(endless):
+    with terminal("-m", "r1chat", "-m", str(endless), size=(40, 100)) as app:
+        app.wait_for("Ask something")
+        app.wait_for("endless.gguf · ")
+        app.send("Why?\r")
+        until(lambda: app.read() or last_thought())
+        app.send("\x11")
+        app.wait_for("Leave it running in the background")
+        app.send("\r")
+        assert app.end() == 0
+        assert "Continue this conversation: r1chat --conversation" in app.words
+    (job,) = Jobs().all()
+    assert f"The reply goes on in the background: r1chat jobs attach {job.id[:8]}" in app.words
+    assert job.order.question == "Why?"
+    thinking(job)
+    assert run("jobs", "stop", job.id)[0] == 0
+    assert run("jobs", "wait", job.id)[0] == 130
+    reply = json.loads(run("jobs", "attach", job.id, "--format", "json")[1])
+    # The job has written the rest of it alone.
+    assert reply["thought"].endswith(thought_of(job))
+    assert len(reply["thought"]) > len(thought_of(job)) > 0
+    store = Store.open()
+    (node,) = store.load(job.order.conversation).conversation.root.children
+    store.close()
+    assert node.turn.reply.thought == reply["thought"]

@@ -19,7 +19,7 @@ from r1chat.engine.opening import Opening
 from r1chat.errors import ModelError
 from tests.conftest import ROOT, Run
 from tests.factory import write_model
-from tests.pty_app import terminal
+from tests.pty_app import QUIT, terminal
 
 HEADER = 16384
 """More than the header of such a file, and less than the whole."""
@@ -201,7 +201,7 @@ def test_the_terminal_is_given_back_by_another_when_the_app_is_killed() -> None:
 def test_an_app_that_ends_by_itself_leaves_no_watcher_behind() -> None:
     with terminal("-m", "r1chat") as app:
         app.wait_for("of 1,024")
-        app.send("\x11")
+        app.send(QUIT)
         assert app.end() == 0
     assert b"killed" not in app.raw
 

@@ -9,7 +9,7 @@ import r1chat
 from r1chat import paths
 from r1chat.hub.layout import hub_cache
 from tests.hub.server import File, Repo
-from tests.pty_app import terminal
+from tests.pty_app import QUIT, terminal
 
 MODEL = Path(r1chat.__file__).parent / "models" / "tiny.gguf"
 REPO = "unsloth/DeepSeek-R1-Distill-Qwen-1.5B-GGUF"
@@ -35,7 +35,7 @@ def test_a_model_is_fetched_used_asked_and_still_there_at_the_next_start(
         app.send("What is 3 + 4?\r")
         app.wait_for("Thought for")
         app.wait_for("tokens/s")
-        app.send("\x11")
+        app.send(QUIT)
         assert app.end() == 0
     assert json.loads(paths.settings_file().read_text())["model"] == REF
     assert list(hub_cache().glob("models--*/snapshots/*/*.gguf"))
@@ -43,6 +43,6 @@ def test_a_model_is_fetched_used_asked_and_still_there_at_the_next_start(
     with terminal("-m", "r1chat") as app:
         app.wait_for(f"{REF} · ")
         app.wait_for("of 1,024")
-        app.send("\x11")
+        app.send(QUIT)
         assert app.end() == 0
     assert len(hub.requests) == asked

@@ -9,7 +9,7 @@ from r1chat.conversation import Conversation, Origin, Turn
 from r1chat.events import Receipt, Reply
 from r1chat.store import Loaded, Store, Summary
 from tests.factory import write_model
-from tests.pty_app import terminal
+from tests.pty_app import QUIT, terminal
 
 APP = str(Path(__file__).parent.parent / "faults" / "an_app.py")
 F10 = "\x1b[21~"
@@ -49,7 +49,7 @@ def test_a_conversation_is_there_after_a_kill_and_goes_on():
         app.wait_for("Thought for", since)
         app.send("What is 5 + 2?\r")
         app.wait(lambda: len(answered()) == 2)
-        app.send("\x11")
+        app.send(QUIT)
         assert app.end() == 0
     assert [turn.question for turn in answered()] == ["What is 3 + 4?", "What is 5 + 2?"]
 
@@ -77,7 +77,7 @@ def test_a_thought_that_a_kill_cut_off_is_gone_on_with_by_its_text(tmp_path):
         app.wait_for("ended by you", since)
         app.send("\x03")
         app.wait_for("stopped", since)
-        app.send("\x11")
+        app.send(QUIT)
         assert app.end() == 0
     (after,) = [turn.reply for turn in turns()]
     assert after.thought.startswith(before.thought)
@@ -106,7 +106,7 @@ def test_no_escape_sequence_of_the_file_reaches_the_terminal():
         since = len(app.raw)
         app.send("\x1bl")
         app.wait_for("no such model", since)
-        app.send("\x11")
+        app.send(QUIT)
         assert app.end() == 0
         raw = app.raw
     for code in (b"\x1b]52", b"\x1b]0;", b"\x1b]8;;http://evil", b"\xc2\x9b", "\u202e".encode()):

@@ -7,7 +7,7 @@ import re
 
 from r1chat import paths
 from tests.factory import write_model
-from tests.pty_app import terminal
+from tests.pty_app import QUIT, terminal
 
 
 def test_a_question_is_asked_thought_about_answered_and_what_was_set_is_remembered(home):
@@ -25,7 +25,7 @@ def test_a_question_is_asked_thought_about_answered_and_what_was_set_is_remember
         app.send("\x1b[15~\x12")
         app.wait_for("2/2", since)
         app.wait_for("tokens/s", since)
-        app.send("\x11")
+        app.send(QUIT)
         assert app.end() == 0
         assert b"\x1b]2;What is 3 + 4? \xc2\xb7 r1chat\x07" in app.raw
         # Behind the terminal's own title there is only the way back.
@@ -54,5 +54,5 @@ def test_a_thought_that_would_never_end_is_answered_at_once_on_a_key(tmp_path):
         app.wait_for_one_of(r"ended by you|\^o Thoughts", since)
         app.send("\x03")
         app.wait_for("stopped")
-        app.send("\x11")
+        app.send(QUIT)
         assert app.end() == 0

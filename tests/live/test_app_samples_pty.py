@@ -6,7 +6,7 @@ import json
 
 from r1chat import paths
 from tests.program import run
-from tests.pty_app import terminal
+from tests.pty_app import QUIT, terminal
 
 
 def test_four_samples_are_drawn_tallied_kept_and_shown_again(home):
@@ -22,7 +22,7 @@ def test_four_samples_are_drawn_tallied_kept_and_shown_again(home):
         app.wait_for("▸2", since)
         app.wait_for("of 4 agree on")
         app.wait_for("agree on 110")
-        app.send("\x11")
+        app.send(QUIT)
         assert app.end() == 0
     assert json.loads(paths.settings_file().read_text())["samples"] == 4
     code, out, _ = run("history", "export", "--all", "--format", "json")
@@ -40,5 +40,5 @@ def test_four_samples_are_drawn_tallied_kept_and_shown_again(home):
         app.wait_for("Today")
         app.send("\x1b[B\r")
         app.wait_for("agree on 110")
-        app.send("\x11")
+        app.send(QUIT)
         assert app.end() == 0

@@ -131,6 +131,16 @@ class ReplyRunner:
         return self._job is not None and self._job.view.is_thinking
 
     @property
+    def writing(self) -> bool:
+        """Whether the model is to write more of it."""
+        return self._run is not None and not self._run.written and not self.stopping
+
+    @property
+    def heard(self) -> bool:
+        """Whether there are words of the reply under way."""
+        return self._run is not None and self._heard
+
+    @property
     def drawing(self) -> bool:
         """Whether several samples are being drawn."""
         return self._job is not None and self._job.view.drawing

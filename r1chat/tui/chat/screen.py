@@ -381,7 +381,7 @@ class ChatScreen(Screen[None]):
         elif event.key == "up":
             self.outbox.take_back()
         else:
-            self.app.exit()
+            await self.app.run_action("quit")
 
     @on(Queue.Pressed)
     def _queue_pressed(self) -> None:
