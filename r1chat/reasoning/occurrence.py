@@ -24,6 +24,13 @@ _NAMED = re.compile(
 )
 """Before a number that is a part of a name, or an exponent."""
 _LONGEST_NAME = 12
+_WRAPPED = re.compile(r"\\(?:text|textbf|mathrm|mathbf|mbox)\s*\{([^{}]*)\}")
+_BETWEEN = r"(?:\s|\\(?:text|textbf|mathrm|mathbf|mbox)\s?\{|\\[,;: ]|[{}$~])*"
+_UNIT = re.compile(
+    r"(?:\s|\\(?:text|mathrm|mbox)\s?\{|\\[,;: ]|[$~]){0,4}"
+    r"(?P<unit>[^\W\d_]{3,}s\b|[^\W\d_]{2,}(?=\s?(?:per\b|/)))"
+)
+"""What surely is a unit behind a number: something in the plural, or something per something."""
 _CHOICE = re.compile(r"\(?[A-Za-z]\)?\.?")
 _VERDICTS = ("yes", "no", "true", "false", "none")
 _SAID = re.compile(
@@ -66,12 +73,16 @@ def first_place(thought: str, final: str, question: str = "") -> tuple[int, int]
     Returns:
         Where it begins and ends, in characters of the thought.
     """
-    number, _ = measure(final)
+    number, unit = measure(final)
     if number is None:
         places = _text_places(thought, final)
         given = next(_text_places(question, final), None) is not None
     else:
-        places = ((each.start, each.end) for each in _values(thought) if each.number == number)
+        places = (
+            (each.start, each.end)
+            for each in _values(thought)
+            if each.number == number and not _has_other_unit(thought, each.end, unit)
+        )
         given = any(each.number == number for each in _values(question))
     if _CHOICE.fullmatch(final.strip()) or final.strip().lower() in _VERDICTS:
         return next((place for place in places if _is_said(thought, place)), None)
@@ -127,14 +138,23 @@ def _fraction(number: Fraction, start: int, end: int) -> Iterator[_Value]:
 
 def _text_places(text: str, final: str) -> Iterator[tuple[int, int]]:
     """Where a final answer that is no number stands, whatever white space there is in it."""
-    signs = "".join(final.split())
+    signs = "".join(_WRAPPED.sub(r"\1", final).split()).rstrip(".")
     if not signs or len(signs) > _LONGEST_FINAL:
         return
-    words = r"\s*".join(map(re.escape, signs))
+    words = _BETWEEN.join(map(re.escape, signs))
     before = r"(?<!\w)" if signs[0].isalnum() and signs[0].isascii() else ""
     after = r"(?!\w)" if signs[-1].isalnum() and signs[-1].isascii() else ""
     for found in re.finditer(before + words + after, text, re.IGNORECASE):
         yield found.span()
+
+
+def _has_other_unit(text: str, end: int, unit: str) -> bool:
+    """Whether a number is of something else than the answer."""
+    found = _UNIT.match(text, end, end + _BEFORE) if unit else None
+    if found is None:
+        return False
+    number, other = measure(f"1 {found['unit']}")
+    return number is not None and other != unit
 
 
 def _is_said(text: str, place: tuple[int, int]) -> bool:

@@ -82,6 +82,8 @@ _RESTART = re.compile(
     r"|(?:hold|hang)\s+on(?!\s+to\b)\b"
     r"|(?:oops|not\s+so\s+fast|scratch\s+that|on\s+second\s+thoughts?|actually(?=\s*,)"
     r"|alternatively|start(?:ing)?\s+(?:over|again|from\s+scratch))\b"
+    r"|[^.?!\n]{0,60},\s+(?:i|we)\s+(?:need|have|ought)\s+to\s+re-?"
+    r"(?:calculate|check|compute|consider|do|evaluate|examine|think)\b"
     r"|[^.?!\n]{0,60}\bnot\b[^.?!\n]{0,60}\blet(?:\s+me|['’]s|\s+us)\s+try\b"
     rf"|{_WILL}{_HOW}(?:start\s+(?:over|again|from\s+scratch|afresh)"
     r"|re-?(?:calculate|compute|consider|count|do|evaluate|examine|read|start|state|think|visit|work)"
@@ -162,6 +164,7 @@ _ORDERED = re.compile(
 _LABEL = re.compile(r"\s*[^\W\d_]+(?:\s[^\W\d_]+){0,3}\s*[:：]")
 _DIGIT = re.compile(r"\d")
 _CLOSED = re.compile(r"[.!?…。！？✓✅)]\W{0,4}$")
+_FORMULA_END = re.compile(r"(?:\\\]|\$\$)\W{0,4}$")
 _OPEN = re.compile(r"[:：]\W{0,4}$")
 _FILLERS = re.compile(
     r"^(?:(?:okay|ok|alright|all\s+right|h+m+|well|so|now|then|and|but|right|oh)\b[,.!…]*\s+)+",
@@ -288,9 +291,9 @@ class Outline:
             before.item = _ITEM.match(text) is not None or _NO_PROSE.match(text) is not None
             before.fence = False
         if not before.item:
-            before.steps = not _OPEN.search(text.rstrip()) or bool(
-                _ANNOUNCES.search(text) and not _PLANS.search(text)
-            )
+            before.plan = _PLANS.search(text) is not None
+            announces = _ANNOUNCES.search(text) is not None and not before.plan
+            before.steps = announces or _OPEN.search(text.rstrip()) is None
 
     def _begins_step(self, text: str, at: int) -> bool:
         """Whether a line, which its first words call nothing else, is a step of its own."""
@@ -299,15 +302,17 @@ class Outline:
         has_words = _CJK.search(text) or _WORD.search(text)
         if part is None or (_NUMBERED.match(text)):
             return True
-        if _ITEM.match(text) and has_words:
-            return before.steps
+        if _ITEM.match(text):
+            return before.steps or (before.plan and _OPEN.search(text.rstrip()) is not None)
+        if text.startswith("#") and has_words:
+            return True
         brief = part.kind == "step" and at - part.start <= _BRIEF
         if before.heading or brief or _NO_PROSE.match(text):
             return False
         is_paragraph = before.breaks > 1 or before.fence
         if not has_words:
             begins = is_paragraph and before.closed and text.rstrip().endswith((".", "。"))
-        elif before.open:
+        elif before.open and not text[first : first + 1].isupper():
             begins = is_paragraph and _ORDERED.match(text, first) is not None
         elif not is_paragraph and before.spaced:
             # The thought sets its paragraphs apart: a line is a part of one.
@@ -317,7 +322,8 @@ class Outline:
         elif text[first : first + 1].islower():
             begins = is_paragraph and before.closed
         else:
-            begins = is_paragraph or (before.closed and not text[first : first + 1].isdigit())
+            ended = before.closed or before.formula
+            begins = is_paragraph or (ended and not text[first : first + 1].isdigit())
         return begins
 
     def _begin(self, kind: Kind, start: int) -> None:
@@ -346,6 +352,8 @@ class _Before:
     """Line breaks between it and the last words."""
     closed: bool = True
     """Whether the line above ends a sentence."""
+    formula: bool = False
+    """Whether the line above ends a formula."""
     open: bool = False
     """Whether the line above ends in a colon."""
     heading: bool = False
@@ -359,12 +367,15 @@ class _Before:
     """Whether the line is an item of a list, or a formula."""
     steps: bool = True
     """Whether the items of a list would be steps, by what leads to them."""
+    plan: bool = False
+    """Whether the items of a list would be steps that are only to come."""
 
     def end(self, tail: str, *, is_break: bool) -> None:
         """Takes the end of a sentence."""
         words = tail.strip()
         if words:
             self.closed = _CLOSED.search(words) is not None
+            self.formula = _FORMULA_END.search(words) is not None
             self.open = _OPEN.search(words) is not None
             self.breaks = 0
         self.breaks += is_break
