@@ -60,12 +60,22 @@ def usable_cores() -> int:
         return max(1, os.cpu_count() or 1)
 
 
-def default_threads() -> int:
-    """Threads for single tokens: one core is left to the screen and the rest of the machine.
+_chosen: int | None = None
 
-    Two threads on two cores fell from 72 tokens/s to 2.6 while any other job ran.
+
+def use_threads(threads: int | None) -> None:
+    """Has this process know how many threads the user wants for single tokens."""
+    global _chosen  # noqa: PLW0603  (what a process knows, as it starts)
+    _chosen = threads
+
+
+def default_threads() -> int:
+    """Threads for single tokens: as the user wants, else all cores but one.
+
+    That is left to the screen and the rest of the machine: two threads on two cores fell from 72
+    tokens/s to 2.6 while any other job ran.
     """
-    return max(1, usable_cores() - 1)
+    return _chosen or max(1, usable_cores() - 1)
 
 
 class FreeCores:

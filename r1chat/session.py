@@ -483,7 +483,7 @@ def _learn(model: ModelInfo, receipt: Receipt) -> None:
     from r1chat.hub import speeds
 
     written = receipt.thought_tokens + receipt.answer_tokens
-    speeds.learn(model.size, written, receipt.tokens_per_s)
+    speeds.learn(model.size, written, receipt.tokens_per_s, model.threads)
 
 
 def _is_cut(reply: Reply) -> bool:

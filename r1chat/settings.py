@@ -393,9 +393,13 @@ def load(path: Path | None = None) -> tuple[Settings, str | None]:
 
 
 def use(settings: Settings) -> None:
-    """Has this process know the user's own folders of models and formats of thoughts."""
+    """Has this process know the user's own folders of models, threads and formats of thoughts."""
     paths.use_folders(settings.folders or ())
-    # Most have none, and need not wait for the table of formats before their first frame.
+    # Most have none of the others, and need not wait for these modules before their first frame.
+    if settings.threads or "r1chat.resources" in sys.modules:
+        from r1chat import resources
+
+        resources.use_threads(settings.threads)
     if settings.formats or "r1chat.reasoning.formats" in sys.modules:
         from r1chat.reasoning import formats
 

@@ -106,7 +106,11 @@ def home(
     for name in ("HOME", "USERPROFILE"):
         monkeypatch.setenv(name, str(nobody))
     yield folder
-    # A command line that ran in this process has led the log away from the next test.
+    # A command line that ran in this process has led the log away from the next test, and an app
+    # has told it what its user wants.
+    resources = sys.modules.get("r1chat.resources")
+    if resources is not None:
+        resources.use_threads(None)
     started = sys.modules.get("r1chat.logs")
     if started is not None:
         started.stop()

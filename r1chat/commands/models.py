@@ -68,8 +68,8 @@ def _list(args: argparse.Namespace, console: Console, interrupts: Interrupts) ->
     offers = survey.offers if survey else ()
     parts = inventory.unfinished() if survey else []
     out = Out(sys.stdout)
+    fits = survey.fits if survey else {model.ref: inventory.fit_of(model) for model in here}
     if args.format == "json":
-        fits = survey.fits if survey else {}
         found = [_local_json(model, fits.get(model.ref)) for model in here]
         distills, others = ([_offer_json(offer) for offer in some] for some in _apart(offers))
         rest = [{"repo": part.repo, "size": part.size} for part in parts]
@@ -84,10 +84,8 @@ def _list(args: argparse.Namespace, console: Console, interrupts: Interrupts) ->
             },
         )
         return ExitCode.ANSWERED
-    rows = [_local_row(model) for model in here]
-    out.write(
-        columns(("model", "quant", "size", "context", "from", ""), rows, right="size context")
-    )
+    rows = [_local_row(model, fits.get(model.ref)) for model in here]
+    out.write(columns(_LOCAL_HEAD, rows, right="size tok/s context"))
     if parts:
         out.write("\nPartial downloads; `models pull` resumes one, `models rm` removes it:\n")
         rows = [(part.repo, format_bytes(part.size)) for part in parts]
@@ -106,6 +104,7 @@ def _list(args: argparse.Namespace, console: Console, interrupts: Interrupts) ->
 
 
 _OFFERED = ("R1 distills", "Other models that think,")
+_LOCAL_HEAD = ("model", "quant", "size", "", "tok/s", "context", "from", "")
 _HEAD = ("model", "quant", "size", "", "tok/s", "AIME", "MATH", "")
 
 
@@ -134,12 +133,22 @@ def _folder(text: str) -> Path:
     raise UsageError(message)
 
 
-def _local_row(model: LocalModel) -> tuple[str, ...]:
+def _running_cells(fits: Fit | None) -> tuple[str, str]:
+    """How a model fits, and how fast it will be, in a word each."""
+    from r1chat.hub.fit import WORDS
+
+    rate = fits.tokens_per_s if fits else None
+    pace = speed_figure(rate, estimated=True) if rate is not None else ""
+    return (WORDS[fits.mark] if fits else "", pace)
+
+
+def _local_row(model: LocalModel, fits: Fit | None) -> tuple[str, ...]:
     from r1chat.hub.places import SOURCES
 
     note = model.problem or ("" if model.thinks else "does not think")
     context = f"{model.context:,}" if model.context else ""
-    return (model.ref, model.quant, format_bytes(model.size), context, SOURCES[model.source], note)
+    size, place = format_bytes(model.size), SOURCES[model.source]
+    return (model.ref, model.quant, size, *_running_cells(fits), context, place, note)
 
 
 def _local_json(model: LocalModel, fits: Fit | None) -> dict[str, Any]:
@@ -148,18 +157,15 @@ def _local_json(model: LocalModel, fits: Fit | None) -> dict[str, Any]:
 
 def _offer_row(offer: Offer, *, recommended: bool) -> tuple[str, ...]:
     from r1chat.hub.catalogue import was_run
-    from r1chat.hub.fit import WORDS
 
-    entry, fits = offer.entry, offer.fit
-    rate = fits.tokens_per_s if fits else None
+    entry = offer.entry
     note = "" if entry is None or was_run(entry) else "format not tried for real"
     aime, math = (entry.scores.aime_pass1, entry.scores.math500) if entry else (None, None)
     return (
         entry.name if entry else offer.ref,
         offer.quant,
         format_bytes(offer.size),
-        WORDS[fits.mark] if fits else "",
-        "" if rate is None else speed_figure(rate, estimated=True),
+        *_running_cells(offer.fit),
         "" if aime is None else f"{aime:g}",
         "" if math is None else f"{math:g}",
         "recommended" if recommended else note,

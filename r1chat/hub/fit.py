@@ -44,8 +44,11 @@ _PER_THREAD = 7e9
 A fast processor reaches three times as much, so that this is careful; where many cores share the
 memory, the bandwidth is the lower bound.
 """
-_OF_PRODUCTS = 0.85
-"""Of what a thread multiplies, that is left beside attention, norms and sampling."""
+_PER_LAYER = 1_500_000
+_PER_WORD = 600
+"""Bytes of weights that could be multiplied in the time which each layer takes for its norms and
+attention, and each token of the vocabulary for being one to choose from. It is little beside the
+weights of a large model, and half of the time of one of 135M or with 262,144 tokens."""
 _ALIKE = 4.0
 """How many times as large a model may be for another's speed to say anything about its own."""
 
@@ -275,23 +278,32 @@ def _speed(shape: Shape, size: int, machine: Machine, gpu_layers: int | None) ->
 
     What lies on a GPU costs next to nothing beside what does not. If all does, nobody knows.
     """
-    rate = _rate(size, machine, dense=not shape.idle)
-    if rate is None or gpu_layers == -1:
+    if gpu_layers == -1:
         return None
+    learned = None if shape.idle or machine.gpus else _learned(size, machine)
+    if learned is not None:
+        # All else that a token takes is in it.
+        return learned / size
+    rate = _rate(machine)
     here = 1 - (gpu_layers or 0) / (shape.layers + 1)
     read = here * (size * shape.share_read + _TYPICAL_TOKENS * shape.cache_per_token)
-    return rate / read if read else None
+    read += here * shape.layers * _PER_LAYER + shape.vocabulary * _PER_WORD
+    return rate / read if rate is not None else None
 
 
-def _rate(size: int, machine: Machine, *, dense: bool) -> float | None:
-    """Bytes of weights a second: as a model of about this size had it, else as it was measured."""
-    if machine.learned and dense and not machine.gpus:
-        apart = {of: abs(math.log((size or 1) / of)) for of in machine.learned}
-        nearest = min(apart, key=apart.__getitem__)
-        if apart[nearest] <= math.log(_ALIKE):
-            return machine.learned[nearest]
+def _learned(size: int, machine: Machine) -> float | None:
+    """Bytes of weights a second as a model of about a size had them; None without one."""
+    if not machine.learned or not size:
+        return None
+    apart = {of: abs(math.log(size / of)) for of in machine.learned}
+    nearest = min(apart, key=apart.__getitem__)
+    return machine.learned[nearest] if apart[nearest] <= math.log(_ALIKE) else None
+
+
+def _rate(machine: Machine) -> float | None:
+    """Bytes of weights a second, as they were measured."""
     if machine.products is not None and not machine.unified:
-        return machine.products * _OF_PRODUCTS
+        return machine.products
     if machine.bandwidth is None:
         return None
     rate = machine.bandwidth * _EFFICIENCY

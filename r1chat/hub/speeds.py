@@ -49,7 +49,11 @@ def measured(*, measure: bool = True) -> float | None:
 
 def learned() -> dict[int, float]:
     """Bytes of weights a second that replies took, by the bytes of the model that wrote them."""
-    found = _read().get(_name(), {}).get("learned")
+    return _learned(_name())
+
+
+def _learned(name: str) -> dict[int, float]:
+    found = _read().get(name, {}).get("learned")
     entries = found.items() if isinstance(found, dict) else ()
     return {
         int(size): rate
@@ -58,17 +62,19 @@ def learned() -> dict[int, float]:
     }
 
 
-def learn(size: int, tokens: int, tokens_per_s: float) -> None:
+def learn(size: int, tokens: int, tokens_per_s: float, threads: int | None = None) -> None:
     """Records how fast a model wrote on the processor alone.
 
     Args:
         size: Bytes of its weights.
         tokens: That it wrote.
         tokens_per_s: As its receipt has it.
+        threads: With how many threads; by default those that the engine takes by itself.
     """
     if size < _LEAST_SIZE or tokens < _LEAST_TOKENS or _number(tokens_per_s) is None:
         return
-    known = learned()
+    name = _name(threads)
+    known = _learned(name)
     rate = size * tokens_per_s
     before = known.pop(size, None)
     if before is not None:
@@ -76,18 +82,18 @@ def learn(size: int, tokens: int, tokens_per_s: float) -> None:
         if abs(rate - before) < _SAME * before:
             return
     kept = list(known.items())[1 - _REMEMBERED :]
-    _write(_name(), {"learned": {str(of): value for of, value in (*kept, (size, rate))}})
+    _write(name, {"learned": {str(of): value for of, value in (*kept, (size, rate))}})
 
 
-def _name() -> str:
-    """The machine and the build, as far as they decide on the figures."""
+def _name(threads: int | None = None) -> str:
+    """The machine, the threads and the build, as far as they decide on the figures."""
     file = products.library("ggml-cpu")
     build = ""
     if file is not None:
         with contextlib.suppress(OSError):
             status = file.stat()
             build = f" {status.st_size} {status.st_mtime_ns}"
-    return f"{platform.node()} {platform.machine()} {default_threads()}{build}"
+    return f"{platform.node()} {platform.machine()} {threads or default_threads()}{build}"
 
 
 def _file() -> Path:

@@ -592,8 +592,9 @@ class R1ChatApp(App[None]):
 
     def _setting_changed(self, name: str) -> None:
         """Has a changed setting take effect."""
-        from r1chat.settings import SETTINGS
+        from r1chat.settings import SETTINGS, use
 
+        use(self.settings)
         if name == "theme":
             self.themes.show(self.settings.theme or str(SETTINGS["theme"].default))
         elif name == "keys":

@@ -162,7 +162,8 @@ def test_models_are_listed_with_what_could_be_fetched(acme):
     assert [model["ref"] for model in listed["models"]] == ["tiny", "acme/Tiny-GGUF:F16"]
     assert {"r1:1.5b", "r1:70b", "r1:0528-8b"} <= {each["ref"] for each in listed["distills"]}
     text = run("models", "list")[1]
-    assert "acme/Tiny-GGUF:F16" in text
+    row = next(each for each in text.splitlines() if each.startswith("acme/Tiny-GGUF:F16"))
+    assert "MB  fits  " in row
     assert "r1:70b" in text
 
 
