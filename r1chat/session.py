@@ -517,6 +517,8 @@ class _Record:
         self.beside = beside
         """Which settings are others than the conversation's; None where it is no comparison."""
         self.begun = False
+        self.written = False
+        """Whether there is anything new of the reply: what it continues does not count."""
         self.reply: Reply | None = None
         self.recording: Recording | None = None
         self._watch = Watch(control)
@@ -530,11 +532,6 @@ class _Record:
         self._origin = made
         self._note(self._watch.resumed(request))
 
-    @property
-    def written(self) -> bool:
-        """Whether there is anything of the reply."""
-        return bool(self._thought or self._answer)
-
     def take(self, event: Event) -> Event:
         """Takes what the engine says; returns it with what the engine does not know."""
         self.begun = True
@@ -542,10 +539,12 @@ class _Record:
             event = replace(event, receipt=replace(event.receipt, asked_with=self.beside))
         self._note(self._watch.look())
         if isinstance(event, (ThoughtText, InjectedText)):
+            self.written = True
             self._thought.append(event.text)
             if isinstance(event, InjectedText):
                 self._injected.append(Injection(event.at, event.text))
         elif isinstance(event, AnswerText):
+            self.written = True
             self._answer.append(event.text)
         elif isinstance(event, Reply):
             self.reply = event

@@ -401,7 +401,7 @@ class LlamaEngine:
                 capacity=capacity,
                 wanted=answer_reserve(capacity, request.max_answer) + fitting.LEAST_REPLY,
                 thought=share if tokens is None else min(tokens, share),
-                taken=0 if resume is None else tokens_kept(resume),
+                taken=0 if resume is None else tokens_kept(resume, model.machine.vocabulary),
                 drops=drops,
             )
 

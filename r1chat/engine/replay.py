@@ -69,14 +69,23 @@ def thought_wanted(request: Request, budget: Budget) -> Wanted:
     return Wanted(think, style is not None or begins, style == "brief", effort, opened)
 
 
-def tokens_kept(continuation: Continuation) -> int:
-    """About how many tokens a continuation begins with, rather too many than too few."""
+def tokens_kept(continuation: Continuation, vocabulary: Vocabulary) -> int:
+    """About how many tokens a continuation begins with, rather too many than too few.
+
+    Args:
+        continuation: What is kept of a reply.
+        vocabulary: The model's.
+    """
     reply, keep = continuation.reply, continuation.keep
     share = 1.0 if keep is None else min(1.0, keep / (len(reply.thought) or 1))
     written = len(reply.ids)
     if not reply.ids:
-        # It comes out of the history; what is in a token can be told only by tokenising it.
-        written = len(reply.thought.encode()) + len(reply.answer.encode())
+        # It comes out of the history as text, which models spell in more tokens than they need.
+        texts = (reply.thought, reply.answer)
+        spelled = sum(len(vocabulary.tokenize(text, special=False)) for text in texts)
+        receipt = reply.receipt
+        counted = receipt.thought_tokens + receipt.injected_tokens + receipt.answer_tokens
+        written = max(spelled, counted)
     return round(written * share) + len(continuation.words)
 
 

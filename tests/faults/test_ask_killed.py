@@ -62,6 +62,23 @@ def test_a_thought_goes_on_in_the_next_process_where_it_was(tokens):
     assert "the last reply of this conversation was not broken off" in err
 
 
+def test_what_cannot_go_on_is_left_as_it_was_and_goes_on_where_there_is_room():
+    cut = ("ask", "--temperature", "0", "--max-answer", "2", "--format", "json", THINK[-1])
+    thought = json.loads(run(*cut)[1])["thought"]
+    code, _, err = run("ask", "--resume", "--ctx", "256")
+    assert code == 2
+    assert "no room to continue" in err
+    store = Store.open()
+    (kept,) = store.load(store.last()).conversation.root.children
+    assert kept.turn.reply.thought == thought
+    store.close()
+    # It has more bytes than this context has tokens for it.
+    assert len(thought.encode()) + 64 > 380
+    code, out, err = run("ask", "--resume", "--ctx", "380", "--format", "json")
+    assert code == 0, err
+    assert json.loads(out)["thought"] == thought
+
+
 @pytest.mark.parametrize("what", [["What?"], ["-n", "2"], ["-f", "x"], ["--raw"], ["-s", "x"]])
 def test_what_makes_no_sense_beside_resume_is_refused(what):
     code, out, err = run("ask", "--resume", *what)
