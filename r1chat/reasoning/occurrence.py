@@ -26,6 +26,11 @@ _NAMED = re.compile(
 _LONGEST_NAME = 12
 _WRAPPED = re.compile(r"\\(?:text|textbf|mathrm|mathbf|mbox)\s*\{([^{}]*)\}")
 _BETWEEN = r"(?:\s|\\(?:text|textbf|mathrm|mathbf|mbox)\s?\{|\\[,;: ]|[{}$~])*"
+_SHORT_UNIT = re.compile(
+    r"(?P<number>[-−]?\d[\d,]*(?:\.\d+)?)\s?(?:°\s?[CF]?|(?:\s|\\[,;])\s?[kMcdmµn]?[mgslLNJWVAKhC]"
+    r"(?:\s?[/·]\s?[a-z]{1,3})?(?:\^?\{?[23]\}?|[²³])?)"
+)
+"""A number with a unit of a letter or two, which might be a variable elsewhere."""
 _UNIT = re.compile(
     r"(?:\s|\\(?:text|mathrm|mbox)\s?\{|\\[,;: ]|[$~]){0,4}"
     r"(?P<unit>[^\W\d_]{3,}s\b|[^\W\d_]{2,}(?=\s?(?:per\b|/)))"
@@ -74,6 +79,9 @@ def first_place(thought: str, final: str, question: str = "") -> tuple[int, int]
         Where it begins and ends, in characters of the thought.
     """
     number, unit = measure(final)
+    short = _SHORT_UNIT.fullmatch(final.strip())
+    if number is None and short is not None:
+        number = value(normal(short["number"]))
     if number is None:
         places = _text_places(thought, final)
         given = next(_text_places(question, final), None) is not None
