@@ -32,6 +32,8 @@ class Asked:
     beside: bool = False
     """Whether another model, or other settings, answer for this once: the conversation keeps its
     own, and goes on with the version that it went on with before."""
+    once: bool = False
+    """Whether it is one question of the command line, not the turn of a chat."""
 
 
 class Recording(Protocol):

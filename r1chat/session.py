@@ -56,6 +56,7 @@ class Session:
             next one starts sooner. Pointless where no other question follows.
         conversation: One to go on with; by default a new one.
         recorder: Where it is kept; None keeps it nowhere.
+        once: Whether it is one question of the command line: such are listed apart from chats.
     """
 
     def __init__(
@@ -67,7 +68,9 @@ class Session:
         prepare: bool = True,
         conversation: Conversation | None = None,
         recorder: Recorder | None = None,
+        once: bool = False,
     ) -> None:
+        self._once = once
         self._engine = engine
         self._system = system
         self._recorder = recorder
@@ -453,6 +456,7 @@ class Session:
             model=self._engine.info,
             system=self._system,
             beside=record.beside is not None,
+            once=self._once,
         )
 
     def _add(self, record: _Record, parent: Node) -> Turn:

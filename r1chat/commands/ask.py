@@ -266,6 +266,7 @@ class Asking:
             prepare=False,
             conversation=self._conversation,
             recorder=self._recorder,
+            once=self._loaded is None,
         )
         self._say_what_has_no_effect(given, engine, writer)
         if given.keeps_instructions:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from r1chat import logs
+from r1chat import logs, tags
 from r1chat.commands import conversations
 from r1chat.commands.columns import columns
 from r1chat.commands.exits import ExitCode
@@ -21,7 +21,7 @@ from r1chat.interrupts import Interrupts
 from r1chat.jobs import Jobs
 from r1chat.output import Out, write_json
 from r1chat.sanitize import line, sanitize
-from r1chat.store import Hit, Store, Summary
+from r1chat.store import Filter, Hit, Store, Summary
 from r1chat.wording import model_name
 
 SETTLING_S = 5.0
@@ -58,13 +58,16 @@ def run(args: argparse.Namespace, console: Console) -> int:
 
 
 def _list(args: argparse.Namespace, store: Store, out: Out, console: Console) -> int:
-    found = store.conversations(args.limit + 1, deleted=args.deleted)
+    once = True if args.asked else False if args.chats else None
+    only = Filter(tuple(args.tags), once=once)
+    found = store.conversations(args.limit + 1, deleted=args.deleted, only=only)
     shown = found[: args.limit]
     if args.format == "json":
         _write_json(out, {"conversations": [_as_json(each) for each in shown]})
         return ExitCode.ANSWERED
     if not shown:
-        console.note("there is no deleted conversation" if args.deleted else "no conversation yet")
+        none = "there is no deleted conversation" if args.deleted else "no conversation yet"
+        console.note("there is no such conversation" if only != Filter() else none)
         return ExitCode.ANSWERED
     rows = [
         (
@@ -72,7 +75,14 @@ def _list(args: argparse.Namespace, store: Store, out: Out, console: Console) ->
             words.moment(each.updated),
             f"{each.turns:,}",
             model_name(each.model),
-            ("* " if each.pinned else "") + line(each.title, _TITLE),
+            "  ".join(
+                part
+                for part in (
+                    ("* " if each.pinned else "") + line(each.title, _TITLE),
+                    words.tagged(each),
+                )
+                if part
+            ),
         )
         for each in shown
     ]
@@ -108,7 +118,12 @@ def _show(args: argparse.Namespace, store: Store, out: Out, console: Console) ->
 def _search(args: argparse.Namespace, store: Store, out: Out, console: Console) -> int:
     if not conversations.searchable(store, SETTLING_S):
         console.note("the index is still being made; there may be more to be found")
-    hits = store.search(" ".join(args.text), thoughts=args.thoughts, limit=args.limit)
+    hits = store.search(
+        " ".join(args.text),
+        thoughts=args.thoughts,
+        limit=args.limit,
+        only=Filter(tuple(args.tags)),
+    )
     if args.format == "json":
         _write_json(out, {"hits": [asdict(hit) for hit in hits]})
         return ExitCode.ANSWERED
@@ -136,6 +151,34 @@ def _hit(hit: Hit, *, colour: bool) -> str:
     text = "".join(pieces).replace("\n", " ")
     head = f"{hit.conversation[:SHORT]}  {words.moment(hit.created)}  {line(hit.title, _TITLE)}"
     return f"{head}\n  {hit.field}: {text}\n"
+
+
+def _tag(args: argparse.Namespace, store: Store, out: Out, console: Console) -> int:
+    del console
+    summary = conversations.found(store, args.id)
+    wanted = dict.fromkeys((*summary.tags, *args.names))
+    after = [tag for tag in wanted if tag not in args.remove]
+    if len(after) > tags.MOST:
+        message = f"a conversation has {tags.MOST} tags at most"
+        raise UsageError(message)
+    if args.names or args.remove:
+        store.tag(summary.id, after)
+        _written(store)
+    out.write(" ".join(f"#{tag}" for tag in after) + "\n" if after else "")
+    return ExitCode.ANSWERED
+
+
+def _tags(args: argparse.Namespace, store: Store, out: Out, console: Console) -> int:
+    found = store.tags()
+    if args.format == "json":
+        values = [{"tag": tag, "conversations": number} for tag, number in found]
+        _write_json(out, {"tags": values})
+    elif found:
+        rows = [(f"#{tag}", f"{number:,}") for tag, number in found]
+        out.write(columns(("tag", "conversations"), rows, right="conversations"))
+    else:
+        console.note("no conversation has a tag; `r1chat history tag ID NAME` gives it one")
+    return ExitCode.ANSWERED
 
 
 def _export(args: argparse.Namespace, store: Store, out: Out, console: Console) -> int:
@@ -231,6 +274,8 @@ _ACTIONS: dict[str, _Action] = {
     "list": _list,
     "show": _show,
     "search": _search,
+    "tag": _tag,
+    "tags": _tags,
     "export": _export,
     "import": _import,
     "rm": _remove,
@@ -238,4 +283,4 @@ _ACTIONS: dict[str, _Action] = {
     "stats": _stats,
     "state": _state,
 }
-_WRITING = ("import", "rm", "restore")
+_WRITING = ("import", "rm", "restore", "tag")

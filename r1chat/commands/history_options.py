@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from r1chat.commands.options import actions_of, add_format, count
+from r1chat.tags import RULE, normal
 
 FORMATS = ("md", "json", "jsonl", "html")
 _ID = "the beginning of a conversation's id, as `r1chat history list` shows it"
@@ -16,6 +17,12 @@ def add_history(parser: argparse.ArgumentParser) -> None:
     lister = action("list", "the conversations, pinned ones first, then the newest")
     lister.add_argument("--limit", metavar="N", type=count, default=30, help="default: 30")
     lister.add_argument("--deleted", action="store_true", help="those that can be restored")
+    _add_tag(lister, "those that have this tag; given several times: all of them")
+    kind = lister.add_mutually_exclusive_group()
+    kind.add_argument(
+        "--chats", action="store_true", help="no single questions of `r1chat ask`; default: all"
+    )
+    kind.add_argument("--asked", action="store_true", help="single questions of `r1chat ask` alone")
     add_format(lister.add_argument)
     shower = action("show", "one conversation: questions, answers, receipts")
     shower.add_argument("id", metavar="ID", help=_ID)
@@ -31,8 +38,21 @@ def add_history(parser: argparse.ArgumentParser) -> None:
         "text", metavar="TEXT", nargs="+", help="words, all of which must be there"
     )
     searcher.add_argument("--thoughts", action="store_true", help="look into thoughts too")
+    _add_tag(searcher, "in conversations that have this tag; given several times: all of them")
     searcher.add_argument("--limit", metavar="N", type=count, default=20, help="default: 20")
     add_format(searcher.add_argument)
+    tagger = action("tag", "give a conversation tags; without any, say which it has")
+    tagger.add_argument("id", metavar="ID", help=_ID)
+    tagger.add_argument("names", metavar="NAME", nargs="*", type=_tag, help=f"a tag: {RULE}")
+    tagger.add_argument(
+        "--remove",
+        metavar="TAG",
+        action="append",
+        default=[],
+        type=_tag,
+        help="take a tag away; may be given several times",
+    )
+    add_format(action("tags", "all tags, and how many conversations have each").add_argument)
     _add_export(action("export", "write conversations as Markdown, JSON, JSON lines or HTML"))
     importer = action(
         "import", "take in an export in JSON, or JSON lines of chat messages; all of it or nothing"
@@ -66,6 +86,19 @@ def add_history(parser: argparse.ArgumentParser) -> None:
         "--clear", action="store_true", help="remove them; what is missing is read again"
     )
     add_format(stater.add_argument)
+
+
+def _tag(text: str) -> str:
+    try:
+        return normal(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _add_tag(parser: argparse.ArgumentParser, about: str) -> None:
+    parser.add_argument(
+        "--tag", metavar="NAME", dest="tags", action="append", default=[], type=_tag, help=about
+    )
 
 
 def _add_export(parser: argparse.ArgumentParser) -> None:

@@ -31,6 +31,7 @@ from r1chat.exchange.fields import (
     Id,
     Name,
     SettingValues,
+    Tag,
     Text,
     phrase,
 )
@@ -38,6 +39,7 @@ from r1chat.sanitize import line
 from r1chat.store import Loaded, Summary
 from r1chat.store.rows import LONGEST_ASKED_WITH
 from r1chat.store.values import TitleSource
+from r1chat.tags import MOST
 
 _MOST_TURNS = 100_000
 _MOST_ENTRIES = 1000
@@ -163,6 +165,8 @@ class _Conversation(Checked):
     created: Amount
     updated: Amount
     pinned: bool = False
+    tags: Annotated[list[Tag], Field(max_length=MOST)] = Field(default_factory=list)
+    once: bool = False
     model: Name = ""
     budget: BudgetText = "max"
     settings: SettingValues = Field(default_factory=dict)
@@ -200,6 +204,8 @@ class _Conversation(Checked):
             turns=len(self.turns),
             model=self.model,
             title_source=self.title_source,
+            tags=tuple(self.tags),
+            once=self.once,
         )
         return Loaded(summary, tree, self.system, self.budget, self.settings)
 

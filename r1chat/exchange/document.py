@@ -41,6 +41,8 @@ def conversation(loaded: Loaded, *, thoughts: bool = True) -> dict[str, Any]:
         "created": summary.created,
         "updated": summary.updated,
         "pinned": summary.pinned,
+        "tags": list(summary.tags),
+        "once": summary.once,
         "model": summary.model,
         "budget": loaded.budget,
         "settings": dict(loaded.settings),

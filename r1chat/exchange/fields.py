@@ -16,6 +16,7 @@ from pydantic import (
 
 from r1chat.reasoning.budget import Budget
 from r1chat.sanitize import line
+from r1chat.tags import normal
 
 LONGEST_TEXT = 64 * 1024 * 1024
 """Characters of one text."""
@@ -51,6 +52,7 @@ BudgetText = Annotated[str, StringConstraints(max_length=40), AfterValidator(_bu
 Effort = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,20}$")]
 Name = Annotated[str, StringConstraints(max_length=_SHORT)]
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{4,64}$")]
+Tag = Annotated[str, StringConstraints(max_length=_SHORT), AfterValidator(normal)]
 Count = Annotated[int, Field(ge=0, le=_MOST)]
 Amount = Annotated[float, Field(ge=0, le=_MOST)]
 SettingValues = Annotated[

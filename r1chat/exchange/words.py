@@ -14,7 +14,13 @@ from r1chat.wording import model_name, receipt_line, summary_line, why_unanswere
 def about(summary: Summary) -> str:
     """When it was, and with which model."""
     parts = [moment(summary.created), model_name(summary.model), f"r1chat {summary.short}"]
+    parts.append(tagged(summary))
     return " · ".join(part for part in parts if part)
+
+
+def tagged(summary: Summary) -> str:
+    """The tags of a conversation, e.g. "#work #mathematics"."""
+    return " ".join(f"#{tag}" for tag in summary.tags)
 
 
 def moment(when: float) -> str:

@@ -19,6 +19,6 @@ from __future__ import annotations
 
 from r1chat.store.store import Store
 from r1chat.store.titles import title_of
-from r1chat.store.values import SHORT, Figures, Hit, Loaded, Summary
+from r1chat.store.values import SHORT, Figures, Filter, Hit, Loaded, Summary
 
-__all__ = ["SHORT", "Figures", "Hit", "Loaded", "Store", "Summary", "title_of"]
+__all__ = ["SHORT", "Figures", "Filter", "Hit", "Loaded", "Store", "Summary", "title_of"]

@@ -54,6 +54,7 @@ _CALLS: dict[str, Callable[..., object]] = {
         saving.summarise,
         saving.rename,
         saving.pin,
+        saving.tag,
         saving.delete,
         saving.remember,
         copying.duplicate,
@@ -376,6 +377,7 @@ def _asked_out(asked: Asked) -> dict[str, Any]:
         "attachments": [[each.name, each.text] for each in turn.attachments],
         "raw": turn.raw,
         "beside": asked.beside,
+        "once": asked.once,
         "created": origin.created,
         "model": origin.model,
         "arch": origin.arch,
@@ -405,6 +407,7 @@ def _asked_in(values: Mapping[str, Any]) -> Asked:
         system=None if system is None else str(system),
         # Older files do not say.
         beside=bool(values.get("beside")),
+        once=bool(values.get("once")),
     )
 
 

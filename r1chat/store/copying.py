@@ -32,7 +32,7 @@ def duplicate(connection: sqlite3.Connection, name: str, end: str | None, copy: 
     made = copied(tree, {node.id for node in tree.nodes()})
     made.id = copy
     now = time.time()
-    summary = replace(loaded.summary, created=now, updated=now, pinned=False)
+    summary = replace(loaded.summary, created=now, updated=now, pinned=False, once=False)
     saving.insert(connection, replace(loaded, summary=summary, conversation=made))
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Container, Iterator
 
+from r1chat import tags
 from r1chat.attachments import Attachment
 from r1chat.conversation import Conversation, Node, Turn
 from r1chat.store import rows
 from r1chat.store.replies import reply_of
-from r1chat.store.values import Figures, Loaded, Summary, TitleSource
+from r1chat.store.values import ALL, Figures, Filter, Loaded, Summary, TitleSource
 
 _SUMMARY = """
 SELECT *, (SELECT count(*) FROM turns WHERE conversation = conversations.key) AS turns
@@ -21,15 +22,48 @@ _LONGEST_TITLE = 200
 
 
 def summaries(
-    connection: sqlite3.Connection, *, limit: int, offset: int, deleted: bool
+    connection: sqlite3.Connection, *, limit: int, offset: int, deleted: bool, only: Filter = ALL
 ) -> list[Summary]:
     """A page of the list: pinned ones first, then by their last change, the newest first."""
     which = "IS NOT NULL" if deleted else "IS NULL"
+    more, values = condition(only)
     found = connection.execute(
-        f"{_SUMMARY} WHERE deleted_at {which} ORDER BY pinned DESC, updated DESC LIMIT ? OFFSET ?",
-        (limit, offset),
+        f"{_SUMMARY} WHERE deleted_at {which}{more} "
+        "ORDER BY pinned DESC, updated DESC LIMIT ? OFFSET ?",
+        (*values, limit, offset),
     )
     return [_summary(row) for row in found]
+
+
+def condition(only: Filter) -> tuple[str, list[object]]:
+    """What a filter means of a row of conversations: to stand behind another, and its values."""
+    parts = [" AND instr(conversations.tags, ?)"] * len(only.tags)
+    values: list[object] = [tags.sought(each) for each in only.tags]
+    if values and only.begun:
+        values[-1] = tags.sought(only.tags[-1], begun=True)
+    if only.once is not None:
+        parts.append(" AND conversations.once = ?")
+        values.append(only.once)
+    return "".join(parts), values
+
+
+def known_tags(connection: sqlite3.Connection) -> list[tuple[str, int]]:
+    """All tags, the most frequent first, and how many conversations have each."""
+    found = connection.execute(
+        "SELECT tags FROM conversations WHERE tags <> '' AND deleted_at IS NULL"
+    )
+    counts = Counter(each for (packed,) in found for each in tags.unpacked(packed))
+    return sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+
+
+def count(connection: sqlite3.Connection, only: Filter) -> int:
+    """How many conversations are meant, deleted ones left out."""
+    more, values = condition(only)
+    found = connection.execute(
+        f"SELECT count(*) FROM conversations WHERE deleted_at IS NULL{more}",  # noqa: S608  (our own words)
+        values,
+    )
+    return int(found.fetchone()[0])
 
 
 def starting_with(connection: sqlite3.Connection, beginning: str, limit: int) -> list[Summary]:
@@ -70,6 +104,8 @@ def _summary(row: sqlite3.Row) -> Summary:
         model=rows.text(row["model"]),
         title_source=_SOURCES.get(row["title_source"], "question"),
         deleted=None if deleted is None else rows.number(deleted),
+        tags=tags.unpacked(row["tags"]),
+        once=bool(row["once"]),
     )
 
 

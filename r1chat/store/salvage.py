@@ -198,7 +198,8 @@ def _id(value: Value) -> bool:
 
 def _conversation(row: tuple[Value, ...]) -> bool:
     return (
-        len(row) == 13  # noqa: PLR2004
+        # The later one has tags; rows of before were not written again.
+        len(row) in {13, 15}
         and row[0] is None
         and _id(row[1])
         and all(_is(value, int, float) for value in row[2:4])

@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections.abc import Sequence
 
+from r1chat import tags
 from r1chat.attachments import Attachment
 from r1chat.conversation import Act, Node, Origin, Turn
 from r1chat.events import Reply
@@ -49,19 +50,20 @@ def _conversation(connection: sqlite3.Connection, asked: Asked, origin: Origin) 
     else:
         connection.execute(
             "UPDATE conversations SET model = ?, budget = ?, settings = ?, updated = ?, "
-            "deleted_at = NULL WHERE id = ?",
+            "deleted_at = NULL, once = 0 WHERE id = ?",
             (*known, asked.conversation),
         )
     connection.execute(
         "INSERT OR IGNORE INTO conversations "
-        "(model, budget, settings, updated, id, created, title, title_source, system) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, 'question', ?)",
+        "(model, budget, settings, updated, id, created, title, title_source, system, once) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, 'question', ?, ?)",
         (
             *known,
             asked.conversation,
             origin.created,
             _title(asked.turn),
             None if asked.system is None else rows.safe(asked.system),
+            asked.once,
         ),
     )
     found = connection.execute("SELECT key FROM conversations WHERE id = ?", (asked.conversation,))
@@ -206,15 +208,29 @@ def settle(connection: sqlite3.Connection) -> None:
 def rename(connection: sqlite3.Connection, name: str, title: str, source: TitleSource) -> None:
     """Gives a conversation a title; a model's never takes the place of the user's."""
     connection.execute(
-        "UPDATE conversations SET title = ?, title_source = ? "
+        "UPDATE conversations SET title = ?, title_source = ?, once = once AND ? <> 'user' "
         "WHERE id = ? AND (? = 'user' OR title_source <> 'user')",
-        (rows.safe(title), source, name, source),
+        (rows.safe(title), source, source, name, source),
     )
 
 
 def pin(connection: sqlite3.Connection, name: str, *, pinned: bool) -> None:
     """Pins a conversation to the top of the list, or not."""
-    connection.execute("UPDATE conversations SET pinned = ? WHERE id = ?", (pinned, name))
+    connection.execute(
+        "UPDATE conversations SET pinned = ?, once = once AND NOT ? WHERE id = ?",
+        (pinned, pinned, name),
+    )
+
+
+def tag(connection: sqlite3.Connection, name: str, packed: str) -> None:
+    """Gives a conversation tags, in the form of `tags.packed`, in the place of those it has.
+
+    What is sorted like this is no single question any more.
+    """
+    connection.execute(
+        "UPDATE conversations SET tags = ?, once = once AND ? = '' WHERE id = ?",
+        (packed, packed, name),
+    )
 
 
 def delete(connection: sqlite3.Connection, name: str, when: float | None) -> None:
@@ -342,7 +358,7 @@ def insert(connection: sqlite3.Connection, loaded: Loaded) -> None:
     summary = loaded.summary
     conversation = connection.execute(
         "INSERT INTO conversations (id, created, updated, title, title_source, pinned, model, "
-        "budget, settings, system) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "budget, settings, system, tags, once) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             loaded.conversation.id,
             summary.created,
@@ -354,6 +370,8 @@ def insert(connection: sqlite3.Connection, loaded: Loaded) -> None:
             loaded.budget,
             rows.settings_out(loaded.settings),
             None if loaded.system is None else rows.safe(loaded.system),
+            tags.packed(summary.tags),
+            summary.once,
         ),
     ).lastrowid
     waiting: list[tuple[Node, Key | None]] = [(loaded.conversation.root, None)]

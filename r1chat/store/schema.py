@@ -106,7 +106,18 @@ def _summaries(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE replies ADD COLUMN summary TEXT")
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first, _summaries)
+def _tags_and_single_questions(connection: sqlite3.Connection) -> None:
+    # Between spaces, each of them: `r1chat.tags`.
+    connection.execute("ALTER TABLE conversations ADD COLUMN tags TEXT NOT NULL DEFAULT ''")
+    # Whether it is one question of `r1chat ask`, and was not gone on with.
+    connection.execute("ALTER TABLE conversations ADD COLUMN once INTEGER NOT NULL DEFAULT 0")
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
+    _first,
+    _summaries,
+    _tags_and_single_questions,
+)
 """In order. One that was shipped is never changed; the file's `user_version` counts them."""
 _MOST_MIGRATIONS = 1000
 """No r1chat will ever have more; a file that says so is damaged."""

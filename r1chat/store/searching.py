@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import sqlite3
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from r1chat.store import index, rows
-from r1chat.store.values import Field, Hit
+from r1chat.store.reading import condition
+from r1chat.store.values import ALL, Field, Filter, Hit
 
 _WORDS = 32
 """Of what was typed; more than that finds nothing anyway."""
@@ -23,7 +24,7 @@ SELECT replies.id, replies.created, turns.question, replies.answer, replies.thou
        conversations.id AS conversation, title
 FROM {source} JOIN turns ON turns.key = replies.turn
 JOIN conversations ON conversations.key = turns.conversation
-WHERE {condition} AND deleted_at IS NULL
+WHERE {condition} AND deleted_at IS NULL{{more}}
 ORDER BY {order} DESC
 """
 _INDEXED = _ROW.format(
@@ -79,32 +80,41 @@ def _pattern(word: str, *, open_end: bool) -> str:
 
 
 def search(
-    connection: sqlite3.Connection, text: str, *, thoughts: bool, limit: int, offset: int
+    connection: sqlite3.Connection,
+    text: str,
+    *,
+    thoughts: bool,
+    limit: int,
+    offset: int,
+    only: Filter = ALL,
 ) -> list[Hit]:
     """Finds replies, the newest first."""
     query = Query.parse(text)
     if not query.words:
         return []
+    more, values = condition(only)
     if index.available(connection):
-        sought = (query.match(thoughts=thoughts), limit, offset)
+        sought = (query.match(thoughts=thoughts), *values, limit, offset)
         patterns = query.patterns()
         try:
-            found = connection.execute(f"{_INDEXED} LIMIT ? OFFSET ?", sought).fetchall()
+            statement = f"{_INDEXED.format(more=more)} LIMIT ? OFFSET ?"
+            found = connection.execute(statement, sought).fetchall()
         except sqlite3.OperationalError as error:
             # A letter that this SQLite does not know parts a word, and the index has no phrases.
             if "phrase" not in str(error):
                 raise
         else:
             return [_hit(row, patterns, thoughts=thoughts) for row in found]
-    return list(_look_through(connection, query, thoughts=thoughts, limit=limit, offset=offset))
+    every = connection.execute(_ALL.format(more=more), values)
+    return list(_look_through(every, query, thoughts=thoughts, limit=limit, offset=offset))
 
 
 def _look_through(
-    connection: sqlite3.Connection, query: Query, *, thoughts: bool, limit: int, offset: int
+    every: Iterable[sqlite3.Row], query: Query, *, thoughts: bool, limit: int, offset: int
 ) -> Iterator[Hit]:
     """The way without an index: reads everything."""
     patterns = query.patterns()
-    for row in connection.execute(_ALL):
+    for row in every:
         texts = "\n".join(index.folded(text) for _, text in _texts(row, thoughts=thoughts))
         if all(pattern.search(texts) for pattern in patterns):
             if offset > 0:

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from r1chat import paths
+from r1chat import paths, tags
 from r1chat.conversation import Conversation, TurnsSummary, new_id
 from r1chat.errors import R1ChatError
 from r1chat.recording import Asked
@@ -39,7 +39,7 @@ from r1chat.store.damage import elsewhere
 from r1chat.store.database import Database, Identity, in_memory
 from r1chat.store.streaming import StoredRecording
 from r1chat.store.titles import LONGEST
-from r1chat.store.values import Figures, Hit, Loaded, Summary, TitleSource
+from r1chat.store.values import ALL, Figures, Filter, Hit, Loaded, Summary, TitleSource
 from r1chat.store.writer import PATIENCE_S, Job, Writer, nothing
 from r1chat.wording import UNTITLED
 
@@ -188,6 +188,15 @@ class Store:
         """Pins a conversation to the top of the list, or not."""
         self._call(saving.pin, name=conversation, pinned=pinned)
 
+    def tag(self, conversation: str, names: Iterable[str]) -> None:
+        """Gives a conversation tags in the place of those that it has.
+
+        Args:
+            conversation: Its id.
+            names: The tags, in their normal form.
+        """
+        self._call(saving.tag, name=conversation, packed=tags.packed(names))
+
     def delete(self, conversation: str) -> None:
         """Hides a conversation; after `KEPT_DAYS` days it is gone for good."""
         self._call(saving.delete, name=conversation, when=time.time())
@@ -268,7 +277,7 @@ class Store:
     # -- reading: from any thread --
 
     def conversations(
-        self, limit: int = 50, offset: int = 0, *, deleted: bool = False
+        self, limit: int = 50, offset: int = 0, *, deleted: bool = False, only: Filter = ALL
     ) -> list[Summary]:
         """A page of the list: pinned ones first, then by their last change, the newest first.
 
@@ -276,11 +285,33 @@ class Store:
             limit: Most of them.
             offset: How many to leave out at the top.
             deleted: Those that were deleted in place of the others.
+            only: Which of them.
 
         Raises:
             R1ChatError: If the history cannot be read.
         """
-        return self._read(partial(reading.summaries, limit=limit, offset=offset, deleted=deleted))
+        return self._read(
+            partial(reading.summaries, limit=limit, offset=offset, deleted=deleted, only=only)
+        )
+
+    def count(self, only: Filter = ALL) -> int:
+        """How many conversations there are, deleted ones left out.
+
+        Args:
+            only: Which of them.
+
+        Raises:
+            R1ChatError: If the history cannot be read.
+        """
+        return self._read(partial(reading.count, only=only))
+
+    def tags(self) -> list[tuple[str, int]]:
+        """All tags, the most frequent first, and how many conversations have each.
+
+        Raises:
+            R1ChatError: If the history cannot be read.
+        """
+        return self._read(reading.known_tags)
 
     def load(self, conversation: str) -> Loaded | None:
         """A conversation; None where there is none of this id.
@@ -308,7 +339,13 @@ class Store:
         return self._read(partial(reading.starting_with, beginning=beginning, limit=limit))
 
     def search(
-        self, text: str, *, thoughts: bool = False, limit: int = 20, offset: int = 0
+        self,
+        text: str,
+        *,
+        thoughts: bool = False,
+        limit: int = 20,
+        offset: int = 0,
+        only: Filter = ALL,
     ) -> list[Hit]:
         """Finds replies that have all of the words, the newest first.
 
@@ -317,12 +354,20 @@ class Store:
             thoughts: Whether to look into thoughts too, not just questions and answers.
             limit: Most of them.
             offset: How many to leave out at the top.
+            only: In which conversations.
 
         Raises:
             R1ChatError: If the history cannot be read.
         """
         return self._read(
-            partial(searching.search, text=text, thoughts=thoughts, limit=limit, offset=offset)
+            partial(
+                searching.search,
+                text=text,
+                thoughts=thoughts,
+                limit=limit,
+                offset=offset,
+                only=only,
+            )
         )
 
     def interrupted(self) -> Summary | None:

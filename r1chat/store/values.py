@@ -34,11 +34,32 @@ class Summary:
     title_source: TitleSource = "question"
     deleted: float | None = None
     """When it was deleted, if it was; it can be restored for `KEPT_DAYS` days."""
+    tags: tuple[str, ...] = ()
+    once: bool = False
+    """Whether it is one question of `r1chat ask`, and was not gone on with."""
 
     @property
     def short(self) -> str:
         """The id as people are shown it."""
         return self.id[:SHORT]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which conversations are meant.
+
+    Attributes:
+        tags: Those that have all of these.
+        begun: Whether the last of the tags may go on: it is still being typed.
+        once: Those that were asked once by `r1chat ask`, or the others; None is both.
+    """
+
+    tags: tuple[str, ...] = ()
+    begun: bool = False
+    once: bool | None = None
+
+
+ALL = Filter()
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,14 @@ def entry(summary: Summary, now: float, *, current: bool) -> Content:
     """
     turns = counted(summary.turns, "turn")
     about = " · ".join(
-        part for part in (when(summary.updated, now), turns, model_name(summary.model, 24)) if part
+        part
+        for part in (
+            when(summary.updated, now),
+            turns,
+            " ".join(f"#{tag}" for tag in summary.tags),
+            model_name(summary.model, 24),
+        )
+        if part
     )
     mark = "●" if current else " "
     return Content.assemble(f"{mark} {title(summary.title)}\n", (f"  {about}", "$text-muted"))

@@ -138,6 +138,8 @@ def conversations(draw):
         len(nodes) - 1,
         draw(names),
         draw(st.sampled_from(("question", "model", "user"))),
+        tags=draw(st.sampled_from(((), ("work",), ("a/b", "ü")))),
+        once=draw(st.booleans()),
     )
     system = draw(st.one_of(st.none(), texts))
     budget = draw(st.sampled_from(("off", "max", "512", "30s")))

@@ -126,6 +126,7 @@ def test_all_that_can_be_done_to_conversations_is_taken_in(file):
         copy = store.duplicate(old.id)
         store.rename(copy, "Renamed")
         store.pin(copy)
+        store.tag(copy, ["work"])
         other = asked(f"Question {rng.random()}")
         store.begin(other).take(Reply("hm", "gone", Receipt()))
         store.delete(other.conversation)
@@ -148,6 +149,7 @@ def test_all_that_can_be_done_to_conversations_is_taken_in(file):
                 (
                     each.title,
                     each.pinned,
+                    each.tags,
                     each.turns,
                     each.model,
                     [

@@ -256,3 +256,34 @@ def test_an_export_to_a_full_device_fails_in_a_line(two):
         code, _, err = finish(process)
     assert code == 1
     assert err.count("\n") == 1
+
+
+def test_tags_are_given_listed_sought_exported_and_taken_in(two, tmp_path):
+    newest, oldest = two
+    assert ok("history", "tag", oldest, "Work", "#maths") == "#work #maths\n"
+    assert ok("history", "tag", newest, "work", "x", "--remove", "x") == "#work\n"
+    assert [each["id"] for each in listed("--tag", "work", "--tag", "maths")] == [oldest]
+    assert "#work #maths" in ok("history", "list")
+    tags = json.loads(ok("history", "tags", "--format", "json"))["tags"]
+    assert tags == [
+        {"tag": "work", "conversations": 2},
+        {"tag": "maths", "conversations": 1},
+    ]
+    hits = json.loads(ok("history", "search", "7", "--tag", "maths", "--format", "json"))["hits"]
+    assert {hit["conversation"] for hit in hits} == {oldest}
+    code, _, err = run("history", "tag", oldest, "no tag")
+    assert code == 2
+    assert "is no tag" in err
+    # The second was gone on with by -c, the first was asked once; tagged, both are chats.
+    ok("ask", *GREEDY, "-b", "off", "What is 1 + 1?")
+    (once,) = listed("--asked")
+    assert once["once"]
+    assert {each["id"] for each in listed("--chats")} == {newest, oldest}
+    assert "#maths" in ok("history", "export", oldest, "--format", "html")
+    file = tmp_path / "all.json"
+    ok("history", "export", "--all", "-o", file)
+    for each in (newest, oldest, once["id"]):
+        ok("history", "rm", "--purge", "-y", each)
+    ok("history", "import", file)
+    assert [each["id"] for each in listed("--tag", "maths")] == [oldest]
+    assert [each["id"] for each in listed("--asked")] == [once["id"]]

@@ -836,3 +836,55 @@ async def test_an_app_in_which_nothing_was_asked_has_nothing_to_come_back_to():
         await ready(pilot)
     app.shut_down()
     assert app.resumable == ""
+
+
+@pytest.mark.asyncio
+async def test_tags_are_given_and_sought_and_single_questions_are_listed_apart():
+    from r1chat.tui.screens.one_line import OneLine
+
+    saved(
+        conversation("An old chat", tags=("work", "maths")),
+        conversation("A single question", once=True),
+    )
+    app = an_app()
+    async with app.run_test(size=(110, 30)) as pilot:
+        chat = await ask(pilot, "A new chat")
+
+        def titles():
+            return [each.title for each in chat.panel.listing.entries]
+
+        await pilot.press("f10")
+        await until(pilot, lambda: chat.panel and titles() == ["A new chat", "An old chat"])
+        scope = chat.panel.query_one(".history--scope", Static)
+        assert scope.display
+        assert "1 asked once" in str(scope.content)
+        await pilot.press("alt+q")
+        await until(pilot, lambda: titles() == ["A single question"])
+        # A search looks into both, whatever is listed.
+        chat.panel.search.value = "42"
+        await until(pilot, lambda: len(set(titles())) == 2)
+        chat.panel.search.value = "#wor"
+        await until(pilot, lambda: titles() == ["An old chat"])
+        chat.panel.search.value = "#wor 42"
+        await until(pilot, lambda: titles() == ["An old chat"])
+        chat.panel.search.value = ""
+        await pilot.press("alt+q")
+        await until(pilot, lambda: titles() == ["A new chat", "An old chat"])
+        # A known tag is completed.
+        await pilot.press("escape", "alt+j")
+        await until(pilot, lambda: isinstance(app.screen, OneLine) and app.screen.is_mounted)
+        field = app.screen.query_one(Input)
+        await pilot.press("m", "a")
+        await until(pilot, lambda: field._suggestion == "maths")
+        await pilot.press("right")
+        assert field.value == "maths"
+        await pilot.press("space", "n", "e", "w", "enter")
+        await until(pilot, lambda: app.screen is chat)
+        await until(pilot, lambda: app.history.store.tags()[:1] == [("maths", 2)])
+        await until(pilot, lambda: ("new", 1) in app.history.store.tags())
+        # And taken away again, by an empty line.
+        await pilot.press("alt+j")
+        await until(pilot, lambda: isinstance(app.screen, OneLine) and app.screen.is_mounted)
+        assert app.screen.query_one(Input).value == "maths new "
+        await pilot.press("ctrl+u", "enter")
+        await until(pilot, lambda: ("new", 1) not in app.history.store.tags())

@@ -135,6 +135,11 @@ class Conditions:
         return self.state.has_turns
 
     @property
+    def can_tag(self) -> bool:
+        """Whether there is a conversation to be tagged, and the panel does not mean another."""
+        return self.has_turns and self.is_outside_panel
+
+    @property
     def has_other_model(self) -> bool:
         """Whether the conversation's original model is another one."""
         return not self.running and self.original.differs

@@ -25,6 +25,8 @@ _GONE = "It is not there any more."
 _NOTHING = "There is nothing in this conversation yet."
 _NOT_YET = "Nothing to save yet: ask something first."
 _NAMING = "The model makes a title: Escape stops it."
+_TAGS = "words with spaces between; → completes"
+_KNOWN_TAGS = 8
 _NO_TITLE = "The model gave no title."
 _FORMS = "The file extension selects the format: .md, .html, .json or .jsonl."
 T = TypeVar("T")
@@ -148,8 +150,8 @@ class HistoryActions:
         """
         return await self._with_store(lambda store: store.duplicate(name, node))
 
-    async def manage(self, what: Literal["rename", "pin", "delete"], name: str) -> None:
-        """Renames a conversation, pins it to the top of the list or unpins it, or deletes it.
+    async def manage(self, what: Literal["rename", "pin", "tag", "delete"], name: str) -> None:
+        """Renames a conversation, pins it to the top of the list or unpins it, tags or deletes it.
 
         Args:
             what: Which of these.
@@ -162,6 +164,8 @@ class HistoryActions:
             self._ask_for_title(summary)
         elif what == "pin":
             await self._pin(summary)
+        elif what == "tag":
+            await self._ask_for_tags(summary)
         elif name == self._state.id and self._busy():
             self._host.notify(STOP_FIRST, timeout=3)
         else:
@@ -172,6 +176,38 @@ class HistoryActions:
     async def _pin(self, summary: Summary) -> None:
         await self._with_store(lambda store: store.pin(summary.id, pinned=not summary.pinned))
         self._host.notify("Not pinned any more." if summary.pinned else "Pinned.", timeout=2)
+        self._changed()
+
+    async def _ask_for_tags(self, summary: Summary) -> None:
+        """Asks for the tags of a conversation; known ones are completed."""
+        from r1chat.tui.screens.one_line import OneLine
+        from r1chat.tui.tag_words import TagSuggester, read
+
+        known = await self._with_store(lambda store: [tag for tag, _ in store.tags()])
+        if known is None:
+            return
+        completes = TagSuggester(marked=False)
+        completes.known = known
+
+        def take(text: str | None) -> None:
+            if text is None:
+                return
+            try:
+                tags = read(text)
+            except ValueError as error:
+                self._host.notify(line(str(error), 200), severity="warning", markup=False)
+                return
+            if tuple(tags) != summary.tags:
+                self._host.run_worker(self._tag(summary, tags), group="tag")
+
+        others = " ".join(f"#{tag}" for tag in known[:_KNOWN_TAGS])
+        about = _TAGS + (f" · {others}" if others else "")
+        written = "".join(f"{tag} " for tag in summary.tags)
+        field = OneLine("Tags", written, about, optional=True, suggester=completes)
+        self._host.push_screen(field, take)
+
+    async def _tag(self, summary: Summary, tags: list[str]) -> None:
+        await self._with_store(lambda store: store.tag(summary.id, tags))
         self._changed()
 
     def _ask_for_title(self, summary: Summary, proposal: str = "") -> None:

@@ -977,6 +977,10 @@ class ChatScreen(Screen[None]):
         """Pins the conversation, or not."""
         await self._history.manage("pin", self.shown_id)
 
+    async def action_tag_this(self) -> None:
+        """Gives the conversation tags."""
+        await self._history.manage("tag", self.shown_id)
+
     async def action_delete_this(self) -> None:
         """Deletes the conversation; that can be undone."""
         await self._delete(self.shown_id)

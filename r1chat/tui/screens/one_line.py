@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
+from textual.suggester import Suggester
 from textual.widgets import Input, Static
 
 from r1chat.sanitize import line
@@ -25,6 +26,8 @@ class OneLine(ModalScreen[str | None], Once[str | None]):
         value: What stands in the field already.
         about: More on it, in one line.
         replaced: Whether what is typed at first takes the place of what stands there.
+        optional: Whether an empty line is an answer; else it is as Escape.
+        suggester: Completes what is typed.
     """
 
     DEFAULT_CSS = """
@@ -47,11 +50,20 @@ class OneLine(ModalScreen[str | None], Once[str | None]):
     BINDINGS: ClassVar[list[BindingType]] = bindings("one-line")
 
     def __init__(
-        self, title: str, value: str = "", about: str = "", *, replaced: bool = False
+        self,
+        title: str,
+        value: str = "",
+        about: str = "",
+        *,
+        replaced: bool = False,
+        optional: bool = False,
+        suggester: Suggester | None = None,
     ) -> None:
         super().__init__()
+        self._optional = optional
+        self._suggester = suggester
         self._title = line(title, 200)
-        self._value = line(value, 400)
+        self._value = line(value, 400) + " " * value.endswith(" ")
         self._about = line(about, 300)
         self._replaced = replaced
 
@@ -61,7 +73,7 @@ class OneLine(ModalScreen[str | None], Once[str | None]):
             yield Static(self._title, classes="one-line--title", markup=False)
             if self._about:
                 yield Static(self._about, classes="one-line--about", markup=False)
-            yield Input(self._value, compact=True, select_on_focus=False)
+            yield Input(self._value, compact=True, select_on_focus=False, suggester=self._suggester)
 
     def on_mount(self) -> None:
         """The field takes keys at once."""
@@ -76,7 +88,7 @@ class OneLine(ModalScreen[str | None], Once[str | None]):
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
         text = line(event.value, 400)
-        self.dismiss(text or None)
+        self.dismiss(text if text or self._optional else None)
 
     def action_leave(self) -> None:
         """Gives nothing."""

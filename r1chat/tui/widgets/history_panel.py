@@ -18,6 +18,7 @@ from r1chat.errors import R1ChatError
 from r1chat.keymap import written
 from r1chat.sanitize import line
 from r1chat.tui.keys import applies, bindings
+from r1chat.tui.tag_words import TagSuggester, sought
 from r1chat.tui.threads import on_thread
 from r1chat.tui.widgets.history_list import HistoryList
 
@@ -33,6 +34,8 @@ _WAIT_S = 0.15
 _FLUSH_S = 1.0
 """How long reading waits for what was written just before."""
 _NONE = "No conversations yet: what you ask is listed here."
+_NONE_ASKED = "Nothing was asked once: `r1chat ask` would be listed here."
+_NO_SUCH_TAG = "No conversation has such a tag."
 _NOT_FOUND = "Nothing has all of these words."
 
 
@@ -69,7 +72,7 @@ class HistoryPanel(Vertical):
     class Wanted(Message):
         """Something else is to be done with one."""
 
-        what: Literal["rename", "duplicate", "pin", "delete"]
+        what: Literal["rename", "duplicate", "pin", "tag", "delete"]
         entry: Entry
 
     class Left(Message):
@@ -84,14 +87,24 @@ class HistoryPanel(Vertical):
         self.restorable = False
         """Whether a deletion can be taken back."""
         self._with_thoughts = False
-        self._sought = ("", False)
+        self._asked_once = False
+        """Whether single questions of the command line are listed in the place of chats."""
+        self._single = 0
+        """How many of these there are."""
+        self._tags = TagSuggester(marked=True)
+        self._sought: tuple[object, ...] = ()
         self._complete = True
         self._reading = False
         self._typing: Timer | None = None
 
     def compose(self) -> ComposeResult:
         """The search, what it looks into, the list, and what there is to say of it."""
-        yield Input(placeholder="Search", compact=True, select_on_focus=False)
+        yield Input(
+            placeholder="Search, or #tag",
+            compact=True,
+            select_on_focus=False,
+            suggester=self._tags,
+        )
         yield Static("", classes="history--scope", markup=False)
         yield HistoryList()
         yield Static("", classes="history--note", markup=False)
@@ -126,11 +139,19 @@ class HistoryPanel(Vertical):
         self.listing.display = not text
 
     def _show_scope(self) -> None:
-        key = written(self._shown_keys()["history.thoughts"])
-        where = "thoughts too" if self._with_thoughts else "without thoughts"
+        words, tags, _ = sought(self.search.value)
+        keys = self._shown_keys()
+        said = ""
+        if words:
+            where = "thoughts too" if self._with_thoughts else "without thoughts"
+            said = f"{where} · {written(keys['history.thoughts'])}"
+        elif not tags and self._asked_once:
+            said = f"asked once · {written(keys['history.asked'])} lists chats"
+        elif not tags and self._single:
+            said = f"{self._single:,} asked once · {written(keys['history.asked'])}"
         scope = self.query_one(".history--scope", Static)
-        scope.update(f"{where} · {key}")
-        scope.display = bool(self.search.value.strip())
+        scope.update(said)
+        scope.display = bool(said)
 
     @property
     def has_entry(self) -> bool:
@@ -140,7 +161,13 @@ class HistoryPanel(Vertical):
     @property
     def is_searching(self) -> bool:
         """Whether there is something to search for."""
-        return bool(self.search.value.strip())
+        return bool(sought(self.search.value)[0])
+
+    @property
+    def has_single(self) -> bool:
+        """Whether there are single questions to be listed, or they are listed now."""
+        listed = not self.search.value.strip()
+        return listed and (self._single > 0 or self._asked_once)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Shows in the footer only what applies."""
@@ -152,37 +179,55 @@ class HistoryPanel(Vertical):
     @work(group="history-list", exclusive=True, exit_on_error=False)
     async def reload(self) -> None:
         """Reads again what is listed."""
-        words = self.search.value.strip()
+        words = sought(self.search.value)[0]
         size = max(_HITS if words else PAGE, len(self.listing.entries) if not words else 0)
-        found = await self._read(words, size, 0)
+        found = await self._read(size, 0)
         if found is None:
             return
         self._complete = len(found) < size
-        sought = (words, self._with_thoughts)
-        fresh, self._sought = sought != self._sought, sought
+        wanted = (self.search.value.strip(), self._with_thoughts, self._asked_once)
+        fresh, self._sought = wanted != self._sought, wanted
+        self._show_scope()
         self.listing.show(found, self._history.clock(), self.current, fresh=fresh)
         if found:
             self._tell("")
         else:
-            self._tell(_NOT_FOUND if words else _NONE)
+            self._tell(self._none)
         self.refresh_bindings()
 
-    async def _read(self, words: str, limit: int, offset: int) -> list[Entry] | None:
-        history = self._history
-        thoughts = self._with_thoughts
+    @property
+    def _none(self) -> str:
+        """Why nothing is listed."""
+        words, tags, _ = sought(self.search.value)
+        if words:
+            return _NOT_FOUND
+        return _NO_SUCH_TAG if tags else _NONE_ASKED if self._asked_once else _NONE
 
-        def read() -> list[Entry]:
+    async def _read(self, limit: int, offset: int) -> list[Entry] | None:
+        history = self._history
+        thoughts, once = self._with_thoughts, self._asked_once
+        words, tags, begun = sought(self.search.value)
+
+        def read() -> tuple[list[Entry], int, list[str]]:
+            from r1chat.store import Filter
+
             store = history.store
             store.flush(_FLUSH_S)
+            single = store.count(Filter(once=True))
+            known = [tag for tag, _ in store.tags()]
+            # Whoever searches finds it wherever it was asked.
+            only = Filter(tags, begun, None if words or tags else once)
             if words:
-                return [*store.search(words, thoughts=thoughts, limit=limit, offset=offset)]
-            return [*store.conversations(limit, offset)]
+                hits = store.search(words, thoughts=thoughts, limit=limit, offset=offset, only=only)
+                return [*hits], single, known
+            return [*store.conversations(limit, offset, only=only)], single, known
 
         try:
-            return await on_thread(read, "r1chat-history-read")
+            found, self._single, self._tags.known = await on_thread(read, "r1chat-history-read")
         except R1ChatError as error:
             self._tell(str(error))
             return None
+        return found
 
     @on(HistoryList.MoreWanted)
     def _more(self) -> None:
@@ -193,9 +238,8 @@ class HistoryPanel(Vertical):
     @work(group="history-list", exit_on_error=False)
     async def _read_more(self) -> None:
         try:
-            words = self.search.value.strip()
-            size = _HITS if words else PAGE
-            found = await self._read(words, size, len(self.listing.entries))
+            size = _HITS if self.is_searching else PAGE
+            found = await self._read(size, len(self.listing.entries))
             if found is not None:
                 self._complete = len(found) < size
                 self.listing.add(found, self._history.clock(), self.current)
@@ -242,7 +286,13 @@ class HistoryPanel(Vertical):
         self._show_scope()
         self.reload()
 
-    def _want(self, what: Literal["rename", "duplicate", "pin", "delete"]) -> None:
+    def action_asked(self) -> None:
+        """Lists what was asked once by the command line, or chats again."""
+        self._asked_once = not self._asked_once
+        self._show_scope()
+        self.reload()
+
+    def _want(self, what: Literal["rename", "duplicate", "pin", "tag", "delete"]) -> None:
         if self.entry is not None:
             self.post_message(self.Wanted(what, self.entry))
 
@@ -257,6 +307,10 @@ class HistoryPanel(Vertical):
     def action_pin(self) -> None:
         """Pins it to the top, or not."""
         self._want("pin")
+
+    def action_tag(self) -> None:
+        """Gives it tags."""
+        self._want("tag")
 
     def action_delete(self) -> None:
         """Deletes it; that can be undone."""
