@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import IO
+
+from r1chat import paths
 
 HANGS_S = 90.0
 """A guard against hanging for ever; no test measures time with it."""
@@ -62,6 +66,19 @@ def wait_for(stream: IO[bytes], words: bytes) -> None:
             return
     message = f"{words!r} never came"
     raise AssertionError(message)
+
+
+def replies_kept() -> int:
+    """How many replies the history has, of those that are being written too.
+
+    A signal ends the program within half a second, whether the history is open by then or not: what
+    must be in it is waited for before one is sent.
+    """
+    try:
+        with closing(sqlite3.connect(f"file:{paths.history_file()}?mode=ro", uri=True)) as file:
+            return int(file.execute("SELECT count(*) FROM replies").fetchone()[0])
+    except sqlite3.OperationalError:
+        return 0
 
 
 def _text(data: bytes | None) -> str:

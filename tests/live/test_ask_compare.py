@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import signal
-import sqlite3
-from contextlib import closing
 
 import pytest
 
-from r1chat import paths
 from r1chat.store import Store
 from tests.factory import write_model
-from tests.program import finish, run, start
+from tests.program import finish, replies_kept, run, start
 
 QUESTION = "What is 44 + 41 + 25?"
 SEEDED = ("ask", "-m", "tiny", "--seed", "7")
@@ -37,15 +34,6 @@ def kept():
             store.close()
 
     return read
-
-
-def replies_kept():
-    """How many replies the history has, of those that are being written too."""
-    try:
-        with closing(sqlite3.connect(f"file:{paths.history_file()}?mode=ro", uri=True)) as file:
-            return file.execute("SELECT count(*) FROM replies").fetchone()[0]
-    except sqlite3.OperationalError:
-        return 0
 
 
 def test_settings_are_compared_in_one_turn_and_the_conversation_keeps_its_own(kept):

@@ -16,7 +16,8 @@ import pytest
 
 import r1chat
 from r1chat import compose
-from tests.program import HANGS_S, finish, run, start, wait_for
+from tests.factory import write_model
+from tests.program import HANGS_S, finish, replies_kept, run, start, wait_for
 
 GREEDY = ("-m", "tiny", "--temperature", "0")
 QUESTION = "What is 44 + 41 + 25?"
@@ -203,9 +204,11 @@ def test_a_reader_that_has_enough_is_left_in_quiet(two):
     assert (code, err) == (0, b"")
 
 
-def test_a_reply_that_a_signal_stopped_is_kept(random_models):
-    with start("ask", "-m", random_models["r1"], "--format", "jsonl", QUESTION) as process:
-        wait_for(process.stdout, b"thought_text")
+def test_a_reply_that_a_signal_stopped_is_kept(tmp_path):
+    model = write_model(tmp_path / "endless.gguf", context=65536)
+    asked = ("ask", "-m", model, "--ctx", "65536", "--format", "jsonl", QUESTION)
+    with start(*asked) as process:
+        assert any(b"thought_text" in each and replies_kept() for each in process.stdout)
         process.send_signal(signal.SIGINT)
         code, _, _ = finish(process)
     assert code == 130
