@@ -312,6 +312,10 @@ class Settings:
         Real(0, 10_000), "app", "tokens a second that the app writes at most; 0 sets no limit",
         otherwise="60 for the built-in model, no limit for others",
         no_option="only the app writes at a reading pace"))
+    confidence: bool | None = _unset(Setting(
+        Switch(), "app", "whether the app shows how sure the model is",
+        details="thoughts are shaded where it is not, by the probabilities of its own tokens",
+        default=False, no_option="`ask --logprobs` measures it for one question"))
     panel: Literal["show", "hide"] | None = _unset(Setting(
         Choice("show", "hide"), "app", "whether the app opens with its list of conversations",
         default="hide", no_option="the app remembers it"))

@@ -202,6 +202,15 @@ class Preferences:
         self.change(thoughts="hide" if hidden else "show")
 
     @property
+    def confidence(self) -> bool:
+        """Whether it is shown how sure the model is."""
+        return bool(self.settings.confidence)
+
+    @confidence.setter
+    def confidence(self, shown: bool) -> None:
+        self.change(confidence=shown or None)
+
+    @property
     def peek_every(self) -> int | None:
         """Tokens of thought between two previews of the answer."""
         return self.settings.peek or None

@@ -8,7 +8,7 @@ from dataclasses import replace
 from rich.cells import cell_len
 
 from r1chat.events import Peeked, ThoughtEnded, ThoughtStyle
-from r1chat.formatting import counted, format_duration, noun
+from r1chat.formatting import counted, format_duration, format_share, noun
 from r1chat.reasoning.budget import Budget
 from r1chat.sanitize import line
 from r1chat.wording import (
@@ -85,6 +85,17 @@ def so_far(peeked: Peeked | None) -> list[str]:
     if peeked.repeats > 1:
         said.insert(0, f"{said[0]} ({peeked.repeats})")
     return said if peeked == bare else [preview(peeked, finals[0]), *said]
+
+
+def sure(share: float, bars: str) -> list[str]:
+    """Says how sure the model was of a thought, from long to short.
+
+    Args:
+        share: The mean probability of its tokens.
+        bars: How that went.
+    """
+    percent = format_share(share)
+    return [f"{percent} sure {bars}", bars] if bars else [f"{percent} sure"]
 
 
 def _final(final: str, most: int) -> str:

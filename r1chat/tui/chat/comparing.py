@@ -261,7 +261,7 @@ class Comparing:
 
         engine, preferences = self._host.engine, self._host.preferences
         pace = preferences.pace(ref or self._host.model_ref)
-        control = Control(budget, pace, preferences.peek_every)
+        control = Control(budget, pace, preferences.peek_every, measures=preferences.confidence)
         view.begin(budget)
         self._turns.anchor()
         asked = partial(ask, control=control)

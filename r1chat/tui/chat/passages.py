@@ -72,7 +72,9 @@ class Passages:
             done = turn.node.turn if turn.node is not None else None
             return Asked(turn.question, None if done is None else done.reply.final)
 
-        reader = Reader(pane.view.written, lambda: pane.said, asked, outlined=outlined)
+        reader = Reader(
+            pane.view.written, lambda: pane.said, asked, outlined=outlined, shaded=pane.shaded
+        )
         self._host.push_screen(reader, partial(self._read, pane))
 
     def _read(self, pane: ThinkingPane, chosen: ThoughtView.ParagraphChosen | None) -> None:

@@ -294,7 +294,7 @@ class Replies:
         if resume is not None:
             budget = resume.allowance(budget)
         pace = preferences.pace(self._host.model_ref)
-        control = Control(budget, pace, preferences.peek_every)
+        control = Control(budget, pace, preferences.peek_every, measures=preferences.confidence)
         # A reply that was stopped in its answer has no thought to come.
         answering = resume is not None and resume.keep is None and bool(resume.reply.answer)
         view.begin(budget, answering=answering)

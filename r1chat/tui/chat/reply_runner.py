@@ -182,6 +182,11 @@ class ReplyRunner:
             self._job.control.budget = budget
             self._job.view.thinking.budget = budget
 
+    def measure(self, *, wanted: bool) -> None:
+        """Has it measured how sure the model is, from now on, or not any more."""
+        if self._job is not None:
+            self._job.control.measures = wanted
+
     def preview(self) -> None:
         """Asks what the model would answer now; its thought goes on as it would without."""
         if self._job is not None:

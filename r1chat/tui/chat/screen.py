@@ -36,6 +36,7 @@ from r1chat.tui.chat.preset_choice import PresetChoice
 from r1chat.tui.chat.replies import Replies
 from r1chat.tui.chat.reply_runner import STOP_FIRST, Finished, ReplyRunner
 from r1chat.tui.chat.sampling import SampleCount
+from r1chat.tui.chat.shading import Shading
 from r1chat.tui.chat.think_first import ThinkFirst
 from r1chat.tui.commands import named_commands
 from r1chat.tui.host import Host
@@ -179,6 +180,7 @@ class ChatScreen(Screen[None]):
             run=self.run_action,
         )
         self._original = OriginalModel(host, self.state)
+        self._shading = Shading(host, self.conversation, self.runner)
         self._passages = Passages(
             host,
             self.conversation,
@@ -247,6 +249,7 @@ class ChatScreen(Screen[None]):
         await self.conversation.show_hint(self.model.hint)
         self.composer.focus()
         self._count.show()
+        self._shading.show()
         self.watch(self.conversation, "news", self._show_news, init=False)
         self.watch(self.queue, "questions", self._show_queue, init=False)
         self.watch(self.composer, "selection", self._completion.look, init=False)
@@ -643,6 +646,7 @@ class ChatScreen(Screen[None]):
         """Shows what settings say that were changed elsewhere."""
         self._preset.show()
         self._count.show()
+        self._shading.show()
         self.model.fit_slider()
         self.refresh_bindings()
 
@@ -776,6 +780,10 @@ class ChatScreen(Screen[None]):
         turn = self.conversation.current
         if turn is not None:
             turn.raw = not turn.raw
+
+    def action_confidence(self) -> None:
+        """Shows how sure the model is, or not."""
+        self._shading.toggle()
 
     def action_next_moment(self) -> None:
         """Goes to the next place of the last thought where the model doubts."""

@@ -40,6 +40,7 @@ class Reader(Once[ThoughtView.ParagraphChosen | None]):
         said: Tells how it goes, from long to short.
         asked: Tells the question, and the final answer once there is one.
         outlined: Whether it opens with the outline.
+        shaded: Whether it shows how sure the model was.
     """
 
     DEFAULT_CSS = f"""
@@ -84,6 +85,7 @@ class Reader(Once[ThoughtView.ParagraphChosen | None]):
         asked: Callable[[], Asked] = Asked,
         *,
         outlined: bool = False,
+        shaded: bool = False,
     ) -> None:
         super().__init__()
         self._text = text
@@ -94,6 +96,7 @@ class Reader(Once[ThoughtView.ParagraphChosen | None]):
         self._seen = (-1, False)
         """How long the thought was when it was shown last, and whether it had ended."""
         self.view = ThoughtView(text)
+        self.view.shaded = shaded
         self._header = Static(id="said", markup=False)
         self._sign = TailSign()
         self._field = Input(compact=True)

@@ -63,8 +63,15 @@ class ConversationView(VerticalScroll, can_focus=True):
         self.drawn: Draw | None = None
         """The samples that were drawn last, those too that were not kept."""
 
+    shaded: reactive[bool] = reactive(default=False, repaint=False, init=False)
+    """Whether turns show how sure the model was."""
     news: reactive[bool] = reactive(default=False, repaint=False)
     """Whether there is text below what is in sight that came after one had scrolled away."""
+
+    def watch_shaded(self) -> None:
+        """Has all turns show how sure the model was, or not."""
+        for turn in self.turns:
+            turn.shaded = self.shaded
 
     def watch_virtual_size(self, size: Size) -> None:
         """Takes note of new text below what is in sight."""
@@ -142,6 +149,7 @@ class ConversationView(VerticalScroll, can_focus=True):
                 await self.show_until(self._later[-1], collapsed=True)
             await self.query(".conversation--empty").remove()
             await self.mount(view)
+            view.shaded = self.shaded
             self.anchor()
             extra = self.turns[:-MOUNTED]
             for old in extra:
@@ -215,6 +223,7 @@ class ConversationView(VerticalScroll, can_focus=True):
         view = view_of(node, self.drawn)
         view.collapsed_at_start = collapsed
         await self.mount(view, before=0 if first else None)
+        view.shaded = self.shaded
         view.show_turn(turn)
         view.place(node)
 

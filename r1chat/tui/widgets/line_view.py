@@ -48,6 +48,8 @@ class LineView(WordSelection, ScrollView, can_focus=True):
         "line-view--moment",
         "line-view--cursor",
         "line-view--found",
+        "line-view--unsure",
+        "line-view--doubtful",
         *styles.CLASSES,
     }
     DEFAULT_CSS = f"""
@@ -77,6 +79,12 @@ class LineView(WordSelection, ScrollView, can_focus=True):
         & > .line-view--cursor {{
             color: $text;
             background: $foreground 10%;
+        }}
+        & > .line-view--unsure {{
+            background: $warning 14%;
+        }}
+        & > .line-view--doubtful {{
+            background: $warning 30%;
         }}
         & > .line-view--found {{
             color: $text;
@@ -274,6 +282,10 @@ class LineView(WordSelection, ScrollView, can_focus=True):
     def _is_chosen(self, place: Place) -> bool:  # noqa: ARG002  (for those who inherit)
         return False
 
+    def _shade_of(self, place: Place) -> int:  # noqa: ARG002  (for those who inherit)
+        """How strongly the paragraph of a place is shaded."""
+        return 0
+
     def _found_in(self, span: Span) -> tuple[Span, ...]:  # noqa: ARG002  (for those who inherit)
         """What a search has found in a part of the text."""
         return ()
@@ -386,6 +398,7 @@ class LineView(WordSelection, ScrollView, can_focus=True):
             self._span_of(self.text_selection) if self.text_selection is not None else None,
             self._found_in(span),
             chosen=bool(shown.origins) and self._is_chosen(page.place(row)),
+            shade=self._shade_of(span[0]) if shown.origins else 0,
         )
         sign = mark(self.written, span)
         if sign == " " and isinstance(page, Folded) and page.is_folded(row):
@@ -409,6 +422,10 @@ class LineView(WordSelection, ScrollView, can_focus=True):
             moment=style("line-view--moment"),
             selection=self.screen.get_component_rich_style("screen--selection"),
             found=style("line-view--found", partial=True),
+            unsure=tuple(
+                self.visual_style + self.get_visual_style(f"line-view--{name}", partial=True)
+                for name in ("unsure", "doubtful")
+            ),
             named=partial(styles.named, self),
         )
         return self._palette

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from r1chat.reasoning.moments import Moments
 from r1chat.sanitize import Sanitizer
 from r1chat.tui.markdown.origins import Place
+from r1chat.tui.sureness import Sureness
 from r1chat.tui.wrap import line_starts
 
 TAB = 4
@@ -55,6 +56,8 @@ class Written:
         """Where the model doubts, in order."""
         self.closed = False
         """Whether the text has ended."""
+        self.sureness = Sureness()
+        """How sure the model was of it, as far as that was measured."""
         self._sanitizer = Sanitizer()
         self._finder = Moments()
         self._found_from = 0
@@ -111,6 +114,10 @@ class Written:
         if paragraph + 1 < len(self.paragraphs):
             return self.paragraphs[paragraph + 1].offset
         return self.length
+
+    def shade(self, paragraph: int) -> int:
+        """How strongly a paragraph is shaded by what the model was sure of; see `Sureness`."""
+        return self.sureness.shade(self.paragraphs[paragraph].offset, self.end_of(paragraph))
 
     def extract(self, start: Place, end: Place | None) -> str:
         """Takes the text between two characters, or from one on."""

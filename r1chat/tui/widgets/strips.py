@@ -37,6 +37,8 @@ class Palette:
     moment: Style
     selection: Style
     found: Style
+    unsure: tuple[ContentStyle, ...]
+    """Of a paragraph that the model was not sure of, and of one that it was less sure of."""
     named: Callable[[str | ContentStyle], ContentStyle]
     """Looks up what the parts of rendered Markdown look like."""
 
@@ -49,6 +51,8 @@ class Marked(NamedTuple):
     """What a search has found in it."""
     chosen: bool = False
     """Whether the cursor is on its paragraph."""
+    shade: int = 0
+    """How unsure the model was of its paragraph."""
 
 
 class _Cell(NamedTuple):
@@ -98,7 +102,8 @@ def render(
         marked: What is marked in it.
         width: Cells of the row, the gutter included.
     """
-    base = palette.cursor if marked.chosen else palette.text
+    shades = (palette.text, *palette.unsure)
+    base = palette.cursor if marked.chosen else shades[marked.shade]
     plain = base.rich_style
     if row.fill and not marked.chosen:
         base += palette.named(row.fill)

@@ -16,7 +16,7 @@ from textual.reactive import reactive
 from textual.timer import Timer
 from textual.widget import Widget
 
-from r1chat.events import Injection, Peeked, ThoughtEnded, ThoughtStyle
+from r1chat.events import Injection, Peeked, ThoughtEnded, ThoughtStyle, TokenScore
 from r1chat.reasoning.budget import Budget
 from r1chat.tui import thought_words as words
 from r1chat.tui.keys import bindings
@@ -143,6 +143,8 @@ class ThinkingPane(Widget):
     """How r1chat asked for the thought, if it did."""
     effort: reactive[str | None] = reactive[str | None](None, repaint=False, init=False)
     """What the model was told of how long to think, if anything."""
+    shaded: reactive[bool] = reactive(default=False, repaint=False, init=False)
+    """Whether it is shown how sure the model was."""
     paused: reactive[bool] = reactive(default=False, repaint=False, init=False)
     """Whether the thought stands still, and the clock with it."""
 
@@ -232,6 +234,10 @@ class ThinkingPane(Widget):
         """Adds words that are not the model's; from any thread."""
         self._queue.append((text, None))
 
+    def measure(self, score: TokenScore) -> None:
+        """Takes how sure the model was of a token, which may still wait to be shown."""
+        self.view.written.sureness.add(score)
+
     def look_ahead(self) -> None:
         """Says that it is being looked what the answer would be."""
         self._looking = True
@@ -258,8 +264,16 @@ class ThinkingPane(Widget):
         self.display = not self.view.empty
         self._show()
 
-    def load(self, thought: str, injected: Sequence[Injection], ended: ThoughtEnded) -> None:
+    def load(
+        self,
+        thought: str,
+        injected: Sequence[Injection],
+        ended: ThoughtEnded,
+        scores: Sequence[TokenScore] = (),
+    ) -> None:
         """Shows a thought that is finished, as the history has it."""
+        for score in scores:
+            self.measure(score)
         done = 0
         for injection in injected:
             end = injection.at + len(injection.text)
@@ -380,6 +394,11 @@ class ThinkingPane(Widget):
         """Counts toward another budget."""
         self._show()
 
+    def watch_shaded(self, shaded: bool) -> None:  # noqa: FBT001  (Textual calls it)
+        """Shows how sure the model was, or not."""
+        self.view.shaded = shaded
+        self._show()
+
     def watch_paused(self, paused: bool) -> None:  # noqa: FBT001  (Textual calls it)
         """Stops the clock, or lets it run on."""
         if self._running:
@@ -406,10 +425,13 @@ class ThinkingPane(Widget):
 
     def _show(self) -> None:
         said = self.said
+        sureness = self.view.written.sureness
+        sure = words.sure(sureness.whole, sureness.bars()) if self.shaded and sureness else []
         if self._ended is not None:
-            self.header.show(said, is_open=not self.collapsed, spent=None)
+            self.header.show(said, is_open=not self.collapsed, spent=None, aside=sure)
             return
         spent = words.fraction(self.seconds, self._tokens, self.budget)
         looked = self._looking or self._peeked is not None
         aside = words.so_far(self._peeked) if looked else []
+        aside = words.beside(aside, sure) if aside else sure
         self.header.show(said, is_open=not self.collapsed, spent=spent, aside=aside)

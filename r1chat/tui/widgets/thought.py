@@ -34,6 +34,8 @@ class ThoughtView(LineView):
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("thought")
 
+    shaded: reactive[bool] = reactive(default=False, repaint=False, init=False)
+    """Whether paragraphs are shaded that the model was not sure of."""
     cursor: reactive[int | None] = reactive[int | None](None, repaint=False)
     """The number of the paragraph that is chosen, or None."""
 
@@ -51,6 +53,8 @@ class ThoughtView(LineView):
     """What is searched for."""
     found: tuple[Span, ...] = ()
     """Where it stands, in order."""
+    _shade_seen = (0, 0)
+    """The paragraph that was written last, and how it was shaded."""
     _at_found = 0
     """Which of these places was gone to last."""
     _moment: int | None = None
@@ -65,6 +69,7 @@ class ThoughtView(LineView):
         """Forgets everything."""
         self.set_reactive(ThoughtView.cursor, None)
         self._moment = None
+        self._shade_seen = (0, 0)
         super().clear()
 
     def next_moment(self) -> bool:
@@ -227,8 +232,27 @@ class ThoughtView(LineView):
         """Brings the screen up to date with the text."""
         moments = self._marked_moments
         super().update_text()
+        if self.shaded:
+            self._shade_anew()
         if not moments and self._marked_moments and self.has_focus:
             self.refresh_bindings()
+
+    def _shade_anew(self) -> None:
+        """Repaints the paragraph that was written last, where more of it shades it otherwise."""
+        paragraph, shade = self._shade_seen
+        last = len(self.written.paragraphs) - 1
+        if paragraph <= last and self.written.shade(paragraph) != shade and not self._stale:
+            self._repaint(self._page.row(Place(paragraph, 0)), self._page.count)
+        self._shade_seen = last, self.written.shade(last)
+
+    def watch_shaded(self) -> None:
+        """Shades the paragraphs, or none."""
+        self._strips.clear()
+        self.refresh()
+
+    def _shade_of(self, place: Place) -> int:
+        inside = self.shaded and place.paragraph < len(self.written.paragraphs)
+        return self.written.shade(place.paragraph) if inside else 0
 
     def _is_chosen(self, place: Place) -> bool:
         cursor = self.cursor

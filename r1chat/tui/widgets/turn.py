@@ -25,6 +25,7 @@ from r1chat.events import (
     Reply,
     ThoughtEnded,
     ThoughtText,
+    TokenScore,
 )
 from r1chat.reasoning.budget import Budget
 from r1chat.sanitize import line, line_breaks, sanitize
@@ -89,6 +90,9 @@ class TurnView(Vertical):
 
     raw: reactive[bool] = reactive(default=False, init=False)
     """Whether thought and answer are shown as the model wrote them."""
+
+    shaded: reactive[bool] = reactive(default=False, init=False)
+    """Whether it is shown how sure the model was of its thoughts."""
 
     @dataclass
     class VersionWanted(Message):
@@ -230,6 +234,8 @@ class TurnView(Vertical):
             case InjectedText(text=text):
                 self._think()
                 self.thinking.inject(text)
+            case TokenScore():
+                self.thinking.measure(event)
             case Peeked():
                 self.thinking.peek(event)
             case ThoughtEnded():
@@ -255,6 +261,12 @@ class TurnView(Vertical):
         """Shows the other form of the thought and of the answer."""
         if self.complete:
             self.thinking.view.raw = self.answer.raw = raw
+
+    def watch_shaded(self) -> None:
+        """Shows how sure the model was, or not."""
+        if self.complete:
+            for pane in self.thoughts:
+                pane.shaded = self.shaded
 
     def _think(self) -> None:
         self.status = ""
@@ -331,7 +343,7 @@ class TurnView(Vertical):
         injected = [i for i in reply.injected if i.at + len(i.text) <= len(kept)]
         self._think()
         ended = ThoughtEnded("user", reply.receipt.thought_tokens, reply.receipt.thought_s)
-        self.thinking.load(kept, injected, ended)
+        self.thinking.load(kept, injected, ended, [s for s in reply.scores if s.at < len(kept)])
 
     def show_turn(self, turn: Turn) -> None:
         """Shows a reply that has ended before."""
@@ -346,6 +358,6 @@ class TurnView(Vertical):
             receipt = reply.receipt
             ended_by = receipt.thought_ended_by or receipt.ended_by
             ended = ThoughtEnded(ended_by, receipt.thought_tokens, receipt.thought_s)
-            self.thinking.load(reply.thought, reply.injected, ended)
+            self.thinking.load(reply.thought, reply.injected, ended, reply.scores)
         self._write(reply.answer)
         self._end(reply)
