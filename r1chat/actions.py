@@ -147,7 +147,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("chat.raw", "ctrl+l", "Show source",
            "show the last thought and answer as the model wrote them", "reply", PALETTE | FIRST),
     Action("chat.confidence", "alt+j", "Show how sure it is",
-           "shade what the model was not sure of in thoughts, with a line of bars above; or not",
+           "shade in thoughts what the model was not sure of, with bars above; or not",
            "reply", PALETTE | FIRST),
     Action("chat.page_up", "pageup", "Scroll up",
            "scroll the conversation", "writing", FIRST, "page(-1)", "can_page"),
@@ -249,7 +249,7 @@ ACTIONS: tuple[Action, ...] = (
            "type the budget: off, 512, 30s, auto or max", "budget", FOOTER, when="has_middle"),
     # No letters alone: these are the composer's, wherever the focus is.
     Action("slider.auto", "alt+u", "Auto",
-           "think until several answer previews agree", "budget", FOOTER, when="has_middle"),
+           "think until a preview shows that it is sure", "budget", FOOTER, when="has_middle"),
     Action("slider.flat", "alt+g", "Plateau",
            "go to the mark ┴, where accuracy levels off", "budget", FOOTER, when="has_marks"),
     Action("slider.unit", "alt+s", "Tokens or seconds",

@@ -16,6 +16,7 @@ EndedBy: TypeAlias = Literal[
     "budget",
     "user",
     "agreed",
+    "sure",
     "loop",
     "time",
     "context",
@@ -26,7 +27,8 @@ EndedBy: TypeAlias = Literal[
 """Why a thought or a reply ended.
 
 natural: the model closed it. budget: the thinking budget. user: "answer now". agreed: several looks
-ahead in a row had the same answer (budget "auto"). loop: it repeated
+ahead in a row had the same answer (budget "auto"). sure: in a look ahead the model was sure of its
+answer (likewise). loop: it repeated
 itself. time: the wall clock (a budget in seconds, or the limit for the whole reply). context: no
 room left in the context. length: the answer reached its limit. cancelled: stopped by the user.
 error: something failed.

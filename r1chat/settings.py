@@ -248,7 +248,7 @@ class Settings:
     budget: str | None = _unset(Setting(
         Text("off, tokens, seconds, auto or max", _budget), "thinking",
         'how long the model may think: "off", tokens ("512"), seconds ("30s"), "auto" (until '
-        'several answer previews agree) or "max"',
+        'an answer preview shows that it is sure) or "max"',
         default="max", flags="-b --budget", metavar="B"))
     think: Think | None = _unset(Setting(  # noqa: RUF009  (a field)
         Choice("auto", "on", "off"), "thinking",

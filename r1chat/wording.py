@@ -55,6 +55,7 @@ ENDINGS: dict[EndedBy, Ending] = {
     "budget": Ending("by budget", "ended by budget"),
     "user": Ending("by you", "ended by you"),
     "agreed": Ending("by agreement", "ended by agreement"),
+    "sure": Ending("by confidence", "ended by confidence"),
     "loop": Ending("looping", "ended because it was looping", "the model was looping"),
     "time": Ending("time limit", "ended by the time limit", "the time limit was reached"),
     "context": Ending("context full", "ended because the context was full", "the context was full"),

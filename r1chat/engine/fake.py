@@ -280,7 +280,7 @@ class _Play:
                 time_left=self._time_left(),
                 tail=self._thought[-8:],
                 following=text,
-                agreed=self._peeks.repeats,
+                looks=self._peeks.verdict,
             )
             if verdict is not None:
                 yield from self._land(verdict)

@@ -25,7 +25,7 @@ from r1chat.prompt import Prompt
 from r1chat.reasoning.control import Control
 from r1chat.reasoning.governor import Governor
 from r1chat.reasoning.loops import ANSWER_PATIENCE, LoopGuard
-from r1chat.reasoning.peeks import Peeks
+from r1chat.reasoning.peeks import Peeks, is_pause
 from r1chat.reasoning.phrases import FINISHED, LANDING, WAIT
 from r1chat.reasoning.rescue import Rescue
 from r1chat.reasoning.splitter import Splitter
@@ -45,6 +45,8 @@ _CLOCKS_DIFFER = 0.05
 """Seconds by which the clock that breaks an evaluation off may be ahead of the loop's."""
 _ASKING = 32
 """Tokens, rather more than less, of the words that ask for an answer and of the least one."""
+_BY_LOOKS = frozenset({"agreed", "sure"})
+"""Ends of a thought that answer previews have led to."""
 _JSON_ENDS = (b"}", b"]", b'"')
 _MOST_HEAD = 32
 """Tokens that may stand in front of an answer in a shape: white space, and markers."""
@@ -282,8 +284,8 @@ class ThinkingLoop:
             return
         data = self._vocabulary.shown(token)
         reason = self._reason(data, loops=self._guard.feed(token, data))
-        if reason == "agreed" and self._think_on():
-            # More was asked for: the looks have to agree again.
+        if reason in _BY_LOOKS and self._think_on():
+            # More was asked for: the looks begin anew.
             self._peeked.forget()
             return
         if reason is not None:
@@ -322,13 +324,17 @@ class ThinkingLoop:
         if self._mid_character():
             return None
         reason = self._verdict(data) or ("loop" if loops else None)
-        if (
-            reason is None
-            and self._shape is None
-            and self._peeked.due(self._transcript.thought_tokens)
-        ):
+        if reason is None and self._shape is None and self._look_is_due(data):
             self._peek()
+            # Where a paragraph has ended the thought can end at once.
+            reason = self._verdict(data)
         return reason
+
+    def _look_is_due(self, data: bytes) -> bool:
+        transcript, pauses = self._transcript, False
+        if self._control.budget.agree is not None:
+            pauses = is_pause(transcript.tail, transcript.preview(data)[0])
+        return self._peeked.due(transcript.thought_tokens, pauses=pauses)
 
     def _peek(self) -> None:
         """Looks at what the answer would be; the next token has been drawn already."""
@@ -336,7 +342,7 @@ class ThinkingLoop:
         closing = self._closing_tokens(self._transcript.line_break)
         final, sure = peek(self._machine, self._vocabulary, closing)
         tokens = self._transcript.thought_tokens
-        self._emit(Peeked(final, tokens, self._peeked.take(final), sure))
+        self._emit(Peeked(final, tokens, self._peeked.take(final, sure), sure))
 
     def _mid_character(self) -> bool:
         """Whether to wait for the rest of a character; invalid bytes are not waited for.
@@ -356,7 +362,7 @@ class ThinkingLoop:
             time_left=self._time_left(ANSWER_TIME_SHARE),
             tail=transcript.tail,
             following=text,
-            agreed=self._peeked.repeats,
+            looks=self._peeked.verdict,
             unfinished=0 if ends_whole else _LONGEST_CHARACTER - 1,
         )
 

@@ -71,7 +71,7 @@ class Governor:
         time_left: float,
         tail: str,
         following: str,
-        agreed: int = 0,
+        looks: EndedBy | None = None,
         unfinished: int = 0,
     ) -> EndedBy | None:
         """Says whether to close the thought before the next token, and why.
@@ -83,7 +83,7 @@ class Governor:
             time_left: Seconds left before the answer must begin, or infinity.
             tail: The end of the thought's text so far; a few characters are enough.
             following: The text of the token that would come next.
-            agreed: How many answer previews in a row had the same answer.
+            looks: Why answer previews would end it, if they do.
             unfinished: How many more tokens the character may take, at most, that the next one
                 begins and does not end.
 
@@ -104,8 +104,7 @@ class Governor:
         late = (budget.seconds or 0) * budget.grace
         if self._seconds.passed(budget.seconds, seconds, grace=late, boundary=boundary):
             return "time"
-        enough = budget.agree is not None and agreed >= budget.agree
-        return "agreed" if enough and boundary else None
+        return looks if boundary else None
 
     def wants_more(self, *, tokens: int, seconds: float, waits: int) -> bool:
         """Whether to replace the model's own end of thinking with "Wait".

@@ -215,7 +215,7 @@ def describe(
     if figure is None:
         return "no limit", least
     if figure == AUTO:
-        return "auto", least or f"until {budget.agree} agree"
+        return "auto", least or "until sure"
     text, meaning = write_figure(figure, unit), ""
     if room is not None and budget.tokens is not None and budget.tokens > room:
         return text, f"room {format_tokens(room)}"
@@ -246,7 +246,7 @@ def remark(budget: Budget, flat: Sequence[int]) -> tuple[str, ...]:
         The same from long to short; nothing where there is nothing to say.
     """
     if budget.auto:
-        return (f"ends when {budget.agree} previews in a row agree",)
+        return ("ends when the model is sure of its answer", "ends when it is sure")
     if not flat:
         return ()
     if flat[-1] == 0:

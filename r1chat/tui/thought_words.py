@@ -155,6 +155,9 @@ def thought(
     elif ended.ended_by == "agreed" and peeked is not None and peeked.final is not None:
         final = _final(peeked.final, LONGEST_FINAL)
         why.insert(0, f"{ending.phrase}: {final} ({peeked.repeats} times)")
+    elif ended.ended_by == "sure" and peeked is not None and peeked.confidence is not None:
+        final = _final(peeked.final or "", LONGEST_FINAL)
+        why.insert(0, f"{ending.phrase}: {final} ({format_share(peeked.confidence)})")
     said = thought_cost(ended.seconds, ended.tokens) if own else ["No thought"]
     if why:
         said = [*(f"{first} · {reason}" for first in said for reason in why), why[-1]]

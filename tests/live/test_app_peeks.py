@@ -16,7 +16,7 @@ pytestmark = pytest.mark.asyncio
 QUESTION = "What is 444 + 419 + 258?"
 
 
-async def test_a_look_ahead_and_a_thought_that_ends_by_agreement():
+async def test_a_look_ahead_and_a_thought_that_ends_by_confidence():
     app = R1ChatApp(given=Settings(budget="auto", peek=24, pace=30), inventory=StillHub())
     async with app.run_test(size=(100, 30)) as pilot:
         chat = await begin(pilot, QUESTION)
@@ -26,9 +26,9 @@ async def test_a_look_ahead_and_a_thought_that_ends_by_agreement():
         await until(pilot, lambda: "so far: " in header.text and "…" not in header.text[-3:])
         await rest(pilot)
         reply = chat.last.node.turn.reply
-        assert reply.receipt.thought_ended_by == "agreed"
+        assert reply.receipt.thought_ended_by == "sure"
         assert reply.final == "1121"
-        assert "ended by agreement: 1121 (" in header.text
+        assert "ended by confidence: 1121 (" in header.text
     app.shut_down()
 
 

@@ -107,7 +107,7 @@ def test_samples_under_auto_do_look_ahead(tmp_path):
     asked.write_text(json.dumps(LONG) + "\n", encoding="utf-8")
     found = evaluate(asked, "-b", "auto,max", "-n", "2", "--temperature", "0.3")
     auto, full = found["rows"]
-    assert auto["thoughts_ended_by"] == {"agreed": 2}
+    assert auto["thoughts_ended_by"] == {"sure": 2}
     assert auto["thought_tokens"] < full["thought_tokens"]
     assert auto["pass1"]["value"] == full["pass1"]["value"] == 1
 

@@ -41,11 +41,12 @@ def test_the_last_look_is_the_answer(tiny):
     assert [peek.tokens for peek in peeks] == [32 * (at + 1) for at in range(len(peeks))]
 
 
-def test_the_budget_auto_ends_the_thought_when_the_looks_agree(tiny):
+def test_the_budget_auto_ends_the_thought_when_the_model_is_sure(tiny):
     question = "What is 444 + 419 + 258?"
     _, long = asked(tiny, question=question)
-    _, reply = asked(tiny, "auto", every=24, question=question)
-    assert reply.receipt.thought_ended_by == "agreed"
+    peeks, reply = asked(tiny, "auto", question=question)
+    assert reply.receipt.thought_ended_by == "sure"
+    assert peeks[-1].confidence >= 0.999 > max(each.confidence or 0 for each in peeks[:-1])
     assert reply.receipt.budget == "auto"
     assert reply.receipt.thought_tokens < long.receipt.thought_tokens
     assert reply.final == long.final == "1121"

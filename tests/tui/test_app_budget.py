@@ -192,7 +192,7 @@ async def test_where_the_accuracy_flattens_is_marked_and_said(tmp_path):
         assert chat.slider.value == Budget(tokens=1024)
         await pilot.press("alt+u")
         await pilot.pause()
-        assert chat.composer.border_subtitle == "ends when 3 previews in a row agree"
+        assert chat.composer.border_subtitle == "ends when the model is sure of its answer"
         await pilot.press("f5")
         await pilot.pause()
         assert not chat.composer.border_subtitle

@@ -159,7 +159,7 @@ def test_without_a_speed_a_conversion_stays_about_where_it_was():
         (Budget(tokens=0), "seconds", 40, ("no thinking", "")),
         (Budget(), "tokens", 40, ("no limit", "")),
         (Budget(minimum=256), "tokens", 40, ("no limit", "≥ 256")),
-        (Budget(agree=3), "tokens", 40, ("auto", "until 3 agree")),
+        (Budget(agree=3), "tokens", 40, ("auto", "until sure")),
         (Budget(agree=3, minimum=256), "seconds", None, ("auto", "≥ 256")),
         (Budget(seconds=30), "seconds", 40, ("30 s", "≈ 1,200 tokens")),
         (Budget(seconds=1800), "seconds", 20, ("30 min", "≈ 36,000")),
@@ -188,7 +188,11 @@ def test_a_budget_is_written_with_what_it_means(budget, unit, speed, text):
         ),
         (Budget(), (0, 64, 128), ("accuracy flattens at 0–128 tokens (measured)", ...)),
         (Budget(), (0,), ("measured to be as good without thinking", ...)),
-        (Budget(agree=3), (128,), ("ends when 3 previews in a row agree",)),
+        (
+            Budget(agree=3),
+            (128,),
+            ("ends when the model is sure of its answer", "ends when it is sure"),
+        ),
     ],
 )
 def test_what_there_is_to_say_of_budget_and_marks(budget, flat, said):

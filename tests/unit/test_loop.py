@@ -83,6 +83,8 @@ class Script:
         """Tokens of which it was asked how sure it is."""
         self.shaped = ""
         """What it samples from when it is constrained."""
+        self.sure = 0.9
+        """How sure it is of that."""
         self.final = "42"
         """What it would answer, whenever one looks."""
 
@@ -130,7 +132,7 @@ class Script:
         del tokens
         drawn = [ord(char) for char in self.final + "}"][:most]
         assert [is_last(token) for token in drawn] == [False] * len(self.final) + [True]
-        return [(token, Score(math.log(0.9), 0.1)) for token in drawn]
+        return [(token, Score(math.log(self.sure), 0.1)) for token in drawn]
 
     def truncate(self, length: int) -> None:
         del self.cache[length:]
@@ -317,36 +319,55 @@ def test_a_minimum_that_is_reached_is_not_worth_a_word() -> None:
     assert not [event for event in events if isinstance(event, Notice)]
 
 
-def test_looks_that_agree_end_a_thought_but_not_before_its_minimum() -> None:
-    reply, events, _ = run(prose(400), "auto")
-    assert reply.receipt.thought_ended_by == "agreed"
-    assert [event.repeats for event in events if isinstance(event, Peeked)] == [1, 2, 3]
-    assert reply.receipt.thought_tokens < 3 * EVERY + 6
-    reply, _, _ = run(prose(400), "auto", minimum=500)
-    assert reply.receipt.thought_ended_by == "agreed"
+def certain(text: str) -> Script:
+    """A script that is sure of what it would answer, whenever one looks."""
+    machine = Script(text)
+    machine.sure = 0.9999
+    return machine
+
+
+def test_a_model_that_is_sure_need_not_think_on_but_for_its_minimum() -> None:
+    reply, events, _ = run(certain(prose(400)), "auto")
+    assert reply.receipt.thought_ended_by == reply.receipt.ended_by == "sure"
+    assert [event.confidence for event in events if isinstance(event, Peeked)] == [
+        pytest.approx(0.9999)
+    ]
+    assert EVERY <= reply.receipt.thought_tokens < EVERY + 6
+    reply, _, _ = run(certain(prose(400)), "auto", minimum=500)
+    assert reply.receipt.thought_ended_by == "sure"
     assert 500 <= reply.receipt.thought_tokens < 506
+    # One that is not sure thinks to its end, however often it would say the same.
+    reply, events, _ = run(Script(prose(400) + "</think>42<eos>"), "auto")
+    assert reply.receipt.thought_ended_by == "natural"
+    assert max(event.repeats for event in events if isinstance(event, Peeked)) > 3
+
+
+def test_it_ends_right_where_a_paragraph_has_ended() -> None:
+    reply, _, _ = run(certain("a" * 30 + ".\n\nThen more" + "b" * 99), "auto")
+    assert reply.receipt.thought_ended_by == "sure"
+    assert reply.thought == "a" * 30 + ".\n\n" + LANDING + "\n"
 
 
 def test_an_end_before_the_minimum_becomes_wait_where_the_budget_is_auto_too() -> None:
     text = prose(20) + "</think>" + prose(200)
-    reply, _, _ = run(text, "auto", minimum=300)
+    reply, _, _ = run(certain(text), "auto", minimum=300)
     assert reply.thought.count("Wait,") == 1
-    assert reply.receipt.thought_ended_by == "agreed"
+    assert reply.receipt.thought_ended_by == "sure"
     assert reply.receipt.thought_tokens >= 300
 
 
-def test_more_that_is_wanted_has_the_looks_agree_anew() -> None:
+def test_more_that_is_wanted_has_the_looks_begin_anew() -> None:
     control = Control(Budget.parse("auto"))
     control.think_more()
-    reply, events, _ = run(prose(400), control=control)
+    reply, events, _ = run(certain(prose(400)), control=control)
     assert reply.thought.count("Wait,") == 1
-    assert [event.repeats for event in events if isinstance(event, Peeked)] == [1, 2, 3] * 2
-    assert reply.receipt.thought_ended_by == "agreed"
+    assert [event.repeats for event in events if isinstance(event, Peeked)] == [1, 1]
+    assert reply.receipt.thought_ended_by == "sure"
 
 
 def changed_to(budget: str, at: int, control: Control) -> tuple[Reply, list[Peeked]]:
     """Thinks, and has another budget from a token on."""
-    machine = Script(prose(400))
+    machine = certain(prose(400))
 
     def change() -> None:
         if machine.position == at + 3:
@@ -359,15 +380,15 @@ def changed_to(budget: str, at: int, control: Control) -> tuple[Reply, list[Peek
 
 def test_a_figure_that_becomes_auto_holds_at_once() -> None:
     reply, peeks = changed_to("auto", 300, Control(Budget.parse("1000")))
-    assert reply.receipt.thought_ended_by == "agreed"
-    assert [peek.tokens for peek in peeks] == [300, 300 + EVERY, 300 + 2 * EVERY]
+    assert reply.receipt.thought_ended_by == "sure"
+    assert [peek.tokens for peek in peeks] == [300]
 
 
 def test_auto_that_becomes_a_figure_holds_at_once() -> None:
-    reply, peeks = changed_to("160", 150, Control(Budget.parse("auto")))
+    reply, peeks = changed_to("160", 50, Control(Budget.parse("auto")))
     assert reply.receipt.thought_ended_by == "budget"
     assert 144 <= reply.receipt.thought_tokens <= 160
-    assert len(peeks) == 2
+    assert not peeks
 
 
 def test_think_more_is_honoured_once_a_wish() -> None:

@@ -142,9 +142,15 @@ class Thinking:
         if reason is not None and self._closes(reason, segment):
             return "again"
         self._account.add(text)
-        if self._looks and self._peeks.due(self._account.transcript.thought_tokens):
+        if self._looks and self._look_is_due():
             return self._peek(segment)
         return None
+
+    def _look_is_due(self) -> bool:
+        transcript = self._account.transcript
+        # Without the model's confidence the looks have to agree, and those come at their own pace.
+        pauses = self._asker.tells_confidence and transcript.tail.endswith("\n")
+        return self._peeks.due(transcript.thought_tokens, pauses=pauses)
 
     def look(self, segment: Segment) -> Then:
         """Looks at the control and the clock while nothing comes."""
@@ -215,7 +221,7 @@ class Thinking:
             time_left=self._limits.time(ANSWER_TIME_SHARE),
             tail=transcript.tail,
             following=following,
-            agreed=self._peeks.repeats,
+            looks=self._peeks.verdict,
         )
 
     def _closes(self, reason: EndedBy, segment: Segment) -> bool:
@@ -264,5 +270,9 @@ class Thinking:
             closed = [*account.draft.items(), closing]
             final, sure = self._asker.peek(closed, self._is_stopped)
         tokens = account.transcript.thought_tokens
-        self._emit(Peeked(final, tokens, self._peeks.take(final), sure))
+        self._emit(Peeked(final, tokens, self._peeks.take(final, sure), sure))
+        # Where a paragraph has ended the thought can end at once.
+        ends = self._peeks.verdict == "sure" and self._verdict("") == "sure"
+        if ends and self._closes("sure", segment):
+            return "again"
         return "again" if self._alone else None
