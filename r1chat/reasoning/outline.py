@@ -243,9 +243,17 @@ class Outline:
     @property
     def entries(self) -> tuple[Entry, ...]:
         """The parts so far, in order; the last one ends where the text does."""
-        if self._part is None:
-            return tuple(self._done)
-        return (*self._done, self._part.entry(self.length))
+        return tuple(self.since(0))
+
+    @property
+    def settled(self) -> int:
+        """How many of the parts are complete: whatever comes, they stay as they are."""
+        return len(self._done)
+
+    def since(self, number: int) -> list[Entry]:
+        """The parts from one on, at a cost that depends on them alone."""
+        last = [] if self._part is None else [self._part.entry(self.length)]
+        return [*self._done[number:], *last]
 
     def feed(self, text: str) -> None:
         """Takes the next chunk."""

@@ -196,7 +196,7 @@ async def test_the_outline_grows_with_the_thought_and_moves_nothing():
         await pilot.press("home", "alt+i")
         # Where there is no room beside the thought it stands in its place.
         await until(pilot, lambda: rows(app)[2:3] == ["  · I count them: 6 men, 4 women."])
-        await pilot.press("down")
+        await pilot.press("down", "shift+left")
         top = reader.view.scroll_offset.y
         steps.go_on()
         await until(pilot, lambda: len(reader.outline.parts) == 5)
@@ -209,3 +209,6 @@ async def test_the_outline_grows_with_the_thought_and_moves_nothing():
         await pilot.press("end", "enter")
         await until(pilot, lambda: not reader.has_outline and reader.view.has_focus)
         await until(pilot, lambda: any("▏Both ways give 100." in row for row in screen(app)))
+        # What was the last part when it was folded has not swallowed what came after it.
+        assert any(row.startswith("▶ Let me use the complement") for row in screen(app))
+        assert any("Exactly one: 60." in row for row in screen(app))

@@ -134,8 +134,9 @@ class Reader(Once[ThoughtView.ParagraphChosen | None]):
         seen = self._text.length, self._text.closed
         outlined = self._side.display or bool(self._folded)
         if outlined and self._outlined.update():
-            self._fold()
             self._show_outline()
+        if self._folded:
+            self._fold()
         if seen != self._seen:
             self._seen = seen
             self.view.update_text()
@@ -192,22 +193,19 @@ class Reader(Once[ThoughtView.ParagraphChosen | None]):
     def on_outline_list_moved(self, event: OutlineList.Moved) -> None:
         """Shows the chosen part beside the outline."""
         if self._is_wide:
-            self.view.read_from(self._outlined.parts[event.number].start)
+            self.view.read_from(event.part.start)
 
     def on_outline_list_chosen(self, event: OutlineList.Chosen) -> None:
         """Goes to a part."""
-        part = self._outlined.parts[event.number]
         if not self._is_wide:
             self._side.display = False
-        self._unfold_at(part.start)
+        self._unfold_at(event.part.start)
         self.set_focus(self.view)
-        self.call_after_refresh(self.view.read_from, part.start)
+        self.call_after_refresh(self.view.read_from, event.part.start)
 
     def on_outline_list_fold_wanted(self, event: OutlineList.FoldWanted) -> None:
         """Folds parts of the text, or unfolds them."""
-        parts = self._outlined.parts
-        chosen = [parts[number] for number in event.numbers if number < len(parts)]
-        places = {part.start for part in chosen if part.kind != "answer"}
+        places = {part.start for part in event.parts if part.kind != "answer"}
         self._folded = self._folded | places if event.folded else self._folded - places
         self._fold()
         self._show_outline()

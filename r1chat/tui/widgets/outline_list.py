@@ -58,19 +58,19 @@ class OutlineList(ScrollView, can_focus=True):
     class Moved(Message):
         """The user has moved the cursor."""
 
-        number: int
+        part: Part
 
     @dataclass
     class Chosen(Message):
         """The user wants to read a part."""
 
-        number: int
+        part: Part
 
     @dataclass
     class FoldWanted(Message):
         """The user wants parts folded, or unfolded."""
 
-        numbers: range
+        parts: Sequence[Part]
         folded: bool
 
     def __init__(self) -> None:
@@ -88,12 +88,13 @@ class OutlineList(ScrollView, can_focus=True):
         before, was_folded = self.parts, self._folded
         at_end = self.scroll_y >= self.max_scroll_y and not self.has_focus
         chosen = before[self.cursor] if self.cursor < len(before) else None
-        self.parts = parts
+        # A list that grows in its owner's hands would be equal to what it was.
+        self.parts = parts = tuple(parts)
         self._folded = frozenset(n for n in range(len(parts)) if n in folded)
         self.virtual_size = Size(self.size.width, len(parts))
-        if chosen is not None and parts[self.cursor : self.cursor + 1] != [chosen]:
+        if chosen is not None and parts[self.cursor : self.cursor + 1] != (chosen,):
             # An answer may have come in above it.
-            same = (n for n, part in enumerate(parts) if part[2] == chosen.start)
+            same = (n for n, part in enumerate(parts) if part[:3] == chosen[:3])
             self.set_reactive(OutlineList.cursor, next(same, min(self.cursor, len(parts) - 1)))
         for row in range(max(len(before), len(parts))):
             if before[row : row + 1] != parts[row : row + 1] or (row in was_folded) != (
@@ -146,7 +147,7 @@ class OutlineList(ScrollView, can_focus=True):
         """Moves the cursor, and tells."""
         before, self.cursor = self.cursor, self.cursor + by
         if self.cursor != before:
-            self.post_message(self.Moved(self.cursor))
+            self.post_message(self.Moved(self.parts[self.cursor]))
 
     def action_page(self, by: int) -> None:
         """Moves the cursor by what is in sight."""
@@ -155,22 +156,22 @@ class OutlineList(ScrollView, can_focus=True):
     def action_choose(self) -> None:
         """Tells which part is to be read."""
         if self.parts:
-            self.post_message(self.Chosen(self.cursor))
+            self.post_message(self.Chosen(self.parts[self.cursor]))
 
     def action_fold(self, folded: bool) -> None:  # noqa: FBT001  (it comes from the key's action)
         """Folds the chosen part, or unfolds it."""
-        self.post_message(self.FoldWanted(range(self.cursor, self.cursor + 1), folded))
+        self.post_message(self.FoldWanted(self.parts[self.cursor : self.cursor + 1], folded))
 
     def action_fold_all(self, folded: bool) -> None:  # noqa: FBT001
         """Folds all parts, or unfolds them."""
-        self.post_message(self.FoldWanted(range(len(self.parts)), folded))
+        self.post_message(self.FoldWanted(self.parts, folded))
 
     async def on_click(self, event: events.Click) -> None:
         """Goes to the part that was clicked."""
         row = self.scroll_offset.y + event.y
         if row < len(self.parts):
             self.cursor = row
-            self.post_message(self.Chosen(row))
+            self.post_message(self.Chosen(self.parts[row]))
 
     def _repaint(self, row: int) -> None:
         y = row - self.scroll_offset.y

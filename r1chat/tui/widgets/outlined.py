@@ -6,7 +6,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from r1chat.reasoning.outline import Entry, Kind, Outline, with_answer
+from r1chat.reasoning.occurrence import first_place
+from r1chat.reasoning.outline import Entry, Kind, Outline
 from r1chat.tui.markdown.origins import Place
 from r1chat.tui.widgets.lines import Written
 
@@ -46,11 +47,21 @@ class Outlined:
         """Where the paragraphs begin, as the machine counts."""
         self._closed = False
         self._known = Asked()
-        self.parts: tuple[Part, ...] = ()
+        self._settled = 0
+        """How many of the parts can no longer change."""
+        self._found: list[Part] = []
+        self._answer: Part | None = None
+
+    @property
+    def parts(self) -> Sequence[Part]:
         """What was found so far, in order."""
+        if self._answer is None:
+            return self._found
+        at = bisect_right(self._found, self._answer.start, key=lambda part: part.start)
+        return [*self._found[:at], self._answer, *self._found[at:]]
 
     def update(self) -> bool:
-        """Takes what is new; whether that has changed the parts."""
+        """Takes what is new; whether a part has come or has another title."""
         text, end = self._text, self._text.end
         asked = self._asked() if text.closed else Asked()
         if end == self._fed and text.closed == self._closed and asked == self._known:
@@ -66,13 +77,26 @@ class Outlined:
             self._fed = end
         if text.closed:
             self._machine.close()
+        before = self._found[self._settled :], self._answer
+        self._found[self._settled :] = map(self._part, self._machine.since(self._settled))
+        after = self._found[self._settled :]
+        self._settled = self._machine.settled
+        if asked != self._known or not text.closed:
+            self._answer = self._first_place(asked)
         self._closed, self._known = text.closed, asked
-        entries: Sequence[Entry] = self._machine.entries
-        if asked.final is not None:
-            entries = with_answer(entries, text.text, asked.final, asked.question)
-        parts = tuple(self._part(entry) for entry in entries)
-        before, self.parts = self.parts, parts
-        return before != parts
+        # Where the last one ends makes no difference to see.
+        shown = [[part[:3] for part in parts] for parts in (before[0], after)]
+        return shown[0] != shown[1] or before[1] != self._answer
+
+    def _first_place(self, asked: Asked) -> Part | None:
+        if asked.final is None:
+            return None
+        text = self._text.text
+        found = first_place(text, asked.final, asked.question)
+        if found is None:
+            return None
+        start, end = map(self._place, found)
+        return Part("answer", text[found[0] : found[1]], start, end)
 
     def at(self, place: Place) -> int | None:
         """The number of the part, no answer, that a place is in."""
