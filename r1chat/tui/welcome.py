@@ -79,7 +79,7 @@ class Welcome:
             return Group(Text(f"Asking the Hub for {line(asked_for, 60)} …\n\n{_MEANWHILE}"))
         fetch = keymap.shown(keys["app.fetch"])
         to_do = (
-            ("Enter", f"downloads it ({fetch} while you write); what you ask meanwhile waits"),
+            ("Enter", f"downloads it ({fetch} while you write); questions wait for it"),
             (models, "shows other models, and opens files of your own"),
             ("", _TOY),
             (help_, "explains the keys"),

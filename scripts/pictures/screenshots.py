@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -16,6 +17,8 @@ from textual.pilot import Pilot
 
 from r1chat.settings import Settings
 from r1chat.tui.app import R1ChatApp
+from r1chat.tui.models.screen import ModelsScreen
+from r1chat.tui.settings.screen import SettingsScreen
 
 ROOT = Path(__file__).parent.parent.parent
 HANGS_S = 120.0
@@ -57,7 +60,8 @@ async def looked_ahead(app: R1ChatApp, pilot: Pilot[None]) -> None:
     """In the middle of a thought, and what would be answered by then."""
     await thinking(app, pilot)
     await pilot.press("alt+p")
-    await until(pilot, lambda: app.chat.last and "so far: 1" in app.chat.last.thinking.header.text)
+    said = re.compile(r"so far: \d")
+    await until(pilot, lambda: app.chat.last and said.search(app.chat.last.thinking.header.text))
 
 
 async def answered(app: R1ChatApp, pilot: Pilot[None]) -> None:
@@ -115,6 +119,55 @@ async def keys(app: R1ChatApp, pilot: Pilot[None]) -> None:
     await pilot.press("f1")
 
 
+async def welcome(app: R1ChatApp, pilot: Pilot[None]) -> None:
+    """The first start, where there is no real model."""
+    await until(pilot, lambda: app.chat.model.welcoming)
+
+
+async def models(app: R1ChatApp, pilot: Pilot[None]) -> None:
+    """What there is, and what could be had."""
+    await welcome(app, pilot)
+    await pilot.press("f3")
+    await until(pilot, lambda: isinstance(app.screen, ModelsScreen) and app.screen.row)
+    await until(pilot, lambda: not any(worker.group == "look" for worker in app.workers))
+
+
+async def paragraph(app: R1ChatApp, pilot: Pilot[None]) -> None:
+    """What can be done from a paragraph of a thought."""
+    await ask(app, pilot)
+    await rest(app, pilot)
+    await pilot.press("shift+tab", "shift+tab", "shift+tab", "alt+up", "alt+up", "enter")
+    await until(pilot, lambda: app.screen is not app.chat)
+
+
+async def files(app: R1ChatApp, pilot: Pilot[None]) -> None:
+    """A file that goes along with a question."""
+    await until(pilot, lambda: app.chat.ready)
+    file = Path(os.environ["R1CHAT_HOME"], "fruit.txt")
+    file.write_text("apples: 12\npears: 7\n", encoding="utf-8")  # noqa: ASYNC240  (a line)
+    await app.chat.attach_picked(str(file))
+    app.chat.composer.insert("What is 12 + 7?")
+
+
+async def history(app: R1ChatApp, pilot: Pilot[None]) -> None:
+    """Two conversations in the panel, and the search."""
+    await answered(app, pilot)
+    await pilot.press("f9")
+    await until(pilot, lambda: not app.chat.conversation.turns)
+    await ask(app, pilot, "Compare 57 and 75.")
+    await rest(app, pilot)
+    await pilot.press("f10")
+    await until(pilot, lambda: app.chat.panel is not None)
+
+
+async def settings(app: R1ChatApp, pilot: Pilot[None]) -> None:
+    """All settings, with what is known of one."""
+    await until(pilot, lambda: app.chat.ready)
+    await pilot.press("alt+g")
+    await until(pilot, lambda: isinstance(app.screen, SettingsScreen) and app.screen.is_mounted)
+    await pilot.press("down", "down")
+
+
 SCENES: dict[str, tuple[Scene, tuple[int, int], Settings]] = {
     "thinking": (looked_ahead, (100, 30), Settings(budget="256")),
     "answered": (answered, (100, 30), Settings(budget="256")),
@@ -122,6 +175,12 @@ SCENES: dict[str, tuple[Scene, tuple[int, int], Settings]] = {
     "versions": (versions, (100, 30), Settings()),
     "samples": (samples, (100, 30), Settings(samples=8, budget="70")),
     "slider": (slider, (100, 30), Settings(theme="frost")),
+    "welcome": (welcome, (80, 24), Settings()),
+    "models": (models, (100, 30), Settings()),
+    "paragraph": (paragraph, (100, 30), Settings(model="tiny")),
+    "files": (files, (100, 20), Settings(model="tiny")),
+    "history": (history, (100, 30), Settings(model="tiny")),
+    "settings": (settings, (100, 24), Settings(model="tiny")),
     "themes": (themes, (100, 30), Settings(theme="ember")),
     "light": (answered, (100, 30), Settings(theme="paper")),
     "help": (keys, (100, 40), Settings()),
@@ -155,8 +214,12 @@ def main() -> None:
     args.to.mkdir(parents=True, exist_ok=True)
     converter = shutil.which("rsvg-convert") if args.png else None
     with tempfile.TemporaryDirectory() as home:
-        os.environ["R1CHAT_HOME"] = home
+        # Models that somebody has here would answer, and their paths be in the pictures.
+        os.environ["HOME"] = os.environ["HF_HOME"] = home
         for name in args.names or SCENES:
+            # What one has left in the history is not in the next.
+            os.environ["R1CHAT_HOME"] = str(Path(home, name))
+            Path(home, name).mkdir()
             path = asyncio.run(picture(name, args.to))
             print(path)
             if converter is not None:
