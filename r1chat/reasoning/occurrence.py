@@ -152,7 +152,9 @@ def _text_places(text: str, final: str) -> Iterator[tuple[int, int]]:
     words = _BETWEEN.join(map(re.escape, signs))
     before = r"(?<!\w)" if signs[0].isalnum() and signs[0].isascii() else ""
     after = r"(?!\w)" if signs[-1].isalnum() and signs[-1].isascii() else ""
-    for found in re.finditer(before + words + after, text, re.IGNORECASE):
+    # "A" is a choice, and "a" a word.
+    flags = re.IGNORECASE if len(signs) > 1 else 0
+    for found in re.finditer(before + words + after, text, flags):
         yield found.span()
 
 

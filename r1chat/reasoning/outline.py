@@ -53,7 +53,7 @@ _WILL = (
 _HOW = r"(?:(?:just|quickly|now|also|carefully|actually|still|always|try\s+to|go\s+back\s+and)\s+)*"
 _IT = (
     r"(?:this|that|it|these|those|them|my|our|the\s+(?:final\s+)?(?:answer|result|solution|sum"
-    r"|calculations?|computation|values?|arithmetic|work|steps?|numbers?|total)|everything)"
+    r"|calculations?|computation|arithmetic|work|steps?|total)|everything)"
 )
 _TO_CHECK = (
     r"(?:(?:re-?|double[-\s]?|cross[-\s]?|sanity[-\s]?)(?:check|verify)"
@@ -128,7 +128,7 @@ _DEAD = re.compile(
     r"|\b(?:is|are|was|were|be|seems?)\s+(?:clearly\s+|obviously\s+|therefore\s+)?"
     r"(?:impossible|nonsense|absurd|extraneous|excluded|ruled\s+out|out\s+of\s+the\s+question"
     r"|not\s+(?:allowed|possible|valid))\b|\b(?:is|are)n['’]t\s+(?:allowed|possible|valid)\b"
-    r"|['’]s\s+(?:nonsense|absurd|impossible)\b"
+    r"|['’]s\s+(?:nonsense|absurd|impossible|not\s+how)\b"
     r"|\b(?:can['’]t|cannot|can\s+not)\s+be\s+negative\b|\bno\s+luck\b"
     r"|\b(?:getting|going|leads?|lead\s+us)\s+(?:nowhere|in\s+circles)\b"
     rf"|{_THAT}\s+(?:is|was)n['’]t\s+{_REALLY}(?:right|correct|possible|allowed|valid|consistent"
@@ -179,7 +179,7 @@ _ORDERED = re.compile(
 _LABEL = re.compile(r"\s*[^\W\d_]+(?:\s[^\W\d_]+){0,3}\s*[:：]")
 _DIGIT = re.compile(r"\d")
 _CLOSED = re.compile(r"[.!?…。！？✓✅)]\W{0,4}$")
-_FORMULA_END = re.compile(r"(?:\\\]|\$\$)\W{0,4}$")
+_FORMULA_END = re.compile(r"(?:\\\]|\$\$|\d)\W{0,4}$")
 _OPEN = re.compile(r"[:：]\W{0,4}$")
 _FILLERS = re.compile(
     r"^(?:(?:okay|ok|alright|all\s+right|h+m+|well|so|now|then|and|but|right|oh)\b[,.!…]*\s+)+",
