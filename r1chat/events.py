@@ -77,6 +77,12 @@ LanguageCode: TypeAlias = Literal[
 """A language that can be told from others, by its ISO 639-1 code."""
 
 
+CheckSums: TypeAlias = Literal["off", "mark", "fix"]
+"""What becomes of the sums in a reply. off: nothing. mark: wrong ones are found and counted. fix:
+besides, in a thought the words that doubt a wrong one are written behind it.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Loading:
     """A model is being loaded."""
@@ -223,6 +229,18 @@ class Injection:
 
 
 @dataclass(frozen=True, slots=True)
+class SumCounts:
+    """What checking the sums of a reply found."""
+
+    checked: int = 0
+    """Sums that were computed again, those of the answer included."""
+    wrong: int = 0
+    """Of them, those that do not hold, and that the text does not take back."""
+    doubted: int = 0
+    """Wrong sums behind which r1chat wrote that they are."""
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """What a reply cost and why it ended. Counts are tokens, times are seconds."""
 
@@ -272,6 +290,8 @@ class Receipt:
     """Replies that were drawn side by side, this one among them."""
     shape: ShapeKind | None = None
     """What the answer had to fit; None where it was free."""
+    sums: SumCounts | None = None
+    """What checking its sums found; None where they were not checked."""
     vote: str | None = None
     """Of several: the final answer that this one counts for, as the first of them wrote it."""
     asked_with: str | None = None
@@ -341,6 +361,22 @@ class Peeked:
 
 
 @dataclass(frozen=True, slots=True)
+class WrongSum:
+    """A sum in the reply that does not hold."""
+
+    place: Literal["thought", "answer"]
+    start: int
+    """Where it stands there, in characters."""
+    end: int
+    left: str
+    """What is computed, as the model wrote it."""
+    claim: str
+    """What the model says it is."""
+    right: str
+    """What it is."""
+
+
+@dataclass(frozen=True, slots=True)
 class Drawing:
     """Several replies to the same question are about to be drawn."""
 
@@ -387,6 +423,7 @@ Event: TypeAlias = (
     | AnswerText
     | TokenScore
     | Peeked
+    | WrongSum
     | Drawing
     | Sampled
     | Tallied

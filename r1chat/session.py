@@ -20,6 +20,7 @@ from r1chat.engine.base import (
 from r1chat.errors import Cancelled, PromptError, UsageError
 from r1chat.events import (
     AnswerText,
+    CheckSums,
     EndedBy,
     Event,
     FullContext,
@@ -32,6 +33,7 @@ from r1chat.events import (
     Sampled,
     Tallied,
     ThoughtText,
+    WrongSum,
 )
 from r1chat.reasoning.budget import Budget, Think
 from r1chat.reasoning.consensus import Tally
@@ -39,6 +41,7 @@ from r1chat.reasoning.control import Control, ControlGroup
 from r1chat.reasoning.equality import same_answer
 from r1chat.recording import Asked, Recorder, Recording, Watch, kept, origin
 from r1chat.shapes import Shape
+from r1chat.slips import SumCheck
 
 _STOPPED: frozenset[EndedBy] = frozenset({"cancelled", "time", "length"})
 _NO_LOOKS = 'samples have no previews: the budget "auto" is "max" for them'
@@ -124,6 +127,7 @@ class Session:
         shape: Shape | None = None,
         beside: str | None = None,
         full_context: FullContext = "drop",
+        check_sums: CheckSums = "off",
         choose: Choose | None = None,
     ) -> Generator[Event, None, None]:
         """Asks the model a question.
@@ -151,6 +155,8 @@ class Session:
                 settings and the version that it goes on with. Says which settings are others, for
                 the receipt; empty where the model alone is.
             full_context: What becomes of the oldest turns where the context is full.
+            check_sums: Whether sums are checked: wrong ones come as a `WrongSum`, and the receipt
+                counts them.
             choose: Asks the user that; called on the thread that reads the events.
 
         Yields:
@@ -179,6 +185,7 @@ class Session:
             parent=parent,
             resume=resume,
             shape=shape,
+            check_sums=check_sums,
             state=self.state if beside is None else "",
         )
         record = self._record(question, request, attached, control, parent, beside=beside)
@@ -197,10 +204,12 @@ class Session:
             for happened in events:
                 event = record.take(happened)
                 if isinstance(event, Reply):
+                    yield from record.wrong_sums()
                     self._end(record, parent)
                     if control.pace is None:
                         _learn(self._engine.info, event.receipt)
                 yield event
+                yield from record.wrong_sums()
         except PromptError:
             # What came before were notes: there is nothing to keep of it.
             record.begun = record.written
@@ -231,6 +240,7 @@ class Session:
         parent: Node | None = None,
         shape: Shape | None = None,
         full_context: FullContext = "drop",
+        check_sums: CheckSums = "off",
         choose: Choose | None = None,
     ) -> Generator[Event, None, None]:
         """Draws several samples to a question; the majority's answer counts.
@@ -254,6 +264,7 @@ class Session:
             parent: The turn to follow; by default the last.
             shape: What the answers must look like; equal values count as one.
             full_context: As for `ask`.
+            check_sums: As for `ask`.
             choose: As for `ask`.
 
         Yields:
@@ -278,6 +289,7 @@ class Session:
             language=language,
             parent=parent,
             shape=shape,
+            check_sums=check_sums,
             state=self.state,
         )
         group = ControlGroup(control, samples)
@@ -306,7 +318,9 @@ class Session:
                     happened = event.event
                     if isinstance(happened, Reply):
                         happened = _voting(happened, tally, event.sample)
-                    records[event.sample].take(happened)
+                    record = records[event.sample]
+                    happened = record.take(happened)
+                    yield from (Sampled(event.sample, each) for each in record.wrong_sums())
                     yield Sampled(event.sample, happened)
                     if isinstance(happened, Reply):
                         if tally.certain:
@@ -407,6 +421,7 @@ class Session:
         resume: Continuation | None = None,
         shape: Shape | None = None,
         state: str,
+        check_sums: CheckSums = "off",
     ) -> Request:
         if not question.strip() and not attachments:
             message = "the question is empty"
@@ -426,6 +441,7 @@ class Session:
             reuse=reuse,
             resume=resume,
             state="" if raw else state,
+            check_sums=check_sums,
             shape=shape,
         )
 
@@ -517,6 +533,7 @@ class _Record:
         beside: str | None = None,
     ) -> None:
         so_far = kept(request)
+        self._sums = SumCheck(so_far) if request.check_sums != "off" else None
         self.node = new_id()
         self.beside = beside
         """Which settings are others than the conversation's; None where it is no comparison."""
@@ -539,6 +556,8 @@ class _Record:
     def take(self, event: Event) -> Event:
         """Takes what the engine says; returns it with what the engine does not know."""
         self.begun = True
+        if self._sums is not None:
+            event = self._sums.take(event)
         if isinstance(event, Reply) and self.beside:
             event = replace(event, receipt=replace(event.receipt, asked_with=self.beside))
         self._note(self._watch.look())
@@ -555,6 +574,10 @@ class _Record:
         if self.recording is not None:
             self.recording.take(event)
         return event
+
+    def wrong_sums(self) -> list[WrongSum]:
+        """The wrong sums that were found since this was asked last."""
+        return [] if self._sums is None else self._sums.found()
 
     def end(self) -> None:
         """Ends a reply that the engine did not end."""

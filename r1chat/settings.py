@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Generic, Literal, TypeAlias, TypeVar, get_args
 
 from r1chat import offload, paths, user_files
-from r1chat.events import FullContext, LanguageCode
+from r1chat.events import CheckSums, FullContext, LanguageCode
 from r1chat.formatting import format_bytes
 from r1chat.nearest import nearest
 from r1chat.offload import GpuLayers
@@ -278,6 +278,11 @@ class Settings:
     formats: list[dict[str, Any]] | None = _unset(Setting(  # noqa: RUF009  (a field)
         Formats(), "thinking", "further formats of thoughts, preferred to those in docs/formats.md",
         otherwise="none", no_option="a list does not fit an option"))
+    check_sums: CheckSums | None = _unset(Setting(  # noqa: RUF009  (a field)
+        Choice(*get_args(CheckSums)), "thinking",
+        "whether sums in thoughts and answers are computed again: off, mark (wrong ones are "
+        "marked and counted) or fix (besides, r1chat writes into the thought that one is wrong)",
+        default="mark", metavar="|".join(get_args(CheckSums))))
     temperature: float | None = _unset(Setting(
         Real(0, 2), "sampling", "how freely tokens are chosen; 0 is greedy", default=0.6,
         metavar="T"))

@@ -18,9 +18,11 @@ from r1chat.events import (
     Receipt,
     Reply,
     SamplingFrom,
+    SumCounts,
     Summarised,
     SummaryText,
     ThoughtStyle,
+    WrongSum,
 )
 from r1chat.formatting import counted, format_duration, format_share, format_speed
 from r1chat.sanitize import line
@@ -107,6 +109,8 @@ def receipt_line(receipt: Receipt) -> str:
         parts.append(effort_words(receipt.effort))
     parts.append(language_left(receipt))
     parts.append(asked_with(receipt))
+    if receipt.sums:
+        parts.append(wrong_sums_words(receipt.sums.wrong))
     if receipt.sampling_from:
         parts.append(SAMPLING_FROM[receipt.sampling_from])
     if receipt.answer_asked and receipt.answer_tokens:
@@ -114,6 +118,28 @@ def receipt_line(receipt: Receipt) -> str:
     parts.append(sure(receipt))
     parts.append(_speed(receipt))
     return " · ".join(part for part in parts if part)
+
+
+def wrong_sums_words(count: int) -> str:
+    """Counts wrong sums, e.g. "2 wrong sums"; empty where there is none."""
+    return counted(count, "wrong sum") if count else ""
+
+
+def wrong_sum(found: WrongSum) -> str:
+    """A wrong sum with what it is, e.g. "17 × 6 = 112 (it is 102)"."""
+    return f"{line(found.left)} = {line(found.claim)} (it is {found.right})"
+
+
+def sums_note(counts: SumCounts, first: WrongSum) -> str:
+    """Says which sum of a reply is wrong, and how many are.
+
+    Args:
+        counts: What checking found, one wrong sum at least.
+        first: The first of them.
+    """
+    are = "is" if counts.wrong == 1 else "are"
+    of = f"{counts.wrong} of {counted(counts.checked, 'sum')} {are} wrong"
+    return f"{of}{', the first' if counts.wrong > 1 else ''}: {wrong_sum(first)}"
 
 
 def asked_with(receipt: Receipt) -> str:

@@ -33,7 +33,7 @@ from r1chat.reasoning.control import Control
 from r1chat.sanitize import line
 from r1chat.session import Session
 from r1chat.settings import Settings
-from r1chat.wording import ENDINGS, language_left, why_unanswered
+from r1chat.wording import ENDINGS, language_left, sums_note, why_unanswered
 
 if TYPE_CHECKING:
     from r1chat.commands.comparing import ComparingWriter
@@ -301,6 +301,10 @@ class Asking:
         args, info, think = given.args, engine.info, given.think
         if info.thinks_with(think) and not args.raw:
             self._check_language(given, info, writer)
+            why = info.steering_with(think).go_on
+            if why and given.either("check_sums") == "fix":
+                marks = "--check-sums fix marks wrong sums, and writes nothing into the thought"
+                writer.event(Notice(f"{marks}: {why}"))
             return
         options = {"--budget": args.budget, "--min-think": args.min_think, "--peek": args.peek}
         said = [name for name, value in options.items() if value is not None]
@@ -345,6 +349,7 @@ class Asking:
             "think": given.think,
             "language": given.either("think_language"),
             "full_context": given.either("full_context") or "drop",
+            "check_sums": given.either("check_sums") or "mark",
         }
         if self._resumed is not None:
             return partial(self._resumed.ask, session, engine, reuse=not args.no_reuse, **thought)
@@ -513,6 +518,10 @@ class Asking:
             found = f"it is cut off: {cut}; {advice}" if cut else self.shape.fault(reply.answer)
             fault = f"the answer has not the shape that was asked for: {found}"
             return Verdict(ExitCode.NO_ANSWER, fault, notes)
+        if receipt.sums is not None and receipt.sums.wrong:
+            from r1chat.slips import wrong_sums
+
+            notes += tuple(sums_note(receipt.sums, each) for each in wrong_sums(reply)[:1])
         if receipt.final_from == "thought":
             final = line(reply.final or "")
             notes += (f"the answer gives no final result; in the thought it was {final}",)

@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, TypeAlias
 
-from r1chat.events import Event, LanguageCode, Reply, SamplingFrom
+from r1chat.events import CheckSums, Event, LanguageCode, Reply, SamplingFrom
 from r1chat.hub.advice import Advice
 from r1chat.reasoning.budget import Budget, Think
 from r1chat.reasoning.control import Control, ControlGroup
@@ -130,6 +130,8 @@ class Request:
     """The conversation whose saved state is loaded and kept up; empty for none."""
     when_full: WhenFull = "drop"
     """What to do where the conversation does not fit."""
+    check_sums: CheckSums = "off"
+    """Whether sums are checked; with "fix" the engine doubts wrong ones in the thought."""
     shape: Shape | None = None
     """What the answer must look like; the thought is free. Nothing is added to such an answer, no
     marker in it means anything, and the model can end it only where it is whole."""

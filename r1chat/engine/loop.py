@@ -23,6 +23,7 @@ from r1chat.events import EndedBy, Evaluating, Event, Notice, Peeked, Reply
 from r1chat.formatting import counted
 from r1chat.prompt import Prompt
 from r1chat.reasoning.control import Control
+from r1chat.reasoning.doubts import MOST_DOUBTS, SumDoubts
 from r1chat.reasoning.governor import Governor
 from r1chat.reasoning.loops import ANSWER_PATIENCE, LoopGuard
 from r1chat.reasoning.peeks import Peeks, is_pause
@@ -41,6 +42,8 @@ ANSWER_TIME_SHARE = 0.2
 MOST_THOUGHTS = 3
 """After so many more thoughts a reply counts as looping."""
 _LONGEST_CHARACTER = 4
+_LONGEST_DOUBT = 128
+"""Tokens, rather more than less, of the words that doubt a sum."""
 _CLOCKS_DIFFER = 0.05
 """Seconds by which the clock that breaks an evaluation off may be ahead of the loop's."""
 _ASKING = 32
@@ -127,6 +130,7 @@ class ThinkingLoop:
             began=began,
             stops=prompt.stops,
             keeps_ids=self._tags.by_token and not prompt.stops,
+            doubts=SumDoubts(MOST_DOUBTS if request.check_sums == "fix" else 0),
         )
         self._governor = Governor(control)
         self._guard = LoopGuard()
@@ -274,12 +278,12 @@ class ThinkingLoop:
     def _think(self, token: int) -> None:
         transcript = self._transcript
         if token in self._tags.closes:
-            if not self._think_on():
+            if not self._doubt("\n") and not self._think_on():
                 transcript.close_thought("natural", self._tags.closes[token])
                 self._append([token])
             return
         if self._ends(token):
-            if not self._think_on():
+            if not self._doubt("\n") and not self._think_on():
                 self._end_in_thought()
             return
         data = self._vocabulary.shown(token)
@@ -290,6 +294,8 @@ class ThinkingLoop:
             return
         if reason is not None:
             self._land(reason)
+            return
+        if self._transcript.doubts.wanted and self._doubt(self._transcript.preview(data)[0]):
             return
         if not self._splitter.holds:
             self._tag_began = len(self._ids)
@@ -388,6 +394,18 @@ class ThinkingLoop:
         self._waits += 1
         self._inject(self._transcript.line_break + WAIT)
         return True
+
+    def _doubt(self, following: str) -> bool:
+        """Writes that a sum is wrong in place of a text that would follow it; whether it did."""
+        transcript = self._transcript
+        room = self._machine.room - self._reserve - self._closing
+        steady = not (transcript.mid_character or self._splitter.holds)
+        if room <= _LONGEST_DOUBT or not steady or self._control.wants_answer:
+            return False
+        words = transcript.doubts.words(following)
+        if words:
+            self._inject(words)
+        return bool(words)
 
     def _reopen(self) -> None:
         """Rolls back a closing tag that was spelled in several tokens."""

@@ -19,12 +19,14 @@ from r1chat.events import (
     Receipt,
     Reply,
     SamplingFrom,
+    SumCounts,
     ThoughtEnded,
     ThoughtStyle,
     ThoughtText,
     TokenScore,
 )
 from r1chat.reasoning.code import CodeTracker
+from r1chat.reasoning.doubts import SumDoubts
 from r1chat.reasoning.final import Final, final_answer
 from r1chat.reasoning.phrases import FINISHED, LANDING
 from r1chat.reasoning.rescue import missing
@@ -78,6 +80,7 @@ class Transcript:
         stops: Phrases that end an answer.
         keeps_ids: Whether the answer's tokens are its text and nothing more: not where tags or stop
             phrases are taken out of the text.
+        doubts: Looks for wrong sums in the thought.
     """
 
     def __init__(
@@ -89,8 +92,10 @@ class Transcript:
         began: float,
         stops: tuple[str, ...] = (),
         keeps_ids: bool = True,
+        doubts: SumDoubts | None = None,
     ) -> None:
         self.splitter = splitter
+        self.doubts = doubts or SumDoubts()
         self.keeps_ids = keeps_ids
         self._phrases = stops
         self._stops = StopPhrases(stops)
@@ -211,6 +216,7 @@ class Transcript:
 
     def unmute(self) -> None:
         """Tells of what happens from now on."""
+        self.doubts.forget()
         self._emit = self._tell
 
     def spent_before(self, thought_s: float, answer_s: float) -> None:
@@ -447,6 +453,7 @@ class Transcript:
         if shown:
             self._injected.append(Injection(at, shown))
             self._add_thought(shown)
+            self.doubts.skip(shown)
             self._emit(InjectedText(shown, at))
             if self.measures:
                 self._note(shown, "thought", at, None)
@@ -485,6 +492,7 @@ class Transcript:
         for piece in pieces:
             if piece.kind == "thought":
                 self._add_thought(piece.text)
+                self.doubts.feed(piece.text)
                 self._emit(ThoughtText(piece.text, self.thought_tokens))
             elif self._held is None:
                 self._add_answer(piece.text)
@@ -576,6 +584,7 @@ class Transcript:
             budget=circumstances.budget,
             seed=circumstances.seed,
             final_from=final.source if final else None,
+            sums=SumCounts(doubted=self.doubts.written) if self.doubts.wanted else None,
             shape=shape.kind if shape else None,
             confidence=confidence_of(scores, self.thought, answer, final),
         )

@@ -31,6 +31,9 @@ BRIEF_BELOW = 192
 WAIT = "\nWait,"
 """Stands in for the end of thinking where more of it is wanted (Muennighoff et al. 2025, "s1")."""
 
+CHECK = "Wait, let me check that:"
+"""Goes on behind a wrong sum, with what is not so."""
+
 ANSWER = "**Final Answer**\n"
 """Begins the answer where the model would not. R1 models write it themselves."""
 OPEN_ANSWER = "**Answer**\n\n"

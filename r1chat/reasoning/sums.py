@@ -10,8 +10,10 @@ import re
 from bisect import bisect_right
 from collections import deque
 from dataclasses import replace
+from fractions import Fraction
 
 from r1chat.reasoning.equations import Reader, Statement
+from r1chat.reasoning.phrases import CHECK
 
 LONGEST_SENTENCE = 1000
 """Characters after which a sentence is taken to end."""
@@ -19,6 +21,7 @@ TAKEN_BACK_WITHIN = 40
 """Characters behind a sentence in which it may be taken back, white space before them aside."""
 _MOST_SPACE = 200
 _DENIED_WITHIN = 80
+_MOST_DECIMALS = 6
 
 _SENTENCE_END = re.compile(r"\n|[.!?;][\"'”’)\]*_]{0,4}\s|[。！？；]")
 _LONGEST_END = 6
@@ -233,6 +236,23 @@ class Sums:
             self._at += kept
             self._begin -= kept
             self._looked -= kept
+
+
+def shown(value: Fraction) -> str:
+    """A value as people write it: as a decimal where it has an end soon, else as a fraction."""
+    exact = value * 10**_MOST_DECIMALS
+    if exact.denominator != 1:
+        return f"{value.numerator}/{value.denominator}"
+    sign, whole = "-" if value < 0 else "", abs(int(exact))
+    before, behind = divmod(whole, 10**_MOST_DECIMALS)
+    rest = f"{behind:0{_MOST_DECIMALS}}".rstrip("0")
+    return f"{sign}{before}" + (f".{rest}" if rest else "")
+
+
+def doubted(left: str, claim: str) -> str:
+    """The words with which a thought goes on from a wrong sum, from its sides."""
+    left, claim = (" ".join(part.split()) for part in (left, claim))
+    return f"{CHECK} {left} is not {claim}."
 
 
 def check(text: str) -> list[Statement]:

@@ -21,6 +21,7 @@ from r1chat.events import (
     Receipt,
     SamplingFrom,
     ShapeKind,
+    SumCounts,
     ThoughtStyle,
 )
 from r1chat.reasoning.budget import Budget
@@ -167,6 +168,13 @@ def _probability(value: object) -> float | None:
     return float(value) if 0 <= value <= 1 else None
 
 
+def sums(value: object) -> SumCounts | None:
+    """What checking sums found; None where that is not known."""
+    if not isinstance(value, dict) or "checked" not in value:
+        return None
+    return SumCounts(*(count(value.get(each.name)) for each in fields(SumCounts)))
+
+
 _RECEIPT: dict[str, Callable[[object], Any]] = {
     "ended_by": lambda value: ended(value) or "cancelled",
     "thought_ended_by": ended,
@@ -178,6 +186,7 @@ _RECEIPT: dict[str, Callable[[object], Any]] = {
     "thought_style": lambda value: value if value in get_args(ThoughtStyle) else None,
     "shape": lambda value: value if value in get_args(ShapeKind) else None,
     "effort": effort,
+    "sums": sums,
     "budget": budget,
     "vote": text_or_none,
     "asked_with": lambda value: text(value, LONGEST_ASKED_WITH) or None,

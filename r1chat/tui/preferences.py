@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from r1chat import paths, settings
+from r1chat.events import CheckSums
 from r1chat.models import TINY
 from r1chat.reasoning.budget import Budget, Think
 from r1chat.sanitize import line
@@ -209,6 +210,11 @@ class Preferences:
     @confidence.setter
     def confidence(self, shown: bool) -> None:
         self.change(confidence=shown or None)
+
+    @property
+    def check_sums(self) -> CheckSums:
+        """Whether sums are checked."""
+        return self.settings.check_sums or "mark"
 
     @property
     def peek_every(self) -> int | None:

@@ -18,6 +18,7 @@ from r1chat.wording import (
     effort_words,
     preview,
     thought_cost,
+    wrong_sums_words,
 )
 
 _NARROW = 4
@@ -130,6 +131,7 @@ def thought(
     paused: bool = False,
     style: ThoughtStyle | None = None,
     effort: str | None = None,
+    wrong: int = 0,
 ) -> list[str]:
     """Says what a thought cost and why it ended.
 
@@ -141,6 +143,7 @@ def thought(
         paused: Whether it was stopped to be steered, and will go on.
         style: How r1chat asked for it, if it did.
         effort: What the model was told of how long to think, if anything.
+        wrong: Sums of it that do not hold.
 
     Returns:
         The same from long to short.
@@ -161,6 +164,8 @@ def thought(
     said = thought_cost(ended.seconds, ended.tokens) if own else ["No thought"]
     if why:
         said = [*(f"{first} · {reason}" for first in said for reason in why), why[-1]]
+    if wrong:
+        said = [f"{said[0]} · {wrong_sums_words(wrong)}", *said]
     asked = [THOUGHT_STYLES[style]] if style else []
     asked += [effort_words(effort)] if effort else []
     return [" · ".join([said[0], *asked]), *said] if asked else said

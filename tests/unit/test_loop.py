@@ -15,6 +15,7 @@ from r1chat.engine.loop import ThinkingLoop
 from r1chat.engine.parts import Scored
 from r1chat.errors import Cancelled, EngineError
 from r1chat.events import (
+    CheckSums,
     Event,
     InjectedText,
     Injection,
@@ -22,6 +23,7 @@ from r1chat.events import (
     Peeked,
     Receipt,
     Reply,
+    SumCounts,
     ThoughtEnded,
     ThoughtText,
 )
@@ -169,6 +171,7 @@ def run(  # noqa: PLR0913  (every knob of a reply)
     resume: Continuation | None = None,
     prefilled: bool = False,
     shape: Shape | None = None,
+    check_sums: CheckSums = "off",
 ) -> tuple[Reply, list[Event], Script]:
     """Runs the loop over a script."""
     machine = script if isinstance(script, Script) else Script(script)
@@ -178,6 +181,7 @@ def run(  # noqa: PLR0913  (every knob of a reply)
         budget=control.budget,
         max_answer=max_answer,
         timeout=timeout,
+        check_sums=check_sums,
         resume=resume,
         shape=shape,
     )
@@ -682,3 +686,21 @@ def test_a_stop_does_not_wait_for_a_slow_pace(monkeypatch: pytest.MonkeyPatch) -
     reply, _, _ = run("abcdef", control=control, clock=clock)
     assert reply.receipt.ended_by == "cancelled"
     assert clock.now < 1
+
+
+def test_a_wrong_sum_is_doubted_in_place_of_what_would_follow_it() -> None:
+    script = "So 17 * 6 = 112.\nThat is 5 * 5 = 26</think></think>\n\n102"
+    reply, events, machine = run(script, check_sums="fix")
+    first, second = (
+        f"\n\nWait, let me check that: {left} is not {claim}."
+        for left, claim in (("17 * 6", "112"), ("5 * 5", "26"))
+    )
+    # The line break and the end of the thought are what would have followed.
+    assert reply.thought == f"So 17 * 6 = 112.{first}That is 5 * 5 = 26{second}"
+    assert [injection.text for injection in reply.injected] == [first, second]
+    assert [event.text for event in events if isinstance(event, InjectedText)] == [first, second]
+    assert reply.receipt.sums == SumCounts(doubted=2)
+    assert reply.answer == "102"
+    assert [ord(char) for char in second] == machine.cache[-len(second) - 6 : -6]
+    plain, _, _ = run(script, check_sums="mark")
+    assert (plain.injected, plain.receipt.sums) == ((), None)

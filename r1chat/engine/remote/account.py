@@ -11,6 +11,7 @@ from r1chat.engine.remote.draft import Draft
 from r1chat.engine.remote.resuming import resume
 from r1chat.engine.transcript import Circumstances, Transcript
 from r1chat.events import EndedBy, Evaluating, Event, Reply
+from r1chat.reasoning.doubts import MOST_DOUBTS, SumDoubts
 from r1chat.reasoning.phrases import FINISHED, WAIT
 from r1chat.reasoning.rescue import Rescue
 from r1chat.reasoning.splitter import Splitter
@@ -37,6 +38,8 @@ class Account:
         began: float,
     ) -> None:
         framed = asker.framed
+        # Where nobody can put words into the thought, none are looked for.
+        doubts = request.check_sums == "fix" and asker.continues
         self.splitter = Splitter(
             opened=framed is not None and framed.opened,
             closed=framed is not None and framed.closed,
@@ -56,6 +59,7 @@ class Account:
             began=began,
             stops=framed.stops if framed is not None else (),
             keeps_ids=False,
+            doubts=SumDoubts(MOST_DOUBTS if doubts else 0),
         )
         asked = [message.text for message in request.messages if message.role == "system"]
         asked.append(request.messages[-1].text)
@@ -213,6 +217,13 @@ class Account:
     def wait(self) -> None:
         """Continues the thought."""
         self.inject(self.transcript.line_break + WAIT)
+
+    def doubt(self, following: str) -> bool:
+        """Writes that a sum is wrong in place of a text that would follow it; whether it did."""
+        words = self.transcript.doubts.words(following)
+        if words:
+            self.inject(words)
+        return bool(words)
 
     def inject(self, words: str, *, quoted: bool = False) -> None:
         """Puts words into the thought.

@@ -127,7 +127,7 @@ class Thinking:
                 self._ending = self._ending or "budget"
                 self._account.take_forced()
             elif phrase:
-                if self._ending is None and self.thinks_on():
+                if self._ending is None and (self._account.doubt("\n") or self.thinks_on()):
                     return "", "again"
                 self._account.take_close(self._ending or "natural", phrase.strip())
                 self._ending = None
@@ -140,6 +140,8 @@ class Thinking:
         loops = self._guard.feed(hash(text), text.encode())
         reason = self._verdict(text) or ("loop" if loops else None)
         if reason is not None and self._closes(reason, segment):
+            return "again"
+        if reason is None and self._account.doubt(text):
             return "again"
         self._account.add(text)
         if self._looks and self._look_is_due():

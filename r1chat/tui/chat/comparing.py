@@ -311,6 +311,7 @@ class Comparing:
             think=think,
             parent=node.parent,
             beside=variation.settings,
+            check_sums=self._host.preferences.check_sums,
         )
 
     # -- what comes of it --

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from r1chat.reasoning.phrases import WAIT
+from r1chat.reasoning.sums import doubted
 from r1chat.tui.chat import steering
 from r1chat.tui.chat.replies import Replies
 from r1chat.tui.chat.reply_runner import STOP_FIRST
@@ -14,6 +15,7 @@ from r1chat.tui.host import Host
 from r1chat.tui.widgets.conversation import ConversationView
 
 if TYPE_CHECKING:
+    from r1chat.events import WrongSum
     from r1chat.tui.widgets.thinking import ThinkingPane
     from r1chat.tui.widgets.thought import ThoughtView
     from r1chat.tui.widgets.turn import TurnView
@@ -79,14 +81,15 @@ class Passages:
 
     def _read(self, pane: ThinkingPane, chosen: ThoughtView.ParagraphChosen | None) -> None:
         if chosen is not None:
-            self.choose(pane.view, chosen.end)
+            self.choose(pane.view, chosen.end, chosen.wrong)
 
-    def choose(self, thought: ThoughtView, end: int) -> None:
-        """Asks what is to be done from a paragraph of a thought.
+    def choose(self, thought: ThoughtView, end: int, wrong: WrongSum | None = None) -> None:
+        """Asks what is to be done from a paragraph of a thought; not so at a wrong sum.
 
         Args:
             thought: The thought on the screen.
             end: Where the paragraph ends, in characters of the thought as it was written.
+            wrong: The wrong sum in it that is to be checked, if one is.
         """
         from r1chat.tui.screens.pick import Choice, Pick
 
@@ -98,19 +101,33 @@ class Passages:
         elif view is None or self._replies.own_reply(view.node) is None:
             text = "Another model wrote this: it cannot be continued from here."
             self._host.notify(text, timeout=3)
-        elif not self._unable("go_on"):
+        elif self._unable("go_on"):
+            pass
+        elif wrong is not None:
+            words = f"\n{doubted(wrong.left, wrong.claim)}"
+            self._host.run_worker(self._go_back(view, end, words))
+        else:
             pick = Pick("From this paragraph", [Choice(*choice) for choice in _FROM_HERE])
-            self._host.push_screen(pick, partial(self._go_back, view, end))
+            self._host.push_screen(pick, partial(self._picked, view, end))
 
-    async def _go_back(self, view: TurnView, end: int, choice: str | None) -> None:
+    async def _picked(self, view: TurnView, end: int, choice: str | None) -> None:
+        if choice is not None:
+            await self._go_back(view, end, "" if choice == "answer" else WAIT)
+
+    async def _go_back(self, view: TurnView, end: int, words: str) -> None:
+        """Branches off at a place of a thought.
+
+        Args:
+            view: The turn.
+            end: The place.
+            words: What the thought goes on with; none closes it.
+        """
         async with self._turns.lock:
             reply = self._replies.own_reply(view.node)
             if self._running() or not self._replies.ready or reply is None:
                 return
-            if choice is None or view not in self._turns.turns:
+            if view not in self._turns.turns:
                 return
             self._leave_begun()
-            closes = choice == "answer"
-            words = "" if closes else WAIT
-            resume = steering.continuation(reply, keep=end, words=words, close=closes)
+            resume = steering.continuation(reply, keep=end, words=words, close=not words)
             await self._replies.branch(view, resume)

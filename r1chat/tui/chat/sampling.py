@@ -169,6 +169,7 @@ def reply_events(  # noqa: PLR0913  (what a reply comes from)
             parent=parent,
             resume=resume,
             full_context=full_context,
+            check_sums=preferences.check_sums,
             choose=choose,
         )
     from r1chat.checking import prepare, same
@@ -186,5 +187,6 @@ def reply_events(  # noqa: PLR0913  (what a reply comes from)
         think=think,
         parent=parent,
         full_context=full_context,
+        check_sums=preferences.check_sums,
         choose=choose,
     )

@@ -727,7 +727,7 @@ class ChatScreen(Screen[None]):
     def on_thought_view_paragraph_chosen(self, event: ThoughtView.ParagraphChosen) -> None:
         """Asks what is to be done from a paragraph of the thought."""
         event.stop()
-        self._passages.choose(event.view, event.end)
+        self._passages.choose(event.view, event.end, event.wrong)
 
     def action_read(self) -> None:
         """Opens the thought in the reader."""
@@ -797,6 +797,12 @@ class ChatScreen(Screen[None]):
         turn = self.conversation.current
         if turn is not None and turn.thinking.display:
             turn.thinking.go_to_moment(step)
+
+    def action_check_sum(self) -> None:
+        """Thinks on from the wrong sum that was gone to."""
+        turn = self.conversation.current
+        if turn is None or not turn.thinking.view.check_sum():
+            self._host.notify("No wrong sum is chosen.", timeout=2)
 
     # -- the model --
 

@@ -93,8 +93,9 @@ class Reader(Once[ThoughtView.ParagraphChosen | None]):
         self._outlined = Outlined(text, asked)
         self._folded: set[Place] = set()
         """Where the parts begin that are folded."""
-        self._seen = (-1, False)
-        """How long the thought was when it was shown last, and whether it had ended."""
+        self._seen = (-1, False, 0)
+        """How long the thought was when it was shown last, whether it had ended, and how many
+        wrong sums were marked."""
         self.view = ThoughtView(text)
         self.view.shaded = shaded
         self._header = Static(id="said", markup=False)
@@ -131,7 +132,7 @@ class Reader(Once[ThoughtView.ParagraphChosen | None]):
 
     def _look(self) -> None:
         """Shows what was written since, and how the thought goes."""
-        seen = self._text.length, self._text.closed
+        seen = self._text.length, self._text.closed, len(self._text.wrong)
         outlined = self._side.display or bool(self._folded)
         if outlined and self._outlined.update():
             self._show_outline()

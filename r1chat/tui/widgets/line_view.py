@@ -46,6 +46,7 @@ class LineView(WordSelection, ScrollView, can_focus=True):
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "line-view--injected",
         "line-view--moment",
+        "line-view--wrong",
         "line-view--cursor",
         "line-view--found",
         "line-view--unsure",
@@ -74,6 +75,10 @@ class LineView(WordSelection, ScrollView, can_focus=True):
         }}
         & > .line-view--moment {{
             color: $text-warning;
+            text-style: bold;
+        }}
+        & > .line-view--wrong {{
+            color: $text-error;
             text-style: bold;
         }}
         & > .line-view--cursor {{
@@ -120,6 +125,8 @@ class LineView(WordSelection, ScrollView, can_focus=True):
         """Whether there is text that is not on the page."""
         self._marked_moments = 0
         """Moments that had their mark when the page was brought up to date."""
+        self._marked_wrong = 0
+        """The same for wrong sums."""
         self._length = 0
         """How long the text was when the page was brought up to date."""
         self._strips: dict[int, Strip] = {}
@@ -153,7 +160,7 @@ class LineView(WordSelection, ScrollView, can_focus=True):
         self._page.raw = raw
         self._follow()
         self._stale = True
-        self._marked_moments = 0
+        self._marked_moments = self._marked_wrong = 0
         self._strips.clear()
         self.refresh(layout=True)
 
@@ -315,6 +322,10 @@ class LineView(WordSelection, ScrollView, can_focus=True):
             # The beginning of its sentence may be some rows above.
             first = min(first, self._page.row(moments[self._marked_moments]))
             self._marked_moments = len(moments)
+        wrong = self.written.wrong
+        if len(wrong) > self._marked_wrong:
+            first = min(first, self._page.row(wrong[self._marked_wrong].place))
+            self._marked_wrong = len(wrong)
         self._repaint(first, max(before, count))
         if self._top is None:
             self._settle()
@@ -327,6 +338,7 @@ class LineView(WordSelection, ScrollView, can_focus=True):
         width = total - GUTTER - self.styles.scrollbar_size_vertical
         self._drop_strips(self._page.update(max(1, min(width, MOST_COLUMNS))))
         self._marked_moments = len(self.written.moments)
+        self._marked_wrong = len(self.written.wrong)
         self._length = self.written.length
         self.set_reactive(Widget.virtual_size, Size(self._page.width, self._page.count))
         self._stale = False
@@ -420,6 +432,7 @@ class LineView(WordSelection, ScrollView, can_focus=True):
             cursor=self.get_visual_style("line-view--cursor"),
             injected=style("line-view--injected"),
             moment=style("line-view--moment"),
+            wrong=style("line-view--wrong"),
             selection=self.screen.get_component_rich_style("screen--selection"),
             found=style("line-view--found", partial=True),
             unsure=tuple(

@@ -7,12 +7,14 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from r1chat.events import WrongSum
 from r1chat.reasoning.moments import Moments
 from r1chat.sanitize import Sanitizer
 from r1chat.tui.markdown.origins import Place
 from r1chat.tui.sureness import Sureness
 from r1chat.tui.wrap import line_starts
 
+_NEAR = 8
 TAB = 4
 """Characters from one tab stop to the next."""
 
@@ -26,6 +28,13 @@ class Line(NamedTuple):
     paragraph: int
     start: int
     end: int
+
+
+class WrongPlace(NamedTuple):
+    """A wrong sum, and the place where it stands."""
+
+    place: Place
+    found: WrongSum
 
 
 @dataclass(slots=True)
@@ -54,6 +63,8 @@ class Written:
         """Characters written so far, as they came."""
         self.moments: list[Place] = []
         """Where the model doubts, in order."""
+        self.wrong: list[WrongPlace] = []
+        """The sums that do not hold, in order."""
         self.closed = False
         """Whether the text has ended."""
         self.sureness = Sureness()
@@ -74,6 +85,20 @@ class Written:
     def end(self) -> Place:
         """The place behind its last character."""
         return Place(len(self.paragraphs) - 1, len(self.paragraphs[-1].text))
+
+    @property
+    def marks(self) -> list[Place]:
+        """All that is marked at the margin but injected words, in order."""
+        return sorted([*self.moments, *(each.place for each in self.wrong)])
+
+    def mark_wrong(self, found: WrongSum) -> None:
+        """Marks a sum that was written and does not hold."""
+        number = bisect_right(self.paragraphs, found.start, key=lambda each: each.offset) - 1
+        paragraph = self.paragraphs[max(0, number)]
+        # As it was written a paragraph may have more characters than are shown.
+        at = paragraph.text.find(found.left, max(0, found.start - paragraph.offset - _NEAR))
+        char = at if at >= 0 else min(found.start - paragraph.offset, len(paragraph.text))
+        self.wrong.append(WrongPlace(Place(max(0, number), max(0, char)), found))
 
     @property
     def empty(self) -> bool:

@@ -21,6 +21,7 @@ GUTTER = 2
 """Cells at the left: a mark, and the bar of the paragraph that is chosen."""
 INJECTED = "▸"
 MOMENT = "↺"
+WRONG = "≠"
 FOLDED = "▶"
 CURSOR = "▏"
 
@@ -35,6 +36,7 @@ class Palette:
     cursor: ContentStyle
     injected: Style
     moment: Style
+    wrong: Style
     selection: Style
     found: Style
     unsure: tuple[ContentStyle, ...]
@@ -67,7 +69,7 @@ class _Cell(NamedTuple):
 
 
 def mark(text: Written, span: Span) -> str:
-    """The sign that stands before a row; what was injected goes before what is doubted.
+    """The sign that stands before a row: of what was injected, of a wrong sum, or of a doubt.
 
     Args:
         text: The text.
@@ -81,6 +83,9 @@ def mark(text: Written, span: Span) -> str:
         for start, end in paragraph.injected:
             if paragraph.text[max(start, begin) : min(end, close)].strip():
                 return INJECTED
+    at = bisect_left(text.wrong, first, key=lambda each: each.place)
+    if at < len(text.wrong) and text.wrong[at].place < last:
+        return WRONG
     at = bisect_left(text.moments, first)
     return MOMENT if at < len(text.moments) and text.moments[at] < last else " "
 
@@ -107,7 +112,11 @@ def render(
     plain = base.rich_style
     if row.fill and not marked.chosen:
         base += palette.named(row.fill)
-    signed = {INJECTED: palette.injected, MOMENT: palette.moment}.get(sign, plain)
+    signed = {
+        INJECTED: palette.injected,
+        MOMENT: palette.moment,
+        WRONG: palette.wrong,
+    }.get(sign, plain)
     # One cell each, so that both point at the row's first character.
     start = _at(row.origins[0].first if row.origins else place)
     segments = [

@@ -16,12 +16,20 @@ from textual.reactive import reactive
 from textual.timer import Timer
 from textual.widget import Widget
 
-from r1chat.events import Injection, Peeked, ThoughtEnded, ThoughtStyle, TokenScore
+from r1chat.events import (
+    Injection,
+    Peeked,
+    ThoughtEnded,
+    ThoughtStyle,
+    TokenScore,
+    WrongSum,
+)
 from r1chat.reasoning.budget import Budget
 from r1chat.tui import thought_words as words
 from r1chat.tui.keys import bindings
 from r1chat.tui.widgets.tail_sign import TailSign
 from r1chat.tui.widgets.thought import ThoughtView
+from r1chat.wording import wrong_sums_words
 
 FLUSHES = 20
 """How often a second new text is shown, at most."""
@@ -164,6 +172,8 @@ class ThinkingPane(Widget):
         self._sign = TailSign()
         self._clock = clock
         self._queue: deque[tuple[str, int | None]] = deque()
+        self._wrong: list[WrongSum] = []
+        """Wrong sums whose text may still be in the queue."""
         self._timer: Timer | None = None
         self._ticks = 0
         self._tokens = 0
@@ -238,6 +248,13 @@ class ThinkingPane(Widget):
         """Takes how sure the model was of a token, which may still wait to be shown."""
         self.view.written.sureness.add(score)
 
+    def mark_wrong(self, found: WrongSum) -> None:
+        """Marks a sum of the thought that does not hold."""
+        self._wrong.append(found)
+        if not self._running:
+            self.flush()
+            self._show()
+
     def look_ahead(self) -> None:
         """Says that it is being looked what the answer would be."""
         self._looking = True
@@ -270,10 +287,12 @@ class ThinkingPane(Widget):
         injected: Sequence[Injection],
         ended: ThoughtEnded,
         scores: Sequence[TokenScore] = (),
+        wrong: Sequence[WrongSum] = (),
     ) -> None:
         """Shows a thought that is finished, as the history has it."""
         for score in scores:
             self.measure(score)
+        self._wrong += wrong
         done = 0
         for injection in injected:
             end = injection.at + len(injection.text)
@@ -300,6 +319,11 @@ class ThinkingPane(Widget):
                 self.view.inject(text)
         if waiting:
             self.view.write("".join(waiting))
+        if self._wrong:
+            for found in self._wrong:
+                self.view.written.mark_wrong(found)
+            self._wrong.clear()
+            self.view.update_text()
         if not (self._begun or self.view.empty):
             self._begun = self.display = True
             self._show()
@@ -311,6 +335,7 @@ class ThinkingPane(Widget):
     def clear(self) -> None:
         """Forgets the thought and shows nothing."""
         self._queue.clear()
+        self._wrong.clear()
         self.view.clear()
         self._tokens, self._seconds, self._since = 0, 0.0, None
         self._begun = self._own = self._running = self.display = False
@@ -341,6 +366,7 @@ class ThinkingPane(Widget):
                 paused=self.paused,
                 style=self.style,
                 effort=self.effort,
+                wrong=len(self.view.written.wrong),
             )
         return words.thinking(self.seconds, self._tokens, self.budget, paused=self.paused)
 
@@ -434,4 +460,6 @@ class ThinkingPane(Widget):
         looked = self._looking or self._peeked is not None
         aside = words.so_far(self._peeked) if looked else []
         aside = words.beside(aside, sure) if aside else sure
+        if wrong := wrong_sums_words(len(self.view.written.wrong)):
+            aside = [*(f"{wrong} · {each}" for each in aside), wrong]
         self.header.show(said, is_open=not self.collapsed, spent=spent, aside=aside)

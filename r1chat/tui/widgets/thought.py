@@ -11,6 +11,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from r1chat.events import WrongSum
 from r1chat.tui.finding import places_of
 from r1chat.tui.keys import applies, bindings
 from r1chat.tui.markdown.origins import Place
@@ -48,6 +49,8 @@ class ThoughtView(LineView):
         """Where the paragraph begins in the thought as it was written, in characters."""
         end: int
         """Where it ends, its newline included."""
+        wrong: WrongSum | None = None
+        """The wrong sum from which the thought is to go on; None where that is to be asked."""
 
     searched = ""
     """What is searched for."""
@@ -207,6 +210,18 @@ class ThoughtView(LineView):
         if passage is not None:
             self.post_message(self.ParagraphChosen(self, passage.offset, passage.end))
 
+    def check_sum(self) -> bool:
+        """Has the wrong sum of the chosen paragraph doubted, and says whether there is one."""
+        passage, wrong = self.paragraph_at_cursor, self.wrong_at_cursor
+        if passage is None or wrong is None:
+            return False
+        self.post_message(self.ParagraphChosen(self, passage.offset, passage.end, wrong))
+        return True
+
+    def action_check_sum(self) -> None:
+        """Tells that the wrong sum of the chosen paragraph is to be doubted there."""
+        self.check_sum()
+
     def action_leave(self) -> None:
         """Chooses no paragraph."""
         self.cursor = None
@@ -220,8 +235,25 @@ class ThoughtView(LineView):
 
     @property
     def has_moments(self) -> bool:
-        """Whether the model doubts anywhere in it."""
-        return bool(self.written.moments)
+        """Whether the model doubts anywhere in it, or a sum is wrong."""
+        return bool(self.written.moments or self.written.wrong)
+
+    @property
+    def wrong_at_cursor(self) -> WrongSum | None:
+        """The wrong sum of the paragraph that is chosen, if there is one."""
+        if self.cursor is None:
+            return None
+        here = range(self.cursor, self._page.last_of(self.cursor) + 1)
+        wrong = self.written.wrong
+        if self._moment is not None:
+            place = self.written.marks[self._moment]
+            wrong = [*(each for each in wrong if each.place == place), *wrong]
+        return next((each.found for each in wrong if each.place.paragraph in here), None)
+
+    @property
+    def has_wrong_sum(self) -> bool:
+        """Whether the paragraph that is chosen has a wrong sum."""
+        return self.wrong_at_cursor is not None
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hides the keys that would do nothing."""
@@ -230,11 +262,11 @@ class ThoughtView(LineView):
 
     def update_text(self) -> None:
         """Brings the screen up to date with the text."""
-        moments = self._marked_moments
+        marks = self._marked_moments + self._marked_wrong
         super().update_text()
         if self.shaded:
             self._shade_anew()
-        if not moments and self._marked_moments and self.has_focus:
+        if not marks and self._marked_moments + self._marked_wrong and self.has_focus:
             self.refresh_bindings()
 
     def _shade_anew(self) -> None:
@@ -282,7 +314,7 @@ class ThoughtView(LineView):
         page = self._page
         if self._stale or not page.count:
             return False
-        moments = self.written.moments
+        moments = self.written.marks
         at = self._moment
         if at is None:
             here = page.count if self.following else self.scroll_offset.y

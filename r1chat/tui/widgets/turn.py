@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from textual import on
 from textual.app import ComposeResult
@@ -26,6 +27,7 @@ from r1chat.events import (
     ThoughtEnded,
     ThoughtText,
     TokenScore,
+    WrongSum,
 )
 from r1chat.reasoning.budget import Budget
 from r1chat.sanitize import line, line_breaks, sanitize
@@ -35,7 +37,7 @@ from r1chat.tui.widgets.answer import AnswerView
 from r1chat.tui.widgets.summary import SummaryView
 from r1chat.tui.widgets.thinking import ThinkingPane
 from r1chat.tui.widgets.versions import Versions
-from r1chat.wording import answer_line
+from r1chat.wording import answer_line, wrong_sums_words
 
 _SLOW_PROMPT = 256
 
@@ -234,12 +236,8 @@ class TurnView(Vertical):
             case InjectedText(text=text):
                 self._think()
                 self.thinking.inject(text)
-            case TokenScore():
-                self.thinking.measure(event)
-            case Peeked():
-                self.thinking.peek(event)
-            case ThoughtEnded():
-                self.thinking.finish(event)
+            case TokenScore() | Peeked() | ThoughtEnded() | WrongSum():
+                self._note(event)
             case AnswerText(text=text):
                 self.status = ""
                 self._write(text)
@@ -247,6 +245,20 @@ class TurnView(Vertical):
                 self._end(event)
             case Notice(text=text):
                 self.notify(line(text, 300), title="Note", markup=False)
+            case _:
+                pass
+
+    def _note(self, event: TokenScore | Peeked | ThoughtEnded | WrongSum) -> None:
+        """Shows what is to be said of the thought."""
+        match event:
+            case TokenScore():
+                self.thinking.measure(event)
+            case Peeked():
+                self.thinking.peek(event)
+            case ThoughtEnded():
+                self.thinking.finish(event)
+            case WrongSum(place="thought"):
+                self.thinking.mark_wrong(event)
             case _:
                 pass
 
@@ -302,7 +314,11 @@ class TurnView(Vertical):
     def show_receipt(self) -> None:
         """Shows what the reply cost."""
         if self._reply is not None:
-            self.status = answer_line(self._reply, interrupted=self._cut_off)
+            said = answer_line(self._reply, interrupted=self._cut_off)
+            # The header of the thought counts its own.
+            wrong = wrong_sums_words(len(_wrong_sums(self._reply, "answer")))
+            parts = [said, f"{wrong} in the answer" if wrong else ""]
+            self.status = " · ".join(filter(None, parts))
 
     def fail(self, reason: str) -> None:
         """Says why there is no reply."""
@@ -343,7 +359,11 @@ class TurnView(Vertical):
         injected = [i for i in reply.injected if i.at + len(i.text) <= len(kept)]
         self._think()
         ended = ThoughtEnded("user", reply.receipt.thought_tokens, reply.receipt.thought_s)
-        self.thinking.load(kept, injected, ended, [s for s in reply.scores if s.at < len(kept)])
+        # The words that it goes on with may take one back.
+        goes_on = _wrong_sums(replace(reply, thought=kept + resume.words), "thought")
+        wrong = [each for each in goes_on if each.end <= len(kept)]
+        scores = [score for score in reply.scores if score.at < len(kept)]
+        self.thinking.load(kept, injected, ended, scores, wrong)
 
     def show_turn(self, turn: Turn) -> None:
         """Shows a reply that has ended before."""
@@ -358,6 +378,17 @@ class TurnView(Vertical):
             receipt = reply.receipt
             ended_by = receipt.thought_ended_by or receipt.ended_by
             ended = ThoughtEnded(ended_by, receipt.thought_tokens, receipt.thought_s)
-            self.thinking.load(reply.thought, reply.injected, ended, reply.scores)
+            wrong = _wrong_sums(reply, "thought")
+            self.thinking.load(reply.thought, reply.injected, ended, reply.scores, wrong)
         self._write(reply.answer)
         self._end(reply)
+
+
+def _wrong_sums(reply: Reply, place: Literal["thought", "answer"]) -> list[WrongSum]:
+    """The wrong sums in a part of a reply whose sums were checked."""
+    counts = reply.receipt.sums
+    if counts is None or not counts.wrong:
+        return []
+    from r1chat.slips import wrong_sums
+
+    return [each for each in wrong_sums(reply) if each.place == place]

@@ -1,0 +1,100 @@
+"""Doubts the wrong sums of a thought in the model's place, while it is written."""
+
+from __future__ import annotations
+
+import re
+
+from r1chat.reasoning.equations import Statement
+from r1chat.reasoning.sums import Sums, doubted
+
+MOST_DOUBTS = 3
+"""Most wrong sums of a reply that r1chat doubts by itself."""
+
+_FORMULA = re.compile(r"\\[\[\]]|\$\$|\\(?P<begin>begin|end)\{")
+_TAIL = 4
+
+
+class SumDoubts:
+    """Says where r1chat is to write that a sum is wrong.
+
+    Args:
+        most: How often in a reply; 0 costs nothing.
+    """
+
+    def __init__(self, most: int = 0) -> None:
+        self.written = 0
+        """How often it has said so."""
+        self._most = most
+        self._sums = Sums(patient=False)
+        self._due: Statement | None = None
+        self._line: list[str] = []
+        """The line that is being written."""
+        self._open = 0
+        """How many formulas were open where it began."""
+        self._tail = ""
+
+    @property
+    def wanted(self) -> bool:
+        """Whether any may be doubted at all."""
+        return self._most > 0
+
+    def feed(self, text: str) -> None:
+        """Takes what the model has written of the thought."""
+        if self._most <= 0:
+            return
+        wrong = [each for each in self._take(text) if each.wrong]
+        self._due = self._due or (wrong[0] if wrong else None)
+
+    def skip(self, text: str) -> None:
+        """Takes words that others have written into it."""
+        if self._most > 0:
+            self._take(text)
+            self._due = None
+
+    def forget(self) -> None:
+        """Lets what has been written so far be."""
+        self._due = None
+
+    def words(self, following: str) -> str:
+        """What is to be written in place of the text that comes next; nothing, mostly.
+
+        Args:
+            following: The text; a line break where the thought would end.
+        """
+        if self._most <= 0 or self.written >= self._most:
+            return ""
+        wrong = self._due or self._sums.wrong_before(following)
+        whole = self._tail.endswith("\n") or following[:1].isspace()
+        # Behind the formula that it stands in.
+        if wrong is None or not whole or self._in_formula:
+            return ""
+        self.written += 1
+        self._due = None
+        gap = "" if self._tail.endswith("\n\n") else "\n" if self._tail.endswith("\n") else "\n\n"
+        return gap + doubted(wrong.left, wrong.claim)
+
+    def _take(self, text: str) -> list[Statement]:
+        self._tail = (self._tail + text)[-_TAIL:]
+        *lines, last = text.split("\n")
+        for line in lines:
+            self._line.append(line)
+            self._open = self._opened
+            self._line.clear()
+        self._line.append(last)
+        return self._sums.feed(text)
+
+    @property
+    def _in_formula(self) -> bool:
+        return self._opened > 0
+
+    @property
+    def _opened(self) -> int:
+        """How many formulas are open at the end."""
+        count = self._open
+        for sign in _FORMULA.finditer("".join(self._line)):
+            if sign[0] == "$$":
+                count = 0 if count else 1
+            else:
+                opens = sign[0] == "\\[" or sign["begin"] == "begin"
+                count = max(0, count + (1 if opens else -1))
+        return count

@@ -1,0 +1,94 @@
+"""What is done with the sums of a reply: counted, told of, and doubted in the thought."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from r1chat import cli, compose
+from r1chat.engine.base import Steering
+from r1chat.engine.fake import INFO, FakeEngine
+from r1chat.events import Reply, SumCounts, ThoughtEnded, WrongSum
+from r1chat.reasoning.doubts import MOST_DOUBTS, SumDoubts
+from r1chat.session import Session
+from r1chat.store import rows
+from r1chat.wording import receipt_line, sums_note
+
+SLIP = "So 17 × 6 = 112."
+DOUBT = "Wait, let me check that: 17 × 6 is not 112."
+
+
+def written(*pieces, most=MOST_DOUBTS):
+    """A thought as it comes to stand where r1chat doubts in it."""
+    doubts, text, left = SumDoubts(most), "", list(pieces)
+    while left:
+        words = doubts.words(left[0])
+        if words:
+            # The model draws what is to follow anew, behind the words.
+            doubts.skip(words)
+            text += words
+            left[0] = " " + left[0].strip()
+        piece = left.pop(0)
+        doubts.feed(piece)
+        text += piece
+    return text + doubts.words("\n")
+
+
+def test_the_wrong_sums_of_a_reply_are_told_and_counted():
+    engine = FakeEngine(("It is 3 + 4 = 7. ", SLIP, "\nThat makes 9.\n", "</think>", "9"))
+    *events, reply = Session(engine).ask("?", check_sums="mark")
+    assert isinstance(reply, Reply)
+    wrong = [event for event in events if isinstance(event, WrongSum)]
+    at = reply.thought.index("17")
+    assert wrong == [WrongSum("thought", at, at + 12, "17 × 6", "112", "102")]
+    ended = next(event for event in events if isinstance(event, ThoughtEnded))
+    assert events.index(wrong[0]) < events.index(ended) + 2
+    counts = reply.receipt.sums
+    assert counts == SumCounts(checked=2, wrong=1)
+    assert "1 wrong sum" in receipt_line(reply.receipt)
+    note = sums_note(counts, wrong[0])
+    assert note == "1 of 2 sums is wrong: 17 × 6 = 112 (it is 102)"
+    assert rows.receipt_in(rows.receipt_out(reply.receipt)) == reply.receipt
+
+
+def test_sums_are_checked_only_where_that_is_wanted():
+    engine = FakeEngine((SLIP, "\n", "</think>", "112"))
+    *events, reply = Session(engine).ask("?")
+    assert reply.receipt.sums is None
+    assert not any(isinstance(event, WrongSum) for event in events)
+
+
+def test_a_wrong_sum_is_doubted_where_its_sentence_or_its_line_ends():
+    assert written("So 17 × 6", " = 112", ".", " So", " it is") == f"{SLIP}\n\n{DOUBT} So it is"
+    assert written("17 × 6 = 112\n", "Then") == f"17 × 6 = 112\n\n{DOUBT} Then"
+    assert written("17 × 6 = 102.", " So", " it is") == "17 × 6 = 102. So it is"
+
+
+def test_it_is_doubted_at_the_end_of_the_thought_as_well():
+    assert written("So 17 × 6 = 112.") == f"{SLIP}\n\n{DOUBT}"
+
+
+def test_it_is_doubted_behind_the_formula_that_it_stands_in():
+    formula = "\\[\n17 \\times 6 = 112\n\\]"
+    doubt = DOUBT.replace("×", "\\times")
+    pieces = ("\\[\n", "17 \\times 6 = 112", "\n", "\\]", "\n", "Then")
+    assert written(*pieces).startswith(f"{formula}\n\n{doubt}")
+
+
+def test_it_is_doubted_a_few_times_at_most():
+    text = written(*[f"{number} + 1 = 3.\n" for number in range(10, 20)])
+    assert text.count("Wait,") == MOST_DOUBTS
+    assert "Wait," not in written("17 × 6 = 112.\n", "So", most=0)
+
+
+@pytest.mark.parametrize("way", ["mark", "off", "fix"])
+def test_ask_notes_which_sum_is_wrong(monkeypatch, capsys, way):
+    info = replace(INFO, steering=Steering(go_on="it is a chat"))
+    script = ("It is 3 + 4 = 7. ", SLIP, "</think>", "112")
+    monkeypatch.setattr(compose, "load", lambda *_, **__: FakeEngine(script, info=info))
+    assert cli.main(["ask", "?", "-m", "fake", "--no-save", "--check-sums", way]) == 0
+    out, err = capsys.readouterr()
+    assert out == "112\n"
+    assert ("1 of 2 sums is wrong: 17 × 6 = 112 (it is 102)" in err) == (way != "off")
+    assert ("writes nothing into the thought: it is a chat" in err) == (way == "fix")
