@@ -24,8 +24,8 @@ _NAMED = re.compile(
 )
 """Before a number that is a part of a name, or an exponent."""
 _LONGEST_NAME = 12
-_WRAPPED = re.compile(r"\\(?:text|textbf|mathrm|mathbf|mbox)\s*\{([^{}]*)\}")
-_BETWEEN = r"(?:\s|\\(?:text|textbf|mathrm|mathbf|mbox)\s?\{|\\[,;: ]|[{}$~])*"
+_LAYOUT = re.compile(r"\s+|\\(?:text|textbf|mathrm|mathbf|mbox)\s*\{|\\[,;: ]|[{}$~]")
+"""What may stand between the signs of a value, and makes no other of it."""
 _SHORT_UNIT = re.compile(
     r"(?P<number>[-−]?\d[\d,]*(?:\.\d+)?)\s?(?:°\s?[CF]?|(?:\s|\\[,;])\s?[kMcdmµn]?[mgslLNJWVAKhC]"
     r"(?:\s?[/·]\s?[a-z]{1,3})?(?:\^?\{?[23]\}?|[²³])?)"
@@ -145,17 +145,32 @@ def _fraction(number: Fraction, start: int, end: int) -> Iterator[_Value]:
 
 
 def _text_places(text: str, final: str) -> Iterator[tuple[int, int]]:
-    """Where a final answer that is no number stands, whatever white space there is in it."""
-    signs = "".join(_WRAPPED.sub(r"\1", final).split()).rstrip(".")
+    """Where a final answer that is no number stands, however it is set."""
+    signs = _LAYOUT.sub("", final).rstrip(".")
     if not signs or len(signs) > _LONGEST_FINAL:
         return
-    words = _BETWEEN.join(map(re.escape, signs))
     before = r"(?<!\w)" if signs[0].isalnum() and signs[0].isascii() else ""
     after = r"(?!\w)" if signs[-1].isalnum() and signs[-1].isascii() else ""
+    first, last = re.compile(before), re.compile(after)
+    # Looked for in the signs alone: a pattern with layout in all places can take for ever.
+    bare, places = _signs(text)
     # "A" is a choice, and "a" a word.
     flags = re.IGNORECASE if len(signs) > 1 else 0
-    for found in re.finditer(before + words + after, text, flags):
-        yield found.span()
+    for found in re.finditer(re.escape(signs), bare, flags):
+        start, end = places[found.start()], places[found.end() - 1] + 1
+        if first.match(text, start) and last.match(text, end):
+            yield start, end
+
+
+def _signs(text: str) -> tuple[str, list[int]]:
+    """A text without what only sets it, and where each of its signs stands in it."""
+    places: list[int] = []
+    at = 0
+    for layout in _LAYOUT.finditer(text):
+        places += range(at, layout.start())
+        at = layout.end()
+    places += range(at, len(text))
+    return "".join(map(text.__getitem__, places)), places
 
 
 def _has_other_unit(text: str, end: int, unit: str) -> bool:

@@ -103,6 +103,9 @@ def test_titles_are_the_first_words(head, title):
         ("Mondays are dull; so is Monday.", "Monday", "", "Monday."),
         ("共有8只兔子", "8", "", "8只"),
         ("nothing", "12", "", None),
+        (r"It is \frac{ a }{b}, no more.", r"$\frac{a}{\text{b}}$", "", r"\frac"),
+        # As a pattern it would take longer than anybody waits.
+        ("{" * 60 + "y", "{" * 20 + "x" + "}" * 20, "", None),
         ("1" * 90, "1", "", None),
     ],
 )
