@@ -7,9 +7,8 @@ import os
 import stat
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
-from r1chat import user_files
+from r1chat import paths, user_files
 from r1chat.errors import UsageError
 from r1chat.formatting import format_bytes
 from r1chat.sanitize import line, line_breaks
@@ -76,7 +75,7 @@ def read_file(path: str, *, waits: Callable[[str], None] | None = None) -> Attac
         UsageError: If it cannot be read, is no text or too large.
     """
     shown = line(path)
-    place = Path(path).expanduser()
+    place = paths.named(path)
     try:
         mode = place.stat().st_mode
         if stat.S_ISDIR(mode):

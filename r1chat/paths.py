@@ -18,12 +18,19 @@ Kind = Literal["settings", "data", "cache", "logs"]
 _PRIVATE = 0o700
 
 
+def named(text: str) -> Path:
+    """The path that a user names; one that begins with ~ is in a home folder.
+
+    Unlike pathlib's own it leaves a user whom nobody knows as he stands.
+    """
+    return Path(os.path.expanduser(text))  # noqa: PTH111
+
+
 def folder(kind: Kind) -> Path:
     """One of the four folders, absolute, whether it exists or not."""
     home = os.environ.get(HOME_VARIABLE)
     if home:
-        # Unlike pathlib's own it leaves a user whom nobody knows as he stands.
-        return Path(os.path.expanduser(home)).absolute() / kind  # noqa: PTH111
+        return named(home).absolute() / kind
     import platformdirs
 
     where = {
@@ -94,7 +101,7 @@ def use_folders(folders: Iterable[str]) -> None:
         folders: As the settings have them.
     """
     global _added  # noqa: PLW0603  (what a process knows, as it starts)
-    _added = tuple(Path(each).expanduser() for each in folders)
+    _added = tuple(named(each) for each in folders)
 
 
 def model_folders() -> tuple[Path, ...]:

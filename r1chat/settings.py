@@ -103,7 +103,7 @@ def _address(text: str) -> str:
 
 
 def _folder(text: str) -> str:
-    if not Path(text).expanduser().is_absolute():
+    if not paths.named(text).is_absolute():
         message = "a folder must begin with / or ~"
         raise ValueError(message)
     return text

@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from r1chat import logs
+from r1chat import logs, paths
 from r1chat import settings as user
 from r1chat.attachments import Attachment, read_file
 from r1chat.commands import batch_input
@@ -22,7 +22,7 @@ from r1chat.commands.given import Given
 from r1chat.commands.stopping import Stop
 from r1chat.console import Console
 from r1chat.engine.base import Engine, ModelInfo
-from r1chat.errors import Cancelled, EngineError, NetworkError, PromptError, UsageError
+from r1chat.errors import Cancelled, EngineError, NetworkError, UsageError
 from r1chat.events import AnswerText, Evaluating, Event, Notice, Reply, Tallied, ThoughtText
 from r1chat.formatting import counted, format_bar, format_remaining, noun
 from r1chat.history import History
@@ -114,8 +114,8 @@ class _Batch:
         for item in items:
             self._check(item)
         attached = tuple(read_file(path, waits=self._console.note) for path in args.files)
-        path = None if args.output is None else Path(args.output).expanduser()
-        if path is not None and path.exists() and path.samefile(_source(args.batch)):
+        path = None if args.output is None else paths.named(args.output)
+        if path is not None and _is_same(path, _source(args.batch)):
             message = "the answers cannot go into the file of the questions"
             raise UsageError(message)
         with Answers(path, self._out) as answers:
@@ -136,7 +136,8 @@ class _Batch:
                 finally:
                     self._interrupts.control = None
                     self._console.end_progress()
-            return self._result(answers, writer.done, len(items))
+                # Said before the model is freed: whoever has stopped it does not wait for that.
+                return self._result(answers, writer.done, len(items))
 
     def _asking(self, given: Given) -> Asking:
         # Of an answer in a file nobody needs a conversation.
@@ -185,7 +186,7 @@ class _Batch:
             reply = asking.answer(asked, given, engine, writer, steering=self._stop)
         except Cancelled:
             return
-        except (PromptError, EngineError, NetworkError) as error:
+        except (UsageError, EngineError, NetworkError) as error:
             code, fault = code_of(error), str(error)
             values = {"question": item.question, "error": line(fault, 1000)}
         else:
@@ -348,5 +349,13 @@ def _doing(event: Event) -> str:
     return ""
 
 
+def _is_same(path: Path, source: str) -> bool:
+    try:
+        return path.samefile(source)
+    except OSError:
+        # One of the two is not there.
+        return False
+
+
 def _source(name: str) -> str:
-    return "/dev/stdin" if name == STDIN else str(Path(name).expanduser())
+    return "/dev/stdin" if name == STDIN else str(paths.named(name))

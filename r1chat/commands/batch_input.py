@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from r1chat import paths
 from r1chat.attachments import read_file
 from r1chat.commands.options import LARGEST_SEED
 from r1chat.errors import UsageError
@@ -58,14 +60,14 @@ def read(name: str, waits: Callable[[str], None] | None = None) -> list[Item]:
         UsageError: If it cannot be read, has no questions, or has lines that cannot be used: their
             numbers are named.
     """
-    path = Path("/dev/stdin") if name == STDIN else Path(name).expanduser()
+    path = Path("/dev/stdin") if name == STDIN else paths.named(name)
     shown = "stdin" if name == STDIN else line(name)
-    # What a pipe brings has no folder of its own.
-    folder = path.resolve().parent if path.is_file() else Path.cwd()
     found: list[Item] = []
     ids: dict[str | int, int] = {}
     bad: list[str] = []
     try:
+        # What a pipe brings has no folder of its own.
+        folder = path.resolve().parent if path.is_file() else Path.cwd()
         for number, text in lines(path, waits):
             try:
                 item = _item(parsed(text), number, folder)
@@ -157,11 +159,12 @@ def _files(value: object, folder: Path) -> tuple[str, ...]:
     if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
         message = "files: not a list of paths"
         raise ValueError(message)
-    paths = []
+    found = []
     for each in names:
-        path = (folder / each).resolve()
-        if not path.is_relative_to(folder.resolve()):
+        # Unlike pathlib's own it does not fail where links go round in a circle.
+        path = Path(os.path.realpath(folder / each))
+        if not path.is_relative_to(os.path.realpath(folder)):
             message = f"files: {line(each, 100)} lies outside the folder of the questions"
             raise ValueError(message)
-        paths.append(str(path))
-    return tuple(paths)
+        found.append(str(path))
+    return tuple(found)

@@ -41,6 +41,8 @@ class Kept:
     """What has answered."""
     whole: int = 0
     """Bytes up to the end of the last whole line: a run that was killed may leave part of one."""
+    is_ended: bool = True
+    """Whether that one has its line break; an editor may have taken it away."""
 
 
 @dataclass(slots=True)
@@ -101,7 +103,7 @@ class Answers:
         self._lock = _locked(path)
         try:
             self.kept = _read(path)
-            self._file = _opened(path, self.kept.whole)
+            self._file = _opened(path, self.kept)
         except OSError as error:
             self.close()
             raise _failed(path, error) from None
@@ -183,20 +185,24 @@ def _read(path: Path) -> Kept:
             if not kept.whole and not begins:
                 message = f"{line(str(path))} has no answers of `r1chat ask --batch`; name another"
                 raise UsageError(message)
-            if text.endswith(b"\n"):
+            kept.is_ended = text.endswith(b"\n")
+            if _take(kept, text) or kept.is_ended:
                 kept.whole += len(text)
-                _take(kept, text)
     return kept
 
 
-def _take(kept: Kept, text: bytes) -> None:
-    """Takes in a line; one that somebody has changed into something else says nothing."""
+def _take(kept: Kept, text: bytes) -> bool:
+    """Takes in a line; one that somebody has changed into something else says nothing.
+
+    Returns:
+        Whether it says something.
+    """
     try:
         values = json.loads(text)
     except (ValueError, RecursionError):
-        return
+        return False
     if not isinstance(values, dict) or not isinstance(values.get("key"), str):
-        return
+        return False
     name = json.dumps(values.get("id")), values["key"]
     if values.get("exit_code") == ExitCode.ANSWERED:
         kept.answered[name] += 1
@@ -205,16 +211,21 @@ def _take(kept: Kept, text: bytes) -> None:
             kept.models.add(model["ref"])
     else:
         kept.tried[name] += 1
+    return True
 
 
-def _opened(path: Path, whole: int) -> BinaryIO:
+def _opened(path: Path, kept: Kept) -> BinaryIO:
     """Opens an output behind its last whole line; one that is new is for this user alone."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, _PRIVATE)
     state = os.fstat(descriptor)
-    if stat.S_ISREG(state.st_mode) and state.st_size > whole:
-        os.ftruncate(descriptor, whole)
-    return os.fdopen(descriptor, "ab")
+    file = os.fdopen(descriptor, "ab")
+    if stat.S_ISREG(state.st_mode) and state.st_size > kept.whole:
+        os.ftruncate(descriptor, kept.whole)
+    elif kept.whole and not kept.is_ended:
+        file.write(b"\n")
+        file.flush()
+    return file
 
 
 def _failed(path: Path, error: OSError) -> R1ChatError:

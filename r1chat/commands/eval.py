@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from r1chat import compose, logs
+from r1chat import compose, logs, paths
 from r1chat.checking import Checker
 from r1chat.checking.mathematics import INSTALL
 from r1chat.commands import eval_results
@@ -275,7 +275,7 @@ class _Evaluation:
         else:
             out.write(self._text(summary, plan, _title(asked, plan, engine, conditions)))
         if self._args.png is not None:
-            path = Path(self._args.png).expanduser()
+            path = paths.named(self._args.png)
             picture.save(summary, plan, _title(asked, plan, engine, conditions), path)
             self._console.aside(f"drawn into {line(str(path), 500)}")
         self._console.aside(f"all samples: {line(str(results.path), 500)}")

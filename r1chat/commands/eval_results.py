@@ -36,11 +36,11 @@ def results_file(file: str, out: str | None) -> Path:
         out: What `-o/--out` says.
     """
     if out is not None:
-        return Path(out).expanduser()
+        return paths.named(out)
     shipped = reading.SHIPPED.get(file)
     if shipped is not None:
         return paths.folder("data") / "evaluations" / f"{file}.results.jsonl"
-    path = Path(file).expanduser()
+    path = paths.named(file)
     return path if is_results(path) else path.with_name(f"{path.stem}.results.jsonl")
 
 
@@ -134,7 +134,7 @@ def _samples(run: Run, args: argparse.Namespace) -> list[Sample]:
 def _questions(kept: Kept, args: argparse.Namespace) -> dict[str, Question]:
     """The questions, from the file itself; an older one has none, and then those of FILE count."""
     questions = dict(kept.questions)
-    path = reading.SHIPPED.get(args.file) or Path(args.file).expanduser()
+    path = reading.SHIPPED.get(args.file) or paths.named(args.file)
     if not questions and path.is_file() and not is_results(path):
         asked = reading.read(args.file, skip_bad=True).questions
         questions = {question.key: question for question in asked}
@@ -151,7 +151,7 @@ def _export(
     if args.out is None:
         message = "--export writes into the file that -o/--out names"
         raise UsageError(message)
-    path = Path(args.out).expanduser()
+    path = paths.named(args.out)
     if is_results(path):
         message = f"{line(args.out)} is a result file; name another with -o/--out"
         raise UsageError(message)

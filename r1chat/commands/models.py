@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from r1chat import compose, logs
+from r1chat import compose, logs, paths
 from r1chat.commands import upkeep
 from r1chat.commands.columns import columns, pairs
 from r1chat.commands.download import Downloader
@@ -123,7 +123,7 @@ def _folder(text: str) -> Path:
         UsageError: If it is none.
     """
     try:
-        folder = Path(text).expanduser()
+        folder = paths.named(text)
         if folder.is_dir():
             return folder
         reason = "is not a folder" if folder.exists() else "does not exist"

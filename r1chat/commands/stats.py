@@ -6,8 +6,8 @@ import argparse
 import shutil
 import time
 from dataclasses import asdict
-from pathlib import Path
 
+from r1chat import paths
 from r1chat.commands.exits import ExitCode
 from r1chat.console import Console
 from r1chat.output import Out, write_json
@@ -36,7 +36,7 @@ def show(args: argparse.Namespace, store: Store, out: Out, console: Console) -> 
     if args.png is not None:
         from r1chat.statistics import picture
 
-        path = Path(args.png).expanduser()
+        path = paths.named(args.png)
         picture.save(statistics, path)
         console.aside(f"drawn into {line(str(path), 500)}")
     return ExitCode.ANSWERED

@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from r1chat import user_files
+from r1chat import paths, user_files
 from r1chat.commands import conversations
 from r1chat.commands.exits import ExitCode
 from r1chat.console import Console
@@ -37,7 +36,7 @@ def export(args: argparse.Namespace, store: Store, out: Out, console: Console) -
     if bool(args.ids) == args.all:
         message = "name the conversations by their ids, or take --all of them"
         raise UsageError(message)
-    path = None if args.output == "-" else Path(args.output).expanduser()
+    path = None if args.output == "-" else paths.named(args.output)
     if path is not None and user_files.would_replace(path) and not args.force:
         message = f"{line(str(path))} is there already; --force overwrites it"
         raise UsageError(message)
@@ -132,7 +131,7 @@ def _bytes(name: str, console: Console) -> bytes:
                 message = "standard input is closed"
                 raise UsageError(message)
             return sys.stdin.buffer.read(LIMIT + 1)
-        return user_files.read(Path(name).expanduser(), LIMIT, waits=console.note)
+        return user_files.read(paths.named(name), LIMIT, waits=console.note)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         message = f"cannot be read: {line(reason)}"

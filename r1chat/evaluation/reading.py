@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from r1chat import user_files
+from r1chat import paths, user_files
 from r1chat.errors import UsageError
 from r1chat.formatting import counted, format_bytes
 from r1chat.reasoning.final import last_box
@@ -92,7 +92,7 @@ def read(
     Raises:
         UsageError: If it cannot be read, has lines that cannot be used, or no questions.
     """
-    path = SHIPPED.get(name) or Path(name).expanduser()
+    path = SHIPPED.get(name) or paths.named(name)
     shown = line(name)
     found: dict[str, Question] = {}
     bad: list[str] = []

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from r1chat import paths
 from r1chat.hub.names import good_path, good_repo
 from r1chat.hub.places import Place, files
 from r1chat.user_files import small_text
@@ -63,5 +64,5 @@ def _configured(home: Path) -> Path | None:
     folder = settings.get("downloadsFolder") if isinstance(settings, dict) else None
     if not isinstance(folder, str):
         return None
-    path = Path(os.path.expanduser(folder))  # noqa: PTH111  (pathlib's raises)
+    path = paths.named(folder)
     return path if path.is_absolute() else None

@@ -58,7 +58,7 @@ def start(model: str) -> None:
     environment = dict(os.environ)
     if home := environment.get(paths.HOME_VARIABLE):
         # It starts in another folder.
-        environment[paths.HOME_VARIABLE] = str(Path(home).expanduser().absolute())
+        environment[paths.HOME_VARIABLE] = str(paths.named(home).absolute())
     subprocess.Popen(
         # `-m` puts the working directory first on the path; nobody's own json.py may get in.
         [sys.executable, "-m", _PROGRAM, model],

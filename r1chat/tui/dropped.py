@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import unquote
 
+from r1chat import paths
+
 
 def dropped_file(text: str) -> Path | None:
     """The file that a pasted text names, if it is the path of one and nothing else.
@@ -32,7 +34,7 @@ def _of_address(name: str) -> str:
 
 def _file(name: str) -> Path | None:
     try:
-        path = Path(name).expanduser()
+        path = paths.named(name)
         return path if path.is_file() else None
     except (OSError, RuntimeError, ValueError):
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import signal
+import subprocess
 import time
 
 import pytest
@@ -44,7 +45,7 @@ def test_a_batch_that_is_killed_is_resumed_and_answers_nothing_twice(tmp_path, q
     asked, out = sums(tmp_path / "asked.jsonl", questions), tmp_path / "new" / "out.jsonl"
     command = ("ask", "--batch", asked, "-o", out)
     chance = random.Random(questions)
-    for _ in range(kills):
+    for number in range(kills):
         had = len(answers(out))
         process = start(*command)
         wait_for_answers(out, had + max(1, questions // (2 * kills)), process)
@@ -52,8 +53,9 @@ def test_a_batch_that_is_killed_is_resumed_and_answers_nothing_twice(tmp_path, q
         finish(process)
         whole = out.read_bytes()
         assert len(answers(out)) > had
-        # A line that was being written, cut anywhere.
-        out.write_bytes(whole + whole[: chance.randrange(1, whole.index(b"\n"))])
+        # A line that was being written, cut anywhere; or a line break that an editor took away.
+        cut = whole + whole[: chance.randrange(1, whole.index(b"\n"))]
+        out.write_bytes(whole.removesuffix(b"\n") if number % 2 else cut)
     assert len(answers(out)) < questions
     code, stdout, err = run(*command)
     assert (code, stdout) == (0, ""), err
@@ -114,14 +116,26 @@ def test_a_question_that_changes_is_asked_again_and_one_without_an_answer_too(tm
 
 
 def test_what_cannot_be_asked_fails_alone_and_lines_come_through_pipes(tmp_path):
+    notes, out = tmp_path / "notes.txt", tmp_path / "out.jsonl"
+    notes.write_text("Nothing.", encoding="utf-8")
     long, sum_ = {"question": "1 + " * 3000 + "1?"}, {"question": "What is 2 + 3?", "budget": 16}
-    lines = "".join(json.dumps(each) + "\n" for each in (long, sum_)).encode()
-    code, out, err = run("ask", "--batch", "-", stdin=lines)
-    failed, answered = map(json.loads, out.splitlines())
+    attached = [{"question": f"What is {n} + 3?", "files": notes.name} for n in range(30)]
+    lines = "".join(json.dumps(each) + "\n" for each in (long, sum_, *attached))
+    command = ("ask", "--batch", "-", "-o", out, "--min-think", "100")
+    process = start(*command, stdin=subprocess.PIPE, cwd=tmp_path)
+    process.stdin.write(lines.encode())
+    process.stdin.close()
+    process.stdin = None
+    wait_for_answers(out, 2, process)
+    notes.unlink()
+    code, _, err = finish(process)
+    failed, answered, *_, gone = answers(out)
     assert code == 1, err
-    assert (failed["exit_code"], answered["exit_code"]) == (2, 0)
+    assert (failed["exit_code"], answered["exit_code"], gone["exit_code"]) == (2, 0, 2)
     assert "the question is too long" in failed["error"]
     assert answered["receipt"]["budget"] == "16"
+    assert "cannot read" in gone["error"]
+    assert len(answers(out)) == 2 + len(attached)
 
 
 @pytest.mark.parametrize(
@@ -139,10 +153,12 @@ def test_what_cannot_be_asked_fails_alone_and_lines_come_through_pipes(tmp_path)
         ('{"question": "a", "files": ["../x"]}', "files: ../x lies outside the folder"),
         ('{"question": "a", "files": "missing.txt"}', "cannot read"),
         ('{"question": "a", "files": [1]}', "files: not a list of paths"),
+        ('{"question": "a", "files": "circle"}', "cannot read"),
     ],
 )
 def test_a_bad_line_is_named_by_its_number_before_anything_is_asked(tmp_path, bad, words):
     asked = tmp_path / "asked.jsonl"
+    (tmp_path / "circle").symlink_to("circle")
     asked.write_text('{"question": "What is 2 + 3?", "id": 1}\n\n' + bad + "\n", encoding="utf-8")
     with pytest.raises(UsageError) as caught:
         batch_input.read(str(asked))
@@ -168,6 +184,8 @@ def test_attachments_lie_beside_the_questions_and_count_as_part_of_them(tmp_path
         ("--batch", "asked.jsonl", "-o", "asked.jsonl"),
         ("--batch", "asked.jsonl", "-o", "other.txt"),
         ("--batch", "missing.jsonl"),
+        ("--batch", "~nobody-of-that-name/asked.jsonl"),
+        ("--batch", "asked.jsonl", "-o", "x" * 300),
         ("-o", "out.jsonl", "What?"),
     ],
 )
@@ -176,5 +194,6 @@ def test_what_makes_no_sense_is_refused_in_one_line_and_no_file_is_harmed(tmp_pa
     (tmp_path / "other.txt").write_text("my notes", encoding="utf-8")
     before = {each: each.read_bytes() for each in tmp_path.iterdir()}
     code, _, err = run("ask", *arguments, cwd=tmp_path)
-    assert (code, err.count("\n")) == (2, 1)
+    cannot_write = "x" * 300 in arguments
+    assert (code, err.count("\n")) == (1 if cannot_write else 2, 1)
     assert {each: each.read_bytes() for each in tmp_path.iterdir()} == before

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from r1chat import paths
 from r1chat.sanitize import line
 from r1chat.tui.commands import Command
 from r1chat.tui.host import Host
@@ -142,7 +143,7 @@ class Completion:
         if choice.command:
             composer.call_later(self._run, choice.command)
         else:
-            path = Path.cwd() / Path(choice.file).expanduser()
+            path = Path.cwd() / paths.named(choice.file)
             composer.post_message(Composer.Attach(path, f"@{choice.file}"))
 
 

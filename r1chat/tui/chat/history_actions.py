@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from r1chat import keymap
+from r1chat import keymap, paths
 from r1chat.errors import R1ChatError
 from r1chat.sanitize import line
 from r1chat.tui.chat.conversation_state import OpenConversation
@@ -330,7 +330,7 @@ class HistoryActions:
             if loaded is None:
                 message = "it is not there any more"
                 raise R1ChatError(message)
-            where = Path(path).expanduser()
+            where = paths.named(path)
             if user_files.would_replace(where):
                 message = f"{line(str(where))} is there already; take another name"
                 raise R1ChatError(message)

@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from r1chat import paths
 from r1chat.sanitize import line
 from r1chat.tui.keys import bindings
 from r1chat.tui.screens.once import Once
@@ -37,7 +38,7 @@ def entries(typed: str, here: Path) -> list[tuple[str, str]]:
     folder, _, begun = typed.rpartition("/")
     prefix = f"{folder}/" if "/" in typed else ""
     try:
-        place = here / Path(prefix or ".").expanduser()
+        place = here / paths.named(prefix or ".")
         with os.scandir(place) as found:
             names = [
                 entry.name + ("/" if entry.is_dir() else "")
@@ -133,7 +134,7 @@ class AttachFile(ModalScreen[str | None], Once[str | None]):
 
     def _is_file(self, typed: str) -> bool:
         try:
-            return (self._here / Path(typed).expanduser()).is_file()
+            return (self._here / paths.named(typed)).is_file()
         except (OSError, RuntimeError, ValueError):
             return False
 
@@ -141,7 +142,7 @@ class AttachFile(ModalScreen[str | None], Once[str | None]):
         if path.endswith("/"):
             self._show(path)
             return
-        self.dismiss(str(self._here / Path(path).expanduser()))
+        self.dismiss(str(self._here / paths.named(path)))
 
     def _show(self, path: str) -> None:
         field = self.query_one(Input)
