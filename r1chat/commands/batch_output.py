@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import stat
@@ -149,7 +150,9 @@ class Answers:
     def close(self) -> None:
         """Closes the file, for others to write to."""
         if self._file is not None:
-            self._file.close()
+            # What could not be written has been told: the end tries once more.
+            with contextlib.suppress(OSError):
+                self._file.close()
         if self._lock is not None:
             locks.released(self._lock)
         self._file = self._lock = None
