@@ -235,7 +235,7 @@ class Settings:
         otherwise="none", flags="-s --system", metavar="TEXT", own_option=True))
     presets: dict[str, dict[str, Any]] | None = _unset(Setting(  # noqa: RUF009  (a field)
         _Presets(), "model", "named sets of instructions, budget and sampling",
-        otherwise="those that come along: mathematics, code, short",
+        otherwise="the built-in ones: mathematics, code, short",
         no_option="`r1chat presets set` adds one, `ask --preset` takes one"))
     folders: list[str] | None = _unset(Setting(  # noqa: RUF009  (a field)
         Texts("a folder, or a JSON list of folders", Text(normal=_folder)), "model",

@@ -22,7 +22,7 @@ from r1chat.commands.exits import ExitCode
 from r1chat.commands.given import Given
 from r1chat.console import Console
 from r1chat.conversation import Conversation, Node
-from r1chat.engine.base import Engine, ModelInfo
+from r1chat.engine.base import NO_TEMPLATE, Engine, ModelInfo
 from r1chat.errors import EngineError, UsageError
 from r1chat.events import EndedBy, Event, Loading, Notice, Reply
 from r1chat.history import History
@@ -56,6 +56,9 @@ _CUT_THERE = "the server's context, or the length that it allows a reply, is use
 _CLOSING_S = 10.0
 """How long the end waits for what is still to be saved."""
 _HAS_INSTRUCTIONS = "the conversation keeps its own instructions: the preset's are left out"
+_EMPTY_BY_GRAMMAR = (
+    "no answer: the grammar let it end with nothing in it; have the rule root ask for a character"
+)
 _CURE = "; --think on makes it think first"
 
 
@@ -319,6 +322,11 @@ class Asking:
             why, cure = "a text that --raw completes has no thoughts", ""
         elif think == "off":
             why, cure = "with --think off there are no thoughts", ""
+        elif think == "on" and info.unasked == NO_TEMPLATE:
+            # The engine says of the template that there is none, and what that means.
+            if said == ["--think on"] and args.thoughts != "only":
+                return
+            why, cure = "this model cannot be asked to think", ""
         elif think == "on":
             why, cure = f"this model cannot be asked to think: {info.unasked}", ""
         else:
@@ -448,11 +456,8 @@ class Asking:
         if ref is None:
             ref, notice = default_model(given.either("ctx"))
             writer.event(Notice(notice))
-        if self.shape is not None and compose.remote_server(ref) is None:
-            from r1chat.engine.grammars import gbnf
-
-            # What cannot be used should be said before anybody waits for a model.
-            gbnf(self.shape)
+        if self.shape is not None:
+            _check_shape(self.shape, remote=compose.remote_server(ref) is not None)
         progress = _Progress(writer)
         load = partial(
             compose.load,
@@ -509,6 +514,9 @@ class Asking:
         full_server = ended_by == "context" and bool(info.host)
         advice = _ADVICE.get(ended_by, _ADVICE["loop"]).format(context=f"{info.context:,}")
         cut = ENDINGS[ended_by].reason
+        grammar = self.shape is not None and self.shape.kind == "grammar"
+        if not reply.answer.strip() and grammar and ended_by == "natural":
+            return Verdict(ExitCode.NO_ANSWER, _EMPTY_BY_GRAMMAR, notes)
         if not reply.answer.strip():
             why = why_unanswered(reply) or "the reply was stopped"
             fault = f"no answer: {why}; {_SERVER_ADVICE if full_server else advice}"
@@ -571,6 +579,22 @@ def read_shape(args: argparse.Namespace, console: Console) -> Shape | None:
     if args.grammar is None:
         return shapes.json_schema(text)
     return shapes.grammar(text)
+
+
+def _check_shape(shape: Shape, *, remote: bool) -> None:
+    """Says what cannot be used before anybody waits for a model, or asks a server.
+
+    Raises:
+        UsageError: If no grammar can be made of it, or llama.cpp does not take it.
+    """
+    from r1chat.engine.grammars import gbnf
+
+    try:
+        gbnf(shape)
+    except EngineError:
+        # Where llama.cpp cannot be loaded here, a server is to say what it takes.
+        if not remote:
+            raise
 
 
 class _Progress:

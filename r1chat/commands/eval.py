@@ -128,6 +128,9 @@ class _Evaluation:
     def _say_what_has_no_effect(self, engine: Engine) -> None:
         """Says so where there will be no thoughts that a budget could limit."""
         info = engine.info
+        if self._args.think and info.thinks and info.steering.off:
+            # Of a server that frames conversations itself.
+            self._console.note(f"--think changes nothing: {line(info.steering.off)}")
         if any(info.thinks_with(think) for think in self._thinks) or info.thinks:
             return
         if "on" in self._thinks:

@@ -28,7 +28,7 @@ def add_eval(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         default="tiny",
         help='JSON lines, each with a "problem" or "question" and an "answer" or a "solution" with '
-        'a \\boxed{}; default: "tiny", 300 questions for the built-in model that come along',
+        'a \\boxed{}; default: "tiny", 300 built-in questions for the built-in model',
     )
     _add_model(parser)
     _add_plan(parser)

@@ -16,15 +16,15 @@ from r1chat.commands.columns import columns, pairs
 from r1chat.commands.download import Downloader
 from r1chat.commands.exits import ExitCode
 from r1chat.console import Console
-from r1chat.errors import ModelError, UsageError
-from r1chat.formatting import format_bytes, format_count, format_speed, speed_figure
+from r1chat.errors import ModelError, NetworkError, UsageError
+from r1chat.formatting import counted, format_bytes, format_count, format_speed, speed_figure
 from r1chat.interrupts import Interrupts
 from r1chat.output import Out, write_indented
 from r1chat.sanitize import line
 
 if TYPE_CHECKING:
     from r1chat.hub.fit import Fit
-    from r1chat.hub.inventory import Offer
+    from r1chat.hub.inventory import Inventory, Offer
     from r1chat.hub.local import LocalModel
 
 _LIST_HINT = 'download one with: r1chat models pull r1:7b · use it with: r1chat ask -m r1:7b "…"'
@@ -293,9 +293,12 @@ def _show(args: argparse.Namespace, console: Console, interrupts: Interrupts) ->
         extra = _running(inventory.fit_of(model)) if not model.problem else []
     elif ref is not None:
         downloader = Downloader(console, interrupts, context=args.ctx)
-        choice = downloader.resolve(ref)
-        variant = choice.variant
-        header = downloader.inventory.remote().header(variant.files[0])
+        try:
+            choice = downloader.resolve(ref)
+            variant = choice.variant
+            header = downloader.inventory.remote().header(variant.files[0])
+        except NetworkError as error:
+            return _show_catalogued(ref.short or "", args, inventory, console, error)
         shown = about_header(header, variant, licence=variant.licence)
         extra = [*_running(choice.fit), ("here", f"no; r1chat models pull {ref}")]
     out = Out(sys.stdout)
@@ -303,6 +306,47 @@ def _show(args: argparse.Namespace, console: Console, interrupts: Interrupts) ->
         write_indented(out, {"schema": 1, **shown.as_json(), **dict(extra)})
     else:
         out.write(pairs([*shown.lines(), *extra]))
+    return ExitCode.ANSWERED
+
+
+def _show_catalogued(
+    name: str,
+    args: argparse.Namespace,
+    inventory: Inventory,
+    console: Console,
+    error: NetworkError,
+) -> int:
+    """Shows what the catalogue knows of a model, where the Hub cannot be asked.
+
+    Raises:
+        NetworkError: If it does not know it.
+    """
+    from r1chat.hub.catalogue import get
+
+    entry = get(name)
+    offers = inventory.survey().catalogue if entry is not None else ()
+    offer = next((each for each in offers if each.entry == entry), None)
+    if entry is None or offer is None:
+        raise error
+    console.note(f"the Hub cannot be asked ({error}): this is what the catalogue knows")
+    out = Out(sys.stdout)
+    if args.format == "json":
+        write_indented(out, {"schema": 1, **_offer_json(offer), "here": "no"})
+        return ExitCode.ANSWERED
+    rows = [
+        ("model", entry.title),
+        ("reference", entry.name),
+        ("parameters", format_count(entry.parameters)),
+        ("context", counted(entry.context, "token")),
+        ("thinks", f"yes, {entry.format}"),
+        ("licence", ", ".join(entry.licences)),
+        ("quant", offer.quant),
+        ("size", f"about {format_bytes(offer.size)}"),
+        ("repository", entry.repos[0]),
+        *_running(offer.fit),
+        ("here", f"no; r1chat models pull {entry.name}"),
+    ]
+    out.write(pairs(rows))
     return ExitCode.ANSWERED
 
 

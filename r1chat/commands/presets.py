@@ -52,14 +52,14 @@ def _list(out: Out, settings: Settings, *, as_json: bool) -> None:
         write_indented(out, {"schema": 1, "presets": [_as_json(each) for each in found.values()]})
         return
     rows = [
-        (each.name, "yours" if each.own else "comes along", presets.described(each, _WIDEST))
+        (each.name, "yours" if each.own else "built in", presets.described(each, _WIDEST))
         for each in found.values()
     ]
     out.write(columns(("preset", "", "holds"), rows))
 
 
 def _as_json(preset: Preset) -> dict[str, object]:
-    origin = "yours" if preset.own else "comes along"
+    origin = "yours" if preset.own else "built in"
     return {"name": preset.name, "origin": origin, "values": dict(preset.values)}
 
 
@@ -92,11 +92,11 @@ def _set(args: argparse.Namespace, settings: Settings, console: Console) -> None
 
 
 def _remove(name: str, settings: Settings, console: Console) -> None:
-    """Forgets a preset of the user's own; one that comes along is as it came again."""
+    """Forgets a preset of the user's own; a built-in one is as it was again."""
     own = dict(settings.presets or {})
     if own.pop(presets.find(settings, name).name, None) is None:
-        message = f"{name} comes along, and stays"
+        message = f"{name} is built in, and stays"
         raise UsageError(message)
     user.save(replace(settings, presets=own or None), console)
     if name in presets.SHIPPED:
-        console.note(f"{name} is as it came along again")
+        console.note(f"{name} is the built-in one again")

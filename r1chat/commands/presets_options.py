@@ -14,7 +14,7 @@ _NAME = "its name: small letters, digits, - and _"
 def add_presets(parser: argparse.ArgumentParser) -> None:
     """Adds what `r1chat presets` takes."""
     action = actions_of(parser, required=False)
-    lister = action("list", "the presets: those that come along, and yours")
+    lister = action("list", "the presets: the built-in ones, and yours")
     add_format(lister.add_argument)
     shower = action("show", "what a preset holds")
     shower.add_argument("name", metavar="NAME", help=_NAME)
@@ -33,5 +33,5 @@ def add_presets(parser: argparse.ArgumentParser) -> None:
         choices=PRESET_FIELDS,
         help=f"leave a setting as it is; may be given several times: {', '.join(PRESET_FIELDS)}",
     )
-    remover = action("remove", "forget a preset of yours; one that comes along is as it came")
+    remover = action("remove", "forget a preset of yours; a built-in one is as it was again")
     remover.add_argument("name", metavar="NAME", help=_NAME)

@@ -109,7 +109,7 @@ def read(
             repeated += question.key in found
             found.setdefault(question.key, question)
     except OSError as error:
-        known = f"; sets that come along: {', '.join(SHIPPED)}" if not path.exists() else ""
+        known = f"; built-in sets: {', '.join(SHIPPED)}" if not path.exists() else ""
         message = f"cannot read {shown}: {error.strerror}{known}"
         raise UsageError(message) from None
     except ValueError as error:

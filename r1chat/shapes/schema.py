@@ -40,6 +40,8 @@ _SAID = frozenset(
     }
 )
 """Keywords that say what a value is for."""
+_WHOLE = "the schema"
+"""Where a fault is that is none of a part."""
 _HOLDERS = frozenset({"$defs", "definitions"})
 _RULES = frozenset(
     {
@@ -109,7 +111,7 @@ def core(text: str) -> dict[str, Any]:
 
 
 def _place(ref: str) -> str:
-    return ref.replace("#/", "").replace("#", "") or "the schema"
+    return ref.replace("#/", "").replace("#", "") or _WHOLE
 
 
 class _Reducer:
@@ -338,7 +340,8 @@ def _times(least: int, most: int | None) -> str:
 
 
 def _refusal(at: str, why: str) -> UsageError:
-    return UsageError(f"the schema cannot be used: at {at}: {why}")
+    place = at.removeprefix(_WHOLE).removeprefix("/")
+    return UsageError(f"the schema cannot be used: {f'at {place}: ' if place else ''}{why}")
 
 
 def _is_count(value: object) -> bool:

@@ -33,7 +33,7 @@ def fault(value: Any, root: Root, schema: Any = None) -> str | None:  # noqa: AN
         schema: A part of it to check against, in place of all.
     """
     try:
-        return _Checker(root).fault(value, root.schema if schema is None else schema, "$")
+        return _Checker(root).fault(value, root.schema if schema is None else schema, "")
     except RecursionError:
         return "it is nested too deeply"
 
@@ -47,7 +47,7 @@ class _Checker:
         if schema is True:
             return None
         if schema is False:
-            return f"{at} must not be there"
+            return f"{_named(at)} must not be there"
         self._depth += 1
         try:
             if self._depth > _MOST_NESTED:
@@ -61,9 +61,9 @@ class _Checker:
             yield self.fault(value, self._root.target(schema["$ref"]), at)
         yield _type_fault(value, schema, at)
         if "const" in schema and not equal(value, schema["const"]):
-            yield f"{at} is not {_short(schema['const'])}"
+            yield f"{_named(at)} is not {_short(schema['const'])}"
         if "enum" in schema and not any(equal(value, each) for each in schema["enum"]):
-            yield f"{at}: {_short(value)} is none of the values that are allowed"
+            yield f"{_named(at)}: {_short(value)} is none of the values that are allowed"
         for each in schema.get("allOf", ()):
             yield self.fault(value, each, at)
         yield self._alternatives(value, schema, at)
@@ -83,32 +83,38 @@ class _Checker:
             faults = [self.fault(value, each, at) for each in schema[name]]
             fits = faults.count(None)
             if not fits:
-                return faults[0] if len(faults) == 1 else f"{at} fits none of {name}"
+                return faults[0] if len(faults) == 1 else f"{_named(at)} fits none of {name}"
             if name == "oneOf" and fits > 1:
-                return f"{at} fits {fits} of oneOf"
+                return f"{_named(at)} fits {fits} of oneOf"
         return None
 
     def _object(self, value: dict[str, Any], schema: dict[str, Any], at: str) -> Any:  # noqa: ANN401
         properties = schema.get("properties", {})
         for name in schema.get("required", ()):
             if name not in value:
-                yield f"{at} lacks {_short(name)}"
+                yield f"{_named(at)} lacks {_short(name)}"
         others = schema.get("additionalProperties", True)
         for name, each in value.items():
-            yield self.fault(each, properties.get(name, others), f"{at}.{name[:_SHOWN]}")
+            there = f"{at}.{name[:_SHOWN]}" if at else name[:_SHOWN]
+            yield self.fault(each, properties.get(name, others), there)
 
     def _array(self, value: list[Any], schema: dict[str, Any], at: str) -> Any:  # noqa: ANN401
         if len(value) < schema.get("minItems", 0):
-            yield f"{at} has {len(value)} items of at least {schema['minItems']}"
+            yield f"{_named(at)} has {len(value)} items of at least {schema['minItems']}"
         if len(value) > schema.get("maxItems", math.inf):
-            yield f"{at} has {len(value)} items of at most {schema['maxItems']}"
+            yield f"{_named(at)} has {len(value)} items of at most {schema['maxItems']}"
         first = schema.get("prefixItems", [])
         for number, each in enumerate(value):
             rule = first[number] if number < len(first) else schema.get("items", True)
             yield self.fault(each, rule, f"{at}[{number}]")
         if schema.get("uniqueItems"):
             twice = any(equal(a, b) for n, a in enumerate(value) for b in value[:n])
-            yield f"{at} has an item twice" if twice else None
+            yield f"{_named(at)} has an item twice" if twice else None
+
+
+def _named(at: str) -> str:
+    """What a part of an answer is called: the way to it, such as ``people[0].name``."""
+    return at or "it"
 
 
 def _type_fault(value: Any, schema: dict[str, Any], at: str) -> str | None:  # noqa: ANN401
@@ -117,7 +123,8 @@ def _type_fault(value: Any, schema: dict[str, Any], at: str) -> str | None:  # n
         return None
     if isinstance(names, str):
         names = [names]
-    return None if any(_is(value, name) for name in names) else f"{at} is no {' or '.join(names)}"
+    fits = any(_is(value, name) for name in names)
+    return None if fits else f"{_named(at)} is no {' or '.join(names)}"
 
 
 def _is(value: Any, name: str) -> bool:  # noqa: ANN401
@@ -135,32 +142,32 @@ def _number_fault(value: float, schema: dict[str, Any], at: str) -> str | None:
         return Fraction(str(schema[name])) if name in schema else None
 
     if (least := limit("minimum")) is not None and number < least:
-        return f"{at}: {value} is less than {schema['minimum']}"
+        return f"{_named(at)}: {value} is less than {schema['minimum']}"
     if (most := limit("maximum")) is not None and number > most:
-        return f"{at}: {value} is more than {schema['maximum']}"
+        return f"{_named(at)}: {value} is more than {schema['maximum']}"
     if (least := limit("exclusiveMinimum")) is not None and number <= least:
-        return f"{at}: {value} is not more than {schema['exclusiveMinimum']}"
+        return f"{_named(at)}: {value} is not more than {schema['exclusiveMinimum']}"
     if (most := limit("exclusiveMaximum")) is not None and number >= most:
-        return f"{at}: {value} is not less than {schema['exclusiveMaximum']}"
+        return f"{_named(at)}: {value} is not less than {schema['exclusiveMaximum']}"
     if (step := limit("multipleOf")) is not None and (number / step).denominator != 1:
-        return f"{at}: {value} is no multiple of {schema['multipleOf']}"
+        return f"{_named(at)}: {value} is no multiple of {schema['multipleOf']}"
     return None
 
 
 def _text_fault(value: str, schema: dict[str, Any], at: str) -> str | None:
     if len(value) < schema.get("minLength", 0):
-        return f"{at} has {len(value):,} characters of at least {schema['minLength']:,}"
+        return f"{_named(at)} has {len(value):,} characters of at least {schema['minLength']:,}"
     if len(value) > schema.get("maxLength", math.inf):
-        return f"{at} has {len(value):,} characters of at most {schema['maxLength']:,}"
+        return f"{_named(at)} has {len(value):,} characters of at most {schema['maxLength']:,}"
     pattern = schema.get("pattern")
     if pattern is not None and not patterns.compiled(pattern).search(value):
-        return f"{at}: {_short(value)} does not match {pattern[:_SHOWN]}"
+        return f"{_named(at)}: {_short(value)} does not match {pattern[:_SHOWN]}"
     reads = _FORMATS.get(schema.get("format", ""))
     if reads is not None:
         try:
             reads(value)
         except ValueError:
-            return f"{at}: {_short(value)} is no {schema['format']}"
+            return f"{_named(at)}: {_short(value)} is no {schema['format']}"
     return None
 
 

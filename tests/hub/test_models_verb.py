@@ -297,6 +297,13 @@ def test_without_a_network_it_is_exit_code_5(monkeypatch):
     code, _, err = run("models", "search", "tiny")
     assert code == 5
     assert "HF_HUB_OFFLINE" in err
+    # What the catalogue knows is shown all the same, and that it is no more than that.
+    code, out, err = run("models", "show", "qwen3:8b")
+    assert code == 0
+    assert "this is what the catalogue knows" in err
+    assert "unsloth/Qwen3-8B-GGUF" in out
+    assert json.loads(run("models", "show", "QWEN3:8B", "--format", "json")[1])["ref"] == "qwen3:8b"
+    assert run("models", "show", "acme/Unknown-GGUF")[0] == 5
 
 
 def test_an_interrupted_pull_goes_on_where_it_stopped(hub):

@@ -339,3 +339,7 @@ def test_a_script_gets_its_object_and_exit_codes(tmp_path) -> None:
     assert "'minProperties' is not supported" in err
     code, out, err = run(*base, "--grammar", "-", "-b", "8", stdin=b'root ::= "yes" | "no"')
     assert (code, out.strip() in {"yes", "no"}) == (0, True)
+    code, out, err = run(*base, "--grammar", "-", "-b", "8", stdin=b'root ::= ""')
+    assert (code, out.strip()) == (4, "")
+    assert "the grammar let it end with nothing in it" in err
+    assert "--temperature" not in err

@@ -179,13 +179,14 @@ def test_later_turns_reuse_the_conversation_and_have_no_trace_of_the_words(instr
         assert total - reused < len("Three") + 2 * len(THINK_FIRST) + 60
 
 
-def test_a_model_without_a_template_says_why_it_cannot(random_models):
-    code, out, err = run(
-        "ask", "-m", random_models["base"], "--think", "on", "--max-answer", "3", "--no-save", "Hi"
-    )
+@pytest.mark.parametrize("budget", [(), ("-b", "8")], ids=["", "budget"])
+def test_a_model_without_a_template_says_once_why_it_cannot(random_models, budget):
+    options = ("--think", "on", "--max-answer", "3", "--no-save", *budget)
+    code, out, err = run("ask", "-m", random_models["base"], *options, "Hi")
     assert code == 0
     assert out.strip()
-    assert err.count("cannot be asked to think: it has no chat template") == 1
+    assert err.count("chat template") == 1
+    assert ("--budget and --think on change nothing" in err) == bool(budget)
 
 
 @pytest.mark.parametrize("format_", ["json", "text"])

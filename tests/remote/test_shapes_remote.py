@@ -14,6 +14,7 @@ from r1chat.errors import UsageError
 from r1chat.events import Reply, Sampled
 from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control, ControlGroup
+from tests.program import run
 from tests.remote.helpers import THOUGHT, asked, budget, opened, quick, reply_of
 from tests.remote.server import ModelServer
 
@@ -121,3 +122,16 @@ def test_llama_server_thinks_freely_and_answers_in_shape(llama_server_url):
                 reply = reply_of(engine, request)
                 assert reply.final is not None, reply
                 assert reply.thought
+
+
+@pytest.mark.parametrize("option", ["--grammar", "--json-schema"])
+def test_a_broken_shape_is_refused_before_a_server_is_asked_anything(option, tmp_path):
+    file = tmp_path / "shape"
+    endless = {"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/a"}}}
+    file.write_text("root ::= (" if option == "--grammar" else json.dumps(endless), "utf-8")
+    with ModelServer(JSON) as server:
+        code, out, err = run("ask", "-m", f"{server.url}#m", "--no-save", option, file, "Well?")
+        assert server.asked == []
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+    assert "cannot be used" in err

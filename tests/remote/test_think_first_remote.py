@@ -121,5 +121,8 @@ def test_in_a_chat_it_is_said_that_it_is_not_asked(think):
         said = [note for note in notes if note.startswith("the model is not asked to think first")]
         assert len(said) == (think == "on")
         assert not engine.info.asks("on")
+        why = "thoughts cannot be turned off: the server does not say how its model's prompts"
+        assert sum(note.startswith(why) for note in notes) == (think == "off")
+        assert not any("budget" in note for note in notes)
         assert server.asked[-1].body["messages"] == [{"role": "user", "content": "Why?"}]
         assert events[-1].receipt.thought_style is None

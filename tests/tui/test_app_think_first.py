@@ -33,7 +33,9 @@ PLAIN, THOUGHT = ("It is 4.",), ("Two and two.\n", "</think>", "It is 4.")
 
 def instruct(*scripts, info=INSTRUCT, **settings):
     engine = FakeEngine(*(scripts or (PLAIN,)), info=info)
-    return an_app(load=loading(engine), settings=Settings(pace=0, **settings)), engine
+    # A model that was chosen: whoever has chosen none is shown what there is to download.
+    settings = Settings(**{"pace": 0, "model": "fake", **settings})
+    return an_app(load=loading(engine), settings=settings), engine
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 36)])
@@ -44,7 +46,7 @@ async def test_the_grey_slider_says_why_and_which_key_helps(size):
         await until(pilot, lambda: SAYS in screen_text(app))
         assert chat.slider.disabled
         assert "Think first" in screen_text(app)
-        assert "Alt+T makes it think first, and F3" in screen_text(app)
+        await until(pilot, lambda: "Alt+T makes it think first, and F3" in screen_text(app))
         await pilot.press("alt+t")
         await until(pilot, lambda: SAYS not in screen_text(app))
         assert not chat.slider.disabled
@@ -125,6 +127,8 @@ async def test_a_model_that_cannot_be_asked_offers_no_key():
         await until(pilot, lambda: chat.slider.disabled)
         assert not chat.check_action("think_first", ())
         assert "Alt+T" not in screen_text(app)
+        assert "This model answers without thinking." in screen_text(app)
+        await until(pilot, lambda: "by itself; F3 picks one" in screen_text(app))
         await pilot.press("alt+t")
         assert app.preferences.think == "auto"
 

@@ -91,10 +91,10 @@ def test_they_are_made_changed_shown_and_removed(capsys):
     ]
     _, out, _ = run(capsys, "list", "--format", "json")
     assert [each["origin"] for each in json.loads(out)["presets"]].count("yours") == 1
-    # One that comes along is changed from what it is, and comes back.
+    # A built-in one is changed from what it is, and comes back.
     assert run(capsys, "set", "short", "--max-answer", "50")[0] == 0
     assert presets.find(load()[0], "short").values["budget"] == "512"
-    assert "as it came along again" in run(capsys, "remove", "short")[2]
+    assert "the built-in one again" in run(capsys, "remove", "short")[2]
     assert run(capsys, "remove", "mine")[0] == 0
     assert load()[0].presets is None
 
@@ -107,7 +107,7 @@ def test_they_are_made_changed_shown_and_removed(capsys):
         (("set", "mine", "-b", "9", "--min-think", "99"), "minimum"),
         (("set", "mine", "--temperature", "9"), "--temperature"),
         (("show", "none"), "there is no preset"),
-        (("remove", "code"), "comes along, and stays"),
+        (("remove", "code"), "built in, and stays"),
     ],
 )
 def test_a_slip_is_one_line(capsys, args, fault):

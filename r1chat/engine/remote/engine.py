@@ -315,6 +315,9 @@ class RemoteEngine:
         yield from _all(self._untold)
         if asker.framed is not None:
             yield from asker.framed.notices
+        if request.think == "off" and self._info.thinks and self._info.steering.off:
+            yield f"thoughts cannot be turned off: {self._info.steering.off}"
+            return
         steering, budget = self._info.steering_with(request.think), control.budget
         limited = budget.tokens is not None or budget.seconds is not None
         wants_thought = self._info.thinks_with(request.think) and not budget.off

@@ -33,7 +33,7 @@ _EMPTY = (
 )
 _EMPTY_WITHOUT_THOUGHTS = (
     "Ask the model something.\n\n"
-    "It writes no thoughts by itself; {} F3 picks one that does.\n"
+    "It writes no thoughts by itself; {}F3 picks one that does.\n"
     "F1 explains the keys, Ctrl+P finds every command."
 )
 
@@ -144,14 +144,19 @@ class ModelStatus:
         steering, slider = self._think.steering(), self._slider
         if steering is None:
             return
+        from r1chat.engine.base import NO_THOUGHTS
+
         slider.disabled, slider.ends_only = bool(steering.off), bool(steering.budget)
         slider.tooltip = self._think.with_cure(steering.budget) or None
         cure = self._think.cure
-        slider.obstacle = (
-            (f"This model answers without thinking. {cure}.", f"No thinking. {cure}.", cure)
-            if cure
-            else ()
-        )
+        said: tuple[str, ...]
+        if cure:
+            said = (f"This model answers without thinking. {cure}.", f"No thinking. {cure}.", cure)
+        elif steering.off == NO_THOUGHTS:
+            said = ("This model answers without thinking.", "No thinking.")
+        else:
+            said = (f"No budget: {line(steering.off, 200)}.", "No budget with this model.")
+        slider.obstacle = said
 
     def _warn_of_budget(self) -> None:
         steering, budget = self._think.steering(), self._slider.value
@@ -241,5 +246,5 @@ class ModelStatus:
         offered = f"{self._offered}\n\n" if self._offered else ""
         if self._topbar.info is None or self._think.thinks:
             return offered + _EMPTY + recommended
-        cure = f"{self._think.cure}, and" if self._think.cure else ""
+        cure = f"{self._think.cure}, and " if self._think.cure else ""
         return offered + _EMPTY_WITHOUT_THOUGHTS.format(cure) + recommended
