@@ -43,6 +43,7 @@ async def test_a_note_names_the_key_that_has_the_dropped_turns_summed_up():
         ANSWER,
         (LeftOut(1), *ANSWER),
         ("</think>", "Two ", Pause(1), "and two."),
+        ANSWER,
         SUMMARY,
         ANSWER,
         sleep=gate,
@@ -58,10 +59,15 @@ async def test_a_note_names_the_key_that_has_the_dropped_turns_summed_up():
         await until(pilot, lambda: "Two" in chat.last.before)
         assert "Summing up the oldest turn" in screen_text(app)
         assert chat.running
+        chat.composer.load_text("four")
+        await pilot.press("enter")
         await pilot.press("escape")
         gate.open()
         await until(pilot, lambda: "Not summarised: it was stopped" in toasts(app))
-        assert not chat.running
+        # What was asked meanwhile is asked now.
+        await until(pilot, lambda: chat.last.question == "four")
+        await rest(pilot)
+        assert read(app)[-1] == "four"
         assert not chat.query(SummaryView)
         # And to the end: it stands below the turn that it stands for, and in the next prompt.
         await pilot.press("alt+z")
@@ -70,7 +76,7 @@ async def test_a_note_names_the_key_that_has_the_dropped_turns_summed_up():
         (view,) = chat.query(SummaryView)
         assert view.parent is chat.conversation.turns[0]
         assert "the model reads this in place of the turns above" in str(view.visual)
-        await ask(pilot, "four")
+        await ask(pilot, "five")
         assert read(app)[:2] == [SUMMARY_ASKED, "Two and two were asked."]
 
         # It can be edited; what was being written comes back.

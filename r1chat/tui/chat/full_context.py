@@ -60,6 +60,7 @@ class ContextRoom:
         every: Calls a function every so many seconds, as `set_interval` of a widget does.
         post: Sends the screen a message, from any thread.
         changed: Called when other keys apply.
+        ended: Called when a summary that a key has asked for is over, come what may of it.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class ContextRoom:
         every: Callable[[float, Callable[[], None]], Timer],
         post: Callable[[Message], bool],
         changed: Callable[[], None],
+        ended: Callable[[], None],
     ) -> None:
         self._host = host
         self._turns = turns
@@ -80,6 +82,7 @@ class ContextRoom:
         self._every = every
         self._post = post
         self._changed = changed
+        self._ended = ended
         self._text = ""
         """The summary that is being written, so far."""
         self._run: Run | None = None
@@ -229,6 +232,7 @@ class ContextRoom:
         if session is not None and engine is not None:
             # The next question should not wait for what was in the model's cache before.
             engine.prepare(session.messages(), state=session.state)
+        self._ended()
 
     # -- what there is --
 

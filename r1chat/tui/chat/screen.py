@@ -140,6 +140,7 @@ class ChatScreen(Screen[None]):
             every=self.set_interval,
             post=self.post_message,
             changed=self.refresh_bindings,
+            ended=lambda: self.call_later(self.ask_next),
         )
         self.runner = ReplyRunner(
             self.set_interval, self._meters, self.refresh_bindings, self._finished, self._room.take
