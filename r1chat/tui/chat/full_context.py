@@ -73,7 +73,7 @@ class ContextRoom:
         every: Callable[[float, Callable[[], None]], Timer],
         post: Callable[[Message], bool],
         changed: Callable[[], None],
-        ended: Callable[[], None],
+        ended: Callable[[], object],
     ) -> None:
         self._host = host
         self._turns = turns
