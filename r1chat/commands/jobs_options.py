@@ -14,10 +14,10 @@ def add_jobs(parser: argparse.ArgumentParser) -> None:
     """Adds what `r1chat jobs` takes."""
     add_json(parser)
     action = actions_of(parser, required=False)
-    add_json(action("list", "the jobs, the last one first"))
+    _add_json_too(action("list", "the jobs, the last one first"))
     shower = action("show", "one job: what is asked, what has become of it")
     shower.add_argument("id", metavar="ID", nargs="?", help=_LAST)
-    add_json(shower)
+    _add_json_too(shower)
     attacher = action(
         "attach",
         "show thought and answer from the start, as they come; Ctrl+C leaves the job alone",
@@ -39,3 +39,10 @@ def add_jobs(parser: argparse.ArgumentParser) -> None:
     stopper.add_argument("ids", metavar="ID", nargs="+", help=_ID)
     waiter = action("wait", "wait for jobs to end; the exit code is the first that is not 0")
     waiter.add_argument("ids", metavar="ID", nargs="*", help=_LAST)
+
+
+def _add_json_too(parser: argparse.ArgumentParser) -> None:
+    # After the action as well as before it; a default here would undo what stood before it.
+    parser.add_argument(
+        "--json", action="store_true", default=argparse.SUPPRESS, help="print JSON, for scripts"
+    )

@@ -97,7 +97,7 @@ def saved_in(conversation):
 
 
 def listed():
-    code, out, err = run("jobs", "list", "--json")
+    code, out, err = run("jobs", "--json", "list")
     assert code == 0, err
     return json.loads(out)["jobs"]
 
