@@ -30,6 +30,7 @@ from r1chat.engine.room import Growth, cells_wanted, freed, growth
 from r1chat.errors import EngineError
 from r1chat.gguf.needs import Shape
 from r1chat.hub.advice import advice_for
+from r1chat.prompt.switches import hinted
 from r1chat.reasoning.formats import Format, known
 from r1chat.resources import available_memory
 
@@ -73,7 +74,7 @@ class LoadedModel:
         try:
             machine, self._on_gpu = gpus.settle(self._on_gpu, self._attempt)
             self._machine = machine
-            self._template = loading.chat_template(self._model)
+            self._template = hinted(loading.chat_template(self._model), plan.header.name)
             question = (Message("user", "?"),)
             thinks = self.prompt(question).thinks
             asks = self.prompt(question, first=True).style is not None

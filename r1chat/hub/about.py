@@ -17,6 +17,7 @@ from r1chat.hub.local import LocalModel, model_of, refusal
 from r1chat.hub.places import MAX_SHARDS, SOURCES
 from r1chat.prompt import Kind, kind_of, tried
 from r1chat.prompt.framing import CHATML_START
+from r1chat.prompt.switches import hinted
 from r1chat.reasoning.formats import known
 from r1chat.sanitize import line
 
@@ -175,7 +176,7 @@ def about_header(header: Header, origin: Origin | None = None, *, licence: str =
 
 
 def _kind(header: Header) -> Kind:
-    has, template = markers(header), header.chat_template
+    has, template = markers(header), hinted(header.chat_template, header.name)
     kind = kind_of(has, template, known())
     if kind.framing != "template":
         return kind

@@ -21,6 +21,7 @@ from r1chat.gguf import Array, Header
 from r1chat.gguf.needs import Shape
 from r1chat.prompt import kind_of
 from r1chat.prompt.framing import ASSISTANT, CHATML_START, USER
+from r1chat.prompt.switches import hinted
 from r1chat.reasoning.formats import known, pieces_of
 from r1chat.sanitize import line
 from r1chat.user_files import small_text
@@ -60,7 +61,7 @@ def facts_of(header: Header) -> Facts:
         quant=header.quant,
         size=header.size,
         context=context if 0 < context < _MOST_CONTEXT else 0,
-        thinks=kind_of(markers(header), header.chat_template, known()).thinks,
+        thinks=kind_of(markers(header), hinted(header.chat_template, header.name), known()).thinks,
         shape=shape_of(header),
     )
 

@@ -40,6 +40,14 @@ LOW_UP_TO, MEDIUM_UP_TO = 1024, 8192
 WORD = "/no_think"
 """What some templates look for in messages in the place of a variable."""
 
+DETAILED = "detailed thinking"
+"""What the first Llama-Nemotrons look for in the system text, with "on" or "off" behind it. Their
+templates do not say so: `hinted` does."""
+_HINT = f"{{# {DETAILED}: <think> #}}"
+_TOLD_BY_SYSTEM = re.compile(
+    r"nemotron[-_. ]+(?:nano|super|ultra)\b.{0,20}?[-_. ]v1(?![-_. ]?\d)", re.IGNORECASE
+)
+
 # A template is a stranger's, and this is no child process: nothing here looks twice at a text.
 _BRACKET = re.compile(r"\{[{%#]|[}%#]\}")
 _CLOSES = {"{{": "}}", "{%": "%}", "{#": "#}"}
@@ -77,6 +85,19 @@ class _Takes:
     """The word for no thought; empty if it has none."""
     budget: bool
     word: bool
+    detailed: bool
+
+
+def hinted(template: str | None, name: str) -> str | None:
+    """A template, with what the name of its model tells of it in a comment.
+
+    Args:
+        template: Jinja.
+        name: The model's, as its file or a server has it.
+    """
+    if not template or not _TOLD_BY_SYSTEM.search(name[:200].replace("_", "-")):
+        return template
+    return template + _HINT
 
 
 def level(tokens: int) -> str:
@@ -96,6 +117,9 @@ def tellings(template: str, *, think: bool, effort: int | str | None = None) -> 
         effort: A budget in tokens; or what the template was told before, to tell it the same.
     """
     takes = _takes(template)
+    if takes.detailed:
+        yield Telling(word=f"{DETAILED} {'on' if think else 'off'}", system=True)
+        return
     switched = tuple((name, SWITCHES[name][not think]) for name in takes.switches)
     if not think:
         # The least that it knows; nothing where a switch says it all.
@@ -160,6 +184,7 @@ def _takes(template: str) -> _Takes:
         none=next((each for each in _NONE if each in words), ""),
         budget=has(BUDGET),
         word=any(WORD in each for each in parts),
+        detailed=_HINT in template,
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from r1chat.engine.base import Message
 from r1chat.prompt import Prompt, build
-from r1chat.prompt.switches import LOW_UP_TO, MEDIUM_UP_TO, tellings
+from r1chat.prompt.switches import LOW_UP_TO, MEDIUM_UP_TO, hinted, tellings
 from r1chat.reasoning.phrases import FINISHED
 from tests.factory import CHATML as TURNS
 from tests.vocabulary import CHATML, ToyVocabulary
@@ -261,3 +261,20 @@ def test_an_earlier_thought_can_be_no_marker() -> None:
     prompt = build(vocabulary, told, template=TURNS + SHOWN)
     assert thought in vocabulary.read(prompt.ids)
     assert vocabulary.markers(prompt.ids).count("</think>") == 1
+
+
+@pytest.mark.parametrize("system", [(), (Message("system", "Be brief."),)], ids=["", "system"])
+def test_the_first_nemotrons_are_told_in_the_system_text(system) -> None:
+    def built_as(name: str, *, think: bool) -> Prompt:
+        return build(VOCABULARY, (*system, QUESTION), template=hinted(TURNS, name), think=think)
+
+    for name in ("Llama 3.1 Nemotron Nano 8B v1", "nvidia_Llama-3_3-Nemotron-Super-49B-v1"):
+        for think, word in ((True, "on"), (False, "off")):
+            prompt = built_as(name, think=think)
+            text = VOCABULARY.read(prompt.ids)
+            before = "Be brief. " if system else ""
+            assert f"system\n{before}detailed thinking {word}<|im_end|>" in text
+            assert text.endswith("assistant\n")
+            assert (prompt.thinks, prompt.prefilled) == (True, False)
+    for name in ("Llama Nemotron Super 49B v1_5", "NVIDIA Nemotron Nano 9B v2", "Qwen3 8B v1", ""):
+        assert "detailed" not in VOCABULARY.read(built_as(name, think=True).ids)

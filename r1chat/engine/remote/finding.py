@@ -21,6 +21,7 @@ from r1chat.engine.remote.segment import Patience, trying_again, wait_before
 from r1chat.engine.remote.server import Server
 from r1chat.engine.remote.sse import Garbage
 from r1chat.errors import ModelError, NetworkError
+from r1chat.prompt.switches import hinted
 from r1chat.reasoning.formats import FORMATS, Format
 from r1chat.reasoning.phrases import ANSWER, BOX, CLOSE, FINISHED, LANDING, OPEN_ANSWER, WAIT
 from r1chat.sanitize import line
@@ -139,7 +140,7 @@ def _find(link: Link, model: str, patience: Patience, tell: Callable[[str], None
         context_trained=_number(about.get("n_ctx_train")) or context,
         parameters=_number(about.get("n_params")),
         size=_number(about.get("size")),
-        template=template,
+        template=hinted(template, name),
         bos=bos,
         eos=_text(facts.get("eos_token"), _LONGEST_MARKER),
         adds_bos=adds_bos,
