@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,9 @@ from r1chat import paths
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
+
+_LOOKS, _BETWEEN_S = 3, 0.01
+"""Whoever looks at a lock holds it for a moment."""
 
 
 def taken(file: Path) -> BaseFileLock | None:
@@ -37,10 +41,13 @@ def released(lock: BaseFileLock) -> None:
 
 
 def held(file: Path) -> bool:
-    """Whether a process holds a lock now; one that nobody holds is left as it is."""
-    if not file.exists():
-        return False
-    lock = taken(file)
-    if lock is not None:
-        released(lock)
-    return lock is None
+    """Whether a process holds a lock now, for longer than to look at it."""
+    for _ in range(_LOOKS):
+        if not file.exists():
+            return False
+        lock = taken(file)
+        if lock is not None:
+            released(lock)
+            return False
+        time.sleep(_BETWEEN_S)
+    return True

@@ -11,7 +11,7 @@ from typing import Any
 from r1chat import settings as user
 from r1chat.commands.ask import rendering_on, thoughts_on
 from r1chat.commands.exits import ExitCode
-from r1chat.console import Console
+from r1chat.console import LONGEST_LINE, Console
 from r1chat.events import (
     AnswerText,
     Evaluating,
@@ -25,8 +25,9 @@ from r1chat.events import (
 )
 from r1chat.formatting import counted
 from r1chat.interrupts import Interrupted
-from r1chat.jobs import ENDED, Job, Jobs
-from r1chat.output import Out, TextWriter, write_json
+from r1chat.jobs import ENDED, Care, End, Job, Jobs
+from r1chat.output import SCHEMA, Out, TextWriter, write_json
+from r1chat.sanitize import line
 from r1chat.store import SHORT
 from r1chat.store.rows import count, receipt_in, text_or_none
 
@@ -47,8 +48,14 @@ def run(job: Job, args: argparse.Namespace, out: Out, console: Console, *, go_on
         The job's exit code.
     """
     writer = _writer(job, args, out, console)
+    care = Care(job)
+
+    def wait() -> None:
+        care.look()
+        _say_what_is_before(job, console)
+
     try:
-        for values in _lines(job, lambda: _say_what_is_before(job, console)):
+        for values in _lines(job, wait):
             console.end_progress()
             writer.line(values)
     except Interrupted as end:
@@ -58,12 +65,12 @@ def run(job: Job, args: argparse.Namespace, out: Out, console: Console, *, go_on
     writer.end()
     ended = job.end
     if ended is None:
-        console.error(f"the job was interrupted; to go on: {go_on}")
-        return ExitCode.FAILED
+        ended = End("failed", ExitCode.FAILED, f"the job was interrupted; to go on: {go_on}")
     for note in ended.notes:
         console.note(note)
     if ended.error:
         console.error(ended.error)
+        writer.fail(ended.error, ended.code)
     return ended.code
 
 
@@ -115,23 +122,36 @@ def _say_what_is_before(job: Job, console: Console) -> None:
 class _JsonLines:
     """Passes the lines on."""
 
+    _failure: Mapping[str, Any] = {"type": "error"}
+
     def __init__(self, out: Out) -> None:
         self._out = out
+        self._replied = False
 
     def line(self, values: Mapping[str, Any]) -> None:
         """Takes a line."""
+        self._replied = self._replied or values.get("type") == "reply"
         write_json(self._out, values)
 
     def end(self) -> None:
         """Nothing is left to be written."""
 
+    def fail(self, error: str, code: int) -> None:
+        """Says why there is no reply, as `r1chat ask` does, where there is none."""
+        if not self._replied:
+            told = {"error": line(error, LONGEST_LINE), "exit_code": int(code)}
+            write_json(self._out, {**self._failure, **told})
+
 
 class _Json(_JsonLines):
     """Writes the reply alone."""
 
+    _failure: Mapping[str, Any] = {"schema": SCHEMA}
+
     def line(self, values: Mapping[str, Any]) -> None:
         """Takes a line."""
         if values.get("type") == "reply":
+            self._replied = True
             super().line({name: value for name, value in values.items() if name != "type"})
 
 
@@ -151,6 +171,9 @@ class _Text:
     def end(self) -> None:
         """Ends the line that was begun."""
         self._writer.end()
+
+    def fail(self, error: str, code: int) -> None:
+        """It is said on stderr."""
 
 
 def _writer(job: Job, args: argparse.Namespace, out: Out, console: Console) -> _JsonLines | _Text:

@@ -14,7 +14,7 @@ from r1chat.console import Console
 from r1chat.errors import R1ChatError, UsageError
 from r1chat.exchange import words
 from r1chat.interrupts import Interrupts
-from r1chat.jobs import ENDED, Job, Jobs, start
+from r1chat.jobs import ENDED, Care, Job, Jobs
 from r1chat.output import SCHEMA, Out, write_json
 from r1chat.sanitize import line
 from r1chat.store import SHORT
@@ -97,7 +97,6 @@ def _show(args: argparse.Namespace, out: Out, console: Console) -> int:
 
 def _attach(args: argparse.Namespace, out: Out, console: Console) -> int:
     job = _found(args.id)
-    _ensure(job)
     return attach.run(job, args, out, console, go_on=_go_on(job))
 
 
@@ -117,10 +116,12 @@ def _stop(args: argparse.Namespace, out: Out, console: Console) -> int:
 def _wait(args: argparse.Namespace, out: Out, console: Console) -> int:
     del out
     several = [_found(each) for each in args.ids] or [_found(None)]
-    for job in several:
-        _ensure(job)
-    for job in several:
+    cares = [Care(job) for job in several]
+    for care in cares:
+        care.look()
+    for job, care in zip(several, cares, strict=True):
         while job.state not in ENDED:
+            care.look()
             time.sleep(_LOOK_S)
     return next(filter(None, (_verdict(job, console) for job in several)), ExitCode.ANSWERED)
 
@@ -134,17 +135,6 @@ def _verdict(job: Job, console: Console) -> int:
     if end.error:
         console.error(f"{job.id[:SHORT]}: {end.error}")
     return end.code
-
-
-def _ensure(job: Job) -> None:
-    """Has a process work on a job that waits: the one before may have died."""
-    if job.state != "waiting":
-        return
-    try:
-        start(job.order.model)
-    except OSError as error:
-        message = f"the process for the job {job.id} cannot be started: {error.strerror}"
-        raise R1ChatError(message) from None
 
 
 def _go_on(job: Job) -> str:

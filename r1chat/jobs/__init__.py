@@ -7,17 +7,17 @@ process, so that a job which was begun, has not ended and is not locked was inte
 
 from r1chat.jobs.folder import ENDED, End, Job, Jobs, State
 from r1chat.jobs.order import Order, options_of
-from r1chat.jobs.worker_process import start, submit, worker_lock
+from r1chat.jobs.worker_process import Care, submit, worker_lock
 
 __all__ = [
     "ENDED",
+    "Care",
     "End",
     "Job",
     "Jobs",
     "Order",
     "State",
     "options_of",
-    "start",
     "submit",
     "worker_lock",
 ]

@@ -83,13 +83,14 @@ class Job:
         """What has become of it."""
         if (end := self.end) is not None:
             return end.state
+        # Whoever begins it makes that file. A lock would say nothing: others may be looking at it.
+        if not self.events.exists():
+            return "waiting"
         if locks.held(self.folder / _LOCK):
             return "running"
         # It may have ended between the two looks.
         end = self.end
-        if end is not None:
-            return end.state
-        return "interrupted" if self.events.exists() else "waiting"
+        return "interrupted" if end is None else end.state
 
     @property
     def end(self) -> End | None:
@@ -188,6 +189,7 @@ class Jobs:
             # Whoever looks sees all of it, or nothing.
             fresh.rename(job.folder)
         except OSError as error:
+            shutil.rmtree(fresh, ignore_errors=True)
             message = f"cannot write the job: {reason(error, fresh)}"
             raise R1ChatError(message) from None
         self._forget_old()

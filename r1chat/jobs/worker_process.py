@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from r1chat import locks, paths
@@ -15,6 +18,8 @@ from r1chat.jobs.order import Order
 
 _WORKERS = "workers"
 _NAMED = 16
+_AGAIN_S = 5.0
+"""How long a process may take to begin before another is tried."""
 _PROGRAM = "r1chat.commands.worker"
 
 
@@ -37,6 +42,35 @@ def submit(order: Order) -> Job:
         message = f"the job {job.id} waits: its process cannot be started ({error.strerror})"
         raise R1ChatError(message) from None
     return job
+
+
+class Care:
+    """Has a process work on a job for as long as somebody waits for it: the one before may die.
+
+    Args:
+        job: The job.
+        clock: Seconds, monotonic.
+    """
+
+    def __init__(self, job: Job, clock: Callable[[], float] = time.monotonic) -> None:
+        self._job = job
+        self._clock = clock
+        self._next = -math.inf
+
+    def look(self) -> None:
+        """Starts a process where the job waits and there is none; to be called again and again.
+
+        Raises:
+            R1ChatError: If it cannot be started.
+        """
+        if self._clock() < self._next or self._job.state != "waiting":
+            return
+        self._next = self._clock() + _AGAIN_S
+        try:
+            start(self._job.order.model)
+        except OSError as error:
+            message = f"the process for the job {self._job.id} cannot be started: {error.strerror}"
+            raise R1ChatError(message) from None
 
 
 def start(model: str) -> None:

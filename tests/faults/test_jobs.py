@@ -170,10 +170,14 @@ def test_a_process_that_dies_leaves_its_job_with_its_words_and_the_reply_goes_on
     jobs = {job.id: job for job in Jobs().all()}
     assert jobs[name].order.options["temperature"] == 0
     thinking(jobs[name])
+    assert jobs[after].state == "waiting"
+    waiting = start("jobs", "wait", after)
     until(lambda: len(workers(home)) == 1 and saved_of(jobs[name]))
     os.kill(*workers(home), signal.SIGKILL)
     until(lambda: jobs[name].state != "running")
-    assert (jobs[name].state, jobs[after].state) == ("interrupted", "waiting")
+    assert jobs[name].state == "interrupted"
+    # Whoever waits for what waits has another process begin.
+    assert finish(waiting)[0] == 0
     saved = saved_of(jobs[name])
     assert thought_of(jobs[name]).startswith(saved)
     code, out, err = run("jobs", "attach", name, "--thoughts", "only")
@@ -182,8 +186,11 @@ def test_a_process_that_dies_leaves_its_job_with_its_words_and_the_reply_goes_on
     command = f"r1chat ask --resume --background --conversation {jobs[name].order.conversation[:8]}"
     assert command in err
     assert command in run("jobs", "show", name)[1]
+    code, out, err = run("jobs", "attach", name, "--format", "json")
+    told = json.loads(out)
+    assert (code, told["schema"], told["exit_code"]) == (1, 1, 1)
+    assert command in told["error"]
     again = run(*command.split()[1:], "-b", "64", "--max-answer", "4")[1].strip()
-    # Whoever waits for what waits has a process begin.
     assert run("jobs", "wait", again, after)[0] == 0
     code, out, err = run("jobs", "attach", again, "--format", "json")
     assert code == 0, err
