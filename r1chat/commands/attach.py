@@ -14,12 +14,16 @@ from r1chat.commands.exits import ExitCode
 from r1chat.console import LONGEST_LINE, Console
 from r1chat.events import (
     AnswerText,
+    Drawing,
     Evaluating,
     Event,
     InjectedText,
+    LeftOut,
     Notice,
     Peeked,
     Reply,
+    Summarised,
+    SummaryText,
     Tallied,
     ThoughtText,
 )
@@ -29,7 +33,7 @@ from r1chat.jobs import ENDED, Care, End, Job, Jobs
 from r1chat.output import SCHEMA, Out, TextWriter, write_json
 from r1chat.sanitize import line
 from r1chat.store import SHORT
-from r1chat.store.rows import count, receipt_in, text_or_none
+from r1chat.store.rows import count, number, probability, receipt_in, text_or_none
 
 _LOOK_S = 0.1
 
@@ -165,7 +169,7 @@ class _Text:
         """Takes a line."""
         if values.get("type") == "reply":
             self._writer.conclude(_reply(values))
-        elif (event := _event(values)) is not None:
+        elif (event := event_of(values)) is not None:
             self._writer.event(event)
 
     def end(self) -> None:
@@ -190,6 +194,21 @@ def _writer(job: Job, args: argparse.Namespace, out: Out, console: Console) -> _
 
 _READERS: Mapping[str, Callable[[Mapping[str, Any]], Event]] = {
     "notice": lambda values: Notice(_text(values, "text")),
+    "left_out": lambda values: LeftOut(count(values.get("turns"))),
+    "summary_text": lambda values: SummaryText(
+        _text(values, "text"), *(count(values.get(n)) for n in ("tokens", "turns"))
+    ),
+    "summarised": lambda values: Summarised(
+        _text(values, "node"),
+        _text(values, "text"),
+        turns=count(values.get("turns")),
+        tokens=count(values.get("tokens")),
+        replaced=count(values.get("replaced")),
+        seconds=number(values.get("seconds")),
+    ),
+    "drawing": lambda values: Drawing(
+        count(values.get("samples")), count(values.get("at_once")), values.get("short") is True
+    ),
     "evaluating": lambda values: Evaluating(
         *(count(values.get(n)) for n in ("done", "total", "reused"))
     ),
@@ -197,7 +216,10 @@ _READERS: Mapping[str, Callable[[Mapping[str, Any]], Event]] = {
     "injected_text": lambda values: InjectedText(_text(values, "text"), count(values.get("at"))),
     "answer_text": lambda values: AnswerText(_text(values, "text"), count(values.get("tokens"))),
     "peeked": lambda values: Peeked(
-        text_or_none(values.get("final")), count(values.get("tokens")), count(values.get("repeats"))
+        text_or_none(values.get("final")),
+        count(values.get("tokens")),
+        count(values.get("repeats")),
+        probability(values.get("confidence")),
     ),
     "tallied": lambda values: Tallied(
         _votes(values),
@@ -209,7 +231,8 @@ _READERS: Mapping[str, Callable[[Mapping[str, Any]], Event]] = {
 """The events that `r1chat ask` shows, from their lines in a file that anybody may have changed."""
 
 
-def _event(values: Mapping[str, Any]) -> Event | None:
+def event_of(values: Mapping[str, Any]) -> Event | None:
+    """What `ask` shows, from its line in a file; None where that is nothing."""
     reader = _READERS.get(str(values.get("type")))
     return None if reader is None else reader(values)
 

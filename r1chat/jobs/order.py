@@ -20,7 +20,7 @@ _LONGEST = 64 << 20
 _KINDS: Mapping[str, Kind[Any]] = {
     **{name: SETTINGS[name].kind for name in PRESET_FIELDS},
     **{name: SETTINGS[name].kind for name in ("ctx", "threads", "gpu_layers", "tensor_split")},
-    **{name: SETTINGS[name].kind for name in ("peek", "samples", "full_context")},
+    **{name: SETTINGS[name].kind for name in ("peek", "samples", "full_context", "check_sums")},
     "preset": Text(longest=80),
     "seed": Whole(0, _LARGEST_SEED),
     "timeout": Real(0, _MOST_SECONDS, above=True),

@@ -158,11 +158,12 @@ def confidence(value: object) -> Confidence | None:
     """How sure a model was of a reply; None where that is not known."""
     if not isinstance(value, dict):
         return None
-    found = {each.name: _probability(value.get(each.name)) for each in fields(Confidence)}
+    found = {each.name: probability(value.get(each.name)) for each in fields(Confidence)}
     return Confidence(**found) if any(each is not None for each in found.values()) else None
 
 
-def _probability(value: object) -> float | None:
+def probability(value: object) -> float | None:
+    """A number from 0 to 1; None where it is none."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     return float(value) if 0 <= value <= 1 else None

@@ -11,12 +11,15 @@ import signal
 import stat
 import time
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from r1chat import notifications, paths
+from r1chat import events, notifications, paths
+from r1chat.commands import attach
 from r1chat.commands.options import add_ask
 from r1chat.jobs import Jobs, Order, options_of
+from r1chat.output import event_line, to_json
 from r1chat.store import Store
 from tests.factory import write_model
 from tests.program import HANGS_S, finish, run, start
@@ -219,6 +222,28 @@ def test_files_that_somebody_has_changed_harm_nobody(home):
     assert code == 0, err
     assert out.count("\n") == 2
     assert "\x1b" not in out
+
+
+def test_whoever_follows_a_job_is_shown_whatever_ask_shows():
+    shown = [
+        events.Notice("Mind."),
+        events.LeftOut(2),
+        events.SummaryText("Two", 1, 2),
+        events.Summarised("id", "Two.", 2, 3, 40, 1.5),
+        events.Evaluating(1, 2, 1),
+        events.ThoughtText("Hm", 1),
+        events.InjectedText("Wait", 3),
+        events.AnswerText("5", 1),
+        events.Peeked("5", 2, 1, 0.9),
+        events.Drawing(4, 2, short=True),
+        events.Tallied((("5", 2),), 2, 4, certain=True),
+    ]
+    # What belongs to a program, to one of several samples, or is not written.
+    silent = {"Loading", "ThoughtEnded", "TokenScore", "WrongSum", "Sampled", "Reply"}
+    named = {type(each).__name__ for each in shown}
+    assert {kind.__name__ for kind in get_args(events.Event)} == named | silent
+    for each in shown:
+        assert attach.event_of(json.loads(to_json(event_line(each)))) == each
 
 
 def test_every_option_of_ask_is_kept_by_a_job_or_named_here():

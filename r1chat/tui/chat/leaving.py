@@ -21,7 +21,7 @@ _STOP = ("stop", "Stop it, and quit: what there is of it is kept")
 _STAY = ("stay", "Stay")
 _CAN = "In the background it goes on where it is, and ends in this conversation."
 _AGAIN = "{key} again stops it and quits."
-_HELD = ("temperature", "top_p", "top_k", "min_p", "max_answer", "think_language")
+_HELD = ("temperature", "top_p", "top_k", "min_p", "max_answer", "think_language", "check_sums")
 _LOADING = ("ctx", "threads", "gpu_layers", "tensor_split")
 
 
