@@ -766,6 +766,8 @@ async def test_a_conversation_is_exported_and_nothing_is_overwritten(tmp_path):
         await pilot.press("enter")
         await until(pilot, lambda: "is there already" in toasts(app))
         assert (tmp_path / "it.md").read_bytes() == before
+        await until(pilot, lambda: app.screen.query(Input))
+        assert app.screen.query_one(Input).value == str(tmp_path / "it.md"), "to be changed"
 
 
 @pytest.mark.asyncio

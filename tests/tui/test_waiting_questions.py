@@ -131,6 +131,21 @@ async def test_after_a_failure_the_questions_stay_and_enter_asks_on():
         await rest(pilot)
 
 
+async def test_an_edited_question_that_waits_for_a_model_and_is_taken_back_leaves_what_there_was():
+    app = an_app(REPLY, REPLY)
+    async with app.run_test(size=(80, 24)) as pilot:
+        chat = await ask(pilot, "one")
+        await ask(pilot, "two")
+        chat.model.ask_for("r1:7b")
+        await pilot.press("f2", "f2", "end", "!", "enter")
+        await until(pilot, lambda: chat.outbox.held is not None)
+        assert questions(chat) == ["one!"]
+        await pilot.press("escape")
+        await until(pilot, lambda: questions(chat) == ["one", "two"])
+        assert chat.composer.text == "one!"
+        chat.model.ask_for("")
+
+
 async def test_questions_that_wait_are_kept_where_the_app_ends():
     app = an_app(ENDLESS, REPLY)
     async with app.run_test(size=(80, 24)) as pilot:

@@ -308,18 +308,18 @@ class HistoryActions:
         Args:
             name: Its id.
         """
-        from r1chat.tui.screens.one_line import OneLine
-
         summary = await self._summary(name)
-        if summary is None:
-            return
+        if summary is not None:
+            self._ask_where(name, str(Path.cwd() / f"{_file_name(summary.title)}.md"))
+
+    def _ask_where(self, name: str, path: str) -> None:
+        from r1chat.tui.screens.one_line import OneLine
 
         def take(path: str | None) -> None:
             if path is not None:
                 self._host.run_worker(self._export(name, path), group="export")
 
-        where = Path.cwd() / f"{_file_name(summary.title)}.md"
-        self._host.push_screen(OneLine("Export to", str(where), _FORMS), take)
+        self._host.push_screen(OneLine("Export to", path, _FORMS), take)
 
     async def _export(self, name: str, path: str) -> None:
         from r1chat import user_files
@@ -338,7 +338,10 @@ class HistoryActions:
             return str(where)
 
         saved = await self._with_store(save)
-        if saved is not None:
+        if saved is None:
+            # What was typed is kept: another name may be a letter away.
+            self._ask_where(name, path)
+        else:
             self._host.notify(f"Exported to {line(saved, 300)}", markup=False)
 
 

@@ -183,10 +183,14 @@ class Replies:
             held = self._outbox.give_back_held()
             if held is not None:
                 await self._turns.drop_from(held.view)
-                if not self._state.has_turns:
+                tree = self._state.tree
+                if tree is None or not self._state.has_turns:
                     self._host.titled = ""
-                if not self._turns.turns:
                     await self._turns.show_hint(self._hint())
+                elif held.parent is not None:
+                    # It was to take the place of turns that have gone from the screen.
+                    await self._turns.show(tree, collapsed=self._collapsed)
+                    self.show_hint()
                 self._host.refresh_bindings()
 
     async def replace(self, node: Node, question: str) -> None:
