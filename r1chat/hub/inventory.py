@@ -183,6 +183,10 @@ class Inventory:
         all_entries, context = self.entries(), self._context()
         publishers = self._publishers()
         found = list(self.find_local())
+        # It may have been named from the working folder, where that is still there; what is found
+        # has its whole path.
+        with contextlib.suppress(OSError):
+            also = also.absolute() if also is not None else None
         if also is not None and also not in {model.path for model in found}:
             with contextlib.suppress(ModelError):
                 found.append(self.in_file(also))

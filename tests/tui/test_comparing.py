@@ -10,11 +10,13 @@ import pytest
 from r1chat.engine.fake import INFO, FakeEngine, Pause
 from r1chat.errors import EngineError
 from r1chat.exchange import markdown
+from r1chat.hub.inventory import Inventory
 from r1chat.settings import Settings
 from r1chat.tui.screens.one_line import OneLine
 from r1chat.tui.screens.pick import Pick
 from r1chat.tui.widgets.compared import ComparedTurn
-from tests.tui.chat import Gate, an_app, ask, rest, screen_text, toasts, until, write
+from tests.factory import write_model
+from tests.tui.chat import REPLY, Gate, an_app, ask, rest, screen_text, toasts, until, write
 
 pytestmark = pytest.mark.asyncio
 CROWDED = pytest.mark.parametrize("fits", [True, False], ids=["room for both", "room for one"])
@@ -222,3 +224,26 @@ async def test_a_model_that_is_still_being_loaded_is_left_alone_by_a_stop():
         await until(pilot, lambda: not app.guest.busy)
         await ask(pilot, "And then?")
         assert chat.last.answer.source == "from tiny"
+
+
+async def test_models_of_this_machine_are_listed_once_and_without_the_one_in_use(
+    tmp_path, monkeypatch
+):
+    for name in ("mine", "other"):
+        write_model(tmp_path / f"{name}.gguf")
+    monkeypatch.chdir(tmp_path)
+
+    def load(ref, **_):
+        path = tmp_path / ref
+        return FakeEngine(REPLY, info=replace(INFO, ref=str(path), path=ref))
+
+    app = an_app(load=load, hub=Inventory(), settings=Settings(pace=0, model="mine.gguf"))
+    async with app.run_test(size=(120, 36)) as pilot:
+        await ask(pilot)
+        await pilot.press("alt+v")
+        await until(pilot, lambda: isinstance(app.screen, Pick) and app.screen.is_mounted)
+        values = [choice.value for choice in app.screen._choices]
+        assert values.count(str(tmp_path / "other.gguf")) == 1
+        assert not any("mine" in value for value in values)
+        assert {"budget=off", "preset=code", "=type", "tiny"} <= set(values)
+        await pilot.press("escape")

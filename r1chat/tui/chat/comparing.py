@@ -212,7 +212,8 @@ class Comparing:
             engine, preferences = self._host.engine, self._host.preferences
             if self._runner.running or view is None or node is None or engine is None:
                 return
-            ref = variation.model if variation.model != self._host.model_ref else None
+            same = {self._host.model_ref, engine.info.ref}
+            ref = None if variation.model in same else variation.model
             try:
                 held = variation.held(preferences.settings)
                 budget = self._budget(held)

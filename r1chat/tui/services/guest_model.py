@@ -85,7 +85,11 @@ class GuestModel:
         for server in known.served.values():
             served = server.models or ()
             found += [Candidate(f"{server.name}#{each.id}", server.url) for each in served]
-        return [each for each in found if each.ref != self._current.ref]
+        engine = self._current.engine
+        in_use = {self._current.ref, engine.info.ref if engine is not None else ""}
+        # By their references, each once: another server's model may be called the same.
+        several = {each.ref: each for each in found if each.ref not in in_use}
+        return list(several.values())
 
     async def make_room(self, ref: str) -> Engine | None:
         """Looks whether a model fits beside the one in use, which is given up else.
