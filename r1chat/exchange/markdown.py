@@ -109,17 +109,23 @@ def _thought(turn: Turn, name: str) -> str:
     entries = contents(turn, thought)
     if not entries:
         return quoted
-    names = {
-        thought.count("\n", 0, entry.start): f"{html.escape(name)}-part-{number}"
-        for number, entry in reversed([*enumerate(entries, 1)])
-    }
+    lines = []
+    line_number = at = 0
+    for entry in entries:
+        line_number += thought.count("\n", at, entry.start)
+        lines.append(line_number)
+        at = entry.start
+    # Of several parts that begin in one line the first gives it its name.
+    names: dict[int, str] = {}
+    for number, each in enumerate(lines, 1):
+        names.setdefault(each, f"{html.escape(name)}-part-{number}")
     named = _named(quoted, names)
     rows = []
-    for entry in entries:
+    for entry, each in zip(entries, lines, strict=True):
         title = _escaped(wording.part_title(entry.kind, entry.title))
-        place = names[thought.count("\n", 0, entry.start)]
-        link = f"[{title}](#{place})" if named is not None else title
-        rows.append(f"- {wording.OUTLINE_SIGNS[entry.kind]} {link}")
+        link = f"[{title}](#{names[each]})" if named is not None else title
+        sign = "" if entry.kind == "step" else f"{wording.OUTLINE_SIGNS[entry.kind]} "
+        rows.append(f"- {sign}{link}")
     kinds = wording.outline_line(entry.kind for entry in entries)
     head = f"<details>\n<summary>Outline: {kinds}</summary>"
     return "\n\n".join([head, "\n".join(rows), "</details>", quoted if named is None else named])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -123,18 +124,21 @@ def _thought(
     thought: str, injected: Iterable[Injection], anchors: Mapping[int, str]
 ) -> Iterator[str]:
     """The thought, the words marked that r1chat put into it, and the places that have names."""
+    places = list(anchors)
     at = 0
     for each in sorted(injected, key=lambda each: each.at):
         if each.at >= at:
-            yield from _named(thought, at, each.at, anchors)
+            yield from _named(thought, at, each.at, anchors, places)
             at = each.at + len(each.text)
-            words = "".join(_named(thought, each.at, at, anchors))
+            words = "".join(_named(thought, each.at, at, anchors, places))
             yield f'<mark title="written by r1chat">{words}</mark>'
-    yield from _named(thought, at, len(thought), anchors)
+    yield from _named(thought, at, len(thought), anchors, places)
 
 
-def _named(thought: str, start: int, end: int, anchors: Mapping[int, str]) -> Iterator[str]:
-    for place in sorted(place for place in anchors if start <= place < end):
+def _named(
+    thought: str, start: int, end: int, anchors: Mapping[int, str], places: Sequence[int]
+) -> Iterator[str]:
+    for place in places[bisect_left(places, start) : bisect_left(places, end)]:
         yield _text(thought[start:place])
         yield f'<a id="{anchors[place]}"></a>'
         start = place

@@ -43,8 +43,8 @@ def test_a_thought_is_written_with_its_contents():
     head, _, body = text.partition("</details>")
     assert [row for row in head.split("\n") if row.startswith(("- ", "<summary>Outline"))] == [
         "<summary>Outline: 2 steps · 1 check · 1 dead end · 1 restart</summary>",
-        f"- · [I count the ways.](#{node.id}-part-1)",
-        f"- · [Step 1: Guess](#{node.id}-part-2)",
+        f"- [I count the ways.](#{node.id}-part-1)",
+        f"- [Step 1: Guess](#{node.id}-part-2)",
         f"- ✗ [This approach is wrong.](#{node.id}-part-3)",
         f"- ✓ [Let me verify it: 10 \\* 9.](#{node.id}-part-4)",
         f"- ↺ [Let me use the \\[complement\\](http://host/x) instead.](#{node.id}-part-5)",
