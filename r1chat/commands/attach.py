@@ -36,6 +36,8 @@ from r1chat.store import SHORT
 from r1chat.store.rows import count, number, probability, receipt_in, text_or_none
 
 _LOOK_S = 0.1
+_LOOKS_A_WORD = 20
+"""To say what is waited for takes a look at all jobs."""
 
 
 def run(job: Job, args: argparse.Namespace, out: Out, console: Console, *, go_on: str) -> int:
@@ -85,10 +87,13 @@ def _lines(job: Job, waits: Callable[[], None]) -> Iterator[dict[str, Any]]:
         job: The job.
         waits: Is called now and then until there is something.
     """
+    looks = 0
     while not job.events.exists():
         if job.state in ENDED:
             return
-        waits()
+        if looks % _LOOKS_A_WORD == 0:
+            waits()
+        looks += 1
         time.sleep(_LOOK_S)
     with job.events.open("rb") as file:
         begun = b""
