@@ -9,7 +9,7 @@ from typing import Any, cast, get_args
 from r1chat.attachments import Attachment
 from r1chat.conversation import new_id
 from r1chat.events import ShapeKind
-from r1chat.settings import PRESET_FIELDS, SETTINGS
+from r1chat.settings import SETTINGS
 from r1chat.shapes import Shape, grammar, json_schema
 from r1chat.values import Kind, Real, Switch, Text, Whole
 
@@ -17,10 +17,10 @@ _SCHEMA = 1
 _LARGEST_SEED = 2**32 - 2
 _MOST_SECONDS = 7 * 24 * 3600.0
 _LONGEST = 64 << 20
+_OTHERS = ("model", "save", "thoughts")
+"""Settings that say where a reply comes from, where it is kept and what is shown of it."""
 _KINDS: Mapping[str, Kind[Any]] = {
-    **{name: SETTINGS[name].kind for name in PRESET_FIELDS},
-    **{name: SETTINGS[name].kind for name in ("ctx", "threads", "gpu_layers", "tensor_split")},
-    **{name: SETTINGS[name].kind for name in ("peek", "samples", "full_context", "check_sums")},
+    **{name: each.kind for name, each in SETTINGS.items() if each.options and name not in _OTHERS},
     "preset": Text(longest=80),
     "seed": Whole(0, _LARGEST_SEED),
     "timeout": Real(0, _MOST_SECONDS, above=True),
