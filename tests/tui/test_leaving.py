@@ -6,8 +6,9 @@ import pytest
 
 from r1chat.reasoning.budget import Budget
 from r1chat.settings import Settings
+from r1chat.tui.screens.pick import Pick
 from r1chat.tui.screens.question import Question
-from tests.tui.chat import ENDLESS, REPLY, an_app, begin, ready, rest, until, write
+from tests.tui.chat import ENDLESS, REPLY, an_app, ask, begin, ready, rest, until, write
 
 pytestmark = pytest.mark.asyncio
 
@@ -89,6 +90,22 @@ async def test_where_a_reply_cannot_go_on_alone_that_is_said_and_staying_comes_f
         assert chat.runner.running
         await pilot.press("ctrl+q")
         await until(pilot, lambda: question_of(app))
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: not app.is_running)
+    assert app.hand_over() == ""
+
+
+async def test_a_reply_for_comparison_cannot_go_on_as_the_conversations_own():
+    app = an_app(REPLY, ENDLESS)
+    async with app.run_test() as pilot:
+        chat = await ask(pilot, "hello")
+        await pilot.press("alt+v")
+        await until(pilot, lambda: isinstance(app.screen, Pick))
+        app.screen.dismiss("temperature=0")
+        await until(pilot, lambda: chat.runner.heard)
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: question_of(app))
+        assert "with another model or other settings" in words_of(app)
         await pilot.press("down", "enter")
         await until(pilot, lambda: not app.is_running)
     assert app.hand_over() == ""

@@ -85,6 +85,8 @@ class Leaving:
         engine = self._host.engine
         if engine is None or self._runner.think is None:
             return "there is no model"
+        if self._runner.beside:
+            return "it is only asked for once, with another model or other settings"
         if self._runner.drawing:
             return "several samples are being drawn"
         if self._host.settings.save is False or not self._host.history.saves:
