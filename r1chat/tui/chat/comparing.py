@@ -87,7 +87,8 @@ class Comparing:
             in_place: Whether its reply takes the other's place; else it stands beside it.
         """
         if len(self._host.screen_stack) == 1:
-            self._host.run_worker(self._offer(in_place=in_place), group="compare", exclusive=True)
+            offer = self._offer(in_place=in_place)
+            self._host.run_worker(offer, group="compare-offer", exclusive=True)
 
     async def _offer(self, *, in_place: bool) -> None:
         from r1chat.tui.screens.pick import Choice, Pick
@@ -148,9 +149,9 @@ class Comparing:
             except ValueError as error:
                 self._tell(str(error))
                 return
-            # Who answers a key must not wait until it is known whether there is room.
-            work = self._answer(variation, in_place=in_place)
-            self._host.run_worker(work, group="compare", exclusive=True)
+            # Who answers a key must not wait until it is known whether there is room. It is not
+            # exclusive: the model in use may have been given up by then, and must come back.
+            self._host.run_worker(self._answer(variation, in_place=in_place), group="compare")
 
     def _tell(self, text: str) -> None:
         self._host.notify(line(text, 400), severity="warning", markup=False, timeout=8)
@@ -333,4 +334,4 @@ class Comparing:
             job.view.place(newest if job.takes_over else before)
         elif job.takes_over:
             self._tell(finished.error)
-            self._host.run_worker(self._show_again(), group="compare", exclusive=True)
+            self._host.run_worker(self._show_again(), group="compare-again", exclusive=True)
