@@ -91,15 +91,16 @@ def ended(row: Row) -> str:
 def sureness(summary: Summary) -> tuple[list[str], list[list[str]], str]:
     """What the model's confidence is worth under each setting, as `table` does; no rows without."""
     head = ["budget", "sure", "right", "ECE, points (95 %)"]
-    head += ["AUROC of results (95 %)", "of answers (95 %)"]
+    head += ["AUROC of results (95 %)", "of answers (95 %)", "of thoughts (95 %)"]
     rows = []
     for row in summary.rows:
         if (found := row.sure_of_final) is None:
             continue
-        of_answers = row.sure_of_answer.auroc if row.sure_of_answer is not None else None
+        others = (row.sure_of_answer, row.sure_of_thought)
         value, low, high = (100 * each for each in _figures(found.ece))
         cells = [str(row.setting), f"{100 * found.confidence:.1f} %", f"{100 * found.right:.1f} %"]
-        cells += [f"{value:.1f} ({low:.1f}–{high:.1f})", _area(found.auroc), _area(of_answers)]
+        cells += [f"{value:.1f} ({low:.1f}–{high:.1f})", _area(found.auroc)]
+        cells += [_area(None if each is None else each.auroc) for each in others]
         rows.append(cells)
     return head, rows, "sure right"
 

@@ -171,6 +171,8 @@ class Sample:
     """How sure the model was of its answer, from 0 to 1; None where that is not known."""
     final_confidence: float | None = None
     """How sure it was of the tokens that spell the final answer."""
+    thought_confidence: float | None = None
+    """How sure it was of its thought."""
 
     @property
     def setting(self) -> Setting:

@@ -63,6 +63,7 @@ def _row(row: Row) -> dict[str, Any]:
         "short": row.short,
         "sure_of_final": _calibration(row.sure_of_final),
         "sure_of_answer": _calibration(row.sure_of_answer),
+        "sure_of_thought": _calibration(row.sure_of_thought),
     }
 
 

@@ -290,6 +290,7 @@ def _sample(values: Mapping[str, Any]) -> Sample | None:
         and (sample.final is None or isinstance(sample.final, str))
         and _is_share(sample.confidence)
         and _is_share(sample.final_confidence)
+        and _is_share(sample.thought_confidence)
         and sample.answer_ended_by in _ENDED_BY
         and (sample.thought_ended_by is None or sample.thought_ended_by in _ENDED_BY)
     )

@@ -214,6 +214,7 @@ class Runner:
             why="" if right else why_wrong(final, receipt.answer_ended_by, self._checker.name),
             confidence=_rounded(sure.answer),
             final_confidence=_rounded(sure.final),
+            thought_confidence=_rounded(sure.thought),
         )
         self._results.add(sample, batch.question)
         self._left[setting] -= 1

@@ -57,6 +57,8 @@ class Row:
     """What the model's confidence in its final answers is worth; None where it is not known."""
     sure_of_answer: Calibration | None = None
     """The same of its confidence in whole answers."""
+    sure_of_thought: Calibration | None = None
+    """The same of its confidence in thoughts, of which an answer may only say the result again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +177,7 @@ def _row(
         shares=shares,
         sure_of_final=_calibration(drawn, right, "final_confidence"),
         sure_of_answer=_calibration(drawn, right, "confidence"),
+        sure_of_thought=_calibration(drawn, right, "thought_confidence"),
     )
 
 

@@ -68,6 +68,8 @@ def test_a_model_that_thinks_is_better_than_one_that_does_not(questions):
         assert of_final["samples"] == row["samples"] - row["without"]
         assert of_answer["samples"] == row["samples"]
         assert 0 < of_final["confidence"] <= 1
+    assert off["sure_of_thought"] is None
+    assert full["sure_of_thought"]["samples"] == full["samples"]
     # It is nowhere as sure without a thought, and wrong.
     assert off["sure_of_final"]["confidence"] < full["sure_of_final"]["confidence"]
     assert found["sure_of_final"]["auroc"]["value"] > 0.5
