@@ -10,14 +10,16 @@ from dataclasses import replace
 
 import pytest
 
+from r1chat.conversation import Conversation, Turn
 from r1chat.engine.base import Continuation, Message
 from r1chat.engine.remote import RemoteEngine, Server
 from r1chat.engine.replay import USUAL
 from r1chat.errors import ModelError, NetworkError, UsageError
-from r1chat.events import LeftOut, Notice, ThoughtText
+from r1chat.events import LeftOut, Notice, Receipt, Reply, Summarised, ThoughtText
 from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control
 from r1chat.reasoning.phrases import ANSWER
+from r1chat.session import Session
 from tests.hub.certificates import Authority
 from tests.program import run
 from tests.remote.helpers import (
@@ -416,6 +418,20 @@ def test_old_turns_make_room_for_the_reply(budget, dropped):
         events = events_of(opened(server), request)
     assert [event for event in events if isinstance(event, LeftOut)] == [LeftOut(dropped)]
     assert thought_in(events) == events[-1].thought
+    assert events[-1].answer.strip() == WHOLE
+
+
+def test_old_turns_are_summed_up_by_a_server_as_in_process():
+    made = Conversation()
+    for number in range(4):
+        made.add(Turn(f"{number} " + "old " * 60, Reply("", "yes", Receipt())))
+    with ModelServer(REPLY, context=300) as server:
+        session = Session(opened(server), conversation=made)
+        events = list(session.ask("What?", full_context="summarise", budget=Budget(tokens=0)))
+    (done,) = [event for event in events if isinstance(event, Summarised)]
+    assert (done.turns, session.turns_read) == (2, 3)
+    assert session.messages()[1].text == done.text
+    assert not any(isinstance(event, LeftOut) for event in events)
     assert events[-1].answer.strip() == WHOLE
 
 
