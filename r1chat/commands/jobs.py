@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
+from r1chat import logs
 from r1chat.commands import attach
 from r1chat.commands.columns import columns, pairs
 from r1chat.commands.exits import ExitCode
@@ -47,6 +48,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
         "wait": _wait,
     }
     with Interrupts():
+        # What a file says that cannot be read belongs into the log, and not on a terminal.
+        logs.start()
         return actions[args.action](args, Out(sys.stdout), console)
 
 

@@ -219,7 +219,7 @@ def test_files_that_somebody_has_changed_harm_nobody(home):
     code, out, err = run("jobs", "attach", job.id)
     assert (code, out) == (0, "yes\n"), err
     code, out, err = run("jobs")
-    assert code == 0, err
+    assert (code, err) == (0, "")
     assert out.count("\n") == 2
     assert "\x1b" not in out
 
