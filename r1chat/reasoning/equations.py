@@ -46,6 +46,8 @@ _LABELS = words(
     "row column scenario possibility attempt answer version grade room bus apartment"
 )
 """Words in front of a number that is a name: day 3."""
+_PREPOSITIONS = words("of for in by to from with on at than as about after before between")
+"""Words that make of what follows a part of what is spoken of: the digits of 2^10 are 7."""
 _QUOTES = frozenset('"“”')
 _REST = words("and with plus remainder r R")
 
@@ -105,7 +107,8 @@ class Reader:
                 at = end
                 continue
             side.doubtful = side.doubtful or doubtful
-            at = self._follow(text, sides, tokens, side, end, found)
+            named = at > 0 and tokens[at - 1].text in _PREPOSITIONS
+            at = self._follow(text, sides, tokens, side, end, found, named=named)
         return found
 
     def _follow(
@@ -116,6 +119,8 @@ class Reader:
         side: Side,
         end: int,
         found: list[Equation],
+        *,
+        named: bool,
     ) -> int:
         """Follows a chain of sides from behind the first one; returns where it ends."""
         while (relation := sides.relation(end)) is not None:
@@ -133,8 +138,10 @@ class Reader:
             if how == "about":
                 self._remember(other)
             elif side.signs or other.signs:
-                found.append(self._judged(text, side, other, how))
-            side = other
+                judged = self._judged(text, side, other, how)
+                unclear = judged.statement.wrong and named and how == "said"
+                found.append(judged._replace(doubtful=judged.doubtful or unclear))
+            side, named = other, False
         return end
 
     def _judged(self, text: str, one: Side, other: Side, how: Relation) -> Equation:
@@ -153,8 +160,8 @@ class Reader:
         statement = Statement(
             start=one.start,
             end=other.end,
-            left=text[expression.start : expression.end],
-            claim=text[claim.start : claim.end],
+            left=_written(text, expression),
+            claim=_written(text, claim),
             claimed=claim.value.plain if all_percent else claim.value.exact,
             right=expression.value.plain if all_percent else expression.value.exact,
             wrong=not holds,
@@ -200,6 +207,15 @@ class Reader:
         )
         exact, said = expression.value.exact, claim.value.exact
         return rounded and abs(exact - said) <= abs(exact) * _ROUNDING
+
+
+def _written(text: str, side: Side) -> str:
+    r"""A side as it was written, with the brace that ends a unit in \text{…}."""
+    end = side.end
+    open_braces = text.count("{", side.start, end) - text.count("}", side.start, end)
+    while open_braces > 0 and text.startswith("}", end):
+        open_braces, end = open_braces - 1, end + 1
+    return text[side.start : end]
 
 
 # -- what else two sides that differ may mean --

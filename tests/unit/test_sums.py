@@ -52,6 +52,7 @@ x = 3 + 4 = 8
 2x = 7 - 3 = 5
 1{,}000 + 2{,}000 = 4{,}000
 10/3 = 3.43
+the cost for 16 glasses is 16 × 3 = 41 dollars
 """
 
 NOT_WRONG = r"""
@@ -126,6 +127,7 @@ total - 3 + 4 = 11
 his 25 classmates + his 1 teacher + 1 himself = 27 people
 1 1/2 / 1/2 = 3
 12 - 2 is 3 more than 7
+the sum of the digits of \(2^{10}\) is \(\boxed{7}\).
 如果 3 + 4 = 8
 """
 
@@ -154,6 +156,11 @@ def test_a_sum_says_where_it_stands_what_it_claims_and_what_is_right():
     assert (wrong.claimed, wrong.right, wrong.wrong) == (112, Fraction(102), True)
     assert text[right.start : right.end] == "3 + 4 = 7"
     assert (right.right, right.wrong) == (7, False)
+
+
+def test_the_braces_around_a_unit_belong_to_it():
+    (slip,) = check(r"\[ 3 \text{ eggs} + 4 \text{ eggs} = 8 \text{ eggs} \]")
+    assert slip.left == r"3 \text{ eggs} + 4 \text{ eggs}"
 
 
 def test_blocks_of_code_are_passed_over_and_what_follows_them_is_not():
