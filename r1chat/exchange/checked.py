@@ -19,6 +19,7 @@ from r1chat.events import (
     Reply,
     SamplingFrom,
     ShapeKind,
+    SumCounts,
     ThoughtStyle,
 )
 from r1chat.exchange.document import KIND, SCHEMA
@@ -61,6 +62,12 @@ class _Act(Checked):
     value: Text = ""
 
 
+class _Sums(Checked):
+    checked: Count = 0
+    wrong: Count = 0
+    doubted: Count = 0
+
+
 class _Receipt(Checked):
     ended_by: EndedBy = "cancelled"
     thought_ended_by: EndedBy | None = None
@@ -87,6 +94,7 @@ class _Receipt(Checked):
     budget: BudgetText = "max"
     seed: Count = 0
     samples: Count = 1
+    sums: _Sums | None = None
     vote: Text | None = None
     asked_with: Annotated[str, StringConstraints(max_length=LONGEST_ASKED_WITH)] | None = None
 
@@ -137,10 +145,12 @@ class _Turn(Checked):
 
     def turn(self) -> Turn:
         """As the rest of r1chat knows it."""
+        values = self.receipt.model_dump()
+        values["sums"] = SumCounts(**values["sums"]) if values["sums"] else None
         reply = Reply(
             thought=self.thought,
             answer=self.answer,
-            receipt=Receipt(**self.receipt.model_dump()),
+            receipt=Receipt(**values),
             final=self.final,
             injected=tuple(Injection(each.at, each.text) for each in self.injected),
             error=self.error,

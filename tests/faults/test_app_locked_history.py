@@ -15,7 +15,7 @@ from tests.program import run
 from tests.pty_app import QUIT, terminal
 
 APP = str(Path(__file__).parent / "an_app.py")
-ASK = ("ask", "-m", "tiny", "--temperature", "0", "-b", "off")
+ASK = ("ask", "-m", "tiny", "--temperature", "0", "-b", "off", "--check-sums", "off")
 posix = pytest.mark.skipif(os.name != "posix", reason="there are no such locks elsewhere")
 
 

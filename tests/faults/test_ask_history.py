@@ -14,7 +14,7 @@ from tests.program import HANGS_S, run
 
 # Only who may mount can make a small disk; in a name space of his own, every user may.
 ALONE = ("unshare", "--mount", "--map-root-user")
-ASK = ("ask", "-m", "tiny", "--temperature", "0", "-b", "off")
+ASK = ("ask", "-m", "tiny", "--temperature", "0", "-b", "off", "--check-sums", "off")
 SMALL = """
 set -e
 mount -t tmpfs -o size=4m tmpfs "$R1CHAT_HOME"
