@@ -149,7 +149,7 @@ ACTIONS: tuple[Action, ...] = (
            "copy the last code block of the last answer", "reply", PALETTE | FIRST),
     Action("chat.raw", "ctrl+l", "Show source",
            "show the last thought and answer as the model wrote them", "reply", PALETTE | FIRST),
-    Action("chat.confidence", "alt+j", "Show how sure it is",
+    Action("chat.confidence", "alt+d", "Show how sure it is",
            "shade in thoughts what the model was not sure of, with bars above; or not",
            "reply", PALETTE | FIRST),
     Action("chat.page_up", "pageup", "Scroll up",

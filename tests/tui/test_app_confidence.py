@@ -42,7 +42,7 @@ async def test_thoughts_are_shaded_on_demand_and_the_header_has_bars():
         assert "sure" not in pane.header.text
         assert chat.last.node.turn.reply.scores == ()
         assert len({*map(frozenset, shades(pane.view).values())}) == 1
-        await pilot.press("alt+j")
+        await pilot.press("alt+d")
         assert app.preferences.saved.confidence
         # Of what was not measured nothing is shown.
         assert "sure" not in pane.header.text
@@ -62,7 +62,7 @@ async def test_thoughts_are_shaded_on_demand_and_the_header_has_bars():
         assert len({*map(frozenset, shades(app.screen.view).values())}) == 3
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is chat)
-        await pilot.press("alt+j")
+        await pilot.press("alt+d")
         await pilot.pause()
         assert not app.preferences.saved.confidence
         assert "71 % sure" not in pane.header.text
