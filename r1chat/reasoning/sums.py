@@ -62,7 +62,7 @@ _DOUBTFUL = re.compile(
 )
 """What sentences are about in which equations are often no sums."""
 _TAKEN_BACK = re.compile(
-    r"[\s>*_#\"'“‘(\[-]*(?:(?:oh|but|and|so|well|ah|now|okay|ok)\b\W{1,3})*"
+    r"(?:\\[\])]|[\s>*_#\"'“‘(\[$-])*(?:(?:oh|but|and|so|well|ah|now|okay|ok)\b\W{1,3})*"
     r"(?:wait|no\b|not\b|nope|h+m+|oops|actually|sorry|correction|scratch\s+that|wrong|incorrect"
     r"|(?:that|this|it|which)(?:['’]s|\s+is|\s+was|\s+seems|\s+looks|\s+can)\s*(?:not|n['’]t|wrong|off"
     r"|incorrect|a\s+mistake|impossible)"

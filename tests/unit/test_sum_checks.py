@@ -11,6 +11,7 @@ from r1chat.engine.base import Steering
 from r1chat.engine.fake import INFO, FakeEngine
 from r1chat.events import Reply, SumCounts, ThoughtEnded, WrongSum
 from r1chat.reasoning.doubts import MOST_DOUBTS, SumDoubts
+from r1chat.reasoning.sums import check
 from r1chat.session import Session
 from r1chat.store import rows
 from r1chat.wording import receipt_line, sums_note
@@ -73,7 +74,10 @@ def test_it_is_doubted_behind_the_formula_that_it_stands_in():
     formula = "\\[\n17 \\times 6 = 112\n\\]"
     doubt = DOUBT.replace("×", "\\times")
     pieces = ("\\[\n", "17 \\times 6 = 112", "\n", "\\]", "\n", "Then")
-    assert written(*pieces).startswith(f"{formula}\n\n{doubt}")
+    text = written(*pieces)
+    assert text.startswith(f"{formula}\n\n{doubt}")
+    # What r1chat has doubted counts as taken back.
+    assert check(text) == []
 
 
 def test_it_is_doubted_a_few_times_at_most():
