@@ -253,7 +253,7 @@ ACTIONS: tuple[Action, ...] = (
     # No letters alone: these are the composer's, wherever the focus is.
     Action("slider.auto", "alt+u", "Auto",
            "think until a preview shows that it is sure", "budget", FOOTER, when="has_middle"),
-    Action("slider.flat", "alt+j", "Plateau",
+    Action("slider.flat", "alt+end", "Plateau",
            "go to the mark ┴, where accuracy levels off", "budget", FOOTER, when="has_marks"),
     Action("slider.unit", "alt+s", "Tokens or seconds",
            "count in tokens or in seconds", "budget", FOOTER, when="has_middle"),

@@ -187,7 +187,7 @@ async def test_where_the_accuracy_flattens_is_marked_and_said(tmp_path):
         await pilot.pause()
         said = "accuracy flattens at 128–1,024 tokens (measured)"
         assert chat.composer.border_subtitle == said
-        await pilot.press("alt+j")
+        await pilot.press("alt+end")
         await pilot.pause()
         assert chat.slider.value == Budget(tokens=1024)
         await pilot.press("alt+u")

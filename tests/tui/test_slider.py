@@ -391,10 +391,10 @@ def test_among_seconds_a_mark_needs_a_speed():
 
 def test_a_key_goes_to_the_last_mark_where_there_is_one():
     async def act(pilot, slider):
-        await pilot.press("alt+j")
+        await pilot.press("alt+end")
         assert slider.value == Budget(tokens=512)
         slider.marks = (128, 384)
-        await pilot.press("alt+j")
+        await pilot.press("alt+end")
         assert slider.value == Budget(tokens=384)
 
     run(act, Budget(tokens=512))
