@@ -33,7 +33,7 @@ from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control
 from r1chat.recording import Recorder
 from r1chat.sanitize import sanitize
-from r1chat.wording import ENDINGS
+from r1chat.wording import ENDINGS, oldest_turns
 
 Choose: TypeAlias = Callable[[ContextFull], FullContext]
 """Asks the user what is to become of the oldest turns."""
@@ -174,7 +174,7 @@ class Compaction:
         try:
             yield from self._room(full, request, parent, control)
         except NotSummarisedError as error:
-            yield Notice(f"the oldest turns are not summarised: {error}")
+            yield Notice(f"no summary of the {oldest_turns(full.turns)}: {error}")
             # What has failed would fail before each question from now on.
             self._chosen = "drop"
 

@@ -99,7 +99,7 @@ def test_where_there_is_no_summary_turns_are_dropped_and_it_is_said_why(script, 
         engine = FakeEngine(full(1), script, (LeftOut(2), *ANSWER))
     session, events = asked(engine)
     (note,) = of(events, Notice)
-    assert note.text.startswith("the oldest turns are not summarised: ")
+    assert note.text.startswith("no summary of the oldest ")
     assert why in note.text
     assert session.left_out == 2
     assert events[-1].answer == "Yes."

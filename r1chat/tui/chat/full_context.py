@@ -122,7 +122,7 @@ class ContextRoom:
         speed = self._topbar.speed
         time_ = f", about {format_duration(most / speed)}" if speed else ""
         choices = [
-            Choice("drop", "Drop them", "the model no longer sees them; nothing to wait for"),
+            Choice("drop", "Drop", "no longer seen by the model; nothing to wait for"),
             Choice("summarise", "Summarise", f"up to {counted(most, 'token')} to write{time_}"),
         ]
         if full.larger:
@@ -154,7 +154,8 @@ class ContextRoom:
         match event:
             case LeftOut():
                 key = keymap.written(self._host.shown_keys()["chat.summarise"])
-                view.before = f"{_capital(left_out(event))} · {key} summarises them"
+                them = "it" if event.turns == 1 else "them"
+                view.before = f"{_capital(left_out(event))} · {key} summarises {them}"
             case SummaryText(text=text, tokens=tokens):
                 self._text = self._text + text if tokens else text
                 # What was left unsaid of the time before would stand above the summary.
