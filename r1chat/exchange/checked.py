@@ -11,6 +11,7 @@ from r1chat.conversation import Act, Conversation, Node, Origin, Turn, TurnsSumm
 from r1chat.errors import UsageError
 from r1chat.events import (
     AnswerAsked,
+    Confidence,
     EndedBy,
     FinalFrom,
     Injection,
@@ -31,6 +32,7 @@ from r1chat.exchange.fields import (
     Effort,
     Id,
     Name,
+    Probability,
     SettingValues,
     Tag,
     Text,
@@ -68,6 +70,14 @@ class _Sums(Checked):
     doubted: Count = 0
 
 
+class _Confidence(Checked):
+    thought: Probability | None = None
+    thought_least: Probability | None = None
+    answer: Probability | None = None
+    answer_least: Probability | None = None
+    final: Probability | None = None
+
+
 class _Receipt(Checked):
     ended_by: EndedBy = "cancelled"
     thought_ended_by: EndedBy | None = None
@@ -95,6 +105,7 @@ class _Receipt(Checked):
     seed: Count = 0
     samples: Count = 1
     sums: _Sums | None = None
+    confidence: _Confidence | None = None
     vote: Text | None = None
     asked_with: Annotated[str, StringConstraints(max_length=LONGEST_ASKED_WITH)] | None = None
 
@@ -146,7 +157,8 @@ class _Turn(Checked):
     def turn(self) -> Turn:
         """As the rest of r1chat knows it."""
         values = self.receipt.model_dump()
-        values["sums"] = SumCounts(**values["sums"]) if values["sums"] else None
+        for name, kind in (("sums", SumCounts), ("confidence", Confidence)):
+            values[name] = kind(**values[name]) if values[name] else None
         reply = Reply(
             thought=self.thought,
             answer=self.answer,

@@ -55,6 +55,7 @@ Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{4,64}$")]
 Tag = Annotated[str, StringConstraints(max_length=_SHORT), AfterValidator(normal)]
 Count = Annotated[int, Field(ge=0, le=_MOST)]
 Amount = Annotated[float, Field(ge=0, le=_MOST)]
+Probability = Annotated[float, Field(ge=0, le=1)]
 SettingValues = Annotated[
     dict[
         Annotated[str, StringConstraints(max_length=40)],

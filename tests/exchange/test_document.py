@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 
 import pytest
 from hypothesis import given, settings
 
 from r1chat.errors import UsageError
-from r1chat.exchange import document
+from r1chat.events import Receipt
+from r1chat.exchange import checked, document
 from r1chat.exchange.reading import read
 from r1chat.sanitize import sanitize
 from r1chat.store import Store
@@ -49,6 +51,10 @@ def test_an_export_can_be_looked_at_in_a_terminal(loaded):
     text = exported(loaded)
     assert sanitize(text) == text
     assert json.loads(text)["conversations"] == [plain(loaded)]
+
+
+def test_an_import_reads_all_that_a_receipt_has():
+    assert set(checked._Receipt.model_fields) == {each.name for each in fields(Receipt)}
 
 
 def test_branches_steering_and_the_chosen_way_survive(tmp_path):

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from r1chat.attachments import Attachment
 from r1chat.conversation import Act, Conversation, Origin, Turn, TurnsSummary
-from r1chat.events import Injection, Receipt, Reply
+from r1chat.events import Confidence, Injection, Receipt, Reply, SumCounts
 from r1chat.store import Loaded, Summary
 
 NASTY = (
@@ -80,6 +80,8 @@ receipts = st.builds(
     budget=st.sampled_from(("off", "max", "512", "30s")),
     seed=counts,
     asked_with=st.sampled_from((None, "budget=off")),
+    sums=st.one_of(st.none(), st.builds(SumCounts, counts, counts, counts)),
+    confidence=st.one_of(st.none(), st.builds(Confidence, thought=st.floats(0, 1))),
 )
 origins = st.builds(
     Origin,
