@@ -17,7 +17,19 @@ from r1chat.tui.screens.one_line import OneLine
 from r1chat.tui.screens.pick import Choice, Pick
 from r1chat.tui.widgets.history_list import HistoryList
 from r1chat.tui.widgets.sampled import SampledTurn
-from tests.tui.chat import ENDLESS, REPLY, Gate, an_app, ask, begin, ready, rest, thought, until
+from tests.tui.chat import (
+    ENDLESS,
+    REPLY,
+    Gate,
+    an_app,
+    ask,
+    begin,
+    ready,
+    rest,
+    screen_text,
+    thought,
+    until,
+)
 
 pytestmark = pytest.mark.asyncio
 
@@ -174,6 +186,23 @@ async def test_a_box_with_a_text_field_takes_what_is_typed_wherever_the_focus_is
             press(app, "a", "b")
             await settle(pilot)
         assert field.value == before + "ab" * (1 + len(app.screen.focus_chain))
+
+
+async def test_a_list_says_that_nothing_has_the_words_and_then_nothing_is_picked():
+    app = an_app()
+    async with app.run_test(size=(100, 40)) as pilot:
+        await ready(pilot)
+        picked = []
+        box = Pick("Theme", [Choice("a", "abc"), Choice("b", "bcd")])
+        app.push_screen(box, picked.append)
+        await settle(pilot)
+        await pilot.press("z", "down", "up", "enter")
+        await settle(pilot)
+        assert app.screen is box
+        assert "Nothing has these words." in screen_text(app)
+        await pilot.press("backspace", "d", "enter")
+        await settle(pilot)
+        assert picked == ["b"]
 
 
 async def test_what_stands_in_a_field_at_first_gives_way_to_what_is_typed_and_only_then():

@@ -22,6 +22,7 @@ from r1chat.tui.widgets.options import Options
 
 _COLUMN = 30
 """What is said about a choice begins here at the latest."""
+_NOTHING = "  Nothing has these words."
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,9 @@ class Pick(ModalScreen[str | None], Once[str | None]):
                 text = f"{mark} {label}  {line(choice.about, 60)}".rstrip()
                 options.add_option(Option(text, choice.value))
         values = [option.id for option in options.options]
-        if values:
+        if not values:
+            options.add_option(Option(_NOTHING, disabled=True))
+        else:
             at = values.index(self._current) if self._current in values and not words else 0
             options.highlighted = at
 
