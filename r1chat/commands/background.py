@@ -36,11 +36,13 @@ def run(args: argparse.Namespace, console: Console) -> int:
         Interrupted: If a signal came.
     """
     refuse_what_makes_no_sense(args)
+    if args.compare:
+        message = "--background is for one reply: leave out --compare"
+        raise UsageError(message)
     given = {
         "--format": None if args.format == "text" else args.format,
         "--thoughts": args.thoughts,
         "--plain": args.plain or None,
-        "--compare": args.compare or None,
     }
     if wrong := next((name for name, value in given.items() if value is not None), None):
         message = f"--background shows nothing: {wrong} belongs to `r1chat jobs attach`"

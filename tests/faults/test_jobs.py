@@ -272,6 +272,8 @@ def test_every_option_of_ask_is_kept_by_a_job_or_named_here():
 def test_what_cannot_be_done_is_said_in_one_line_and_makes_no_job(home, arguments, code):
     ended, _, err = run(*arguments)
     assert (ended, err.count("\n")) == (code, 1), err
+    # Only what there is an option for at `jobs attach` is said to belong there.
+    assert "--compare belongs" not in err
     assert not Jobs().all()
 
 
