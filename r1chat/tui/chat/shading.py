@@ -36,7 +36,7 @@ class Shading:
         preferences.confidence = not preferences.confidence
         self.show()
         if not preferences.confidence:
-            self._host.notify("Shows no more how sure the model is.", timeout=2)
+            self._host.notify("No longer shows how sure the model is.", timeout=2)
             return
         engine = self._host.engine
         remote = engine is not None and engine.info.host
