@@ -432,15 +432,18 @@ async def test_a_conversation_is_opened_with_its_turns_versions_budget_and_gone_
     first = past.conversation.root.children[0]
     past.conversation.add(turn("two, really?"), first)
     past.conversation.choose(first.children[0])
-    (name,) = saved(Loaded(past.summary, past.conversation, budget="512"))
+    held = {"min_think": 128, "think": 1}
+    (name,) = saved(Loaded(past.summary, past.conversation, budget="512", settings=held))
     app = an_app()
     async with app.run_test() as pilot:
         await panel(pilot)
         chat = app.chat
+        mine = app.preferences.saved
         await pilot.press("enter")
         await until(pilot, lambda: len(chat.conversation.turns) == 2)
         await until(pilot, lambda: chat.composer.has_focus)
-        assert str(chat.slider.value) == "512"
+        assert (str(chat.slider.value), chat.slider.value.minimum) == ("512", 128)
+        assert app.preferences.think == "on"
         assert [v.question for v in chat.conversation.turns] == ["one?", "two?"]
         assert len(chat.last.node.siblings) == 2
         await ask(pilot, "three?")
@@ -452,6 +455,11 @@ async def test_a_conversation_is_opened_with_its_turns_versions_budget_and_gone_
             "It is 42.",
             "three?",
         ]
+        # What holds there is not the user's for other conversations.
+        await pilot.press("f9")
+        await until(pilot, lambda: not chat.conversation.turns)
+        assert str(chat.slider.value) == "max"
+        assert (app.preferences.think, app.preferences.saved) == ("auto", mine)
     again = read(name)
     assert [n.turn.question for n in again.conversation.path()] == ["one?", "two?", "three?"]
     assert len(list(again.conversation.nodes())) == 4

@@ -934,10 +934,14 @@ class ChatScreen(Screen[None]):
         self.model.fit_slider()
         minimum = loaded.settings.get("min_think", 0)
         try:
-            self.slider.value = Budget.parse(loaded.budget, minimum=int(minimum))
+            budget = Budget.parse(loaded.budget, minimum=int(minimum))
         except ValueError:
             # The two may not go together any more.
-            self.slider.value = Budget.parse(loaded.budget)
+            budget = Budget.parse(loaded.budget)
+        # It holds for this conversation: the user did not move the slider.
+        preferences = self._host.preferences
+        preferences.hold(budget=str(budget), min_think=budget.minimum or None)
+        self.slider.value = budget
 
     # -- the history --
 

@@ -31,7 +31,7 @@ class ThinkFirst:
         """Takes over the choice of a conversation, unless another was given for this time."""
         preferences = self._host.preferences
         if preferences.given_think is None:
-            preferences.think = think
+            preferences.hold(think=think if think != "auto" else None)
 
     @property
     def thinks(self) -> bool:
