@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,25 +13,46 @@ from r1chat import paths
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
-_LOOKS, _BETWEEN_S = 3, 0.01
-"""Whoever looks at a lock holds it for a moment."""
+LOOK_S = 0.03
+"""Whoever looks at a lock holds it for a moment: another look waits for so long."""
+_WAIT_S = 0.5
+"""And so long whoever is to keep it."""
+_BETWEEN_S = 0.01
 
 
-def taken(file: Path) -> BaseFileLock | None:
-    """Takes a lock, for this user alone; None where another holds it, or there can be none.
+def taken(file: Path, wait_s: float = _WAIT_S) -> BaseFileLock | None:
+    """Takes a lock, for this user alone; None where another keeps it, or there can be none.
 
     Args:
         file: The lock's file; its folder is made where it is missing.
+        wait_s: How long it is tried.
     """
     from filelock import FileLock, Timeout
 
     lock = FileLock(file, mode=0o600, thread_local=False)
+    end = time.monotonic() + wait_s
     try:
         paths.made(file.parent)
-        lock.acquire(blocking=False)
+        while True:
+            left = max(0.0, end - time.monotonic())
+            lock.acquire(timeout=left, poll_interval=_BETWEEN_S)
+            if _is_file_of(lock):
+                return lock
+            # Whoever gave it back has removed the file that was opened: nobody would see it.
+            lock.release()
     except (Timeout, OSError):
         return None
-    return lock
+
+
+def _is_file_of(lock: BaseFileLock) -> bool:
+    """Whether the file that is locked is the one that others find."""
+    descriptor = lock._context.lock_file_fd  # noqa: SLF001  (there is no other way to it)
+    if descriptor is None:
+        return False
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(lock.lock_file))  # noqa: PTH116
+    except FileNotFoundError:
+        return False
 
 
 def released(lock: BaseFileLock) -> None:
@@ -42,12 +64,11 @@ def released(lock: BaseFileLock) -> None:
 
 def held(file: Path) -> bool:
     """Whether a process holds a lock now, for longer than to look at it."""
-    for _ in range(_LOOKS):
-        if not file.exists():
-            return False
-        lock = taken(file)
-        if lock is not None:
-            released(lock)
-            return False
-        time.sleep(_BETWEEN_S)
-    return True
+    if not file.exists():
+        return False
+    lock = taken(file, LOOK_S)
+    if lock is None:
+        return file.exists()
+    # What is left of a process that died.
+    released(lock)
+    return False

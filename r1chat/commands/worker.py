@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 _IDLE_S = 60.0
 """How long the model stays loaded for a job that may come."""
 _LOOK_S, _RESCAN_S = 0.25, 3.0
-_TRIES, _BETWEEN_S = 50, 0.02
+_TAKING_S = 1.0
+"""Whoever looks whether there is a process holds its lock for a moment."""
 _CLOSING_S = 10.0
 _PRIVATE = 0o600
 
@@ -289,12 +290,7 @@ def _nowhere() -> Out:
 
 def _taken(model: str) -> BaseFileLock | None:
     """The lock of this model's jobs; None where another process has it."""
-    for _ in range(_TRIES):
-        # Whoever looks whether there is a process holds it for a moment.
-        if (lock := locks.taken(jobs.worker_lock(model))) is not None:
-            return lock
-        time.sleep(_BETWEEN_S)
-    return None
+    return locks.taken(jobs.worker_lock(model), _TAKING_S)
 
 
 def _changed(folder: Path) -> int | None:

@@ -36,8 +36,8 @@ _KEPT, _KEPT_S = 100, 30 * 24 * 3600.0
 """So many jobs that have ended are remembered, and so long; their replies are in the history."""
 _LARGEST = 256 << 20
 _PRIVATE = 0o600
-_TRIES, _BETWEEN_S = 100, 0.02
-"""Whoever looks at a job holds its lock for a moment: it is tried for so often."""
+_TAKING_S = 2.0
+"""Whoever looks at a job holds its lock for a moment, and many may look: so long it is tried."""
 _ORDER, _EVENTS, _END, _STOP, _LOCK = "order.json", "events.jsonl", "end.json", "stop", "lock"
 
 
@@ -132,11 +132,7 @@ class Job:
 
     def taken(self) -> BaseFileLock | None:
         """Takes it, to work on it; None where another does."""
-        for _ in range(_TRIES):
-            if (lock := locks.taken(self.folder / _LOCK)) is not None:
-                return lock
-            time.sleep(_BETWEEN_S)
-        return None
+        return locks.taken(self.folder / _LOCK, _TAKING_S)
 
     @property
     def stop_wanted(self) -> bool:

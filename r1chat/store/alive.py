@@ -43,14 +43,6 @@ class Alive:
 
     def living(self) -> set[str]:
         """The replies that processes are writing now, as far as can be seen; from any thread."""
-        found: set[str] = set()
         if self._folder is None:
-            return found
-        for file in self._folder.glob("*.lock"):
-            lock = locks.taken(file)
-            if lock is None:
-                found.add(file.stem)
-            else:
-                # Its process died.
-                locks.released(lock)
-        return found
+            return set()
+        return {file.stem for file in self._folder.glob("*.lock") if locks.held(file)}

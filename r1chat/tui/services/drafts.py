@@ -77,7 +77,7 @@ class Drafts:
             log.warning("drafts not read: %s", error)
             return []
         for file in files:
-            lock = locks.taken(file.with_suffix(".lock"))
+            lock = locks.taken(file.with_suffix(".lock"), locks.LOOK_S)
             if lock is None:
                 continue
             draft = _read(file)
