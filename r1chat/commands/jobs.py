@@ -50,6 +50,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     with Interrupts():
         # What a file says that cannot be read belongs into the log, and not on a terminal.
         logs.start()
+        Jobs().tidy()
         return actions[args.action](args, Out(sys.stdout), console)
 
 

@@ -144,6 +144,8 @@ class _Worker:
                 self._do(job)
         finally:
             locks.released(lock)
+        if job.unwanted:
+            job.forget()
 
     def _do(self, job: Job) -> None:
         stop = _JobStop(job)

@@ -39,6 +39,7 @@ _PRIVATE = 0o600
 _TAKING_S = 2.0
 """Whoever looks at a job holds its lock for a moment, and many may look: so long it is tried."""
 _ORDER, _EVENTS, _END, _STOP, _LOCK = "order.json", "events.jsonl", "end.json", "stop", "lock"
+_UNWANTED = "unwanted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ class Job:
             return end.state
         # Whoever begins it makes that file. A lock would say nothing: others may be looking at it.
         if not self.events.exists():
-            return "waiting"
+            return "waiting" if (self.folder / _ORDER).exists() else "interrupted"
         if locks.held(self.folder / _LOCK):
             return "running"
         # It may have ended between the two looks.
@@ -156,9 +157,27 @@ class Job:
             finally:
                 locks.released(lock)
             return True
-        descriptor = os.open(self.folder / _STOP, os.O_WRONLY | os.O_CREAT, _PRIVATE)
-        os.close(descriptor)
+        self._mark(_STOP)
         return True
+
+    @property
+    def unwanted(self) -> bool:
+        """Whether nothing of it is to be left once it is over."""
+        return (self.folder / _UNWANTED).exists()
+
+    def leave(self) -> None:
+        """Has it removed: at once, or when it is over."""
+        if self.state != "running":
+            self.forget()
+            return
+        try:
+            self._mark(_UNWANTED)
+        except OSError as error:
+            log.warning("job %s not removed: %s", self.id, error)
+
+    def _mark(self, name: str) -> None:
+        descriptor = os.open(self.folder / name, os.O_WRONLY | os.O_CREAT, _PRIVATE)
+        os.close(descriptor)
 
 
 _INTERRUPTED = 130
@@ -188,7 +207,7 @@ class Jobs:
             shutil.rmtree(fresh, ignore_errors=True)
             message = f"cannot write the job: {reason(error, fresh)}"
             raise R1ChatError(message) from None
-        self._forget_old()
+        self.tidy(_KEPT)
         return job
 
     def all(self) -> list[Job]:
@@ -218,15 +237,22 @@ class Jobs:
             log.warning("job %s not read: %s", folder.name, error)
             return None
 
-    def _forget_old(self) -> None:
-        """Removes the oldest of those that have ended."""
+    def tidy(self, most: int | None = None) -> None:
+        """Removes those that have ended, and are unwanted or old.
+
+        None outlasts its conversation, which the history keeps as long once it is deleted.
+
+        Args:
+            most: How many of the others are to be left, the newest.
+        """
         over = [job for job in self.all() if job.state in ENDED]
         for at, job in enumerate(reversed(over)):
-            if at >= _KEPT or job.created < time.time() - _KEPT_S:
+            old = job.created < time.time() - _KEPT_S
+            if old or job.unwanted or (most is not None and at >= most):
                 job.forget()
 
     def forget(self, conversation: str) -> None:
-        """Removes a conversation's jobs, unless one is at work: nothing of it is to be left."""
+        """Removes a conversation's jobs; one that is at work is removed when it ends."""
         for job in self.all():
-            if job.order.conversation == conversation and job.state != "running":
-                job.forget()
+            if job.order.conversation == conversation:
+                job.leave()

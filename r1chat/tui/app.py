@@ -20,7 +20,7 @@ from textual.screen import Screen
 from textual.widgets import Input, TextArea
 from textual.worker import WorkerFailed
 
-from r1chat import logs
+from r1chat import logs, paths
 from r1chat.errors import R1ChatError
 from r1chat.history import History
 from r1chat.sanitize import line
@@ -221,6 +221,8 @@ class R1ChatApp(App[None]):
             await self.chat.history_opened()
             if self.begins_with is not None:
                 await self.chat.open_conversation(self.begins_with)
+        if paths.jobs().is_dir():
+            await on_thread(_tidy_jobs, "r1chat-jobs")
 
     async def on_unmount(self) -> None:
         """Writes what is left of the history."""
@@ -625,3 +627,10 @@ class R1ChatApp(App[None]):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Everything that a key does is in the palette too."""
         return commands(self, screen)
+
+
+def _tidy_jobs() -> None:
+    """Removes old jobs; on a thread."""
+    from r1chat.jobs import Jobs
+
+    Jobs().tidy()

@@ -18,7 +18,7 @@ import pytest
 from r1chat import events, notifications, paths
 from r1chat.commands import attach
 from r1chat.commands.options import add_ask
-from r1chat.jobs import Jobs, Order, options_of
+from r1chat.jobs import End, Jobs, Order, options_of
 from r1chat.output import event_line, to_json
 from r1chat.store import Store
 from tests.factory import write_model
@@ -317,3 +317,25 @@ def test_a_reply_that_the_app_leaves_running_goes_on_in_its_conversation(endless
     (node,) = store.load(job.order.conversation).conversation.root.children
     store.close()
     assert node.turn.reply.thought == reply["thought"]
+
+
+def test_nothing_of_a_job_outlasts_its_conversation(endless):
+    name = run(*ASK, endless, "Why?")[1].strip()
+    (job,) = Jobs().all()
+    thinking(job)
+    until(lambda: saved_of(job))
+    conversation = job.order.conversation
+    assert run("history", "rm", "--purge", "-y", conversation)[0] == 0
+    assert job.state == "running"
+    assert run("jobs", "stop", name)[0] == 0
+    until(lambda: not job.folder.exists())
+    assert listed() == []
+    # The history has purged by itself what was deleted so long ago.
+    old, new = (Jobs().add(Order("tiny", "What?")) for _ in range(2))
+    for each in (old, new):
+        each.finish(End("done", 0))
+    order = old.folder / "order.json"
+    values = json.loads(order.read_text("utf-8"))
+    order.write_text(json.dumps({**values, "created": time.time() - 31 * 24 * 3600}), "utf-8")
+    assert [each["id"] for each in listed()] == [new.id]
+    assert not old.folder.exists()
