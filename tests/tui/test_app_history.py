@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import datetime as dt
 import sqlite3
@@ -16,9 +17,12 @@ from r1chat import paths
 from r1chat.conversation import Conversation, Origin, Turn
 from r1chat.engine.fake import FakeEngine
 from r1chat.events import Receipt, Reply
+from r1chat.jobs import End, Jobs, Order
 from r1chat.settings import Settings
 from r1chat.store import Loaded, Store, Summary
+from r1chat.tui.screens.reader import Reader
 from r1chat.tui.titling import cleaned
+from r1chat.tui.widgets.conversation import ConversationView
 from r1chat.tui.widgets.history_panel import PAGE
 from r1chat.wording import model_name
 from tests.tui.chat import (
@@ -898,3 +902,30 @@ async def test_tags_are_given_and_sought_and_single_questions_are_listed_apart()
         assert app.screen.query_one(Input).value == "maths new "
         await pilot.press("ctrl+u", "enter")
         await until(pilot, lambda: ("new", 1) not in app.history.store.tags())
+
+
+@pytest.mark.asyncio
+async def test_a_key_while_the_turns_are_being_mounted_means_the_last_of_them(monkeypatch):
+    turns = [turn(f"{n}?", thought=f"Thought {n}.\n", answer=f"Answer {n}.") for n in range(4)]
+    (name,) = saved(conversation("several", *turns))
+    job = Jobs().add(Order("tiny", "Old?"))
+    job.finish(End("done", 0))
+    monkeypatch.setattr("r1chat.jobs.folder._KEPT_S", -1.0)
+    mount, pressed = ConversationView._mount_node, []
+
+    async def mounting(self, node, **options):
+        await mount(self, node, **options)
+        if not pressed:
+            actions = (self.screen.action_copy_answer(), self.screen.action_outline())
+            pressed.extend(asyncio.ensure_future(each) for each in actions)
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(ConversationView, "_mount_node", mounting)
+    app = an_app()
+    app.begins_with = name
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: isinstance(app.screen, Reader))
+        assert app.screen._text.text == "Thought 3.\n"
+        assert app.clipboard == "Answer 3."
+        # What the history does not keep so long is not kept elsewhere.
+        await until(pilot, lambda: not job.folder.exists())

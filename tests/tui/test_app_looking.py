@@ -95,7 +95,7 @@ async def test_without_code_the_palette_says_so():
     app = an_app(REPLY)
     async with app.run_test() as pilot:
         chat = await ask(pilot)
-        chat.action_copy_code()
+        await chat.action_copy_code()
         await pilot.pause()
         assert "no code" in toasts(app)
 

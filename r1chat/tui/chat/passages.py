@@ -55,13 +55,13 @@ class Passages:
         self._unable = unable
         self._leave_begun = leave_begun
 
-    def read(self, *, outlined: bool = False) -> None:
+    async def read(self, *, outlined: bool = False) -> None:
         """Opens the thought that keys mean in the reader.
 
         Args:
             outlined: Whether with its outline.
         """
-        turn = self._turns.current
+        turn = await self._turns.meant()
         if turn is None or not turn.thinking.display:
             self._host.notify("There is no thought to read yet.", timeout=2)
             return

@@ -730,13 +730,13 @@ class ChatScreen(Screen[None]):
         event.stop()
         self._passages.choose(event.view, event.end, event.wrong)
 
-    def action_read(self) -> None:
+    async def action_read(self) -> None:
         """Opens the thought in the reader."""
-        self._passages.read()
+        await self._passages.read()
 
-    def action_outline(self) -> None:
+    async def action_outline(self) -> None:
         """Opens the thought in the reader, with its outline."""
-        self._passages.read(outlined=True)
+        await self._passages.read(outlined=True)
 
     # -- looking --
 
@@ -764,21 +764,21 @@ class ChatScreen(Screen[None]):
             for thought in turn.thoughts:
                 thought.collapsed = hidden
 
-    def action_copy_answer(self) -> None:
+    async def action_copy_answer(self) -> None:
         """Copies the last answer, never the thought."""
-        turn = self.conversation.current
+        turn = await self.conversation.meant()
         if turn is not None:
             turn.answer.action_copy_answer()
 
-    def action_copy_code(self) -> None:
+    async def action_copy_code(self) -> None:
         """Copies the last block of code of the last answer."""
-        turn = self.conversation.current
+        turn = await self.conversation.meant()
         if turn is not None and not turn.answer.copy_code():
             self.notify("There is no code in it.", timeout=2)
 
-    def action_raw(self) -> None:
+    async def action_raw(self) -> None:
         """Shows the last reply's source, or its rendering."""
-        turn = self.conversation.current
+        turn = await self.conversation.meant()
         if turn is not None:
             turn.raw = not turn.raw
 
@@ -786,22 +786,22 @@ class ChatScreen(Screen[None]):
         """Shows how sure the model is, or not."""
         self._shading.toggle()
 
-    def action_next_moment(self) -> None:
+    async def action_next_moment(self) -> None:
         """Goes to the next place of the last thought where the model doubts."""
-        self._go_to_moment(1)
+        await self._go_to_moment(1)
 
-    def action_previous_moment(self) -> None:
+    async def action_previous_moment(self) -> None:
         """Goes to the place before."""
-        self._go_to_moment(-1)
+        await self._go_to_moment(-1)
 
-    def _go_to_moment(self, step: int) -> None:
-        turn = self.conversation.current
+    async def _go_to_moment(self, step: int) -> None:
+        turn = await self.conversation.meant()
         if turn is not None and turn.thinking.display:
             turn.thinking.go_to_moment(step)
 
-    def action_check_sum(self) -> None:
+    async def action_check_sum(self) -> None:
         """Thinks on from the wrong sum that was gone to."""
-        turn = self.conversation.current
+        turn = await self.conversation.meant()
         if turn is None or not turn.thinking.view.check_sum():
             self._host.notify("No wrong sum is chosen.", timeout=2)
 

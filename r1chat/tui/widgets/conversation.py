@@ -112,6 +112,11 @@ class ConversationView(VerticalScroll, can_focus=True):
         """The turn that keys mean: the one with the focus in it, else the last."""
         return next((turn for turn in self.turns if turn.has_focus_within), self.last)
 
+    async def meant(self) -> TurnView | None:
+        """The same, once all turns are there that are being mounted."""
+        async with self.lock:
+            return self.current
+
     @property
     def at_end(self) -> bool:
         """Whether the last turn of the conversation is mounted."""
