@@ -71,7 +71,7 @@ def parse(text: str) -> Variation:
 
     Args:
         text: A model's reference, or ``NAME=VALUE`` with a name of `NAMES`; several of them with
-            commas between.
+            commas between. An empty ``system`` is no instructions.
 
     Raises:
         ValueError: If it is neither; the message is one line.
@@ -99,6 +99,9 @@ def _with(variation: Variation, name: str, value: str) -> Variation:
         return replace(variation, model=value)
     if name == "preset":
         return replace(variation, preset=value)
+    if name == "system" and not value.strip():
+        # No instructions, in the place of the usual ones.
+        return replace(variation, values=MappingProxyType({**variation.values, name: ""}))
     try:
         read = SETTINGS[name].kind.read(line_breaks(value) if name == "system" else value)
     except ValueError as error:

@@ -63,6 +63,17 @@ def test_settings_are_compared_in_one_turn_and_the_conversation_keeps_its_own(ke
     assert last.parent.id == chosen.id
 
 
+def test_no_instructions_are_compared_with_the_given_ones(kept):
+    code, out, err = run(*SEEDED, "-s", "Be brief.", QUESTION, "-b", "off", "--compare", "system=")
+    assert code == 0, err
+    heads = [line for line in out.splitlines() if line.startswith("## ")]
+    assert heads == ["## tiny · instructions “Be brief.”", "## tiny · no instructions"]
+    (chosen,) = kept().conversation.path()
+    receipts = [node.turn.reply.receipt for node in chosen.siblings]
+    assert [each.asked_with for each in receipts] == [None, "system="]
+    assert receipts[0].prompt_tokens > receipts[1].prompt_tokens
+
+
 def test_json_has_both_replies_whole_and_its_lines_say_whose_they_are(endless):
     options = (QUESTION, "--compare", f"{endless},budget=4,max_answer=3", "--format", "jsonl")
     code, out, _ = run(*SEEDED, *options)

@@ -247,3 +247,15 @@ async def test_models_of_this_machine_are_listed_once_and_without_the_one_in_use
         assert not any("mine" in value for value in values)
         assert {"budget=off", "preset=code", "=type", "tiny"} <= set(values)
         await pilot.press("escape")
+
+
+async def test_no_instructions_are_compared_with_the_usual_ones():
+    app = an_app(REPLY, REPLY, settings=Settings(pace=0, system="Be brief."))
+    async with app.run_test(size=(120, 36)) as pilot:
+        chat = await ask(pilot)
+        await pick(pilot, "system=")
+        await until(pilot, lambda: isinstance(chat.last, ComparedTurn))
+        await idle(pilot)
+        roles = [[each.role for each in one.messages] for one in app.engine.requests]
+        assert roles == [["system", "user"], ["user"]]
+        assert "with system=" in columns(chat)[1][0]

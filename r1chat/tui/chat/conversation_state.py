@@ -100,7 +100,7 @@ class OpenConversation:
 
         Args:
             engine: The model.
-            system: Its instructions; None are the conversation's.
+            system: Its instructions; empty are none, and None are the conversation's.
         """
         from r1chat.session import Session
 
@@ -108,7 +108,7 @@ class OpenConversation:
             return None
         return Session(
             engine,
-            system=system or self._system,
+            system=self._system if system is None else system,
             prepare=False,
             conversation=self.tree,
             recorder=self._history,
