@@ -19,6 +19,7 @@ from tests.tui.chat import (
     ask,
     begin,
     engine_of,
+    ready,
     rest,
     screen_text,
     toasts,
@@ -146,3 +147,19 @@ async def test_escape_stops_the_summary_alone_and_the_reply_comes_without():
         assert "It is" in screen_text(app)
         assert "no longer sees the oldest turn" in chat.last.before
         assert "no summary of the oldest" in toasts(app)
+
+
+async def test_a_choice_that_nobody_needs_any_more_is_closed():
+    full = (ContextFull(1, 60, missing=10, larger=8192, memory=2**28),)
+    app = an_app(ANSWER, full, ANSWER, settings=Settings(pace=0, full_context="ask"))
+    async with app.run_test(size=(100, 40)) as pilot:
+        await ask(pilot, "one")
+        # Blank lines at the end of a paste are not sent.
+        chat = await ready(pilot)
+        chat.composer.load_text("two\n  lines \n \n")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, Pick))
+        assert chat.last.question == "two\n  lines"
+        # No key does that: the app is left, or the page of a browser stops it.
+        chat.action_stop()
+        await until(pilot, lambda: app.screen is chat and not chat.running)

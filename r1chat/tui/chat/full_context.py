@@ -132,14 +132,22 @@ class ContextRoom:
         return choices
 
     def ask(self, asked: Asked) -> None:
-        """Shows the choice; Escape drops."""
+        """Shows the choice for as long as there is one; Escape drops."""
+        if asked.answer.done():
+            return
         from r1chat.tui.screens.pick import Pick
         from r1chat.wording import oldest_turns
 
         title = f"The context is full: what becomes of the {oldest_turns(asked.turns)}?"
-        self._host.push_screen(
-            Pick(title, asked.choices, current="drop"), lambda value: _settle(asked.answer, value)
-        )
+        pick = Pick(title, asked.choices, current="drop")
+
+        def close() -> None:
+            # Once it is closed, nothing happens.
+            pick.dismiss(None)
+
+        self._host.push_screen(pick, lambda value: _settle(asked.answer, value))
+        # The reply may be stopped by something else than a key. This comes from its thread, too.
+        asked.answer.add_done_callback(lambda _: self._turns.call_later(close))
 
     def take(self, view: TurnView, event: Event) -> None:
         """Shows at a turn what becomes of those before it.

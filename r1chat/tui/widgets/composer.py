@@ -107,7 +107,7 @@ class Composer(TextArea):
 
     def action_send(self) -> None:
         """Sends what is written, unless it is empty."""
-        text = self.text
+        text = _without_blank_end(self.text)
         if not text.strip():
             self.post_message(self.Emptied("enter"))
             return
@@ -252,3 +252,9 @@ class Composer(TextArea):
             self.post_message(self.Attach(path, event.text))
             return
         self.insert(event.text)
+
+
+def _without_blank_end(text: str) -> str:
+    """A text without the blank lines that a paste often ends with."""
+    kept = text.rstrip()
+    return kept if "\n" in text[len(kept) :] else text
