@@ -212,3 +212,13 @@ async def test_the_outline_grows_with_the_thought_and_moves_nothing():
         # What was the last part when it was folded has not swallowed what came after it.
         assert any(row.startswith("▶ Let me use the complement") for row in screen(app))
         assert any("Exactly one: 60." in row for row in screen(app))
+
+
+async def test_a_folded_part_that_begins_with_a_doubt_shows_both():
+    app = an_app((*spoken("It is 3.\n\nWait, let me redo this.\nIt is 4."), "</think>", "4."))
+    async with app.run_test(size=(120, 12)) as pilot:
+        await ask(pilot)
+        reader = await read(pilot)
+        await pilot.press("alt+i", "shift+left")
+        await until(pilot, lambda: reader.view.virtual_size.height < 4)
+        assert any("↺▶Wait, let me" in row for row in screen(app))

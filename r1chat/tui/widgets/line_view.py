@@ -20,7 +20,7 @@ from r1chat.tui.selecting import WordSelection
 from r1chat.tui.widgets.folded import Folded
 from r1chat.tui.widgets.lines import Written
 from r1chat.tui.widgets.page import Page
-from r1chat.tui.widgets.strips import FOLDED, GUTTER, Marked, Palette, Span, mark, render
+from r1chat.tui.widgets.strips import GUTTER, Marked, Palette, Span, mark, render
 
 MOST_COLUMNS = 110
 """Columns of text at most: longer lines are hard to read."""
@@ -411,10 +411,9 @@ class LineView(WordSelection, ScrollView, can_focus=True):
             self._found_in(span),
             chosen=bool(shown.origins) and self._is_chosen(page.place(row)),
             shade=self._shade_of(span[0]) if shown.origins else 0,
+            folded=isinstance(page, Folded) and page.is_folded(row),
         )
         sign = mark(self.written, span)
-        if sign == " " and isinstance(page, Folded) and page.is_folded(row):
-            sign = FOLDED
         return render(shown, self.written, span[0], palette, sign, marked, self.size.width)
 
     def _span_of(self, selection: Selection) -> Span:

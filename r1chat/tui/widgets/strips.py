@@ -55,6 +55,8 @@ class Marked(NamedTuple):
     """Whether the cursor is on its paragraph."""
     shade: int = 0
     """How unsure the model was of its paragraph."""
+    folded: bool = False
+    """Whether it stands for a part that is folded."""
 
 
 class _Cell(NamedTuple):
@@ -112,6 +114,10 @@ def render(
     plain = base.rich_style
     if row.fill and not marked.chosen:
         base += palette.named(row.fill)
+    bar = CURSOR if marked.chosen else " "
+    if marked.folded:
+        # The background shows the cursor, too.
+        sign, bar = (FOLDED, bar) if sign == " " else (sign, FOLDED)
     signed = {
         INJECTED: palette.injected,
         MOMENT: palette.moment,
@@ -121,7 +127,7 @@ def render(
     start = _at(row.origins[0].first if row.origins else place)
     segments = [
         Segment(sign, _on(signed, plain) + start),
-        Segment(CURSOR if marked.chosen else " ", _on(palette.moment, plain) + start),
+        Segment(bar, _on(palette.moment, plain) + start),
     ]
     cells = list(_cells(row, text, place, marked))
     at = begin = 0
