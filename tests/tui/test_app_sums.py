@@ -6,8 +6,11 @@ import pytest
 
 from r1chat.events import SumCounts
 from r1chat.settings import Settings
+from r1chat.tui.widgets.compared import ComparedTurn
+from r1chat.tui.widgets.sampled import SampledTurn
 from r1chat.tui.widgets.strips import WRONG
 from tests.tui.chat import an_app, ask, engine_of, rest, until
+from tests.tui.test_comparing import idle, pick
 
 pytestmark = pytest.mark.asyncio
 
@@ -61,3 +64,19 @@ async def test_sums_that_nobody_wants_checked_are_not_marked():
         assert "wrong" not in chat.last.thinking.header.text + chat.last.status
         assert not _marked(app)
         assert chat.last.node.turn.reply.receipt.sums is None
+
+
+async def test_a_reply_beside_another_and_samples_have_their_marks_at_once():
+    app = an_app(*[SLIPS] * 5, settings=Settings(pace=0, samples=2))
+    async with app.run_test(size=(120, 40)) as pilot:
+        chat = await ask(pilot)
+        assert isinstance(chat.last, SampledTurn)
+        assert "1 wrong sum" in chat.last.thinking.header.text
+        assert len(_marked(app)) == 1
+        await pick(pilot, "temperature=0")
+        await until(pilot, lambda: isinstance(chat.last, ComparedTurn))
+        await idle(pilot)
+        for column in chat.last.columns:
+            assert "1 wrong sum" in column.thinking.header.text
+            assert "1 wrong sum in the answer" in column.status
+        assert "".join(_rows(app)).count(f"{WRONG} So") == 2
