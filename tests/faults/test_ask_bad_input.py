@@ -216,5 +216,6 @@ def test_system_text_has_no_place_in_raw():
 
 
 def test_a_question_that_is_no_utf_8_is_still_a_question():
-    code, _, err = run("ask", "-m", "tiny", "-b", "off", os.fsdecode(b"What is 2 + 3? \xff"))
+    asked = os.fsdecode(b"What is 2 + 3? \xff")
+    code, _, err = run("ask", "-m", "tiny", "-b", "off", "--check-sums", "off", asked)
     assert (code, err) == (0, "")

@@ -247,7 +247,7 @@ def test_a_peek_changes_nothing(pair: Pair) -> None:
     drawn = machine.peek(text(2, 5), 4, lambda _: False)
     assert len(drawn) == 4
     expected = text(1, 30) + text(2, 5)
-    for token in drawn:
+    for token, _ in drawn:
         found = pair.expected(expected)
         assert found[token] > found.max() - NOISE
         expected.append(token)

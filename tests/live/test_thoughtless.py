@@ -95,7 +95,7 @@ def test_eval_says_why_a_model_cannot_be_asked(random_models, tmp_path):
 async def test_the_app_says_it_at_the_slider(random_models):
     engine = LlamaEngine(random_models["chatml"], options=LoadOptions(trusted=True, ctx=256))
     settings = Settings(pace=0, save=False, budget="512")
-    app = R1ChatApp(given=settings, load=loading(engine), inventory=StillHub())
+    app = R1ChatApp(model="m", given=settings, load=loading(engine), inventory=StillHub())
     async with app.run_test() as pilot:
         chat = await ready(pilot)
         await until(pilot, lambda: NO_THOUGHTS in toasts(app))

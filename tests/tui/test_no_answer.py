@@ -49,7 +49,7 @@ async def test_where_the_toy_declines_it_says_once_how_to_get_a_real_model():
     async with app.run_test() as pilot:
         await until(pilot, lambda: app.offered)
         chat = await ask(pilot, "one")
-        assert chat.last.hint == f"Ctrl+F downloads {app.offered}, for real questions"
+        assert chat.last.hint == f"For real questions, press Ctrl+F to download {app.offered}"
         await ask(pilot, "two")
         assert [turn.hint for turn in chat.conversation.turns] == ["", ""]
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from r1chat.conversation import Node
     from r1chat.tui.host import Host
 
-_OFFERED = "{key} downloads {ref}, for real questions"
-_OTHERS = "{key} has models for real questions"
+_OFFERED = "For real questions, press {key} to download {ref}"
+_OTHERS = "For real questions, press {key} to choose a model"
 
 
 class ToyHint:
