@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 LOOK_S = 0.03
 """Whoever looks at a lock holds it for a moment: another look waits for so long."""
-_WAIT_S = 0.5
+_WAIT_S = 2.0
 """And so long whoever is to keep it."""
 _BETWEEN_S = 0.01
 

@@ -29,14 +29,11 @@ from r1chat.output import Out, document, event_line, to_json
 from r1chat.sanitize import line
 
 if TYPE_CHECKING:
-    from filelock import BaseFileLock
     from typing_extensions import Self
 
 _IDLE_S = 60.0
 """How long the model stays loaded for a job that may come."""
 _LOOK_S, _RESCAN_S = 0.25, 3.0
-_TAKING_S = 1.0
-"""Whoever looks whether there is a process holds its lock for a moment."""
 _CLOSING_S = 10.0
 _PRIVATE = 0o600
 
@@ -105,7 +102,7 @@ class _Worker:
         Returns:
             Whether it did: no other process works on these jobs, and nobody ended this one.
         """
-        lock = _taken(self._model)
+        lock = locks.taken(jobs.worker_lock(self._model))
         if lock is None:
             return False
         try:
@@ -288,11 +285,6 @@ def _arguments(order: jobs.Order) -> argparse.Namespace:
 def _nowhere() -> Out:
     """Standard output that nobody reads."""
     return Out(open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123  (for the process)
-
-
-def _taken(model: str) -> BaseFileLock | None:
-    """The lock of this model's jobs; None where another process has it."""
-    return locks.taken(jobs.worker_lock(model), _TAKING_S)
 
 
 def _changed(folder: Path) -> int | None:

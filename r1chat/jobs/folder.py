@@ -36,8 +36,6 @@ _KEPT, _KEPT_S = 100, 30 * 24 * 3600.0
 """So many jobs that have ended are remembered, and so long; their replies are in the history."""
 _LARGEST = 256 << 20
 _PRIVATE = 0o600
-_TAKING_S = 2.0
-"""Whoever looks at a job holds its lock for a moment, and many may look: so long it is tried."""
 _ORDER, _EVENTS, _END, _STOP, _LOCK = "order.json", "events.jsonl", "end.json", "stop", "lock"
 _UNWANTED = "unwanted"
 
@@ -133,7 +131,7 @@ class Job:
 
     def taken(self) -> BaseFileLock | None:
         """Takes it, to work on it; None where another does."""
-        return locks.taken(self.folder / _LOCK, _TAKING_S)
+        return locks.taken(self.folder / _LOCK)
 
     @property
     def stop_wanted(self) -> bool:
