@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 import threading
@@ -170,6 +171,10 @@ class _Worker:
         except R1ChatError as error:
             verdict = Verdict(code_of(error), line(str(error), 1000))
         finally:
+            if job.unwanted:
+                # Its conversation was removed for good while the reply was being written.
+                with contextlib.suppress(R1ChatError):
+                    history.store.purge(job.order.conversation)
             kept = history.close(_CLOSING_S)
         notes = (*verdict.notes, *history.take_notices())
         if stop.by_user:

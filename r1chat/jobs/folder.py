@@ -164,12 +164,13 @@ class Job:
         return (self.folder / _UNWANTED).exists()
 
     def leave(self) -> None:
-        """Has it removed: at once, or when it is over."""
+        """Has it removed: at once, or once its process has stopped it."""
         if self.state != "running":
             self.forget()
             return
         try:
             self._mark(_UNWANTED)
+            self._mark(_STOP)
         except OSError as error:
             log.warning("job %s not removed: %s", self.id, error)
 
@@ -250,7 +251,7 @@ class Jobs:
                 job.forget()
 
     def forget(self, conversation: str) -> None:
-        """Removes a conversation's jobs; one that is at work is removed when it ends."""
+        """Removes a conversation's jobs; one that is at work is stopped first."""
         for job in self.all():
             if job.order.conversation == conversation:
                 job.leave()
