@@ -6,7 +6,7 @@ import argparse
 import os
 import shutil
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -134,6 +134,20 @@ def refuse_what_makes_no_sense(args: argparse.Namespace) -> None:
     for message, holds in refusals.items():
         if holds:
             raise UsageError(message)
+
+
+def ways_to_show(args: argparse.Namespace) -> dict[str, object]:
+    """The options that say how a reply is shown, with what was given; None where nothing was."""
+    return {
+        "--format": None if args.format == "text" else args.format,
+        "--thoughts": args.thoughts,
+        "--plain": args.plain or None,
+    }
+
+
+def first_given(options: Mapping[str, object]) -> str | None:
+    """The first of some options that was given; None where none was."""
+    return next((name for name, value in options.items() if value is not None), None)
 
 
 def _goes_on(args: argparse.Namespace) -> bool:

@@ -8,7 +8,13 @@ from functools import partial
 
 from r1chat import compose, jobs, logs
 from r1chat import settings as user
-from r1chat.commands.ask import Asking, read_shape, refuse_what_makes_no_sense
+from r1chat.commands.ask import (
+    Asking,
+    first_given,
+    read_shape,
+    refuse_what_makes_no_sense,
+    ways_to_show,
+)
 from r1chat.commands.default_model import default_model
 from r1chat.commands.download import or_download
 from r1chat.commands.exits import ExitCode
@@ -39,12 +45,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     if args.compare:
         message = "--background is for one reply: leave out --compare"
         raise UsageError(message)
-    given = {
-        "--format": None if args.format == "text" else args.format,
-        "--thoughts": args.thoughts,
-        "--plain": args.plain or None,
-    }
-    if wrong := next((name for name, value in given.items() if value is not None), None):
+    if wrong := first_given(ways_to_show(args)):
         message = f"--background shows nothing: {wrong} belongs to `r1chat jobs attach`"
         raise UsageError(message)
     with Interrupts() as interrupts:

@@ -14,7 +14,13 @@ from r1chat import logs, paths
 from r1chat import settings as user
 from r1chat.attachments import Attachment, read_file
 from r1chat.commands import batch_input
-from r1chat.commands.ask import Asking, read_shape, refuse_what_makes_no_sense
+from r1chat.commands.ask import (
+    Asking,
+    first_given,
+    read_shape,
+    refuse_what_makes_no_sense,
+    ways_to_show,
+)
 from r1chat.commands.batch_input import STDIN, Item
 from r1chat.commands.batch_output import Answers, Left, left
 from r1chat.commands.exits import ExitCode, code_of
@@ -72,14 +78,12 @@ def _refuse(args: argparse.Namespace) -> None:
         "-c/--continue": args.go_on,
         "--conversation": args.conversation,
         "--resume": args.resume or None,
-        "--format": None if args.format == "text" else args.format,
-        "--thoughts": args.thoughts,
-        "--plain": args.plain or None,
+        **ways_to_show(args),
         "--peek": args.peek or None,
         "--compare": args.compare or None,
         "--background": args.background or None,
     }
-    if wrong := next((name for name, value in given.items() if value is not None), None):
+    if wrong := first_given(given):
         message = (
             f"--batch takes its questions from a file and writes JSON lines: leave out {wrong}"
         )
