@@ -269,7 +269,8 @@ class _Evaluation:
     ) -> None:
         info, out = engine.info, self._out
         try:
-            curves.remember(info, conditions.model, asked, summary)
+            samples = results.samples.values()
+            curves.remember(info, conditions.model, asked, summary, samples)
         except OSError as error:
             self._console.note(f"the slider will not know of it: {error.strerror}")
         if self._args.format == "json":

@@ -7,19 +7,24 @@ import hashlib
 import json
 import os
 import time
-from dataclasses import asdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any
 
 from r1chat import paths
 from r1chat.engine.base import ModelInfo
+from r1chat.evaluation.plan import Sample
 from r1chat.evaluation.reading import QuestionSet, digest
 from r1chat.evaluation.summary import Summary
 from r1chat.reasoning.budget import LIMIT_TOKENS
+from r1chat.reasoning.difficulty import Example, Traits
 from r1chat.user_files import small_text
 
 SCHEMA = 1
 _ENDS = 1 << 20
+_MOST_THOUGHTS = 400
+"""That are kept of a set of questions, and learnt from."""
 
 
 def fingerprint(path: Path) -> str:
@@ -51,7 +56,13 @@ def identity(info: ModelInfo) -> str:
     return fingerprint(Path(info.path))
 
 
-def remember(info: ModelInfo, model: str, asked: QuestionSet, summary: Summary) -> None:
+def remember(
+    info: ModelInfo,
+    model: str,
+    asked: QuestionSet,
+    summary: Summary,
+    samples: Iterable[Sample] = (),
+) -> None:
     """Writes a curve down, in the place of an older one of the same model and questions.
 
     One that was measured under more budgets stays, however old it is.
@@ -61,6 +72,7 @@ def remember(info: ModelInfo, model: str, asked: QuestionSet, summary: Summary) 
         model: Its fingerprint.
         asked: The questions.
         summary: What came of them.
+        samples: The replies.
 
     Raises:
         OSError: If it cannot be written.
@@ -89,6 +101,7 @@ def remember(info: ModelInfo, model: str, asked: QuestionSet, summary: Summary) 
             for row in summary.rows
             if row.pass1 is not None and row.setting.language is None
         ],
+        "thoughts": _thoughts(asked, samples),
     }
     text = json.dumps(values, ensure_ascii=False, indent=1, allow_nan=False)
     paths.write_private(_file(), text + "\n")
@@ -97,6 +110,53 @@ def remember(info: ModelInfo, model: str, asked: QuestionSet, summary: Summary) 
 def _size(curve: object) -> int:
     points = curve.get("points") if isinstance(curve, dict) else None
     return len(points) if isinstance(points, list) else 0
+
+
+def thoughts(model: ModelInfo) -> list[Example]:
+    """How long a model's thoughts were on the questions that it was measured with.
+
+    Args:
+        model: The model.
+
+    Returns:
+        Nothing where nothing was measured, or nothing can be read.
+    """
+    if not _file().exists():
+        return []
+    try:
+        curves = _read()["models"][identity(model)]["curves"].values()
+        rows = [row for curve in curves for row in curve.get("thoughts", ())]
+        return [_example(row) for row in rows[-_MOST_THOUGHTS:]]
+    except (OSError, KeyError, TypeError, ValueError, AttributeError):
+        return []
+
+
+def _thoughts(asked: QuestionSet, samples: Iterable[Sample]) -> list[list[int]]:
+    """What is to be learnt of thoughts: those under the highest budget, one for each question."""
+    texts = {question.key: question.text for question in asked.questions}
+    highest: dict[str, Sample] = {}
+    for sample in samples:
+        if sample.question in texts and sample.thought_tokens and sample.language is None:
+            known = highest.get(sample.question)
+            if known is None or sample.thought_tokens > known.thought_tokens:
+                highest[sample.question] = sample
+    found = []
+    for key, sample in list(highest.items())[-_MOST_THOUGHTS:]:
+        traits = Traits.of(texts[key])
+        example = Example.of(traits, sample.thought_tokens, sample.thought_ended_by)
+        if example is not None:
+            found.append([*map(int, astuple(traits)), example.tokens, int(example.whole)])
+    return found
+
+
+def _example(row: Sequence[int]) -> Example:
+    """A thought from the figures of its row."""
+    words, numbers, digits, signs, code, prose, tokens, whole = row
+    if not tokens or not all(type(each) is int and 0 <= each <= LIMIT_TOKENS for each in row):
+        message = "no thought has such figures"
+        raise ValueError(message)
+    traits = Traits(words, numbers, digits, signs, code=bool(code), prose=bool(prose))
+    return Example(traits, tokens, bool(whole))
 
 
 def flattening(model: ModelInfo | Path) -> list[int]:

@@ -9,6 +9,7 @@ from collections.abc import Container, Iterator
 from r1chat import tags
 from r1chat.attachments import Attachment
 from r1chat.conversation import Conversation, Node, Turn
+from r1chat.events import Receipt
 from r1chat.store import rows
 from r1chat.store.replies import reply_of
 from r1chat.store.values import ALL, Figures, Filter, Loaded, Summary, TitleSource
@@ -224,6 +225,18 @@ def _parts(connection: sqlite3.Connection, key: int) -> dict[int, list[sqlite3.R
     ):
         found[each["reply"]].append(each)
     return found
+
+
+def thoughts(connection: sqlite3.Connection, model: str, most: int) -> list[tuple[str, Receipt]]:
+    """The questions that a model has replied to, each with its receipt, the newest first."""
+    found = connection.execute(
+        "SELECT question, receipt FROM replies JOIN turns ON turns.key = turn "
+        "JOIN conversations ON conversations.key = turns.conversation "
+        "WHERE status = 'done' AND deleted_at IS NULL AND replies.model = ? "
+        "ORDER BY replies.key DESC LIMIT ?",
+        (rows.safe(model), most),
+    )
+    return [(rows.unpack(row["question"]), rows.receipt_in(row["receipt"])) for row in found]
 
 
 def figures(connection: sqlite3.Connection, since: float = 0.0) -> Iterator[Figures]:

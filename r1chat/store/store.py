@@ -17,6 +17,7 @@ from typing import TypeVar
 from r1chat import paths, tags
 from r1chat.conversation import Conversation, TurnsSummary, new_id
 from r1chat.errors import R1ChatError
+from r1chat.events import Receipt
 from r1chat.recording import Asked
 from r1chat.sanitize import line
 from r1chat.store import (
@@ -389,6 +390,18 @@ class Store:
         """
         with self._reading() as connection:
             yield from reading.figures(connection, since)
+
+    def thoughts(self, model: str, most: int) -> list[tuple[str, Receipt]]:
+        """The questions that a model has replied to last, each with the reply's receipt.
+
+        Args:
+            model: Its reference.
+            most: How many.
+
+        Raises:
+            R1ChatError: If the history cannot be read.
+        """
+        return self._read(partial(reading.thoughts, model=model, most=most))
 
     # -- inside --
 

@@ -15,6 +15,7 @@ from typing import Literal, TypeAlias
 
 from r1chat.formatting import counted, format_duration, format_tokens
 from r1chat.reasoning.budget import AGREE, LIMIT_SECONDS, LIMIT_TOKENS, Budget
+from r1chat.reasoning.difficulty import Expected
 
 Unit: TypeAlias = Literal["tokens", "seconds"]
 
@@ -235,18 +236,38 @@ def write_figure(figure: float, unit: Unit, room: int = ROOM_FOR_FIGURE) -> str:
     return text if len(text) <= room else f"{figure:,.0f}"
 
 
-def remark(budget: Budget, flat: Sequence[int]) -> tuple[str, ...]:
+def remark(
+    budget: Budget, flat: Sequence[int], expected: Expected | None = None
+) -> tuple[str, ...]:
     """What there is to say of a budget and of the marks.
 
     Args:
         budget: The budget.
         flat: Tokens, rising, from which on the model was measured to grow no better.
+        expected: What a thought on the question in the composer will take.
 
     Returns:
         The same from long to short; nothing where there is nothing to say.
     """
     if budget.auto:
         return ("ends when the model is sure of its answer", "ends when it is sure")
+    measured, likely = _of_flat(flat), _of_expected(expected)
+    if measured and likely:
+        return (*(f"{each} · {measured[-1]}" for each in likely), likely[-1])
+    return likely or measured
+
+
+def _of_expected(expected: Expected | None) -> tuple[str, ...]:
+    if expected is None:
+        return ()
+    figure = f"{expected.tokens:,}"
+    short = f"8 in 10 such thoughts take up to {figure}"
+    seen = f"{expected.examples} seen"
+    reasons = "; ".join((", ".join(expected.why), seen) if expected.why else (seen,))
+    return (f"{short} tokens ({reasons})", f"{short} tokens ({seen})", f"{short} tokens", short)
+
+
+def _of_flat(flat: Sequence[int]) -> tuple[str, ...]:
     if not flat:
         return ()
     if flat[-1] == 0:

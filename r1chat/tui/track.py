@@ -91,6 +91,7 @@ class Track:
         *,
         used: int,
         marks: Sequence[int] = (),
+        expected: int | None = None,
         editing_minimum: bool = False,
     ) -> list[Sign]:
         """Draws it, a sign for each column.
@@ -99,6 +100,7 @@ class Track:
             budget: Where its thumbs stand.
             used: How many columns are used up.
             marks: Tokens that are marked.
+            expected: Tokens that a thought is expected to take.
             editing_minimum: Whether the thumb of the minimum is the one that moves.
         """
         # The signs differ as well as the colours: used up is heavy, to come is light.
@@ -110,6 +112,10 @@ class Track:
             at = self.of_tokens(tokens)
             if at is not None:
                 signs[at] = ("┷" if at < used else "┴", "slider--mark")
+        if expected is not None and (at := self.of_tokens(expected)) is not None:
+            both = signs[at][1] == "slider--mark"
+            light, heavy = ("┼", "┿") if both else ("┬", "┯")
+            signs[at] = (heavy if at < used else light, "slider--mark")
         at = self.of_tokens(budget.minimum)
         if at is not None and budget.minimum:
             signs[at] = ("┃", "slider--minimum")

@@ -152,8 +152,8 @@ async def test_a_figure_in_the_place_of_auto_holds_at_once():
 class Measured(FakeEngine):
     """An engine whose file was measured."""
 
-    def __init__(self, path) -> None:
-        super().__init__(ENDLESS)
+    def __init__(self, path, script=ENDLESS, **options) -> None:
+        super().__init__(script, **options)
         self.path = path
 
     @property
@@ -228,3 +228,41 @@ async def test_a_file_of_measurements_that_is_damaged_marks_nothing(tmp_path):
         assert chat.slider.marks == ()
         await pilot.press("f5")
         assert not chat.slider.check_action("flat", ())
+
+
+async def test_what_thoughts_on_such_questions_take_is_marked_and_said(tmp_path):
+    file = tmp_path / "model.gguf"
+    file.write_bytes(b"weights")
+    # Words, numbers, digits, signs, code, prose; tokens, ended by itself.
+    thoughts = [[5, n, 2 * n, n, 0, 0, 60 * n, 1] for n in range(1, 21)]
+    values = {"schema": 1, "models": {fingerprint(file): {"curves": {"a": {"thoughts": thoughts}}}}}
+    path = paths.folder("data") / "evaluations.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(values))
+    gate = Gate()
+    app = an_app(load=loading(Measured(file, LONG, sleep=gate)))
+    async with app.run_test(size=(100, 30)) as pilot:
+        chat = await ready(pilot)
+        assert chat.slider.expected is None
+        await pilot.press(*"12+34")
+        await until(pilot, lambda: chat.slider.expected)
+        short = chat.slider.expected.tokens
+        assert "┬" in chat.slider.render_line(0).text
+        await pilot.press(*"+56+78+12+34+56")
+        await until(pilot, lambda: chat.slider.expected.tokens > 2 * short)
+        long = chat.slider.expected.tokens
+        await pilot.press("f5")
+        await pilot.pause()
+        assert f"take up to {long:,}" in chat.composer.border_subtitle
+        assert "20 seen" in chat.composer.border_subtitle
+        await pilot.press("alt+home")
+        assert chat.slider.value == Budget(tokens=long)
+        # The mark of the question that is answered stays until the reply ends.
+        await pilot.press("f5", "enter")
+        await thought(pilot, "thought 9.")
+        assert chat.slider.expected.tokens == long
+        gate.open()
+        await pilot.press("escape")
+        await rest(pilot)
+        await until(pilot, lambda: chat.slider.expected is None)
+        assert not chat.slider.check_action("expected", ())

@@ -22,6 +22,7 @@ from r1chat.tui.chat.comparing import Comparing
 from r1chat.tui.chat.completion import Completion
 from r1chat.tui.chat.conditions import Conditions
 from r1chat.tui.chat.conversation_state import OpenConversation
+from r1chat.tui.chat.expectation import Expectation
 from r1chat.tui.chat.full_context import Asked, ContextRoom
 from r1chat.tui.chat.history_actions import HistoryActions
 from r1chat.tui.chat.history_sidebar import BESIDE, HistorySidebar
@@ -147,6 +148,13 @@ class ChatScreen(Screen[None]):
         )
         self._count = SampleCount(host, self._sign)
         self._budget = BudgetEntry(host, self.slider)
+        self._expectation = Expectation(
+            host,
+            self.composer,
+            self.slider,
+            running=lambda: self.running,
+            after=self.set_timer,
+        )
         self._preset = PresetChoice(host, self.state, self.slider)
         self._think = ThinkFirst(host)
         self.replies = Replies(
@@ -254,6 +262,7 @@ class ChatScreen(Screen[None]):
         self.watch(self.conversation, "news", self._show_news, init=False)
         self.watch(self.queue, "questions", self._show_queue, init=False)
         self.watch(self.composer, "selection", self._completion.look, init=False)
+        self.watch(self.composer, "selection", self._expectation.look, init=False)
         self.watch(self.slider, "remark", self._show_remark)
         self.watch(self.slider, "has_focus", self._show_remark)
 
@@ -446,6 +455,7 @@ class ChatScreen(Screen[None]):
         if self.input.steering:
             self._pause(view, None if finished.error else self.state.own_reply(view.node))
         self.sidebar.reload()
+        self._learn()
         if finished.error is None:
             self.call_later(self.ask_next)
 
@@ -814,10 +824,17 @@ class ChatScreen(Screen[None]):
             self.call_later(self.ask_next)
         mark = self._budget.mark(engine)
         self.run_worker(mark, group="marks", exclusive=True, exit_on_error=False)
+        self._expectation.forget()
+        self._learn()
         self.replies.show_hint()
         self._check_steering()
         self.call_later(self._go_on_with_interrupted)
         self.refresh_bindings()
+
+    def _learn(self) -> None:
+        """Learns anew how long the model thinks about what."""
+        learning = self._expectation.learn()
+        self.run_worker(learning, group="lengths", exclusive=True, exit_on_error=False)
 
     def _check_steering(self) -> None:
         """Has the words go into the thought that stands last by now, if that can be continued."""

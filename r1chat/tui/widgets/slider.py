@@ -16,6 +16,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from r1chat.reasoning.budget import Budget
+from r1chat.reasoning.difficulty import Expected
 from r1chat.sanitize import line
 from r1chat.tui import scale
 from r1chat.tui.keys import applies, bindings
@@ -94,6 +95,8 @@ class BudgetSlider(Widget, can_focus=True):
     """Seconds of thought so far."""
     marks: reactive[tuple[int, ...]] = reactive[tuple[int, ...]]((), bindings=True)
     """Tokens, rising, from which on the model was measured to grow no better."""
+    expected: reactive[Expected | None] = reactive[Expected | None](None, bindings=True)
+    """What a thought on the question in the composer will take; None where nobody knows."""
     remark: reactive[tuple[str, ...]] = reactive[tuple[str, ...]]((), repaint=False)
     """What there is to say of the budget and the marks, from long to short, or nothing."""
     editing_minimum: reactive[bool] = reactive(default=False, bindings=True)
@@ -162,8 +165,12 @@ class BudgetSlider(Widget, can_focus=True):
         """Says what they mean."""
         self._remark()
 
+    def watch_expected(self) -> None:
+        """Says how long that is."""
+        self._remark()
+
     def _remark(self) -> None:
-        self.remark = scale.remark(self.value, self.marks)
+        self.remark = scale.remark(self.value, self.marks, self.expected)
         self.tooltip = self.remark[0] if self.remark else None
 
     def validate_used(self, used: int) -> int:
@@ -187,6 +194,11 @@ class BudgetSlider(Widget, can_focus=True):
     def has_marks(self) -> bool:
         """Whether accuracies were measured that are marked on it."""
         return self.has_middle and bool(self.marks)
+
+    @property
+    def has_expected(self) -> bool:
+        """Whether it is known how long thoughts on such a question are."""
+        return self.has_middle and self.expected is not None
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Leaves Escape to others where there is nothing to drop."""
@@ -227,6 +239,12 @@ class BudgetSlider(Widget, can_focus=True):
     def action_flat(self) -> None:
         """Goes to the mark, of several to the last."""
         self.value = scale.with_figure(self.value, max(self.marks), "tokens")
+
+    def action_expected(self) -> None:
+        """Goes to what a thought on the question will take."""
+        if self.expected is not None:
+            most = self._track.tokens.limit
+            self.value = scale.with_figure(self.value, min(self.expected.tokens, most), "tokens")
 
     def action_unit(self) -> None:
         """Changes between tokens and seconds; the budget means the same as before."""
@@ -385,6 +403,7 @@ class BudgetSlider(Widget, can_focus=True):
             self.value,
             used=track.of_used(self.used, self.used_s),
             marks=self.marks,
+            expected=self.expected.tokens if self.expected is not None else None,
             editing_minimum=self.editing_minimum,
         )
         for name, group in groupby(signs, key=itemgetter(1)):
