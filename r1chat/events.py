@@ -241,6 +241,18 @@ class SumCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class Fork:
+    """Where a reply branches off from the thought of another, which the two share up to there."""
+
+    at: int
+    """Characters of the thought that they share."""
+    tokens: int = 0
+    """Tokens of it that the model wrote; they were drawn once."""
+    entropy: float | None = None
+    """How open it was what comes next there, in nats; None where a user chose the place."""
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """What a reply cost and why it ended. Counts are tokens, times are seconds."""
 
@@ -292,6 +304,8 @@ class Receipt:
     """What the answer had to fit; None where it was free."""
     sums: SumCounts | None = None
     """What checking its sums found; None where they were not checked."""
+    fork: Fork | None = None
+    """Where it branches off from another reply, as one of several; None where it does not."""
     vote: str | None = None
     """Of several: the final answer that this one counts for, as the first of them wrote it."""
     asked_with: str | None = None

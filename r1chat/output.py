@@ -50,7 +50,7 @@ _OF_SAMPLES = frozenset({"samples", "vote"})
 _SELDOM = frozenset(
     (
         *("answer_asked", "thought_style", "effort", "thought_language", "sampling_from", "shape"),
-        *("asked_with", "confidence", "sums"),
+        *("asked_with", "confidence", "fork", "sums"),
     )
 )
 """Keys of a receipt that are left out where there is nothing to be said."""

@@ -119,6 +119,9 @@ class Watch:
         """The user's acts that continued an earlier reply."""
         resume = request.resume
         acts: list[Act] = []
+        if resume is not None and resume.fork is not None and resume.fork.entropy is not None:
+            # Nobody chose the place.
+            return acts
         if resume is not None and resume.keep is not None:
             if resume.keep < len(resume.reply.thought):
                 acts.append(Act("back", 0.0, str(resume.keep)))

@@ -241,6 +241,7 @@ class Session:
         shape: Shape | None = None,
         full_context: FullContext = "drop",
         check_sums: CheckSums = "off",
+        resume: Continuation | None = None,
         choose: Choose | None = None,
     ) -> Generator[Event, None, None]:
         """Draws several samples to a question; the majority's answer counts.
@@ -265,6 +266,7 @@ class Session:
             shape: What the answers must look like; equal values count as one.
             full_context: As for `ask`.
             check_sums: As for `ask`.
+            resume: A place in the thought of an earlier reply that all of them go on from.
             choose: As for `ask`.
 
         Yields:
@@ -290,13 +292,15 @@ class Session:
             parent=parent,
             shape=shape,
             check_sums=check_sums,
+            forks=() if resume is None else (resume,) * samples,
             state=self.state,
         )
         group = ControlGroup(control, samples)
         tally = Tally(samples, same or (same_answer if shape is None else shape.same))
         made = origin(request, self._engine.info)
         records = [
-            self._record(question, request, attached, part, parent, made) for part in group.parts
+            self._record(question, request.of(number), attached, part, parent, made)
+            for number, part in enumerate(group.parts)
         ]
         votes: tuple[tuple[str, int], ...] = ()
         try:
@@ -419,6 +423,7 @@ class Session:
         raw: bool = False,
         reuse: bool = True,
         resume: Continuation | None = None,
+        forks: tuple[Continuation, ...] = (),
         shape: Shape | None = None,
         state: str,
         check_sums: CheckSums = "off",
@@ -440,6 +445,7 @@ class Session:
             raw=raw,
             reuse=reuse,
             resume=resume,
+            forks=forks,
             state="" if raw else state,
             check_sums=check_sums,
             shape=shape,

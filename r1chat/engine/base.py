@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, TypeAlias
 
-from r1chat.events import CheckSums, Event, LanguageCode, Reply, SamplingFrom
+from r1chat.events import CheckSums, Event, Fork, LanguageCode, Reply, SamplingFrom
 from r1chat.hub.advice import Advice
 from r1chat.reasoning.budget import Budget, Think
 from r1chat.reasoning.control import Control, ControlGroup
@@ -74,6 +74,8 @@ class Continuation:
     known: tuple[int, ...] = ()
     """What stands behind the prompt in a saved state: the reply's tokens so far, and more or less
     of them, where the reply itself has none."""
+    fork: Fork | None = None
+    """The place, where this is one of several replies that branch off from the other."""
 
     def allowance(self, budget: Budget) -> Budget:
         """The budget of the reply as it is continued: what is spent counts, but is never all of it.
@@ -126,6 +128,8 @@ class Request:
     reproducible to the bit."""
     resume: Continuation | None = None
     """An earlier reply to go on from, in place of a new one."""
+    forks: tuple[Continuation, ...] = ()
+    """For several replies: what each of them goes on from, of the same earlier reply."""
     state: str = ""
     """The conversation whose saved state is loaded and kept up; empty for none."""
     when_full: WhenFull = "drop"
@@ -135,6 +139,21 @@ class Request:
     shape: Shape | None = None
     """What the answer must look like; the thought is free. Nothing is added to such an answer, no
     marker in it means anything, and the model can end it only where it is whole."""
+
+    @property
+    def deepest(self) -> Request:
+        """Of several that branch off, the one that keeps most; else the request as it is."""
+        if not self.forks:
+            return self
+        return self.of(max(range(len(self.forks)), key=lambda each: self.forks[each].keep or 0))
+
+    def of(self, number: int) -> Request:
+        """The request of one of several replies.
+
+        Args:
+            number: Which, from 0.
+        """
+        return replace(self, resume=self.forks[number], forks=()) if self.forks else self
 
     @property
     def opening_words(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from r1chat.engine.base import BY_ITSELF, Continuation, Message, ModelInfo, Request
@@ -17,6 +17,7 @@ from r1chat.events import (
     EndedBy,
     Evaluating,
     Event,
+    Fork,
     InjectedText,
     Injection,
     Part,
@@ -175,7 +176,7 @@ class FakeEngine:
         at_once = min(self._lanes, count)
         yield Drawing(count, at_once, short=at_once < count)
         waiting = [
-            (sample, self._play(self._next_script(request), request, part))
+            (sample, self._play(self._next_script(request), request.of(sample), part))
             for sample, part in enumerate(group.parts)
         ]
         lanes = [waiting.pop(0) for _ in range(at_once)]
@@ -232,6 +233,7 @@ class _Play:
         self._answer = ""
         self._tokens = {"thought": 0, "answer": 0}
         self._injected: list[Injection] = []
+        self._fork: Fork | None = None
         self._thinking = thinks
         self.skipping = False
         """Whether steps are left out: what the model would have thought, had it not been cut."""
@@ -250,6 +252,8 @@ class _Play:
                 self._keep(kept[len(self._thought) : injection.at])
                 self._inject(injection.text)
         self._keep(kept[len(self._thought) :])
+        if continuation.fork is not None:
+            self._fork = replace(continuation.fork, tokens=self._tokens["thought"])
         if keep is None and reply.receipt.thought_ended_by is not None:
             self._keep(CLOSE)
             self._keep(reply.answer)
@@ -332,6 +336,7 @@ class _Play:
                 seed=self._request.sampling.seed or 0,
                 final_from=final.source if final else None,
                 shape=shape.kind if shape else None,
+                fork=self._fork,
                 confidence=confidence_of(self._scores, self._thought, self._answer, final),
             ),
             final=final.text if final else None,

@@ -73,11 +73,11 @@ class Lane:
         return 0, 0
 
     def reuse(self, tokens: Sequence[int]) -> int:
-        """Shares the prompt with the main sequence, where it has been evaluated.
+        """Shares with the main sequence what both begin with, where it has been evaluated.
 
         The last token is left to be evaluated, since sampling needs its logits.
         """
-        shared = len(tokens) - 1
+        shared = self._machine.shared(tokens[:-1])
         self.position = shared if self._machine.fork(self.sequence, shared) else 0
         return self.position
 
@@ -92,7 +92,7 @@ class Lane:
         self.position = length
         if self._machine.cut(self.sequence, length):
             return
-        shared = self._machine.position
+        shared = self._machine.shared(tokens)
         self.position = shared if self._machine.fork(self.sequence, shared) else 0
         if rest := tokens[self.position :]:
             self.evaluate(rest)

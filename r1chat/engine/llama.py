@@ -29,7 +29,7 @@ from r1chat.engine.loaded import LoadedModel
 from r1chat.engine.loading import LoadOptions
 from r1chat.engine.loop import ThinkingLoop, answer_reserve
 from r1chat.engine.machine import AHEAD, MAIN, TokenMachine
-from r1chat.engine.many import ManyReplies
+from r1chat.engine.many import ManyReplies, beginnings
 from r1chat.engine.native import AbortByte
 from r1chat.engine.replay import thought_wanted, tokens_kept
 from r1chat.engine.room import NO_MEMORY, Growth
@@ -311,15 +311,19 @@ class LlamaEngine:
             if request.shape is not None:
                 gbnf(request.shape)
             model = self._loaded()
-            self._follow(model, request.state if request.reuse else "")
-            fitted = self._fit(model, request, group.whole)
+            known = self._follow(model, request.state if request.reuse else "")
+            fitted = self._fit(model, request.deepest, group.whole)
             for notice in self._notices(model, fitted):
                 events.put(notice)
-            machine = model.make_room(request, len(fitted.prompt.ids), len(group.parts))
-            machine.checkpoint = len(fitted.prompt.ids)
-            self._load_state(machine, fitted.prompt.ids, lambda: group.whole.cancelled)
+            prompt = fitted.prompt
+            request = _with_known(request, prompt.ids, known)
+            begin = beginnings(model.machine, prompt, request, len(group.parts))
+            longest = max(begin, key=len)
+            machine = model.make_room(request, longest, len(begin))
+            machine.checkpoint = len(prompt.ids)
+            self._load_state(machine, longest, lambda: group.whole.cancelled)
             many = ManyReplies(
-                machine, fitted.prompt, request, group, events.put, time.perf_counter, began=began
+                machine, prompt, begin, request, group, events.put, time.perf_counter, began=began
             )
             with self._stoppable(request, group.whole, began):
                 many.run(seed=request.sampling.drawn_seed(), load_s=self._load_s)
@@ -349,7 +353,9 @@ class LlamaEngine:
         known = self._follow(model, request.state if request.reuse else "")
         fitted = self._fit(model, request, control)
         machine = model.machine
-        request, ids = _with_known(request, fitted.prompt.ids, known)
+        ids = fitted.prompt.ids
+        if request.resume is not None and known[: len(ids)] == ids:
+            request, ids = _with_known(request, ids, known), known
         self._load_state(machine, ids, lambda: control.cancelled)
         sampling = request.sampling
         seed = sampling.drawn_seed()
@@ -561,19 +567,14 @@ class LlamaEngine:
         atexit.unregister(self.close)
 
 
-def _with_known(
-    request: Request, prompt: tuple[int, ...], known: tuple[int, ...]
-) -> tuple[Request, tuple[int, ...]]:
-    """Tells a reply that is continued how it was spelled, where its state was saved.
-
-    Returns:
-        The request, and what to load of the state.
-    """
-    resume = request.resume
-    if resume is None or known[: len(prompt)] != prompt:
-        return request, prompt
-    resume = replace(resume, known=known[len(prompt) :])
-    return replace(request, resume=resume), known
+def _with_known(request: Request, prompt: tuple[int, ...], known: tuple[int, ...]) -> Request:
+    """Tells replies that are continued how they were spelled, where their state was saved."""
+    if known[: len(prompt)] != prompt:
+        return request
+    spelled = known[len(prompt) :]
+    resume = request.resume and replace(request.resume, known=spelled)
+    forks = tuple(replace(each, known=spelled) for each in request.forks)
+    return replace(request, resume=resume, forks=forks)
 
 
 def _nothing() -> None:

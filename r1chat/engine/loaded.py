@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -160,31 +161,45 @@ class LoadedModel:
         yield from filter(None, (self._on_gpu.notice, *self._notices))
         self._on_gpu, self._notices = replace(self._on_gpu, notice=""), []
 
-    def make_room(self, request: Request, prompt: int, count: int) -> TokenMachine:
+    def make_room(self, request: Request, shared: Sequence[int], count: int) -> TokenMachine:
         """Makes a larger cache, where more samples would fit into the memory then.
-
-        The conversation has to be read again then: for the first samples of a model only.
 
         Args:
             request: The question.
-            prompt: Tokens of its prompt.
+            shared: The tokens that samples begin with; those that were read stay where they can.
             count: How many samples are wanted.
 
         Returns:
             The machine from now on.
         """
         machine, header, available = self.machine, self._plan.header, self._available
-        cells = cells_wanted(header, machine, prompt, count, request, available)
+        cells = cells_wanted(header, machine, len(shared), count, request, available)
         lanes = loading.choose_lanes(header, cells, count, freed(header, machine, available))
         if cells <= machine.cells and lanes <= machine.lanes:
             return machine
-        machine.close()
-        self._machine = None
-        try:
-            self._machine = self._made(replace(self._sizes, cells=cells, lanes=lanes))
-        except EngineError:
+        machine.reuse(shared)
+        if not self._remake(replace(self._sizes, cells=cells, lanes=lanes)):
             log.warning("no memory for a cache of %s tokens", cells)
         return self.machine
+
+    def _remake(self, sizes: ContextOptions) -> bool:
+        """Makes the context again, and takes along what was read where its form stays the same.
+
+        Returns:
+            Whether there was memory for one like this; if not, the next is as it was planned.
+        """
+        old = self.machine
+        tokens, kind = old.tokens(MAIN), old.context.kind
+        data = old.state(MAIN, 0, len(tokens)) if tokens else None
+        old.close()
+        self._machine = None
+        with contextlib.suppress(EngineError):
+            self._machine = self._made(sizes)
+        made = self._machine is not None
+        machine = self.machine
+        if data is not None and machine.context.kind == kind:
+            machine.add_state(tokens, bytearray(data))
+        return made
 
     @property
     def _available(self) -> int | None:
@@ -211,25 +226,17 @@ class LoadedModel:
             Whether what the model had read is in it still.
         """
         machine, header = self.machine, self._plan.header
-        tokens, kind = machine.tokens(MAIN), machine.context.kind
-        data = machine.state(MAIN, 0, len(tokens)) if tokens else None
+        read = machine.position
         free = freed(header, machine, self._available)
         cells = loading.choose_cells(header, size, self._plan.options.samples, free)
         lanes = loading.choose_lanes(header, cells, self._plan.options.samples, free)
-        machine.close()
-        self._machine = None
         sizes = replace(self._sizes, size=size, cells=cells, lanes=lanes)
-        try:
-            self._machine = self._made(sizes)
-        except EngineError:
-            log.warning("no memory for a context of %s tokens", size)
-        else:
+        if self._remake(sizes):
             self._sizes = sizes
-        machine = self.machine
-        self.info = replace(self.info, context=machine.capacity)
-        if data is None or machine.context.kind != kind:
-            return not tokens
-        return machine.add_state(tokens, bytearray(data))
+        else:
+            log.warning("no memory for a context of %s tokens", size)
+        self.info = replace(self.info, context=self.machine.capacity)
+        return self.machine.position == read
 
     def close(self) -> None:
         """Frees all of it: the context, then the weights."""

@@ -201,7 +201,12 @@ class ThinkingLoop:
         )
         return self._transcript.reply(ended_by, circumstances, error)
 
-    def _read_prompt(self) -> None:
+    def restore(self) -> tuple[int, ...]:
+        """Writes down what there is of the reply already; once.
+
+        Returns:
+            All tokens behind which the model goes on, the prompt's among them.
+        """
         resume = self._request.resume
         self._transcript.measures = self._control.measures
         if self._prompt.prefilled:
@@ -212,7 +217,10 @@ class ThinkingLoop:
             self._ids += replay(resume, self._transcript, self._vocabulary, self._tags)
             self._follow_format()
             self._waits = self._transcript.times_injected(WAIT)
-        ids = (*self._prompt.ids, *self._ids)
+        return (*self._prompt.ids, *self._ids)
+
+    def _read_prompt(self) -> None:
+        ids = self.restore()
         if self._request.reuse:
             self._reused = self._machine.reuse(ids)
         else:
@@ -225,7 +233,7 @@ class ThinkingLoop:
 
         self._machine.evaluate(ids[reused:], on_progress=report)
         if self._splitter.in_thought:
-            self._begin_thought(resume)
+            self._begin_thought(self._request.resume)
 
     def _begin_thought(self, resume: Continuation | None) -> None:
         """Writes what stands at the beginning of the thought, or where it is continued."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from r1chat.engine.base import Request
@@ -13,7 +13,7 @@ from r1chat.engine.pacing import ReadingPace
 from r1chat.events import Drawing, Evaluating, Event, Sampled
 from r1chat.gguf.needs import MOST_LANES
 from r1chat.prompt import Prompt
-from r1chat.reasoning.control import ControlGroup
+from r1chat.reasoning.control import Control, ControlGroup
 
 _CLOSING = 64
 """Tokens for the words that close a thought."""
@@ -49,12 +49,45 @@ def share(capacity: int, prompt: int, request: Request, *, times: int = 1) -> in
     return min(most, tokens + tokens // 10 + answer_reserve(most, request.max_answer) + _CLOSING)
 
 
+def beginnings(
+    machine: TokenMachine, prompt: Prompt, request: Request, count: int
+) -> list[tuple[int, ...]]:
+    """The tokens that each of several replies begins with, which are read once.
+
+    Args:
+        machine: The model's.
+        prompt: What to answer.
+        request: The question it was made from.
+        count: How many replies there are to be.
+    """
+    if not request.forks:
+        return [prompt.ids] * count
+    known: dict[int | None, tuple[int, ...]] = {}
+    for number, fork in enumerate(request.forks):
+        if fork.keep not in known:
+            part = request.of(number)
+            loop = ThinkingLoop(
+                machine, machine.vocabulary, prompt, part, Control(), _nobody, _never, began=0.0
+            )
+            known[fork.keep] = loop.restore()
+    return [known[fork.keep] for fork in request.forks]
+
+
+def _nobody(_: Event) -> None:
+    pass
+
+
+def _never() -> float:
+    return 0.0
+
+
 class ManyReplies:
     """Writes several replies to a question.
 
     Args:
         machine: The model's.
         prompt: What to answer.
+        begin: The tokens that each reply begins with; the longest begin with all others.
         request: The question it was made from.
         group: Steers them; has as many parts as there are replies.
         emit: Takes the events as they happen.
@@ -66,6 +99,7 @@ class ManyReplies:
         self,
         machine: TokenMachine,
         prompt: Prompt,
+        begin: Sequence[tuple[int, ...]],
         request: Request,
         group: ControlGroup,
         emit: Callable[[Event], None],
@@ -75,6 +109,7 @@ class ManyReplies:
     ) -> None:
         self._machine = machine
         self._prompt = prompt
+        self._begin = begin
         self._request = request
         self._group = group
         self._emit = emit
@@ -84,7 +119,7 @@ class ManyReplies:
         self._pace = ReadingPace(group.whole, clock)
 
     def run(self, *, seed: int, load_s: float) -> None:
-        """Reads the prompt once and writes the replies.
+        """Reads what they share once and writes the replies.
 
         Args:
             seed: The first sample's; the others have those that follow.
@@ -94,7 +129,7 @@ class ManyReplies:
             Cancelled: If it was stopped before the first of them began.
             EngineError: If the prompt cannot be evaluated.
         """
-        ids = self._prompt.ids
+        ids = max(self._begin, key=len)
         self._machine.speculates = False
         reused = self._machine.reuse(ids)
         self._emit(Evaluating(reused, len(ids), reused))
@@ -105,7 +140,7 @@ class ManyReplies:
         count = len(self._group.parts)
         cells, most = self._machine.cells, self._machine.capacity
         lanes = min(width(cells, most, len(ids), count, self._request), self._machine.lanes)
-        capacity = min(most, len(ids) + (cells - len(ids)) // lanes)
+        each = (cells - len(ids)) // lanes
         self._emit(Drawing(count, lanes, short=lanes < min(count, MOST_LANES)))
 
         def begin(sequence: int) -> Lane | None:
@@ -113,6 +148,7 @@ class ManyReplies:
                 return None
             number, self._next = self._next, self._next + 1
             lane_seed = seed + number
+            capacity = min(most, len(self._begin[number]) + each)
             lane = Lane(self._machine, sequence, capacity, self._request.sampling, lane_seed)
             lane.start(partial(self._write, lane, number, lane_seed, load_s))
             return lane
@@ -142,7 +178,7 @@ class ManyReplies:
             lane,
             self._machine.vocabulary,
             self._prompt,
-            self._request,
+            self._request.of(number),
             self._group.parts[number],
             emit,
             self._clock,

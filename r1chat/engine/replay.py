@@ -145,6 +145,7 @@ def replay(
     answer_s = reply.receipt.answer_s if keep is None else 0.0
     transcript.unmute()
     transcript.scores += scores_kept(continuation)
+    transcript.branches_off(continuation.fork)
     transcript.spent_before(reply.receipt.thought_s * share, answer_s)
     return tuple(kept)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from r1chat.engine.confidence import Score, confidence_of
 from r1chat.events import (
@@ -12,6 +12,7 @@ from r1chat.events import (
     AnswerText,
     EndedBy,
     Event,
+    Fork,
     InjectedText,
     Injection,
     LanguageCode,
@@ -118,6 +119,8 @@ class Transcript:
         self.score: Score | None = None
         """How sure it was of the token that it writes next."""
         self.scores: list[TokenScore] = []
+        self.fork: Fork | None = None
+        """Where it branches off from another reply."""
         self._thought: list[str] = []
         self._thought_length = 0
         self._answer: list[str] = []
@@ -218,6 +221,11 @@ class Transcript:
         """Tells of what happens from now on."""
         self.doubts.forget()
         self._emit = self._tell
+
+    def branches_off(self, fork: Fork | None) -> None:
+        """Notes where it branches off; all that has been written so far was another reply's."""
+        if fork is not None:
+            self.fork = replace(fork, tokens=self.thought_tokens)
 
     def spent_before(self, thought_s: float, answer_s: float) -> None:
         """Adds the seconds that a continued reply took before."""
@@ -586,6 +594,7 @@ class Transcript:
             final_from=final.source if final else None,
             sums=SumCounts(doubted=self.doubts.written) if self.doubts.wanted else None,
             shape=shape.kind if shape else None,
+            fork=self.fork,
             confidence=confidence_of(scores, self.thought, answer, final),
         )
         return Reply(

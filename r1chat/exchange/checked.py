@@ -14,6 +14,7 @@ from r1chat.events import (
     Confidence,
     EndedBy,
     FinalFrom,
+    Fork,
     Injection,
     LanguageCode,
     Receipt,
@@ -78,6 +79,12 @@ class _Confidence(Checked):
     final: Probability | None = None
 
 
+class _Fork(Checked):
+    at: Count
+    tokens: Count = 0
+    entropy: Amount | None = None
+
+
 class _Receipt(Checked):
     ended_by: EndedBy = "cancelled"
     thought_ended_by: EndedBy | None = None
@@ -106,6 +113,7 @@ class _Receipt(Checked):
     samples: Count = 1
     sums: _Sums | None = None
     confidence: _Confidence | None = None
+    fork: _Fork | None = None
     vote: Text | None = None
     asked_with: Annotated[str, StringConstraints(max_length=LONGEST_ASKED_WITH)] | None = None
 
@@ -157,7 +165,8 @@ class _Turn(Checked):
     def turn(self) -> Turn:
         """As the rest of r1chat knows it."""
         values = self.receipt.model_dump()
-        for name, kind in (("sums", SumCounts), ("confidence", Confidence)):
+        kinds = (("sums", SumCounts), ("confidence", Confidence), ("fork", Fork))
+        for name, kind in kinds:
             values[name] = kind(**values[name]) if values[name] else None
         reply = Reply(
             thought=self.thought,

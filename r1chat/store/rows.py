@@ -16,6 +16,7 @@ from r1chat.events import (
     Confidence,
     EndedBy,
     FinalFrom,
+    Fork,
     Injection,
     LanguageCode,
     Receipt,
@@ -176,6 +177,15 @@ def sums(value: object) -> SumCounts | None:
     return SumCounts(*(count(value.get(each.name)) for each in fields(SumCounts)))
 
 
+def fork(value: object) -> Fork | None:
+    """Where a reply branches off from another; None where it does not."""
+    if not isinstance(value, dict) or "at" not in value:
+        return None
+    entropy = value.get("entropy")
+    open_ = None if entropy is None else number(entropy)
+    return Fork(count(value["at"]), count(value.get("tokens")), open_)
+
+
 _RECEIPT: dict[str, Callable[[object], Any]] = {
     "ended_by": lambda value: ended(value) or "cancelled",
     "thought_ended_by": ended,
@@ -189,6 +199,7 @@ _RECEIPT: dict[str, Callable[[object], Any]] = {
     "effort": effort,
     "sums": sums,
     "budget": budget,
+    "fork": fork,
     "vote": text_or_none,
     "asked_with": lambda value: text(value, LONGEST_ASKED_WITH) or None,
     "confidence": confidence,

@@ -437,3 +437,47 @@ async def test_answers_of_any_kind_stay_in_their_columns():
         assert len(lines) == tally.size.height
         assert "\x1b" not in str(tally.render())
         assert "[bold]" in str(tally.render())
+
+
+# -- from a paragraph of a thought --
+
+
+async def test_a_key_draws_samples_from_the_chosen_paragraph_of_a_thought():
+    gate = Gate()
+    first = ["first.\n\n", "second.\n\n", "third.\n", "</think>", "It is $\\boxed{4}$."]
+    others = [script(final, Pause(1), words=f"way {final}\n") for final in ("5", "6", "5", "5")]
+    app = an_app(first, *others, sleep=gate, lanes=4)
+    async with app.run_test() as pilot:
+        chat = await ask(pilot)
+        chat.last.thinking.view.focus()
+        # Not without a paragraph.
+        await pilot.press("ctrl+k")
+        assert len(engine_of(app).requests) == 1
+        await pilot.press(*["ctrl+up"] * 3, "ctrl+k")
+        await until(pilot, lambda: chat.last.drawing and chat.last.draw.samples[3].events)
+        forks = engine_of(app).requests[1].forks
+        assert len(forks) == 4
+        assert {(each.keep, each.fork.at, each.words) for each in forks} == {(7, 7, "")}
+        # While they go on, each is shown with what they share.
+        for number, final in enumerate(("5", "6")):
+            await until(
+                pilot,
+                lambda final=final: (
+                    chat.last.thinking.view.text.split() == ["first.", "way", final]
+                ),
+            )
+            if not number:
+                await pilot.press("alt+right")
+        gate.open()
+        await rest(pilot)
+        assert rows(chat.last)[0].startswith("3 of 4 agree on 5")
+        node = tree(chat)
+        assert [each.turn.reply.final for each in node.siblings] == ["4", "5", "6", "5", "5"]
+        assert node.turn.reply.receipt.fork.at == 7
+        assert node.turn.reply.thought.startswith("first.\n")
+        assert [act.kind for act in node.turn.origin.acts] == ["back"]
+        # The one before them is a version like any other.
+        while tree(chat).turn.reply.final != "4":
+            await pilot.press("alt+left")
+            await pilot.pause()
+        assert not chat.query(Tally)

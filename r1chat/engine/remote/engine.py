@@ -118,15 +118,15 @@ class RemoteEngine:
 
         def stream(number: int, control: Control) -> Generator[Event, None, None]:
             branch = ready[number] if ready else None
-            return self._stream(request, control, first + number, branch)
+            return self._stream(request.of(number), control, first + number, branch)
 
         yield from samples.draw(stream, group, len(ready) or width)
 
     def _begun(self, request: Request, group: ControlGroup, seed: int) -> tuple[Branch, ...]:
         """The streams of several replies, where the server writes them side by side by itself."""
         count = len(group.parts)
-        if request.shape is not None:
-            # The thought and the answer of each are requests of their own.
+        if request.shape is not None or request.forks:
+            # The thought and the answer of each are requests of their own, or their prompts differ.
             return ()
         able = self._found.dialect.several and self._fields.takes("n")
         if not able or not 1 < count <= self._found.parallel:

@@ -37,6 +37,7 @@ def resume(continuation: Continuation, transcript: Transcript, draft: Draft) -> 
         transcript.answer_tokens = receipt.answer_tokens
     transcript.unmute()
     transcript.scores += scores_kept(continuation)
+    transcript.branches_off(continuation.fork)
     transcript.spent_before(receipt.thought_s * share, receipt.answer_s if keep is None else 0.0)
 
 

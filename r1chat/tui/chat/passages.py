@@ -15,7 +15,7 @@ from r1chat.tui.host import Host
 from r1chat.tui.widgets.conversation import ConversationView
 
 if TYPE_CHECKING:
-    from r1chat.events import WrongSum
+    from r1chat.events import Reply
     from r1chat.tui.widgets.thinking import ThinkingPane
     from r1chat.tui.widgets.thought import ThoughtView
     from r1chat.tui.widgets.turn import TurnView
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _FROM_HERE = (
     ("answer", "Answer from here", "the rest of the thought is dropped"),
     ("rethink", "Think again from here", "it continues with “Wait,”"),
+    ("fork", "Samples from here", "several go on; the majority’s answer counts"),
 )
 
 
@@ -81,18 +82,18 @@ class Passages:
 
     def _read(self, pane: ThinkingPane, chosen: ThoughtView.ParagraphChosen | None) -> None:
         if chosen is not None:
-            self.choose(pane.view, chosen.end, chosen.wrong)
+            self.choose(pane.view, chosen)
 
-    def choose(self, thought: ThoughtView, end: int, wrong: WrongSum | None = None) -> None:
-        """Asks what is to be done from a paragraph of a thought; not so at a wrong sum.
+    def choose(self, thought: ThoughtView, chosen: ThoughtView.ParagraphChosen) -> None:
+        """Asks what is to be done from a paragraph of a thought, unless the key said so.
 
         Args:
             thought: The thought on the screen.
-            end: Where the paragraph ends, in characters of the thought as it was written.
-            wrong: The wrong sum in it that is to be checked, if one is.
+            chosen: The paragraph.
         """
         from r1chat.tui.screens.pick import Choice, Pick
 
+        end, wrong = chosen.end, chosen.wrong
         view = next((turn for turn in self._turns.turns if turn.thinking.view is thought), None)
         if self._running():
             self._host.notify(STOP_FIRST, timeout=3)
@@ -106,13 +107,31 @@ class Passages:
         elif wrong is not None:
             words = f"\n{doubted(wrong.left, wrong.claim)}"
             self._host.run_worker(self._go_back(view, end, words))
+        elif chosen.forks:
+            self._host.run_worker(self._fork(view, end))
         else:
             pick = Pick("From this paragraph", [Choice(*choice) for choice in _FROM_HERE])
             self._host.push_screen(pick, partial(self._picked, view, end))
 
     async def _picked(self, view: TurnView, end: int, choice: str | None) -> None:
-        if choice is not None:
+        if choice == "fork":
+            await self._fork(view, end)
+        elif choice is not None:
             await self._go_back(view, end, "" if choice == "answer" else WAIT)
+
+    async def _fork(self, view: TurnView, end: int) -> None:
+        """Draws several continuations from a place of a thought.
+
+        Args:
+            view: The turn.
+            end: The place.
+        """
+        async with self._turns.lock:
+            reply = self._own_reply(view)
+            samples = self._replies.forks() if reply is not None else 0
+            if reply is not None and samples:
+                self._leave_begun()
+                await self._replies.branch(view, steering.forks(reply, end), samples=samples)
 
     async def _go_back(self, view: TurnView, end: int, words: str) -> None:
         """Branches off at a place of a thought.
@@ -123,11 +142,13 @@ class Passages:
             words: What the thought goes on with; none closes it.
         """
         async with self._turns.lock:
-            reply = self._replies.own_reply(view.node)
-            if self._running() or not self._replies.ready or reply is None:
-                return
-            if view not in self._turns.turns:
-                return
-            self._leave_begun()
-            resume = steering.continuation(reply, keep=end, words=words, close=not words)
-            await self._replies.branch(view, resume)
+            reply = self._own_reply(view)
+            if reply is not None:
+                self._leave_begun()
+                resume = steering.continuation(reply, keep=end, words=words, close=not words)
+                await self._replies.branch(view, resume)
+
+    def _own_reply(self, view: TurnView) -> Reply | None:
+        """The reply of a turn, if it can be continued now; things change while one chooses."""
+        able = self._replies.ready and not self._running() and view in self._turns.turns
+        return self._replies.own_reply(view.node) if able else None

@@ -218,12 +218,20 @@ class Replies:
 
     # -- further versions --
 
-    async def branch(self, view: TurnView, resume: Continuation | None = None) -> None:
+    def forks(self) -> int:
+        """How many continuations are drawn from one place; 0, said why, where that is useless."""
+        return self._count.forks()
+
+    async def branch(
+        self, view: TurnView, resume: Continuation | None = None, *, samples: int = 1
+    ) -> None:
         """Has another version of a turn written; what followed it stays with the old one.
 
         Args:
             view: The turn.
-            resume: A place of its reply's thought to go on from; by default it begins again.
+            resume: A place of its reply's thought to go on from; by default it begins again, with
+                as many samples as are usual.
+            samples: How many go on from that place.
         """
         async with self._turns.batch():
             node = view.node
@@ -233,7 +241,7 @@ class Replies:
             if turn is None or parent is None:
                 return
             await self._turns.drop_from(view)
-            samples = self._count.value if resume is None else 1
+            samples = self._count.value if resume is None else samples
             view = self.new_view(turn.question, turn.attachments, samples)
             await self._turns.add(view)
             if resume is not None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _Then: TypeAlias = "Callable[[str | None], None] | Callable[[str | None], Awaitable[None]]"
 _ABOUT = ("each question is asked once", "the answer of the majority counts")
-_ALL_THE_SAME = "At a temperature of 0 all samples are the same: a question is asked once."
+_ALL_THE_SAME = "At a temperature of 0 all samples are the same: one is enough."
 
 
 class SampleCount:
@@ -60,6 +60,12 @@ class SampleCount:
             return
         self._host.preferences.samples = count
         self.show()
+
+    def forks(self) -> int:
+        """How many go on from one place of a thought; 0, said why, where all would be the same."""
+        if self._refuses():
+            return 0
+        return self.value if self.value > 1 else CHOICES[1]
 
     def _refuses(self) -> bool:
         refuses = self._host.preferences.greedy
@@ -153,11 +159,11 @@ def reply_events(  # noqa: PLR0913  (what a reply comes from)
         preferences: How tokens are chosen.
         think: Whether a model that does not think by itself is asked to.
         parent: The turn that this one follows.
-        resume: An earlier reply to go on from, alone.
+        resume: An earlier reply to go on from: alone, or all samples from one place of it.
         full_context: What becomes of the oldest turns where the context is full.
         choose: Asks the user that.
     """
-    if view.draw is None or resume is not None:
+    if view.draw is None or (resume is not None and view.draw.over):
         return session.ask(
             view.question,
             control=control,
@@ -188,5 +194,6 @@ def reply_events(  # noqa: PLR0913  (what a reply comes from)
         parent=parent,
         full_context=full_context,
         check_sums=preferences.check_sums,
+        resume=resume,
         choose=choose,
     )

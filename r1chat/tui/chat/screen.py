@@ -738,7 +738,7 @@ class ChatScreen(Screen[None]):
     def on_thought_view_paragraph_chosen(self, event: ThoughtView.ParagraphChosen) -> None:
         """Asks what is to be done from a paragraph of the thought."""
         event.stop()
-        self._passages.choose(event.view, event.end, event.wrong)
+        self._passages.choose(event.view, event)
 
     async def action_read(self) -> None:
         """Opens the thought in the reader."""

@@ -22,6 +22,14 @@ def continuation(
     return Continuation(reply, keep, words, close)
 
 
+def forks(reply: Reply, keep: int) -> Continuation:
+    """What several replies go on from that branch off at a place of a thought."""
+    from r1chat.engine.base import Continuation
+    from r1chat.events import Fork
+
+    return Continuation(reply, keep, fork=Fork(keep))
+
+
 def with_words(reply: Reply, text: str) -> Continuation:
     """A thought that continues after the user's words, on a line of their own."""
     gap = "" if reply.thought.endswith("\n") or not reply.thought else "\n"

@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from r1chat import votes
 from r1chat.attachments import Attachment
 from r1chat.conversation import Node, Turn
+from r1chat.engine.base import Continuation
 from r1chat.events import Drawing, Event, Reply, Sampled, Tallied
 from r1chat.reasoning.budget import Budget
 from r1chat.tui.samples import Draw
@@ -38,6 +39,8 @@ class SampledTurn(TurnView):
         """Which sample is shown."""
         self._alone = False
         """Whether a single reply has taken the samples' place."""
+        self._shared: Continuation | None = None
+        """The beginning that the samples share of a thought."""
 
     def compose(self) -> ComposeResult:
         """The votes come last: there they stay where they are, whatever grows above them."""
@@ -78,6 +81,11 @@ class SampledTurn(TurnView):
             self.tally.display = False
         self._begun = True
         super().begin(budget, answering=answering)
+
+    def show_thought(self, resume: Continuation) -> None:
+        """Shows what is kept of a thought; each of the samples goes on from there."""
+        self._shared = resume
+        super().show_thought(resume)
 
     def take(self, event: Event) -> None:
         """Shows an event, as far as it belongs to the sample that is shown."""
@@ -147,8 +155,10 @@ class SampledTurn(TurnView):
         if sample.reply is not None:
             self.show_reply(sample.reply)
         elif sample.goes_on:
+            if self._shared is not None:
+                super().show_thought(self._shared)
             pane.start()
-            pane.set_clock(self.draw.spent(number))
+            pane.set_clock(pane.seconds + self.draw.spent(number))
             for event in sample.events:
                 super().take(event)
             # At once: a pane that is empty for a moment would make everything below it jump.

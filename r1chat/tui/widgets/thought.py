@@ -51,6 +51,8 @@ class ThoughtView(LineView):
         """Where it ends, its newline included."""
         wrong: WrongSum | None = None
         """The wrong sum from which the thought is to go on; None where that is to be asked."""
+        forks: bool = False
+        """Whether several continuations are to be drawn from it."""
 
     searched = ""
     """What is searched for."""
@@ -209,6 +211,13 @@ class ThoughtView(LineView):
         passage = self.paragraph_at_cursor
         if passage is not None:
             self.post_message(self.ParagraphChosen(self, passage.offset, passage.end))
+
+    def action_fork(self) -> None:
+        """Tells that several continuations are to be drawn from the chosen paragraph."""
+        passage = self.paragraph_at_cursor
+        if passage is not None:
+            chosen = self.ParagraphChosen(self, passage.offset, passage.end, forks=True)
+            self.post_message(chosen)
 
     def check_sum(self) -> bool:
         """Has the wrong sum of the chosen paragraph doubted, and says whether there is one."""
