@@ -25,8 +25,20 @@ from r1chat.commands.exits import ExitCode
 from r1chat.console import Console
 from r1chat.engine.base import Engine, Sampling
 from r1chat.errors import EngineError, R1ChatError, UsageError
-from r1chat.evaluation import curves, drawing, picture, reading, report, running
-from r1chat.evaluation.plan import Conditions, Plan, settings_of
+from r1chat.evaluation import (
+    curves,
+    drawing,
+    effects,
+    interventions,
+    picture,
+    reading,
+    report,
+    running,
+    steering,
+)
+from r1chat.evaluation.effects import Effect
+from r1chat.evaluation.interventions import Intervention
+from r1chat.evaluation.plan import Conditions, Plan, Sample, settings_of
 from r1chat.evaluation.reading import QuestionSet
 from r1chat.evaluation.results import Results
 from r1chat.evaluation.summary import Summary, summarise
@@ -81,6 +93,7 @@ class _Evaluation:
         self._interrupts = interrupts
         self._out = Out(sys.stdout)
         self._checker = Checker()
+        self._interventions: tuple[Intervention, ...] = ()
 
     def run(self) -> int:
         args = self._args
@@ -89,20 +102,22 @@ class _Evaluation:
             raise UsageError(message)
         if args.png is not None:
             picture.check()
+        if args.steer is not None:
+            self._interventions = interventions.read(args.steer)
         asked = reading.read(
             args.file, skip_bad=args.skip_bad, limit=args.limit, waits=self._console.note
         )
         self._say_what_was_left_out(asked)
         with closing(self._load()) as engine, closing(self._checker):
             self._say_what_has_no_effect(engine)
+            self._refuse_to_steer(engine)
             plan = self._plan(asked, engine)
             conditions = self._conditions(engine, self._sampling(engine))
             with Results(results_file(args.file, args.out), conditions, engine.info) as results:
                 state = self._ask(engine, plan, conditions, results)
                 if state is not None:
                     return self._stopped(state, results)
-                summary = self._summarise(plan, results)
-                self._show(summary, plan, asked, conditions, engine, results)
+                self._show(plan, asked, conditions, engine, results)
         return ExitCode.ANSWERED
 
     @property
@@ -124,6 +139,22 @@ class _Evaluation:
             message = f"--think-language: thoughts cannot be opened: {why}"
             raise UsageError(message)
         return languages
+
+    def _refuse_to_steer(self, engine: Engine) -> None:
+        """Says so where thoughts cannot be continued from within.
+
+        Raises:
+            UsageError: If there is something to be steered, and it cannot be.
+        """
+        for think in self._thinks if self._interventions else ():
+            steering = engine.info.steering_with(think)
+            if not engine.info.thinks_with(think):
+                message = "--steer: this model writes no thoughts by itself; try --think on"
+                raise UsageError(message)
+            closes = any(each.kind == "stop" for each in self._interventions)
+            if why := steering.go_on or (closes and steering.close):
+                message = f"--steer: its thoughts cannot be steered: {line(why)}"
+                raise UsageError(message)
 
     def _say_what_has_no_effect(self, engine: Engine) -> None:
         """Says so where there will be no thoughts that a budget could limit."""
@@ -187,10 +218,11 @@ class _Evaluation:
     def _plan(self, asked: QuestionSet, engine: Engine) -> Plan:
         args = self._args
         languages = self._languages(engine)
-        settings = settings_of(
-            engine.info, self._thinks, args.budgets or (), args.min_think, languages
-        )
-        return Plan(asked.questions, settings, tuple(args.seed), args.samples)
+        # Each budget costs all interventions again.
+        budgets = args.budgets or (("max",) if self._interventions else ())
+        settings = settings_of(engine.info, self._thinks, budgets, args.min_think, languages)
+        plan = Plan(asked.questions, settings, tuple(args.seed), args.samples)
+        return plan.steered(self._interventions)
 
     def _conditions(self, engine: Engine, sampling: Sampling) -> Conditions:
         args = self._args
@@ -249,25 +281,23 @@ class _Evaluation:
         )
         return self._interrupts.code or ExitCode.INTERRUPTED
 
-    def _summarise(self, plan: Plan, results: Results) -> Summary:
-        again = running.judged(results, plan, self._checker)
-        return summarise(
-            plan,
-            results.samples,
-            right=lambda sample: again.get((sample.question, sample.final or ""), sample.right),
-            same=self._checker.same,
-        )
-
     def _show(
         self,
-        summary: Summary,
         plan: Plan,
         asked: QuestionSet,
         conditions: Conditions,
         engine: Engine,
         results: Results,
     ) -> None:
-        info, out = engine.info, self._out
+        info, out, same = engine.info, self._out, self._checker.same
+        again = running.judged(results, plan, self._checker)
+
+        def right(sample: Sample) -> bool:
+            return again.get((sample.question, sample.final or ""), sample.right)
+
+        found = effects.effects(plan, self._interventions, results.samples, right=right, same=same)
+        plan = plan.unsteered
+        summary = summarise(plan, results.samples, right=right, same=same)
         try:
             samples = results.samples.values()
             curves.remember(info, conditions.model, asked, summary, samples)
@@ -275,9 +305,11 @@ class _Evaluation:
             self._console.note(f"the slider will not know of it: {error.strerror}")
         if self._args.format == "json":
             values = report.document(summary, plan, asked, info, conditions, results)
-            write_json(out, values)
+            steered = steering.document(found, effects.wordings(found))
+            write_json(out, {**values, "steering": steered} if self._interventions else values)
         else:
-            out.write(self._text(summary, plan, _title(asked, plan, engine, conditions)))
+            title = _title(asked, plan, engine, conditions)
+            out.write(self._plain(self._text(summary, plan, title) + _steered(found)))
         if self._args.png is not None:
             path = paths.named(self._args.png)
             picture.save(summary, plan, _title(asked, plan, engine, conditions), path)
@@ -296,8 +328,22 @@ class _Evaluation:
         if summary.flattens_at is not None:
             name = counted(summary.flattens_at, "token") if summary.flattens_at else '"off"'
             parts += ["", f"More thinking than {name} made it no better on these questions."]
-        text = "\n".join(parts) + "\n"
-        return text if self._out.unicode else re.sub("[–·−]", "-", text)
+        return "\n".join(parts) + "\n"
+
+    def _plain(self, text: str) -> str:
+        return text if self._out.unicode else re.sub("[–·−→]", "-", re.sub("[“”]", '"', text))
+
+
+def _steered(found: Sequence[Effect]) -> str:
+    """What steering did, below the figures of what was left alone."""
+    if not found:
+        return ""
+    names, ranked = steering.Names(found), effects.wordings(found)
+    parts = [""]
+    for head, rows, right in (steering.table(found, names), steering.ranking(ranked, names)):
+        parts += [columns(head, rows, right=right).rstrip("\n"), ""] if rows else []
+    parts += [*names.legend(), *steering.verdicts(ranked, names)]
+    return "\n".join(parts) + "\n"
 
 
 def _title(asked: QuestionSet, plan: Plan, engine: Engine, conditions: Conditions) -> str:

@@ -95,6 +95,12 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
         type=whole(1, _MOST_QUESTIONS),
         help="ask the first N questions only",
     )
+    add(
+        "--steer",
+        metavar="FILE",
+        help="do to each thought what this file of JSON lines says, plant a wrong value or write a "
+        'hint, and count how often the answer changes; "default" comes along',
+    )
     add("--skip-bad", action="store_true", help="leave out lines that cannot be used")
     add(
         "--words",

@@ -14,7 +14,7 @@ from r1chat.commands.columns import columns
 from r1chat.commands.exits import ExitCode
 from r1chat.console import Console
 from r1chat.errors import R1ChatError, UsageError
-from r1chat.evaluation import comparing, drawing, exporting, reading, showing
+from r1chat.evaluation import comparing, drawing, exporting, interventions, reading, showing
 from r1chat.evaluation.comparing import Compared
 from r1chat.evaluation.plan import Sample
 from r1chat.evaluation.reading import Question
@@ -127,8 +127,14 @@ def _named(run: Run) -> str:
 
 
 def _samples(run: Run, args: argparse.Namespace) -> list[Sample]:
+    """Those under the budgets that were named; steered ones for the interventions of a file."""
     wanted = args.budgets
-    return [each for each in run.samples.values() if wanted is None or each.budget in wanted]
+    done = {""} if args.steer is None else set(map(str, interventions.read(args.steer)))
+    return [
+        each
+        for each in run.samples.values()
+        if each.steer in done and (wanted is None or each.budget in wanted)
+    ]
 
 
 def _questions(kept: Kept, args: argparse.Namespace) -> dict[str, Question]:

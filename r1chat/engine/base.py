@@ -13,6 +13,7 @@ from r1chat.hub.advice import Advice
 from r1chat.reasoning.budget import Budget, Think
 from r1chat.reasoning.control import Control, ControlGroup
 from r1chat.reasoning.languages import LANGUAGES
+from r1chat.reasoning.phrases import LANDING
 from r1chat.shapes import Shape
 
 _LEAST_MORE = 256
@@ -71,6 +72,8 @@ class Continuation:
     """What to write into the thought before it goes on."""
     close: bool = False
     """Whether to close the thought right there."""
+    closing: str = LANDING
+    """The sentence that closes the thought there; empty for none."""
     known: tuple[int, ...] = ()
     """What stands behind the prompt in a saved state: the reply's tokens so far, and more or less
     of them, where the reply itself has none."""

@@ -246,7 +246,7 @@ class ThinkingLoop:
             if resume.words:
                 self._inject(resume.words)
             if resume.close:
-                self._land("user")
+                self._land("user", resume.closing)
 
     def _append(self, tokens: Sequence[int]) -> None:
         """Adds tokens to the reply, of which the transcript has taken note already.
@@ -321,9 +321,9 @@ class ThinkingLoop:
         elif not self._splitter.in_thought and self._wants_more():
             self._reopen()
 
-    def _land(self, reason: EndedBy) -> None:
+    def _land(self, reason: EndedBy, sentence: str = LANDING) -> None:
         """Closes the thought with r1chat's words."""
-        self._inject_close(self._transcript.landing, reason)
+        self._inject_close(self._transcript.landing(sentence), reason)
         if self._may_ask and self._rescue.lands_boxed(self._transcript.thought):
             self._begin_answer()
 

@@ -164,16 +164,21 @@ class Transcript:
         """What brings the thought to the beginning of a line."""
         return "" if self.tail.endswith("\n") else "\n"
 
-    @property
-    def landing(self) -> str:
-        """The words that close the thought at this point."""
+    def landing(self, sentence: str = LANDING) -> str:
+        """The words that close the thought at this point.
+
+        Args:
+            sentence: What they say; empty for nothing.
+        """
         if not self.has_thought:
             return FINISHED + "\n"
+        if not sentence:
+            return self.ending
         if fence := self._fence:
             # Else the words would be code, and the answer would begin by ending that.
-            return f"{self.line_break}{fence}\n\n{LANDING}\n"
+            return f"{self.line_break}{fence}\n\n{sentence}\n"
         gap = "" if self.tail.endswith("\n\n") else self.line_break + "\n"
-        return gap + LANDING + "\n"
+        return gap + sentence + "\n"
 
     @property
     def ending(self) -> str:

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
 
+from r1chat.evaluation.interventions import Intervention
 from r1chat.evaluation.plan import Sample
 from r1chat.evaluation.reading import Question
 from r1chat.reasoning.phrases import CLOSE, OPEN
@@ -32,7 +35,7 @@ def messages(
         reply = sample.answer.strip()
         if sample.thought.strip():
             reply = f"{OPEN}\n{sample.thought.strip()}\n{CLOSE}\n\n{reply}"
-        values = {
+        values: dict[str, Any] = {
             "messages": [
                 {"role": "user", "content": asked},
                 {"role": "assistant", "content": reply},
@@ -41,4 +44,6 @@ def messages(
             "thought_ended_by": sample.thought_ended_by,
             "injected_tokens": sample.injected_tokens,
         }
+        if sample.steer:
+            values["steer"] = asdict(Intervention.parse(sample.steer))
         yield json.dumps(values, ensure_ascii=False) + "\n"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, TypeAlias
 
 from r1chat.engine.base import ModelInfo, Sampling
+from r1chat.evaluation.interventions import Intervention
 from r1chat.evaluation.reading import Question
 from r1chat.events import EndedBy, LanguageCode
 from r1chat.reasoning.budget import Budget, Think
@@ -36,6 +37,8 @@ class Setting:
     """Whether a thought is asked for."""
     language: LanguageCode | None = None
     """The language that the thought is opened in; None leaves it to the model."""
+    steer: str = ""
+    """What is done to the thought, as `Intervention` writes it; empty where it is left alone."""
 
     @property
     def parsed(self) -> Budget:
@@ -46,7 +49,9 @@ class Setting:
         """As it is called in the table."""
         least = f", least {self.minimum}" if self.minimum else ""
         asked = ", asked to think" if self.think == "on" else ""
-        return f"{self.budget}{least}{asked}{f', in {self.language}' if self.language else ''}"
+        language = f", in {self.language}" if self.language else ""
+        steered = f", {Intervention.parse(self.steer).label}" if self.steer else ""
+        return f"{self.budget}{least}{asked}{language}{steered}"
 
 
 def usual_budgets(info: ModelInfo, think: Think = "auto") -> tuple[str, ...]:
@@ -173,11 +178,19 @@ class Sample:
     """How sure it was of the tokens that spell the final answer."""
     thought_confidence: float | None = None
     """How sure it was of its thought."""
+    steer: str = ""
+    """What was done to its thought."""
+    goes_on: int | None = None
+    """Where in a thought that was steered the model goes on."""
+    planted: str = ""
+    """The value that was planted in the thought, or given away."""
+    replaced: str = ""
+    """The one in whose place it was planted."""
 
     @property
     def setting(self) -> Setting:
         """What it was drawn under."""
-        return Setting(self.budget, self.minimum, self.think, self.language)
+        return Setting(self.budget, self.minimum, self.think, self.language, self.steer)
 
     @property
     def key(self) -> Key:
@@ -211,6 +224,12 @@ class Batch:
         return drawn_with(self.seed, self.question.key) + self.first
 
 
+def base_of(key: Key) -> Key:
+    """The sample whose beginning a steered one shares."""
+    question, setting, seed, number = key
+    return (question, replace(setting, steer=""), seed, number)
+
+
 def drawn_with(seed: int, question: str) -> int:
     """The seed of a question's first sample: no two questions share their luck.
 
@@ -233,6 +252,37 @@ class Plan:
     def total(self) -> int:
         """Samples in all."""
         return len(self.questions) * len(self.settings) * len(self.seeds) * self.samples
+
+    @property
+    def bases(self) -> frozenset[Setting]:
+        """The settings from whose replies others are steered."""
+        return frozenset(replace(each, steer="") for each in self.settings if each.steer)
+
+    @property
+    def unsteered(self) -> Plan:
+        """The same without what is steered."""
+        return replace(self, settings=tuple(each for each in self.settings if not each.steer))
+
+    def steered(self, interventions: Sequence[Intervention]) -> Plan:
+        """The same with more settings: what is to be done to the thoughts of each.
+
+        The later the place, the sooner it is drawn: what it shares with what was drawn before
+        need not be read anew.
+        """
+        found: dict[Setting, None] = {}
+        last_first = sorted(interventions, key=lambda each: each.about, reverse=True)
+        for setting in self.settings:
+            found[setting] = None
+            thinks = not setting.parsed.off
+            steered = (replace(setting, steer=str(each)) for each in last_first if thinks)
+            found.update(dict.fromkeys(steered))
+        return replace(self, settings=tuple(found))
+
+    def pairs(self, setting: Setting) -> Iterator[tuple[Key, Key]]:
+        """Each sample of a steered setting with the one whose beginning it shares."""
+        for question, seed in product(self.questions, self.seeds):
+            for key in self.keys(question, setting, seed):
+                yield key, base_of(key)
 
     def keys(self, question: Question, setting: Setting, seed: int) -> list[Key]:
         """The samples of one group, over which the majority is taken."""

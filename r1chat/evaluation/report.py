@@ -8,7 +8,7 @@ from typing import Any
 from r1chat.engine.base import ModelInfo
 from r1chat.evaluation.calibration import Calibration
 from r1chat.evaluation.intervals import Estimate
-from r1chat.evaluation.plan import Conditions, Plan
+from r1chat.evaluation.plan import Conditions, Plan, Setting
 from r1chat.evaluation.reading import QuestionSet
 from r1chat.evaluation.results import Results
 from r1chat.evaluation.summary import Row, Summary
@@ -43,17 +43,14 @@ def document(
 
 def _row(row: Row) -> dict[str, Any]:
     return {
-        "budget": row.setting.budget,
-        "minimum": row.setting.minimum,
-        "think": row.setting.think,
-        "language": row.setting.language,
+        **setting_of(row.setting),
         "questions": row.questions,
         "samples": row.samples,
-        "pass1": _estimate(row.pass1),
-        "consensus": _estimate(row.consensus),
-        "gain": _estimate(row.gain),
-        "against_off": _estimate(row.against_off),
-        "against_none": _estimate(row.against_none),
+        "pass1": estimate(row.pass1),
+        "consensus": estimate(row.consensus),
+        "gain": estimate(row.gain),
+        "against_off": estimate(row.against_off),
+        "against_none": estimate(row.against_none),
         "thought_tokens": round(row.thought_tokens, 1),
         "answer_tokens": round(row.answer_tokens, 1),
         "seconds": round(row.seconds, _DECIMALS),
@@ -74,22 +71,33 @@ def _calibration(found: Calibration | None) -> dict[str, Any] | None:
         "samples": found.samples,
         "confidence": round(found.confidence, _DECIMALS),
         "right": round(found.right, _DECIMALS),
-        "ece": _estimate(found.ece),
-        "auroc": _estimate(found.auroc),
+        "ece": estimate(found.ece),
+        "auroc": estimate(found.auroc),
         "bins": [
             {
                 "low": each.low,
                 "high": each.high,
                 "samples": each.samples,
                 "confidence": round(each.confidence, _DECIMALS),
-                "right": _estimate(each.right),
+                "right": estimate(each.right),
             }
             for each in found.bins
         ],
     }
 
 
-def _estimate(estimate: Estimate | None) -> dict[str, float] | None:
-    if estimate is None:
+def setting_of(setting: Setting) -> dict[str, Any]:
+    """A setting by its parts."""
+    return {
+        "budget": setting.budget,
+        "minimum": setting.minimum,
+        "think": setting.think,
+        "language": setting.language,
+    }
+
+
+def estimate(found: Estimate | None) -> dict[str, float] | None:
+    """A figure with its interval, rounded."""
+    if found is None:
         return None
-    return {name: round(value, _DECIMALS) for name, value in asdict(estimate).items()}
+    return {name: round(value, _DECIMALS) for name, value in asdict(found).items()}

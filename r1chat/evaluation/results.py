@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO, get_args
 from r1chat import user_files
 from r1chat.engine.base import ModelInfo
 from r1chat.errors import R1ChatError, UsageError
+from r1chat.evaluation.interventions import Intervention
 from r1chat.evaluation.plan import Conditions, Key, Sample
 from r1chat.evaluation.reading import Question, digest
-from r1chat.events import EndedBy, LanguageCode
+from r1chat.events import EndedBy, LanguageCode, Reply
 from r1chat.reasoning.budget import Think
 from r1chat.sanitize import line
+from r1chat.store import rows
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -46,6 +48,8 @@ class Run:
     words: str
     """What stood behind each question."""
     samples: dict[Key, Sample] = field(default_factory=dict)
+    replies: dict[Key, Reply] = field(default_factory=dict)
+    """The whole replies of those that others are steered from."""
 
 
 @dataclass(slots=True)
@@ -113,11 +117,20 @@ def _take(kept: Kept, values: Mapping[str, Any], number: int) -> None:
     elif kind == "sample" and str(name) in kept.runs:
         sample = _sample(values)
         if sample is not None:
-            kept.runs[str(name)].samples.setdefault(sample.key, sample)
+            _add(kept.runs[str(name)], sample, values.get("reply"))
     elif kind == "question":
         question = _question(values)
         if question is not None:
             kept.questions.setdefault(question.key, question)
+
+
+def _add(run: Run, sample: Sample, whole: object) -> None:
+    """Takes in a sample: the first of its key, or the one with its whole reply."""
+    reply = _reply(sample, whole)
+    if reply is None:
+        run.samples.setdefault(sample.key, sample)
+    elif sample.key not in run.replies:
+        run.samples[sample.key], run.replies[sample.key] = sample, reply
 
 
 class Results:
@@ -140,6 +153,8 @@ class Results:
         values = conditions.as_json()
         self._run = digest(json.dumps(values, sort_keys=True))
         self.samples: dict[Key, Sample] = {}
+        self.replies: dict[Key, Reply] = {}
+        """The whole replies of samples that others are steered from."""
         self._asked: set[str] = set()
         known = self._take_up()
         try:
@@ -173,8 +188,13 @@ class Results:
     ) -> None:
         self._file.close()
 
-    def add(self, sample: Sample, question: Question) -> None:
+    def add(self, sample: Sample, question: Question, reply: Reply | None = None) -> None:
         """Keeps a sample of a question at once.
+
+        Args:
+            sample: The sample.
+            question: The question.
+            reply: All of it, where others are to be steered from it.
 
         Raises:
             R1ChatError: If it cannot be written.
@@ -183,7 +203,15 @@ class Results:
             self._asked.add(question.key)
             self._write({"type": "question", "question": question.key, **asdict(question)})
         self.samples[sample.key] = sample
-        self._write({"type": "sample", "run": self._run, **asdict(sample)})
+        values = {"type": "sample", "run": self._run, **asdict(sample)}
+        if reply is not None:
+            self.replies[sample.key] = reply
+            values["reply"] = {
+                "receipt": rows.receipt_out(reply.receipt),
+                "injected": rows.injected_out(reply.injected),
+                "ids": list(reply.ids),
+            }
+        self._write(values)
 
     def _write(self, values: Mapping[str, Any]) -> None:
         text = json.dumps(values, ensure_ascii=False, allow_nan=False)
@@ -206,7 +234,7 @@ class Results:
             self._end_line()
         mine = kept.runs.get(self._run)
         if mine is not None:
-            self.samples = mine.samples
+            self.samples, self.replies = mine.samples, mine.replies
         return mine is not None
 
     def _end_line(self) -> None:
@@ -279,12 +307,17 @@ def _sample(values: Mapping[str, Any]) -> Sample | None:
         sample.answer,
         sample.thought,
         sample.why,
+        sample.steer,
+        sample.planted,
+        sample.replaced,
     )
     sound = (
         all(type(each) is int and each >= 0 for each in whole)
         and all(type(each) in (int, float) and each >= 0 for each in times)
         and all(isinstance(each, str) for each in texts)
         and isinstance(sample.right, bool)
+        and (not sample.steer or _is_intervention(sample.steer))
+        and (sample.goes_on is None or (type(sample.goes_on) is int and sample.goes_on >= 0))
         and sample.think in _THINK
         and sample.language in _LANGUAGES
         and (sample.final is None or isinstance(sample.final, str))
@@ -295,6 +328,29 @@ def _sample(values: Mapping[str, Any]) -> Sample | None:
         and (sample.thought_ended_by is None or sample.thought_ended_by in _ENDED_BY)
     )
     return sample if sound else None
+
+
+def _reply(sample: Sample, whole: object) -> Reply | None:
+    """The whole reply that a sample was made of, where it was kept."""
+    if not isinstance(whole, dict):
+        return None
+    ids = whole.get("ids")
+    sound = isinstance(ids, list) and all(type(each) is int and each >= 0 for each in ids)
+    return Reply(
+        sample.thought,
+        sample.answer,
+        rows.receipt_in(whole.get("receipt")),
+        sample.final,
+        rows.injected_in(whole.get("injected"), sample.thought),
+        ids=tuple(ids) if sound and isinstance(ids, list) else (),
+    )
+
+
+def _is_intervention(text: str) -> bool:
+    try:
+        return str(Intervention.parse(text)) == text
+    except ValueError:
+        return False
 
 
 def _is_share(value: object) -> bool:

@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 from r1chat.checking import Checker
 from r1chat.engine.base import Engine, Message, Request
 from r1chat.errors import Cancelled, EngineError, PromptError
-from r1chat.evaluation.plan import Batch, Conditions, Plan, Sample, Setting
+from r1chat.evaluation.interventions import Intervention
+from r1chat.evaluation.placing import Steer, steer
+from r1chat.evaluation.plan import Batch, Conditions, Key, Plan, Sample, Setting, base_of
 from r1chat.evaluation.reading import Question
 from r1chat.evaluation.results import Results
 from r1chat.events import Confidence, EndedBy, Evaluating, Event, Notice, Reply, Sampled
@@ -87,6 +89,8 @@ class Runner:
         self._paces: dict[Setting, tuple[int, float]] = {}
         self._left: Counter[Setting] = Counter()
         self._total = 0
+        self._bases: frozenset[Setting] = frozenset()
+        """Settings from whose replies others are steered."""
         self._drawn: set[str] = set()
         """Keys of questions that have been put in this run."""
         self.notices: list[str] = []
@@ -104,7 +108,11 @@ class Runner:
             EngineError: If a reply failed.
             R1ChatError: If a sample cannot be kept.
         """
-        batches = list(plan.left(self._results.samples))
+        self._bases = plan.bases
+        whole = self._results.replies
+        # A sample of a run without steering does not say all that is needed to go on from it.
+        done = {key for key in self._results.samples if key[1] not in self._bases or key in whole}
+        batches = list(plan.left(done))
         self._total = plan.total
         for batch in batches:
             self._left[batch.setting] += batch.count
@@ -112,14 +120,17 @@ class Runner:
             if self._stop.wanted:
                 break
             self._report(self._state(batch.question))
+            drawn = self._left[batch.setting] - batch.count
             try:
                 self._draw(batch)
             except PromptError as error:
                 self.unasked.add(batch.question.key)
-                missing = sum(key not in self._results.samples for key in batch.keys)
+                self._note(f"a question cannot be asked: {error}")
+            missing = self._left[batch.setting] - drawn
+            if missing and not self._stop.wanted:
+                # The question cannot be asked, or its thought has no such place.
                 self._left[batch.setting] -= missing
                 self._total -= missing
-                self._note(f"a question cannot be asked: {error}")
         self._report(self.state)
         return not self._stop.wanted
 
@@ -154,15 +165,31 @@ class Runner:
             self._stop.control = None
 
     def _replies(self, batch: Batch, control: Control) -> Generator[Event, None, None]:
-        """Draws the samples: side by side, or one by one where each has to look ahead."""
-        request = self._request(batch)
-        if request.budget.agree is None:
+        """Draws the samples: side by side where they neither look ahead nor are steered."""
+        request, setting = self._request(batch), batch.setting
+        if request.budget.agree is None and not setting.steer and setting not in self._bases:
             yield from self._engine.stream_many(request, ControlGroup(control, batch.count))
             return
         for number in range(batch.count):
             sampling = replace(request.sampling, seed=batch.drawn_with + number)
-            for event in self._engine.stream(replace(request, sampling=sampling), control):
+            asked = replace(request, sampling=sampling)
+            if setting.steer:
+                key = batch.keys[number]
+                steered = self._steered(key, batch.question)
+                if steered is None or self._stop.wanted:
+                    continue
+                resume = steered.of(self._results.replies[base_of(key)])
+                control.budget = resume.allowance(setting.parsed)
+                asked = replace(asked, resume=resume)
+            for event in self._engine.stream(asked, control):
                 yield event if isinstance(event, Notice) else Sampled(number, event)
+
+    def _steered(self, key: Key, question: Question) -> Steer | None:
+        """How a reply is steered; None where its thought has no such place, or is not known."""
+        base = self._results.replies.get(base_of(key))
+        if base is None:
+            return None
+        return steer(Intervention.parse(key[1].steer), base, question.answer)
 
     def _request(self, batch: Batch) -> Request:
         words = self._conditions.words
@@ -188,8 +215,9 @@ class Runner:
         if self._stop.wanted:
             # The checker was ended with all the rest: it may not have come to its verdict.
             return
-        setting = batch.setting
+        setting, key = batch.setting, batch.keys[number]
         sure = receipt.confidence or Confidence()
+        steered = self._steered(key, batch.question) if setting.steer else None
         sample = Sample(
             question=batch.question.key,
             budget=setting.budget,
@@ -215,8 +243,12 @@ class Runner:
             confidence=_rounded(sure.answer),
             final_confidence=_rounded(sure.final),
             thought_confidence=_rounded(sure.thought),
+            steer=setting.steer,
+            goes_on=steered.goes_on if steered else None,
+            planted=steered.value if steered else "",
+            replaced=steered.true if steered else "",
         )
-        self._results.add(sample, batch.question)
+        self._results.add(sample, batch.question, reply if setting in self._bases else None)
         self._left[setting] -= 1
         drawn, took = self._paces.get(setting, (0, 0.0))
         self._paces[setting] = (drawn + 1, took + seconds)

@@ -208,3 +208,43 @@ def test_the_questions_themselves_are_never_written_over(questions):
     assert (code, out) == (2, "")
     assert "--out" in err
     assert questions.read_bytes() == before
+
+
+def test_thoughts_are_steered_and_only_what_was_done_changes_them(questions, tmp_path):
+    path, out = tmp_path / "steer.jsonl", tmp_path / "kept.jsonl"
+    what = [
+        {"kind": "nothing", "at": [0.3, 0.7]},
+        {"kind": "plant", "at": "answer"},
+        {"kind": "stop", "at": 0.1, "words": ["Enough.", ""]},
+    ]
+    path.write_text("".join(json.dumps(each) + "\n" for each in what), encoding="utf-8")
+    arguments = (questions, "--steer", path, "--temperature", "0", "-o", out)
+    found = evaluate(*arguments)
+    (row,) = found["rows"]
+    assert (row["budget"], row["questions"]) == ("max", 5)
+    *nothing, plant, soft, hard = found["steering"]["rows"]
+    for each in nothing:
+        assert (each["questions"], each["changed"]["value"]) == (5, 0)
+        assert each["thought_tokens"] == row["thought_tokens"]
+    assert plant["followed"] is not None
+    assert plant["repaired"]["value"] > 0
+    assert max(soft["thought_tokens"], hard["thought_tokens"]) < row["thought_tokens"] / 2
+    assert soft["changed"]["value"] > 0
+    drawn = samples(out)
+    wholes = {each["question"]: each["thought"] for each in drawn if not each["steer"]}
+    for each in drawn:
+        if each["steer"] and json.loads(each["steer"])["kind"] == "nothing":
+            assert each["thought"] == wholes[each["question"]]
+    before = out.read_bytes()
+    code, shown, err = run("eval", *map(str, arguments))
+    assert code == 0, err
+    assert out.read_bytes() == before
+    assert "“Enough.”" in shown
+    assert "stop: no wording is surely better than a." in shown
+    # What was steered is never taken for what the model does by itself.
+    assert "steered" not in run("eval", str(out), "--show", "all")[1]
+    run("eval", str(out), "--export", "all", "-o", str(tmp_path / "plain.jsonl"))
+    run("eval", str(out), "--export", "all", "--steer", str(path), "-o", str(tmp_path / "s.jsonl"))
+    plain, steered = ((tmp_path / name).read_text("utf-8") for name in ("plain.jsonl", "s.jsonl"))
+    assert (plain.count("\n"), plain.count('"steer"')) == (5, 0)
+    assert steered.count("\n") == steered.count('"steer"') == len(drawn) - 5

@@ -12,7 +12,7 @@ from r1chat.engine.remote.resuming import resume
 from r1chat.engine.transcript import Circumstances, Transcript
 from r1chat.events import EndedBy, Evaluating, Event, Reply
 from r1chat.reasoning.doubts import MOST_DOUBTS, SumDoubts
-from r1chat.reasoning.phrases import FINISHED, WAIT
+from r1chat.reasoning.phrases import FINISHED, LANDING, WAIT
 from r1chat.reasoning.rescue import Rescue
 from r1chat.reasoning.splitter import Splitter
 
@@ -112,7 +112,7 @@ class Account:
             if continuation.words:
                 self.inject(continuation.words, quoted=True)
             if continuation.close:
-                self.land("user")
+                self.land("user", continuation.closing)
 
     def begin_segment(self) -> None:
         """Forgets text that was received but not consumed: the server will send it again."""
@@ -166,9 +166,9 @@ class Account:
 
     # -- words of ours --
 
-    def land(self, reason: EndedBy) -> None:
+    def land(self, reason: EndedBy, sentence: str = LANDING) -> None:
         """Closes the thought with r1chat's words."""
-        self._shut(self.transcript.landing, reason)
+        self._shut(self.transcript.landing(sentence), reason)
         if self.rescue.lands_boxed(self.transcript.thought):
             self._begin_answer()
 

@@ -268,7 +268,7 @@ class Thinking:
         account = self._account
         final = sure = None
         with suppress(NetworkError):
-            closing = account.transcript.landing + account.draft.format.closing
+            closing = account.transcript.landing() + account.draft.format.closing
             closed = [*account.draft.items(), closing]
             final, sure = self._asker.peek(closed, self._is_stopped)
         tokens = account.transcript.thought_tokens
