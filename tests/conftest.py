@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,7 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.register_profile("same", derandomize=True, database=None, deadline=None)
     settings.register_profile("new", deadline=None, print_blob=True)
     settings.load_profile("new" if config.getoption("--long") else "same")
+    keep_bytecode()
     # Nobody's own keyring is asked: it may be locked, or hold a key for a name of the tests.
     os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
     # Whatever runs in the background or under nohup ignores signals, and so do its children.
@@ -48,6 +51,16 @@ def pytest_configure(config: pytest.Config) -> None:
             signal.signal(signum, signal.SIG_DFL)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def keep_bytecode() -> None:
+    """Has the many programs that tests start not compile all of their modules each.
+
+    Where none of it may lie beside the sources, it goes into a folder of its own.
+    """
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+        folder = os.environ.setdefault("PYTHONPYCACHEPREFIX", str(ROOT / ".cache" / "bytecode"))
+        sys.dont_write_bytecode, sys.pycache_prefix = False, folder
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -69,6 +82,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = kept
 
 
+def pytest_collection_finish() -> None:
+    # Thousands of tests are no garbage: a collector that looks at all of them takes a second.
+    gc.freeze()
+
+
 @pytest.fixture(scope="session")
 def real_model() -> Callable[[str], Path]:
     """The file of a real model by its name; skips the test where it has not been fetched."""
@@ -88,17 +106,23 @@ def nobody(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("nobody")
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Folders for one test each; pytest would look through all that there are for a free name."""
+    folder = tmp_path_factory.mktemp("homes")
+    return (folder / str(number) for number in count())
+
+
 @pytest.fixture(autouse=True)
-def home(
-    nobody: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Path]:
+def home(nobody: Path, homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Where r1chat keeps its files during a test; child processes inherit it."""
     for name in list(os.environ):
         if name.startswith("R1CHAT_"):
             monkeypatch.delenv(name)
     for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "HF_TOKEN"):
         monkeypatch.delenv(name, raising=False)
-    folder = tmp_path_factory.mktemp("home")
+    folder = next(homes)
+    folder.mkdir(mode=0o700)
     monkeypatch.setenv("R1CHAT_HOME", str(folder))
     # A model that somebody has on this machine would be used where a test names none.
     for name in ("HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "XDG_CACHE_HOME"):

@@ -245,10 +245,20 @@ without_engine() {
     origin >"$venv/.r1chat-no-engine"
 }
 
+# keep_bytecode: without compiled modules every start takes a second longer. Where none may lie
+# beside the sources, they go into the environment.
+keep_bytecode() {
+    [ -n "${PYTHONDONTWRITEBYTECODE:-}" ] || return 0
+    unset PYTHONDONTWRITEBYTECODE
+    PYTHONPYCACHEPREFIX=${PYTHONPYCACHEPREFIX:-$venv/bytecode}
+    export PYTHONPYCACHEPREFIX
+}
+
 # prepare KIND: KIND is run; dev, for the tools of scripts/test too, in the versions that
 # constraints.txt names; or no-engine, for these tools and all but llama.cpp.
 prepare() {
     unset PYTHONHOME
+    keep_bytecode
     is_ready "$1" && return
     pick_python
     lock

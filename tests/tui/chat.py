@@ -20,7 +20,10 @@ from r1chat.tui.chat.screen import ChatScreen
 from r1chat.tui.models.screen import ModelsScreen
 from r1chat.tui.screens.one_line import OneLine
 from r1chat.tui.services.known_models import NamedServers
+from tests.tui import stylesheets
 from tests.tui.shelves import StillHub
+
+stylesheets.share()
 
 HANGS_S = 30.0
 REPLY: tuple[Step, ...] = (
