@@ -92,9 +92,11 @@ class Continuation:
             share = self.keep / len(reply.thought)
         tokens = round(reply.receipt.thought_tokens * share)
         seconds = reply.receipt.thought_s * share
-        if budget.tokens is not None and tokens >= budget.tokens:
+        # One that is to think on would land at once in the last part of its budget.
+        spare, late = (budget.spare, budget.grace) if self.keep is not None else (0, 0.0)
+        if budget.tokens is not None and tokens >= budget.tokens - spare:
             return replace(budget, tokens=tokens + max(budget.tokens, _LEAST_MORE))
-        if budget.seconds is not None and seconds >= budget.seconds:
+        if budget.seconds is not None and seconds >= budget.seconds * (1 - late):
             return replace(budget, seconds=seconds + budget.seconds)
         return budget
 

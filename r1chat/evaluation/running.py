@@ -179,7 +179,9 @@ class Runner:
                 if steered is None or self._stop.wanted:
                     continue
                 resume = steered.of(self._results.replies[base_of(key)])
-                control.budget = resume.allowance(setting.parsed)
+                if Intervention.parse(setting.steer).kind == "wait":
+                    # Else a thought that its budget has ended would go on by no word.
+                    control.budget = resume.allowance(setting.parsed)
                 asked = replace(asked, resume=resume)
             for event in self._engine.stream(asked, control):
                 yield event if isinstance(event, Notice) else Sampled(number, event)

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from r1chat.checking import Checker
-from r1chat.engine.base import Sampling
+from r1chat.engine.base import Continuation, Sampling
 from r1chat.engine.fake import INFO, FakeEngine
 from r1chat.errors import UsageError
 from r1chat.evaluation import effects, interventions, steering
@@ -20,6 +20,7 @@ from r1chat.evaluation.reading import Question
 from r1chat.evaluation.results import Results
 from r1chat.evaluation.running import Runner, Stop
 from r1chat.events import Injection, Receipt, Reply
+from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.equality import same_answer
 from r1chat.reasoning.sums import check
 
@@ -88,6 +89,15 @@ def test_wherever_a_thought_is_cut_it_is_whole_before_that():
             assert kept.endswith("\n") != found.words.startswith("\n")
         if kind == "hint":
             assert same_answer(found.value, "18") == (value == "right")
+
+
+def test_a_thought_that_its_budget_has_ended_has_room_to_think_on():
+    budget = Budget(tokens=200)
+    for spent, as_it_is, from_within in ((150, 200, 200), (185, 200, 441), (200, 456, 456)):
+        whole = Reply("x" * 100, "", Receipt(thought_tokens=spent))
+        assert Continuation(whole).allowance(budget).tokens == as_it_is
+        assert Continuation(whole, keep=100).allowance(budget).tokens == from_within
+        assert Continuation(whole, keep=10).allowance(budget).tokens == 200
 
 
 @pytest.mark.parametrize(
