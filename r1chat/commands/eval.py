@@ -6,6 +6,7 @@ import argparse
 import re
 import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
@@ -309,7 +310,7 @@ class _Evaluation:
             write_json(out, {**values, "steering": steered} if self._interventions else values)
         else:
             title = _title(asked, plan, engine, conditions)
-            out.write(self._plain(self._text(summary, plan, title) + _steered(found)))
+            out.write(self._plain(self._text(summary, plan, title) + _steered(found, _width())))
         if self._args.png is not None:
             path = paths.named(self._args.png)
             picture.save(summary, plan, _title(asked, plan, engine, conditions), path)
@@ -318,8 +319,7 @@ class _Evaluation:
 
     def _text(self, summary: Summary, plan: Plan, title: str) -> str:
         head, rows, figures = drawing.table(summary, plan)
-        width = min(shutil.get_terminal_size().columns, _WIDEST)
-        picture_lines = drawing.chart(summary, width, unicode=self._out.unicode)
+        picture_lines = drawing.chart(summary, _width(), unicode=self._out.unicode)
         parts = [line(title, 500), columns(head, rows, right=figures).rstrip("\n"), ""]
         parts += picture_lines
         for shown, cells, right in (drawing.sureness(summary), drawing.reliability(summary)):
@@ -334,7 +334,11 @@ class _Evaluation:
         return text if self._out.unicode else re.sub("[–·−→]", "-", re.sub("[“”]", '"', text))
 
 
-def _steered(found: Sequence[Effect]) -> str:
+def _width() -> int:
+    return min(shutil.get_terminal_size().columns, _WIDEST)
+
+
+def _steered(found: Sequence[Effect], width: int) -> str:
     """What steering did, below the figures of what was left alone."""
     if not found:
         return ""
@@ -342,7 +346,9 @@ def _steered(found: Sequence[Effect]) -> str:
     parts = [""]
     for head, rows, right in (steering.table(found, names), steering.ranking(ranked, names)):
         parts += [columns(head, rows, right=right).rstrip("\n"), ""] if rows else []
-    parts += [*names.legend(), *steering.verdicts(ranked, names)]
+    parts += [*textwrap.wrap(steering.KEY, width), "", *names.legend()]
+    verdicts = steering.verdicts(ranked, names)
+    parts += ["", *verdicts] if verdicts else []
     return "\n".join(parts) + "\n"
 
 

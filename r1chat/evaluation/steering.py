@@ -10,8 +10,17 @@ from r1chat.evaluation.drawing import percent, points
 from r1chat.evaluation.effects import Effect, Wording
 from r1chat.evaluation.intervals import Estimate
 from r1chat.evaluation.report import estimate, setting_of
+from r1chat.evaluation.summary import FEWEST
+from r1chat.formatting import counted
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+KEY = (
+    "changed: answers other than without it · lost: of the right ones · won: of the wrong ones · "
+    "follows: answers with the value that was planted or given · repaired: keeps its answer, and "
+    "doubts a planted value or says the right one"
+)
+"""What the columns say."""
 
 Table = tuple[list[str], list[list[str]], str]
 
@@ -49,17 +58,22 @@ class Names:
 def table(effects: Sequence[Effect], names: Names) -> Table:
     """What each intervention did: the head, the rows, and the names of the columns with figures."""
     several = len({_base(each) for each in effects}) > 1
-    head = ["steering", "place", "questions", "changed", "95 %", "right → wrong", "wrong → right"]
-    head += ["follows", "repaired", "right", "− unsteered, points (95 %)", "thought"]
+    follows = any(each.followed for each in effects)
+    notices = any(each.repaired for each in effects)
+    head = ["steering", "place", "questions", "changed (95 %)", "lost", "won"]
+    head += ["follows"] if follows else []
+    head += ["repaired"] if notices else []
+    head += ["right", "− unsteered, points (95 %)"]
     rows = []
     for each in effects:
         what = each.intervention
         name = " ".join(filter(None, (what.name, names.name(what.name, what.words))))
         cells = [f"{_base(each)} · {name}" if several else name, what.place, str(each.questions)]
-        cells += [*percent(each.changed), _share(each.lost), _share(each.won)]
-        cells += [_share(each.followed), _share(each.repaired), percent(each.right)[0]]
-        rows.append([*cells, points(each.gain) if each.gain else "", f"{each.thought_tokens:.0f}"])
-    return head, rows, "questions changed right thought"
+        cells += [_share(each.changed), percent(each.lost)[0], percent(each.won)[0]]
+        cells += [_share(each.followed)] if follows else []
+        cells += [_share(each.repaired)] if notices else []
+        rows.append([*cells, percent(each.right)[0], points(each.gain) if each.gain else ""])
+    return head, rows, "questions lost won right"
 
 
 def ranking(wordings: Sequence[Wording], names: Names) -> Table:
@@ -82,6 +96,10 @@ def verdicts(wordings: Sequence[Wording], names: Names) -> list[str]:
     found = []
     for group in dict.fromkeys((each.setting, each.name) for each in wordings):
         of_group = [each for each in wordings if (each.setting, each.name) == group]
+        if of_group[0].questions < FEWEST:
+            few = counted(of_group[0].questions, "question")
+            found.append(f"{group[1]}: {few} cannot tell which wording is better.")
+            continue
         better = [each for each in of_group if each.against_first and each.against_first.low > 0]
         best = max(better, key=_worth, default=None)
         name = group[1]

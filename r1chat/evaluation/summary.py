@@ -72,8 +72,8 @@ class Summary:
     """What confidence in final answers is worth, over all settings."""
 
 
-_FEWEST = 20
-"""Questions below which no budget is said to be enough."""
+FEWEST = 20
+"""Questions below which no budget is said to be enough, and no words better than others."""
 
 
 def summarise(plan: Plan, samples: Mapping[Key, Sample], *, right: Right, same: Same) -> Summary:
@@ -212,7 +212,7 @@ def flattens_at(rows: tuple[Row, ...]) -> int | None:
     if not limited or len(budgets) < 2:  # noqa: PLR2004  (nothing to compare)
         return None
     common = sorted(set.intersection(*(set(row.shares) for _, row in budgets)))
-    if len(common) < _FEWEST:
+    if len(common) < FEWEST:
         return None
     best = max((row for _, row in budgets), key=lambda row: sum(row.shares[k] for k in common))
     for tokens, row in limited:

@@ -240,7 +240,7 @@ def test_thoughts_are_steered_and_only_what_was_done_changes_them(questions, tmp
     assert code == 0, err
     assert out.read_bytes() == before
     assert "“Enough.”" in shown
-    assert "stop: no wording is surely better than a." in shown
+    assert "stop: 5 questions cannot tell which wording is better." in shown
     # What was steered is never taken for what the model does by itself.
     assert "steered" not in run("eval", str(out), "--show", "all")[1]
     run("eval", str(out), "--export", "all", "-o", str(tmp_path / "plain.jsonl"))

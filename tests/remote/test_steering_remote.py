@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
 from dataclasses import replace
 
@@ -28,6 +29,22 @@ def test_a_thought_is_closed_with_the_sentence_that_was_asked_for(engine, senten
     written = f"\n{sentence}\n" if sentence else ""
     assert remote.thought == local.thought == whole.thought[:keep] + written
     assert remote.answer == local.answer
+
+
+def test_thoughts_on_a_server_are_steered(llama_cpp_url, tmp_path):
+    (tmp_path / "q.jsonl").write_text(
+        '{"problem": "What is 44 + 41?", "answer": "85"}', encoding="utf-8"
+    )
+    (tmp_path / "s.jsonl").write_text(
+        '{"kind": "nothing"}\n{"kind": "stop", "words": "Enough."}', encoding="utf-8"
+    )
+    argv = ("--steer", tmp_path / "s.jsonl", "-m", f"{llama_cpp_url}#tiny", "--format", "json")
+    code, out, err = run("eval", tmp_path / "q.jsonl", *argv, "--temperature", "0")
+    assert code == 0, err
+    found = json.loads(out)
+    same, stopped = found["steering"]["rows"]
+    assert (same["pairs"], same["changed"]["value"]) == (1, 0)
+    assert stopped["thought_tokens"] < same["thought_tokens"]
 
 
 def test_a_server_whose_thoughts_cannot_be_continued_is_refused(tmp_path):

@@ -291,7 +291,8 @@ def test_answers_that_changed_are_counted_with_what_became_of_them():
     assert found.gain.value == 0
     assert found.gain.low < 0 < found.gain.high
     head, rows, _ = steering.table([found], steering.Names([found]))
-    assert rows[0][head.index("changed")] == "66.7 %"
+    assert rows[0][head.index("changed (95 %)")].startswith("67 % (21–")
+    assert rows[0][head.index("lost")] == "100.0 %"
     assert len(rows[0]) == len(head)
     document = json.loads(json.dumps(steering.document([found], effects.wordings([found]))))
     assert document["rows"][0]["steer"]["kind"] == "plant"
@@ -310,10 +311,11 @@ def test_a_wording_is_better_only_where_the_same_questions_say_so():
     assert one.against_first is None
     assert other.against_first.value == 1
     names = steering.Names(found)
-    assert steering.verdicts([one, other], names) == ["wait: b is better than the first."]
-    same = figures(
-        (first, second), before, [*worse, *(replace(w, steer=str(second)) for w in worse)]
-    )
-    assert (
-        "no wording is surely better than a" in steering.verdicts(effects.wordings(same), names)[0]
-    )
+    few = steering.verdicts([one, other], names)
+    assert few == ["wait: 2 questions cannot tell which wording is better."]
+    enough = [replace(each, questions=20) for each in (one, other)]
+    assert steering.verdicts(enough, names) == ["wait: b is better than the first."]
+    unsure = replace(enough[1], against_first=replace(other.against_first, low=0))
+    assert steering.verdicts([enough[0], unsure], names) == [
+        "wait: no wording is surely better than a."
+    ]
