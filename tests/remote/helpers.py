@@ -21,7 +21,8 @@ KEY = "sk-fake-3f9c1b77e0"
 
 def quick(**changes: float) -> Patience:
     """Patience for tests: nothing is waited for long."""
-    return Patience(**{"first": 60.0, "idle": 30.0, "first_wait": 0.05} | changes)
+    usual = {"first": 60.0, "idle": 30.0, "first_wait": 0.05, "starting": 0.0}
+    return Patience(**usual | changes)
 
 
 def asked(question: str = SUM, **options: Any) -> Request:

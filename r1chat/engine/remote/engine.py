@@ -24,9 +24,9 @@ from r1chat.engine.remote import samples
 from r1chat.engine.remote.asking import Asker, framing
 from r1chat.engine.remote.fields import Fields
 from r1chat.engine.remote.finding import Found, find
-from r1chat.engine.remote.link import Link
-from r1chat.engine.remote.refusals import Refused
-from r1chat.engine.remote.segment import Patience
+from r1chat.engine.remote.link import LOOK_S, Link
+from r1chat.engine.remote.refusals import Absent, Refused
+from r1chat.engine.remote.segment import Patience, Start
 from r1chat.engine.remote.server import Server
 from r1chat.engine.remote.shaping import refusal
 from r1chat.engine.remote.shared import Branch
@@ -173,13 +173,40 @@ class RemoteEngine:
                 has_turn = turn.take(
                     wants_stop=lambda: self._gives_up(request, control, began) is not None
                 )
-            yield from self._written(request, control, seed, ready, began)
+            yield from self._once_started(request, control, seed, ready, began)
         except NetworkError as error:
             # Before the question was put: what is a marker has to be asked.
             yield _failed(request, control, seed, str(error))
         finally:
             if turn is not None and has_turn:
                 turn.end()
+
+    def _once_started(
+        self,
+        request: Request,
+        control: Control,
+        seed: int,
+        ready: Branch | None,
+        began: float,
+    ) -> Generator[Event, None, None]:
+        """Answers; waits before where the server has gone since, and may come back."""
+        told: list[str] = []
+        start = Start(self._patience, told.append)
+        while True:
+            try:
+                yield from self._written(request, control, seed, ready, began)
+            except Absent as absent:
+                end = time.monotonic() + start.wait(absent)
+            else:
+                return
+            yield from map(Notice, told)
+            told.clear()
+            while time.monotonic() < end:
+                why = self._gives_up(request, control, began)
+                if why is not None:
+                    yield _failed(request, control, seed, None, ended_by=why)
+                    return
+                time.sleep(LOOK_S)
 
     def _gives_up(self, request: Request, control: Control, began: float) -> EndedBy | None:
         """Why a reply that waits for its turn should wait no longer, if it should."""
@@ -351,12 +378,19 @@ def _left_out(turns: int, request: Request) -> Iterator[Event]:
     yield LeftOut(turns)
 
 
-def _failed(request: Request, control: Control, seed: int, error: str) -> Reply:
+def _failed(
+    request: Request,
+    control: Control,
+    seed: int,
+    error: str | None,
+    *,
+    ended_by: EndedBy = "error",
+) -> Reply:
     """The reply to a question that could not be put; one that was to be continued is kept."""
     resume = request.resume
     receipt = Receipt(budget=str(control.budget), seed=seed)
     reply = Reply("", "", receipt) if resume is None else resume.reply
-    receipt = replace(reply.receipt, ended_by="error", answer_ended_by="error")
+    receipt = replace(reply.receipt, ended_by=ended_by, answer_ended_by=ended_by)
     return replace(reply, receipt=receipt, error=error)
 
 

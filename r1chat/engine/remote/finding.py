@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,8 +15,8 @@ from r1chat.engine.remote import dialects, listed
 from r1chat.engine.remote.dialects import Dialect
 from r1chat.engine.remote.link import Link
 from r1chat.engine.remote.markers import Markers, Tokenizer
-from r1chat.engine.remote.refusals import Busy, Refused
-from r1chat.engine.remote.segment import Patience, trying_again, wait_before
+from r1chat.engine.remote.refusals import Absent, Busy, Refused
+from r1chat.engine.remote.segment import Patience, Start, trying_again, wait_before
 from r1chat.engine.remote.server import Server
 from r1chat.engine.remote.sse import Garbage
 from r1chat.errors import ModelError, NetworkError
@@ -83,6 +82,8 @@ def find(
 ) -> Found:
     """Asks a server what it is and can do; tries again where it is busy, or still loads its model.
 
+    A server that the user has given a name is waited for where it is not running yet.
+
     Args:
         link: To the server.
         model: The model's name; may be empty where the server has only one.
@@ -94,7 +95,9 @@ def find(
         NetworkError: If it does not answer, or stays busy.
     """
     end = time.monotonic() + patience.looking
-    for attempt in itertools.count(2):
+    start = Start(patience, tell)
+    attempt = 2
+    while True:
         try:
             return _find(link, model, patience, tell)
         except Busy as busy:
@@ -102,8 +105,14 @@ def find(
             if wait is None or time.monotonic() + wait > end:
                 raise
             tell(trying_again(busy, wait))
-            time.sleep(wait)
-    raise AssertionError
+            attempt += 1
+        except Absent as absent:
+            if not link.server.name:
+                # Nobody says that there is a server at all: the address may be mistyped.
+                raise
+            wait = start.wait(absent)
+            end = time.monotonic() + wait + patience.looking
+        time.sleep(wait)
 
 
 def _find(link: Link, model: str, patience: Patience, tell: Callable[[str], None]) -> Found:

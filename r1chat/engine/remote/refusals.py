@@ -97,6 +97,10 @@ class Cut(Busy):
     """The connection was cut before the reply had ended."""
 
 
+class Absent(NetworkError):  # noqa: N818  (a state that passes)
+    """Nobody listens at the server's address: it is not running, or it is still starting."""
+
+
 class Refused(NetworkError):  # noqa: N818  (what happened, not what went wrong)
     """The server does not want the request as it is.
 
@@ -337,6 +341,8 @@ def failure(error: Exception, server: Server, route: Route | None) -> R1ChatErro
         return NetworkError(str(fault))
     host, via = server.host, route.via if route is not None else ""
     text = line(str(error), _LONGEST_REASON)
+    if isinstance(error, httpx2.ConnectError) and _is_refused(error):
+        return Absent(f"{host} cannot be reached ({text}): is the server running?")
     for kinds, what in (
         (httpx2.ConnectTimeout, f"{host} cannot be reached: nobody answers there"),
         (httpx2.ConnectError, f"{host} cannot be reached ({text}): is the server running?"),
@@ -349,6 +355,13 @@ def failure(error: Exception, server: Server, route: Route | None) -> R1ChatErro
     if isinstance(error, (httpx2.RemoteProtocolError, httpx2.NetworkError)):
         return Cut(f"the connection to {host} was cut{via}: what came is kept")
     return NetworkError(f"{host} cannot be asked ({type(error).__name__}): check the address")
+
+
+def _is_refused(error: BaseException | None) -> bool:
+    """Whether the machine is there, and no server on it."""
+    while error is not None and not isinstance(error, ConnectionRefusedError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _words(value: object, deepest: int = _DEEPEST) -> str:

@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from r1chat.engine.remote.chunks import Chunk
 from r1chat.engine.remote.finishes import end_of
 from r1chat.engine.remote.link import Stream
-from r1chat.engine.remote.refusals import Busy, Cut, Refused
+from r1chat.engine.remote.refusals import Absent, Busy, Cut, Refused
 from r1chat.engine.remote.shared import Branch
 from r1chat.errors import NetworkError
 from r1chat.formatting import format_duration, format_remaining
 from r1chat.sanitize import line
+
+_LOOKS_S = 1.0
+"""Between looks at an address where nobody listens yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,9 @@ class Patience:
     """For what may follow the end of a reply: what it cost, and that this was all."""
     looking: float = 30.0
     """While it is found out what the server is, for one that is busy."""
+    starting: float = 180.0
+    """While nobody listens where a server is known to have been: one with a large model takes
+    minutes to start again."""
     probing: float = 5.0
     """For each sign of its make, where it does not name it; all are looked for at once."""
     tries: int = 4
@@ -37,6 +43,35 @@ class Patience:
     """Before the second try; it doubles from try to try."""
     longest_wait: float = 300.0
     """That a server may ask for; a longer one is not sat out."""
+
+
+class Start:
+    """Says how long to wait for a server that is not running, and tells the user once.
+
+    Args:
+        patience: How long it is waited for in all.
+        tell: Takes a line for the user.
+    """
+
+    def __init__(self, patience: Patience, tell: Callable[[str], None]) -> None:
+        self._limit = patience.starting
+        self._tell = tell
+        self._end: float | None = None
+
+    def wait(self, error: Absent) -> float:
+        """Seconds until the next try.
+
+        Raises:
+            Absent: If it has been waited for long enough.
+        """
+        now = time.monotonic()
+        if self._end is None:
+            self._end = now + self._limit
+            if self._limit:
+                self._tell(waiting(error, self._limit))
+        if now >= self._end:
+            raise error
+        return min(_LOOKS_S, self._end - now)
 
 
 class Segment:
@@ -72,6 +107,7 @@ class Segment:
         self._tell = tell
         self._patience = patience
         self._tried = 1
+        self._start = Start(patience, tell)
         self._asked_why = False
         self._retry_at: float | None = None
         self._stream = begin()
@@ -156,6 +192,8 @@ class Segment:
             self._complete = True
         elif isinstance(error, Busy):
             self._try_again(error)
+        elif isinstance(error, Absent) and not self.begun:
+            self._retry_at = time.monotonic() + self._start.wait(error)
         elif isinstance(error, Refused) and not self.begun:
             self._adapt_to(error)
         else:
@@ -223,3 +261,9 @@ def trying_again(error: Busy, wait_s: float) -> str:
     # The server's own words may have colons in them; what is said behind the last is a cure.
     wait = format_remaining(math.ceil(wait_s))
     return f"{str(error).rpartition(': ')[0] or error}; trying again in {wait}"
+
+
+def waiting(error: Absent, limit: float) -> str:
+    """Says that a server is not running, and how long it is waited for."""
+    most = format_duration(limit, trim=True)
+    return f"{str(error).rpartition(': ')[0]}; waiting up to {most} for it to start"

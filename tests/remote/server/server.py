@@ -72,6 +72,8 @@ class ModelServer:
     at_a_time: int = 0
     lists_logprobs: bool = False
     """Whether it says how sure it is as chats do, an object a token."""
+    port: int = 0
+    """Where it listens; 0 for any free port."""
 
     def __post_init__(self) -> None:
         self.faults: list[Fault] = []
@@ -91,7 +93,7 @@ class ModelServer:
 
     def __enter__(self) -> ModelServer:  # noqa: PYI034 - Self is in typing from Python 3.11 on
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._socket.bind(("127.0.0.1", 0))
+        self._socket.bind(("127.0.0.1", self.port))
         self._socket.listen(64)
         threading.Thread(target=self._accept, daemon=True).start()
         return self
