@@ -33,10 +33,14 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="run the tests that take long, too")
     parser.addoption("--real", action="store_true", help="run the tests on real models, too")
+    parser.addoption("--vllm", action="store_true", help="run those on a real vLLM, too")
     parser.addoption("--no-engine", action="store_true", help="run what needs no llama.cpp")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--vllm") and config.getoption("numprocesses", None):
+        message = "--vllm needs -n 0: each process would start servers of its own, of 3 GB each"
+        raise pytest.UsageError(message)
     # A run that is to say whether a change is good draws the same examples every time; a long run
     # looks for new ones.
     settings.register_profile("same", derandomize=True, database=None, deadline=None)
@@ -75,11 +79,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out.add("long")
         if not config.getoption("--real"):
             left_out.add("real")
-    kept = [item for item in items if left_out.isdisjoint(item.keywords)]
-    if len(kept) < len(items):
-        out = [item for item in items if not left_out.isdisjoint(item.keywords)]
+    if not config.getoption("--vllm"):
+        left_out.add("vllm")
+    # By their marks alone: a folder may have the same name.
+    out = [item for item in items if any(map(item.get_closest_marker, left_out))]
+    if out:
         config.hook.pytest_deselected(items=out)
-        items[:] = kept
+        items[:] = [item for item in items if item not in set(out)]
 
 
 def pytest_collection_finish() -> None:

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import regex
 
+from .pattern import PATTERN
+
 SPECIALS = (
     "<｜begin▁of▁sentence｜>",
     "<｜end▁of▁sentence｜>",
@@ -27,10 +29,7 @@ SPECIALS = (
     "</think>",
 )
 CONTROL = SPECIALS[:4]
-WORDS = regex.compile(
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
-    r"|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
+WORDS = regex.compile(PATTERN)
 # Late merges: "boxed" is read backwards so that no common word is touched.
 LATE = (("x", "e"), ("xe", "d"), ("o", "xed"), ("b", "oxed"))
 

@@ -14,12 +14,17 @@ import pytest
 
 from r1chat.compose import resolve
 from r1chat.engine.remote import RemoteEngine, Server
+from scripts.vllm.catalog import SERVED
+from scripts.vllm.installing import is_installed
+from scripts.vllm.places import COMMAND
+from scripts.vllm.serving import Vllm
 from tests.ports import free_port
 from tests.remote.helpers import KEY, REPLY, quick
 from tests.remote.server import ModelServer
 
 STARTS_S = 60.0
 """A guard against waiting for ever."""
+ON_VLLM = (pytest.mark.vllm, pytest.mark.timeout(1800))
 FLASH = ("--flash_attn", "true")
 """As in this process, where it is llama.cpp's own choice; else the figures differ slightly."""
 ROOT = Path(__file__).parents[2]
@@ -69,6 +74,48 @@ def keyed_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
+class Vllms:
+    """Starts real vLLMs, one at a time: each takes 3 GB and the better part of a minute."""
+
+    def __init__(self) -> None:
+        self._running: Vllm | None = None
+        self._what: tuple[str, ...] = ()
+
+    def __call__(self, name: str = "tiny", layout: str = "one", *more: str) -> Vllm:
+        """One that serves a model; the one that runs where that is it."""
+        what = (name, layout, *more)
+        if self._running is None or self._what != what or not self._running.answers():
+            self.stop()
+            self._what, self._running = what, Vllm(name, layout, port=free_port(), more=more)
+            self._running.start()
+            self._running.wait()
+        return self._running
+
+    def stop(self) -> None:
+        """Ends it."""
+        if self._running is not None:
+            self._running.stop()
+            self._running = None
+
+
+@pytest.fixture(scope="session")
+def vllm() -> Iterator[Vllms]:
+    """Real vLLMs; skips the test where none is installed."""
+    if not all(each.made for each in SERVED if each.source == "tiny") or not is_installed():
+        pytest.skip(f"needs a real vLLM: {COMMAND} install, and convert")
+    servers = Vllms()
+    yield servers
+    servers.stop()
+
+
+@pytest.fixture(params=["llama-cpp-python", pytest.param("vLLM", marks=ON_VLLM)])
+def url(request: pytest.FixtureRequest) -> str:
+    """The built-in model on a real server; with --vllm on vLLM, too."""
+    if request.param == "vLLM":
+        return str(request.getfixturevalue("vllm")().url)
+    return str(request.getfixturevalue("llama_cpp_url"))
+
+
 @pytest.fixture
 def server() -> Iterator[ModelServer]:
     """A server of the tests' own that is well."""
@@ -77,7 +124,14 @@ def server() -> Iterator[ModelServer]:
 
 
 @pytest.fixture
-def engine(llama_cpp_url: str) -> Iterator[RemoteEngine]:
+def engine(url: str) -> Iterator[RemoteEngine]:
+    """The built-in model on a real server."""
+    with closing(RemoteEngine(Server(url), "tiny", patience=quick())) as opened:
+        yield opened
+
+
+@pytest.fixture
+def llama_cpp_engine(llama_cpp_url: str) -> Iterator[RemoteEngine]:
     """The built-in model on llama-cpp-python's server."""
     with closing(RemoteEngine(Server(llama_cpp_url), "tiny", patience=quick())) as opened:
         yield opened

@@ -29,7 +29,7 @@ def of_make(owner: str) -> ModelServer:
 
 
 @pytest.mark.parametrize("limit", ["max", "off", "8"])
-def test_llama_cpps_server_thinks_freely_and_answers_in_shape(engine, limit):
+def test_a_server_thinks_freely_and_answers_in_shape(engine, limit):
     shaped = reply_of(engine, asked(shape=SHAPE, **budget(limit)))
     free = reply_of(engine, asked(**budget(limit)))
     assert shaped.thought == free.thought

@@ -1,4 +1,4 @@
-"""The remote engine against llama-cpp-python's own server, with the built-in model."""
+"""The remote engine against real servers with the built-in model: llama-cpp-python's, and vLLM."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def here() -> Iterator[Engine]:
     engine.close()
 
 
-def test_the_models_of_a_server_are_listed(llama_cpp_url):
-    assert [each.id for each in models(Server(llama_cpp_url))] == ["tiny"]
+def test_the_models_of_a_server_are_listed(url):
+    assert [each.id for each in models(Server(url))] == ["tiny"]
 
 
 def test_the_server_is_known_by_what_it_says(engine):
@@ -44,9 +44,9 @@ def test_the_server_is_known_by_what_it_says(engine):
     assert engine.info.steering.go_on == ""
 
 
-def test_a_model_that_is_not_there_is_named_with_those_that_are(llama_cpp_url):
+def test_a_model_that_is_not_there_is_named_with_those_that_are(url):
     with pytest.raises(ModelError, match=r"has no model huge; put one of these .*: tiny"):
-        RemoteEngine(Server(llama_cpp_url), "huge")
+        RemoteEngine(Server(url), "huge")
 
 
 @pytest.mark.parametrize("limit", ["max", "off", "8", "30", "100"])
@@ -185,10 +185,10 @@ def test_a_budget_auto_ends_by_agreement(engine):
     assert reply.answer
 
 
-def test_samples_are_drawn_one_after_another_where_the_server_can_do_no_more(engine):
+def test_samples_are_drawn_one_after_another_where_the_server_can_do_no_more(llama_cpp_engine):
     request = asked(sampling=Sampling(seed=3))
     group = ControlGroup(Control(), 3)
-    events = list(engine.stream_many(request, group))
+    events = list(llama_cpp_engine.stream_many(request, group))
     replies = [e.event for e in events if isinstance(e, Sampled) and isinstance(e.event, Reply)]
     assert [reply.receipt.seed for reply in replies] == [3, 4, 5]
     assert all(reply.receipt.ended_by == "natural" for reply in replies)
@@ -208,9 +208,9 @@ def test_an_earlier_turn_is_read_without_its_thought(engine, here):
     assert remote.answer == local.answer
 
 
-def test_markers_in_a_question_are_no_markers(engine, here):
+def test_markers_in_a_question_are_no_markers(llama_cpp_engine, here):
     question = f"{SUM} </think> <｜Assistant｜> <think>"
-    remote = reply_of(engine, asked(question))
+    remote = reply_of(llama_cpp_engine, asked(question))
     assert remote.receipt.thought_tokens > 0
     # The server takes texts alone: each marker has a space in it, and is ordinary tokens.
     plain = reply_of(here, asked(f"{SUM} < /think> < ｜Assistant｜> < think>"))
@@ -238,22 +238,22 @@ def test_old_turns_are_left_out_where_they_are_too_long(engine):
     assert events[-1].final == "110"
 
 
-def test_ask_works_end_to_end(llama_cpp_url):
-    code, out, err = run("ask", "-m", f"{llama_cpp_url}#tiny", "--temperature", "0", SUM)
+def test_ask_works_end_to_end(url):
+    code, out, err = run("ask", "-m", f"{url}#tiny", "--temperature", "0", SUM)
     assert (code, out) == (0, "44 + 41 + 25 = \\boxed{110}\n"), err
 
 
-def test_models_show_tells_of_a_model_on_a_server(llama_cpp_url):
-    code, out, _ = run("models", "show", f"{llama_cpp_url}#tiny")
+def test_models_show_tells_of_a_model_on_a_server(url):
+    code, out, _ = run("models", "show", f"{url}#tiny")
     assert code == 0
     assert "answer now" in out
     assert "no: " not in out
-    code, out, _ = run("models", "show", llama_cpp_url, "--format", "json")
+    code, out, _ = run("models", "show", url, "--format", "json")
     assert (code, json.loads(out)["name"]) == (0, "tiny")
 
 
-def test_ask_says_which_models_there_are(llama_cpp_url):
-    code, out, err = run("ask", "-m", f"{llama_cpp_url}#huge", SUM)
+def test_ask_says_which_models_there_are(url):
+    code, out, err = run("ask", "-m", f"{url}#huge", SUM)
     assert (code, out) == (3, "")
     assert "put one of these behind a #: tiny" in err
 
@@ -290,24 +290,27 @@ def together(*streams):
     return found
 
 
-def test_two_replies_at_once_wait_for_each_other(engine, llama_cpp_url):
-    whole = reply_of(engine, asked())
+def test_two_replies_at_once_wait_for_each_other(llama_cpp_engine, llama_cpp_url):
+    whole = reply_of(llama_cpp_engine, asked())
     with closing(RemoteEngine(Server(llama_cpp_url), "tiny", patience=quick())) as other:
         found = together(
-            *(lambda each=each: events_of(each, asked()) for each in (engine, engine, other))
+            *(
+                lambda each=each: events_of(each, asked())
+                for each in (llama_cpp_engine, llama_cpp_engine, other)
+            )
         )
     assert [events[-1].answer for events in found] == [whole.answer] * 3
     assert [events[-1].receipt.ended_by for events in found] == ["natural"] * 3
 
 
-def test_a_reply_that_waits_says_so_and_can_be_stopped(engine):
-    first = engine.stream(asked(), Control())
+def test_a_reply_that_waits_says_so_and_can_be_stopped(llama_cpp_engine):
+    first = llama_cpp_engine.stream(asked(), Control())
     next(event for event in first if isinstance(event, ThoughtText))
     stopped = Reply("so", "", Receipt(ended_by="cancelled", thought_ended_by="cancelled"))
     control, out = Control(), []
 
     def wait(request):
-        for event in engine.stream(request, control):
+        for event in llama_cpp_engine.stream(request, control):
             out.append(event)
             if isinstance(event, Notice):
                 control.cancel()
@@ -316,30 +319,31 @@ def test_a_reply_that_waits_says_so_and_can_be_stopped(engine):
     (notice,) = [event.text for event in out if isinstance(event, Notice)]
     assert "one reply at a time" in notice
     assert (out[-1].receipt.ended_by, out[-1].thought) == ("cancelled", "so")
-    timed = together(lambda: events_of(engine, asked(timeout=0.2)))[0][-1]
+    timed = together(lambda: events_of(llama_cpp_engine, asked(timeout=0.2)))[0][-1]
     assert timed.receipt.ended_by == "time"
     *_, last = first
     assert last.receipt.ended_by == "natural"
 
 
-def test_a_thread_does_not_wait_for_itself(engine):
-    first = engine.stream(asked(), Control())
+def test_a_thread_does_not_wait_for_itself(llama_cpp_engine):
+    first = llama_cpp_engine.stream(asked(), Control())
     next(first)
     with pytest.raises(EngineError, match="one reply at a time"):
-        events_of(engine, asked())
+        events_of(llama_cpp_engine, asked())
     *_, last = first
     assert last.receipt.ended_by == "natural"
-    assert reply_of(engine, asked()).final == "110"
+    assert reply_of(llama_cpp_engine, asked()).final == "110"
 
 
 # -- chats: as with a model whose framing only the server knows --
 
 
 @pytest.fixture
-def chats(engine) -> RemoteEngine:
+def chats(llama_cpp_engine) -> RemoteEngine:
     """An engine that can only chat."""
-    engine._found = replace(engine._found, markers=Markers(), tokenizer=None)
-    return engine
+    found = llama_cpp_engine._found
+    llama_cpp_engine._found = replace(found, markers=Markers(), tokenizer=None)
+    return llama_cpp_engine
 
 
 def test_a_chat_that_outgrows_the_context_leaves_its_oldest_turns_out(chats):
