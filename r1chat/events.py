@@ -411,6 +411,16 @@ class Sampled:
 
 
 @dataclass(frozen=True, slots=True)
+class Forked:
+    """A sample is about to branch off from the thought of the first one."""
+
+    at: int
+    """Characters of that thought that it begins with."""
+    entropy: float | None = None
+    """How open it was what comes next there, in nats."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tallied:
     """One more of several samples has ended, and its answer is counted."""
 
@@ -440,6 +450,7 @@ Event: TypeAlias = (
     | WrongSum
     | Drawing
     | Sampled
+    | Forked
     | Tallied
     | Reply
 )

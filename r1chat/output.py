@@ -33,7 +33,7 @@ from r1chat.events import (
 )
 from r1chat.formatting import counted
 from r1chat.sanitize import Sanitizer, sanitize
-from r1chat.votes import agreeing, answers, unfinished, votes_of
+from r1chat.votes import agreeing, answers, branched, branchings, unfinished, votes_of
 from r1chat.wording import left_out, preview, receipt_line, summarised, summarising
 
 if TYPE_CHECKING:
@@ -181,6 +181,8 @@ class TextWriter:
         self.end()
         if reply.samples and self._mode != "hide":
             self._console.aside(votes_line(reply))
+            if said := branched(reply):
+                self._console.aside(said)
         if self._mode == "show":
             self._console.aside(receipt_line(reply.receipt))
 
@@ -339,6 +341,8 @@ def document(
         values["samples"] = [_reply(sample) for sample in reply.samples]
         values["votes"] = dict(reply.votes)
         values["receipt"]["agreement"] = _plain(votes_of(reply).agreement)
+        if forks := branchings(reply):
+            values["receipt"]["forks"] = [_plain(asdict(each)) for each in forks]
     return values
 
 

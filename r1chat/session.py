@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 
 from r1chat.attachments import Attachment, with_attachments
 from r1chat.compaction import Choose, Compaction
@@ -17,12 +18,16 @@ from r1chat.engine.base import (
     Request,
     Sampling,
 )
+from r1chat.engine.tree import stream_tree
 from r1chat.errors import Cancelled, PromptError, UsageError
 from r1chat.events import (
     AnswerText,
     CheckSums,
+    Drawing,
     EndedBy,
     Event,
+    Fork,
+    Forked,
     FullContext,
     InjectedText,
     Injection,
@@ -242,6 +247,7 @@ class Session:
         full_context: FullContext = "drop",
         check_sums: CheckSums = "off",
         resume: Continuation | None = None,
+        tree: bool = False,
         choose: Choose | None = None,
     ) -> Generator[Event, None, None]:
         """Draws several samples to a question; the majority's answer counts.
@@ -267,6 +273,8 @@ class Session:
             full_context: As for `ask`.
             check_sums: As for `ask`.
             resume: A place in the thought of an earlier reply that all of them go on from.
+            tree: Whether the others branch off from the thought of the first, where the model was
+                at a loss, in place of beginning anew. Where there is no such place there are none.
             choose: As for `ask`.
 
         Yields:
@@ -298,22 +306,22 @@ class Session:
         group = ControlGroup(control, samples)
         tally = Tally(samples, same or (same_answer if shape is None else shape.same))
         made = origin(request, self._engine.info)
-        records = [
-            self._record(question, request.of(number), attached, part, parent, made)
-            for number, part in enumerate(group.parts)
-        ]
+
+        def record_of(number: int, request: Request) -> _Record:
+            control = group.parts[number]
+            return self._record(question, request, attached, control, parent, made)
+
+        # Where the others of a tree begin nobody knows yet.
+        records = [record_of(each, request.of(each)) for each in range(1 if tree else samples)]
+
+        put: Callable[[Request], Iterator[Event]] = partial(self._engine.stream_many, group=group)
+        if tree:
+            put = partial(self._branching, group, tally, records, record_of)
         votes: tuple[tuple[str, int], ...] = ()
         try:
             if control.budget.agree is not None:
                 yield Notice(_NO_LOOKS)
-            answered = self._answered(
-                lambda request: self._engine.stream_many(request, group),
-                request,
-                parent,
-                control,
-                full_context,
-                choose,
-            )
+            answered = self._answered(put, request, parent, control, full_context, choose)
             with closing(answered) as events:
                 for event in events:
                     if not isinstance(event, Sampled):
@@ -330,7 +338,7 @@ class Session:
                         if tally.certain:
                             group.stop()
                         votes = tuple((vote.final, vote.count) for vote in tally.votes)
-                        yield Tallied(votes, tally.done, samples, tally.certain)
+                        yield Tallied(votes, tally.done, tally.samples, tally.certain)
         except Cancelled:
             # While the prompt was read: no sample has begun, but the question was asked.
             records[0].take(_unbegun("cancelled" if control.cancelled else "time", samples))
@@ -339,6 +347,37 @@ class Session:
             self._keep(records, parent, winner)
         replies = tuple(record.reply or _unbegun("cancelled", samples) for record in records)
         yield replace(replies[winner], samples=replies, votes=votes)
+
+    def _branching(
+        self,
+        group: ControlGroup,
+        tally: Tally,
+        records: list[_Record],
+        record_of: Callable[[int, Request], _Record],
+        request: Request,
+    ) -> Generator[Event, None, None]:
+        """Draws samples that branch off from the first, and makes ready for each of them.
+
+        Args:
+            group: Steers them.
+            tally: Is told how many there are.
+            records: The first one's; gets those of the others.
+            record_of: Makes one: by the number, and what the sample begins with.
+            request: The question.
+
+        Yields:
+            Their events.
+        """
+        with closing(stream_tree(self._engine, request, group)) as events:
+            for event in events:
+                if isinstance(event, Drawing):
+                    tally.samples = event.samples
+                elif isinstance(event, Sampled) and isinstance(event.event, Forked):
+                    at, entropy = event.event.at, event.event.entropy
+                    fork = Fork(at, 0, entropy)
+                    resume = Continuation(records[0].turn.reply, at, fork=fork)
+                    records.append(record_of(event.sample, replace(request, resume=resume)))
+                yield event
 
     def _answered(
         self,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from r1chat.events import Receipt, Reply
+from r1chat import formatting
+from r1chat.events import Fork, Receipt, Reply
 from r1chat.sanitize import line
 from r1chat.wording import LONGEST_FINAL
 
@@ -82,6 +83,61 @@ def _ended(receipts: Sequence[Receipt]) -> int:
 
 def _failed(receipts: Sequence[Receipt]) -> int:
     return sum(receipt.ended_by == "error" for receipt in receipts)
+
+
+@dataclass(frozen=True, slots=True)
+class Branching:
+    """Samples that branch off from the thought of the first at one place."""
+
+    at: int
+    """Where in that thought, in characters."""
+    entropy: float | None
+    """How open it was what comes next there, in nats."""
+    samples: tuple[int, ...]
+    """Their numbers, from 0."""
+    shared_tokens: int
+    """Tokens of the thought up to there, which were drawn once for all of them."""
+    drawn_tokens: int
+    """Tokens that they wrote."""
+    votes: Mapping[str, int]
+    """Their final answers and how many gave each."""
+
+
+def branchings(reply: Reply) -> tuple[Branching, ...]:
+    """The places where samples branch off from the first, in the order of its thought."""
+    places: dict[int, list[int]] = {}
+    for number, sample in enumerate(reply.samples):
+        if sample.receipt.fork is not None:
+            places.setdefault(sample.receipt.fork.at, []).append(number)
+    return tuple(_branching(reply, numbers) for _, numbers in sorted(places.items()))
+
+
+def _branching(reply: Reply, numbers: Sequence[int]) -> Branching:
+    receipts = [reply.samples[number].receipt for number in numbers]
+    fork = receipts[0].fork or Fork(0)
+    written = sum(each.thought_tokens + each.answer_tokens for each in receipts)
+    votes = Counter(each.vote for each in receipts if each.vote is not None)
+    return Branching(
+        at=fork.at,
+        entropy=fork.entropy,
+        samples=tuple(numbers),
+        shared_tokens=fork.tokens,
+        drawn_tokens=written - fork.tokens * len(numbers),
+        votes=dict(votes.most_common()),
+    )
+
+
+def branched(reply: Reply) -> str:
+    """How samples branched off, e.g. "7 branch off at 2 places · 770 tokens shared, 900 drawn"."""
+    found = branchings(reply)
+    if not found:
+        return ""
+    count = sum(len(each.samples) for each in found)
+    shared = sum(len(each.samples) * each.shared_tokens for each in found)
+    drawn = sum(each.drawn_tokens for each in found)
+    verb = "branches" if count == 1 else "branch"
+    places = formatting.counted(len(found), "place")
+    return f"{count} {verb} off at {places} · {shared:,} tokens shared, {drawn:,} drawn"
 
 
 def agreeing(votes: Votes, longest: int = LONGEST_FINAL) -> str:

@@ -113,6 +113,8 @@ def refuse_what_makes_no_sense(args: argparse.Namespace) -> None:
         and args.batch is None,
         "--peek looks into one thought; with -n/--samples the votes say more": several
         and args.peek,
+        "--tree has several samples branch off: give it a -n of 2 or more": args.tree
+        and not several,
         "--compare has each of several answer once: it goes with neither -n nor --resume": (
             args.compare and (several or args.resume)
         ),
@@ -317,16 +319,13 @@ class Asking:
         """Says so where options about thoughts were given, and there will be none."""
         args, info, think = given.args, engine.info, given.think
         if info.thinks_with(think) and not args.raw:
-            self._check_language(given, info, writer)
-            why = info.steering_with(think).go_on
-            if why and given.either("check_sums") == "fix":
-                marks = "--check-sums fix marks wrong sums, and writes nothing into the thought"
-                writer.event(Notice(f"{marks}: {why}"))
+            self._check_steering(given, info, writer)
             return
         options = {"--budget": args.budget, "--min-think": args.min_think, "--peek": args.peek}
         said = [name for name, value in options.items() if value is not None]
         said += ["--think on"] if args.think == "on" else []
         said += ["--think-language"] if args.think_language else []
+        said += ["--tree"] if args.tree else []
         effect = f"{' and '.join(said)} {'changes' if len(said) == 1 else 'change'} nothing"
         if args.thoughts == "only":
             effect = "there is nothing for --thoughts only to show"
@@ -347,6 +346,21 @@ class Asking:
             why = "this model writes no thoughts by itself"
             cure = f"; it cannot be asked to: {info.unasked}" if info.unasked else _CURE
         writer.event(Notice(f"{why}: {effect}{cure}"))
+
+    def _check_steering(self, given: Given, info: ModelInfo, writer: Writer) -> None:
+        """Says what cannot be done to the thoughts of a model that has them.
+
+        Raises:
+            UsageError: If nothing would come of what is asked for.
+        """
+        self._check_language(given, info, writer)
+        why = info.steering_with(given.think).go_on
+        if why and given.either("check_sums") == "fix":
+            marks = "--check-sums fix marks wrong sums, and writes nothing into the thought"
+            writer.event(Notice(f"{marks}: {why}"))
+        if why and given.args.tree:
+            message = f"--tree: a thought cannot be continued from a place in it: {why}"
+            raise UsageError(message)
 
     def _check_language(self, given: Given, info: ModelInfo, writer: Writer) -> None:
         """Refuses a language to think in where the thought cannot be opened.
@@ -384,11 +398,12 @@ class Asking:
                 beside=given.beside,
                 **thought,
             )
+        draw = partial(session.consensus, samples=args.samples, tree=args.tree, **thought)
         if self.shape is not None:
-            return partial(session.consensus, samples=args.samples, **thought)
+            return draw
         from r1chat.checking import same
 
-        return partial(session.consensus, samples=args.samples, same=same, **thought)
+        return partial(draw, same=same)
 
     def question(self) -> Asked:
         """The question of the command line, and what goes along with it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from r1chat.sanitize import line_breaks
@@ -20,6 +20,8 @@ SHELLS = ("bash", "zsh", "fish")
 _MOST_SECONDS = 7 * 24 * 3600.0
 _MOST_APPS = 256
 _LONGEST_KEPT = 7 * 24 * 60
+_OF_TREES = 8
+"""Samples that branch off from one another where nobody says how many."""
 _LAST_PORT = 65535
 GIVEN = "given_"
 """What the names of values begin with that `r1chat settings` takes as if for another command."""
@@ -259,6 +261,32 @@ def _add_thinking(parser: argparse.ArgumentParser) -> None:
         default=1,
         help="samples to draw side by side, of which the majority's answer counts; default: 1",
     )
+    add(
+        "--tree",
+        action=_Tree,
+        help="samples branch off from the thought of the first, where the model was least sure of "
+        f"it, in place of beginning anew; default of -n with it: {_OF_TREES}",
+    )
+
+
+class _Tree(argparse.Action):
+    """Sets what `-n` is where it was not given, before or behind."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:  # noqa: A002  (as argparse calls it)
+        super().__init__(option_strings, dest, nargs=0, default=False, help=help)
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        """Takes the option."""
+        del parser, values, option_string
+        namespace.tree = True
+        if namespace.samples == 1:
+            namespace.samples = _OF_TREES
 
 
 def _add_sampling(parser: argparse.ArgumentParser) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -293,7 +293,7 @@ class Engine(Protocol):
     def info(self) -> ModelInfo:
         """The model."""
 
-    def stream(self, request: Request, control: Control) -> Iterator[Event]:
+    def stream(self, request: Request, control: Control) -> Generator[Event, None, None]:
         """Answers.
 
         Args:

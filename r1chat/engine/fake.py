@@ -112,7 +112,7 @@ class FakeEngine:
         """A model that is none."""
         return self._info
 
-    def stream(self, request: Request, control: Control) -> Iterator[Event]:
+    def stream(self, request: Request, control: Control) -> Generator[Event, None, None]:
         """Plays the next script.
 
         Yields:

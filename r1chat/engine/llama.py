@@ -152,7 +152,7 @@ class LlamaEngine:
 
     # -- answering --
 
-    def stream(self, request: Request, control: Control) -> Iterator[Event]:
+    def stream(self, request: Request, control: Control) -> Generator[Event, None, None]:
         """Answers; see `Engine.stream`. Where another reply is being written, waits its turn."""
         began = time.perf_counter()
 

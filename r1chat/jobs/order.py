@@ -24,7 +24,7 @@ _KINDS: Mapping[str, Kind[Any]] = {
     "preset": Text(longest=80),
     "seed": Whole(0, _LARGEST_SEED),
     "timeout": Real(0, _MOST_SECONDS, above=True),
-    **{name: Switch() for name in ("raw", "no_reuse", "resume", "logprobs")},
+    **{name: Switch() for name in ("raw", "no_reuse", "resume", "logprobs", "tree")},
 }
 """The options of `r1chat ask` that a job may have."""
 

@@ -122,6 +122,18 @@ class ControlGroup:
         self.whole = whole
         self.parts = tuple(Control(whole.budget, measures=whole.measures) for _ in range(count))
 
+    @classmethod
+    def of(cls, whole: Control, parts: tuple[Control, ...]) -> ControlGroup:
+        """Some of the replies by themselves.
+
+        Args:
+            whole: As for all of them.
+            parts: Theirs.
+        """
+        group = cls(whole, 0)
+        group.parts = parts
+        return group
+
     def stop(self) -> None:
         """Stops those that have not ended."""
         for part in self.parts:

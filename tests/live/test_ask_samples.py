@@ -97,3 +97,27 @@ def test_a_temperature_of_0_is_refused_wherever_it_is_set_before_a_model_is_look
     assert (code, out) == (2, "")
     assert "all samples are the same" in err
     assert run("ask", "-n", "4", "--temperature", "0.6", "--seed", "1", SUM)[0] == 0
+
+
+def test_a_tree_draws_what_its_samples_share_once_and_a_seed_gives_it_again():
+    asked = ("ask", "--tree", "-n", "4", "--no-reuse", "--no-save", "--format", "json", "--seed")
+    once, again = (run(*asked, "1", "What is 517 - 268 + 89?") for _ in range(2))
+    assert once[0] == 0
+    found, repeated = json.loads(once[1]), json.loads(again[1])
+    assert len(found["samples"]) == 4
+    trunk, *others = found["samples"]
+    for fork in found["receipt"]["forks"]:
+        assert fork["entropy"] > 0
+        assert set(fork["samples"]) <= {1, 2, 3}
+        assert fork["drawn_tokens"] > 0 < fork["shared_tokens"]
+    for sample in others:
+        at = sample["receipt"]["fork"]["at"]
+        assert 0 < at < len(trunk["thought"])
+        assert sample["thought"][:at] == trunk["thought"][:at]
+    assert [each["receipt"]["seed"] for each in found["samples"]] == [1, 2, 3, 4]
+    # Which of them are stopped once the result is certain depends on how fast each is.
+    for one, other in zip(found["samples"], repeated["samples"], strict=True):
+        shorter = min(len(one["thought"]), len(other["thought"]))
+        assert one["thought"][:shorter] == other["thought"][:shorter]
+    code, _, err = run("ask", "--tree", "-n", "1", "What is 3 + 4?")
+    assert (code, "-n of 2" in err) == (2, True)

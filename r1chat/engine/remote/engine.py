@@ -106,7 +106,7 @@ class RemoteEngine:
         """The model."""
         return self._info
 
-    def stream(self, request: Request, control: Control) -> Iterator[Event]:
+    def stream(self, request: Request, control: Control) -> Generator[Event, None, None]:
         """Answers; see `Engine.stream`."""
         yield from self._stream(request, control, request.sampling.drawn_seed())
 
