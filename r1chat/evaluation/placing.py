@@ -76,11 +76,12 @@ class _Thought:
 
     def _closed_breaks(self) -> Iterator[int]:
         """Where lines begin that stand in no formula and in no code."""
-        code, start = CodeTracker(), 0
+        code, formulas, start = CodeTracker(), _Formulas(), self.begin
         while (at := self.text.find("\n", start, self.end) + 1) > 0:
             code.feed(self.text[start:at])
+            formulas.feed(self.text[start:at])
             start = at
-            if at >= self.begin and not code.fence and not _is_open(self.text[self.begin : at]):
+            if not code.fence and not formulas.open:
                 yield at
 
     def cut(self, near: int) -> int:
@@ -262,12 +263,28 @@ def _is_plain(claim: str) -> bool:
     return len(_NUMBER.findall(claim)) == 1 and not re.search(r"\d\s*[-+*/×÷·^]\s*\d", claim)
 
 
+class _Formulas:
+    """Knows whether a formula is open at the end of a text that comes line by line."""
+
+    def __init__(self) -> None:
+        self._depth, self._dollars = 0, False
+
+    def feed(self, text: str) -> None:
+        """Takes more of it."""
+        for sign in _FORMULA.finditer(text):
+            if sign[0] == "$$":
+                self._dollars = not self._dollars
+            else:
+                self._depth = max(0, self._depth + (1 if sign[0] in _OPENS else -1))
+
+    @property
+    def open(self) -> bool:
+        """Whether one is open."""
+        return self._depth > 0 or self._dollars
+
+
 def _is_open(text: str) -> bool:
     """Whether a formula is open at the end of a text."""
-    depth, dollars = 0, 0
-    for sign in _FORMULA.finditer(text):
-        if sign[0] == "$$":
-            dollars ^= 1
-        else:
-            depth = max(0, depth + (1 if sign[0] in _OPENS else -1))
-    return depth > 0 or dollars > 0
+    formulas = _Formulas()
+    formulas.feed(text)
+    return formulas.open
