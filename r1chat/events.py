@@ -83,6 +83,15 @@ besides, in a thought the words that doubt a wrong one are written behind it.
 """
 
 
+SamplesStop: TypeAlias = Literal["never", "settled", "likely"]
+"""When several samples are not drawn to the last. never: they always are. settled: once the others
+cannot change the majority. likely: once they would hardly change it.
+"""
+
+Decided: TypeAlias = Literal["settled", "likely"]
+"""Why the other samples were not needed any more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Loading:
     """A model is being loaded."""
@@ -308,6 +317,9 @@ class Receipt:
     """Where it branches off from another reply, as one of several; None where it does not."""
     vote: str | None = None
     """Of several: the final answer that this one counts for, as the first of them wrote it."""
+    decided: Decided | None = None
+    """Of several: why the others were not needed any more once this one had ended; None of all but
+    that one."""
     asked_with: str | None = None
     """The settings that were others than the conversation's for this reply alone, so that the two
     can be compared, e.g. "budget=off"; None where there were none. Its model stands elsewhere."""
@@ -432,6 +444,8 @@ class Tallied:
     """Replies that are drawn."""
     certain: bool
     """Whether nothing that is still to come can change the first."""
+    decided: Decided | None = None
+    """Why what is still to come is not waited for; None as long as it is."""
 
 
 Event: TypeAlias = (

@@ -33,7 +33,7 @@ from r1chat.events import (
 )
 from r1chat.formatting import counted
 from r1chat.sanitize import Sanitizer, sanitize
-from r1chat.votes import agreeing, answers, branched, branchings, unfinished, votes_of
+from r1chat.votes import agreeing, answers, branched, branchings, tokens_of, unfinished, votes_of
 from r1chat.wording import left_out, preview, receipt_line, summarised, summarising
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ SCHEMA = 1
 Thoughts: TypeAlias = Literal["show", "hide", "only"]
 _UNUSUAL = re.compile(r"[^ -~]")
 _DECIMALS = 4
-_OF_SAMPLES = frozenset({"samples", "vote"})
+_OF_SAMPLES = frozenset({"samples", "vote", "decided"})
 """Keys of a receipt that say nothing of a reply that was drawn alone."""
 _SELDOM = frozenset(
     (
@@ -340,7 +340,17 @@ def document(
     if reply.samples:
         values["samples"] = [_reply(sample) for sample in reply.samples]
         values["votes"] = dict(reply.votes)
-        values["receipt"]["agreement"] = _plain(votes_of(reply).agreement)
+        votes = votes_of(reply)
+        values["receipt"]["agreement"] = _plain(votes.agreement)
+        values["receipt"]["consensus"] = {
+            "planned": votes.samples,
+            "drawn": votes.ended,
+            "stopped": votes.stopped,
+            "failed": votes.failed,
+            "decided": votes.decided,
+            "chosen_by": votes.chosen_by,
+            "tokens": sum(tokens_of(sample.receipt) for sample in reply.samples),
+        }
         if forks := branchings(reply):
             values["receipt"]["forks"] = [_plain(asdict(each)) for each in forks]
     return values

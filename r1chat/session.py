@@ -17,6 +17,7 @@ from r1chat.engine.base import (
     ModelInfo,
     Request,
     Sampling,
+    unbegun,
 )
 from r1chat.engine.tree import stream_tree
 from r1chat.errors import Cancelled, PromptError, UsageError
@@ -36,7 +37,7 @@ from r1chat.events import (
     Receipt,
     Reply,
     Sampled,
-    Tallied,
+    SamplesStop,
     ThoughtText,
     WrongSum,
 )
@@ -47,6 +48,7 @@ from r1chat.reasoning.equality import same_answer
 from r1chat.recording import Asked, Recorder, Recording, Watch, kept, origin
 from r1chat.shapes import Shape
 from r1chat.slips import SumCheck
+from r1chat.votes import Poll, is_cut
 
 _STOPPED: frozenset[EndedBy] = frozenset({"cancelled", "time", "length"})
 _NO_LOOKS = 'samples have no previews: the budget "auto" is "max" for them'
@@ -234,6 +236,7 @@ class Session:
         question: str,
         *,
         samples: int,
+        samples_stop: SamplesStop = "settled",
         same: Callable[[str, str], bool] | None = None,
         control: Control | None = None,
         sampling: Sampling | None = None,
@@ -252,13 +255,15 @@ class Session:
     ) -> Generator[Event, None, None]:
         """Draws several samples to a question; the majority's answer counts.
 
-        Samples that cannot change it any more are stopped. Those that ended are kept as versions
-        of the turn; the first of the majority is the one chosen. Where none ended, the first sample
-        is kept as it stands.
+        Samples that are not needed for it any more are stopped, or not drawn at all. Those that
+        ended are kept as versions of the turn; the first of the majority is the one chosen. Of
+        prose, which has no final answers to compare, the one that the model was surest of is. Where
+        none ended, the first sample is kept as it stands.
 
         Args:
             question: The question.
             samples: How many are drawn.
+            samples_stop: When no more are needed. What goes on from a place is never left out.
             same: Says whether two final answers are the same; by default as the shape does, or by
                 plain arithmetic.
             control: Steers all of them.
@@ -303,8 +308,16 @@ class Session:
             forks=() if resume is None else (resume,) * samples,
             state=self.state,
         )
-        group = ControlGroup(control, samples)
-        tally = Tally(samples, same or (same_answer if shape is None else shape.same))
+        # Prose has no final answers: then the surest reply is chosen.
+        control.sums_up = True
+        alike = same or (same_answer if shape is None else shape.same)
+        if resume is not None and samples_stop == "likely":
+            # Somebody wants to see where it goes from there.
+            samples_stop = "settled"
+        tally = Tally(samples, alike, samples_stop)
+        poll = Poll(tally)
+        # Where those of a tree begin, the first of them decides, and all of them begin at once.
+        group = ControlGroup(control, samples, None if tree else poll)
         made = origin(request, self._engine.info)
 
         def record_of(number: int, request: Request) -> _Record:
@@ -317,7 +330,6 @@ class Session:
         put: Callable[[Request], Iterator[Event]] = partial(self._engine.stream_many, group=group)
         if tree:
             put = partial(self._branching, group, tally, records, record_of)
-        votes: tuple[tuple[str, int], ...] = ()
         try:
             if control.budget.agree is not None:
                 yield Notice(_NO_LOOKS)
@@ -327,26 +339,18 @@ class Session:
                     if not isinstance(event, Sampled):
                         yield event
                         continue
-                    happened = event.event
-                    if isinstance(happened, Reply):
-                        happened = _voting(happened, tally, event.sample)
-                    record = records[event.sample]
-                    happened = record.take(happened)
-                    yield from (Sampled(event.sample, each) for each in record.wrong_sums())
-                    yield Sampled(event.sample, happened)
-                    if isinstance(happened, Reply):
-                        if tally.certain:
-                            group.stop()
-                        votes = tuple((vote.final, vote.count) for vote in tally.votes)
-                        yield Tallied(votes, tally.done, tally.samples, tally.certain)
+                    yield from _told(event, records[event.sample], poll)
+                    if poll.decided is not None:
+                        group.stop()
         except Cancelled:
             # While the prompt was read: no sample has begun, but the question was asked.
-            records[0].take(_unbegun("cancelled" if control.cancelled else "time", samples))
+            why: EndedBy = "cancelled" if control.cancelled else "time"
+            records[0].take(unbegun(why, samples=samples))
         finally:
-            winner = tally.winner.samples[0] if tally.winner else 0
+            winner = poll.chosen([record.reply for record in records])
             self._keep(records, parent, winner)
-        replies = tuple(record.reply or _unbegun("cancelled", samples) for record in records)
-        yield replace(replies[winner], samples=replies, votes=votes)
+        replies = tuple(record.reply or unbegun(samples=samples) for record in records)
+        yield replace(replies[winner], samples=replies, votes=poll.votes)
 
     def _branching(
         self,
@@ -434,7 +438,7 @@ class Session:
         best = records[winner]
         for record in records:
             # Stopped samples say nothing, unless there is no other.
-            ended = record.reply is not None and not _is_cut(record.reply)
+            ended = record.reply is not None and not is_cut(record.reply)
             if record.begun and (ended or record is best):
                 record.end()
                 self.conversation.add(record.turn, parent, record.node)
@@ -551,18 +555,16 @@ def _learn(model: ModelInfo, receipt: Receipt) -> None:
     speeds.learn(model.size, written, receipt.tokens_per_s, model.threads)
 
 
-def _is_cut(reply: Reply) -> bool:
-    return reply.receipt.ended_by in {"cancelled", "error"}
-
-
-def _voting(reply: Reply, tally: Tally, sample: int) -> Reply:
-    """Counts a sample; the reply says for which answer."""
-    vote = tally.add(sample, None if _is_cut(reply) else reply.final)
-    return replace(reply, receipt=replace(reply.receipt, samples=tally.samples, vote=vote))
-
-
-def _unbegun(why: EndedBy, samples: int) -> Reply:
-    return Reply("", "", Receipt(ended_by=why, answer_ended_by=why, samples=samples))
+def _told(event: Sampled, record: _Record, poll: Poll) -> Iterator[Event]:
+    """What is told of what happened in a sample: how the votes stand, too, once it has ended."""
+    happened, tallied = event.event, None
+    if isinstance(happened, Reply):
+        happened, tallied = poll.noted(event.sample, happened)
+    happened = record.take(happened)
+    yield from (Sampled(event.sample, each) for each in record.wrong_sums())
+    yield Sampled(event.sample, happened)
+    if tallied is not None:
+        yield tallied
 
 
 class _Record:

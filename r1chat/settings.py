@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Generic, Literal, TypeAlias, TypeVar, get_args
 
 from r1chat import offload, paths, user_files
-from r1chat.events import CheckSums, FullContext, LanguageCode
+from r1chat.events import CheckSums, FullContext, LanguageCode, SamplesStop
 from r1chat.formatting import format_bytes
 from r1chat.nearest import nearest
 from r1chat.offload import GpuLayers
@@ -271,6 +271,11 @@ class Settings:
         Whole(1, 1024), "thinking",
         "samples that the app draws for each question; the majority's answer counts", default=1,
         flags="-n --samples", own_option=True, metavar="K"))
+    samples_stop: SamplesStop | None = _unset(Setting(  # noqa: RUF009  (a field)
+        Choice(*get_args(SamplesStop)), "thinking",
+        "when samples are not drawn to the last: never, settled (once the others cannot change the "
+        "majority) or likely (once they would hardly change it; a few are drawn at a time)",
+        default="settled", metavar="|".join(get_args(SamplesStop))))
     thoughts: Literal["show", "hide"] | None = _unset(Setting(
         Choice("show", "hide"), "thinking",
         "whether thoughts are shown: on stderr where that is a terminal, and open in the app",

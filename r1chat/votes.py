@@ -1,17 +1,20 @@
-"""Counts how several samples voted, and words the result."""
+"""Has several samples vote, counts how they did, and words the result."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from r1chat import formatting
-from r1chat.events import Fork, Receipt, Reply
+from r1chat.events import Decided, Fork, Receipt, Reply, Tallied
+from r1chat.reasoning.consensus import Tally
 from r1chat.sanitize import line
 from r1chat.wording import LONGEST_FINAL
 
 _MOST_FINALS = 4
+_HARDLY = "the others would hardly change it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,10 @@ class Votes:
     failed: int
     counts: tuple[tuple[str, int], ...]
     """The final answers and how many gave each, the most frequent first."""
+    decided: Decided | None = None
+    """Why those that were stopped were not needed; None where they were."""
+    by_confidence: bool = False
+    """Whether, for want of final answers, the reply is the one that the model was surest of."""
 
     @property
     def final(self) -> str | None:
@@ -41,10 +48,18 @@ class Votes:
         """The share of the samples that gave it, those that failed left out.
 
         It estimates how often a single sample would have given it: pass@1, if it is right. Of
-        those that were stopped nobody knows: then it is the least that it can be.
+        those that were stopped nobody knows: then it is the least that it can be, or, where they
+        were left out because they would hardly change anything, the share of those that ended.
         """
-        known = self.samples - self.failed
+        known = self.ended if self.decided == "likely" else self.samples - self.failed
         return self.agreed / known if self.ended else None
+
+    @property
+    def chosen_by(self) -> Literal["votes", "confidence", "order"]:
+        """What made one of them the reply: their order where nothing tells them apart."""
+        if self.counts:
+            return "votes"
+        return "confidence" if self.by_confidence else "order"
 
     @property
     def stopped(self) -> int:
@@ -58,10 +73,93 @@ class Votes:
         return self.agreed > second + self.stopped
 
 
+class Poll:
+    """Has samples vote as they end, and says when no others are needed; a group's judge.
+
+    Args:
+        tally: Counts.
+    """
+
+    def __init__(self, tally: Tally) -> None:
+        self._tally = tally
+        self.decided: Decided | None = None
+        """Why no others are needed."""
+        self.votes: tuple[tuple[str, int], ...] = ()
+        """The final answers so far and how many gave each, the most frequent first."""
+        self._receipts: dict[int, Receipt] = {}
+        self._tallied: dict[int, Tallied] = {}
+
+    @property
+    def wanted(self) -> int:
+        """How many samples may be under way at a time."""
+        return max(1, self._tally.wanted)
+
+    def take(self, number: int, reply: Reply) -> bool:
+        """Counts a sample that has ended; returns whether the others are not needed any more."""
+        tally = self._tally
+        vote = tally.add(number, None if is_cut(reply) else reply.final)
+        decides = None
+        if self.decided is None and not is_cut(reply) and tally.done < tally.samples:
+            self.decided = decides = tally.decided
+        self._receipts[number] = replace(
+            reply.receipt, samples=tally.samples, vote=vote, decided=decides
+        )
+        self.votes = tuple((vote.final, vote.count) for vote in tally.votes)
+        self._tallied[number] = Tallied(
+            self.votes, tally.done, tally.samples, tally.certain, self.decided
+        )
+        return decides is not None
+
+    def noted(self, number: int, reply: Reply) -> tuple[Reply, Tallied | None]:
+        """A sample's reply with what it counts for, and how the votes stood with its end.
+
+        It is counted now, where no engine has asked before. The votes are None of one that was
+        left out.
+        """
+        if number not in self._receipts and not is_cut(reply):
+            self.take(number, reply)
+        receipt = self._receipts.get(number) or replace(reply.receipt, samples=self._tally.samples)
+        return replace(reply, receipt=receipt), self._tallied.get(number)
+
+    def chosen(self, replies: Sequence[Reply | None]) -> int:
+        """The number of the sample whose reply counts.
+
+        Of the majority the first; where there are no final answers to compare the one that the
+        model was surest of, or the first.
+
+        Args:
+            replies: Those that have ended.
+        """
+        if self._tally.winner is not None:
+            return self._tally.winner.samples[0]
+        return surest([None if reply is None else reply.receipt for reply in replies]) or 0
+
+
+def is_cut(reply: Reply) -> bool:
+    """Whether a reply says nothing, because somebody or something stopped it."""
+    return reply.receipt.ended_by in {"cancelled", "error"}
+
+
+def surest(receipts: Sequence[Receipt | None]) -> int | None:
+    """Which of several replies the model was surest of, by the mean over its answer's tokens.
+
+    None where that is not known of two of them at least.
+    """
+    known = [
+        (receipt.confidence.answer, -number)
+        for number, receipt in enumerate(receipts)
+        if receipt is not None
+        and receipt.ended_by not in {"cancelled", "error"}
+        and receipt.confidence is not None
+        and receipt.confidence.answer is not None
+    ]
+    return -max(known)[1] if len(known) > 1 else None
+
+
 def votes_of(reply: Reply) -> Votes:
     """The votes of the samples that a reply was chosen from."""
     receipts = [sample.receipt for sample in reply.samples]
-    return Votes(len(receipts), _ended(receipts), _failed(receipts), reply.votes)
+    return _votes(len(receipts), receipts, reply.votes)
 
 
 def counted(receipts: Sequence[Receipt]) -> Votes:
@@ -74,15 +172,18 @@ def counted(receipts: Sequence[Receipt]) -> Votes:
     drawn = max((receipt.samples for receipt in receipts), default=0)
     # `most_common` keeps the order of equals.
     counts = tuple(votes.most_common())
-    return Votes(max(drawn, len(receipts)), _ended(receipts), _failed(receipts), counts)
+    return _votes(max(drawn, len(receipts)), receipts, counts)
 
 
-def _ended(receipts: Sequence[Receipt]) -> int:
-    return sum(receipt.ended_by not in {"cancelled", "error"} for receipt in receipts)
-
-
-def _failed(receipts: Sequence[Receipt]) -> int:
-    return sum(receipt.ended_by == "error" for receipt in receipts)
+def _votes(drawn: int, receipts: Sequence[Receipt], counts: tuple[tuple[str, int], ...]) -> Votes:
+    return Votes(
+        drawn,
+        ended=sum(receipt.ended_by not in {"cancelled", "error"} for receipt in receipts),
+        failed=sum(receipt.ended_by == "error" for receipt in receipts),
+        counts=counts,
+        decided=next((receipt.decided for receipt in receipts if receipt.decided), None),
+        by_confidence=not counts and surest(receipts) is not None,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,23 +248,39 @@ def agreeing(votes: Votes, longest: int = LONGEST_FINAL) -> str:
         votes: The votes.
         longest: Most characters of the answer.
     """
+    if votes.by_confidence:
+        return f"no results to compare: the surest of {votes.ended} answers"
     if votes.final is None:
         return f"no answer in {votes.samples} samples"
+    asked = votes.ended if votes.decided == "likely" else votes.samples
     if len(votes.counts) > 1 and votes.agreed == 1:
-        return f"no two of {votes.samples} agree"
+        return f"no two of {asked} agree"
     verb = "answered" if votes.agreed == 1 else "agree on"
-    return f"{votes.agreed} of {votes.samples} {verb} {line(votes.final, longest)}"
+    return f"{votes.agreed} of {asked} {verb} {line(votes.final, longest)}"
 
 
 def unfinished(votes: Votes) -> str:
     """What became of the others, e.g. "1 stopped early (could not change the result)"."""
     parts = []
-    if votes.stopped:
+    if votes.decided == "likely":
+        parts.append(f"{drawn(votes)}: {_HARDLY}")
+    elif votes.stopped:
         why = " (could not change the result)" if votes.settled else ""
         parts.append(f"{votes.stopped} stopped early{why}")
     if votes.failed:
         parts.append(f"{votes.failed} failed")
     return " · ".join(parts)
+
+
+def tokens_of(receipt: Receipt) -> int:
+    """Tokens that the model wrote for a sample, without those of a thought that it branches off."""
+    shared = 0 if receipt.fork is None else receipt.fork.tokens
+    return receipt.thought_tokens + receipt.answer_tokens - shared
+
+
+def drawn(votes: Votes) -> str:
+    """How many samples came to their end, e.g. "3 of 8 drawn"."""
+    return f"{votes.ended} of {votes.samples} drawn"
 
 
 def answers(counts: Sequence[tuple[str, int]]) -> str:

@@ -398,12 +398,18 @@ class Asking:
                 beside=given.beside,
                 **thought,
             )
-        draw = partial(session.consensus, samples=args.samples, tree=args.tree, **thought)
+        put = partial(
+            session.consensus,
+            samples=args.samples,
+            tree=args.tree,
+            samples_stop=given.either("samples_stop") or "settled",
+            **thought,
+        )
         if self.shape is not None:
-            return draw
+            return put
         from r1chat.checking import same
 
-        return partial(draw, same=same)
+        return partial(put, same=same)
 
     def question(self) -> Asked:
         """The question of the command line, and what goes along with it.

@@ -33,7 +33,7 @@ from r1chat.jobs import ENDED, Care, End, Job, Jobs
 from r1chat.output import SCHEMA, Out, TextWriter, write_json
 from r1chat.sanitize import line
 from r1chat.store import SHORT
-from r1chat.store.rows import count, number, probability, receipt_in, text_or_none
+from r1chat.store.rows import count, decided, number, probability, receipt_in, text_or_none
 
 _LOOK_S = 0.1
 _LOOKS_A_WORD = 20
@@ -231,6 +231,7 @@ _READERS: Mapping[str, Callable[[Mapping[str, Any]], Event]] = {
         count(values.get("done")),
         count(values.get("samples")),
         values.get("certain") is True,
+        decided(values.get("decided")),
     ),
 }
 """The events that `r1chat ask` shows, from their lines in a file that anybody may have changed."""

@@ -8,7 +8,16 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, TypeAlias
 
-from r1chat.events import CheckSums, Event, Fork, LanguageCode, Reply, SamplingFrom
+from r1chat.events import (
+    CheckSums,
+    EndedBy,
+    Event,
+    Fork,
+    LanguageCode,
+    Receipt,
+    Reply,
+    SamplingFrom,
+)
 from r1chat.hub.advice import Advice
 from r1chat.reasoning.budget import Budget, Think
 from r1chat.reasoning.control import Control, ControlGroup
@@ -280,6 +289,18 @@ class ModelInfo:
         if self.thinks and think == "off":
             return replace(steering_of(self.steering, thinks=False), go_on=self.steering.go_on)
         return self.asked if self.asks(think) else self.steering
+
+
+def unbegun(why: EndedBy = "cancelled", *, samples: int = 1, seed: int = 0) -> Reply:
+    """A reply that never began.
+
+    Args:
+        why: What kept it away.
+        samples: How many were to be drawn.
+        seed: Its own.
+    """
+    receipt = Receipt(ended_by=why, answer_ended_by=why, seed=seed, samples=samples)
+    return Reply("", "", receipt)
 
 
 class Engine(Protocol):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from r1chat.engine.base import BY_ITSELF, Continuation, Message, ModelInfo, Request
+from r1chat.engine.base import BY_ITSELF, Continuation, Message, ModelInfo, Request, unbegun
 from r1chat.engine.confidence import confidence_of
 from r1chat.errors import Cancelled, PromptError
 from r1chat.events import (
@@ -174,22 +174,28 @@ class FakeEngine:
             raise Cancelled(message)
         count = len(group.parts)
         at_once = min(self._lanes, count)
-        yield Drawing(count, at_once, short=at_once < count)
-        waiting = [
-            (sample, self._play(self._next_script(request), request.of(sample), part))
+        yield Drawing(count, min(at_once, group.wanted), short=at_once < count)
+        plays = [
+            self._play(self._next_script(request), request.of(sample), part)
             for sample, part in enumerate(group.parts)
         ]
-        lanes = [waiting.pop(0) for _ in range(at_once)]
-        while lanes:
-            for lane in tuple(lanes):
+        lanes: list[int] = []
+        while True:
+            while len(lanes) < at_once and (begun := group.begin()) is not None:
+                lanes.append(begun)
+            if not lanes:
+                break
+            for sample in tuple(lanes):
                 group.pass_on()
-                sample, play = lane
-                event = next(play, None)
+                event = next(plays[sample], None)
+                if isinstance(event, Reply):
+                    group.ended(sample, event)
                 if event is not None:
                     yield Sampled(sample, event)
-                    continue
-                place = lanes.index(lane)
-                lanes[place : place + 1] = [waiting.pop(0)] if waiting else []
+                else:
+                    lanes.remove(sample)
+        for sample in group.left_out():
+            yield Sampled(sample, unbegun())
 
     def prepare(
         self, messages: tuple[Message, ...], *, state: str = "", drops: bool = True
@@ -304,13 +310,16 @@ class _Play:
         yield from self._split(text)
 
     def _score(self, text: str) -> Iterator[Event]:
-        if not self._control.measures or not (self._thinking or self._answer or text.strip()):
+        control = self._control
+        measured = control.measures or (control.sums_up and not self._thinking)
+        if not measured or not (self._thinking or self._answer or text.strip()):
             return
         part: Part = "thought" if self._thinking else "answer"
         at = len(self._thought if self._thinking else self._answer)
         score = TokenScore(text, part, at, math.log(self._sure.get(text, 0.9)), 0.5)
         self._scores.append(score)
-        yield score
+        if control.measures:
+            yield score
 
     def end(self) -> Iterator[Event]:
         """Ends the reply."""
@@ -341,7 +350,7 @@ class _Play:
             ),
             final=final.text if final else None,
             injected=tuple(self._injected),
-            scores=tuple(self._scores),
+            scores=tuple(self._scores) if self._control.measures else (),
         )
 
     def _time_left(self) -> float:

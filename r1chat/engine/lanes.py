@@ -193,24 +193,21 @@ def run_side_by_side(
     Args:
         machine: Evaluates.
         width: Lanes at a time. When one is done, the next takes its place.
-        begin: Makes and starts the next reply's lane in a sequence; None when there is no more.
+        begin: Makes and starts the next reply's lane in a sequence; None where none is to begin.
         refresh: Brings what steers the replies up to date; called around each batch.
         ways: With how many threads, and how many lanes in a batch.
     """
     free = list(range(LANES + width - 1, LANES - 1, -1))
     lanes: list[Lane] = []
-    more = True
     while True:
         for lane in [lane for lane in lanes if lane.finished]:
             lanes.remove(lane)
             free.append(lane.sequence)
             lane.close()
-        if more and free:
-            begun = begin(free[-1])
-            more = begun is not None
-            if begun is not None:
-                free.pop()
-                lanes.append(begun)
+        begun = begin(free[-1]) if free else None
+        if begun is not None:
+            free.pop()
+            lanes.append(begun)
         elif lanes:
             refresh()
             _timed_step(machine, lanes, refresh, ways)

@@ -208,7 +208,7 @@ class ThinkingLoop:
             All tokens behind which the model goes on, the prompt's among them.
         """
         resume = self._request.resume
-        self._transcript.measures = self._control.measures
+        self._follow_measures()
         if self._prompt.prefilled:
             if resume is not None:
                 self._transcript.mute()
@@ -277,9 +277,17 @@ class ThinkingLoop:
 
     def _measure(self, token: int) -> None:
         """Notes how sure the model is of a token that was drawn, before its logits are gone."""
-        self._transcript.measures = measures = self._control.measures
-        drawn = measures and token != NOTHING
+        drawn = self._follow_measures() and token != NOTHING
         self._transcript.score = self._machine.score(token) if drawn else None
+
+    def _follow_measures(self) -> bool:
+        """Whether it is to be measured how sure the model is of the next token."""
+        control, transcript = self._control, self._transcript
+        transcript.tells = control.measures
+        transcript.measures = control.measures or (
+            control.sums_up and not self._splitter.in_thought
+        )
+        return transcript.measures
 
     # -- the thought --
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from r1chat.engine.base import Request
+from r1chat.engine.base import Request, unbegun
 from r1chat.engine.lanes import Lane, run_side_by_side
 from r1chat.engine.loop import ThinkingLoop, answer_reserve
 from r1chat.engine.machine import TokenMachine
@@ -115,7 +115,6 @@ class ManyReplies:
         self._emit = emit
         self._clock = clock
         self._began = began
-        self._next = 0
         self._pace = ReadingPace(group.whole, clock)
 
     def run(self, *, seed: int, load_s: float) -> None:
@@ -141,12 +140,13 @@ class ManyReplies:
         cells, most = self._machine.cells, self._machine.capacity
         lanes = min(width(cells, most, len(ids), count, self._request), self._machine.lanes)
         each = (cells - len(ids)) // lanes
-        self._emit(Drawing(count, lanes, short=lanes < min(count, MOST_LANES)))
+        short = lanes < min(count, MOST_LANES)
+        self._emit(Drawing(count, min(lanes, self._group.wanted), short=short))
 
         def begin(sequence: int) -> Lane | None:
-            if self._next >= count:
+            number = self._group.begin()
+            if number is None:
                 return None
-            number, self._next = self._next, self._next + 1
             lane_seed = seed + number
             capacity = min(most, len(self._begin[number]) + each)
             lane = Lane(self._machine, sequence, capacity, self._request.sampling, lane_seed)
@@ -158,6 +158,8 @@ class ManyReplies:
         ways = self._machine.steady_ways if steady else self._machine.ways
         with self._machine.context.few_threads():
             run_side_by_side(self._machine, lanes, begin, self._between, ways)
+        for number in self._group.left_out():
+            self._emit(Sampled(number, unbegun(seed=seed + number)))
 
     def _between(self) -> None:
         """Passes on what the user has changed, and keeps the reading pace: one for all lanes."""
@@ -184,4 +186,6 @@ class ManyReplies:
             self._clock,
             began=self._began,
         )
-        emit(loop.run(seed=seed, load_s=load_s))
+        reply = loop.run(seed=seed, load_s=load_s)
+        self._group.ended(number, reply)
+        emit(reply)

@@ -116,6 +116,8 @@ class Transcript:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.measures = False
         """Whether it is noted how sure the model is."""
+        self.tells = False
+        """Whether that is told of each token, and not of the reply alone."""
         self.score: Score | None = None
         """How sure it was of the token that it writes next."""
         self.scores: list[TokenScore] = []
@@ -309,7 +311,8 @@ class Transcript:
         if score is not None:
             noted = TokenScore(text, part, at, score.logprob, score.entropy)
         self.scores.append(noted)
-        self._emit(noted)
+        if self.tells:
+            self._emit(noted)
 
     def measured(self, text: str, logprob: float, *, in_thought: bool) -> None:
         """Notes how sure a model was of a token whose text comes by itself, now or later."""
@@ -612,5 +615,5 @@ class Transcript:
             error=error,
             answer_ids=tuple(self.answer_ids) if self.keeps_ids else (),
             ids=ids,
-            scores=scores,
+            scores=scores if self.tells else (),
         )

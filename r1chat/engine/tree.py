@@ -137,5 +137,8 @@ def _forks(trunk: Reply, count: int, *, keeps_scores: bool) -> tuple[Continuatio
 
 
 def _unmeasured(reply: Reply) -> Reply:
-    """A reply without what was measured for the places alone."""
-    return replace(reply, scores=(), receipt=replace(reply.receipt, confidence=None))
+    """A reply without what was measured of its thought, for the places alone."""
+    sure = reply.receipt.confidence
+    if sure is not None:
+        sure = replace(sure, thought=None, thought_least=None)
+    return replace(reply, scores=(), receipt=replace(reply.receipt, confidence=sure))

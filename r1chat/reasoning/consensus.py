@@ -1,15 +1,27 @@
-"""Counts the answers of several samples: cons@k.
+"""Counts the answers of several samples, and says when enough of them have been drawn.
 
 Majority voting over final answers is "self-consistency" (Wang et al., 2022) and what DeepSeek
-reports as cons@64.
+reports as cons@64. That most of it can be had from fewer samples, drawn in small groups until the
+majority is clear, was found by "adaptive consistency" (Aggarwal et al., 2023) and "early-stopping
+self-consistency" (Li et al., 2024). They ask whether the leading answer is the more probable one
+for ever; what is asked here is whether the samples that are left would still change it, so that
+all of them are the yardstick.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from r1chat.reasoning.equality import same_answer
+
+if TYPE_CHECKING:
+    from r1chat.events import Decided, SamplesStop
+
+HARDLY = 0.05
+"""The chance that the others would change the majority, below which they are not drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +43,22 @@ class Tally:
     """Counts answers as they come.
 
     Args:
-        samples: How many are drawn.
+        samples: How many are drawn at most.
         same: Says whether two answers are the same.
+        stop: When it is decided.
     """
 
-    def __init__(self, samples: int, same: Callable[[str, str], bool] = same_answer) -> None:
+    def __init__(
+        self,
+        samples: int,
+        same: Callable[[str, str], bool] = same_answer,
+        stop: SamplesStop = "settled",
+    ) -> None:
         self.samples = samples
         self.done = 0
         """Samples that have ended, those without an answer among them."""
         self._same = same
+        self._stop: SamplesStop = stop
         self._votes: list[Vote] = []
 
     def add(self, sample: int, final: str | None) -> str | None:
@@ -78,6 +97,58 @@ class Tally:
     @property
     def certain(self) -> bool:
         """Whether no sample that is still to come can change the winner."""
-        votes = self.votes
-        second = votes[1].count if len(votes) > 1 else 0
-        return bool(votes) and votes[0].count > second + self.samples - self.done
+        counts = [vote.count for vote in self.votes]
+        return _decided(counts, self.samples - self.done, "settled") is not None
+
+    @property
+    def decided(self) -> Decided | None:
+        """Why the samples that are left need not be drawn; None as long as they are wanted."""
+        counts = [vote.count for vote in self.votes]
+        return _decided(counts, self.samples - self.done, self._stop)
+
+    @property
+    def wanted(self) -> int:
+        """How many samples are to be under way: as many as could decide it, if all agreed.
+
+        More of them would end at about the same time, when nobody needs them any more. Where
+        nothing is to be spared it is all that are left.
+        """
+        left = self.samples - self.done
+        if self._stop != "likely":
+            return left
+        first, *others = [vote.count for vote in self.votes] or [0]
+        for more in range(1, left):
+            if _decided([first + more, *others], left - more, self._stop):
+                return more
+        return left
+
+
+def _decided(counts: Sequence[int], left: int, stop: SamplesStop) -> Decided | None:
+    if not counts or stop == "never":
+        return None
+    first, second = counts[0], counts[1] if len(counts) > 1 else 0
+    if first > second + left:
+        return "settled"
+    if stop == "likely" and chance_of_change(first, second, left) < HARDLY:
+        return "likely"
+    return None
+
+
+def chance_of_change(first: int, second: int, left: int) -> float:
+    """The chance that the samples that are left would make another answer the most frequent one.
+
+    Each of them is taken to give the one answer or the other, with a probability of which nothing
+    was known before the first sample (uniform, so that its votes are beta-binomial). Answers that
+    compete for the second place overtake the first more rarely than one that has all their votes.
+
+    Args:
+        first: Votes of the most frequent answer.
+        second: Votes of the one behind it.
+        left: Samples that are left.
+    """
+    chances = 0
+    for more in range(left + 1):
+        # So many of the rest for the first; a tie is no change.
+        if second + left - more > first + more:
+            chances += math.comb(first + more, more) * math.comb(second + left - more, left - more)
+    return chances / math.comb(first + second + left + 1, left)

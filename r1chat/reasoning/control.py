@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
 
 from r1chat.reasoning.budget import Budget
+
+if TYPE_CHECKING:
+    from r1chat.events import Reply
 
 MAX_WAITS = 16
 
@@ -23,6 +27,7 @@ class Control:
         peek_every: Tokens of thought between two looks at what the answer would be; None for
             looks on `peek` alone. Where the budget needs looks, they come as often as it needs.
         measures: Whether it is noted of each token how sure the model was.
+        sums_up: Whether the receipt says how sure it was of its answer; measures that alone.
     """
 
     def __init__(
@@ -32,11 +37,13 @@ class Control:
         peek_every: int | None = None,
         *,
         measures: bool = False,
+        sums_up: bool = False,
     ) -> None:
         self.budget = budget or Budget()
         self.pace = pace
         self.peek_every = peek_every
         self.measures = measures
+        self.sums_up = sums_up
         self.peeks_wanted = 0
         self.max_waits = MAX_WAITS
         """Most times that "Wait" replaces the end of thinking for the sake of the minimum."""
@@ -110,17 +117,68 @@ class Control:
             call()
 
 
+class Judge(Protocol):
+    """Decides which of several replies are needed; engines ask it on whatever thread they use."""
+
+    @property
+    def wanted(self) -> int:
+        """How many may be under way at a time."""
+
+    def take(self, number: int, reply: Reply) -> bool:
+        """Takes note of the end of one; returns whether the others are not needed any more."""
+
+
 class ControlGroup:
     """Steers several replies to one question, all of them or one by one.
 
     Args:
         whole: What is changed in it holds for all.
         count: How many replies there are.
+        judge: Decides which of them are needed; by default all are.
     """
 
-    def __init__(self, whole: Control, count: int) -> None:
+    def __init__(self, whole: Control, count: int, judge: Judge | None = None) -> None:
         self.whole = whole
-        self.parts = tuple(Control(whole.budget, measures=whole.measures) for _ in range(count))
+        self.parts = tuple(
+            Control(whole.budget, measures=whole.measures, sums_up=whole.sums_up)
+            for _ in range(count)
+        )
+        self._judge = judge
+        self._begun = 0
+        self._ended = 0
+        self._enough = False
+
+    @property
+    def wanted(self) -> int:
+        """How many replies may be under way at a time."""
+        return len(self.parts) if self._judge is None else self._judge.wanted
+
+    def begin(self) -> int | None:
+        """The number of the next reply, which is begun now; None where none is to be. For engines.
+
+        They begin them in their order.
+        """
+        number = self._begun
+        if number == len(self.parts) or number - self._ended >= self.wanted or self._enough:
+            return None
+        self._begun += 1
+        return number
+
+    def left_out(self) -> range:
+        """The numbers of those that were not begun, and will not be any more. For engines."""
+        return range(self._begun, len(self.parts))
+
+    def ended(self, number: int, reply: Reply) -> None:
+        """Takes note of the end of one. For engines, before they tell of it.
+
+        Args:
+            number: Which.
+            reply: All of it.
+        """
+        self._ended += 1
+        if self._judge is not None and self._judge.take(number, reply):
+            self._enough = True
+            self.stop()
 
     @classmethod
     def of(cls, whole: Control, parts: tuple[Control, ...]) -> ControlGroup:

@@ -14,6 +14,7 @@ from r1chat.conversation import Act, Origin, TurnsSummary
 from r1chat.events import (
     AnswerAsked,
     Confidence,
+    Decided,
     EndedBy,
     FinalFrom,
     Fork,
@@ -150,6 +151,11 @@ def ended(value: object) -> EndedBy | None:
     return cast("EndedBy", value) if value in _ENDS else None
 
 
+def decided(value: object) -> Decided | None:
+    """Why other samples were not needed; None where they were, or that is not known."""
+    return cast("Decided", value) if value in get_args(Decided) else None
+
+
 def effort(value: object) -> str | None:
     """What a template was told of how long to think; None where it is no such word."""
     return value if isinstance(value, str) and re.fullmatch("[a-z0-9_]{1,20}", value) else None
@@ -201,6 +207,7 @@ _RECEIPT: dict[str, Callable[[object], Any]] = {
     "budget": budget,
     "fork": fork,
     "vote": text_or_none,
+    "decided": decided,
     "asked_with": lambda value: text(value, LONGEST_ASKED_WITH) or None,
     "confidence": confidence,
 }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from r1chat.events import (
     AnswerText,
+    Decided,
     Drawing,
     Event,
     InjectedText,
@@ -17,7 +18,7 @@ from r1chat.events import (
     ThoughtEnded,
     ThoughtText,
 )
-from r1chat.votes import Votes, counted
+from r1chat.votes import Votes, counted, votes_of
 
 if TYPE_CHECKING:
     from r1chat.conversation import Node
@@ -93,10 +94,11 @@ class Draw:
         """How many are drawn at a time."""
         self.short = False
         """Whether it would be more if there were more memory."""
-        self.certain = False
-        """Whether nothing that is still to come can change the winner."""
+        self.decided: Decided | None = None
+        """Why what is still to come is not waited for."""
         self.over = False
         self._counts: tuple[tuple[str, int], ...] = ()
+        self._by_confidence = False
         self._clock = clock
 
     @classmethod
@@ -117,13 +119,21 @@ class Draw:
         replies = [each.turn.reply.receipt for each in nodes if each.turn is not None]
         votes = counted(replies)
         draw.drawn, draw._counts, draw.over = votes.samples, votes.counts, True
+        draw.decided, draw._by_confidence = votes.decided, votes.by_confidence
         return draw
 
     @property
     def votes(self) -> Votes:
         """How they have voted so far."""
         states = [sample.state for sample in self.samples]
-        return Votes(self.drawn, states.count("ended"), states.count("failed"), self._counts)
+        return Votes(
+            self.drawn,
+            states.count("ended"),
+            states.count("failed"),
+            self._counts,
+            self.decided,
+            self._by_confidence,
+        )
 
     @property
     def coming(self) -> int:
@@ -147,11 +157,12 @@ class Draw:
                 self.at_once, self.short = at_once, short
             case Sampled(sample=number, event=happened):
                 self.samples[number].take(happened, self._clock())
-            case Tallied(votes=votes, certain=certain):
+            case Tallied(votes=votes, decided=decided):
                 self._counts = votes
-                self.certain = certain
+                self.decided = decided
             case Reply(samples=replies, votes=votes):
                 self._counts = votes
+                self._by_confidence = votes_of(event).by_confidence
                 for sample, reply in zip(self.samples, replies, strict=True):
                     sample.end(reply)
                 self.over = True

@@ -16,6 +16,7 @@ from r1chat.errors import Cancelled, PromptError
 from r1chat.events import Evaluating, InjectedText, Reply, Sampled, ThoughtText
 from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control, ControlGroup
+from r1chat.session import Session
 
 
 def question(text: str = "What is 44 + 41 + 25?", **changes: object) -> Request:
@@ -55,6 +56,31 @@ def test_each_sample_is_what_its_seed_gives_alone(tiny):
 
 def test_samples_differ_from_one_another(tiny):
     assert len({reply.thought for reply in drawn(tiny, question(), 6)}) > 1
+
+
+def test_no_more_are_begun_than_are_wanted_and_each_is_still_what_its_seed_gives(tiny):
+    request = question("What is 517 - 268?")
+    together = drawn(tiny, request, 5)
+    engine_events = Session(tiny).consensus(
+        "What is 517 - 268?", samples=5, samples_stop="likely", sampling=request.sampling
+    )
+    under_way: set[int] = set()
+    most = 0
+    for event in engine_events:
+        if isinstance(event, Sampled):
+            ended = isinstance(event.event, Reply)
+            (under_way.discard if ended else under_way.add)(event.sample)
+            most = max(most, len(under_way))
+    assert isinstance(event, Reply)
+    assert most == 3  # Of five, three are needed.
+    assert event.receipt.vote == "249"
+    assert [each.receipt.ended_by for each in event.samples] == ["natural"] * 3 + ["cancelled"] * 2
+    for sample, whole in zip(event.samples[:3], together, strict=False):
+        assert (sample.thought, sample.answer) == (whole.thought, whole.answer)
+        # How sure the model was is measured of the answer alone.
+        assert sample.receipt.confidence.thought is None
+        assert sample.receipt.confidence.answer > 0.5
+        assert not sample.scores
 
 
 def test_more_samples_than_lanes_take_turns(tiny):

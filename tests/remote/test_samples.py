@@ -113,3 +113,11 @@ def test_a_majority_is_found_on_a_server(server):
     *_, reply = Session(engine).consensus("?", samples=5)
     assert reply.votes[0][0] == "42"
     assert reply.votes[0][1] >= 3
+
+
+def test_no_more_are_asked_for_than_could_decide_it(server):
+    engine = opened(server)
+    *_, reply = Session(engine).consensus("?", samples=8, samples_stop="likely")
+    assert reply.votes == (("42", 2),)
+    assert [each.body.get("n") for each in server.completions()] == [None, None]
+    assert [each.receipt.ended_by for each in reply.samples[2:]] == ["cancelled"] * 6

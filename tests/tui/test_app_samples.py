@@ -6,8 +6,10 @@ import pytest
 
 from r1chat.engine.fake import Pause
 from r1chat.errors import EngineError, MissingModel
+from r1chat.events import Tallied
 from r1chat.reasoning.budget import Budget
 from r1chat.settings import Settings
+from r1chat.tui.samples import Draw
 from r1chat.tui.widgets.samples_sign import SamplesSign
 from r1chat.tui.widgets.tally import Tally
 from tests.tui.chat import (
@@ -162,6 +164,25 @@ async def test_once_certain_the_others_are_stopped_and_that_is_said():
         assert bars == "7 ━━━ 3"
         assert samples.endswith(("4 stopped", "4 ×"))
         assert len(tree(chat).siblings) == 3
+
+
+async def test_where_few_are_enough_it_says_so_then_and_when_it_comes_from_the_history():
+    settings = Settings(pace=0, samples=8, samples_stop="likely")
+    app = an_app(*four("7", "8", "8", "8"), settings=settings, lanes=8)
+    async with app.run_test() as pilot:
+        chat = await ask(pilot)
+        head, bars, samples = rows(chat.last)[:3]
+        said = "3 of 4 agree on 8 · 4 of 8 drawn: the others would hardly change it"
+        assert head.startswith(said)
+        assert bars == "8 ━━━ 3  7 ━ 1"
+        assert samples.split()[:9] == ["1", "7", "▸2", "8", "3", "8", "4", "8", "5"]
+        draw = Draw.of(tree(chat))
+        assert (draw.votes.decided, draw.votes.ended, draw.votes.samples) == ("likely", 4, 8)
+        # While the stopped ones end, the same is said.
+        live = Draw(8)
+        live.take(Tallied((("8", 3), ("7", 1)), 4, 8, False, "likely"))
+        live.samples[0].end(chat.last.draw.samples[0].reply)
+        assert Tally(live)._progress()[0] == "1 of 8 drawn: the others would hardly change it"
 
 
 async def test_while_they_think_the_votes_grow_and_the_rows_stay_where_they_are():

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from fractions import Fraction
+from math import comb, factorial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r1chat.reasoning.consensus import Tally
+from r1chat.reasoning.consensus import HARDLY, Tally, chance_of_change
 from r1chat.reasoning.equality import normal, same_answer, value
 
 
@@ -111,3 +112,76 @@ def test_it_is_certain_as_soon_as_the_rest_cannot_catch_up():
     assert not tally.certain
     tally.add(4, "7")
     assert tally.certain
+
+
+@given(st.integers(0, 6), st.integers(0, 6), st.integers(0, 6))
+def test_the_chance_of_a_change_is_that_of_votes_whose_share_nobody_knew(first, second, left):
+    """The beta-binomial distribution, by the integral of a uniform share over all of its values."""
+
+    def weight(one: int, other: int) -> Fraction:
+        return Fraction(factorial(one) * factorial(other), factorial(one + other + 1))
+
+    expected = sum(
+        comb(left, more) * weight(first + more, second + left - more) / weight(first, second)
+        for more in range(left + 1)
+        if second + left - more > first + more
+    )
+    assert chance_of_change(first, second, left) == pytest.approx(float(expected))
+
+
+@given(
+    st.integers(1, 16),
+    st.lists(st.sampled_from(["1", "2", "3", None]), min_size=16, max_size=16),
+    st.sampled_from(["never", "settled", "likely"]),
+)
+def test_it_is_decided_as_early_as_was_asked_for_and_as_few_are_under_way_as_can_decide_it(
+    samples, finals, stop
+):
+    tally = Tally(samples, stop=stop)
+    for sample in range(samples):
+        left = samples - tally.done
+        # If all that are wanted agree with the first, it is decided; with one fewer it is not yet.
+        assert 1 <= tally.wanted <= left
+        if stop == "likely" and tally.wanted < left:
+            leader = tally.winner.final if tally.winner else "1"
+            assert _decided_with(tally, leader, tally.wanted)
+            assert not _decided_with(tally, leader, tally.wanted - 1)
+        elif stop != "likely":
+            assert tally.wanted == left
+        tally.add(sample, finals[sample])
+        counts = [vote.count for vote in tally.votes] + [0, 0]
+        left = samples - tally.done
+        if tally.decided == "settled":
+            assert counts[0] > counts[1] + left
+        elif tally.decided == "likely":
+            assert stop == "likely"
+            assert chance_of_change(counts[0], counts[1], left) < HARDLY
+        if stop == "never":
+            assert tally.decided is None
+        if tally.decided and left:
+            return
+
+
+def _decided_with(tally: Tally, final: str, more: int) -> bool:
+    """Whether it would be decided after so many more votes for an answer."""
+    votes = [final] * more
+    for vote in tally.votes:
+        votes += [vote.final] * vote.count
+    none = [None] * (tally.done + more - len(votes))
+    other = Tally(tally.samples, stop="likely")
+    for sample, each in enumerate([*votes, *none]):
+        other.add(sample, each)
+    return other.decided is not None
+
+
+def test_of_eight_two_that_agree_are_enough_and_one_that_differs_asks_for_more():
+    tally = Tally(8, stop="likely")
+    assert tally.wanted == 2
+    tally.add(0, "7")
+    assert (tally.decided, tally.wanted) == (None, 1)
+    tally.add(1, "8")
+    assert (tally.decided, tally.wanted) == (None, 2)
+    tally.add(2, "7")
+    assert (tally.decided, tally.wanted) == (None, 1)
+    tally.add(3, "7.0")
+    assert tally.decided == "likely"

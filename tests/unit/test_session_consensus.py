@@ -6,10 +6,12 @@ import pytest
 
 from r1chat.engine.fake import FakeEngine
 from r1chat.errors import UsageError
-from r1chat.events import Notice, Reply, Sampled, Tallied
+from r1chat.events import Notice, Reply, Sampled, Tallied, TokenScore
+from r1chat.output import document, votes_line
 from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control
 from r1chat.session import Session
+from r1chat.votes import counted, votes_of
 
 
 def script(answer: str) -> list[str]:
@@ -30,7 +32,7 @@ def test_the_answer_of_the_majority_is_the_reply():
     assert reply.votes[0] == ("8", 3)
     assert len(reply.samples) == 5
     tallies = [event for event in events if isinstance(event, Tallied)]
-    assert [tally.done for tally in tallies] == [1, 2, 3, 4, 5]
+    assert [tally.done for tally in tallies] == [1, 2, 3, 4]  # The last can change nothing.
 
 
 def test_the_samples_are_versions_of_one_turn_and_the_winner_is_chosen():
@@ -52,6 +54,65 @@ def test_samples_that_can_change_nothing_are_stopped_and_not_kept():
     (node,) = session.conversation.path()
     assert len(node.siblings) == 5
     assert [event.certain for event in events if isinstance(event, Tallied)].index(True) == 4
+
+
+def test_where_the_others_would_hardly_change_it_they_are_never_begun():
+    engine = FakeEngine(script("7"), script("8"), script("7"), script("7"), lanes=8)
+    session = Session(engine)
+    events, reply = consensus(session, 8, samples_stop="likely")
+    assert reply.votes == (("7", 3), ("8", 1))
+    assert len(reply.samples) == 8
+    assert [each.receipt.decided for each in reply.samples[:4]] == [None, None, None, "likely"]
+    assert {each.receipt.ended_by for each in reply.samples[4:]} == {"cancelled"}
+    begun = {
+        event.sample
+        for event in events
+        if isinstance(event, Sampled) and not isinstance(event.event, Reply)
+    }
+    assert begun == {0, 1, 2, 3}
+    tallies = [event for event in events if isinstance(event, Tallied)]
+    assert [tally.decided for tally in tallies] == [None, None, None, "likely"]
+    (node,) = session.conversation.path()
+    assert len(node.siblings) == 4
+    kept = counted([each.turn.reply.receipt for each in node.siblings])
+    assert kept == votes_of(reply)
+    assert votes_line(reply) == (
+        "3 of 4 agree on 7 · 7 (3), 8 (1) · 4 of 8 drawn: the others would hardly change it"
+    )
+    assert document(reply, engine.info, "?")["receipt"]["consensus"] == {
+        "planned": 8,
+        "drawn": 4,
+        "stopped": 4,
+        "failed": 0,
+        "decided": "likely",
+        "chosen_by": "votes",
+        "tokens": 8,
+    }
+
+
+def test_each_is_drawn_to_its_end_where_that_is_wanted():
+    _, reply = consensus(Session(FakeEngine(script("7"), lanes=2)), 5, samples_stop="never")
+    assert reply.votes == (("7", 5),)
+    assert votes_of(reply).decided is None
+
+
+def test_of_prose_the_reply_that_the_model_was_surest_of_is_chosen_and_that_is_said():
+    of = "{} is in the water.\nAnd the wind takes it inland, where fields turn white."
+    prose = [["hm", "</think>", of.format(word)] for word in ("Salt", "Sand", "Rain")]
+    sure = {of.format("Salt"): 0.5, of.format("Sand"): 0.99, of.format("Rain"): 0.6}
+    engine = FakeEngine(*prose, sure=sure)
+    session = Session(engine)
+    events, reply = consensus(session, 3)
+    assert reply.answer == of.format("Sand")
+    assert votes_line(reply) == "no results to compare: the surest of 3 answers"
+    assert document(reply, engine.info, "?")["receipt"]["consensus"]["chosen_by"] == "confidence"
+    # Nobody asked for each token.
+    assert not [each for each in reply.samples if each.scores]
+    assert not [event for event in events if isinstance(event, TokenScore)]
+    (node,) = session.conversation.path()
+    assert node.turn.reply.answer == of.format("Sand")
+    kept = counted([each.turn.reply.receipt for each in node.siblings])
+    assert kept == votes_of(reply)
 
 
 def test_what_is_the_same_can_be_said_from_outside():

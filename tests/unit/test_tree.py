@@ -49,7 +49,7 @@ def test_the_others_go_on_from_the_place_and_all_of_them_vote():
     assert not any(each.turn.origin.acts for each in node.siblings)
     # What was measured for the places is not shown to those who did not ask for it.
     assert not any(isinstance(getattr(each, "event", None), TokenScore) for each in events)
-    assert not any(each.scores or each.receipt.confidence for each in reply.samples)
+    assert not any(each.scores or each.receipt.confidence.thought for each in reply.samples)
     assert control.measures is False
     assert document(reply, engine.info, "?")["receipt"]["forks"] == [
         {

@@ -120,13 +120,16 @@ class RemoteEngine:
             branch = ready[number] if ready else None
             return self._stream(request.of(number), control, first + number, branch)
 
-        yield from samples.draw(stream, group, len(ready) or width)
+        yield from samples.draw(stream, group, len(ready) or width, first)
 
     def _begun(self, request: Request, group: ControlGroup, seed: int) -> tuple[Branch, ...]:
         """The streams of several replies, where the server writes them side by side by itself."""
         count = len(group.parts)
         if request.shape is not None or request.forks:
             # The thought and the answer of each are requests of their own, or their prompts differ.
+            return ()
+        if group.wanted < count:
+            # It writes all that it is asked for to their end.
             return ()
         able = self._found.dialect.several and self._fields.takes("n")
         if not able or not 1 < count <= self._found.parallel:
@@ -136,7 +139,7 @@ class RemoteEngine:
         if not asker.continues:
             # What cannot be continued is better asked for one by one.
             return ()
-        asker.measures = group.whole.measures
+        asker.measures = group.whole.measures or group.whole.sums_up
         limit = group.whole.budget.tokens if wanted.think else None
         return asker.several(count, thought_left=limit)
 

@@ -8,6 +8,7 @@ from contextlib import closing
 from queue import Empty, SimpleQueue
 from typing import TypeAlias
 
+from r1chat.engine.base import unbegun
 from r1chat.engine.remote.link import LOOK_S
 from r1chat.events import Evaluating, Event, LeftOut, Notice, Reply, Sampled
 from r1chat.reasoning.control import Control, ControlGroup
@@ -16,51 +17,67 @@ Stream: TypeAlias = Callable[[int, Control], Generator[Event, None, None]]
 """Makes the stream of one reply: by its number, and what steers it."""
 
 
-def draw(stream: Stream, group: ControlGroup, width: int) -> Generator[Event, None, None]:
+def draw(
+    stream: Stream, group: ControlGroup, width: int, seed: int
+) -> Generator[Event, None, None]:
     """Draws the replies.
 
     Args:
         stream: Makes the stream of one.
         group: Steers them.
-        width: How many at a time.
+        width: How many at a time at most.
+        seed: The first one's.
 
     Yields:
         Their events as `Sampled`. What is said of the prompt comes as it is, from the first alone,
         and what the user should know once.
     """
     events: SimpleQueue[Sampled | Exception] = SimpleQueue()
-    places = threading.Semaphore(width)
 
-    def work(number: int, control: Control) -> None:
+    def work(number: int) -> None:
         try:
-            with places, closing(stream(number, control)) as each:
+            with closing(stream(number, group.parts[number])) as each:
                 for event in each:
                     events.put(Sampled(number, event))
         except Exception as error:  # noqa: BLE001  (raised where the events are read)
             events.put(error)
 
-    threads = [
-        threading.Thread(target=work, args=each, name="r1chat-sample", daemon=True)
-        for each in enumerate(group.parts)
-    ]
-    for thread in threads:
-        thread.start()
-    left = len(threads)
+    def begun(places: int) -> int:
+        """Begins as many as are wanted and have a place; returns how many those are."""
+        count = 0
+        while count < places and (number := group.begin()) is not None:
+            threading.Thread(target=work, args=(number,), name="r1chat-sample", daemon=True).start()
+            count += 1
+        return count
+
+    under_way = begun(width)
     told: set[Event] = set()
     try:
-        while left:
+        while under_way:
             group.pass_on()
-            try:
-                event = events.get(timeout=LOOK_S)
-            except Empty:
+            event = _next(events)
+            if event is None:
                 continue
-            if isinstance(event, Exception):
-                raise event
-            left -= isinstance(event.event, Reply)
+            if isinstance(event.event, Reply):
+                group.ended(event.sample, event.event)
+                under_way += begun(width - under_way + 1) - 1
             yield from _shown(event, told)
+        for number in group.left_out():
+            yield Sampled(number, unbegun(seed=seed + number))
     finally:
         # They leave the server by themselves; nobody waits for them.
         group.stop()
+
+
+def _next(events: SimpleQueue[Sampled | Exception]) -> Sampled | None:
+    """The next event; None where there was none for a while."""
+    try:
+        event = events.get(timeout=LOOK_S)
+    except Empty:
+        return None
+    if isinstance(event, Exception):
+        raise event
+    return event
 
 
 def _shown(sampled: Sampled, told: set[Event]) -> Iterator[Event]:

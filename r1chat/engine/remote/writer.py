@@ -191,7 +191,10 @@ class Writer:
     def _segment(self) -> Steps[Then]:
         """Reads the answer to one request."""
         account, limits = self._account, self._limits
-        self._asker.measures = account.transcript.measures = self._control.measures
+        control = self._control
+        account.transcript.tells = control.measures
+        measures = control.measures or control.sums_up
+        self._asker.measures = account.transcript.measures = measures
         thinking = account.in_thought
         may_think = thinking or (self._can_think and account.splitter.undecided)
         thought_left = limits.thought if may_think else None

@@ -184,6 +184,7 @@ def reply_events(  # noqa: PLR0913  (what a reply comes from)
     return session.consensus(
         view.question,
         samples=len(view.draw.samples),
+        samples_stop=preferences.settings.samples_stop or "settled",
         same=same,
         control=control,
         language=preferences.settings.think_language,

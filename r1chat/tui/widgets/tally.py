@@ -88,7 +88,7 @@ class Tally(Widget, can_focus=True):
         """
         draw, self._looked = self.draw, looked
         each = tuple((sample.state, sample.vote) for sample in draw.samples)
-        news = (looked, each, draw.votes, draw.at_once, draw.certain, draw.over)
+        news = (looked, each, draw.votes, draw.at_once, draw.decided, draw.over)
         if news != self._drawn:
             self._drawn = news
             self.refresh()
@@ -118,7 +118,7 @@ class Tally(Widget, can_focus=True):
     def _head(self, width: int) -> Content:
         draw, votes = self.draw, self.draw.votes
         said = self._verdict() if draw.over else self._progress()
-        style = "bold $text" if draw.certain and not draw.over else ""
+        style = "bold $text" if draw.decided and not draw.over else ""
         text = fit(said, width)
         gap = width - cell_len(text) - len(_KEYS)
         keys = " " * gap + _KEYS if gap > 1 and votes.samples > 1 else ""
@@ -130,7 +130,9 @@ class Tally(Widget, can_focus=True):
         at_once = f", {draw.at_once} at a time" if draw.at_once < len(states) else ""
         why = ": memory" if draw.short and at_once else ""
         head = counted(len(states), "sample")
-        if draw.certain:
+        if draw.decided == "likely":
+            return [words.unfinished(draw.votes), words.drawn(draw.votes)]
+        if draw.decided:
             return [f"{head} · certain: the others can change nothing", f"{head} · certain"]
         ended = len(states) - draw.coming
         counts = [(ended, "ended"), (states.count("thinks"), "thinking")]
@@ -148,6 +150,8 @@ class Tally(Widget, can_focus=True):
         votes = self.draw.votes
         majority, short = (words.agreeing(votes, longest) for longest in _LABELS[:2])
         stopped = f"{votes.stopped} stopped" if votes.stopped else ""
+        if votes.decided == "likely":
+            stopped = words.drawn(votes)
         variants = (
             (majority, words.unfinished(votes)),
             (majority, stopped),
