@@ -34,11 +34,12 @@ class Place:
 def places(thought: str, tokens: Iterable[tuple[int, float]], most: int) -> tuple[Place, ...]:
     """The places where a thought is most open, the most open first.
 
-    The beginning is none: from there one draws another thought.
+    Where the model began is none: from there one draws another thought.
 
     Args:
         thought: The thought.
-        tokens: Where each token stands in it, in characters, and its entropy in nats.
+        tokens: Where each token of the model's stands in it, in characters, and its entropy in
+            nats.
         most: How many places at most.
     """
     steps: list[tuple[int, list[float]]] = []
@@ -50,7 +51,7 @@ def places(thought: str, tokens: Iterable[tuple[int, float]], most: int) -> tupl
             steps.append((at, []))
         steps[-1][1].append(entropy)
     found = [
-        Place(at, sum(each) / len(each)) for at, each in steps if at and len(each) >= _LEAST_TOKENS
+        Place(at, sum(each) / len(each)) for at, each in steps[1:] if len(each) >= _LEAST_TOKENS
     ]
     open_ = [place for place in found if place.entropy >= LEAST_ENTROPY]
     return tuple(sorted(open_, key=lambda place: (-place.entropy, place.at))[:most])

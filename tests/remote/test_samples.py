@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterator
 
 import pytest
 
-from r1chat.engine.base import Sampling
-from r1chat.events import Reply, Sampled, ThoughtText
+from r1chat.engine.base import Continuation, Sampling
+from r1chat.events import Fork, Forked, Reply, Sampled, ThoughtText
 from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control, ControlGroup
 from r1chat.session import Session
-from tests.remote.helpers import asked, opened
+from tests.remote.helpers import asked, opened, reply_of
 from tests.remote.server import Fault, ModelServer
 
 REPLY = [*(f" word{n}" for n in range(40)), "\n", "</think>", "\n\n", "It", " is", " 42."]
@@ -121,3 +122,40 @@ def test_no_more_are_asked_for_than_could_decide_it(server):
     assert reply.votes == (("42", 2),)
     assert [each.body.get("n") for each in server.completions()] == [None, None]
     assert [each.receipt.ended_by for each in reply.samples[2:]] == ["cancelled"] * 6
+
+
+def test_those_that_branch_off_go_on_behind_what_they_share(server):
+    engine = opened(server)
+    trunk = reply_of(engine, asked())
+    places = (len(" word0 word1"), len(" word0 word1 word2 word3"))
+    forks = tuple(Continuation(trunk, at, fork=Fork(at)) for at in places)
+    before = len(server.completions())
+    group = ControlGroup(Control(), 2)
+    found = {
+        event.sample: event.event
+        for event in engine.stream_many(asked(forks=forks), group)
+        if isinstance(event, Sampled) and isinstance(event.event, Reply)
+    }
+    for number, at in enumerate(places):
+        reply = found[number]
+        assert (reply.thought, reply.answer) == (THOUGHT, "It is 42.")
+        assert reply.receipt.fork.at == at
+        assert 0 < reply.receipt.fork.tokens < reply.receipt.thought_tokens
+    # One request each: their prompts differ.
+    assert [each.body.get("n") for each in server.completions()[before:]] == [None, None]
+
+
+def test_a_tree_branches_off_by_how_likely_tokens_were_where_no_more_is_told():
+    thought = [" one", " two", " three.\n", " four", " five", " six.\n", "</think>", "\n\n"]
+    with ModelServer([*thought, "It", " is", " 42."]) as server:
+        session = Session(opened(server))
+        *events, reply = session.consensus("?", samples=3, tree=True)
+    place = len(" one two three.\n")
+    told = [each for each in events if isinstance(each, Sampled) and isinstance(each.event, Forked)]
+    assert [(each.sample, each.event.at) for each in told] == [(1, place), (2, place)]
+    # The logarithm of one half.
+    assert told[0].event.entropy == pytest.approx(math.log(2))
+    # Two agree: the third may have been stopped.
+    ended = [each for each in reply.samples if each.receipt.ended_by == "natural"]
+    assert {each.final for each in ended} == {"42"}
+    assert {each.receipt.fork.at for each in ended if each.receipt.fork} == {place}

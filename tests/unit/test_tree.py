@@ -130,7 +130,8 @@ def test_places_are_beginnings_of_steps_the_most_open_first(written, most):
     starts = {at for at, _ in tokens}
     for each in found:
         assert each.at in starts
-        assert each.at > 0
+        # Words of r1chat's may open a thought: where the model began is no place.
+        assert each.at > tokens[0][0]
         assert each.entropy >= LEAST_ENTROPY
         before = thought[: each.at]
         assert before.endswith("\n") or before.rstrip(" ").endswith((".", "。"))
