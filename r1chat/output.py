@@ -179,7 +179,8 @@ class TextWriter:
             self._think(reply.thought, self._console.thought)
             self.event(AnswerText(reply.answer))
         self.end()
-        if reply.samples and self._mode != "hide":
+        # One alone, of which nothing has branched off, has no votes.
+        if len(reply.samples) > 1 and self._mode != "hide":
             self._console.aside(votes_line(reply))
             if said := branched(reply):
                 self._console.aside(said)

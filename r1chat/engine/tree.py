@@ -31,6 +31,7 @@ from r1chat.reasoning.forks import MOST_PLACES, places
 
 _NOWHERE = "nothing branches off: nowhere in its thought was the model at a loss"
 _UNKNOWN = "nothing branches off: nobody says how sure the model is of its tokens"
+_NO_THOUGHT = "nothing branches off: there is no thought"
 _FAILED = "the other ways could not be drawn: {}"
 _CUT = frozenset({"cancelled", "error", "time"})
 
@@ -65,7 +66,7 @@ def stream_tree(
     forks = () if is_over else _forks(trunk, len(group.parts) - 1, keeps_scores=measures)
     yield Drawing(1 + len(forks), 1)
     if not forks and not is_over:
-        yield Notice(_NOWHERE if _openness(trunk) else _UNKNOWN)
+        yield Notice(_why_alone(trunk))
     yield Sampled(0, trunk if measures else _unmeasured(trunk))
     for number, each in enumerate(forks, 1):
         if each.fork is not None:
@@ -124,6 +125,12 @@ def _openness(reply: Reply) -> list[tuple[int, float]]:
         for score in reply.scores
         if score.part == "thought" and score.logprob is not None
     ]
+
+
+def _why_alone(trunk: Reply) -> str:
+    if not trunk.receipt.thought_tokens:
+        return _NO_THOUGHT
+    return _NOWHERE if _openness(trunk) else _UNKNOWN
 
 
 def _forks(trunk: Reply, count: int, *, keeps_scores: bool) -> tuple[Continuation, ...]:

@@ -107,8 +107,10 @@ def test_stopping_keeps_what_there_is_at_any_time():
 
 
 def test_a_budget_without_thoughts_has_no_place_to_branch_off():
-    _, reply = grown(Session(FakeEngine(TRUNK)), 4, control=Control(Budget(tokens=0)))
+    session = Session(FakeEngine(["</think>", r"\boxed{7}"]))
+    events, reply = grown(session, 4, control=Control(Budget(tokens=0)))
     assert len(reply.samples) == 1
+    assert any("there is no thought" in each.text for each in events if isinstance(each, Notice))
 
 
 @given(
