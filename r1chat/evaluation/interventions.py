@@ -43,8 +43,6 @@ _WORDS: Mapping[str, str | None] = {
     "nothing": "",
 }
 _PLACE = re.compile(r"begin|end|answer|(?:first|last) sum|(?:sum|line) [1-9]\d{0,3}")
-_ABOUT: Mapping[str, float] = {"begin": 0.0, "answer": 0.9, "last sum": 0.95, "end": 1.0}
-_EARLY = 0.2
 _MOST = 200
 _LONGEST_WORDS = 4000
 _LONGEST_SHOWN = 60
@@ -84,13 +82,6 @@ class Intervention:
     def place(self) -> str:
         """Where, in a few words."""
         return f"{self.at:.0%}" if isinstance(self.at, float) else self.at
-
-    @property
-    def about(self) -> float:
-        """About where in a thought that is, as a share of it."""
-        if isinstance(self.at, float):
-            return self.at
-        return _ABOUT.get(self.at, _EARLY)
 
     @property
     def wording(self) -> str:

@@ -81,7 +81,8 @@ class _Thought:
             code.feed(self.text[start:at])
             formulas.feed(self.text[start:at])
             start = at
-            if not code.fence and not formulas.open:
+            # Empty lines stay with what stands before them, as tokens have them.
+            if not code.fence and not formulas.open and not self.text.startswith("\n", at):
                 yield at
 
     def cut(self, near: int) -> int:

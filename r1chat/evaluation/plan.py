@@ -264,18 +264,12 @@ class Plan:
         return replace(self, settings=tuple(each for each in self.settings if not each.steer))
 
     def steered(self, interventions: Sequence[Intervention]) -> Plan:
-        """The same with more settings: what is to be done to the thoughts of each.
-
-        The later the place, the sooner it is drawn: what it shares with what was drawn before
-        need not be read anew.
-        """
-        found: dict[Setting, None] = {}
-        last_first = sorted(interventions, key=lambda each: each.about, reverse=True)
+        """The same with more settings: what is to be done to the thoughts of each."""
+        found: list[Setting] = []
         for setting in self.settings:
-            found[setting] = None
-            thinks = not setting.parsed.off
-            steered = (replace(setting, steer=str(each)) for each in last_first if thinks)
-            found.update(dict.fromkeys(steered))
+            found.append(setting)
+            if not setting.parsed.off:
+                found += [replace(setting, steer=str(each)) for each in interventions]
         return replace(self, settings=tuple(found))
 
     def pairs(self, setting: Setting) -> Iterator[tuple[Key, Key]]:

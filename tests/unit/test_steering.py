@@ -231,10 +231,16 @@ def test_samples_of_a_plain_run_are_drawn_again_with_all_that_is_needed(tmp_path
     path = tmp_path / "results.jsonl"
     draw(path, ())
     before = path.read_bytes()
-    assert draw(path, WHAT[:1])[0]
+    finished, _, requests, _ = draw(path, WHAT)
+    assert finished
     assert path.read_bytes().startswith(before)
-    requests = draw(path, WHAT[:1])[2]
-    assert requests == []
+    # What is shared is read once: the last place comes first.
+    for question in QUESTIONS:
+        of_it = [each for each in requests if each.messages[-1].text == question.text]
+        keeps = [each.resume.keep for each in of_it if each.resume is not None]
+        assert len(keeps) == 6
+        assert keeps == sorted(keeps, reverse=True)
+    assert draw(path, WHAT)[2] == []
 
 
 # -- figures --
