@@ -85,11 +85,13 @@ besides, in a thought the words that doubt a wrong one are written behind it.
 
 SamplesStop: TypeAlias = Literal["never", "settled", "likely"]
 """When several samples are not drawn to the last. never: they always are. settled: once the others
-cannot change the majority. likely: once they would hardly change it.
+cannot change the majority. likely: once they would hardly change it, or no two of many agree.
 """
 
-Decided: TypeAlias = Literal["settled", "likely"]
-"""Why the other samples were not needed any more."""
+Decided: TypeAlias = Literal["settled", "likely", "scattered"]
+"""Why no other samples were waited for. settled: they could not change the majority. likely: they
+would hardly have. scattered: no two of many answers agreed, so that none was in sight.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,11 @@ from r1chat.sanitize import line
 from r1chat.wording import LONGEST_FINAL
 
 _MOST_FINALS = 4
-_HARDLY = "the others would hardly change it"
+_SHORT: dict[Decided | None, str] = {
+    "likely": "the others would hardly change it",
+    "scattered": "no majority is in sight",
+}
+"""Why others were left out that might have changed the result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +55,13 @@ class Votes:
         those that were stopped nobody knows: then it is the least that it can be, or, where they
         were left out because they would hardly change anything, the share of those that ended.
         """
-        known = self.ended if self.decided == "likely" else self.samples - self.failed
+        known = self.ended if self.is_short else self.samples - self.failed
         return self.agreed / known if self.ended else None
+
+    @property
+    def is_short(self) -> bool:
+        """Whether others might have changed it, and were left out all the same."""
+        return self.decided in _SHORT
 
     @property
     def chosen_by(self) -> Literal["votes", "confidence", "order"]:
@@ -252,7 +261,7 @@ def agreeing(votes: Votes, longest: int = LONGEST_FINAL) -> str:
         return f"no results to compare: the surest of {votes.ended} answers"
     if votes.final is None:
         return f"no answer in {votes.samples} samples"
-    asked = votes.ended if votes.decided == "likely" else votes.samples
+    asked = votes.ended if votes.is_short else votes.samples
     if len(votes.counts) > 1 and votes.agreed == 1:
         return f"no two of {asked} agree"
     verb = "answered" if votes.agreed == 1 else "agree on"
@@ -262,8 +271,8 @@ def agreeing(votes: Votes, longest: int = LONGEST_FINAL) -> str:
 def unfinished(votes: Votes) -> str:
     """What became of the others, e.g. "1 stopped early (could not change the result)"."""
     parts = []
-    if votes.decided == "likely":
-        parts.append(f"{drawn(votes)}: {_HARDLY}")
+    if votes.decided in _SHORT:
+        parts.append(f"{drawn(votes)}: {_SHORT[votes.decided]}")
     elif votes.stopped:
         why = " (could not change the result)" if votes.settled else ""
         parts.append(f"{votes.stopped} stopped early{why}")

@@ -322,7 +322,12 @@ class _Evaluation:
         picture_lines = drawing.chart(summary, _width(), unicode=self._out.unicode)
         parts = [line(title, 500), columns(head, rows, right=figures).rstrip("\n"), ""]
         parts += picture_lines
-        for shown, cells, right in (drawing.sureness(summary), drawing.reliability(summary)):
+        tables = (
+            drawing.spared(summary, plan),
+            drawing.sureness(summary),
+            drawing.reliability(summary),
+        )
+        for shown, cells, right in tables:
             parts += ["", columns(shown, cells, right=right).rstrip("\n")] if cells else []
         parts += ["", harm] if (harm := drawing.harm(summary)) else []
         if summary.flattens_at is not None:

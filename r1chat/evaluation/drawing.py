@@ -88,6 +88,21 @@ def ended(row: Row) -> str:
     return " · ".join(words)
 
 
+def spared(summary: Summary, plan: Plan) -> tuple[list[str], list[list[str]], str]:
+    """What `--samples-stop likely` would have come to, as `table` does; no rows for one sample."""
+    votes = f"cons@{plan.samples}"
+    head = ["budget", "--samples-stop likely", f"− {votes}, points (95 %)", "samples"]
+    head += [f"tokens, of {votes} (95 %)"]
+    rows = []
+    for row in summary.rows:
+        if (found := row.fewer) is None:
+            continue
+        share, low, high = (100 * each for each in _figures(found.tokens))
+        cells = [str(row.setting), f"{100 * found.right:.1f} %", points(found.lead)]
+        rows.append([*cells, f"{found.samples:.1f}", f"{share:.0f} % ({low:.0f}–{high:.0f})"])
+    return head, rows, "samples"
+
+
 def sureness(summary: Summary) -> tuple[list[str], list[list[str]], str]:
     """What the model's confidence is worth under each setting, as `table` does; no rows without."""
     head = ["budget", "sure", "right", "ECE, points (95 %)"]

@@ -25,6 +25,7 @@ Z = 1.959963984540054
 """The normal distribution's quantile for 95 %, two-sided."""
 RESAMPLES = 4000
 _TAIL = 0.025
+_RATIO_RESAMPLES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,3 +103,26 @@ def difference(pairs: Sequence[float], *, seed: int = 0) -> Estimate | None:
     )
     cut = int(RESAMPLES * _TAIL)
     return Estimate(fmean(pairs), means[cut], means[-cut - 1])
+
+
+def ratio(pairs: Sequence[tuple[float, float]], *, seed: int = 0) -> Estimate | None:
+    """The ratio of two sums, with the interval of a percentile bootstrap over questions.
+
+    Args:
+        pairs: What a question adds to the one and to the other.
+        seed: As for `difference`.
+
+    Returns:
+        None where there is nothing to divide by.
+    """
+    if not sum(other for _, other in pairs):
+        return None
+    rng = Random(seed)  # noqa: S311  (statistics)
+    ratios = []
+    for _ in range(_RATIO_RESAMPLES):
+        drawn = rng.choices(pairs, k=len(pairs))
+        ratios.append(sum(one for one, _ in drawn) / (sum(other for _, other in drawn) or 1))
+    ratios.sort()
+    cut = int(_RATIO_RESAMPLES * _TAIL)
+    whole = sum(one for one, _ in pairs) / sum(other for _, other in pairs)
+    return Estimate(whole, ratios[cut], ratios[-cut - 1])

@@ -7,6 +7,7 @@ from typing import Any
 
 from r1chat.engine.base import ModelInfo
 from r1chat.evaluation.calibration import Calibration
+from r1chat.evaluation.fewer import Fewer
 from r1chat.evaluation.intervals import Estimate
 from r1chat.evaluation.plan import Conditions, Plan, Setting
 from r1chat.evaluation.reading import QuestionSet
@@ -49,6 +50,7 @@ def _row(row: Row) -> dict[str, Any]:
         "pass1": estimate(row.pass1),
         "consensus": estimate(row.consensus),
         "gain": estimate(row.gain),
+        "fewer": _fewer(row.fewer),
         "against_off": estimate(row.against_off),
         "against_none": estimate(row.against_none),
         "thought_tokens": round(row.thought_tokens, 1),
@@ -61,6 +63,17 @@ def _row(row: Row) -> dict[str, Any]:
         "sure_of_final": _calibration(row.sure_of_final),
         "sure_of_answer": _calibration(row.sure_of_answer),
         "sure_of_thought": _calibration(row.sure_of_thought),
+    }
+
+
+def _fewer(found: Fewer | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "right": round(found.right, _DECIMALS),
+        "lead": estimate(found.lead),
+        "samples": round(found.samples, 2),
+        "tokens": estimate(found.tokens),
     }
 
 

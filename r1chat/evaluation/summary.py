@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from statistics import fmean
 
 from r1chat.evaluation.calibration import Calibration, Judged, calibrate
+from r1chat.evaluation.fewer import Fewer, fewer, majority
 from r1chat.evaluation.intervals import Estimate, accuracy, difference
 from r1chat.evaluation.plan import Key, Plan, Sample, Setting
 from r1chat.events import EndedBy
-from r1chat.reasoning.consensus import Tally
 
 Right = Callable[[Sample], bool]
 Same = Callable[[str, str], bool]
@@ -59,6 +59,8 @@ class Row:
     """The same of its confidence in whole answers."""
     sure_of_thought: Calibration | None = None
     """The same of its confidence in thoughts, of which an answer may only say the result again."""
+    fewer: Fewer | None = None
+    """What fewer samples would have come to; None for one sample."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,7 @@ def _row(
     drawn: list[Sample] = []
     shares: dict[str, float] = {}
     votes: dict[str, float] = {}
+    draws: list[list[Sample]] = []
     for question in plan.questions:
         groups = [plan.keys(question, setting, seed) for seed in plan.seeds]
         if not all(key in samples for keys in groups for key in keys):
@@ -153,8 +156,9 @@ def _row(
         found = [[samples[key] for key in keys] for keys in groups]
         every = [sample for group in found for sample in group]
         drawn += every
+        draws += found
         shares[question.key] = fmean(right(sample) for sample in every)
-        votes[question.key] = fmean(_majority(group, right, same) for group in found)
+        votes[question.key] = fmean(majority(group, right, same) for group in found)
     several = plan.samples > 1
     number = plan.samples * len(plan.seeds)
     gains = [votes[key] - shares[key] for key in shares]
@@ -165,6 +169,7 @@ def _row(
         pass1=accuracy(list(shares.values()), number),
         consensus=accuracy(list(votes.values()), len(plan.seeds)) if several else None,
         gain=difference(gains) if several else None,
+        fewer=fewer(draws, right, same) if several else None,
         thought_tokens=_mean([sample.thought_tokens for sample in drawn]),
         answer_tokens=_mean([sample.answer_tokens for sample in drawn]),
         seconds=_mean([sample.seconds for sample in drawn]),
@@ -179,14 +184,6 @@ def _row(
         sure_of_answer=_calibration(drawn, right, "confidence"),
         sure_of_thought=_calibration(drawn, right, "thought_confidence"),
     )
-
-
-def _majority(group: list[Sample], right: Right, same: Same) -> bool:
-    tally = Tally(len(group), same)
-    for number, sample in enumerate(group):
-        tally.add(number, sample.final)
-    winner = tally.winner
-    return winner is not None and right(group[winner.samples[0]])
 
 
 def _mean(values: list[float] | list[int]) -> float:

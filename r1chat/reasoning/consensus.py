@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 HARDLY = 0.05
 """The chance that the others would change the majority, below which they are not drawn."""
+SCATTERED = 4
+"""Answers, at least half as many as samples, of which no two agree, that are enough of them: which
+one the others would make the most frequent is chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,18 +100,16 @@ class Tally:
     @property
     def certain(self) -> bool:
         """Whether no sample that is still to come can change the winner."""
-        counts = [vote.count for vote in self.votes]
-        return _decided(counts, self.samples - self.done, "settled") is not None
+        return _decided(self._counts, self.samples, self.samples - self.done, "settled") is not None
 
     @property
     def decided(self) -> Decided | None:
         """Why the samples that are left need not be drawn; None as long as they are wanted."""
-        counts = [vote.count for vote in self.votes]
-        return _decided(counts, self.samples - self.done, self._stop)
+        return _decided(self._counts, self.samples, self.samples - self.done, self._stop)
 
     @property
     def wanted(self) -> int:
-        """How many samples are to be under way: as many as could decide it, if all agreed.
+        """How many samples are to be under way: the fewest that could decide it.
 
         More of them would end at about the same time, when nobody needs them any more. Where
         nothing is to be spared it is all that are left.
@@ -116,22 +117,30 @@ class Tally:
         left = self.samples - self.done
         if self._stop != "likely":
             return left
-        first, *others = [vote.count for vote in self.votes] or [0]
+        first, *others = counts = self._counts or [0]
         for more in range(1, left):
-            if _decided([first + more, *others], left - more, self._stop):
-                return more
+            agreeing, differing = [first + more, *others], [*counts, *[1] * more]
+            for each in (agreeing, differing):
+                if _decided(each, self.samples, left - more, self._stop):
+                    return more
         return left
 
+    @property
+    def _counts(self) -> list[int]:
+        return [vote.count for vote in self.votes]
 
-def _decided(counts: Sequence[int], left: int, stop: SamplesStop) -> Decided | None:
+
+def _decided(counts: Sequence[int], samples: int, left: int, stop: SamplesStop) -> Decided | None:
     if not counts or stop == "never":
         return None
     first, second = counts[0], counts[1] if len(counts) > 1 else 0
     if first > second + left:
         return "settled"
-    if stop == "likely" and chance_of_change(first, second, left) < HARDLY:
+    if stop == "settled":
+        return None
+    if chance_of_change(first, second, left) < HARDLY:
         return "likely"
-    return None
+    return "scattered" if first == 1 and len(counts) >= max(SCATTERED, samples / 2) else None
 
 
 def chance_of_change(first: int, second: int, left: int) -> float:

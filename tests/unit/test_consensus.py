@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r1chat.reasoning.consensus import HARDLY, Tally, chance_of_change
+from r1chat.reasoning.consensus import HARDLY, SCATTERED, Tally, chance_of_change
 from r1chat.reasoning.equality import normal, same_answer, value
 
 
@@ -131,7 +131,7 @@ def test_the_chance_of_a_change_is_that_of_votes_whose_share_nobody_knew(first, 
 
 @given(
     st.integers(1, 16),
-    st.lists(st.sampled_from(["1", "2", "3", None]), min_size=16, max_size=16),
+    st.lists(st.sampled_from([*"123456789", None]), min_size=16, max_size=16),
     st.sampled_from(["never", "settled", "likely"]),
 )
 def test_it_is_decided_as_early_as_was_asked_for_and_as_few_are_under_way_as_can_decide_it(
@@ -140,13 +140,10 @@ def test_it_is_decided_as_early_as_was_asked_for_and_as_few_are_under_way_as_can
     tally = Tally(samples, stop=stop)
     for sample in range(samples):
         left = samples - tally.done
-        # If all that are wanted agree with the first, it is decided; with one fewer it is not yet.
-        assert 1 <= tally.wanted <= left
-        if stop == "likely" and tally.wanted < left:
-            leader = tally.winner.final if tally.winner else "1"
-            assert _decided_with(tally, leader, tally.wanted)
-            assert not _decided_with(tally, leader, tally.wanted - 1)
-        elif stop != "likely":
+        if stop == "likely":
+            fewest = (more for more in range(1, left) if _could_decide(tally, more))
+            assert tally.wanted == next(fewest, left)
+        else:
             assert tally.wanted == left
         tally.add(sample, finals[sample])
         counts = [vote.count for vote in tally.votes] + [0, 0]
@@ -154,22 +151,27 @@ def test_it_is_decided_as_early_as_was_asked_for_and_as_few_are_under_way_as_can
         if tally.decided == "settled":
             assert counts[0] > counts[1] + left
         elif tally.decided == "likely":
-            assert stop == "likely"
             assert chance_of_change(counts[0], counts[1], left) < HARDLY
-        if stop == "never":
-            assert tally.decided is None
+        elif tally.decided == "scattered":
+            assert counts[0] == 1
+            assert len(tally.votes) >= max(SCATTERED, samples / 2)
+        assert tally.decided is None or stop in {"likely", tally.decided}
         if tally.decided and left:
             return
 
 
-def _decided_with(tally: Tally, final: str, more: int) -> bool:
-    """Whether it would be decided after so many more votes for an answer."""
-    votes = [final] * more
-    for vote in tally.votes:
-        votes += [vote.final] * vote.count
-    none = [None] * (tally.done + more - len(votes))
+def _could_decide(tally: Tally, more: int) -> bool:
+    """Whether so many more votes might decide it: those that all agree, or all differ."""
+    leader = tally.winner.final if tally.winner else "1"
+    ways = ([leader] * more, [f"new {number}" for number in range(more)])
+    return any(_decided_with(tally, way) for way in ways)
+
+
+def _decided_with(tally: Tally, votes: list[str]) -> bool:
+    known = [vote.final for vote in tally.votes for _ in vote.samples]
+    none = [None] * (tally.done - len(known))
     other = Tally(tally.samples, stop="likely")
-    for sample, each in enumerate([*votes, *none]):
+    for sample, each in enumerate([*known, *none, *votes]):
         other.add(sample, each)
     return other.decided is not None
 
@@ -185,3 +187,16 @@ def test_of_eight_two_that_agree_are_enough_and_one_that_differs_asks_for_more()
     assert (tally.decided, tally.wanted) == (None, 1)
     tally.add(3, "7.0")
     assert tally.decided == "likely"
+
+
+def test_where_no_two_of_half_the_samples_agree_the_others_are_not_drawn():
+    tally = Tally(8, stop="likely")
+    for sample, final in enumerate("1234"):
+        assert tally.decided is None
+        tally.add(sample, final)
+    assert tally.decided == "scattered"
+    # Replies without an answer say nothing of how far answers lie apart.
+    silent = Tally(8, stop="likely")
+    for sample in range(7):
+        silent.add(sample, None)
+    assert silent.decided is None

@@ -15,6 +15,7 @@ import pytest
 from r1chat.engine.base import Sampling
 from r1chat.engine.fake import INFO
 from r1chat.evaluation import curves, drawing
+from r1chat.evaluation.fewer import Replayed, replay
 from r1chat.evaluation.intervals import Estimate, accuracy, difference, wilson
 from r1chat.evaluation.plan import (
     Plan,
@@ -222,6 +223,38 @@ def test_votes_and_single_samples_are_told_apart():
     assert row.gain.low <= row.gain.value <= row.gain.high
     assert row.without == 2
     assert row.thoughts_ended_by == {"budget": 12}
+
+
+def test_what_fewer_samples_would_have_come_to_is_replayed():
+    lengths = (10, 30, 20, 50, 40, 40, 40, 40)
+    finals = ("7", "8", "7", "7.0", "7", "9", "9", "9")
+    one = [
+        sample(QUESTIONS[0], "64", n, final, thought_tokens=length, answer_tokens=0)
+        for n, (final, length) in enumerate(zip(finals, lengths, strict=True))
+    ]
+    # Two disagree, and two more are begun: that makes three against one, of eight.
+    assert replay(one, lambda s: s.final == "7", same_answer) == Replayed(True, 4, 110)
+    # The first two agree.
+    assert replay(one[5:] + one[:5], lambda s: s.final == "7", same_answer).tokens == 80
+
+
+def test_what_fewer_samples_add_is_paired_with_what_all_of_them_came_to():
+    agree = [sample(QUESTIONS[0], "64", n, "1") for n in range(8)]
+    differ = [sample(QUESTIONS[1], "64", n, str(3 + n)) for n in range(8)]
+    (row,) = figures(agree + differ, samples=8).rows
+    found = row.fewer
+    assert (found.right, found.lead.value) == (0.5, 0.0)
+    # Where no two of four agree, no others are drawn.
+    assert found.samples == (2 + 4) / 2
+    assert found.tokens.value == (2 + 4) / 16
+    assert found.tokens.low <= found.tokens.value <= found.tokens.high
+    head, (cells,), _ = drawing.spared(Summary((row,), None), plan(samples=8))
+    assert cells[:3] == ["64", "50.0 %", "+0.0 (+0.0 to +0.0)"]
+    assert cells[4].startswith("38 % (")
+    assert len(head) == len(cells)
+    (alone,) = figures([sample(QUESTIONS[0], "64", 0, "1")], samples=1).rows
+    assert alone.fewer is None
+    assert drawing.spared(Summary((alone,), None), plan(samples=1))[1] == []
 
 
 def test_a_question_that_lacks_samples_does_not_count():

@@ -60,6 +60,10 @@ def test_the_votes_are_said_in_one_line():
         (Votes(4, 3, 0, (("1", 3),)), "1 stopped early (could not change the result)"),
         (Votes(4, 3, 1, (("1", 3),)), "1 failed"),
         (Votes(4, 4, 0, (("1", 3), ("2", 1))), ""),
+        (
+            Votes(8, 4, 0, tuple((each, 1) for each in "1234"), "scattered"),
+            "4 of 8 drawn: no majority is in sight",
+        ),
     ],
 )
 def test_that_they_could_change_nothing_is_said_only_where_it_is_so(votes, words):

@@ -130,7 +130,7 @@ class Tally(Widget, can_focus=True):
         at_once = f", {draw.at_once} at a time" if draw.at_once < len(states) else ""
         why = ": memory" if draw.short and at_once else ""
         head = counted(len(states), "sample")
-        if draw.decided == "likely":
+        if draw.votes.is_short:
             return [words.unfinished(draw.votes), words.drawn(draw.votes)]
         if draw.decided:
             return [f"{head} · certain: the others can change nothing", f"{head} · certain"]
@@ -150,7 +150,7 @@ class Tally(Widget, can_focus=True):
         votes = self.draw.votes
         majority, short = (words.agreeing(votes, longest) for longest in _LABELS[:2])
         stopped = f"{votes.stopped} stopped" if votes.stopped else ""
-        if votes.decided == "likely":
+        if votes.is_short:
             stopped = words.drawn(votes)
         variants = (
             (majority, words.unfinished(votes)),
