@@ -11,7 +11,7 @@ from r1chat import logs
 from r1chat.engine.remote import RemoteEngine, Server
 from r1chat.errors import NetworkError
 from r1chat.tui.app import R1ChatApp
-from tests.remote.helpers import KEY, SUM, asked, events_of, reply_of
+from tests.remote.helpers import KEY, SUM, asked, events_of, quick, reply_of
 from tests.tui.chat import ask, loading
 from tests.tui.shelves import StillHub
 
@@ -51,7 +51,8 @@ def test_a_key_is_in_nothing_that_is_written_out(keyed_url, caplog):
 async def test_a_key_is_on_no_screen_and_in_no_file_after_a_run_of_the_app(keyed_url, home, caplog):
     caplog.set_level(logging.DEBUG)
     logs.start()
-    loads = loading(RemoteEngine(Server(keyed_url, KEY, "class"), "tiny"))
+    engine = RemoteEngine(Server(keyed_url, KEY, "class"), "tiny", patience=quick())
+    loads = loading(engine)
     app = R1ChatApp(model="class#tiny", load=loads, inventory=StillHub())
     async with app.run_test(size=(100, 30)) as pilot:
         chat = await ask(pilot, SUM)
