@@ -456,10 +456,20 @@ class Asker:
         limit = body[name] if name else None
         if not context or limit is None:
             return
-        # How long a text is nobody knows who has not tokenised it.
-        left = context - len(prompt) - _SPARE if isinstance(prompt, list) else context // 2
+        left = context - self._length(prompt, context - limit - _SPARE) - _SPARE
         body[name] = max(1, min(limit, left))
         self.limits_answer = self.limits_answer and limit <= left
+
+    def _length(self, prompt: str | list[int], harmless: int) -> int:
+        """Tokens of a prompt; more than it has where so many do no harm."""
+        if isinstance(prompt, list):
+            return len(prompt)
+        most = len(prompt.encode("utf-8", "replace"))
+        if most <= harmless:
+            return most
+        tokenizer = self._found.tokenizer
+        # How long a text is nobody knows who has not tokenised it.
+        return self._found.context // 2 if tokenizer is None else len(tokenizer.tokenize(prompt))
 
     def _prompt(self, items: Sequence[Item]) -> str | list[int]:
         """The prompt: a text, or where a text cannot say it, tokens."""

@@ -137,6 +137,8 @@ VLLM = Dialect(
     chat_shapes=True,
     chat_budget="thinking_token_budget",
     stop_tokens="stop_token_ids",
+    # It takes null for its default, which is 16.
+    open_end=False,
     chat_on=_TEMPLATE_ON,
     chat_off=_TEMPLATE_OFF,
     chat_effort=_EFFORT,
