@@ -106,7 +106,8 @@ class Poll:
     def take(self, number: int, reply: Reply) -> bool:
         """Counts a sample that has ended; returns whether the others are not needed any more."""
         tally = self._tally
-        vote = tally.add(number, None if is_cut(reply) else reply.final)
+        final = None if is_cut(reply) else reply.final
+        vote = tally.add(number, final, _sure_of_final(reply.receipt))
         decides = None
         if self.decided is None and not is_cut(reply) and tally.done < tally.samples:
             self.decided = decides = tally.decided
@@ -144,6 +145,10 @@ class Poll:
         return surest([None if reply is None else reply.receipt for reply in replies]) or 0
 
 
+def _sure_of_final(receipt: Receipt) -> float | None:
+    return None if receipt.confidence is None else receipt.confidence.final
+
+
 def is_cut(reply: Reply) -> bool:
     """Whether a reply says nothing, because somebody or something stopped it."""
     return reply.receipt.ended_by in {"cancelled", "error"}
@@ -177,10 +182,12 @@ def counted(receipts: Sequence[Receipt]) -> Votes:
     Args:
         receipts: Theirs, in the order in which they were drawn.
     """
-    votes = Counter(receipt.vote for receipt in receipts if receipt.vote is not None)
     drawn = max((receipt.samples for receipt in receipts), default=0)
-    # `most_common` keeps the order of equals.
-    counts = tuple(votes.most_common())
+    # Whether two answers are the same was found out when they were drawn.
+    tally = Tally(len(receipts), str.__eq__)
+    for number, receipt in enumerate(receipts):
+        tally.add(number, receipt.vote, _sure_of_final(receipt))
+    counts = tuple((vote.final, vote.count) for vote in tally.votes)
     return _votes(max(drawn, len(receipts)), receipts, counts)
 
 

@@ -90,7 +90,7 @@ def replay(group: Sequence[Sample], right: Right, same: Same) -> Replayed:
         now, number = min(under_way)
         under_way.remove((now, number))
         spent += _tokens(group[number])
-        tally.add(number, group[number].final)
+        tally.add(number, group[number].final, group[number].final_confidence)
     broken_off = sum(_tokens(group[number]) - (end - now) for end, number in under_way)
     winner = tally.winner
     is_right = winner is not None and right(group[winner.samples[0]])
@@ -101,7 +101,7 @@ def majority(group: Sequence[Sample], right: Right, same: Same) -> bool:
     """Whether the answer of most of some samples is right."""
     tally = Tally(len(group), same)
     for number, sample in enumerate(group):
-        tally.add(number, sample.final)
+        tally.add(number, sample.final, sample.final_confidence)
     return tally.winner is not None and right(group[tally.winner.samples[0]])
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 HARDLY = 0.05
 """The chance that the others would change the majority, below which they are not drawn."""
+_DIGITS = 9
 SCATTERED = 4
 """Answers, at least half as many as samples, of which no two agree, that are enough of them: which
 one the others would make the most frequent is chance."""
@@ -35,6 +36,8 @@ class Vote:
     """As the first of them wrote it."""
     samples: tuple[int, ...]
     """Their numbers, the lowest first."""
+    confidence: float = 0.0
+    """How sure the model was of it in each of them, summed up; 0 where that was not measured."""
 
     @property
     def count(self) -> int:
@@ -64,12 +67,13 @@ class Tally:
         self._stop: SamplesStop = stop
         self._votes: list[Vote] = []
 
-    def add(self, sample: int, final: str | None) -> str | None:
+    def add(self, sample: int, final: str | None, confidence: float | None = None) -> str | None:
         """Counts a sample that has ended.
 
         Args:
             sample: Its number.
             final: Its answer; None where it has none.
+            confidence: How sure the model was of that, from 0 to 1; None where nobody knows.
 
         Returns:
             The answer that it counts for, as the first that gave it wrote it.
@@ -79,18 +83,20 @@ class Tally:
             return None
         for at, vote in enumerate(self._votes):
             if self._same(vote.final, final):
-                self._votes[at] = Vote(vote.final, tuple(sorted((*vote.samples, sample))))
+                samples = tuple(sorted((*vote.samples, sample)))
+                self._votes[at] = Vote(vote.final, samples, vote.confidence + (confidence or 0.0))
                 return vote.final
-        self._votes.append(Vote(final, (sample,)))
+        self._votes.append(Vote(final, (sample,), confidence or 0.0))
         return final
 
     @property
     def votes(self) -> tuple[Vote, ...]:
-        """The answers, the most frequent first; of equals that of the sample of lowest number.
+        """The answers, the most frequent first; of equals that which the model was surest of.
 
-        So it does not depend on which of them happened to end first.
+        If nothing else tells them apart, that of the sample of lowest number: it never matters
+        which of them happened to end first.
         """
-        return tuple(sorted(self._votes, key=lambda vote: (-vote.count, vote.samples[0])))
+        return tuple(sorted(self._votes, key=_rank))
 
     @property
     def winner(self) -> Vote | None:
@@ -128,6 +134,11 @@ class Tally:
     @property
     def _counts(self) -> list[int]:
         return [vote.count for vote in self.votes]
+
+
+def _rank(vote: Vote) -> tuple[int, float, int]:
+    # A sum depends on the order of what is summed up, in its last digits.
+    return -vote.count, -round(vote.confidence, _DIGITS), vote.samples[0]
 
 
 def _decided(counts: Sequence[int], samples: int, left: int, stop: SamplesStop) -> Decided | None:

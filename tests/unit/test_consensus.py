@@ -200,3 +200,17 @@ def test_where_no_two_of_half_the_samples_agree_the_others_are_not_drawn():
     for sample in range(7):
         silent.add(sample, None)
     assert silent.decided is None
+
+
+def test_of_answers_that_are_equally_frequent_the_surest_counts_whichever_ended_first():
+    votes = [(0, "7", 0.3), (1, "8", 0.9), (2, "9", None), (3, "8", 0.1), (4, "7", 0.6)]
+    for order in (votes, votes[::-1]):
+        tally = Tally(8)
+        for sample, final, confidence in order:
+            tally.add(sample, final, confidence)
+        assert [vote.final for vote in tally.votes] == ["8", "7", "9"]
+    # Most votes come before all confidence.
+    surer = Tally(3)
+    for sample, final, confidence in ((0, "1", 1.0), (1, "2", 0.1), (2, "2", 0.1)):
+        surer.add(sample, final, confidence)
+    assert surer.winner.final == "2"

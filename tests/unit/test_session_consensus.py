@@ -96,6 +96,20 @@ def test_each_is_drawn_to_its_end_where_that_is_wanted():
     assert votes_of(reply).decided is None
 
 
+def test_where_no_two_agree_the_surest_answer_is_the_reply_in_the_history_too():
+    finals = [rf"\boxed{{{number}}}" for number in range(5)]
+    engine = FakeEngine(*map(script, finals), sure={finals[2]: 0.99}, lanes=8)
+    session = Session(engine)
+    _, reply = consensus(session, 8, samples_stop="likely")
+    assert reply.final == "2"
+    assert votes_line(reply) == (
+        "no two of 4 agree · 2 (1), 0 (1), 1 (1), 3 (1) · 4 of 8 drawn: no majority is in sight"
+    )
+    (node,) = session.conversation.path()
+    assert node.turn.reply.final == "2"
+    assert counted([each.turn.reply.receipt for each in node.siblings]) == votes_of(reply)
+
+
 def test_of_prose_the_reply_that_the_model_was_surest_of_is_chosen_and_that_is_said():
     of = "{} is in the water.\nAnd the wind takes it inland, where fields turn white."
     prose = [["hm", "</think>", of.format(word)] for word in ("Salt", "Sand", "Rain")]
