@@ -176,6 +176,7 @@ def frame(  # noqa: PLR0913  (what a conversation is, what its model is, and how
     eos: str = "",
     end: int | None = None,
     formats: Sequence[Format] = FORMATS,
+    render: templates.Render | None = None,
 ) -> Framed:
     """Puts a conversation into its framing.
 
@@ -193,6 +194,7 @@ def frame(  # noqa: PLR0913  (what a conversation is, what its model is, and how
         eos: The text of the token that ends one.
         end: That token, where messages bring their tokens along.
         formats: As for `build`.
+        render: Renders the template, where that is done elsewhere.
 
     Raises:
         PromptError: If the last message is not a question, or it is empty.
@@ -210,21 +212,22 @@ def frame(  # noqa: PLR0913  (what a conversation is, what its model is, and how
     rendering, told, quiet = None, "", False
     notices: tuple[str, ...] = ()
     if kind.framing == "template" and template:
+        renders = render or _here(template, bos=bos, eos=eos)
 
-        def render(telling: switches.Telling) -> templates.Rendering:
-            return templates.render(
-                template, said.roles, told=telling, thoughts=said.thoughts, bos=bos, eos=eos
-            )
+        def rendered(telling: switches.Telling) -> templates.Rendering:
+            return renders(said.roles, telling, said.thoughts)
 
         try:
             tellings = switches.tellings(template, think=think, effort=effort)
-            rendering, telling, kind = _first_fitting(render, tellings, kind, formats, think=think)
+            rendering, telling, kind = _first_fitting(
+                rendered, tellings, kind, formats, think=think
+            )
             told = telling.effort
             if not think and not kind.format.closed_by(rendering.ending):
                 # Where it takes back its request for a thought, none has to be closed.
                 usual = next(switches.tellings(template, think=True, effort=told))
                 with contextlib.suppress(templates.TemplateError):
-                    quiet = render(usual).items != rendering.items
+                    quiet = rendered(usual).items != rendering.items
         except templates.TemplateError as error:
             kind = fallback(has, str(error), formats)
             notices = (f"this model's chat template is not used: {kind.why}",)
@@ -252,6 +255,17 @@ def frame(  # noqa: PLR0913  (what a conversation is, what its model is, and how
         begins=how.begins,
         effort=told,
     )
+
+
+def _here(template: str, *, bos: str, eos: str) -> templates.Render:
+    """Renders a template in a child process."""
+
+    def render(
+        roles: tuple[str, ...], told: switches.Telling, thoughts: frozenset[int]
+    ) -> templates.Rendering:
+        return templates.render(template, roles, told=told, thoughts=thoughts, bos=bos, eos=eos)
+
+    return render
 
 
 def _first_fitting(

@@ -69,6 +69,11 @@ class Kind:
         return replace(self, thinks=True, found="asked", expected=True, format=wrapped)
 
 
+def is_r1(has: Has) -> bool:
+    """Whether a vocabulary has R1's markers."""
+    return has(USER) and has(ASSISTANT)
+
+
 def kind_of(has: Has, template: str | None, formats: Sequence[Format] = FORMATS) -> Kind:
     """The framing of a model whose template, if it has one, can be used.
 
@@ -81,8 +86,8 @@ def kind_of(has: Has, template: str | None, formats: Sequence[Format] = FORMATS)
         formats: How models may set thoughts apart, those to be preferred first.
     """
     text = template or ""
-    is_r1 = not text or (_mentions(text, THINK) and not _SWITCHED.search(text))
-    if has(USER) and has(ASSISTANT) and is_r1:
+    may_be_r1 = not text or (_mentions(text, THINK) and not _SWITCHED.search(text))
+    if may_be_r1 and is_r1(has):
         return _r1(has)
     if not text:
         return Kind("plain", thinks=False)
@@ -92,7 +97,7 @@ def kind_of(has: Has, template: str | None, formats: Sequence[Format] = FORMATS)
 
 def fallback(has: Has, why: str, formats: Sequence[Format] = FORMATS) -> Kind:
     """The framing of a model whose template cannot be used."""
-    if has(USER) and has(ASSISTANT):
+    if is_r1(has):
         return _r1(has, why)
     framing: Framing = "chatml" if has(CHATML_START) else "transcript"
     format_, found, _ = _recognised(has, "", formats)

@@ -30,10 +30,10 @@ BUDGET = "thinking_budget"
 """The variable that takes a budget in tokens; 0 is none."""
 LEVELS = ("minimal", "low", "medium", "high", "xhigh", "max")
 """Words for how hard to think, the least first."""
-_USUAL = ("low", "medium", "high")
+USUAL = ("low", "medium", "high")
 """What a template takes that writes the word into the prompt without a look at it."""
 _LEAST = ("minimal", "low")
-_NONE = ("none", "no_think", "off", "disabled")
+NONE = ("none", "no_think", "off", "disabled")
 """Words for no thought at all."""
 LOW_UP_TO, MEDIUM_UP_TO = 1024, 8192
 """Tokens of budget that are called low, or medium; more are high."""
@@ -176,12 +176,12 @@ def _takes(template: str) -> _Takes:
     levels = tuple(each for each in LEVELS if each in words)
     if len(levels) == 1 and any(each.startswith("{{") for each in code):
         # Its default alone: it writes down whatever it is told.
-        levels = _USUAL
+        levels = USUAL
     return _Takes(
         switches=tuple(name for name in SWITCHES if has(name)),
         effort=effort,
         levels=levels,
-        none=next((each for each in _NONE if each in words), ""),
+        none=next((each for each in NONE if each in words), ""),
         budget=has(BUDGET),
         word=any(WORD in each for each in parts),
         detailed=_HINT in template,

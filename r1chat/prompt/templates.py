@@ -11,11 +11,11 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from r1chat.formatting import format_bytes
 from r1chat.prompt.parts import Content, Item
@@ -34,6 +34,8 @@ MEMORY = 1 << 27
 _SLOT = re.compile(r"R1slot(\d+)tols1R")
 _THOUGHT = re.compile(r"""[.'"](reasoning_content|reasoning|thinking|thought)\b""")
 """How templates name the thought of an earlier answer."""
+THOUGHT_FIELDS = ("reasoning_content", "reasoning")
+"""The same, as servers know it."""
 _CHILD = Path(__file__).with_name("child.py")
 
 
@@ -119,24 +121,14 @@ def _rendered(
     if _SLOT.search(template):
         return "it contains a slot of r1chat's own"
     count = len(roles)
-    whole = _messages(roles)
-    for index in thoughts:
-        whole[index] |= dict.fromkeys(fields, _slot(count + index))
-    variants: list[list[dict[str, Any]]] = [whole]
-    has_system = roles[0] == "system"
-    if has_system:
-        variants.append(whole[1:])
-    variants = [_with_word(each, told) for each in variants]
+    shapes = [*_shapes(roles, told, thoughts, fields)]
     # Templates of models that also see images may insist on a list of parts.
-    variants += [
-        [{**message, "content": [{"type": "text", "text": message["content"]}]} for message in v]
-        for v in variants
-    ]
+    shapes += [replace(shape, messages=_in_parts(shape.messages)) for shape in shapes]
     answer = _run(
         {
             "template": template,
-            "variants": variants,
-            "required": [_required(count, has_system and n % 2 == 0) for n in range(len(variants))],
+            "variants": [shape.messages for shape in shapes],
+            "required": [shape.required for shape in shapes],
             "values": {"bos_token": bos, "eos_token": eos, **dict(told.values)},
             "max_output": MAX_OUTPUT,
             "cpu_seconds": CPU_SECONDS,
@@ -149,13 +141,84 @@ def _rendered(
         if answer.get("final"):
             _refused[template] = error
         return error
-    text = str(answer["text"]).encode("utf-8", "replace").decode()
+    number = answer["variant"]
+    merged = isinstance(number, int) and shapes[number].merged
+    return _read(str(answer["text"]), count, thoughts, merged=merged)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """Messages of a conversation, each with a slot in the place of its text."""
+
+    messages: list[dict[str, Any]]
+    required: list[str]
+    """The slots that a rendering must have."""
+    merged: bool = False
+    """Whether the system message is left out, to be put before the first question."""
+
+
+def _shapes(
+    roles: tuple[str, ...], told: Telling, thoughts: Iterable[int], fields: Iterable[str]
+) -> Iterator[_Shape]:
+    """The ways to give a template a conversation, what is preferred first."""
+    count = len(roles)
+    whole = _messages(roles)
+    for index in thoughts:
+        whole[index] |= dict.fromkeys(fields, _slot(count + index))
+    question = _slot(count - 1)
+    if roles[0] != "system":
+        yield _Shape(_with_word(whole, told), [question])
+        return
+    yield _Shape(_with_word(whole, told), [_slot(0), question])
+    yield _Shape(_with_word(whole[1:], told), [question], merged=True)
+
+
+def _read(text: str, count: int, thoughts: Iterable[int], *, merged: bool) -> Rendering | str:
+    """Finds the slots in what a template made, or says why it cannot be used."""
+    text = text.encode("utf-8", "replace").decode()
     parts = _SLOT.split(text)
     items = tuple(int(part) if number % 2 else part for number, part in enumerate(parts) if part)
     known = {*range(count), *(count + index for index in thoughts)}
     if any(isinstance(item, int) and item not in known for item in items):
         return "it makes up messages"
-    return Rendering(items, merged=has_system and answer["variant"] in (1, 3))
+    return Rendering(items, merged=merged)
+
+
+Render: TypeAlias = Callable[[tuple[str, ...], Telling, frozenset[int]], Rendering]
+"""Renders a template for the roles of a conversation, what it is told of thinking, and the
+messages whose thoughts are known."""
+
+
+def rendered_by(
+    write: Callable[[list[dict[str, Any]], dict[str, Any]], str],
+    roles: tuple[str, ...],
+    told: Telling,
+    thoughts: frozenset[int],
+) -> Rendering:
+    """Renders a template that only somebody else has.
+
+    Args:
+        write: Has a conversation written down, by its messages and the template's variables.
+        roles: As for `render`.
+        told: As for `render`.
+        thoughts: As for `render`.
+
+    Raises:
+        TemplateError: If it fails, or leaves out the question. `write` may raise it.
+    """
+    failure = TemplateError("it leaves out the question")
+    for shape in _shapes(roles, told, thoughts, THOUGHT_FIELDS):
+        try:
+            text = write(shape.messages, dict(told.values))
+        except TemplateError as error:
+            failure = error
+            continue
+        if all(slot in text for slot in shape.required):
+            found = _read(text, len(roles), thoughts, merged=shape.merged)
+            if isinstance(found, Rendering):
+                return found
+            failure = TemplateError(found)
+    raise failure
 
 
 def _slot(index: int) -> str:
@@ -177,9 +240,11 @@ def _with_word(messages: list[dict[str, Any]], told: Telling) -> list[dict[str, 
     return [*messages[:at], spoken, *messages[at + 1 :]]
 
 
-def _required(count: int, with_system: bool) -> list[str]:  # noqa: FBT001
-    """The slots that a rendering must have: the question's, and a system message's if given."""
-    return [*([_slot(0)] if with_system else []), _slot(count - 1)]
+def _in_parts(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {**message, "content": [{"type": "text", "text": message["content"]}]}
+        for message in messages
+    ]
 
 
 def _home_of(package: str) -> str:

@@ -8,6 +8,7 @@ from r1chat.engine.base import Request
 from r1chat.engine.remote.asking import FORCED, Asker
 from r1chat.engine.remote.chunks import Chunk
 from r1chat.engine.remote.draft import Draft
+from r1chat.engine.remote.finishes import end_of
 from r1chat.engine.remote.resuming import resume
 from r1chat.engine.transcript import Circumstances, Transcript
 from r1chat.events import EndedBy, Evaluating, Event, Reply
@@ -15,6 +16,9 @@ from r1chat.reasoning.doubts import MOST_DOUBTS, SumDoubts
 from r1chat.reasoning.phrases import FINISHED, LANDING, WAIT
 from r1chat.reasoning.rescue import Rescue
 from r1chat.reasoning.splitter import Splitter
+
+_REGULAR = 3
+"""Pieces in a row from which on their length is no accident."""
 
 
 class Account:
@@ -72,21 +76,40 @@ class Account:
         )
         self.draft = Draft(asker.format)
         self.prompt_tokens = 0
-        self.prompt_estimate = 0
-        """Roughly, of a prompt whose tokens nobody has counted."""
+        """Without what is kept of an earlier reply, and our words in front of it."""
         self.segment_tokens = 0
         """That have come in this segment."""
+        self._segments = 0
+        self._sent = 0
+        """Tokens that this segment's request begins with, prompt and reply; roughly, where nobody
+        has counted them."""
+        self._ours = 0
+        """Tokens of our own words that it had."""
+        self._kept = self._alone = 0
+        """Tokens of what of the reply stood before anything was asked, and of the prompt in front
+        of it; 0 where they were not counted."""
         self._cached_tokens = 0
         self._uncounted = 0
         """That have come and whose text is still held back."""
+        self._behind = 0
+        """That have come behind the tag that is being taken."""
+        self._alike = 0
+        """Pieces in a row with the same number of tokens."""
+        self._at_a_time = 0
         self._asker = asker
         self._request = request
         self._emit = emit
 
     @property
-    def prompt_size(self) -> int:
-        """The tokens of the prompt, at least roughly; 0 where unknown."""
-        return self.prompt_tokens or self.prompt_estimate
+    def used(self) -> int:
+        """The tokens of context that prompt and reply take, at least roughly; 0 where unknown."""
+        added = self.transcript.injected_tokens - self._ours
+        return self._sent and self._sent + self.segment_tokens + added
+
+    @property
+    def _written(self) -> int:
+        transcript = self.transcript
+        return transcript.thought_tokens + transcript.injected_tokens + transcript.answer_tokens
 
     @property
     def in_thought(self) -> bool:
@@ -116,24 +139,45 @@ class Account:
 
     def begin_segment(self) -> None:
         """Forgets text that was received but not consumed: the server will send it again."""
-        self.segment_tokens = self._uncounted = 0
+        self._sent = self.used
+        self._ours = self.transcript.injected_tokens
+        self._segments += 1
+        if self._segments == 1:
+            self._kept, self._alone = self._written, 0
+            if self.draft.items():
+                self._alone = self._asker.tokens_of_prompt()
+        self.segment_tokens = self._uncounted = self._behind = 0
+
+    @property
+    def at_a_time(self) -> int:
+        """Tokens that the server sends at a time, where they are regularly more than one."""
+        return self._at_a_time if self._alike >= _REGULAR else 0
 
     # -- what the server says --
 
     def count(self, chunk: Chunk) -> None:
         """Counts the tokens of a chunk; one that does not say how many it has counts as one."""
         counts = chunk.counts
-        if counts.prompt and not self.prompt_tokens:
-            # Of the first request; what later ones begin with was written by the model.
-            self.prompt_tokens, self._cached_tokens = counts.prompt, counts.cached or 0
-            self._emit(Evaluating(self._cached_tokens, counts.prompt, self._cached_tokens))
-        self.prompt_estimate = counts.estimate or self.prompt_estimate
+        self._sent = counts.prompt or counts.estimate or self._sent
+        if counts.prompt and self._segments == 1:
+            # What later requests begin with was written by the model.
+            if counts.cached is not None:
+                self._cached_tokens = counts.cached
+            if not self.prompt_tokens:
+                self.prompt_tokens = self._alone or max(1, counts.prompt - self._kept)
+                self._emit(Evaluating(self._cached_tokens, counts.prompt, self._cached_tokens))
         if counts.evaluated is not None and counts.prompt:
             self._emit(Evaluating(counts.evaluated, counts.prompt, counts.cached or 0))
         if chunk.text or chunk.thought:
             written = self.segment_tokens + 1 if counts.written is None else counts.written
-            self._uncounted += max(0, written - self.segment_tokens)
-            self.segment_tokens = max(self.segment_tokens, written)
+            came = max(0, written - self.segment_tokens)
+            if came > 1 and chunk.finish and end_of(chunk.finish) == "whole":
+                # The last of them is the end of the reply, which has no text.
+                came -= 1
+            self._alike = self._alike + 1 if came == self._at_a_time > 1 else 0
+            self._at_a_time = came
+            self._uncounted += came
+            self.segment_tokens += came
         if self.transcript.measures:
             for text, logprob in chunk.scores:
                 self.transcript.measured(text, logprob, in_thought=self.in_thought)
@@ -152,9 +196,23 @@ class Account:
         self.draft.format = self.splitter.format
         self.draft.write(text)
 
+    def share_out(self, before: str, tag: str, behind: str) -> None:
+        """Shares the tokens of a piece in which a thought ends out, as far as one can know.
+
+        Args:
+            before: What stands in front of the tag.
+            tag: That.
+            behind: What stands behind it.
+        """
+        parts = len(before) + len(behind)
+        if self._uncounted > 1 and parts:
+            left = max(0, self._uncounted - max(1, self._asker.tokens_of(tag)))
+            self._uncounted = round(left * len(before) / parts)
+            self._behind = left - self._uncounted
+
     def take_close(self, reason: EndedBy, tag: str) -> None:
         """Takes a tag that closes the thought."""
-        self._uncounted = 0
+        self._uncounted, self._behind = self._behind, 0
         self.draft.mark(tag)
         self.transcript.close_thought(reason, tag)
 
@@ -225,19 +283,22 @@ class Account:
             self.inject(words)
         return bool(words)
 
-    def inject(self, words: str, *, quoted: bool = False) -> None:
+    def inject(self, words: str, *, quoted: bool = False, closing: str = "") -> None:
         """Puts words into the thought.
 
         Args:
             words: The words.
             quoted: Whether they are a user's, in which nothing is a marker.
+            closing: What follows them at once and is no part of the thought.
         """
-        self.transcript.inject(words, self._asker.tokens_of(words))
+        tokens = self._asker.tokens_of(words) + self._asker.tokens_of(closing)
+        self.transcript.inject(words, tokens)
         (self.draft.quote if quoted else self.draft.mark)(words)
 
     def _shut(self, words: str, reason: EndedBy) -> None:
-        self.inject(words)
-        self.draft.mark(self.draft.format.closing)
+        closing = self.draft.format.closing
+        self.inject(words, closing=closing)
+        self.draft.mark(closing)
         self.transcript.close_thought(reason)
 
     def reply(

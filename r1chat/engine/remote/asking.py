@@ -40,8 +40,6 @@ _PEEK_S = 60.0
 _EXPLAIN_S = 30.0
 _FRAMING = 8
 """Tokens around a message, rather more than less."""
-_SPARE = 16
-"""Tokens of context that servers may keep for themselves."""
 _LONGEST_REPLY = 32_768
 """Tokens, for servers that must be given a limit and do not say what they have room for."""
 
@@ -95,7 +93,10 @@ class Asker:
         self._ready = ready
         self.framed = framing(found, messages, raw=request.raw, wanted=wanted)
         """The conversation in its framing; None where only the server knows it."""
-        found_names = () if request.raw else names(self._items, messages)
+        if self.framed is not None and found.markers.counted(self.format.closing) is None:
+            with contextlib.suppress(NetworkError):
+                found.markers.learn((self.format.closing,))
+        found_names = () if request.raw else names(self._items, messages, found.eos)
         self.markers = tuple(name for name in found_names if name not in self.format.pieces)
         """The markers between turns, with which a reply ends."""
         self.measures = False
@@ -112,6 +113,11 @@ class Asker:
     def continues(self) -> bool:
         """Whether a reply can be continued from any place."""
         return self.framed is not None
+
+    @property
+    def answers_at_once(self) -> bool:
+        """Whether a chat is asked for an answer without a thought in front of it."""
+        return self.framed is None and not self._think
 
     @property
     def made_to_think(self) -> bool:
@@ -267,6 +273,7 @@ class Asker:
             "stream": True,
             **found.dialect.extra,
             **found.dialect.plain,
+            **({} if self._request.raw else found.dialect.shown),
             **self._sampling(),
         }
         if self.framed is None:
@@ -400,6 +407,18 @@ class Asker:
             return final, None
         return final, certainty([logprob for _, logprob in _to_the_brace(scores_of(first))])
 
+    def tokens_of_prompt(self) -> int:
+        """The tokens of the prompt without the reply; 0 where they cannot be counted."""
+        if self.framed is None:
+            return 0
+        count = None
+        with contextlib.suppress(NetworkError):
+            prompt, found = self._prompt(()), self._found
+            if not isinstance(prompt, str):
+                return len(prompt)
+            count = found.markers.count(prompt)
+        return 0 if count is None else count + found.adds_bos
+
     def tokens_of(self, words: str) -> int:
         """The number of tokens in r1chat's words; an estimate where they were not counted."""
         return self._found.markers.counted(words) or len(words.split())
@@ -456,7 +475,8 @@ class Asker:
         limit = body[name] if name else None
         if not context or limit is None:
             return
-        left = context - self._length(prompt, context - limit - _SPARE) - _SPARE
+        spare = self._found.dialect.spare
+        left = context - self._length(prompt, context - limit - spare) - spare
         body[name] = max(1, min(limit, left))
         self.limits_answer = self.limits_answer and limit <= left
 
@@ -516,8 +536,9 @@ def framing(
     rare = {piece for each in found.formats for piece in each.pieces} - THINK.pieces
 
     def has(name: str) -> bool:
-        # A server is asked for each: only for what its template speaks of.
-        return (name not in rare or name in template) and found.markers.has(name)
+        # A server is asked for each: only for what its template speaks of, if it shows one.
+        asks = name not in rare or name in template or found.served is not None
+        return asks and found.markers.has(name)
 
     framed = frame(
         has,
@@ -532,5 +553,7 @@ def framing(
         bos=found.bos,
         eos=found.eos,
         formats=found.formats,
+        render=None if found.served is None else found.served.render,
     )
-    return framed if raw or framed.kind.framing != "plain" else None
+    known = raw or found.plain or framed.kind.framing != "plain"
+    return framed if known else None

@@ -31,6 +31,13 @@ class Dialect:
     text_field: str = "prompt"
     """What the text is called there."""
     tokenize_extra: dict[str, Any] = field(default_factory=dict)
+    detokenize: str = ""
+    """Where it makes a text of tokens again, which answers in `text_field`; it tokenises messages
+    too, then."""
+    spells: bool = False
+    """Whether it says the text of each token, if it is asked to."""
+    about: str = ""
+    """Where it shows its model's template and the ends of its texts, if it was told to."""
     takes_tokens: bool = False
     """Whether a prompt may be an array of tokens."""
     takes_texts: bool = True
@@ -45,6 +52,9 @@ class Dialect:
     """What goes into every stream's request, so that it counts tokens as they come."""
     plain: dict[str, Any] = field(default_factory=dict)
     """What goes into every request, so that tokens are sampled as asked and not otherwise."""
+    shown: dict[str, Any] = field(default_factory=dict)
+    """What goes into the request for a reply, so that the tags of its thought come in the text also
+    where they are special tokens."""
     counts: bool = False
     """Whether the stream says how many tokens the prompt has."""
     sampling: tuple[str, ...] = ()
@@ -75,6 +85,8 @@ class Dialect:
     """Whether a completion says how sure the model was of its tokens."""
     open_end: bool = True
     """Whether "no limit" may be said as null."""
+    spare: int = 16
+    """Tokens of context that it may keep for itself."""
     interrupts: bool = False
     """Whether a further request breaks off the reply that is being written, without a word."""
 
@@ -125,11 +137,15 @@ VLLM = Dialect(
     proves="version",
     tokenize="/tokenize",
     tokenize_extra={"add_special_tokens": False},
+    detokenize="/detokenize",
+    spells=True,
+    about="/tokenizer_info",
     takes_tokens=True,
     extra=_USAGE,
     counts=True,
     completion={"add_special_tokens": False},
     plain={"repetition_penalty": 1.0},
+    shown={"skip_special_tokens": False, "spaces_between_special_tokens": False},
     sampling=_MORE_SAMPLING,
     no_top_k=-1,
     schema="response_format",
@@ -139,6 +155,7 @@ VLLM = Dialect(
     stop_tokens="stop_token_ids",
     # It takes null for its default, which is 16.
     open_end=False,
+    spare=0,
     chat_on=_TEMPLATE_ON,
     chat_off=_TEMPLATE_OFF,
     chat_effort=_EFFORT,
@@ -158,6 +175,7 @@ SGLANG = Dialect(
     counts=True,
     takes_texts=False,
     plain={"repetition_penalty": 1.0},
+    shown={"skip_special_tokens": False},
     sampling=_MORE_SAMPLING,
     no_top_k=-1,
     schema="json_schema",

@@ -31,15 +31,20 @@ _MOST_ASKED = 1000
 _LONGEST_ROLE = 16
 
 
-def names(framing: Sequence[Item] | None, messages: Iterable[Message]) -> tuple[str, ...]:
+def names(
+    framing: Sequence[Item] | None, messages: Iterable[Message], eos: str = ""
+) -> tuple[str, ...]:
     """The markers that end a reply.
 
     Args:
         framing: The conversation in its framing; None where only the server knows that.
         messages: The conversation. What it speaks of may come up in a reply.
+        eos: What ends a text, where the server says so.
     """
     known = (name for name in (*turns.KNOWN, *_TEXT_ENDS) if _CERTAIN.search(name))
     found = dict.fromkeys((*(turns.between(framing) if framing is not None else ()), *known))
+    if _CERTAIN.search(eos):
+        found[eos] = None
     spoken_of = "\n".join(message.text for message in messages)
     return tuple(name for name in found if name not in spoken_of)
 

@@ -181,6 +181,7 @@ class RemoteEngine:
             # Before the question was put: what is a marker has to be asked.
             yield _failed(request, control, seed, str(error))
         finally:
+            self._note_budget()
             if turn is not None and has_turn:
                 turn.end()
 
@@ -321,6 +322,13 @@ class RemoteEngine:
             self._found = replace(self._found, context=context)
             self._info = replace(self._info, context=context, context_trained=context)
 
+    def _note_budget(self) -> None:
+        """Remembers that a chat's thought cannot be limited, where only a refusal says so."""
+        name, why = self._found.dialect.chat_budget, self._info.steering.close
+        if name and why and not self._fields.takes(name):
+            steering = replace(self._info.steering, budget=why)
+            self._info = replace(self._info, steering=steering, asked=steering)
+
     def _steps(
         self, steps: Generator[None, None, Reply], events: deque[Event], control: Control
     ) -> Generator[Event, None, None]:
@@ -349,17 +357,35 @@ class RemoteEngine:
             yield f"thoughts cannot be turned off: {self._info.steering.off}"
             return
         steering, budget = self._info.steering_with(request.think), control.budget
-        limited = budget.tokens is not None or budget.seconds is not None
         wants_thought = self._info.thinks_with(request.think) and not budget.off
+        limited = budget.tokens is not None or budget.seconds is not None
         can_be_off = budget.off and self._found.dialect.chat_off
-        if steering.budget and limited and not can_be_off:
+        if asker.framed is None and steering.budget and limited and not can_be_off:
             yield f"the budget is not kept: {steering.budget}"
-        elif steering.close and (budget.seconds is not None or budget.minimum or budget.agree):
-            yield f"the budget is kept in tokens alone: {steering.close}"
+            limited = False
+        if asker.framed is None and wants_thought:
+            yield from _without_effect(steering, control, limited=limited)
         if request.think == "on" and asker.framed is None:
             yield f"the model is not asked to think first: {self._info.unasked}"
         if request.opening_words and asker.framed is None and wants_thought:
             yield f"the thought is not opened in another language: {steering.go_on}"
+
+
+def _without_effect(steering: Steering, control: Control, *, limited: bool) -> Iterator[str]:
+    """Says what of a wish for a thought cannot be kept beside a number of tokens."""
+    budget = control.budget
+    wishes = (
+        ("the limit in seconds", limited and budget.seconds is not None, steering.close),
+        ("the minimum of thought", budget.minimum > 0, steering.go_on),
+        ("the budget auto", budget.agree is not None, steering.peek),
+        ("answer previews", bool(control.peek_every), steering.peek),
+    )
+    named: dict[str, list[str]] = {}
+    for name, wished, why in wishes:
+        if wished and why:
+            named.setdefault(why, []).append(name)
+    for why, names in named.items():
+        yield f"without effect: {', '.join(names)}: {why}"
 
 
 def _may_drop(request: Request, messages: tuple[Message, ...]) -> int:

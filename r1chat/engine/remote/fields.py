@@ -84,8 +84,10 @@ def _named(error: Refused, sent: Mapping[str, Any]) -> list[str]:
     if by_themselves:
         return list(dict.fromkeys(by_themselves))
     words = error.said[: found.start()] if (found := _ECHO.search(error.said)) else error.said
-    found_names = (whole[word] for word in re.findall(r"\w+", words) if word in whole)
-    return list(dict.fromkeys(found_names))
+    said = [word for word in re.findall(r"\w+", words) if word in whole]
+    # Parts of fields have names that are words of the language as well.
+    said = [word for word in said if word == whole[word]] or said
+    return list(dict.fromkeys(whole[word] for word in said))
 
 
 def _parts(name: str, value: object) -> list[str]:

@@ -17,11 +17,13 @@ from r1chat.engine.remote.link import Link
 from r1chat.engine.remote.markers import Markers, Tokenizer
 from r1chat.engine.remote.refusals import Absent, Busy, Refused
 from r1chat.engine.remote.segment import Patience, Start, trying_again, wait_before
+from r1chat.engine.remote.served import ServedTemplate
 from r1chat.engine.remote.server import Server
 from r1chat.engine.remote.sse import Garbage
 from r1chat.errors import ModelError, NetworkError
+from r1chat.prompt.kinds import is_r1
 from r1chat.prompt.switches import hinted
-from r1chat.reasoning.formats import FORMATS, Format
+from r1chat.reasoning.formats import FORMATS, THINK, Format
 from r1chat.reasoning.phrases import ANSWER, BOX, CLOSE, FINISHED, LANDING, OPEN_ANSWER, WAIT
 from r1chat.sanitize import line
 
@@ -40,6 +42,8 @@ OUR_WORDS = (
     ANSWER + BOX,
 )
 """What r1chat writes into replies: counted once, for the receipts."""
+_RARE = sorted({piece for each in FORMATS for piece in each.pieces} - THINK.pieces)
+"""Tokens that few models have, of which markers of thoughts are made."""
 _MOST_NAMED = 6
 _GGUF = ".gguf"
 _LONGEST_TEMPLATE = 1 << 18
@@ -64,6 +68,11 @@ class Found:
     parameters: int = 0
     size: int = 0
     template: str | None = field(default=None, repr=False)
+    served: ServedTemplate | None = field(default=None, repr=False, compare=False)
+    """Renders the template, where it is the server's own; what stands in `template` then is what
+    was found out of it."""
+    plain: bool = False
+    """Whether the server says that its model has no template."""
     bos: str = ""
     """The text of the token that begins a text."""
     eos: str = ""
@@ -135,12 +144,24 @@ def _find(link: Link, model: str, patience: Patience, tell: Callable[[str], None
     if not works and not dialect.proof:
         # Nothing else has shown that it is what it seems.
         dialect = dialects.UNKNOWN
+    if works and not context:
+        context = tokenizer.room()
     markers = Markers(tokenizer.tokenize if works else None)
     with contextlib.suppress(*_NO):
         markers.learn(OUR_WORDS)
+    if works and dialect.about:
+        with contextlib.suppress(*_NO):
+            about_it = link.get(link.server.root + dialect.about, ASK_S)
+            facts |= about_it if isinstance(about_it, dict) else {}
     bos = _text(facts.get("bos_token"), _LONGEST_MARKER)
     adds_bos = bool(markers.base) or (works and dialect.tokenizes_parts and tokenizer.adds_bos())
     template = _text(facts.get("chat_template"), _LONGEST_TEMPLATE) or None
+    served = None
+    if works and template is None and dialect.detokenize and not is_r1(markers.has):
+        served = ServedTemplate(link, dialect, name, tokenizer)
+        template = served.outline() or None
+        with contextlib.suppress(*_NO):
+            markers.know(tokenizer.names_among(_RARE))
     return Found(
         server=link.server,
         dialect=dialect,
@@ -150,6 +171,8 @@ def _find(link: Link, model: str, patience: Patience, tell: Callable[[str], None
         parameters=_number(about.get("n_params")),
         size=_number(about.get("size")),
         template=hinted(template, name),
+        served=served if template is not None else None,
+        plain=served is not None and served.missing,
         bos=bos,
         eos=_text(facts.get("eos_token"), _LONGEST_MARKER),
         adds_bos=adds_bos,

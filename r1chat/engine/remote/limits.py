@@ -69,7 +69,7 @@ class Limits:
         share = self._context // _THOUGHT_SHARE
         most = self._control.budget.tokens
         thought = share if most is None else min(most, share)
-        wanted = self._account.prompt_size + thought + self._reserve + _CLOSING
+        wanted = self._account.used + thought + self._reserve + _CLOSING
         return self.knows_room and wanted > self._context
 
     @property
@@ -80,16 +80,12 @@ class Limits:
     @property
     def knows_room(self) -> bool:
         """Whether anybody knows how much room there is."""
-        return bool(self._context and self._account.prompt_size)
+        return bool(self._context and self._account.used)
 
     @property
     def left(self) -> int:
         """The free tokens of the context; very many where its size is unknown."""
-        if not self.knows_room:
-            return _UNKNOWN
-        transcript = self._account.transcript
-        written = transcript.thought_tokens + transcript.injected_tokens + transcript.answer_tokens
-        return self._context - self._account.prompt_size - written
+        return self._context - self._account.used if self.knows_room else _UNKNOWN
 
     @property
     def room(self) -> int:

@@ -8,7 +8,7 @@ server the halves go with a space between them ("< think>"), which is no marker 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -56,6 +56,24 @@ class Tokenizer:
         short = len(text) <= _LONGEST_REMEMBERED
         return self._remembered(text) if short else self._tokenize(text)
 
+    def room(self) -> int:
+        """Tokens of context, where the server says them with the tokens of a text; else 0."""
+        answer = self._answer("") if self._dialect.spells else None
+        found = answer.get("max_model_len") if isinstance(answer, dict) else None
+        return found if type(found) is int and found > 0 else 0
+
+    def names_among(self, texts: Sequence[str]) -> dict[str, bool]:
+        """Which of some texts are one token each; nothing where the server says nothing of it.
+
+        Raises:
+            NetworkError: If it does not do it now.
+        """
+        if not self._dialect.spells:
+            return {}
+        answer = self._answer("\n".join(texts), return_token_strs=True)
+        found = answer.get("token_strs") if isinstance(answer, dict) else None
+        return {text: text in found for text in texts} if isinstance(found, list) else {}
+
     def adds_bos(self) -> bool:
         """Whether the server begins a text with a token of its own; for those that say so."""
         return bool(self._ask("", add_special=True))
@@ -73,7 +91,7 @@ class Tokenizer:
     def _tokenize(self, text: str) -> list[int]:
         return self._ask(text) if self._dialect.tokenize else []
 
-    def _ask(self, text: str | list[str], **more: Any) -> list[int]:  # noqa: ANN401  (JSON)
+    def _answer(self, text: str | list[str], **more: Any) -> Any:  # noqa: ANN401  (JSON)
         dialect = self._dialect
         body = {
             "model": self._model,
@@ -81,11 +99,14 @@ class Tokenizer:
             **dialect.tokenize_extra,
             **more,
         }
-        answer = self._link.post(self._link.server.root + dialect.tokenize, body, _ASK_S)
+        return self._link.post(self._link.server.root + dialect.tokenize, body, _ASK_S)
+
+    def _ask(self, text: str | list[str], **more: Any) -> list[int]:  # noqa: ANN401  (JSON)
+        answer = self._answer(text, **more)
         tokens = answer.get("tokens") if isinstance(answer, dict) else None
         if isinstance(tokens, list) and all(type(token) is int for token in tokens):
             return tokens
-        msg = f"{self._link.server.host} does not tokenise as {dialect.name} does"
+        msg = f"{self._link.server.host} does not tokenise as {self._dialect.name} does"
         raise Garbage(msg)
 
 
@@ -132,6 +153,10 @@ class Markers:
             tokenize = self._tokenize
             self._known[name] = tokenize is not None and len(tokenize(name)) - self.base == 1
         return self._known[name]
+
+    def know(self, names: Mapping[str, bool]) -> None:
+        """Takes note of which names are one token each."""
+        self._known.update(names)
 
     def cut(self, text: str) -> list[str]:
         """Cuts a text inside each marker that it spells."""

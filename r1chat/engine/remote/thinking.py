@@ -120,6 +120,8 @@ class Thinking:
             self._finder = self._finder_for(self._format)
         while text and self._account.in_thought:
             before, phrase, text = self._finder.feed(text)
+            if phrase and phrase != FORCED:
+                self._account.share_out(before, phrase.strip(), text)
             then = self.words(before, segment) if before else None
             if then is not None:
                 return "", then

@@ -40,6 +40,7 @@ _UNOPENED = (
 )
 
 _UNMEASURED = "{} does not say how sure the model is"
+_AT_A_TIME = "{0} sends {1} tokens at a time: a thought may end up to {1} tokens late"
 _LONGEST_HEAD = 64
 """Characters in front of an answer in a shape that may become a marker, or are white space."""
 _BROKEN_OFF: frozenset[EndedBy] = frozenset({"cancelled", "error", "time", "context"})
@@ -50,6 +51,8 @@ _UNFINISHED = {
     "unknown": "ended the reply for a reason of its own ({}): what came is kept",
 }
 """What it means that a server ended a reply that the model had not ended."""
+_told_of_pace: set[str] = set()
+"""Hosts of which the user knows how many tokens they send at a time."""
 
 T = TypeVar("T")
 Steps: TypeAlias = Generator[None, None, T]
@@ -267,6 +270,10 @@ class Writer:
     def _take(self, chunk: Chunk, segment: Segment) -> Then:
         account = self._account
         account.count(chunk)
+        host, several = self._found.server.host, account.at_a_time
+        if several and account.in_thought and host not in _told_of_pace:
+            _told_of_pace.add(host)
+            self._emit(Notice(_AT_A_TIME.format(host, several)))
         if self._may_shorten and not self._begun and self._limits.crowded:
             msg = "the conversation leaves no room for a reply"
             raise Refused(msg, 0, too_long=True)
@@ -297,6 +304,9 @@ class Writer:
 
     def _take_text(self, text: str, segment: Segment) -> Then:
         text, then = self._thinking.take(text, segment)
+        if self._asker.answers_at_once and not self._account.transcript.answer_length:
+            # What separates it from a thought that its template has closed.
+            text = text.lstrip()
         return self._answer(text) if text and then is None else then
 
     def _flush(self, segment: Segment) -> Then:
