@@ -47,7 +47,8 @@ def test_a_server_that_is_well_answers(server):
     body = server.completions()[0].body
     # It puts the token that begins a text in front itself, unless it is told not to.
     assert body["add_special_tokens"] is False
-    assert body["prompt"].startswith("<｜begin▁of▁sentence｜><｜User｜>")
+    prompt = server.text_of(body["prompt"])
+    assert prompt.startswith("<｜begin▁of▁sentence｜><｜User｜>")
 
 
 # -- while a server is looked for --

@@ -134,7 +134,7 @@ def test_the_limit_goes_by_its_newer_name_where_that_is_wanted():
     assert (body["max_completion_tokens"], "max_tokens" in body) == (3, False)
     assert any("max_completion_tokens in place of max_tokens" in each for each in told(events))
     # The server of the tests does not know that name; what it sends too much is not taken.
-    assert (events[-1].answer, events[-1].receipt.answer_ended_by) == (" a0 a1 a2", "length")
+    assert (events[-1].answer, events[-1].receipt.answer_ended_by) == ("a0 a1 a2", "length")
 
 
 def test_a_limit_that_is_refused_is_kept_here():
@@ -143,7 +143,7 @@ def test_a_limit_that_is_refused_is_kept_here():
     with ModelServer(owner="vllm", r1=False, chat=deltas) as server:
         server.faults = [Fault(status=400, body=error(words, param="max_tokens"))]
         events = events_of(opened(server), asked(max_answer=3, budget=Budget(tokens=0)))
-    assert (events[-1].answer, events[-1].receipt.answer_ended_by) == (" a0 a1 a2", "length")
+    assert (events[-1].answer, events[-1].receipt.answer_ended_by) == ("a0 a1 a2", "length")
 
 
 def test_several_replies_learn_it_together():

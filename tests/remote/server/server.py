@@ -214,8 +214,7 @@ class ModelServer:
         if path == "/get_model_info" and self.owner == "sglang":
             return 200, {"model_path": "m"}
         if path == "/tokenize" and self.owner in {"vllm", "sglang"}:
-            tokens = self.tokens(body["prompt"])
-            return 200, {"tokens": tokens, "count": len(tokens)}
+            return self._tokenized(body)
         if path.endswith("/chat/completions"):
             return 200, self._chat_stream(body)
         if path.endswith("/completions"):
@@ -230,6 +229,13 @@ class ModelServer:
                     return 400, {"error": {"message": words}}
             return 200, self._stream(body)
         return 404, {"error": {"message": f"no {path}"}}
+
+    def _tokenized(self, body: dict[str, Any]) -> tuple[int, Any]:
+        if "messages" in body:
+            # Texts alone.
+            return 400, {"error": {"message": "prompt: Field required", "code": 400}}
+        tokens = self.tokens(body["prompt"])
+        return 200, {"tokens": tokens, "count": len(tokens)}
 
     def tokens(self, text: str) -> list[int]:
         """Tokenises: markers and words, else single characters."""

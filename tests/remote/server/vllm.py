@@ -22,6 +22,7 @@ NO_TEMPLATE = (
     "chat template if the tokenizer does not define one."
 )
 START = "<|im_start|>assistant\n"
+OFF = ("/tokenize", False)
 TURNS = ("<|im_start|>", "<|im_end|>", "<|endoftext|>")
 
 
@@ -55,11 +56,9 @@ class Vllm(ModelServer):
         if path == "/tokenizer_info" and self.shows:
             info = {"tokenizer_class": "Qwen2Tokenizer", "eos_token": TURNS[1]}
             return 200, info | {"chat_template": self.template}
-        if path == "/tokenize" and self.tokenizes:
-            return self._tokenized(body)
         if path == "/detokenize" and self.tokenizes:
             return 200, {"prompt": self.text_of(body["tokens"])}
-        if path in {"/tokenize", "/detokenize", "/tokenizer_info"}:
+        if path in {"/detokenize", "/tokenizer_info"} or (path, self.tokenizes) == OFF:
             return 404, {"detail": "Not Found"}
         return super()._value(asked)
 
