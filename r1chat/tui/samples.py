@@ -136,6 +136,11 @@ class Draw:
         )
 
     @property
+    def is_sparing(self) -> bool:
+        """Whether few are drawn at a time so that no more are drawn than it takes."""
+        return self.at_once < len(self.samples) and not self.short
+
+    @property
     def coming(self) -> int:
         """How many go on."""
         return sum(sample.goes_on for sample in self.samples)

@@ -6,7 +6,7 @@ import pytest
 
 from r1chat.engine.fake import Pause
 from r1chat.errors import EngineError, MissingModel
-from r1chat.events import Tallied
+from r1chat.events import Drawing, Tallied
 from r1chat.reasoning.budget import Budget
 from r1chat.settings import Settings
 from r1chat.tui.samples import Draw
@@ -180,6 +180,9 @@ async def test_where_few_are_enough_it_says_so_then_and_when_it_comes_from_the_h
         assert (draw.votes.decided, draw.votes.ended, draw.votes.samples) == ("likely", 4, 8)
         # While the stopped ones end, the same is said.
         live = Draw(8)
+        live.take(Drawing(8, 2))
+        live.take(Tallied((("7", 1),), 1, 8, False))
+        assert "up to 8 to come" in Tally(live)._bars(100).plain
         live.take(Tallied((("8", 3), ("7", 1)), 4, 8, False, "likely"))
         live.samples[0].end(chat.last.draw.samples[0].reply)
         assert Tally(live)._progress()[0] == "1 of 8 drawn: the others would hardly change it"

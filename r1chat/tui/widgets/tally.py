@@ -162,7 +162,8 @@ class Tally(Widget, can_focus=True):
 
     def _bars(self, width: int) -> Content:
         counts, coming = self.draw.votes.counts, 0 if self.draw.over else self.draw.coming
-        rest = f"{'┄' * coming} {coming} to come" if coming else ""
+        most = "up to " if self.draw.is_sparing else ""
+        rest = f"{'┄' * coming} {most}{coming} to come" if coming else ""
         if not counts:
             return Content(f"{_NO_ANSWER}{' yet' if coming else ''}  {rest}".rstrip()[:width])
         end = [Content(rest)] if rest else []
