@@ -69,7 +69,7 @@ class Dialect:
     """What a chat without thoughts is asked for with."""
     chat_effort: str = ""
     """The field of a chat that takes a word for how hard to think."""
-    schema: Literal["", "gbnf", "json_schema", "response_format"] = ""
+    schema: Literal["", "gbnf", "json_schema"] = ""
     """How a completion is told of a JSON schema for the answer: in a field, or as a grammar."""
     grammar: tuple[str, ...] = ()
     """The fields of a completion that take a grammar, by its versions; others are ignored."""
@@ -148,7 +148,8 @@ VLLM = Dialect(
     shown={"skip_special_tokens": False, "spaces_between_special_tokens": False},
     sampling=_MORE_SAMPLING,
     no_top_k=-1,
-    schema="response_format",
+    # Told of a schema it lets any amount of white space in, which small models write without end.
+    schema="gbnf",
     grammar=("structured_outputs", "guided_grammar"),
     chat_shapes=True,
     chat_budget="thinking_token_budget",

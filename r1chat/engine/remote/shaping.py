@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from r1chat.engine.grammars import gbnf
 from r1chat.engine.remote.dialects import Dialect
 from r1chat.shapes import Shape
 
+_NOTHING, _SAID = re.compile(r"(::=|\()[ \t]*(?=\|)"), r'\1 "" '
+"""What a rule may be left out as: vLLM's parser of grammars wants it written down."""
 _NO_WAY = "no way is known to tell {} of a shape for the answer"
 _ITS_OWN_FRAMING = (
     "{} frames the conversation itself, so a shape would hold for the thought as well as the answer"
@@ -40,14 +43,10 @@ def fields(dialect: Dialect, shape: Shape) -> dict[str, Any]:
     Raises:
         UsageError: If the shape cannot be used.
     """
-    if shape.kind == "grammar" or dialect.schema == "gbnf":
-        grammar = gbnf(shape)
-        return {
-            name: {"grammar": grammar} if name == "structured_outputs" else grammar
-            for name in dialect.grammar
-        }
-    schema = json.loads(shape.text)
-    if dialect.schema == "json_schema":
-        return {"json_schema": json.dumps(schema)}
-    named = {"name": "answer", "schema": schema, "strict": True}
-    return {"response_format": {"type": "json_schema", "json_schema": named}}
+    if shape.kind == "json" and dialect.schema == "json_schema":
+        return {"json_schema": json.dumps(json.loads(shape.text))}
+    grammar = gbnf(shape)
+    return {
+        name: {"grammar": _NOTHING.sub(_SAID, grammar)} if name == "structured_outputs" else grammar
+        for name in dialect.grammar
+    }
