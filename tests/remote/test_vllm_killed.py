@@ -15,7 +15,8 @@ from r1chat.reasoning.control import Control
 from tests.remote.helpers import asked, reply_of
 from tests.remote.test_vllm_real import on
 
-LAYOUTS = ("workers", "nodes")
+ROUNDS = {"one": 12, "workers": 4, "nodes": 4}
+"""In a long run; else one of each."""
 SILENCE_S = 60.0
 """After which a server that says nothing any more is given up: whole nodes may be gone."""
 STARTS_S = 900.0
@@ -46,10 +47,10 @@ def broken_off(engine, server, draw):
 
 @pytest.mark.vllm
 @pytest.mark.timeout(10_000)
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", ROUNDS)
 def test_a_reply_whose_worker_is_killed_is_kept_and_goes_on(vllm, layout, request):
-    draw = random.Random(layout)
-    rounds = 10 if request.config.getoption("--long") else 1
+    draw, writer = random.Random(layout), request.config.get_terminal_writer()
+    rounds = ROUNDS[layout] if request.config.getoption("--long") else 1
     server = vllm("tiny", layout)
     with on(server, idle=SILENCE_S, starting=STARTS_S) as engine:
         whole = reply_of(engine, asked())
@@ -68,7 +69,7 @@ def test_a_reply_whose_worker_is_killed_is_kept_and_goes_on(vllm, layout, reques
             told = [each.text for each in events if isinstance(each, Notice)]
             assert any("for it to start" in each for each in told), told
             assert (reply.thought, reply.answer) == (whole.thought, whole.answer), what
-            request.config.get_terminal_writer().line(
+            writer.line(
                 f"{layout} {number}: {what}: kept {partial.receipt.thought_tokens} tokens; "
                 f"{partial.error!r} after {lost:.0f} s; went on after "
                 f"{time.monotonic() - began - lost:.0f} s"
