@@ -12,6 +12,7 @@ from r1chat.errors import UsageError
 from r1chat.events import (
     AnswerAsked,
     Confidence,
+    Decided,
     EndedBy,
     FinalFrom,
     Fork,
@@ -115,6 +116,7 @@ class _Receipt(Checked):
     confidence: _Confidence | None = None
     fork: _Fork | None = None
     vote: Text | None = None
+    decided: Decided | None = None
     asked_with: Annotated[str, StringConstraints(max_length=LONGEST_ASKED_WITH)] | None = None
 
 

@@ -80,6 +80,7 @@ receipts = st.builds(
     budget=st.sampled_from(("off", "max", "512", "30s")),
     seed=counts,
     asked_with=st.sampled_from((None, "budget=off")),
+    decided=st.sampled_from((None, "likely")),
     sums=st.one_of(st.none(), st.builds(SumCounts, counts, counts, counts)),
     confidence=st.one_of(st.none(), st.builds(Confidence, thought=st.floats(0, 1))),
 )
