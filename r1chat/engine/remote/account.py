@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from r1chat.engine.base import Request
 from r1chat.engine.remote.asking import FORCED, Asker
 from r1chat.engine.remote.chunks import Chunk
 from r1chat.engine.remote.draft import Draft
 from r1chat.engine.remote.finishes import end_of
+from r1chat.engine.remote.pieces import pieces
 from r1chat.engine.remote.resuming import resume
 from r1chat.engine.transcript import Circumstances, Transcript
 from r1chat.events import EndedBy, Evaluating, Event, Reply
@@ -204,11 +205,16 @@ class Account:
             tag: That.
             behind: What stands behind it.
         """
-        parts = len(before) + len(behind)
-        if self._uncounted > 1 and parts:
+        if self._uncounted > 1 and (before or behind):
             left = max(0, self._uncounted - max(1, self._asker.tokens_of(tag)))
-            self._uncounted = round(left * len(before) / parts)
+            self._uncounted = self._asker.share(before, behind, left)
             self._behind = left - self._uncounted
+
+    def cut(self, words: str) -> Iterator[str]:
+        """Cuts words of the model into about the tokens that they came as, to be added by parts."""
+        for part, tokens in pieces(words, self._uncounted):
+            self._uncounted = tokens
+            yield part
 
     def take_close(self, reason: EndedBy, tag: str) -> None:
         """Takes a tag that closes the thought."""

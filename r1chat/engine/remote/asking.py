@@ -15,6 +15,7 @@ from r1chat.engine.remote.endings import names
 from r1chat.engine.remote.fields import LIMITS, Fields
 from r1chat.engine.remote.finding import Found
 from r1chat.engine.remote.link import Link, Stream
+from r1chat.engine.remote.pieces import size
 from r1chat.engine.remote.refusals import Refused, trouble
 from r1chat.engine.remote.shaping import fields
 from r1chat.engine.remote.shared import Branch, Shared
@@ -422,6 +423,17 @@ class Asker:
     def tokens_of(self, words: str) -> int:
         """The number of tokens in r1chat's words; an estimate where they were not counted."""
         return self._found.markers.counted(words) or len(words.split())
+
+    def share(self, before: str, behind: str, tokens: int) -> int:
+        """How many of some tokens belong to the first of two texts, as far as one can know."""
+        if not before or not behind:
+            return tokens if before else 0
+        ones, others = size(before), size(behind)
+        if ones + others != tokens:
+            # There is a word of several tokens in it.
+            with contextlib.suppress(NetworkError):
+                ones = self._found.markers.count(before) or round(tokens * ones / (ones + others))
+        return min(tokens, ones)
 
     def _sampling(self) -> dict[str, Any]:
         sampling, dialect = self._request.sampling, self._found.dialect

@@ -137,6 +137,13 @@ class Thinking:
 
     def words(self, text: str, segment: Segment) -> Then:
         """Takes words that certainly belong to the thought."""
+        for part in self._account.cut(text):
+            then = self._take_words(part, segment)
+            if then is not None:
+                return then
+        return None
+
+    def _take_words(self, text: str, segment: Segment) -> Then:
         if self._outgrown:
             return "again"
         loops = self._guard.feed(hash(text), text.encode())

@@ -40,7 +40,7 @@ _UNOPENED = (
 )
 
 _UNMEASURED = "{} does not say how sure the model is"
-_AT_A_TIME = "{0} sends {1} tokens at a time: a thought may end up to {1} tokens late"
+_AT_A_TIME = "{} sends {} tokens at a time: where a thought ends among them is an estimate"
 _LONGEST_HEAD = 64
 """Characters in front of an answer in a shape that may become a marker, or are white space."""
 _BROKEN_OFF: frozenset[EndedBy] = frozenset({"cancelled", "error", "time", "context"})
