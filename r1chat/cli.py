@@ -137,6 +137,11 @@ def _dispatch(argv: Sequence[str], console: Console) -> int:
         # `… | r1chat -c`: what comes in through a pipe is a question.
         args = top.read(["ask", *argv])
     settings.use(settings.load()[0])
+    threads = getattr(args, "threads", None) or args.app_threads
+    if threads is not None:
+        from r1chat.resources import give_threads
+
+        give_threads(threads)
     subcommand: str | None = args.subcommand
     if subcommand is None:
         return _open_app(args)

@@ -75,7 +75,7 @@ def user_themes() -> Path:
 
 
 def shipped_themes() -> Path:
-    """The folder of the themes that come along."""
+    """The folder of the built-in themes."""
     # The wheel has them inside the package; in a checkout they lie beside it.
     inside = package() / "themes"
     return inside if inside.is_dir() else inside.parent.parent / "themes"

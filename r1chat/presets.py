@@ -22,7 +22,7 @@ class Preset:
         name: Its name.
         values: The settings that it holds; the others stay as they are.
         about: What it is for; empty of a user's own.
-        own: Whether the user has made it, or changed one that comes along.
+        own: Whether the user has made it, or changed a built-in one.
     """
 
     name: str
@@ -64,11 +64,11 @@ SHIPPED: Mapping[str, Preset] = {
         ),
     )
 }
-"""Those that come along. A user's own of the same name goes before them."""
+"""The built-in ones. A user's own of the same name takes the place of one."""
 
 
 def known(settings: Settings) -> dict[str, Preset]:
-    """All presets: those that come along, then the user's own."""
+    """All presets: the built-in ones, then the user's own."""
     own = {
         name: Preset(name, values, own=True) for name, values in (settings.presets or {}).items()
     }

@@ -61,6 +61,7 @@ def usable_cores() -> int:
 
 
 _chosen: int | None = None
+_given: int | None = None
 
 
 def use_threads(threads: int | None) -> None:
@@ -69,13 +70,19 @@ def use_threads(threads: int | None) -> None:
     _chosen = threads
 
 
+def give_threads(threads: int | None) -> None:
+    """Has this process know how many are wanted for this once, whatever is wanted usually."""
+    global _given  # noqa: PLW0603  (what a process knows, as it starts)
+    _given = threads
+
+
 def default_threads() -> int:
-    """Threads for single tokens: as the user wants, else all cores but one.
+    """Threads for single tokens: as the user wants, for once or usually, else all cores but one.
 
     That is left to the screen and the rest of the machine: two threads on two cores fell from 72
     tokens/s to 2.6 while any other job ran.
     """
-    return _chosen or max(1, usable_cores() - 1)
+    return _given or _chosen or max(1, usable_cores() - 1)
 
 
 class FreeCores:

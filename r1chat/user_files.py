@@ -175,7 +175,7 @@ def opened(path: Path, *, private: bool = False, waits: Told = None) -> Iterator
     """
     state = _state(path)
     if _takes_all(path, state):
-        with open(_through(path, waits), "wb") as file:
+        with open(through(path, waits), "wb") as file:
             yield file
         return
     path = Path(os.path.realpath(path))
@@ -233,11 +233,22 @@ def _state(path: Path) -> os.stat_result | None:
         return None
 
 
-def _through(path: Path, waits: Told) -> int:
-    """Opens what is no regular file; never makes one."""
+def through(path: Path, waits: Told) -> int:
+    """Opens what is no regular file, for writing; never makes one.
+
+    Args:
+        path: A pipe or a device.
+        waits: Is told, in words, if nobody reads the pipe yet; without it a reader gets a moment.
+
+    Returns:
+        The descriptor.
+
+    Raises:
+        OSError: If it cannot be opened.
+    """
     descriptor = _unwaiting(path)
     if descriptor is None and waits is not None:
-        waits(f"waiting for somebody to read {path}")
+        waits(f"waiting for a program that reads {path}")
         return os.open(path, os.O_WRONLY)
     # Where nobody can be told, as in the app, a reader gets a moment and no more.
     for _ in range(_LOOKS):

@@ -5,6 +5,7 @@ These are the only tables of such words: the app, the command line and the expor
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 UNTITLED = "Untitled"
 LONGEST_FINAL = 30
 _LONGEST_TITLE = 200
+_SETTING = re.compile(r"(?:^|(?<=, ))([a-z_]+)=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,14 @@ def sums_note(counts: SumCounts, first: WrongSum) -> str:
 
 def asked_with(receipt: Receipt) -> str:
     """The settings that were others for this reply alone; empty where there were none."""
-    return f"with {line(receipt.asked_with)}" if receipt.asked_with else ""
+    if not receipt.asked_with:
+        return ""
+    named = line(receipt.asked_with).replace("budget=off", "thinking=off")
+    return f"with {_SETTING.sub(lambda found: _written(found[1]), named)}"
+
+
+def _written(setting: str) -> str:
+    return f"{'thinking budget' if setting == 'budget' else setting.replace('_', ' ')} "
 
 
 def sure(receipt: Receipt) -> str:

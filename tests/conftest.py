@@ -43,7 +43,9 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(message)
     # A run that is to say whether a change is good draws the same examples every time; a long run
     # looks for new ones.
-    settings.register_profile("same", derandomize=True, database=None, deadline=None)
+    settings.register_profile(
+        "same", derandomize=True, database=None, deadline=None, max_examples=40
+    )
     settings.register_profile("new", deadline=None, print_blob=True)
     settings.load_profile("new" if config.getoption("--long") else "same")
     keep_bytecode()
@@ -141,6 +143,7 @@ def home(nobody: Path, homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -
     resources = sys.modules.get("r1chat.resources")
     if resources is not None:
         resources.use_threads(None)
+        resources.give_threads(None)
     started = sys.modules.get("r1chat.logs")
     if started is not None:
         started.stop()

@@ -122,7 +122,7 @@ class _Batch:
         if path is not None and _is_same(path, _source(args.batch)):
             message = "the answers cannot go into the file of the questions"
             raise UsageError(message)
-        with Answers(path, self._out) as answers:
+        with Answers(path, self._out, waits=self._console.note) as answers:
             todo = left(items, answers.kept)
             self._say_what_was_done(todo, answers, len(items))
             if not todo.items:

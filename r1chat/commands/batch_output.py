@@ -87,13 +87,14 @@ class Answers:
     Args:
         path: The file; None writes to standard output, which nothing is resumed from.
         out: Standard output.
+        waits: Is told, in words, if nobody reads a pipe yet that the answers are to go to.
 
     Raises:
         UsageError: If it is a file of another kind, or another r1chat is writing it.
         R1ChatError: If it cannot be read or written.
     """
 
-    def __init__(self, path: Path | None, out: Out) -> None:
+    def __init__(self, path: Path | None, out: Out, waits: user_files.Told = None) -> None:
         self.path = path
         self.kept = Kept()
         self._out = out
@@ -104,7 +105,7 @@ class Answers:
         self._lock = _locked(path)
         try:
             self.kept = _read(path)
-            self._file = _opened(path, self.kept)
+            self._file = _opened(path, self.kept, waits)
         except OSError as error:
             self.close()
             raise _failed(path, error) from None
@@ -217,8 +218,10 @@ def _take(kept: Kept, text: bytes) -> bool:
     return True
 
 
-def _opened(path: Path, kept: Kept) -> BinaryIO:
+def _opened(path: Path, kept: Kept, waits: user_files.Told) -> BinaryIO:
     """Opens an output behind its last whole line; one that is new is for this user alone."""
+    if path.is_fifo():
+        return os.fdopen(user_files.through(path, waits), "wb")
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, _PRIVATE)
     state = os.fstat(descriptor)

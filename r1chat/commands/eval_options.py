@@ -99,7 +99,7 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
         "--steer",
         metavar="FILE",
         help="do to each thought what this file of JSON lines says, plant a wrong value or write a "
-        'hint, and count how often the answer changes; "default" comes along',
+        'hint, and count how often the answer changes; "default" is built in',
     )
     add("--skip-bad", action="store_true", help="leave out lines that cannot be used")
     add(

@@ -32,7 +32,7 @@ def results_file(file: str, out: str | None) -> Path:
     """Where the samples of a file of questions are kept.
 
     Args:
-        file: The questions, or the name of a set that comes along; a result file is its own.
+        file: The questions, or the name of a built-in set; a result file is its own.
         out: What `-o/--out` says.
     """
     if out is not None:

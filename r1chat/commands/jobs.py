@@ -15,7 +15,7 @@ from r1chat.console import Console
 from r1chat.errors import R1ChatError, UsageError
 from r1chat.exchange import words
 from r1chat.interrupts import Interrupts
-from r1chat.jobs import ENDED, Care, Job, Jobs
+from r1chat.jobs import ENDED, Care, Job, Jobs, start_waiting
 from r1chat.output import SCHEMA, Out, write_json
 from r1chat.sanitize import line
 from r1chat.store import SHORT
@@ -55,6 +55,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
 
 
 def _list(args: argparse.Namespace, out: Out, console: Console) -> int:
+    start_waiting()
     several = Jobs().all()[::-1]
     if args.json:
         write_json(out, {"schema": SCHEMA, "jobs": [_json(each) for each in several]})

@@ -21,7 +21,7 @@ Value: TypeAlias = Literal["right", "wrong"]
 Place: TypeAlias = str | float
 
 SHIPPED = {"default": Path(__file__).parent / "interventions.jsonl"}
-"""Files that come along, by name."""
+"""Built-in files, by name."""
 KINDS = get_args(Kind)
 _VALUES = get_args(Value)
 _AT: Mapping[str, Place] = {
@@ -99,7 +99,7 @@ def read(name: str) -> tuple[Intervention, ...]:
     """Reads a file of interventions.
 
     Args:
-        name: A file of JSON lines, or one with a JSON list, or the name of one that comes along.
+        name: A file of JSON lines, or one with a JSON list, or the name of a built-in one.
 
     Raises:
         UsageError: If it cannot be read, or does not say what to do.

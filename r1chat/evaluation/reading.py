@@ -17,7 +17,7 @@ from r1chat.reasoning.final import last_box
 from r1chat.sanitize import line
 
 SHIPPED = {"tiny": Path(__file__).parent / "questions" / "tiny.jsonl"}
-"""The sets that come along, by name."""
+"""The built-in sets, by name."""
 
 _MOST = 100_000
 _LONGEST = 1 << 20
@@ -83,7 +83,7 @@ def read(
     """Reads a file of questions, or a pipe to its end.
 
     Args:
-        name: A file of JSON lines, or the name of a set that comes along. Each line is an object
+        name: A file of JSON lines, or the name of a built-in set. Each line is an object
             with a "problem" or "question", and an "answer" or a "solution" with a box.
         skip_bad: Leaves out lines that cannot be used.
         limit: Reads so many questions at most.

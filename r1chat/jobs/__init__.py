@@ -7,7 +7,7 @@ process, so that a job which was begun, has not ended and is not locked was inte
 
 from r1chat.jobs.folder import ENDED, End, Job, Jobs, State
 from r1chat.jobs.order import Order, options_of
-from r1chat.jobs.worker_process import Care, submit, worker_lock
+from r1chat.jobs.worker_process import Care, start_waiting, submit, worker_lock
 
 __all__ = [
     "ENDED",
@@ -18,6 +18,7 @@ __all__ = [
     "Order",
     "State",
     "options_of",
+    "start_waiting",
     "submit",
     "worker_lock",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
 import os
@@ -71,6 +72,14 @@ class Care:
         except OSError as error:
             message = f"the process for the job {self._job.id} cannot be started: {error.strerror}"
             raise R1ChatError(message) from None
+
+
+def start_waiting() -> None:
+    """Has processes work on the jobs that wait because the process before has died."""
+    for model in {job.order.model for job in Jobs().all() if job.state == "waiting"}:
+        # It may work the next time; meanwhile the job says that it waits.
+        with contextlib.suppress(OSError):
+            start(model)
 
 
 def start(model: str) -> None:

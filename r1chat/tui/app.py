@@ -630,7 +630,8 @@ class R1ChatApp(App[None]):
 
 
 def _tidy_jobs() -> None:
-    """Removes old jobs; on a thread."""
-    from r1chat.jobs import Jobs
+    """Removes old jobs, and has processes work on those that nobody works on; on a thread."""
+    from r1chat.jobs import Jobs, start_waiting
 
     Jobs().tidy()
+    start_waiting()

@@ -6,11 +6,12 @@ import json
 import re
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from r1chat.commands.showing import pieces
 from r1chat.exchange import document, markdown, page
+from tests.examples import examples
 from tests.exchange.test_markdown import OURS, a_conversation, tokens
 from tests.exchange.trees import any_texts
 
@@ -70,7 +71,7 @@ def test_a_thought_is_written_with_its_contents():
 
 
 @given(st.lists(st.one_of(st.sampled_from(SENTENCES), any_texts), max_size=9).map("".join))
-@settings(deadline=None, max_examples=150)
+@examples(150)
 def test_contents_lead_to_one_place_each_and_bring_nothing_else(thought):
     loaded = a_conversation(("Q", thought, "So 42"), ("Next?", "Hm.", "Yes."))
     text = "".join(markdown.write([loaded]))

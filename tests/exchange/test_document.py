@@ -12,6 +12,7 @@ from r1chat.exchange import checked, document
 from r1chat.exchange.reading import read
 from r1chat.sanitize import sanitize
 from r1chat.store import Store
+from tests.examples import examples
 from tests.exchange.trees import a_conversation, conversations
 from tests.store.helpers import ask, session, tree
 
@@ -36,7 +37,7 @@ def through_a_store(loaded):
 
 
 @given(conversations(), conversations())
-@settings(deadline=None, max_examples=60)
+@examples(60)
 def test_what_is_exported_and_imported_is_the_same(one, other):
     stored = through_a_store([one, other])
     text = exported(*stored)

@@ -8,6 +8,7 @@ from markdown_it import MarkdownIt
 
 from r1chat.exchange import markdown
 from r1chat.sanitize import sanitize
+from tests.examples import examples
 from tests.exchange.trees import a_conversation, any_texts, conversations, texts
 
 STRANGER = MarkdownIt("commonmark", {"html": True}).enable("table")
@@ -75,7 +76,7 @@ def test_a_text_keeps_to_its_place(text):
 
 
 @given(any_texts)
-@settings(deadline=None, max_examples=200)
+@examples(200)
 def test_no_text_whatever_breaks_out(text):
     shown = STRANGER.parse(f"{markdown.contained(text)}\n\nend\n")
     assert shown[-2].content == "end"
@@ -123,7 +124,7 @@ def test_a_very_long_text_is_no_markdown():
 
 
 @given(any_texts, any_texts, any_texts)
-@settings(deadline=None, max_examples=100)
+@examples(100)
 def test_no_text_breaks_out_of_a_page(question, thought, answer):
     shown = exported(a_conversation((question, thought, answer), ("Next?", "Hm.", "Yes.")))
     # Headings of the answer's own may stand between ours.
@@ -199,7 +200,7 @@ def test_links_to_the_web_and_to_mail_stay_beside_bad_ones(text, link):
 
 
 @given(any_texts, any_texts)
-@settings(deadline=None, max_examples=100)
+@examples(100)
 def test_no_text_whatever_leads_astray(before, after):
     for bad in ("](javascript:alert(1))", "]: javascript:alert(1)", "](data:x)"):
         shown = markdown.contained(f"{before}[x{bad}{after}")

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from r1chat.conversation import Turn
 from r1chat.events import Injection, Receipt, Reply
@@ -15,6 +15,7 @@ from r1chat.exchange import page
 from r1chat.exchange.rendering import rendered
 from r1chat.sanitize import sanitize
 from tests import browser
+from tests.examples import examples
 from tests.exchange.trees import NASTY, a_conversation, any_texts, conversations
 
 VOID = {"meta", "br", "hr"}
@@ -52,7 +53,7 @@ def exported(*loaded, **options):
 
 
 @given(conversations())
-@settings(deadline=None, max_examples=80)
+@examples(80)
 def test_the_page_is_whole_and_runs_and_loads_nothing(loaded):
     text = exported(loaded)
     assert sanitize(text) == text
@@ -71,7 +72,7 @@ def test_the_page_is_whole_and_runs_and_loads_nothing(loaded):
 
 
 @given(any_texts)
-@settings(deadline=None, max_examples=300)
+@examples(300)
 def test_markdown_brings_no_tag_and_no_link_that_could_do_harm(text):
     outline = Outline(rendered(text))
     assert outline.open == []

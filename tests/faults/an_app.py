@@ -18,7 +18,7 @@ from r1chat.tui import start
 from r1chat.tui.app import R1ChatApp
 
 EVIL = "\x1b]52;c;RVZJTA==\x07\x1b]0;EVIL\x07\x9b31mEVIL\x1b[2J\u202eEVIL\x1b]8;;http://evil\x07"
-LONG = [step for i in range(5000) for step in (f"thought {i}.\n", Pause(0.01))]
+LONG = [step for i in range(5000) for step in (f"thought {i}.\n", Pause(0.1))]
 LEFT, CAME_BACK = threading.Event(), threading.Event()
 """Set when the terminal has lost the focus, and when it has it again."""
 

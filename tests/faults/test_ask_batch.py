@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -201,3 +202,15 @@ def test_what_makes_no_sense_is_refused_in_one_line_and_no_file_is_harmed(tmp_pa
     assert len(lines) == 1
     assert ("cannot write" in err) == bool(cannot_write)
     assert {each: each.read_bytes() for each in tmp_path.iterdir()} == before
+
+
+def test_a_pipe_that_nobody_reads_yet_is_waited_for_aloud_and_then_has_the_answers(tmp_path):
+    asked, out = sums(tmp_path / "asked.jsonl", 1), tmp_path / "pipe"
+    os.mkfifo(out)
+    process = start(
+        "ask", "--batch", asked, "-o", out, "-m", "tiny", "-b", "8", "--max-answer", "4"
+    )
+    assert f"waiting for a program that reads {out}" in process.stderr.readline().decode()
+    (answer,) = out.read_bytes().splitlines()
+    assert json.loads(answer)["id"] == 0
+    finish(process)

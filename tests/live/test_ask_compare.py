@@ -44,8 +44,8 @@ def test_settings_are_compared_in_one_turn_and_the_conversation_keeps_its_own(ke
     assert heads == ["## tiny · budget max", "## tiny · budget off", "## tiny · budget 16"]
     assert out.count("\\boxed{") == 3
     receipts = err.splitlines()
-    assert ["with budget=off" in each for each in receipts] == [False, True, False]
-    assert ["with budget=16" in each for each in receipts] == [False, False, True]
+    assert ["with thinking off" in each for each in receipts] == [False, True, False]
+    assert ["with thinking budget 16" in each for each in receipts] == [False, False, True]
     # They are versions of one turn; the first is the one that is gone on with.
     loaded = kept()
     (chosen,) = loaded.conversation.path()

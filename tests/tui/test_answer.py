@@ -20,6 +20,7 @@ from r1chat.tui.markdown.cuts import Cutter
 from r1chat.tui.markdown.document import Document
 from r1chat.tui.markdown.inline import link_to
 from r1chat.tui.widgets.answer import AnswerView
+from tests.examples import examples
 from tests.tui.chat import until
 
 ANSWER = r"""## The sum
@@ -206,7 +207,7 @@ async def test_an_answer_that_was_stopped_goes_on_in_the_block_in_which_it_stood
 
 
 @given(st.lists(MARKS, max_size=40).map("".join), st.integers(1, 60))
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_any_markdown_can_be_shown_at_any_width(text, width):
     cutter = Cutter()
     pieces = cutter.feed(text) + cutter.close()

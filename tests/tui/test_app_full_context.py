@@ -24,6 +24,7 @@ from tests.tui.chat import (
     screen_text,
     toasts,
     until,
+    write,
 )
 
 pytestmark = pytest.mark.asyncio
@@ -118,6 +119,10 @@ async def test_the_user_is_asked_once_and_told_what_each_way_costs(keys, made):
         shown = screen_text(app)
         for words in ("what becomes of the oldest turn?", "Drop  ", "45 tokens", "8,192 tokens"):
             assert words in shown
+        # Nobody has asked for it: who is writing meanwhile writes on, and answers nothing.
+        await write(pilot, "three", "enter")
+        await until(pilot, lambda: chat.composer.text == "three")
+        assert isinstance(app.screen, Pick)
         await pilot.press(*keys)
         await rest(pilot)
         assert bool(chat.query(SummaryView)) == made

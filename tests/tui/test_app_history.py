@@ -36,9 +36,11 @@ from tests.tui.chat import (
     engine_of,
     ready,
     rest,
+    screen_text,
     thought,
     toasts,
     until,
+    write,
 )
 
 EVIL = "\x1b]52;c;RVZJTA==\x07\x9b31mEVIL\x1b[2J\u202e"
@@ -892,7 +894,11 @@ async def test_tags_are_given_and_sought_and_single_questions_are_listed_apart()
         await until(pilot, lambda: field._suggestion == "maths")
         await pilot.press("right")
         assert field.value == "maths"
-        await pilot.press("space", "n", "e", "w", "enter")
+        # What is no tag stays in its field, and that is said there.
+        await write(pilot, " new!", "enter")
+        await until(pilot, lambda: "no tag" in screen_text(app))
+        assert field.value == "maths new!"
+        await pilot.press("backspace", "enter")
         await until(pilot, lambda: app.screen is chat)
         await until(pilot, lambda: app.history.store.tags()[:1] == [("maths", 2)])
         await until(pilot, lambda: ("new", 1) in app.history.store.tags())

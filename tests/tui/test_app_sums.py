@@ -9,7 +9,7 @@ from r1chat.settings import Settings
 from r1chat.tui.widgets.compared import ComparedTurn
 from r1chat.tui.widgets.sampled import SampledTurn
 from r1chat.tui.widgets.strips import WRONG
-from tests.tui.chat import an_app, ask, engine_of, rest, until
+from tests.tui.chat import an_app, ask, engine_of, rest, toasts, until
 from tests.tui.test_comparing import idle, pick
 
 pytestmark = pytest.mark.asyncio
@@ -40,6 +40,9 @@ async def test_a_wrong_sum_is_marked_counted_reached_and_doubted():
         await until(pilot, lambda: type(app.screen).__name__ == "Reader" and _marked(app))
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is chat)
+        assert "alt+q Check this sum" in _rows(app)[-1]
+        await pilot.press("alt+q")
+        await until(pilot, lambda: "No wrong sum is chosen: F7 and F8 go to them." in toasts(app))
         await pilot.press("f7")
         await until(pilot, lambda: chat.last.thinking.view.has_wrong_sum)
         await pilot.press("alt+q")

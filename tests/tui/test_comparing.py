@@ -198,7 +198,9 @@ async def test_other_settings_are_compared_with_the_same_model_and_a_stop_keeps_
         gate.open()
         await idle(pilot)
         (_, right) = columns(chat)
-        assert right[0] == "○ stands · with temperature=0, budget=64 · Alt+→ goes on with it"
+        assert (
+            right[0] == "○ stands · with temperature 0, thinking budget 64 · Alt+→ goes on with it"
+        )
         assert "stopped" in right[2]
         assert len(chat.last.node.siblings) == 2
         assert chat.last.node.version == 1
@@ -258,4 +260,4 @@ async def test_no_instructions_are_compared_with_the_usual_ones():
         await idle(pilot)
         roles = [[each.role for each in one.messages] for one in app.engine.requests]
         assert roles == [["system", "user"], ["user"]]
-        assert "with system=" in columns(chat)[1][0]
+        assert "with system " in columns(chat)[1][0]

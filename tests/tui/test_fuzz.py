@@ -29,7 +29,7 @@ from tests.tui.test_app_think_first import INSTRUCT
 
 pytestmark = pytest.mark.asyncio
 
-NORMAL = 2_000
+NORMAL = 1_100
 LONG = 100_000
 SLOW: tuple[Step, ...] = (
     "A first look at it.\n\n",

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import pytest
 
+from r1chat.engine.fake import Pause
 from r1chat.reasoning.budget import Budget
 from r1chat.settings import Settings
 from r1chat.tui.screens.pick import Pick
 from r1chat.tui.screens.question import Question
-from tests.tui.chat import ENDLESS, REPLY, an_app, ask, begin, ready, rest, until, write
+from tests.tui.chat import (
+    ENDLESS,
+    REPLY,
+    Gate,
+    an_app,
+    ask,
+    begin,
+    ready,
+    rest,
+    toasts,
+    until,
+    write,
+)
 
 pytestmark = pytest.mark.asyncio
 
@@ -61,7 +74,7 @@ async def test_what_is_left_running_goes_on_as_it_was_asked_for(monkeypatch):
         await until(pilot, lambda: question_of(app))
         await pilot.press("enter")
         await until(pilot, lambda: not app.is_running)
-    from r1chat.jobs import Jobs
+    from r1chat.jobs import Jobs, start_waiting
 
     assert "The reply goes on in the background: r1chat jobs attach " in app.hand_over()
     (job,) = Jobs().all()
@@ -74,6 +87,29 @@ async def test_what_is_left_running_goes_on_as_it_was_asked_for(monkeypatch):
         "temperature": 0,
         "ctx": 2048,
     }
+    # Where its process has died, whoever looks has another begin.
+    app = an_app()
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: made == [job.order.model] * 2)
+    start_waiting()
+    assert made == [job.order.model] * 3
+
+
+async def test_a_reply_that_ends_meanwhile_takes_the_question_along():
+    gate = Gate()
+    app = an_app(["hm\n", Pause(1), "</think>", "It is 4."], sleep=gate)
+    async with app.run_test() as pilot:
+        chat = await begin(pilot, "hello")
+        await until(pilot, lambda: chat.runner.heard)
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: question_of(app))
+        gate.open()
+        await until(pilot, lambda: "ended meanwhile, and is kept: Ctrl+Q quits" in toasts(app))
+        await until(pilot, lambda: app.screen is chat)
+        assert app.is_running
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: not app.is_running)
+    assert app.hand_over() == ""
 
 
 async def test_where_a_reply_cannot_go_on_alone_that_is_said_and_staying_comes_first():

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from textual.app import App, ComposeResult
 from textual.geometry import Offset
@@ -17,6 +17,7 @@ from r1chat.tui.selecting import word_at
 from r1chat.tui.widgets.answer import AnswerView
 from r1chat.tui.widgets.line_view import LineView
 from r1chat.tui.widgets.turn import Question
+from tests.examples import examples
 
 WIDE = 10_000
 URL = "https://example.org/a/very/long/path/that/goes/on?and=on&on#for-ever"
@@ -103,7 +104,7 @@ BLOCK = st.one_of(
 
 
 @given(st.lists(BLOCK, min_size=1, max_size=4).map("\n".join), st.integers(8, 80), st.data())
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_any_answer_is_copied_without_its_wrapping(text, width, data):
     whole = copied_at(WIDE, text)
     assert copied_at(width, text) == whole

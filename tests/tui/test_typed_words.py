@@ -154,6 +154,14 @@ CHANGES = {
 EACH = pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 
 
+def every_other(first: int) -> pytest.MarkDecorator:
+    """Half of the changes; the others run with the long tests."""
+    marks = [() if number % 2 == first else pytest.mark.long for number in range(len(CHANGES))]
+    each = zip(CHANGES.items(), marks, strict=True)
+    changes = [pytest.param(change, id=name, marks=mark) for (name, change), mark in each]
+    return pytest.mark.parametrize("change", changes)
+
+
 @EACH
 async def test_a_draft_outlasts_what_happens_at_rest(change):
     app = an_app(load=load)
@@ -164,7 +172,7 @@ async def test_a_draft_outlasts_what_happens_at_rest(change):
         assert await found(pilot, WORDS)
 
 
-@EACH
+@every_other(0)
 async def test_words_for_a_paused_thought_outlast_what_happens(change):
     gate = Gate()
 
@@ -214,7 +222,7 @@ async def test_words_sent_into_a_thought_whose_model_is_gone_come_back(change):
         assert WORDS in "".join([*thoughts, *asked]) or chat.composer.text == WORDS
 
 
-@EACH
+@every_other(1)
 async def test_what_was_made_of_a_question_outlasts_what_happens(change):
     app = an_app(load=load)
     async with app.run_test() as pilot:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import r1chat
+from tests.sources import tree
 
 PACKAGE = Path(r1chat.__file__).parent
 HEAVY = (
@@ -88,7 +89,7 @@ def test_the_remote_engine_needs_neither_llama_nor_http_to_be_imported(run_pytho
 def test_reasoning_imports_nothing_but_the_standard_library(file):
     foreign = [
         name
-        for name in run_time_imports(ast.parse(file.read_text("utf-8")))
+        for name in run_time_imports(tree(file.read_text("utf-8")))
         if name.split(".")[0] not in sys.stdlib_module_names
         and not name.startswith("r1chat.reasoning")
     ]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -11,6 +11,7 @@ from r1chat import emphasis
 from r1chat.exchange.markdown import contained
 from r1chat.exchange.rendering import rendered
 from r1chat.tui.markdown.document import Document
+from tests.examples import examples
 
 TEXT = [
     "3*4*5 = 60", "2*3", "2*3*4", "x*y*z", "a_1*b_2*c", "f(x)*g(x)*2", "(a)*b*(c)", "(x)*y*2",
@@ -115,7 +116,7 @@ AROUND = st.sampled_from([
 
 
 @given(PRODUCTS, AROUND)
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_no_product_loses_a_sign(product, around):
     text = around.format(product, product)
     assert re.sub("<[^>]*>", "", parser().render(text)).count(product) == around.count("{}")
@@ -130,7 +131,7 @@ EDGES = st.sampled_from(
 
 
 @given(BEFORE, WORDS, EDGES, BEHIND)
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_strong_words_between_characters_without_spaces_are_strong(before, words, edge, behind):
     inside = edge.format(words)
     text = f"{before}**{inside}**{behind}"

@@ -22,6 +22,7 @@ from r1chat.formatting import (
     noun,
     speed_figure,
 )
+from tests.sources import tree
 
 PACKAGE = Path(r1chat.__file__).parent
 NOUNS = (
@@ -162,7 +163,7 @@ UNIT = re.compile(r"\s?(?:[kMGT]i?B|KB|tok(?:ens)?/s)\b|\s(?:bytes?|m?s|min|h)\b
 def units_by_hand(text: str) -> list[str]:
     """The f-strings of a module that put a unit behind a figure themselves."""
     found = []
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(tree(text)):
         parts = node.values if isinstance(node, ast.JoinedStr) else []
         for figure, following in pairwise(parts):
             behind = isinstance(figure, ast.FormattedValue) and isinstance(following, ast.Constant)

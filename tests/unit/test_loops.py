@@ -21,6 +21,7 @@ from r1chat.reasoning.loops import (
     LoopGuard,
     Refrain,
 )
+from tests.examples import examples
 from tests.repetitive import KINDS, texts
 
 VOCABULARY = 30_000
@@ -144,7 +145,7 @@ def test_a_quotation_that_turns_into_a_loop_is_found():
 
 
 @given(st.integers(1, 300), st.integers(2, 5), st.integers())
-@settings(deadline=None, max_examples=60)
+@examples(60)
 def test_a_loop_that_resembles_itself_is_found_a_little_later(period, vocabulary, seed):
     rng = random.Random(seed)
     cycle = [rng.randrange(vocabulary) for _ in range(period)]

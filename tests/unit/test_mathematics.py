@@ -11,6 +11,7 @@ from rich.cells import cell_len
 from r1chat.mathematics import find, render, render_math
 from r1chat.mathematics.formula import DEEPEST, LONGEST
 from r1chat.sanitize import sanitize
+from tests.examples import examples
 
 _PARTS = r"""
     \frac \dfrac \sqrt [ ] { } {{ }} ^ _ ' \left \right ( ) | . \{ \} \boxed \text \mathbb
@@ -185,7 +186,7 @@ WORDS = st.lists(st.sampled_from(_SENTENCE.split()), min_size=2, max_size=8).map
 
 @given(WORDS.filter(lambda text: len(re.findall("[^\\W\\d_]{2,}", text)) > 1), st.booleans())
 @example("The 5 x A apples", False)
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_no_word_of_a_boxed_sentence_is_glued_to_another(words, tall):
     formula = render(f"\\boxed{{{words}}}", tall=tall)
     assert words.replace("'", "’") in formula.text
@@ -197,7 +198,7 @@ def test_only_boxes_are_called_boxed():
 
 
 @given(LATEX, st.booleans())
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_no_formula_whatsoever_raises(latex, tall):
     formula = render(latex, tall=tall)
     if formula is not None:
@@ -244,20 +245,20 @@ def test_formulas_are_found_and_nothing_else_is(text, shown):
 
 
 @given(st.one_of(LATEX, st.text(max_size=80)))
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_no_text_whatsoever_raises(text):
     render_math(text)
 
 
 @given(st.one_of(LATEX, st.text(max_size=80)))
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_a_text_without_signs_of_formulas_stays_as_it_is(text):
     plain = re.sub(r"[$\\]", "", text)
     assert render_math(plain) == plain
 
 
 @given(LATEX)
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_code_stays_as_it_is(latex):
     code = re.sub("`", "", latex)
     fenced = f"````\n{code}\n````"

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from r1chat.mathematics import render
+from tests.examples import examples
 
 NAMES = {"x": 1.25, "y": 0.75, "π": 3.5, "α": 1.5}
 _LATEX = {"π": r"\pi ", "α": r"\alpha "}
@@ -270,7 +271,7 @@ def is_near(one: float, other: float) -> bool:
 @example(Made(r"2^{\pi}x", 2 ** NAMES["π"] * NAMES["x"]))
 @example(Made(r"{\boxed{x^3}}^2", NAMES["x"] ** 6))
 @example(Made(r"\sqrt{2}x", 2**0.5 * NAMES["x"]))
-@settings(max_examples=1000, deadline=None)
+@examples(1000)
 def test_a_formula_in_one_line_has_its_value(made):
     assume(abs(made.value) < 1e9)
     formula = render(made.latex)

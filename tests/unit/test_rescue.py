@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from r1chat.engine.base import Continuation, Message, Request
@@ -17,6 +17,7 @@ from r1chat.reasoning.control import Control
 from r1chat.reasoning.final import final_answer, open_boxes
 from r1chat.reasoning.phrases import ANSWER, BOX, FINISHED, LANDING
 from r1chat.reasoning.rescue import Rescue, asks_for_box
+from tests.examples import examples
 from tests.unit.test_loop import MARKERS, Letters, Script, tokens
 
 BOXED = "so \\boxed{42}"
@@ -457,7 +458,7 @@ PIECES = [
     mode=st.sampled_from([{}, {"opened": False}, {"closed": True}, {"raw": True}]),
     asked=st.sampled_from(["?", ASKED]),
 )
-@settings(max_examples=400)
+@examples(400)
 def test_whatever_a_model_writes_a_reply_keeps_its_promises(
     pieces: list[str | None], budget: str, mode: dict[str, bool], asked: str
 ) -> None:

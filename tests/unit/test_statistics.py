@@ -6,7 +6,7 @@ import builtins
 import struct
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from r1chat.conversation import Origin
@@ -15,6 +15,7 @@ from r1chat.events import Receipt
 from r1chat.sanitize import sanitize
 from r1chat.statistics import Statistics, compute, drawing, picture
 from r1chat.store import Figures
+from tests.examples import examples
 
 DAY = 24 * 3600.0
 
@@ -109,7 +110,7 @@ wild = st.builds(
 
 
 @given(st.lists(wild, max_size=6), st.integers(1, 120), st.booleans())
-@settings(deadline=None, max_examples=60)
+@examples(60)
 def test_no_figures_break_the_drawing_or_the_terminal(found, width, unicode):
     shown = drawing.lines(compute(found), width, unicode=unicode)
     for each in shown:

@@ -24,6 +24,7 @@ from r1chat.wording import (
     title,
     why_unanswered,
 )
+from tests.sources import tree
 
 PACKAGE = Path(r1chat.__file__).parent
 EVERY = get_args(EndedBy)
@@ -93,7 +94,7 @@ def test_no_other_module_has_a_table_of_endings() -> None:
         f"{path.relative_to(PACKAGE)}:{node.lineno}"
         for path in sorted(PACKAGE.rglob("*.py"))
         if path.name != "wording.py"
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for node in ast.walk(tree(path.read_text("utf-8")))
         if isinstance(node, ast.Dict)
         and sum(isinstance(key, ast.Constant) and key.value in EVERY for key in node.keys) > 4
     ]

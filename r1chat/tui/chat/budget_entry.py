@@ -37,26 +37,23 @@ class BudgetEntry:
         if self._host.engine is engine:
             self._slider.marks = tuple(found)
 
-    def ask(self, *, of_minimum: bool, typed: str = "", about: str = "") -> None:
-        """Opens a field for the budget, or for its minimum.
+    def ask(self, *, of_minimum: bool) -> None:
+        """Opens a field for the budget, or for its minimum, which stays until it has one.
 
         Args:
             of_minimum: Whether it is the minimum.
-            typed: What was typed before and is no budget.
-            about: Why not.
         """
         from r1chat.tui.screens.one_line import OneLine
 
-        def take(typed: str | None) -> None:
-            if typed is None:
-                return
+        def taken(text: str) -> str:
             try:
-                self._slider.take_typed(typed, of_minimum=of_minimum)
+                self._slider.take_typed(text, of_minimum=of_minimum)
             except ValueError as error:
-                self.ask(of_minimum=of_minimum, typed=typed, about=str(error))
+                return str(error)
+            return ""
 
         budget = self._slider.value
-        value = typed or str(budget.minimum if of_minimum else budget)
+        value = str(budget.minimum if of_minimum else budget)
         title = "At least so many tokens" if of_minimum else "Thinking budget"
         usual = "" if of_minimum else "off, 512 (tokens), 30s (seconds), auto or max"
-        self._host.push_screen(OneLine(title, value, about or usual, replaced=True), take)
+        self._host.push_screen(OneLine(title, value, usual, replaced=True, refused=taken))

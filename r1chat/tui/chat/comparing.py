@@ -138,7 +138,7 @@ class Comparing:
 
             title = "Regenerate with" if in_place else "Compare with"
             typed = partial(self._picked, in_place=in_place)
-            self._host.push_screen(OneLine(title, about=_FORM), typed)
+            self._host.push_screen(OneLine(title, about=_FORM, refused=_refusal), typed)
         elif value == _ALONE or value.startswith(_VERSION):
             await self._show(value.removeprefix(_VERSION))
         else:
@@ -335,3 +335,14 @@ class Comparing:
         elif job.takes_over:
             self._tell(finished.error)
             self._host.run_worker(self._show_again(), group="compare-again", exclusive=True)
+
+
+def _refusal(text: str) -> str:
+    """Why what was typed names nothing to compare with; empty where it does."""
+    from r1chat.variation import parse
+
+    try:
+        parse(text)
+    except ValueError as error:
+        return str(error)
+    return ""

@@ -17,6 +17,7 @@ from r1chat.tui.chat.replies import Replies
 from r1chat.tui.chat.reply_runner import ReplyRunner
 from r1chat.tui.chat.think_first import ThinkFirst
 from r1chat.tui.widgets.composer import Composer
+from r1chat.tui.widgets.conversation import ConversationView
 from r1chat.tui.widgets.slider import BudgetSlider
 
 
@@ -38,6 +39,7 @@ class Conditions:
     slider: BudgetSlider
     state: OpenConversation
     think: ThinkFirst
+    turns: ConversationView
 
     @property
     def running(self) -> bool:
@@ -97,6 +99,15 @@ class Conditions:
     def can_think_first(self) -> bool:
         """Whether the model can be asked to think, or not to, from the next question on."""
         return self.resting and self.think.can_switch
+
+    @property
+    def has_wrong_sums(self) -> bool:
+        """Whether a sum in the last thought is wrong."""
+        if not self.state.has_turns:
+            # Before the first one nothing of a turn is imported.
+            return False
+        last = self.turns.last
+        return last is not None and bool(last.thinking.view.written.wrong)
 
     @property
     def has_one_thought(self) -> bool:

@@ -61,9 +61,10 @@ class ContextRoom:
         post: Sends the screen a message, from any thread.
         changed: Called when other keys apply.
         ended: Called when a summary that a key has asked for is over, come what may of it.
+        typed: Takes what is typed while the choice, which opens by itself, is in front.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (what the screen lends it)
         self,
         host: Host,
         *,
@@ -74,6 +75,7 @@ class ContextRoom:
         post: Callable[[Message], bool],
         changed: Callable[[], None],
         ended: Callable[[], object],
+        typed: Callable[[str], object],
     ) -> None:
         self._host = host
         self._turns = turns
@@ -83,6 +85,7 @@ class ContextRoom:
         self._post = post
         self._changed = changed
         self._ended = ended
+        self._typed = typed
         self._text = ""
         """The summary that is being written, so far."""
         self._run: Run | None = None
@@ -139,7 +142,7 @@ class ContextRoom:
         from r1chat.wording import oldest_turns
 
         title = f"The context is full: what becomes of the {oldest_turns(asked.turns)}?"
-        pick = Pick(title, asked.choices, current="drop")
+        pick = Pick(title, asked.choices, current="drop", typed=self._typed)
 
         def close() -> None:
             # Once it is closed, nothing happens.

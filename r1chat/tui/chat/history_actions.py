@@ -189,21 +189,21 @@ class HistoryActions:
         completes = TagSuggester(marked=False)
         completes.known = known
 
-        def take(text: str | None) -> None:
-            if text is None:
-                return
+        def refused(text: str) -> str:
             try:
-                tags = read(text)
+                read(text)
             except ValueError as error:
-                self._host.notify(line(str(error), 200), severity="warning", markup=False)
-                return
-            if tuple(tags) != summary.tags:
+                return str(error)
+            return ""
+
+        def take(text: str | None) -> None:
+            if text is not None and tuple(tags := read(text)) != summary.tags:
                 self._host.run_worker(self._tag(summary, tags), group="tag")
 
         others = " ".join(f"#{tag}" for tag in known[:_KNOWN_TAGS])
         about = _TAGS + (f" · {others}" if others else "")
         written = "".join(f"{tag} " for tag in summary.tags)
-        field = OneLine("Tags", written, about, optional=True, suggester=completes)
+        field = OneLine("Tags", written, about, optional=True, suggester=completes, refused=refused)
         self._host.push_screen(field, take)
 
     async def _tag(self, summary: Summary, tags: list[str]) -> None:

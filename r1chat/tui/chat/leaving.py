@@ -21,6 +21,8 @@ _STOP = ("stop", "Stop it, and quit: what there is of it is kept")
 _STAY = ("stay", "Stay")
 _CAN = "In the background it goes on where it is, and ends in this conversation."
 _AGAIN = "{key} again stops it and quits."
+_ENDED = "The reply has ended meanwhile, and is kept: {key} quits."
+_ENDED_UNSAVED = "The reply has ended meanwhile: {key} quits."
 _HELD = ("temperature", "top_p", "top_k", "min_p", "max_answer", "think_language", "check_sums")
 _LOADING = ("ctx", "threads", "gpu_layers", "tensor_split")
 
@@ -53,6 +55,7 @@ class Leaving:
         self._leave = leave
         self._asks = asks
         self._question: Question | None = None
+        runner.over = self._ended
 
     @property
     def asking(self) -> bool:
@@ -73,6 +76,16 @@ class Leaving:
         answers = [_STAY, _STOP] if obstacle else [_BACKGROUND, _STOP, _STAY]
         self._question = Question(_TITLE, f"{text} {_AGAIN.format(key=key)}", answers)
         self._host.push_screen(self._question, self._answered)
+
+    def _ended(self) -> None:
+        """Takes the question back, which is about a reply that is no longer being written."""
+        if self._question is None or not self.asking:
+            return
+        self._question.dismiss(None)
+        saved = self._host.settings.save is not False and self._host.history.saves
+        key = keymap.written(self._host.shown_keys()["app.quit"])
+        text = (_ENDED if saved else _ENDED_UNSAVED).format(key=key)
+        self._host.notify(text, markup=False, timeout=8)
 
     def _answered(self, answer: str | None) -> None:
         if answer == "background" and self._runner.writing and not self._obstacle():

@@ -94,6 +94,8 @@ class ReplyRunner:
         self._reply: Reply | None = None
         self._heard = False
         self._reopen = False
+        self.over: Callable[[], object] = lambda: None
+        """Is called when a reply has ended, after all else that has to be done then."""
 
     @property
     def running(self) -> bool:
@@ -252,3 +254,4 @@ class ReplyRunner:
         if run.error is not None:
             job.view.fail(run.error)
         self._finished(Finished(job, self._reply, run.error, not self._heard, self._reopen))
+        self.over()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual import on
@@ -28,6 +29,8 @@ class OneLine(ModalScreen[str | None], Once[str | None]):
         replaced: Whether what is typed at first takes the place of what stands there.
         optional: Whether an empty line is an answer; else it is as Escape.
         suggester: Completes what is typed.
+        refused: Says in a line why a text cannot be taken, empty where it can. The field stays
+            then, with the text.
     """
 
     DEFAULT_CSS = """
@@ -45,6 +48,7 @@ class OneLine(ModalScreen[str | None], Once[str | None]):
         Input { margin: 1 0 0 0; }
         .one-line--title { text-style: bold; }
         .one-line--about { color: $text-muted; }
+        .one-line--refusal { display: none; color: $text-warning; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = bindings("one-line")
@@ -58,10 +62,12 @@ class OneLine(ModalScreen[str | None], Once[str | None]):
         replaced: bool = False,
         optional: bool = False,
         suggester: Suggester | None = None,
+        refused: Callable[[str], str] = lambda _: "",
     ) -> None:
         super().__init__()
         self._optional = optional
         self._suggester = suggester
+        self._refused = refused
         self._title = line(title, 200)
         self._value = line(value, 400) + " " * value.endswith(" ")
         self._about = line(about, 300)
@@ -73,6 +79,7 @@ class OneLine(ModalScreen[str | None], Once[str | None]):
             yield Static(self._title, classes="one-line--title", markup=False)
             if self._about:
                 yield Static(self._about, classes="one-line--about", markup=False)
+            yield Static("", classes="one-line--refusal", markup=False)
             yield Input(self._value, compact=True, select_on_focus=False, suggester=self._suggester)
 
     def on_mount(self) -> None:
@@ -88,7 +95,16 @@ class OneLine(ModalScreen[str | None], Once[str | None]):
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
         text = line(event.value, 400)
-        self.dismiss(text if text or self._optional else None)
+        if not (text or self._optional):
+            self.dismiss(None)
+            return
+        why = line(self._refused(text), 300)
+        if not why:
+            self.dismiss(text)
+            return
+        refusal = self.query_one(".one-line--refusal", Static)
+        refusal.update(why)
+        refusal.display = True
 
     def action_leave(self) -> None:
         """Gives nothing."""

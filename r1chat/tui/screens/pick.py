@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
@@ -43,6 +43,8 @@ class Pick(ModalScreen[str | None], Once[str | None]):
         current: The value that is in use.
         preview: Called with each value that the cursor is moved to, and with `current` when
             nothing is picked.
+        typed: For a list that opens by itself while somebody may be typing: takes the text, in
+            the place of a filter.
     """
 
     DEFAULT_CSS = """
@@ -78,12 +80,16 @@ class Pick(ModalScreen[str | None], Once[str | None]):
         *,
         current: str | None = None,
         preview: Callable[[str], None] | None = None,
+        typed: Callable[[str], object] | None = None,
     ) -> None:
         super().__init__()
         self._title = title
         self._choices = choices
         self._current = current
         self._preview = preview
+        self._typed = typed
+        self._writes = False
+        """Whether what was pressed last was text for somewhere else."""
         labels = [len(line(choice.label, 60)) for choice in choices]
         self._widest = min(max(labels, default=0), _COLUMN)
 
@@ -91,7 +97,8 @@ class Pick(ModalScreen[str | None], Once[str | None]):
         """A title, the filter, the list."""
         with Vertical():
             yield Static(self._title, classes="pick--title", markup=False)
-            yield Input(placeholder="Filter", compact=True, select_on_focus=False)
+            if self._typed is None:
+                yield Input(placeholder="Filter", compact=True, select_on_focus=False)
             yield Options(markup=False)
 
     def on_mount(self) -> None:
@@ -100,8 +107,31 @@ class Pick(ModalScreen[str | None], Once[str | None]):
         self.focus_text_field()
 
     def focus_text_field(self) -> bool:
-        """Gives the keyboard to the filter."""
-        return typed.focus_first(self, Input)
+        """Gives the keyboard to the filter, or to the list where there is none."""
+        if self._typed is None:
+            return typed.focus_first(self, Input)
+        self.query_one(OptionList).focus()
+        return True
+
+    def on_key(self, event: events.Key) -> None:
+        """Passes on what belongs to another text, with the Enter that ends it."""
+        if self._typed is None:
+            return
+        if typed.is_text(event) and event.character is not None:
+            self._typed(event.character)
+        elif not (self._writes and event.key == "enter"):
+            self._writes = False
+            return
+        self._writes = event.key != "enter"
+        event.stop()
+        event.prevent_default()
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Passes on what belongs to another text."""
+        if self._typed is not None:
+            self._typed(event.text)
+            self._writes = True
+            event.stop()
 
     def _fill(self, text: str) -> None:
         options = self.query_one(OptionList)
