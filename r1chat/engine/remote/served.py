@@ -75,25 +75,32 @@ class ServedTemplate:
         Raises:
             NetworkError: If the server does not say.
         """
+        # On the way to a server far off they take as long as one.
+        with ThreadPoolExecutor(3, "r1chat-probe") as pool:
+            keeps, word = pool.submit(self._keeps_thoughts), pool.submit(list, self._word())
+            found = pool.submit(self._variables).result()
+        if found and not keeps.result():
+            found.append(f"{{# {' '.join(THINK.markers)} #}}")
+        return "\n".join([*found, *word.result()]) if found else ""
+
+    def _variables(self) -> list[str]:
+        """What it writes, and the variables that change that; nothing where it is of no use."""
         switched = [{name: values[at] for name, values in SWITCHES.items()} for at in (0, 1)]
         plain, on, off, low, high, limited = self._prompts(
             {}, *switched, *(dict.fromkeys(EFFORTS, word) for word in _ENDS), {BUDGET: 0}
         )
         if not plain or self._tokenizer.tokenize(self._text(plain)) != plain:
             # What reads alike would be another prompt.
-            return ""
+            return []
         different = {tuple(each) for each in (plain, on, off, low, high, limited) if each}
         parts = [self._text(list(each)).replace("{", "(") for each in different]
-        if not self._keeps_thoughts():
-            parts.append(f"{{# {' '.join(THINK.markers)} #}}")
         if on and off and on != off:
             parts.append("{% if " + " or ".join(SWITCHES) + " %}{% endif %}")
         if low != high or (high and high != plain):
             parts += self._efforts(plain)
         if limited and limited != plain:
             parts.append(f"{{{{ {BUDGET} }}}}")
-        parts += self._word()
-        return "\n".join(parts)
+        return parts
 
     def _prompts(self, *told: Mapping[str, Value]) -> list[list[int] | None]:
         """The prompts for one conversation, told one thing or another; None where it fails."""
