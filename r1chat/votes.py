@@ -250,11 +250,12 @@ def branched(reply: Reply) -> str:
     if not found:
         return ""
     count = sum(len(each.samples) for each in found)
-    shared = sum(len(each.samples) * each.shared_tokens for each in found)
+    tokens = sum(len(each.samples) * each.shared_tokens for each in found)
+    shared = formatting.counted(tokens, "token")
     drawn = sum(each.drawn_tokens for each in found)
     verb = "branches" if count == 1 else "branch"
     places = formatting.counted(len(found), "place")
-    return f"{count} {verb} off at {places} · {shared:,} tokens shared, {drawn:,} drawn"
+    return f"{count} {verb} off at {places} · {shared} shared, {drawn:,} drawn"
 
 
 def agreeing(votes: Votes, longest: int = LONGEST_FINAL) -> str:

@@ -264,7 +264,8 @@ def _of_expected(expected: Expected | None) -> tuple[str, ...]:
     short = f"8 in 10 such thoughts take up to {figure}"
     seen = f"{expected.examples} seen"
     reasons = "; ".join((", ".join(expected.why), seen) if expected.why else (seen,))
-    return (f"{short} tokens ({reasons})", f"{short} tokens ({seen})", f"{short} tokens", short)
+    long = f"8 in 10 such thoughts take up to {counted(expected.tokens, 'token')}"
+    return (f"{long} ({reasons})", f"{long} ({seen})", long, short)
 
 
 def _of_flat(flat: Sequence[int]) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from r1chat.engine.remote.segment import Patience, Segment
 from r1chat.engine.remote.thinking import Then, Thinking
 from r1chat.errors import Cancelled, NetworkError, R1ChatError
 from r1chat.events import EndedBy, Evaluating, Event, Notice, Reply
+from r1chat.formatting import counted
 from r1chat.reasoning.control import Control
 from r1chat.reasoning.loops import ANSWER_PATIENCE, LoopGuard
 from r1chat.reasoning.phrases import BOX, CLOSE
@@ -40,7 +41,7 @@ _UNOPENED = (
 )
 
 _UNMEASURED = "{} does not say how sure the model is"
-_AT_A_TIME = "{} sends {} tokens at a time: where a thought ends among them is an estimate"
+_AT_A_TIME = "{} sends {} at a time: where a thought ends among them is an estimate"
 _LONGEST_HEAD = 64
 """Characters in front of an answer in a shape that may become a marker, or are white space."""
 _BROKEN_OFF: frozenset[EndedBy] = frozenset({"cancelled", "error", "time", "context"})
@@ -273,7 +274,7 @@ class Writer:
         host, several = self._found.server.host, account.at_a_time
         if several and account.in_thought and host not in _told_of_pace:
             _told_of_pace.add(host)
-            self._emit(Notice(_AT_A_TIME.format(host, several)))
+            self._emit(Notice(_AT_A_TIME.format(host, counted(several, "token"))))
         if self._may_shorten and not self._begun and self._limits.crowded:
             msg = "the conversation leaves no room for a reply"
             raise Refused(msg, 0, too_long=True)
