@@ -56,12 +56,18 @@ def test_vllm_limits_a_thought_that_cannot_be_gone_on_with():
     with ModelServer(owner="vllm", r1=False, chat=deltas) as server:
         engine = opened(server)
         reply = reply_of(engine, asked(budget=Budget(tokens=6, grace=0)))
+        ends = [
+            reply_of(engine, asked(budget=Budget(tokens=limit))).receipt.thought_ended_by
+            for limit in (7, 8)
+        ]
         body = server.completions()[0].body
         # Without a thought, it is asked for none.
         reply_of(engine, asked(budget=Budget(tokens=0)))
-        silent = server.completions()[1].body
+        silent = server.completions()[-1].body
     assert body["thinking_token_budget"] == 6
     assert reply.receipt.thought_ended_by == "budget"
+    # The line break behind the tag counts for the server.
+    assert ends == ["budget", "natural"]
     assert engine.info.steering.budget == ""
     assert "vLLM does not say how" in engine.info.steering.close
     assert body["reasoning_effort"] == "low"

@@ -321,7 +321,8 @@ class Writer:
         tokens = self._control.budget.tokens
         limited = bool(self._found.dialect.chat_budget) and tokens is not None
         written = self._account.transcript.thought_tokens
-        return "budget" if limited and written >= (tokens or 0) else "natural"
+        # To the server the line break behind the opening tag may be one of them.
+        return "budget" if limited and written >= (tokens or 0) - 1 else "natural"
 
     def _answer(self, text: str) -> Then:
         account = self._account
