@@ -246,7 +246,7 @@ without_engine() {
 }
 
 # keep_bytecode: without compiled modules every start takes a second longer. Where none may lie
-# beside the sources, they go into the environment.
+# beside the sources, they go into the environment, once that is there.
 keep_bytecode() {
     [ -n "${PYTHONDONTWRITEBYTECODE:-}" ] || return 0
     unset PYTHONDONTWRITEBYTECODE
@@ -258,7 +258,11 @@ keep_bytecode() {
 # constraints.txt names; or no-engine, for these tools and all but llama.cpp.
 prepare() {
     unset PYTHONHOME
+    make_ready "$1"
     keep_bytecode
+}
+
+make_ready() {
     is_ready "$1" && return
     pick_python
     lock

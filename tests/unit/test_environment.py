@@ -127,6 +127,31 @@ def test_nothing_is_said_of_an_engine_that_was_there(checkout):
     assert not [line for line in asked if "r1chat.doctor.trial" in line]
 
 
+_MAKING = """here=$1
+. "$here/lib/environment.sh"
+attempt() { mkdir -p "$venv/bin" && ln -s "$python" "$venv/bin/python"; }
+ready_made() { :; }
+pip() { :; }
+prepare run && printf '%s' "$PYTHONPYCACHEPREFIX"
+"""
+
+
+def test_where_python_is_to_write_no_compiled_modules_they_lie_in_an_environment_that_is_made(
+    tmp_path,
+):
+    # It is made where nothing lies; Python runs before that.
+    venv = tmp_path / "new"
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHON": sys.executable,
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "R1CHAT_VENV": str(venv),
+    }
+    command = ["sh", "-c", _MAKING, "sh", str(ROOT / "scripts")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, str(venv / "bytecode")), done.stderr
+
+
 @pytest.mark.parametrize(
     ("log", "said"),
     [
