@@ -34,7 +34,11 @@ def say(text: str) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
-    options = _parser().parse_args(arguments)
+    own = sys.argv[1:] if arguments is None else arguments
+    # argparse takes no list of further words behind options.
+    at = own.index("--") if own[:1] == ["serve"] and "--" in own else len(own)
+    options = _parser().parse_args(own[:at])
+    options.further = own[at + 1 :]
     try:
         status: int = options.run(options)
     except (InstallError, ConvertError, UnequalError, ServeError, OSError) as error:
@@ -73,7 +77,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     verb.add_argument("--port", type=int, default=0, help="any free one by default")
     verb.add_argument("--beside", action="store_true", help="though another one runs already")
-    verb.add_argument("more", nargs="*", help="behind --: further options of `vllm serve`")
+    verb.usage = "%(prog)s [options] [MODEL] [-- OPTION …]"
+    verb.epilog = "What stands behind -- goes to `vllm serve`."
     verb.set_defaults(run=_serve)
     verb = verbs.add_parser("test", parents=[index], help="run the tests that need it")
     verb.add_argument("more", nargs=argparse.REMAINDER, help="arguments for pytest")
@@ -117,7 +122,7 @@ def _serve(options: argparse.Namespace) -> int:
         if not options.beside:
             msg = "another vLLM runs here, which takes 3 GB of memory: --beside starts one more"
             raise ServeError(msg) from None
-    server = Vllm(options.name, options.layout, port=options.port, more=options.more)
+    server = Vllm(options.name, options.layout, port=options.port, more=options.further)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         say(f"starting {options.name} ({options.layout}); its log: {server.log}")

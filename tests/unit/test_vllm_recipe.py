@@ -89,3 +89,14 @@ def test_every_layout_stays_on_this_machine(layout, nodes):
         assert set(addresses) == {"127.0.0.1"}
         assert command[-1] == "--x"
     assert sum("--headless" in command for command in commands) == nodes - 1
+
+
+def test_what_stands_behind_two_dashes_is_the_servers_own(monkeypatch, capsys):
+    seen = []
+    monkeypatch.setattr("scripts.vllm.__main__._serve", lambda options: seen.append(options) or 0)
+    assert main(["serve", "tiny", "--port", "8000", "--", "--max-model-len", "512"]) == 0
+    assert (seen[0].name, seen[0].port) == ("tiny", 8000)
+    assert seen[0].further == ["--max-model-len", "512"]
+    with pytest.raises(SystemExit):
+        main(["serve", "--help"])
+    assert "goes to `vllm serve`" in capsys.readouterr().out
