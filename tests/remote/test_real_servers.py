@@ -181,7 +181,8 @@ def test_peeks_say_what_the_answer_would_be(engine):
 def test_a_budget_auto_ends_by_agreement(engine):
     request = asked("What is 444 + 419 + 258?", **budget("auto"))
     reply = reply_of(engine, request, Control(request.budget, peek_every=24))
-    assert reply.receipt.thought_ended_by == "agreed"
+    # Where the server says how sure the model is, that may be enough.
+    assert reply.receipt.thought_ended_by in {"agreed", "sure"}
     assert reply.answer
 
 
