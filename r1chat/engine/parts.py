@@ -18,6 +18,10 @@ NOTHING = -1
 class Vocabulary(prompt.Vocabulary, Protocol):
     """A vocabulary that can also be read aloud."""
 
+    @property
+    def size(self) -> int:
+        """How many tokens it has; they are numbered from 0."""
+
     def shown(self, token: int) -> bytes:
         """The bytes of a token that a reader should see."""
 

@@ -113,7 +113,10 @@ def replay(
     forced = reply.receipt.thought_ended_by not in {None, "natural"} and not was_prefilled(reply)
     kept: list[int] = []
     transcript.mute()
-    tokens = iter(reply.ids or _spelled(continuation, transcript, vocabulary, tags))
+    # Out of a file of results they may be anything: llama.cpp would end the process.
+    sound = reply.ids and max(reply.ids) < vocabulary.size
+    spelled = reply.ids if sound else _spelled(continuation, transcript, vocabulary, tags)
+    tokens = iter(spelled)
     for token in tokens:
         at = transcript.thought_length
         if keep is not None and at >= keep:

@@ -156,6 +156,9 @@ def _expanded(values: Any) -> Iterator[Intervention]:  # noqa: ANN401  (any JSON
     if kind == "nothing" and any(words):
         message = '"nothing" has no words'
         raise ValueError(message)
+    if len(places) * len(words) * len(truths) > _MOST:
+        message = f"more than {_MOST} interventions"
+        raise ValueError(message)
     return (Intervention(kind, *each) for each in product(places, words, truths))
 
 

@@ -20,9 +20,10 @@ from r1chat.reasoning.occurrence import first_place
 from r1chat.reasoning.phrases import LANDING
 from r1chat.reasoning.sums import check
 
-_NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?")
+_NUMBER = re.compile(r"(?<![\w.])\d+(?:,\d+)*(?:\.\d+)?")
 _LINE_NUMBER = re.compile(r"(?:^|\n)[ \t>*#]*\d{1,3}[.):]")
 _SENTENCE_END = re.compile(r"[.!?;。！？；][\"'”’)\]*_]{0,4}(?=\s|$)")
+_LINE_OR_SENTENCE_END = re.compile(rf"\n|{_SENTENCE_END.pattern}")
 _FORMULA = re.compile(r"\\[\[\](]|\\\)|\$\$|\\(?:begin|end)\{")
 _OPENS = ("\\[", "\\(", "\\begin{")
 
@@ -90,17 +91,21 @@ class _Thought:
         later = next((at for at in self._breaks if at >= near), None)
         if later is not None:
             return later
-        for end in _SENTENCE_END.finditer(self.text, max(near - 1, self.begin), self.end):
-            if not _is_open(self.text[self.begin : end.end()]):
-                return end.end()
-        return self.end
+        return self._first_closed(_SENTENCE_END, max(near - 1, self.begin))
 
     def sentence_end(self, at: int) -> int:
         """Where the sentence, or the line, ends in which a place stands."""
-        for end in re.finditer(rf"\n|{_SENTENCE_END.pattern}", self.text[at : self.end]):
-            stop = at + (end.start() if end[0] == "\n" else end.end())
-            if not _is_open(self.text[self.begin : stop]):
+        return self._first_closed(_LINE_OR_SENTENCE_END, at)
+
+    def _first_closed(self, ends: re.Pattern[str], at: int) -> int:
+        """The first of some ends from a place on that stands in no formula; else the last end."""
+        formulas, read = _Formulas(), self.begin
+        for end in ends.finditer(self.text, at, self.end):
+            stop = end.start() if end[0] == "\n" else end.end()
+            formulas.feed(self.text[read:stop])
+            if not formulas.open:
                 return stop
+            read = stop
         return self.end
 
     def line(self, number: int) -> int | None:
@@ -282,10 +287,3 @@ class _Formulas:
     def open(self) -> bool:
         """Whether one is open."""
         return self._depth > 0 or self._dollars
-
-
-def _is_open(text: str) -> bool:
-    """Whether a formula is open at the end of a text."""
-    formulas = _Formulas()
-    formulas.feed(text)
-    return formulas.open

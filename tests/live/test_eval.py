@@ -248,3 +248,20 @@ def test_thoughts_are_steered_and_only_what_was_done_changes_them(questions, tmp
     plain, steered = ((tmp_path / name).read_text("utf-8") for name in ("plain.jsonl", "s.jsonl"))
     assert (plain.count("\n"), plain.count('"steer"')) == (5, 0)
     assert steered.count("\n") == steered.count('"steer"') == len(drawn) - 5
+
+
+def test_tokens_that_a_file_of_results_makes_up_are_not_given_to_the_model(questions, tmp_path):
+    path, steer = tmp_path / "results.jsonl", tmp_path / "steer.jsonl"
+    steer.write_text('{"kind": "plant", "at": "last sum"}\n', encoding="utf-8")
+    done = ("--limit", 2, "--temperature", 0, "--steer", steer, "-o", path)
+    evaluate(questions, *done)
+    kept = []
+    for text in path.read_text("utf-8").splitlines():
+        values = json.loads(text)
+        if not values.get("steer"):
+            if values.get("reply"):
+                values["reply"]["ids"][3] = 10**9 if len(kept) % 2 else 2**40
+            kept.append(json.dumps(values))
+    path.write_text("\n".join(kept) + "\n", encoding="utf-8")
+    evaluate(questions, *done)
+    assert sum(bool(each.get("steer")) for each in samples(path)) == 2

@@ -43,6 +43,7 @@ class Letters:
     bos = None
     eos = None
     adds_bos = False
+    size = 0x110003
 
     def __init__(self, *, tags: bool = True) -> None:
         self._tags = tags

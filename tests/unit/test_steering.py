@@ -113,6 +113,7 @@ def test_a_thought_that_its_budget_has_ended_has_room_to_think_on():
         (ONE_LINE, "plant", 0.4, "42 * 2 = 94"),
         (ONE_LINE, "words", "first sum", "= 42.\nNo: {left} is not ."),
         ("There are 25 birds.\n", "plant", "first sum", "There are 35"),
+        ("There are 1,250, and so on.\n", "plant", "first sum", "There are 1,260"),
         ("There are 25 birds.\n", "back", "first sum", None),
         ("No numbers here.", "plant", "first sum", None),
         (PLAIN, "words", "line 9", None),
@@ -158,6 +159,8 @@ def test_a_file_says_what_is_to_be_done_and_what_it_says_wrong(tmp_path):
         ('{"kind": "plant", "words": 7}', "must be a text"),
         ('{"kind": "plant", "wrods": "x"}', "wrods"),
         ('{"kind": "hint", "value": "maybe"}', "right, wrong"),
+        # It would be multiplied out before anybody counted it.
+        (json.dumps({"kind": "words", "words": ["x"] * 9999, "at": [0.5] * 9999}), "more than 200"),
         ('{"kind": "nothing", "words": "x"}', "no words"),
         ("", "no interventions"),
     ):
@@ -241,6 +244,15 @@ def test_samples_of_a_plain_run_are_drawn_again_with_all_that_is_needed(tmp_path
         assert len(keeps) == 6
         assert keeps == sorted(keeps, reverse=True)
     assert draw(path, WHAT)[2] == []
+
+
+@pytest.mark.parametrize("sign", ["\\[ a. ", "\\[ a.\n"])
+def test_a_long_formula_that_never_ends_takes_no_longer_than_other_thoughts(sign):
+    long = reply("\\[ 3 + 4 = 7 " + sign * 40_000)
+    for kind, at in (("words", 0.01), ("back", "first sum")):
+        found = steer(Intervention(kind, at, "No: {left}."), long, "18")
+        assert found is not None
+        assert found.goes_on >= len(long.thought)
 
 
 # -- figures --
