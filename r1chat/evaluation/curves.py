@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import os
 import time
 from collections.abc import Iterable, Sequence
@@ -132,21 +133,36 @@ def thoughts(model: ModelInfo) -> list[Example]:
 
 
 def _thoughts(asked: QuestionSet, samples: Iterable[Sample]) -> list[list[int]]:
-    """What is to be learnt of thoughts: those under the highest budget, one for each question."""
+    """What is to be learnt of thoughts: one for each question.
+
+    Of several samples it is the first under the highest budget: the longest of them would make
+    thoughts look longer than they are.
+    """
     texts = {question.key: question.text for question in asked.questions}
-    highest: dict[str, Sample] = {}
-    for sample in samples:
-        if sample.question in texts and sample.thought_tokens and sample.language is None:
-            known = highest.get(sample.question)
-            if known is None or sample.thought_tokens > known.thought_tokens:
-                highest[sample.question] = sample
+    chosen: dict[str, Sample] = {}
+    for sample in sorted((each for each in samples if _is_usual(each)), key=_rank):
+        if sample.question in texts:
+            chosen.setdefault(sample.question, sample)
     found = []
-    for key, sample in list(highest.items())[-_MOST_THOUGHTS:]:
+    for key, sample in list(chosen.items())[-_MOST_THOUGHTS:]:
         traits = Traits.of(texts[key])
         example = Example.of(traits, sample.thought_tokens, sample.thought_ended_by)
         if example is not None:
             found.append([*map(int, astuple(traits)), example.tokens, int(example.whole)])
     return found
+
+
+def _is_usual(sample: Sample) -> bool:
+    """Whether a thought is as long as the model made it, as far as its budget let it."""
+    changed = sample.steer or sample.minimum or sample.language is not None
+    return sample.thought_tokens > 0 and not changed and not sample.setting.parsed.is_brief
+
+
+def _rank(sample: Sample) -> tuple[float, int, int]:
+    budget = sample.setting.parsed
+    # One in seconds, or that ends by previews, says nothing of tokens.
+    others = 0 if budget.seconds is not None or budget.auto else math.inf
+    return -(others if budget.tokens is None else budget.tokens), sample.seed, sample.sample
 
 
 def _example(row: Sequence[int]) -> Example:

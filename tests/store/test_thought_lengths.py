@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from r1chat.engine.fake import INFO
 from r1chat.evaluation import curves
+from r1chat.evaluation.interventions import Intervention
 from r1chat.evaluation.plan import Sample
 from r1chat.evaluation.reading import Question, QuestionSet
 from r1chat.evaluation.summary import Summary
@@ -41,7 +42,7 @@ def test_it_is_learnt_from_the_history_and_from_what_was_measured(store, tmp_pat
     assert learn(replace(info, ref="other"), store).expected("What is 9 + 9?") is None
 
     questions = [Question(f"q{index}", f"{index} + 1 = ?", "1") for index in range(FEWEST)]
-    samples = [
+    usual = [
         Sample(
             question=each.key, budget=budget, minimum=0, seed=0, sample=0, final="1", right=True,
             judge="plain", answer="1", thought_ended_by=ended_by, answer_ended_by="natural",
@@ -50,10 +51,21 @@ def test_it_is_learnt_from_the_history_and_from_what_was_measured(store, tmp_pat
         )
         for each in questions
         for budget, tokens, ended_by in (
-            ("off", 0, "budget"), ("32", 32, "budget"), ("max", 50, "natural"),
+            ("off", 0, "budget"), ("512", 400, "budget"), ("max", 50, "natural"),
+            ("9s", 500, "time"),
         )
     ]  # fmt: skip
     asked_set = QuestionSet("set", tmp_path / "set.jsonl", tuple(questions))
+    # No longer than usual: the first of several samples counts, and none that r1chat prolonged.
+    steered = str(Intervention("wait", "end", "Wait,"))
+    prolonged = ({"sample": 1}, {"steer": steered}, {"minimum": 90}, {"language": "de"})
+    samples = [
+        replace(each, thought_tokens=90, **changes)
+        for each in usual
+        for changes in prolonged
+        if each.thought_tokens
+    ]
+    samples += usual
     other = replace(info, ref="third")
     curves.remember(other, curves.identity(other), asked_set, Summary((), None), samples)
     expected = learn(other, store).expected("3 + 1 = ?")
