@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from statistics import fmean
 
 from r1chat.evaluation.intervals import Estimate, difference, ratio
@@ -54,6 +55,8 @@ def fewer(groups: Sequence[Sequence[Sample]], right: Right, same: Same) -> Fewer
     """
     if not groups or len(groups[0]) == 1:
         return None
+    # Each turn of a draw compares the same answers again.
+    same = cache(same)
     leads, costs, ended, share = [], [], [], []
     for group in groups:
         turns = [[*group[first:], *group[:first]] for first in range(len(group))]

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from r1chat.reasoning.equality import same_answer
@@ -66,6 +67,8 @@ class Tally:
         self._same = same
         self._stop: SamplesStop = stop
         self._votes: list[Vote] = []
+        self._wanted: int | None = None
+        """What `wanted` was last found to be, as long as nothing has ended since."""
 
     def add(self, sample: int, final: str | None, confidence: float | None = None) -> str | None:
         """Counts a sample that has ended.
@@ -79,6 +82,7 @@ class Tally:
             The answer that it counts for, as the first that gave it wrote it.
         """
         self.done += 1
+        self._wanted = None
         if final is None:
             return None
         for at, vote in enumerate(self._votes):
@@ -120,6 +124,12 @@ class Tally:
         More of them would end at about the same time, when nobody needs them any more. Where
         nothing is to be spared it is all that are left.
         """
+        # Engines ask before each token.
+        if self._wanted is None:
+            self._wanted = self._fewest()
+        return self._wanted
+
+    def _fewest(self) -> int:
         left = self.samples - self.done
         if self._stop != "likely":
             return left
@@ -133,7 +143,7 @@ class Tally:
 
     @property
     def _counts(self) -> list[int]:
-        return [vote.count for vote in self.votes]
+        return sorted((vote.count for vote in self._votes), reverse=True)
 
 
 def _rank(vote: Vote) -> tuple[int, float, int]:
@@ -154,6 +164,7 @@ def _decided(counts: Sequence[int], samples: int, left: int, stop: SamplesStop) 
     return "scattered" if first == 1 and len(counts) >= max(SCATTERED, samples / 2) else None
 
 
+@lru_cache(maxsize=4096)
 def chance_of_change(first: int, second: int, left: int) -> float:
     """The chance that the samples that are left would make another answer the most frequent one.
 
