@@ -115,6 +115,9 @@ def refuse_what_makes_no_sense(args: argparse.Namespace) -> None:
         and args.peek,
         "--tree has several samples branch off: give it a -n of 2 or more": args.tree
         and not several,
+        "--samples-stop says when several samples are enough: it goes with -n or --tree": (
+            args.samples_stop is not None and not several
+        ),
         "--compare has each of several answer once: it goes with neither -n nor --resume": (
             args.compare and (several or args.resume)
         ),

@@ -119,5 +119,6 @@ def test_a_tree_draws_what_its_samples_share_once_and_a_seed_gives_it_again():
     for one, other in zip(found["samples"], repeated["samples"], strict=True):
         shorter = min(len(one["thought"]), len(other["thought"]))
         assert one["thought"][:shorter] == other["thought"][:shorter]
+    assert "it goes with -n" in run("ask", "--samples-stop", "never", "What is 3 + 4?")[2]
     code, _, err = run("ask", "--tree", "-n", "1", "What is 3 + 4?")
     assert (code, "-n of 2" in err) == (2, True)
