@@ -151,7 +151,11 @@ def _sure_of_final(receipt: Receipt) -> float | None:
 
 def is_cut(reply: Reply) -> bool:
     """Whether a reply says nothing, because somebody or something stopped it."""
-    return reply.receipt.ended_by in {"cancelled", "error"}
+    return _is_cut(reply.receipt)
+
+
+def _is_cut(receipt: Receipt) -> bool:
+    return receipt.ended_by in {"cancelled", "error"}
 
 
 def surest(receipts: Sequence[Receipt | None]) -> int | None:
@@ -163,7 +167,7 @@ def surest(receipts: Sequence[Receipt | None]) -> int | None:
         (receipt.confidence.answer, -number)
         for number, receipt in enumerate(receipts)
         if receipt is not None
-        and receipt.ended_by not in {"cancelled", "error"}
+        and not _is_cut(receipt)
         and receipt.confidence is not None
         and receipt.confidence.answer is not None
     ]
@@ -186,7 +190,9 @@ def counted(receipts: Sequence[Receipt]) -> Votes:
     # Whether two answers are the same was found out when they were drawn.
     tally = Tally(len(receipts), str.__eq__)
     for number, receipt in enumerate(receipts):
-        tally.add(number, receipt.vote, _sure_of_final(receipt))
+        # A history that was imported may say anything.
+        vote = None if _is_cut(receipt) else receipt.vote
+        tally.add(number, vote, _sure_of_final(receipt))
     counts = tuple((vote.final, vote.count) for vote in tally.votes)
     return _votes(max(drawn, len(receipts)), receipts, counts)
 
@@ -194,7 +200,7 @@ def counted(receipts: Sequence[Receipt]) -> Votes:
 def _votes(drawn: int, receipts: Sequence[Receipt], counts: tuple[tuple[str, int], ...]) -> Votes:
     return Votes(
         drawn,
-        ended=sum(receipt.ended_by not in {"cancelled", "error"} for receipt in receipts),
+        ended=sum(not _is_cut(receipt) for receipt in receipts),
         failed=sum(receipt.ended_by == "error" for receipt in receipts),
         counts=counts,
         decided=next((receipt.decided for receipt in receipts if receipt.decided), None),

@@ -49,6 +49,8 @@ class Control:
         """Most times that "Wait" replaces the end of thinking for the sake of the minimum."""
         self.wants_answer = False
         self.cancelled = False
+        self.over = False
+        """Of one of several: whether its reply has ended."""
         self._more_wanted = 0
         self._more_given = 0
         self._on_cancel: Callable[[], None] | None = None
@@ -176,6 +178,7 @@ class ControlGroup:
             reply: All of it.
         """
         self._ended += 1
+        self.parts[number].over = True
         if self._judge is not None and self._judge.take(number, reply):
             self._enough = True
             self.stop()
@@ -195,7 +198,9 @@ class ControlGroup:
     def stop(self) -> None:
         """Stops those that have not ended."""
         for part in self.parts:
-            part.cancel()
+            # Of one that has ended it would be told that the user stopped it.
+            if not part.over:
+                part.cancel()
 
     def pass_on(self) -> None:
         """Hands what was changed in the whole on to the parts. For engines, at every step."""

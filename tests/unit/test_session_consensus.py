@@ -74,6 +74,8 @@ def test_where_the_others_would_hardly_change_it_they_are_never_begun():
     assert [tally.decided for tally in tallies] == [None, None, None, "likely"]
     (node,) = session.conversation.path()
     assert len(node.siblings) == 4
+    # Nobody has stopped those that ended, the one that decided it among them.
+    assert [each.turn.origin.acts for each in node.siblings] == [()] * 4
     kept = counted([each.turn.reply.receipt for each in node.siblings])
     assert kept == votes_of(reply)
     assert votes_line(reply) == (

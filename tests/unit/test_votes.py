@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -34,6 +35,9 @@ def test_of_stopped_samples_only_bounds_are_known():
 def test_what_a_history_kept_of_them_gives_the_same_figures():
     votes = votes_of(drawn([*SIX, *CUT], ("110", 5), ("112", 1)))
     assert counted([reply.receipt for reply in SIX]) == votes
+    # Whatever an import says of it, a sample that was cut has no vote.
+    forged = replace(sample("7", "cancelled").receipt, decided="likely")
+    assert counted([*(reply.receipt for reply in SIX), forged]).counts == votes.counts
 
 
 def test_of_equals_the_first_that_was_drawn_comes_first():
