@@ -53,6 +53,16 @@ def test_eight_in_ten_thoughts_on_such_questions_end_within_what_is_expected(cou
     assert SHARE - 0.12 < sum(within) / len(within) < SHARE + 0.12
 
 
+@pytest.mark.parametrize("count", [15, 20])
+def test_of_like_questions_it_is_the_thought_within_which_eight_in_ten_lie(count):
+    alike = Traits.of("What is 1 + 2?")
+    found = [Example(alike, 2**index, whole=True) for index in range(count)]
+    expected = ThoughtLengths(found).expected("What is 1 + 2?")
+    assert expected is not None
+    place = count * 8 // 10 - 1
+    assert found[place].tokens <= expected.tokens < found[place + 1].tokens
+
+
 def test_what_makes_a_thought_longer_is_named():
     lengths = ThoughtLengths(examples(100))
     short, long = lengths.expected(question(2)), lengths.expected(question(12))
