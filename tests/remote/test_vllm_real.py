@@ -55,15 +55,22 @@ def compared(server: Vllm, requests: list[Request]) -> list[tuple[Reply, Reply]]
 def resetting(port: int, after: int) -> Iterator[int]:
     """A way to a server on which long answers are broken off after so many bytes."""
 
+    def pass_on(one: socket.socket, other: socket.socket) -> None:
+        with suppress(OSError):
+            while data := one.recv(1 << 16):
+                other.sendall(data)
+
     def forward(one: socket.socket) -> None:
         with one, socket.create_connection(("127.0.0.1", port)) as other, suppress(OSError):
-            other.sendall(one.recv(1 << 20))
+            threading.Thread(target=pass_on, args=(one, other), daemon=True).start()
             sent = 0
             while data := other.recv(256):
                 one.sendall(data)
                 sent += len(data)
                 if sent > after:
                     one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    # The other thread may still read: then closing alone would send nothing.
+                    one.shutdown(socket.SHUT_RD)
                     return
 
     def accept() -> None:
