@@ -118,7 +118,7 @@ def refuse_what_makes_no_sense(args: argparse.Namespace) -> None:
         "--samples-stop says when several samples are enough: it goes with -n or --tree": (
             args.samples_stop is not None and not several
         ),
-        "--compare has each of several answer once: it goes with neither -n nor --resume": (
+        "--compare has each of several answer once: leave out -n, --tree and --resume": (
             args.compare and (several or args.resume)
         ),
         "--background keeps the reply on the disk: it does not go with --no-save": (

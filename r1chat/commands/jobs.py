@@ -39,8 +39,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         R1ChatError: If a job is meant that is not there.
         Interrupted: If a signal came.
     """
-    actions: dict[str | None, Callable[[argparse.Namespace, Out, Console], int]] = {
-        None: _list,
+    actions: dict[str, Callable[[argparse.Namespace, Out, Console], int]] = {
         "list": _list,
         "show": _show,
         "attach": _attach,

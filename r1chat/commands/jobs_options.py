@@ -13,7 +13,7 @@ _LAST = f"{_ID}; default: the last one"
 def add_jobs(parser: argparse.ArgumentParser) -> None:
     """Adds what `r1chat jobs` takes."""
     add_json(parser)
-    action = actions_of(parser, required=False)
+    action = actions_of(parser)
     _add_json_too(action("list", "the jobs, the last one first"))
     shower = action("show", "one job: what is asked, what has become of it")
     shower.add_argument("id", metavar="ID", nargs="?", help=_LAST)

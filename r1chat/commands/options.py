@@ -87,20 +87,17 @@ def add_section(add: Callable[..., object], section: Section) -> None:
 
 
 def actions_of(
-    parser: argparse.ArgumentParser, *, required: bool = True
+    parser: argparse.ArgumentParser,
 ) -> Callable[[str, str], argparse.ArgumentParser]:
-    """Gives a subcommand actions.
+    """Gives a subcommand actions; without one it is the list, where there is such an action.
 
     Args:
         parser: The subcommand's.
-        required: Whether one of them must be named.
 
     Returns:
         What adds one: by its name, and what it is for.
     """
-    actions = parser.add_subparsers(
-        dest="action", metavar="ACTION", title="actions", required=required
-    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", title="actions")
 
     def action(name: str, purpose: str) -> argparse.ArgumentParser:
         return actions.add_parser(

@@ -44,6 +44,9 @@ class Parser(argparse.ArgumentParser):
             UsageError: If there is something in it that nobody knows, or something is missing.
         """
         args, unknown = self.parse_known_args(argv)
+        if not unknown and getattr(args, "action", "") is None and args.innermost.has_list:
+            # `r1chat models` is short for `r1chat models list`.
+            return self.read([*argv, "list"])
         if unknown:
             args.innermost.refuse(unknown)
         return args
@@ -65,6 +68,11 @@ class Parser(argparse.ArgumentParser):
             hint = _QUOTES if takes_question else f"see {self.prog} --help"
             message = f"unrecognized arguments: {shown} ({hint})"
         raise UsageError(message)
+
+    @property
+    def has_list(self) -> bool:
+        """Whether it has an action that lists what it is about."""
+        return any("list" in (each.choices or ()) for each in self._actions)
 
     @property
     def option_names(self) -> tuple[str, ...]:

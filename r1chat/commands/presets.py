@@ -35,8 +35,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
         R1ChatError: If it fails.
     """
     settings, out = user.load(console), Out(sys.stdout)
-    if args.action in {None, "list"}:
-        _list(out, settings, as_json=args.action is not None and args.format == "json")
+    if args.action == "list":
+        _list(out, settings, as_json=args.format == "json")
     elif args.action == "show":
         _show(out, presets.find(settings, args.name), as_json=args.format == "json")
     elif args.action == "set":

@@ -13,7 +13,7 @@ _NAME = "its name: small letters, digits, - and _"
 
 def add_presets(parser: argparse.ArgumentParser) -> None:
     """Adds what `r1chat presets` takes."""
-    action = actions_of(parser, required=False)
+    action = actions_of(parser)
     lister = action("list", "the presets: the built-in ones, and yours")
     add_format(lister.add_argument)
     shower = action("show", "what a preset holds")

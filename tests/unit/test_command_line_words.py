@@ -103,6 +103,13 @@ def needed(parser):
     ]
 
 
+@pytest.mark.parametrize("subcommand", ["models", "servers", "history", "jobs", "presets"])
+def test_a_subcommand_alone_lists_what_it_is_about(subcommand, run):
+    code, out, err = run(subcommand)
+    assert code == 0
+    assert (code, out, err) == run(subcommand, "list")
+
+
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
@@ -110,7 +117,7 @@ def needed(parser):
         (["r1:7b"], "is a model: r1chat -m r1:7b"),
         (["models/a.gguf"], "is a model: r1chat -m models/a.gguf"),
         (["how", "are", "you"], "put the question in quotes"),
-        (["models"], "required: ACTION"),
+        (["models", "pull"], "required: REF"),
         (["--format", "json", "models", "list"], "belongs after the subcommand"),
         (["ask", "x", "--format", "xml"], "text"),
         (["ask", "--nope", "x"], "has no option --nope (see"),
