@@ -261,6 +261,11 @@ async def test_what_thoughts_on_such_questions_take_is_marked_and_said(tmp_path)
         await pilot.press("f5", "enter")
         await thought(pilot, "thought 9.")
         assert chat.slider.expected.tokens == long
+        # A draft has a mark of its own, and takes it along.
+        await pilot.press(*"12+34")
+        await until(pilot, lambda: chat.slider.expected.tokens < long)
+        await pilot.press("ctrl+u")
+        await until(pilot, lambda: chat.slider.expected.tokens == long)
         gate.open()
         await pilot.press("escape")
         await rest(pilot)

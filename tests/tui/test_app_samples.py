@@ -292,10 +292,13 @@ async def test_what_was_stopped_before_any_ended_can_be_gone_on_with_alone():
     async with app.run_test() as pilot:
         chat = await begin(pilot)
         await gated(pilot, chat)
+        assert rows(chat.last)[1] == "no result yet  ┄┄┄┄ 4 to come"
         await pilot.press("escape")
         gate.open()
         await rest(pilot)
         assert "stopped" in chat.last.status
+        head, bars, _ = rows(chat.last)
+        assert (head.startswith("no answer in 4 samples"), bars) == (True, "")
         await pilot.press("ctrl+g")
         await rest(pilot)
         assert tree(chat).turn.reply.answer == "It is 9."

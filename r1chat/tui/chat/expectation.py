@@ -26,7 +26,7 @@ class Expectation:
         host: The app.
         composer: Has the question.
         slider: Is marked.
-        running: Whether a reply is being written; its mark stays.
+        asked: The question that is being answered; empty while none is.
         after: Does something later.
     """
 
@@ -36,13 +36,13 @@ class Expectation:
         composer: Composer,
         slider: BudgetSlider,
         *,
-        running: Callable[[], bool],
+        asked: Callable[[], str],
         after: Callable[[float, Callable[[], None]], Timer],
     ) -> None:
         self._host = host
         self._composer = composer
         self._slider = slider
-        self._running = running
+        self._asked = asked
         self._after = after
         self._lengths: ThoughtLengths | None = None
         self._seen = ""
@@ -78,8 +78,6 @@ class Expectation:
         self._timer = self._after(_REST_S, self._mark)
 
     def _mark(self) -> None:
-        text = self._composer.text
-        if self._running() and not text.strip():
-            # It is about the question that is being answered.
-            return
+        draft = self._composer.text
+        text = draft if draft.strip() else self._asked()
         self._slider.expected = self._lengths.expected(text) if self._lengths else None

@@ -154,7 +154,7 @@ class ChatScreen(Screen[None]):
             host,
             self.composer,
             self.slider,
-            running=lambda: self.running,
+            asked=lambda: self.last.question if self.running and self.last else "",
             after=self.set_timer,
         )
         self._preset = PresetChoice(host, self.state, self.slider)

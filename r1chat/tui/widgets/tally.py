@@ -42,7 +42,6 @@ _SIGNS = {
     "failed": "!",
     "ended": "–",
 }
-_NO_ANSWER = "no answer"
 
 
 class Tally(Widget, can_focus=True):
@@ -165,7 +164,8 @@ class Tally(Widget, can_focus=True):
         most = "up to " if self.draw.is_sparing else ""
         rest = f"{'┄' * coming} {most}{coming} to come" if coming else ""
         if not counts:
-            return Content(f"{_NO_ANSWER}{' yet' if coming else ''}  {rest}".rstrip()[:width])
+            # After the last the head says it: samples of prose have answers, and no results.
+            return Content(f"no result yet  {rest}"[:width] if coming else "")
         end = [Content(rest)] if rest else []
         for limit in _LABELS:
             bars = [
