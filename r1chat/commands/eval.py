@@ -223,7 +223,11 @@ class _Evaluation:
         budgets = args.budgets or (("max",) if self._interventions else ())
         settings = settings_of(engine.info, self._thinks, budgets, args.min_think, languages)
         plan = Plan(asked.questions, settings, tuple(args.seed), args.samples)
-        return plan.steered(self._interventions)
+        plan = plan.steered(self._interventions)
+        if self._interventions and not plan.bases:
+            message = '--steer: under the budget "off" there are no thoughts to steer'
+            raise UsageError(message)
+        return plan
 
     def _conditions(self, engine: Engine, sampling: Sampling) -> Conditions:
         args = self._args

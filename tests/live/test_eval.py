@@ -194,6 +194,7 @@ def test_bad_lines_are_refused_in_one_line(questions):
         (("-b", ""), "not a text"),
         (("-n", "2", "--temperature", "0"), "temperature 0"),
         (("--seed", "1,x"), "whole number"),
+        (("-m", "tiny", "-b", "off", "--steer", "default"), "no thoughts to steer"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_one_line(arguments, words):
