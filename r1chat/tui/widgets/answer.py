@@ -60,6 +60,9 @@ class AnswerView(WordSelection, Widget, can_focus=True):
         width: 1fr;
         color: $foreground;
 
+        &:focus {{
+            background: $foreground 4%;
+        }}
         {styles.RULES}
     }}
     """
