@@ -84,7 +84,8 @@ def _add(args: argparse.Namespace, console: Console) -> None:
         _forget(name, old, console, f"the key that {name} had was for {addresses.origin(old)}")
     if addresses.is_plain_to_other_machine(url):
         console.note(_PLAIN)
-    console.aside(f"{name} is {url}; r1chat servers models {name} lists what it has")
+    was = f" (it was {old})" if old is not None and old != url else ""
+    console.aside(f"{name} is {url}{was}; r1chat servers models {name} lists what it has")
 
 
 def _remove(args: argparse.Namespace, console: Console) -> None:

@@ -288,7 +288,21 @@ def _speed(shape: Shape, size: int, machine: Machine, gpu_layers: int | None) ->
     here = 1 - (gpu_layers or 0) / (shape.layers + 1)
     read = here * (size * shape.share_read + _TYPICAL_TOKENS * shape.cache_per_token)
     read += here * shape.layers * _PER_LAYER + shape.vocabulary * _PER_WORD
-    return rate / read if rate is not None else None
+    if rate is None:
+        return None
+    computed = rate / read
+    return computed if shape.idle or machine.gpus else _beside_learned(computed, size, machine)
+
+
+def _beside_learned(speed: float, size: int, machine: Machine) -> float:
+    """A computed speed, as far as those that were learned allow it.
+
+    What was computed knows nothing of how busy the machine was when others were learned: without
+    this a larger model might be called faster than a smaller one.
+    """
+    smaller = [rate / (of * _ALIKE) for of, rate in machine.learned.items() if of < size]
+    larger = [rate * _ALIKE / of for of, rate in machine.learned.items() if of >= size]
+    return max([min([speed, *smaller]), *larger])
 
 
 def _learned(size: int, machine: Machine) -> float | None:

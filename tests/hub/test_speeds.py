@@ -122,6 +122,17 @@ def test_replies_are_believed_above_measurements_where_the_models_are_alike() ->
     assert speed(machine, GB // 10) == speed(plain, GB // 10)
 
 
+@pytest.mark.parametrize("rate", [0.5e9, 5e9, 24e9, 100e9])
+@pytest.mark.parametrize("learned", [GB // 2, 4 * GB])
+def test_no_larger_model_is_called_faster_than_a_smaller_one(learned: int, rate: float) -> None:
+    # However busy the machine was, or idle, when it was learned.
+    machine = Machine(99 * GB, 90 * GB, threads=1, products=24e9, learned={learned: rate})
+    sizes = [round(GB * 1.3**step) for step in range(-12, 16)]
+    found = [fit(QWEN_7B, size, machine).tokens_per_s or 0.0 for size in sizes]
+    assert found == sorted(found, reverse=True)
+    assert min(found) > 0
+
+
 @pytest.mark.parametrize("pace", [None, 20.0])
 def test_a_session_teaches_what_its_replies_cost(pace: float | None) -> None:
     receipt = Receipt(thought_tokens=300, answer_tokens=50, tokens_per_s=12.5)

@@ -26,6 +26,9 @@ def test_a_server_is_named_listed_and_forgotten(home):
     code, out, err = run("servers", "add", "lab", "http://localhost:8000/")
     assert (code, out) == (0, "")
     assert "r1chat servers models lab" in err
+    assert "it was" not in err + run("servers", "add", "lab", "http://localhost:8000/")[2]
+    assert "(it was http://localhost:8000/v1)" in run("servers", "add", "lab", "http://b:9000")[2]
+    run("servers", "add", "lab", "http://localhost:8000/")
     assert run("servers", "list")[1].split() == [
         *("name", "address", "key"),
         *("lab", "http://localhost:8000/v1", "none"),

@@ -13,7 +13,7 @@ from r1chat.engine.remote.server import Server
 from r1chat.engine.remote.sse import Event, parsed
 from r1chat.errors import ModelError, NetworkError, R1ChatError
 from r1chat.hub.refusals import wait_asked_for
-from r1chat.hub.route import Route, is_of_network
+from r1chat.hub.route import Route, is_of_network, reason_of
 from r1chat.sanitize import line
 
 _LONGEST_REASON = 200
@@ -340,7 +340,7 @@ def failure(error: Exception, server: Server, route: Route | None) -> R1ChatErro
         # Nobody changes a proxy or a certificate while a reply waits.
         return NetworkError(str(fault))
     host, via = server.host, route.via if route is not None else ""
-    text = line(str(error), _LONGEST_REASON)
+    text = reason_of(error)
     if isinstance(error, httpx2.ConnectError) and _is_refused(error):
         return Absent(f"{host} cannot be reached ({text}): is the server running?")
     for kinds, what in (
