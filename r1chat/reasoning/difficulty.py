@@ -13,8 +13,8 @@ SHARE = 0.8
 """The share of thoughts on such questions that end by themselves within what is predicted."""
 FEWEST = 12
 """Thoughts that a prediction needs; below that it would be a guess."""
-_SHRINKAGE = 3.0
-"""Weight of the ridge penalty, in examples: with few of them a trait moves the prediction less."""
+_PENALTIES = (3.0, 30.0, 300.0, math.inf)
+"""Weights of the ridge penalty, in examples: the larger, the less a trait moves the prediction."""
 _ROUNDS = 12
 _EXACT = 1e-9
 _STRONG = 0.15
@@ -104,6 +104,8 @@ class Expected:
     """Of thoughts on such questions, 8 in 10 end by themselves within so many."""
     examples: int
     """Thoughts that it was learnt from."""
+    by_question: bool
+    """Whether the question tells anything; else it is the same for all questions."""
     why: tuple[str, ...]
     """What makes it longer or shorter than usual, the strongest first: e.g. "many numbers"."""
 
@@ -112,9 +114,10 @@ class ThoughtLengths:
     """What was learnt of a model's thoughts.
 
     The logarithm of their length is a linear function of the question's traits, by ridge
-    regression; thoughts that were cut count with the length that they would have had on the
-    average (the EM algorithm for censored data: Schmee and Hahn 1979). How far thoughts lie above
-    it is the Kaplan-Meier estimate of the residuals' quantile.
+    regression, as far as that predicts thoughts that were left out better than their mean does.
+    Thoughts that were cut count with the length that they would have had on the average (the EM
+    algorithm for censored data: Schmee and Hahn 1979). How far thoughts lie above the line is the
+    Kaplan-Meier estimate of the residuals' quantile.
 
     Args:
         examples: Thoughts of one model.
@@ -139,7 +142,8 @@ class ThoughtLengths:
         fitted, traits = self._fitted, Traits.of(question)
         height = fitted.mean + sum(fitted.moves(traits)) + fitted.above
         tokens = _rounded(math.exp(min(height, fitted.highest)))
-        return Expected(tokens, len(self._examples), _reasons(fitted, traits))
+        by_question = any(fitted.slopes)
+        return Expected(tokens, len(self._examples), by_question, _reasons(fitted, traits))
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +166,7 @@ class _Fit:
 
 
 def _fit(examples: Sequence[Example]) -> _Fit | None:
-    seen = [math.log(each.tokens) for each in examples]
+    longest = max(each.tokens for each in examples)
     values = [each.traits.values() for each in examples]
     columns = list(zip(*values, strict=True))
     centre = [fmean(column) for column in columns]
@@ -172,38 +176,70 @@ def _fit(examples: Sequence[Example]) -> _Fit | None:
         [(value - middle) / wide for value, middle, wide in zip(row, centre, spread, strict=True)]
         for row in values
     ]
-    inverse = _inverse(scaled)
-    length, cut = list(seen), [index for index, each in enumerate(examples) if not each.whole]
-    for _ in range(_ROUNDS if cut else 1):
-        mean = fmean(length)
-        products = [
-            _product([each - mean for each in length], column)
-            for column in zip(*scaled, strict=True)
-        ]
-        weights = [_product(row, products) for row in inverse]
-        line = [mean + _product(row, weights) for row in scaled]
-        deviation = max(1e-6, pstdev(map(operator.sub, length, line)))
-        for index in cut:
-            place = (seen[index] - line[index]) / deviation
-            length[index] = line[index] + deviation * _beyond(place)
-    residuals = []
-    for row, known, fitted in zip(scaled, seen, line, strict=True):
-        # What it would be off by, had the line not been learnt from it.
-        leverage = _product(row, [_product(each, row) for each in inverse]) + 1 / len(examples)
-        residuals.append((known - fitted) / max(1 - leverage, 0.1))
-    above = _quantile(residuals, [each.whole for each in examples], SHARE)
+    lines = [_Line.through(scaled, examples, penalty) for penalty in _PENALTIES]
+    flat, best = lines[-1], min(lines, key=lambda line: fmean(line.errors))
+    # The traits have to show that they tell anything: by one standard error, as of a pair.
+    gains = list(map(operator.sub, flat.errors, best.errors))
+    if fmean(gains) <= pstdev(gains) / math.sqrt(len(gains)):
+        best = flat
+    above = _quantile(best.residuals, [each.whole for each in examples], SHARE)
     if above is None:
         return None
-    slopes = [weight / wide for weight, wide in zip(weights, spread, strict=True)]
-    return _Fit(mean, centre, slopes, above, highest=max(seen))
+    slopes = [weight / wide for weight, wide in zip(best.weights, spread, strict=True)]
+    return _Fit(best.mean, centre, slopes, above, highest=math.log(longest))
 
 
-def _inverse(rows: Sequence[Sequence[float]]) -> list[list[float]]:
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A regression of the logarithm of lengths on scaled traits."""
+
+    mean: float
+    weights: list[float]
+    residuals: list[float]
+    """How far each thought, as it was seen, lies above what the others would have predicted."""
+    errors: list[float]
+    """The squares of that, with the lengths that cut thoughts would have had."""
+
+    @classmethod
+    def through(
+        cls, scaled: Sequence[Sequence[float]], examples: Sequence[Example], penalty: float
+    ) -> _Line:
+        """The one that a penalty leads to."""
+        seen = [math.log(each.tokens) for each in examples]
+        inverse = _inverse(scaled, penalty)
+        length, cut = list(seen), [at for at, each in enumerate(examples) if not each.whole]
+        for _ in range(_ROUNDS if cut else 1):
+            mean = fmean(length)
+            products = [
+                _product([each - mean for each in length], column)
+                for column in zip(*scaled, strict=True)
+            ]
+            weights = [_product(row, products) for row in inverse]
+            line = [mean + _product(row, weights) for row in scaled]
+            deviation = max(1e-6, pstdev(map(operator.sub, length, line)))
+            for at in cut:
+                place = (seen[at] - line[at]) / deviation
+                length[at] = line[at] + deviation * _beyond(place)
+        shares = []
+        for row in scaled:
+            leverage = _product(row, [_product(each, row) for each in inverse]) + 1 / len(examples)
+            shares.append(max(1 - leverage, 0.1))
+        return cls(
+            mean,
+            weights,
+            [(a - b) / share for a, b, share in zip(seen, line, shares, strict=True)],
+            [((a - b) / share) ** 2 for a, b, share in zip(length, line, shares, strict=True)],
+        )
+
+
+def _inverse(rows: Sequence[Sequence[float]], penalty: float) -> list[list[float]]:
     """The inverse of the rows' second moments with the ridge, by Gauss and Jordan."""
     columns = list(zip(*rows, strict=True))
     size = len(columns)
+    if math.isinf(penalty):
+        return [[0.0] * size] * size
     both = [
-        [_product(first, second) + _SHRINKAGE * (at == to) for to, second in enumerate(columns)]
+        [_product(first, second) + penalty * (at == to) for to, second in enumerate(columns)]
         + [float(at == to) for to in range(size)]
         for at, first in enumerate(columns)
     ]

@@ -260,11 +260,11 @@ def remark(
 def _of_expected(expected: Expected | None) -> tuple[str, ...]:
     if expected is None:
         return ()
-    figure = f"{expected.tokens:,}"
-    short = f"8 in 10 such thoughts take up to {figure}"
+    which = "such thoughts" if expected.by_question else "thoughts"
+    short = f"8 in 10 {which} take up to {expected.tokens:,}"
     seen = f"{expected.examples} seen"
     reasons = "; ".join((", ".join(expected.why), seen) if expected.why else (seen,))
-    long = f"8 in 10 such thoughts take up to {counted(expected.tokens, 'token')}"
+    long = f"8 in 10 {which} take up to {counted(expected.tokens, 'token')}"
     return (f"{long} ({reasons})", f"{long} ({seen})", long, short)
 
 

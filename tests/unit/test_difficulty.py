@@ -73,6 +73,22 @@ def test_what_makes_a_thought_longer_is_named():
     assert set(long.why) == {"many numbers", "many signs"}
 
 
+def test_where_questions_tell_nothing_all_have_the_same_mark():
+    told = 0
+    for seed in range(20):
+        rng = random.Random(seed)
+        found = [replace(each, tokens=taken(rng, 5)) for each in examples(40, seed=seed)]
+        short, long = (ThoughtLengths(found).expected(question(numbers)) for numbers in (2, 12))
+        assert short is not None
+        assert long is not None
+        told += short.by_question
+        if not short.by_question:
+            assert (short.tokens, short.why) == (long.tokens, ())
+    # Luck alone seems to tell something now and then.
+    assert told <= 5
+    assert ThoughtLengths(examples(40)).expected(question(2)).by_question
+
+
 def test_too_few_thoughts_or_too_many_that_were_cut_tell_nothing():
     assert ThoughtLengths(examples(FEWEST - 1)).expected("2 + 2") is None
     assert ThoughtLengths(examples(FEWEST)).expected("2 + 2") is not None
