@@ -239,7 +239,7 @@ def test_whoever_follows_a_job_is_shown_whatever_ask_shows():
         events.Tallied((("5", 2),), 2, 4, certain=True),
     ]
     # What belongs to a program, to one of several samples, or is not written.
-    silent = {"Loading", "ThoughtEnded", "TokenScore", "WrongSum", "Sampled", "Reply"}
+    silent = {"Loading", "ThoughtEnded", "TokenScore", "WrongSum", "Sampled", "Forked", "Reply"}
     named = {type(each).__name__ for each in shown}
     assert {kind.__name__ for kind in get_args(events.Event)} == named | silent
     for each in shown:
