@@ -105,12 +105,19 @@ def crash_report(argv: Sequence[str]) -> Callable[[str, int], None]:
     def report(message: str, code: int) -> None:
         # The line of a thought, or of a progress, may not be at its end.
         gap = "\x1b[0m\n" if os.isatty(_STDERR) else ""
-        os.write(_STDERR, f"{gap}r1chat: {message}\n".encode())
+        os.write(_taken(_STDERR), f"{gap}r1chat: {message}\n".encode())
         if form is not None:
             told = json.dumps({**kind, "error": message, "exit_code": code})
-            os.write(_STDOUT, f"{told}\n".encode())
+            os.write(_taken(_STDOUT), f"{told}\n".encode())
 
     return report
+
+
+def _taken(descriptor: int) -> int:
+    """Another descriptor of a file; the old one leads nowhere, whoever still writes to it."""
+    own = os.dup(descriptor)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+    return own
 
 
 def _failed(message: str, code: ExitCode, argv: Sequence[str]) -> ExitCode:

@@ -114,7 +114,7 @@ def replay(
     kept: list[int] = []
     transcript.mute()
     # Out of a file of results they may be anything: llama.cpp would end the process.
-    sound = reply.ids and max(reply.ids) < vocabulary.size
+    sound = reply.ids and min(reply.ids) >= 0 and max(reply.ids) < vocabulary.size
     spelled = reply.ids if sound else _spelled(continuation, transcript, vocabulary, tags)
     tokens = iter(spelled)
     for token in tokens:

@@ -28,6 +28,7 @@ class Pieces(Letters):
     def __init__(self, format_: Format, *, tokens: bool) -> None:
         super().__init__()
         self._names = dict(enumerate(sorted(format_.pieces), FIRST)) if tokens else {}
+        self.size = FIRST + len(self._names)
 
     def tokenize(self, text: str, *, special: bool) -> list[int]:
         ids = {name: token for token, name in self._names.items()} if special else {}
