@@ -18,10 +18,10 @@ import sys
 import time
 from contextlib import closing
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from statistics import fmean
 
 import report
+import sampling_options
 
 import r1chat
 from r1chat.checking import Checker
@@ -119,20 +119,7 @@ def show(asked: list[dict[str, Drawn]]) -> bool:
 
 def main() -> int:
     """Measures, prints a table, and says whether the bar is reached."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--model", default="tiny")
-    parser.add_argument("--questions", default="tiny", help="a file, or a set that comes along")
-    parser.add_argument("--samples", type=int, default=8)
-    parser.add_argument("--budget", default="max")
-    parser.add_argument("--think", default="auto")
-    parser.add_argument("--words", default="", help="put behind each question")
-    parser.add_argument("--temperature", type=float, default=1.0)
-    parser.add_argument("--ctx", type=int)
-    parser.add_argument("--limit", type=int, help="ask the first questions only")
-    parser.add_argument("--kept", type=Path, help="keep what was drawn here, and resume from there")
-    args = parser.parse_args()
+    args = sampling_options.parser(__doc__).parse_args()
     print(report.machine())
     known: dict[str, dict[str, Drawn]] = {}
     if args.kept is not None and args.kept.exists():

@@ -15,10 +15,10 @@ import sys
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from statistics import fmean
 
 import report
+import sampling_options
 
 import r1chat
 from r1chat.checking import Checker
@@ -158,18 +158,7 @@ def show(bench: Bench, asked: Sequence[Asked], most: int) -> float:
 
 def main() -> int:
     """Measures, prints tables, and says whether a tree pays."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", default="tiny")
-    parser.add_argument("--questions", default="tiny", help="a file, or a set that comes along")
-    parser.add_argument("--samples", type=int, default=8)
-    parser.add_argument("--budget", default="max")
-    parser.add_argument("--think", default="auto")
-    parser.add_argument("--words", default="", help="put behind each question")
-    parser.add_argument("--temperature", type=float, default=1.0)
-    parser.add_argument("--ctx", type=int)
-    parser.add_argument("--limit", type=int, help="ask the first questions only")
-    parser.add_argument("--kept", type=Path, help="keep samples here, and resume from there")
-    args = parser.parse_args()
+    args = sampling_options.parser(__doc__).parse_args()
     print(report.machine())
     known: dict[str, Asked] = {}
     if args.kept is not None and args.kept.exists():
