@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from statistics import fmean
 
 from r1chat.evaluation.calibration import Calibration, Judged, calibrate
-from r1chat.evaluation.fewer import Fewer, fewer, majority
+from r1chat.evaluation.fewer import Fewer, Right, Same, fewer, majority
 from r1chat.evaluation.intervals import Estimate, accuracy, difference
 from r1chat.evaluation.plan import Key, Plan, Sample, Setting
 from r1chat.events import EndedBy
-
-Right = Callable[[Sample], bool]
-Same = Callable[[str, str], bool]
 
 
 @dataclass(frozen=True, slots=True)
