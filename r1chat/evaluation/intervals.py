@@ -9,7 +9,10 @@ one another, so that questions, and not samples, are counted ("clusters").
   Slud 2019), where ``v = sum((p_q - p)**2) / (n (n - 1))`` is the squared clustered standard error
   over the n questions' own shares p_q (Miller 2024, "Adding error bars to evals").
 - Differences of two accuracies on the same questions: percentile bootstrap over questions (Efron
-  1979), each drawn with both of its values, which keeps them paired.
+  1979), each drawn with both of its values, which keeps them paired. Where all n differences are
+  the same it has nothing to draw from. Then a share of ``1 - 0.025**(1/n)`` of all questions may
+  be otherwise, the exact bound of what was found in none of n (Clopper and Pearson 1934), at worst
+  by a whole answer.
 """
 
 from __future__ import annotations
@@ -82,10 +85,10 @@ def _effective(shares: Sequence[float], share: float, samples: int) -> float:
 
 
 def difference(pairs: Sequence[float], *, seed: int = 0) -> Estimate | None:
-    """A mean difference.
+    """A mean difference of shares.
 
     Args:
-        pairs: One difference for each question.
+        pairs: One difference for each question, from -1 to 1.
         seed: Of the resampling; the same seed gives the same interval.
 
     Returns:
@@ -97,6 +100,9 @@ def difference(pairs: Sequence[float], *, seed: int = 0) -> Estimate | None:
     number = len(pairs)
     # Most differences are 0: few values are drawn by how often they occur.
     counts = Counter(pairs)
+    if len(counts) == 1:
+        value, other = pairs[0], 1 - _TAIL ** (1 / number)
+        return Estimate(value, value - other * (value + 1), value + other * (1 - value))
     values, weights = list(counts), list(counts.values())
     means = sorted(
         math.fsum(rng.choices(values, weights, k=number)) / number for _ in range(RESAMPLES)

@@ -16,7 +16,7 @@ from r1chat.engine.base import Sampling
 from r1chat.engine.fake import INFO
 from r1chat.evaluation import curves, drawing
 from r1chat.evaluation.fewer import Replayed, replay
-from r1chat.evaluation.intervals import Estimate, accuracy, difference, wilson
+from r1chat.evaluation.intervals import accuracy, difference, wilson
 from r1chat.evaluation.plan import (
     Plan,
     Sample,
@@ -108,8 +108,19 @@ def test_a_differences_interval_is_about_the_normal_one_where_questions_are_many
     )
 
 
-def test_a_difference_that_is_always_the_same_is_certain():
-    assert difference([0.25] * 30) == Estimate(0.25, 0.25, 0.25)
+@pytest.mark.parametrize("value", [-1.0, 0.0, 0.25, 1.0])
+def test_a_difference_that_was_always_the_same_is_surer_with_more_questions_not_certain(value):
+    few, many = difference([value] * 12), difference([value] * 300)
+    assert few.value == many.value == value
+    assert -1 <= few.low <= many.low <= value <= many.high <= few.high <= 1
+    assert few.high - few.low > many.high - many.low > 0
+
+
+def test_where_no_question_differs_the_interval_is_the_exact_one_for_none_of_so_many():
+    found = difference([0.0] * 100)
+    # Of 100 questions none differs with a chance of 2.5 % where a share of found.high does.
+    assert (1 - found.high) ** 100 == pytest.approx(0.025)
+    assert found.low == -found.high
 
 
 # -- plans --
@@ -249,7 +260,8 @@ def test_what_fewer_samples_add_is_paired_with_what_all_of_them_came_to():
     assert found.tokens.value == (2 + 4) / 16
     assert found.tokens.low <= found.tokens.value <= found.tokens.high
     head, (cells,), _ = drawing.spared(Summary((row,), None), plan(samples=8))
-    assert cells[:3] == ["64", "50.0 %", "+0.0 (+0.0 to +0.0)"]
+    # Two questions say nothing: 0.025 ** (1 / 2) is 0.158.
+    assert cells[:3] == ["64", "50.0 %", "+0.0 (-84.2 to +84.2)"]
     assert cells[4].startswith("38 % (")
     assert len(head) == len(cells)
     (alone,) = figures([sample(QUESTIONS[0], "64", 0, "1")], samples=1).rows

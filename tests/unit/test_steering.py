@@ -331,7 +331,8 @@ def test_a_wording_is_better_only_where_the_same_questions_say_so():
     names = steering.Names(found)
     few = steering.verdicts([one, other], names)
     assert few == ["wait: 2 questions cannot tell which wording is better."]
-    enough = [replace(each, questions=20) for each in (one, other)]
+    surely = replace(other, against_first=replace(other.against_first, low=0.1))
+    enough = [replace(each, questions=20) for each in (one, surely)]
     assert steering.verdicts(enough, names) == ["wait: b is better than the first."]
     unsure = replace(enough[1], against_first=replace(other.against_first, low=0))
     assert steering.verdicts([enough[0], unsure], names) == [
