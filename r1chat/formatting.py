@@ -37,12 +37,15 @@ def format_count(number: float) -> str:
     return f"{number:.0f}"
 
 
-def format_share(share: float) -> str:
-    """A share or a probability in percent, e.g. "97 %"; never 0 or 100 where it is not."""
-    percent = round(100 * share)
-    if percent in {0, 100} and share not in {0, 1}:
-        return "< 1 %" if percent == 0 else "> 99 %"
-    return f"{percent} %"
+def format_probability(probability: float) -> str:
+    """A probability in percent, e.g. "97 %".
+
+    Never 0 or 100: no model is as sure as that, and what is read from a file was rounded.
+    """
+    percent = round(100 * probability)
+    if percent < 1:
+        return "< 1 %"
+    return f"{percent} %" if percent < 100 else "> 99 %"  # noqa: PLR2004
 
 
 def format_tokens(tokens: int) -> str:

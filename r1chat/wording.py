@@ -25,7 +25,7 @@ from r1chat.events import (
     ThoughtStyle,
     WrongSum,
 )
-from r1chat.formatting import counted, format_duration, format_share, format_speed
+from r1chat.formatting import counted, format_duration, format_probability, format_speed
 from r1chat.sanitize import line
 
 if TYPE_CHECKING:
@@ -162,8 +162,8 @@ def sure(receipt: Receipt) -> str:
     if confidence is None:
         return ""
     if confidence.final is not None:
-        return f"{format_share(confidence.final)} sure of its result"
-    return f"{format_share(confidence.answer)} sure" if confidence.answer is not None else ""
+        return f"{format_probability(confidence.final)} sure of its result"
+    return f"{format_probability(confidence.answer)} sure" if confidence.answer is not None else ""
 
 
 def language_left(receipt: Receipt) -> str:
@@ -281,7 +281,7 @@ def preview(peeked: Peeked, final: str | None = None) -> str:
     if peeked.final is None:
         return "so far: no answer"
     said = [f"{peeked.repeats} times"] if peeked.repeats > 1 else []
-    said += [format_share(peeked.confidence)] if peeked.confidence is not None else []
+    said += [format_probability(peeked.confidence)] if peeked.confidence is not None else []
     beside = f" ({', '.join(said)})" if said else ""
     return f"so far: {final or line(peeked.final, LONGEST_FINAL)}{beside}"
 

@@ -23,7 +23,8 @@ from r1chat.votes import Votes, counted, votes_of
 if TYPE_CHECKING:
     from r1chat.conversation import Node
 
-State: TypeAlias = Literal["waits", "thinks", "answers", "ended", "stopped", "failed"]
+State: TypeAlias = Literal["waits", "thinks", "answers", "ended", "stopped", "skipped", "failed"]
+"""What a sample is at. skipped: it was never begun, since it could change nothing any more."""
 
 
 class Sample:
@@ -72,10 +73,13 @@ class Sample:
         """Takes note of its end."""
         self.reply = reply
         self.events.clear()
-        ended_by = reply.receipt.ended_by
-        self.state = (
-            "stopped" if ended_by == "cancelled" else "failed" if ended_by == "error" else "ended"
-        )
+        match reply.receipt.ended_by:
+            case "cancelled":
+                self.state = "stopped" if reply.thought or reply.answer else "skipped"
+            case "error":
+                self.state = "failed"
+            case _:
+                self.state = "ended"
 
 
 class Draw:
@@ -178,7 +182,7 @@ class Draw:
         """Takes note that nothing more will come."""
         for sample in self.samples:
             if sample.goes_on:
-                sample.state = "stopped"
+                sample.state = "skipped" if sample.state == "waits" else "stopped"
         self.over = True
 
     def place(self, node: Node) -> None:

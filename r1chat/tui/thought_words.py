@@ -8,7 +8,7 @@ from dataclasses import replace
 from rich.cells import cell_len
 
 from r1chat.events import Peeked, ThoughtEnded, ThoughtStyle
-from r1chat.formatting import counted, format_duration, format_share, noun
+from r1chat.formatting import counted, format_duration, format_probability, noun
 from r1chat.reasoning.budget import Budget
 from r1chat.sanitize import line
 from r1chat.wording import (
@@ -95,7 +95,7 @@ def sure(share: float, bars: str) -> list[str]:
         share: The mean probability of its tokens.
         bars: How that went.
     """
-    percent = format_share(share)
+    percent = format_probability(share)
     return [f"{percent} sure {bars}", bars] if bars else [f"{percent} sure"]
 
 
@@ -160,7 +160,7 @@ def thought(
         why.insert(0, f"{ending.phrase}: {final} ({peeked.repeats} times)")
     elif ended.ended_by == "sure" and peeked is not None and peeked.confidence is not None:
         final = _final(peeked.final or "", LONGEST_FINAL)
-        why.insert(0, f"{ending.phrase}: {final} ({format_share(peeked.confidence)})")
+        why.insert(0, f"{ending.phrase}: {final} ({format_probability(peeked.confidence)})")
     said = thought_cost(ended.seconds, ended.tokens) if own else ["No thought"]
     if why:
         said = [*(f"{first} · {reason}" for first in said for reason in why), why[-1]]

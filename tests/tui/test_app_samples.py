@@ -6,7 +6,7 @@ import pytest
 
 from r1chat.engine.fake import Pause
 from r1chat.errors import EngineError, MissingModel
-from r1chat.events import Drawing, Tallied
+from r1chat.events import Drawing, Receipt, Reply, Sampled, Tallied, ThoughtText
 from r1chat.reasoning.budget import Budget
 from r1chat.settings import Settings
 from r1chat.tui.samples import Draw
@@ -152,6 +152,18 @@ async def test_a_question_alone_has_no_votes():
         chat = await ask(pilot)
         assert not chat.query(Tally)
         assert "samples" not in chat.last.status
+
+
+async def test_a_sample_that_was_never_begun_is_skipped_and_one_that_wrote_something_stopped():
+    cancelled = Receipt(ended_by="cancelled", answer_ended_by="cancelled")
+    at_once, later = Draw(2), Draw(2)
+    for draw in (at_once, later):
+        draw.take(Sampled(0, ThoughtText("I add", 2)))
+    at_once.stop()
+    parts = Reply("I add", "", cancelled), Reply("", "", cancelled)
+    later.take(Reply("I add", "", cancelled, samples=parts))
+    for draw in (at_once, later):
+        assert [each.state for each in draw.samples] == ["stopped", "skipped"]
 
 
 async def test_once_certain_the_others_are_stopped_and_that_is_said():

@@ -15,6 +15,7 @@ from r1chat.formatting import (
     format_bytes,
     format_count,
     format_duration,
+    format_probability,
     format_rate,
     format_remaining,
     format_speed,
@@ -180,6 +181,14 @@ def test_no_other_module_formats_bytes_durations_or_speeds() -> None:
         for text in units_by_hand(path.read_text("utf-8"))
     ]
     assert found == []
+
+
+def test_no_probability_is_called_certain_or_impossible_however_it_was_rounded() -> None:
+    shown = [format_probability(each / 100_000) for each in range(100_001)]
+    assert {shown[0], shown[1]} == {"< 1 %"}
+    assert {shown[-1], shown[-2]} == {"> 99 %"}
+    assert shown[97_300] == "97 %"
+    assert not {"0 %", "100 %"} & set(shown)
 
 
 def test_no_count_is_put_into_words_by_hand() -> None:

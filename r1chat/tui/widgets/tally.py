@@ -39,6 +39,7 @@ _SIGNS = {
     "thinks": "…",
     "answers": "…",
     "stopped": "×",
+    "skipped": "·",
     "failed": "!",
     "ended": "–",
 }
