@@ -9,8 +9,13 @@ from r1chat.actions import ACTIONS, FIRST, FOOTER, UNBOUND
 _CONDITIONS = {(each.owner, each.name): each.when for each in ACTIONS if each.when}
 
 
-def bindings(owner: str) -> list[BindingType]:
-    """The bindings of a part of the app."""
+def bindings(owner: str, name: str | None = None) -> list[BindingType]:
+    """The bindings of a part of the app.
+
+    Args:
+        owner: What the table calls that part.
+        name: What Textual runs, for the bindings of that alone; by default for all.
+    """
     return [
         Binding(
             each.keys or UNBOUND,
@@ -21,7 +26,7 @@ def bindings(owner: str) -> list[BindingType]:
             priority=bool(each.where & FIRST),
         )
         for each in ACTIONS
-        if each.owner == owner
+        if each.owner == owner and name in {None, each.name}
     ]
 
 

@@ -487,3 +487,24 @@ def test_a_look_ahead_looks_as_it_did(snap_compare):
         await pilot.pause()
 
     assert snap_compare(app, terminal_size=(80, 24), run_before=before)
+
+
+@pytest.mark.parametrize("collapsed", [False, True])
+@pytest.mark.parametrize("key", ["alt+up", "alt+down", "ctrl+up"])
+def test_the_keys_that_choose_a_paragraph_work_on_the_header_too(key: str, collapsed: bool) -> None:
+    async def act(pilot: Pilot[None], app: PaneApp) -> None:
+        app.pane.load(THOUGHT, (), ThoughtEnded("natural", 60, 2.0))
+        app.pane.collapsed = collapsed
+        await pilot.pause()
+        app.pane.header.focus()
+        await pilot.pause()
+        await pilot.press(key)
+        await until(pilot, lambda: app.pane.view.cursor is not None)
+        assert app.focused is app.pane.view
+        assert not app.pane.collapsed
+        first = app.pane.view.cursor
+        await pilot.press("alt+up")
+        assert app.pane.view.cursor is not None
+        assert app.pane.view.cursor <= first
+
+    run(act)

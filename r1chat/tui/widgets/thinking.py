@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import on
@@ -61,11 +62,21 @@ class ThinkingHeader(Widget, can_focus=True):
     }
     """
     FOCUS_ON_CLICK = False
-    BINDINGS: ClassVar[list[BindingType]] = bindings("thinking")
+    # Tab comes here before it comes to the thought; its paragraphs can be chosen from both.
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings("thinking"),
+        *bindings("thought", "move_cursor"),
+    ]
     ALLOW_SELECT = False
 
     class Toggled(Message):
         """The user wants the thought opened or closed."""
+
+    @dataclass
+    class Entered(Message):
+        """The user wants a paragraph of the thought chosen, so many further down."""
+
+        by: int
 
     def __init__(self) -> None:
         super().__init__()
@@ -120,6 +131,10 @@ class ThinkingHeader(Widget, can_focus=True):
     def action_flip(self) -> None:
         """Opens or closes the thought."""
         self.post_message(self.Toggled())
+
+    def action_move_cursor(self, by: int) -> None:
+        """Goes into the thought, to one of its paragraphs."""
+        self.post_message(self.Entered(by))
 
 
 class ThinkingPane(Widget):
@@ -407,6 +422,13 @@ class ThinkingPane(Widget):
         """Opens the thought, or closes it."""
         event.stop()
         self.toggle()
+
+    def on_thinking_header_entered(self, event: ThinkingHeader.Entered) -> None:
+        """Chooses a paragraph; opens the thought for it."""
+        event.stop()
+        self.collapsed = False
+        self.view.focus(scroll_visible=False)
+        self.call_after_refresh(self.view.move_cursor, event.by)
 
     def watch_style(self) -> None:
         """Says how the thought was asked for."""
