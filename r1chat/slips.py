@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
 from r1chat.events import (
     AnswerText,
+    EndedBy,
     Event,
     InjectedText,
+    Injection,
     Reply,
     SumCounts,
     ThoughtEnded,
@@ -40,15 +42,20 @@ class SumCheck:
 
     def take(self, event: Event) -> Event:
         """Takes an event; of a reply the receipt then says what was found."""
-        if isinstance(event, (ThoughtText, InjectedText)):
+        if isinstance(event, InjectedText):
+            self._sums["thought"].cut()
+            self._take("thought", event.text)
+        elif isinstance(event, ThoughtText):
             self._take("thought", event.text)
         elif isinstance(event, AnswerText):
+            if event.injected:
+                self._sums["answer"].cut()
             self._take("answer", event.text)
         elif isinstance(event, ThoughtEnded):
-            self._note("thought", self._sums["thought"].close())
+            self._close("thought", event.ended_by)
         elif isinstance(event, Reply):
-            self._note("thought", self._sums["thought"].close())
-            self._note("answer", self._sums["answer"].close())
+            self._close("thought", event.receipt.thought_ended_by)
+            self._close("answer", event.receipt.answer_ended_by)
             return _with_counts(event, self._checked, self._wrong)
         return event
 
@@ -56,6 +63,12 @@ class SumCheck:
         """The wrong sums that were found since this was asked last."""
         found, self._found = self._found, []
         return found
+
+    def _close(self, place: _Place, ended_by: EndedBy | None) -> None:
+        sums = self._sums[place]
+        if ended_by != "natural":
+            sums.cut()
+        self._note(place, sums.close())
 
     def _take(self, place: _Place, text: str) -> None:
         self._note(place, self._sums[place].feed(text))
@@ -71,14 +84,22 @@ def wrong_sums(reply: Reply) -> list[WrongSum]:
     """The wrong sums of a reply that has ended."""
     return [
         _wrong_sum(place, each)
-        for place, text in _texts(reply)
-        for each in check(text)
+        for place, text, cuts in _texts(reply)
+        for each in check(text, cuts)
         if each.wrong
     ]
 
 
-def _texts(reply: Reply) -> tuple[tuple[_Place, str], tuple[_Place, str]]:
-    return ("thought", reply.thought), ("answer", reply.answer)
+def _texts(reply: Reply) -> Iterator[tuple[_Place, str, list[int]]]:
+    """The parts of a reply, each with where the model was stopped in it."""
+    receipt = reply.receipt
+    parts: tuple[tuple[_Place, str, tuple[Injection, ...], EndedBy | None], ...] = (
+        ("thought", reply.thought, reply.injected, receipt.thought_ended_by),
+        ("answer", reply.answer, reply.answer_injected, receipt.answer_ended_by),
+    )
+    for place, text, injected, ended_by in parts:
+        cuts = [each.at for each in injected]
+        yield place, text, cuts if ended_by == "natural" else [*cuts, len(text)]
 
 
 def _wrong_sum(place: _Place, each: Statement) -> WrongSum:

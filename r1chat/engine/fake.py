@@ -245,6 +245,7 @@ class _Play:
         """Whether steps are left out: what the model would have thought, had it not been cut."""
         self._ended_by: EndedBy = "natural"
         self._thought_ended_by: EndedBy | None = None
+        self._answer_ended_by: EndedBy = "natural"
         self.over = False
 
     def resume(self, continuation: Continuation) -> Iterator[Event]:
@@ -277,7 +278,7 @@ class _Play:
     def token(self, text: str) -> Iterator[Event]:
         """Lets the model write a token."""
         if self._control.cancelled:
-            self._ended_by, self.over = "cancelled", True
+            self._stop("cancelled")
             return
         if self.skipping:
             self.skipping = CLOSE not in text
@@ -299,15 +300,19 @@ class _Play:
             if text != CLOSE and self._peeks.due(self._tokens["thought"]):
                 yield self._peek()
         elif self._time_left() <= 0:
-            self._ended_by, self.over = "time", True
+            self._stop("time")
             return
         elif self._tokens["answer"] == self._request.max_answer:
-            self._ended_by, self.over = "length", True
+            self._stop("length")
             return
         if text != CLOSE:
             self._tokens["thought" if self._thinking else "answer"] += 1
             yield from self._score(text)
         yield from self._split(text)
+
+    def _stop(self, reason: EndedBy) -> None:
+        self._ended_by = self._answer_ended_by = reason
+        self.over = True
 
     def _score(self, text: str) -> Iterator[Event]:
         control = self._control
@@ -337,6 +342,7 @@ class _Play:
             receipt=Receipt(
                 ended_by=self._ended_by,
                 thought_ended_by=self._thought_ended_by,
+                answer_ended_by=self._answer_ended_by,
                 thought_style=self._style,
                 thought_tokens=self._tokens["thought"],
                 answer_tokens=self._tokens["answer"],

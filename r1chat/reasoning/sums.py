@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
 
@@ -70,6 +71,10 @@ _TAKEN_BACK = re.compile(
     r"|let\s+me\s+(?:re|correct|fix|try\s+again)|等|不对|不對|嗯)",
     re.IGNORECASE,
 )
+_GOES_ON = re.compile(r"[ \t]*(?:[-+−–*×·÷/^%,.(]|\\[a-zA-Z]*)?[ \t]*")
+"""What may stand between a number and the place where its text was cut, so that nobody knows
+whether it was whole, or all of the result."""
+_POINTS = (",", ".")
 
 
 class Sums:
@@ -97,6 +102,8 @@ class Sums:
         self._fence = ""
         self._ticks = ""
         """What closes a span of code that is open on this line."""
+        self._cuts: list[int] = []
+        """Where the text was cut, in the whole, as far as a sentence there may still be read."""
         self._special = False
         """Whether arithmetic of another kind has been spoken of."""
         self._pending: deque[tuple[Statement, int]] = deque()
@@ -113,6 +120,13 @@ class Sums:
             found += self._settled(ended=False)
             self._forget()
         return found
+
+    def cut(self) -> None:
+        """Takes note that its author was stopped here: what comes next is not the author's.
+
+        A result at which a text was cut is not called wrong: 7 may have become 75.
+        """
+        self._cuts.append(self._at + len(self._text))
 
     def close(self) -> list[Statement]:
         """Returns what the end of the text has made certain."""
@@ -203,10 +217,28 @@ class Sums:
             before = end
             denied = _DENIED.search(text[end : end + _DENIED_WITHIN]) is not None
             if not statement.wrong or not (
-                doubtful or unlikely or supposed or denied or asked >= end
+                doubtful
+                or unlikely
+                or supposed
+                or denied
+                or asked >= end
+                or self._may_go_on(statement, text, at)
             ):
                 sure.append(_moved(statement, at))
         return sure
+
+    def _may_go_on(self, statement: Statement, text: str, at: int) -> bool:
+        """Whether the text was cut where the claim might have gone on."""
+        start, end = at + statement.start, at + statement.end
+        cut = next((each for each in self._cuts if each > start), None)
+        if cut is not None and cut < end:
+            return True
+        if cut is None or _GOES_ON.fullmatch(text, statement.end, cut - at) is None:
+            return False
+        between = text[statement.end : cut - at].strip()
+        # A full stop was the end of a sentence, unless the right result has one there, too.
+        whole = "".join(filter(str.isdigit, statement.claim))
+        return between not in _POINTS or _digits(statement.right).startswith(whole)
 
     def _settled(self, *, ended: bool) -> list[Statement]:
         """Takes out the pending sums of which it is clear whether the text takes them back."""
@@ -234,6 +266,7 @@ class Sums:
         if kept:
             self._text = self._text[kept:]
             self._at += kept
+            self._cuts = [each for each in self._cuts if each >= self._at]
             self._begin -= kept
             self._looked -= kept
 
@@ -255,10 +288,25 @@ def doubted(left: str, claim: str) -> str:
     return f"{CHECK} {left} is not {claim}."
 
 
-def check(text: str) -> list[Statement]:
-    """Finds the sums of a whole text and checks them."""
-    sums = Sums()
-    return sums.feed(text) + sums.close()
+def check(text: str, cuts: Iterable[int] = ()) -> list[Statement]:
+    """Finds the sums of a whole text and checks them.
+
+    Args:
+        text: The text.
+        cuts: Where in it its author was stopped, in characters; see `Sums.cut`.
+    """
+    sums, found, at = Sums(), [], 0
+    for cut in sorted(set(cuts)):
+        found += sums.feed(text[at:cut])
+        sums.cut()
+        at = cut
+    return found + sums.feed(text[at:]) + sums.close()
+
+
+def _digits(value: Fraction) -> str:
+    """The digits of a value up to its sixth decimal, without sign and point."""
+    whole, rest = divmod(abs(value), 1)
+    return f"{whole}{int(rest * 10**_MOST_DECIMALS):0{_MOST_DECIMALS}}"
 
 
 def _moved(statement: Statement, by: int) -> Statement:

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from r1chat.reasoning.equations import Statement
+from r1chat.reasoning.phrases import LANDING
 from r1chat.reasoning.sums import check
 
 UNIT = r"(?:\s*(?:\\text\{[^{}]*\}|[a-z]{2,}(?: [a-z]+)?))?"
@@ -43,7 +44,7 @@ def main() -> None:
     draw = random.Random(args.seed)
     texts = list(thoughts(args.folder))
     began = time.process_time()
-    checked = [(text, each) for text in texts for each in check(text)]
+    checked = [(text, each) for text in texts for each in check(text, cuts(text))]
     seconds = time.process_time() - began
     wrong = [pair for pair in checked if pair[1].wrong]
     holding = [pair for pair in checked if not pair[1].wrong]
@@ -76,6 +77,12 @@ def thoughts(folder: Path) -> Iterator[str]:
         elif file.suffix == ".jsonl":
             for line in file.read_text("utf-8").splitlines():
                 yield str(json.loads(line)["thought"])
+
+
+def cuts(text: str) -> list[int]:
+    """Where r1chat stopped the model with its sentence."""
+    at = text.rfind(LANDING)
+    return [] if at < 0 else [len(text[:at].rstrip("\n"))]
 
 
 def around(text: str, each: Statement) -> str:

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from r1chat import cli, compose
+from r1chat import cli, compose, slips
 from r1chat.engine.base import Steering
 from r1chat.engine.fake import INFO, FakeEngine
 from r1chat.events import Reply, SumCounts, ThoughtEnded, WrongSum
+from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.doubts import MOST_DOUBTS, SumDoubts
 from r1chat.reasoning.sums import check
 from r1chat.session import Session
@@ -51,6 +52,24 @@ def test_the_wrong_sums_of_a_reply_are_told_and_counted():
     note = sums_note(counts, wrong[0])
     assert note == "1 of 2 sums is wrong: 17 × 6 = 112 (it is 102)"
     assert rows.receipt_in(rows.receipt_out(reply.receipt)) == reply.receipt
+
+
+RIGHT = "The share is (15/20) × 100 = 75, and 1,200 × 1.5 = 1,800. So 45/5 - 1 = 24/3.\n"
+
+
+@pytest.mark.parametrize("most", range(1, len(RIGHT) + 2))
+@pytest.mark.parametrize("place", ["thought", "answer"])
+def test_no_right_sum_is_called_wrong_wherever_a_limit_cuts_the_reply(place, most):
+    before = ("Fine.\n", "</think>") if place == "answer" else ()
+    engine = FakeEngine((*before, *RIGHT, "</think>", "75"))
+    budget = Budget(tokens=most, grace=0) if place == "thought" else Budget()
+    limit = most if place == "answer" else 20
+    *events, reply = Session(engine).ask("?", budget=budget, max_answer=limit, check_sums="mark")
+    assert isinstance(reply, Reply)
+    assert RIGHT[: most - 1] in getattr(reply, place)
+    assert not any(isinstance(event, WrongSum) for event in events)
+    assert reply.receipt.sums.wrong == 0
+    assert slips.wrong_sums(reply) == []
 
 
 def test_sums_are_checked_only_where_that_is_wanted():

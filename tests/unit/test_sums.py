@@ -188,6 +188,40 @@ def test_the_wrong_sum_of_a_sentence_that_would_end_is_told_before_it_does():
     assert sums.wrong_before("\n") is None
 
 
+@pytest.mark.parametrize(
+    ("written", "calls"),
+    [
+        ("(15/20) × 100 = 7", []),
+        ("(15/20) × 100 = 7 ", []),
+        ("15 / 4 = 3.", []),
+        ("15 / 4 = 3,", []),
+        ("15 / 3 = 4.", ["4"]),
+        ("45/5 - 1 = 44/", []),
+        ("45/5 - 1 = 44 / ", []),
+        ("\\(6 + 6 = 3 \\tim", []),
+        ("6 + 6 = 3 ×", []),
+        ("60 + 180 + 126 = 466", []),
+        ("60 + 180 + 126 = 466.", ["466"]),
+        ("60 + 180 + 126 = 466\n", ["466"]),
+        ("\\(60 + 180 + 126 = 466\\)", ["466"]),
+        ("60 + 180 + 126 = 466 eggs", ["466"]),
+        ("6 + 6 = 13, so", ["13"]),
+    ],
+)
+@pytest.mark.parametrize("behind", ["", "\n\nI have to stop thinking now.\n", " Now, 5"])
+def test_a_result_at_which_the_text_was_cut_is_not_called_wrong(written, calls, behind):
+    found = check(f"I add. {written}{behind}", [len("I add. ") + len(written)])
+    assert [each.claim for each in found if each.wrong] == calls
+
+
+@given(st.integers(2, 99), st.integers(2, 99), st.integers(1, 8))
+def test_no_right_sum_is_called_wrong_wherever_its_text_is_cut(left, right, size):
+    sums = f"{left} × {right} = {left * right:,} and {left}/{right} = {left / right:.{size}f}"
+    text = f"Then {sums}; {left} - {right}.5 = {left - right - 0.5}. So"
+    for cut in range(len(text)):
+        assert not any(each.wrong for each in check(text[:cut] + "\n\nSo", [cut])), text[:cut]
+
+
 PIECES = (
     *("3", "17", "12.5", "1,000", "(", ")", "{", "}", "+", " + ", "-", " - ", "*", "**", " x "),
     *("/", "^", " = ", " is ", " half of ", " of ", "%", "$", " eggs", " per", "\\frac", "x"),

@@ -21,6 +21,7 @@ from r1chat.events import (
     Evaluating,
     Event,
     InjectedText,
+    Injection,
     Notice,
     Peeked,
     Reply,
@@ -360,7 +361,9 @@ class TurnView(Vertical):
         self._think()
         ended = ThoughtEnded("user", reply.receipt.thought_tokens, reply.receipt.thought_s)
         # The words that it goes on with may take one back.
-        goes_on = _wrong_sums(replace(reply, thought=kept + resume.words), "thought")
+        words = (*injected, Injection(len(kept), resume.words))
+        ahead = replace(reply, thought=kept + resume.words, injected=words)
+        goes_on = _wrong_sums(ahead, "thought")
         wrong = [each for each in goes_on if each.end <= len(kept)]
         scores = [score for score in reply.scores if score.at < len(kept)]
         self.thinking.load(kept, injected, ended, scores, wrong)
