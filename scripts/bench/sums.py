@@ -36,7 +36,7 @@ EQUATION = re.compile(
 def main() -> None:
     """Prints what the arguments ask for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path, help="*.txt, and *.jsonl with a thought on each line")
+    parser.add_argument("folder", type=Path, help="*.txt, and *.jsonl, e.g. of r1chat eval")
     parser.add_argument("--sample", type=int, default=0, help="print so many sums that hold")
     parser.add_argument("--missed", type=int, default=20, help="print so many slips not found")
     parser.add_argument("--seed", type=int, default=1)
@@ -60,7 +60,7 @@ def main() -> None:
         for start, slip in slips(text, draw):
             planted += 1
             end = start + len(slip)
-            found = check(text[:start] + slip + text[end:])
+            found = check(text[:start] + slip + text[end:], cuts(text))
             if not any(each.wrong and each.start < end and start < each.end + 1 for each in found):
                 missed.append(text[max(0, start - 60) : start] + f"[{slip}]" + text[end : end + 30])
     found = planted - len(missed)
@@ -76,7 +76,9 @@ def thoughts(folder: Path) -> Iterator[str]:
             yield file.read_text("utf-8")
         elif file.suffix == ".jsonl":
             for line in file.read_text("utf-8").splitlines():
-                yield str(json.loads(line)["thought"])
+                values = json.loads(line)
+                if "thought" in values:
+                    yield str(values["thought"])
 
 
 def cuts(text: str) -> list[int]:
