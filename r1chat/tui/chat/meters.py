@@ -23,6 +23,10 @@ class Meters:
     def __init__(self, topbar: TopBar, slider: BudgetSlider) -> None:
         self._topbar = topbar
         self._slider = slider
+        self._thought = 0
+        """Tokens of thought since the prompt was read."""
+        self._kept: dict[str, int] = {}
+        """Tokens of the thought and the answer that were read with it, where a reply goes on."""
 
     def show_model(self, info: ModelInfo) -> None:
         """Shows a model that was just loaded and has not answered yet."""
@@ -72,11 +76,14 @@ class Meters:
             case Evaluating(total=total):
                 self._topbar.prompt = total
                 self._leave_room(total)
+                self._thought, self._kept = 0, {}
             case ThoughtText(tokens=tokens):
                 self._slider.used = tokens
-                self._topbar.used = self._topbar.prompt + tokens
+                self._thought = tokens - self._kept.setdefault("thought", tokens - 1)
+                self._topbar.used = self._topbar.prompt + self._thought
             case AnswerText(tokens=tokens):
-                self._topbar.used = self._topbar.prompt + self._slider.used + tokens
+                written = tokens - self._kept.setdefault("answer", tokens - 1)
+                self._topbar.used = self._topbar.prompt + self._thought + written
             case Reply():
                 self._take_receipt(event)
             case _:
