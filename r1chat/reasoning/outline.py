@@ -2,8 +2,9 @@
 
 A part begins with a paragraph of prose, with a numbered line, or with a sentence that says that
 something else begins: "Let me verify", "That doesn't work", "Wait". What stands in between, such
-as formulas, lists and code, belongs to the part before it. English first; the words that R1 models
-use in Chinese are known as well.
+as formulas, lists and code, belongs to the part before it; so do numbered lines that only say what
+is given or is going to be done, and words that lead to such a list. English first; the words that
+R1 models use in Chinese are known as well.
 """
 
 from __future__ import annotations
@@ -166,6 +167,16 @@ _PLANS = re.compile(
     r"\bfollow\s+(?:these|the|this)\b|\b(?:these|following)\s+steps\b|\bplan\b", re.IGNORECASE
 )
 """Before a list of steps that are only to come."""
+_WORKS = re.compile(
+    r"=|≈|\*\*|\\boxed|\b(?:so|thus|hence|therefore|which|gives?|makes?|leaves?)\b[^.\n]*\d",
+    re.IGNORECASE,
+)
+"""In an item of a list: it does its work, or is a heading, and does not only say what is given or
+to be done."""
+_LEADS_IN = re.compile(
+    r"(?:now\W{1,3})?(?:let['’]s|let\s+us|let\s+me|we\s+(?:can|will|have|know)|from|here|given)\b",
+    re.IGNORECASE,
+)
 _HEADING = re.compile(r"\s*(?:#{1,6}\s.*|\*\*[^*\n]+\*\*\W*)", re.DOTALL)
 _FENCE = re.compile(r"\s*(?:[>*-]\s+)?(?:```|~~~)")
 _NO_PROSE = re.compile(r"\s*(?:[-*+•]\s|[|\\$&=<]|\s{3,})")
@@ -226,6 +237,10 @@ class Outline:
         self._done: list[Entry] = []
         self._part: _Part | None = None
         """What is being written; None before the first."""
+        self._held: _Held | None = None
+        """What may be another part, by what comes below it."""
+        self._listed = False
+        """Whether the list that is being written only says what is given, or to be done."""
         self._text = ""
         """The sentence so far; of one that was looked at only what may be a part of its end."""
         self._at = 0
@@ -272,8 +287,7 @@ class Outline:
         if not self._looked and len(text) - start >= WINDOW:
             self._look(text[start : start + WINDOW], self._at + start)
             self._looked = True
-        if self._part is not None:
-            self._part.grow(text, self._at)
+        self._grow(text)
         if self._looked:
             start = max(start, len(text) - _LONGEST_END)
         self._text = text[start:]
@@ -284,13 +298,20 @@ class Outline:
         if not self._looked:
             self._look(self._text, self._at)
             self._looked = True
-            if self._part is not None:
-                self._part.grow(self._text, self._at)
+            self._grow(self._text)
+        self._decide("")
+
+    def _grow(self, text: str) -> None:
+        if self._part is not None:
+            self._part.grow(text, self._at)
+        if self._held is not None:
+            self._held.part.grow(text, self._at)
 
     def _look(self, text: str, at: int) -> None:
         """Looks at the beginning of a sentence."""
         before = self._before
         if before.breaks and _FENCE.match(text):
+            self._confirm()
             before.code = not before.code
             before.fence = not before.code
             return
@@ -298,13 +319,18 @@ class Outline:
             return
         self._sentence += 1
         self._paragraph += before.breaks > 1
+        self._decide(text)
         kind = _kind_of(text)
-        if kind is None and before.breaks and self._begins_step(text, at):
-            kind = "step"
+        start = at + len(text) - len(text.lstrip())
         if kind is not None:
-            self._begin(kind, at + len(text) - len(text.lstrip()))
+            self._begin(kind, start)
+        elif before.breaks and self._begins_step(text, at):
+            self._held = self._may_be_none(text, start)
+            if self._held is None:
+                self._begin("step", start)
         clause = _CLAUSE.search(text)
         if clause is not None:
+            self._confirm()
             self._begin(
                 "dead end" if clause["dead"] else "restart",
                 at + clause.start(clause.lastgroup or 0),
@@ -348,6 +374,58 @@ class Outline:
             ended = before.closed or before.formula
             begins = is_paragraph or (ended and not text[first : first + 1].isdigit())
         return begins
+
+    def _may_be_none(self, text: str, start: int) -> _Held | None:
+        """What begins a step only if what comes below it says so; None where it surely does."""
+        if self._part is None:
+            return None
+        is_item = _ITEM.match(text) is not None
+        leads_in = (
+            _OPEN.search(text.rstrip()) is not None
+            and _DIGIT.search(text) is None
+            and _LEADS_IN.match(text, _leading(text)) is not None
+        )
+        if not is_item and not leads_in:
+            return None
+        part = _Part("step", start, self._paragraph, self._sentence)
+        return _Held(part, is_item, is_item and _WORKS.search(text) is not None)
+
+    def _decide(self, text: str) -> None:
+        """Decides by what comes next, nothing at the end, whether what is held is a part.
+
+        Of a list whose items stand right below one another only those that do their work are
+        steps; and words that only lead to a list are none.
+        """
+        held, before = self._held, self._before
+        if text and not before.breaks:
+            # An item that has more to say than one sentence does its work.
+            if held is not None:
+                held.works = True
+            return
+        is_item = _ITEM.match(text) is not None
+        has_more = _NO_PROSE.match(text) is not None
+        if held is not None and held.item:
+            self._listed = self._listed or (is_item and before.breaks == 1 and not held.works)
+            if held.works or has_more or not self._listed:
+                self._confirm()
+        elif not (is_item or _NUMBERED.match(text) or _HEADING.fullmatch(text)):
+            self._confirm()
+        self._held = None
+        self._listed = self._listed and (is_item or has_more)
+
+    def _confirm(self) -> None:
+        """Takes what is held for a part."""
+        held, part = self._held, self._part
+        self._held = None
+        if held is None:
+            return
+        start = held.part.start
+        if part is not None:
+            part.grow(self._text, self._at)
+            if start - part.start <= _BRIEF and not _DIGIT.search(part.head[: start - part.start]):
+                return
+            self._done.append(part.entry(start))
+        self._part = held.part
 
     def _begin(self, kind: Kind, start: int) -> None:
         """Ends a part and begins another, unless the one that is there goes on in the same way."""
@@ -426,6 +504,17 @@ class _Part:
     def entry(self, end: int) -> Entry:
         """The part as it stands if it ends there."""
         return Entry(self.kind, self.start, end, _title(self.head[: end - self.start]))
+
+
+@dataclass(slots=True)
+class _Held:
+    """What may be a part."""
+
+    part: _Part
+    item: bool
+    """Whether it is an item of a list, and not words that may lead to one."""
+    works: bool
+    """Whether it does its work."""
 
 
 def with_answer(
