@@ -89,18 +89,28 @@ class Continuation:
     fork: Fork | None = None
     """The place, where this is one of several replies that branch off from the other."""
 
+    @property
+    def kept_tokens(self) -> tuple[int, int]:
+        """Tokens of the thought and of the answer that are kept, the first about."""
+        receipt = self.reply.receipt
+        answer = receipt.answer_tokens if self.keep is None else 0
+        return round(receipt.thought_tokens * self._share), answer
+
+    @property
+    def _share(self) -> float:
+        """The part of the thought that is kept, in characters."""
+        if self.keep is None or not self.reply.thought:
+            return 1.0
+        return self.keep / len(self.reply.thought)
+
     def allowance(self, budget: Budget) -> Budget:
         """The budget of the reply as it is continued: what is spent counts, but is never all of it.
 
         Args:
             budget: As it is set.
         """
-        reply = self.reply
-        share = 1.0
-        if self.keep is not None and reply.thought:
-            share = self.keep / len(reply.thought)
-        tokens = round(reply.receipt.thought_tokens * share)
-        seconds = reply.receipt.thought_s * share
+        tokens, _ = self.kept_tokens
+        seconds = self.reply.receipt.thought_s * self._share
         # One that is to think on would land at once in the last part of its budget.
         spare, late = (budget.spare, budget.grace) if self.keep is not None else (0, 0.0)
         if budget.tokens is not None and tokens >= budget.tokens - spare:

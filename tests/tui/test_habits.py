@@ -76,6 +76,28 @@ async def test_a_grey_is_paler_than_what_applies_where_it_can_be():
 # -- the keys --
 
 
+@pytest.mark.parametrize("key", ["f1", "alt+v", "f6", "ctrl+p"])
+async def test_below_a_dialog_the_line_of_keys_names_the_dialogs_alone(key):
+    app = an_app(LONG_ANSWER)
+    async with app.run_test() as pilot:
+        chat = await begin(pilot)
+        await rest(pilot)
+        await settle(pilot)
+        bar = chat.query_one(KeyBar)
+        before = bar.render_line(0).text
+        await pilot.press(key)
+        await settle(pilot)
+        assert app.screen.is_modal
+        await until(pilot, lambda: bar.render_line(0).text != before)
+        shown = {each.description for _, each, *_ in app.screen.active_bindings.values()}
+        named = bar._shown.values()
+        assert named
+        assert {each.about for each in named} <= shown
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is chat)
+        await until(pilot, lambda: bar.render_line(0).text == before)
+
+
 @pytest.mark.parametrize("width", [60, 80, 160])
 @pytest.mark.parametrize("state", ["rest", "thinking"])
 async def test_the_line_of_keys_ends_with_help_and_the_models(width, state):

@@ -5,21 +5,38 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from r1chat.events import AnswerText, Evaluating, ThoughtText
+from r1chat.engine.base import Continuation
+from r1chat.events import AnswerText, Evaluating, Receipt, Reply, ThoughtText
 from r1chat.tui.chat.meters import Meters
 
 
-@pytest.mark.parametrize("kept", [0, 1, 120])
-@pytest.mark.parametrize("part", [ThoughtText, AnswerText])
-def test_tokens_that_a_reply_goes_on_from_are_counted_once(kept, part):
+@pytest.mark.parametrize("thought", [0, 1, 120])
+@pytest.mark.parametrize("answer", [0, 7])
+def test_tokens_that_a_reply_goes_on_from_are_counted_once(thought, answer):
     bar = SimpleNamespace(info=None, used=0, prompt=0)
     meters = Meters(bar, SimpleNamespace(used=0, used_s=0.0, room=None))
+    meters.begin(thought, answer)
     # The prompt is read with what is kept of the reply.
-    meters.take(Evaluating(40 + kept, 40 + kept, 0))
-    for more in range(1, 6):
-        meters.take(part("and", kept + more))
-        assert bar.used == 40 + kept + more
-    if part is ThoughtText:
-        meters.take(AnswerText("So", 1))
-        assert bar.used == 40 + kept + 6
+    read = 40 + thought + answer
+    meters.take(Evaluating(read, read, 0))
+    written = 0
+    if not answer:
+        # However many tokens come at once.
+        for written in (3, 4, 9):
+            meters.take(ThoughtText("and", thought + written))
+            assert bar.used == read + written
+    for more in (2, 5):
+        meters.take(AnswerText("So", answer + more))
+        assert bar.used == read + written + more
+
+
+@given(st.integers(0, 5000), st.integers(0, 500), st.integers(0, 300))
+def test_what_is_kept_of_a_reply_is_a_part_of_it(tokens, answer, length):
+    receipt = Receipt(thought_tokens=tokens, answer_tokens=answer)
+    for keep in (None, *range(0, length + 1, 37)):
+        kept = Continuation(Reply("x" * length, "", receipt), keep).kept_tokens
+        assert 0 <= kept[0] <= tokens
+        assert kept[1] == (answer if keep is None else 0)

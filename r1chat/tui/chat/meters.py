@@ -23,10 +23,8 @@ class Meters:
     def __init__(self, topbar: TopBar, slider: BudgetSlider) -> None:
         self._topbar = topbar
         self._slider = slider
-        self._thought = 0
-        """Tokens of thought since the prompt was read."""
-        self._kept: dict[str, int] = {}
-        """Tokens of the thought and the answer that were read with it, where a reply goes on."""
+        self._kept = 0
+        """Tokens of the reply that are read with its prompt."""
 
     def show_model(self, info: ModelInfo) -> None:
         """Shows a model that was just loaded and has not answered yet."""
@@ -63,6 +61,16 @@ class Meters:
         """Shows for how long the model has been thinking."""
         self._slider.used_s = seconds
 
+    def begin(self, thought: int, answer: int) -> None:
+        """Begins to count a reply.
+
+        Args:
+            thought: Tokens of thought that it goes on from.
+            answer: Tokens of answer that it goes on from.
+        """
+        self._kept = thought + answer
+        self._slider.used = thought
+
     def reset_thought(self) -> None:
         """Shows on the slider that no thought is under way."""
         self._slider.used = 0
@@ -76,14 +84,11 @@ class Meters:
             case Evaluating(total=total):
                 self._topbar.prompt = total
                 self._leave_room(total)
-                self._thought, self._kept = 0, {}
             case ThoughtText(tokens=tokens):
                 self._slider.used = tokens
-                self._thought = tokens - self._kept.setdefault("thought", tokens - 1)
-                self._topbar.used = self._topbar.prompt + self._thought
+                self._topbar.used = self._topbar.prompt - self._kept + tokens
             case AnswerText(tokens=tokens):
-                written = tokens - self._kept.setdefault("answer", tokens - 1)
-                self._topbar.used = self._topbar.prompt + self._thought + written
+                self._topbar.used = self._topbar.prompt - self._kept + self._slider.used + tokens
             case Reply():
                 self._take_receipt(event)
             case _:

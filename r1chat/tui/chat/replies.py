@@ -325,4 +325,5 @@ class Replies:
             full_context=self._room.way,
             choose=self._room.choose(control),
         )
-        self._runner.start(Job(view, control, events, think, words, replaces))
+        kept = (0, 0) if resume is None else resume.kept_tokens
+        self._runner.start(Job(view, control, events, think, words, replaces, kept=kept))

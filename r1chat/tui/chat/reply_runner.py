@@ -47,6 +47,8 @@ class Job:
     """The version that was there before, where another model or other settings answer for once."""
     takes_over: bool = False
     """Whether it takes the place of that one; else the two are compared."""
+    kept: tuple[int, int] = (0, 0)
+    """Tokens of the thought and of the answer that it goes on from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +155,7 @@ class ReplyRunner:
 
         self._job = job
         self._reply, self._heard, self._reopen = None, False, False
+        self._meters.begin(*job.kept)
         self._run = Run(job.events, job.control)
         if self._timer is None:
             self._timer = self._every(1 / DRAINS, self._drain)

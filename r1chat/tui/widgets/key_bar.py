@@ -1,4 +1,7 @@
-"""The line at the bottom: the keys that apply now; on a narrow page as many lines as they take."""
+"""The line at the bottom: the keys that apply now; on a narrow page as many lines as they take.
+
+Below a dialog it names the dialog's.
+"""
 
 from __future__ import annotations
 
@@ -80,21 +83,35 @@ class KeyBar(Widget):
     def on_mount(self) -> None:
         """Follows what applies."""
         self.screen.bindings_updated_signal.subscribe(self, self._follow)
+        self.watch(self.screen, "stack_updates", self._change_screens, init=False)
         self._follow(self.screen)
+
+    @property
+    def _front(self) -> Screen[object]:
+        """The screen whose keys apply: its own, or the dialog that stands before it."""
+        front = self.app.screen
+        return front if front.is_modal else self.screen
+
+    def _change_screens(self) -> None:
+        front = self._front
+        if front is not self.screen:
+            front.bindings_updated_signal.subscribe(self, self._follow)
+        self._follow(front)
 
     def _follow(self, screen: Screen[object]) -> None:
         # Several changes come at once, before any of them is drawn.
-        if screen is self.screen:
+        if screen is self._front:
             self.call_next(self._collect)
 
     def _collect(self) -> None:
         if not self.is_attached:
             return
         shown: dict[str, _Shown] = {}
-        unable: Callable[[str], str] = getattr(self.screen, "unable", lambda _: "")
-        title_of: Callable[[str], str] = getattr(self.screen, "title_of", lambda _: "")
+        front = self._front
+        unable: Callable[[str], str] = getattr(front, "unable", lambda _: "")
+        title_of: Callable[[str], str] = getattr(front, "title_of", lambda _: "")
         active = sorted(
-            self.screen.active_bindings.values(),
+            front.active_bindings.values(),
             key=lambda each: not str(each.binding.id).startswith(self._first),
         )
         for _, binding, enabled, _ in active:
