@@ -637,7 +637,9 @@ class _Record:
         reply = self.reply or Reply(
             thought="".join(self._thought),
             answer="".join(self._answer),
-            receipt=Receipt(ended_by="cancelled", asked_with=self.beside or None),
+            receipt=Receipt(
+                ended_by="cancelled", answer_ended_by="cancelled", asked_with=self.beside or None
+            ),
             injected=tuple(self._injected),
         )
         made = replace(self._origin, acts=tuple(self._acts))

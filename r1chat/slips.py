@@ -36,8 +36,14 @@ class SumCheck:
         self._checked = self._wrong = 0
         self._found: list[WrongSum] = []
         if kept is not None:
-            self._take("thought", kept.thought)
-            self._take("answer", kept.answer)
+            for place, text, injected, _ in _parts(kept):
+                at = 0
+                for each in injected:
+                    self._take(place, text[at : each.at])
+                    self._sums[place].cut()
+                    at = each.at
+                # At its end the model goes on.
+                self._take(place, text[at:])
             self._found.clear()
 
     def take(self, event: Event) -> Event:
@@ -84,22 +90,23 @@ def wrong_sums(reply: Reply) -> list[WrongSum]:
     """The wrong sums of a reply that has ended."""
     return [
         _wrong_sum(place, each)
-        for place, text, cuts in _texts(reply)
-        for each in check(text, cuts)
+        for place, text, injected, ended_by in _parts(reply)
+        for each in check(text, _cuts(text, injected, ended_by))
         if each.wrong
     ]
 
 
-def _texts(reply: Reply) -> Iterator[tuple[_Place, str, list[int]]]:
-    """The parts of a reply, each with where the model was stopped in it."""
+def _parts(reply: Reply) -> Iterator[tuple[_Place, str, tuple[Injection, ...], EndedBy | None]]:
+    """The parts of a reply, each with what r1chat wrote into it and why it ended."""
     receipt = reply.receipt
-    parts: tuple[tuple[_Place, str, tuple[Injection, ...], EndedBy | None], ...] = (
-        ("thought", reply.thought, reply.injected, receipt.thought_ended_by),
-        ("answer", reply.answer, reply.answer_injected, receipt.answer_ended_by),
-    )
-    for place, text, injected, ended_by in parts:
-        cuts = [each.at for each in injected]
-        yield place, text, cuts if ended_by == "natural" else [*cuts, len(text)]
+    yield "thought", reply.thought, reply.injected, receipt.thought_ended_by
+    yield "answer", reply.answer, reply.answer_injected, receipt.answer_ended_by
+
+
+def _cuts(text: str, injected: Sequence[Injection], ended_by: EndedBy | None) -> list[int]:
+    """Where the model was stopped."""
+    cuts = [each.at for each in injected]
+    return cuts if ended_by == "natural" else [*cuts, len(text)]
 
 
 def _wrong_sum(place: _Place, each: Statement) -> WrongSum:

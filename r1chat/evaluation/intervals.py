@@ -28,6 +28,7 @@ Z = 1.959963984540054
 """The normal distribution's quantile for 95 %, two-sided."""
 RESAMPLES = 4000
 _TAIL = 0.025
+_DIGITS = 9
 _RATIO_RESAMPLES = 1000
 
 
@@ -98,10 +99,11 @@ def difference(pairs: Sequence[float], *, seed: int = 0) -> Estimate | None:
         return None
     rng = Random(seed)  # noqa: S311  (statistics)
     number = len(pairs)
-    # Most differences are 0: few values are drawn by how often they occur.
-    counts = Counter(pairs)
+    # Most differences are 0: few values are drawn by how often they occur. Those of means may
+    # differ in their last digits.
+    counts = Counter(round(each, _DIGITS) for each in pairs)
     if len(counts) == 1:
-        value, other = pairs[0], 1 - _TAIL ** (1 / number)
+        (value,), other = counts, 1 - _TAIL ** (1 / number)
         return Estimate(value, value - other * (value + 1), value + other * (1 - value))
     values, weights = list(counts), list(counts.values())
     means = sorted(

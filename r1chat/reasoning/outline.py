@@ -168,7 +168,8 @@ _PLANS = re.compile(
 )
 """Before a list of steps that are only to come."""
 _WORKS = re.compile(
-    r"=|≈|\*\*|\\boxed|\b(?:so|thus|hence|therefore|which|gives?|makes?|leaves?)\b[^.\n]*\d",
+    r"=|≈|\*\*|\\boxed|(?:所以|因此|共|剩|得|等于)[^。\n]*\d"
+    r"|\b(?:so|thus|hence|therefore|which|that|gives?|makes?|leaves?|altogether|in\s+(?:all|total))\b[^.\n]*\d",
     re.IGNORECASE,
 )
 """In an item of a list: it does its work, or is a heading, and does not only say what is given or
@@ -230,7 +231,8 @@ def outline(thought: str, final: str | None = None, question: str = "") -> tuple
 class Outline:
     """Does what `outline` does to a thought that comes in chunks, however it is cut.
 
-    A part is told as soon as its first sentence is complete. The work is constant a character.
+    A part is told as soon as its first sentence is complete; an item of a list, and words that may
+    lead to one, once the next line has begun. The work is constant a character.
     """
 
     def __init__(self) -> None:
@@ -239,8 +241,6 @@ class Outline:
         """What is being written; None before the first."""
         self._held: _Held | None = None
         """What may be another part, by what comes below it."""
-        self._listed = False
-        """Whether the list that is being written only says what is given, or to be done."""
         self._text = ""
         """The sentence so far; of one that was looked at only what may be a part of its end."""
         self._at = 0
@@ -323,6 +323,7 @@ class Outline:
         kind = _kind_of(text)
         start = at + len(text) - len(text.lstrip())
         if kind is not None:
+            self._confirm()
             self._begin(kind, start)
         elif before.breaks and self._begins_step(text, at):
             self._held = self._may_be_none(text, start)
@@ -337,6 +338,7 @@ class Outline:
             )
         if before.breaks:
             before.heading = _HEADING.fullmatch(text) is not None
+            before.numbered = _is_item(text)
             before.item = _ITEM.match(text) is not None or _NO_PROSE.match(text) is not None
             before.fence = False
         if not before.item:
@@ -379,7 +381,7 @@ class Outline:
         """What begins a step only if what comes below it says so; None where it surely does."""
         if self._part is None:
             return None
-        is_item = _ITEM.match(text) is not None
+        is_item = _is_item(text)
         leads_in = (
             _OPEN.search(text.rstrip()) is not None
             and _DIGIT.search(text) is None
@@ -388,30 +390,32 @@ class Outline:
         if not is_item and not leads_in:
             return None
         part = _Part("step", start, self._paragraph, self._sentence)
-        return _Held(part, is_item, is_item and _WORKS.search(text) is not None)
+        below = self._before.numbered and self._before.breaks == 1
+        works = is_item and _WORKS.search(text) is not None
+        return _Held(part, is_item, works, is_item and below)
 
     def _decide(self, text: str) -> None:
         """Decides by what comes next, nothing at the end, whether what is held is a part.
 
-        Of a list whose items stand right below one another only those that do their work are
-        steps; and words that only lead to a list are none.
+        Of items that stand right below one another only those that do their work are steps; and
+        words that only lead to a list are none.
         """
         held, before = self._held, self._before
+        if held is None:
+            return
         if text and not before.breaks:
             # An item that has more to say than one sentence does its work.
-            if held is not None:
-                held.works = True
+            held.works = True
             return
-        is_item = _ITEM.match(text) is not None
-        has_more = _NO_PROSE.match(text) is not None
-        if held is not None and held.item:
-            self._listed = self._listed or (is_item and before.breaks == 1 and not held.works)
-            if held.works or has_more or not self._listed:
-                self._confirm()
-        elif not (is_item or _NUMBERED.match(text) or _HEADING.fullmatch(text)):
+        follows = _is_item(text)
+        if held.is_item:
+            listed = held.is_listed or (follows and before.breaks == 1)
+            needed = held.works or not listed or _NO_PROSE.match(text) is not None
+        else:
+            needed = not follows and _HEADING.fullmatch(text) is None
+        if needed:
             self._confirm()
         self._held = None
-        self._listed = self._listed and (is_item or has_more)
 
     def _confirm(self) -> None:
         """Takes what is held for a part."""
@@ -466,6 +470,8 @@ class _Before:
     """Whether the line above ends code."""
     item: bool = False
     """Whether the line is an item of a list, or a formula."""
+    numbered: bool = False
+    """Whether the line is an item that has a number."""
     steps: bool = True
     """Whether the items of a list would be steps, by what leads to them."""
     plan: bool = False
@@ -511,10 +517,12 @@ class _Held:
     """What may be a part."""
 
     part: _Part
-    item: bool
+    is_item: bool
     """Whether it is an item of a list, and not words that may lead to one."""
     works: bool
     """Whether it does its work."""
+    is_listed: bool
+    """Whether another item stands right above it."""
 
 
 def with_answer(
@@ -551,6 +559,11 @@ def _kind_of(text: str) -> Kind | None:
         ):
             return "dead end"
     return "restart" if _RESTART.match(text, first) else None
+
+
+def _is_item(text: str) -> bool:
+    """Whether a line has a number, as an item of a list or a step has."""
+    return _ITEM.match(text) is not None or _NUMBERED.match(text) is not None
 
 
 def _leading(text: str) -> int:

@@ -71,9 +71,13 @@ _TAKEN_BACK = re.compile(
     r"|let\s+me\s+(?:re|correct|fix|try\s+again)|等|不对|不對|嗯)",
     re.IGNORECASE,
 )
-_GOES_ON = re.compile(r"[ \t]*(?:[-+−–*×·÷/^%,.(]|\\[a-zA-Z]*)?[ \t]*")
+_GOES_ON = re.compile(
+    r"[^\S\n]*(?:[.,]"
+    r"|(?:[-+−–*×·÷/^%(]|\*\*|\\[,;:! ]|\\[a-zA-Z]*(?:\{[^{}\n]{0,40})?)?"
+    r"(?:[^\S\n]*[^\W\d_]{1,20}){0,3})[^\S\n]*"
+)
 """What may stand between a number and the place where its text was cut, so that nobody knows
-whether it was whole, or all of the result."""
+whether it was whole, or all of the result: 3 times, 3 mil(lion)."""
 _POINTS = (",", ".")
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from r1chat.conversation import Node
 
 State: TypeAlias = Literal["waits", "thinks", "answers", "ended", "stopped", "skipped", "failed"]
-"""What a sample is at. skipped: it was never begun, since it could change nothing any more."""
+"""What a sample is at. skipped: it was stopped before its first word, or never begun."""
 
 
 class Sample:

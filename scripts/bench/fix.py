@@ -16,10 +16,22 @@ from statistics import fmean
 
 import greedy
 import report
+from sums import cuts
 
 from r1chat.evaluation.drawing import points
 from r1chat.evaluation.intervals import difference
 from r1chat.reasoning.sums import Sums
+
+
+def may_be_doubted(thought: str) -> bool:
+    """Whether `fix` may find a wrong sum: it does not wait for words that take one back."""
+    sums, at, found = Sums(patient=False), 0, []
+    for cut in cuts(thought):
+        found += sums.feed(thought[at:cut])
+        sums.cut()
+        at = cut
+    found += sums.feed(thought[at:] + "\n")
+    return any(each.wrong for each in found)
 
 
 def main() -> int:
@@ -28,12 +40,7 @@ def main() -> int:
     print(report.machine())
     writer = greedy.Writer(args)
     plain = {each.question: each for each in writer.written(args.kept)}
-    # As `fix` reads them: without waiting for words that take a sum back.
-    slipped = {
-        key
-        for key, each in plain.items()
-        if any(sum_.wrong for sum_ in Sums(patient=False).feed(each.thought + "\n"))
-    }
+    slipped = {key for key, each in plain.items() if may_be_doubted(each.thought)}
     again = args.kept.with_suffix(".fix.jsonl")
     fixed = {each.question: each for each in writer.written(again, check_sums="fix", only=slipped)}
     pairs = [(each, fixed.get(key, each)) for key, each in plain.items()]

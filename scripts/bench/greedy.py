@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -20,13 +21,17 @@ from r1chat.engine.base import Engine, Sampling
 from r1chat.evaluation.reading import Question, read
 from r1chat.events import CheckSums, Peeked, Reply
 from r1chat.reasoning import peeks
-from r1chat.reasoning.budget import AGREE, Budget
+from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.control import Control
 from r1chat.reasoning.phrases import STEPS_BOXED
 from r1chat.session import Session
 
 NEVER_SURE = 2.0
 """A confidence that none has."""
+NEVER_AGREED = 1_000_000
+"""Equal tries in a row that none has."""
+ASKED = ("model", "questions", "think", "boxed", "most", "ctx")
+"""What replies depend on: those that were kept with other options are not taken."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +109,8 @@ class Writer:
             check_sums: What becomes of sums that do not hold.
             only: The keys of the questions to ask; by default all.
         """
-        known = {each.question: each for each in load(kept)}
+        options = {"sums": check_sums, **{name: getattr(self._args, name) for name in ASKED}}
+        known = {each.question: each for each in load(kept, options)}
         asked = read(self._args.questions, limit=self._args.limit).questions
         wanted = [each for each in asked if only is None or each.key in only]
         yield from (known[each.key] for each in wanted if each.key in known)
@@ -123,7 +129,7 @@ class Writer:
         """Has one answered."""
         args = self._args
         tries = check_sums == "mark"
-        budget = Budget(tokens=args.most, agree=AGREE if tries else None)
+        budget = Budget(tokens=args.most, agree=NEVER_AGREED if tries else None)
         looks, reply = [], None
         for event in Session(engine, prepare=False).ask(
             question.text + ("\n" + STEPS_BOXED if args.boxed else ""),
@@ -168,10 +174,23 @@ class Writer:
         return final is not None and self._checker.same(reference, final)
 
 
-def load(kept: Path) -> Iterator[Written]:
-    """The replies in a file."""
-    if kept.exists():
-        for text in kept.read_text(encoding="utf-8").splitlines():
-            values = json.loads(text)
-            values["tries"] = tuple(Try(**each) for each in values["tries"])
-            yield Written(**values)
+def load(kept: Path, options: dict[str, object]) -> Iterator[Written]:
+    """The replies in a file, of which the first line says how they were asked for.
+
+    Args:
+        kept: The file; it is begun where there is none. A last line that was cut is dropped.
+        options: How replies are to be asked for.
+
+    Raises:
+        SystemExit: If those that are kept were asked for otherwise.
+    """
+    lines = kept.read_text(encoding="utf-8").splitlines(keepends=True) if kept.exists() else []
+    if lines and not lines[-1].endswith("\n"):
+        lines.pop()
+    if lines and json.loads(lines[0]) != options:
+        sys.exit(f"{kept} was asked for with other options: {lines[0].strip()}")
+    kept.write_text("".join(lines) or json.dumps(options) + "\n", encoding="utf-8")
+    for text in lines[1:]:
+        values = json.loads(text)
+        values["tries"] = tuple(Try(**each) for each in values["tries"])
+        yield Written(**values)

@@ -93,6 +93,15 @@ async def test_below_a_dialog_the_line_of_keys_names_the_dialogs_alone(key):
         named = bar._shown.values()
         assert named
         assert {each.about for each in named} <= shown
+        # Another before it, and back to the first.
+        first, text = app.screen, bar.render_line(0).text
+        if key != "ctrl+p":
+            await pilot.press("ctrl+p")
+            await until(pilot, lambda: app.screen is not first)
+            await until(pilot, lambda: "command palette" in bar.render_line(0).text)
+            await pilot.press("escape")
+            await until(pilot, lambda: app.screen is first)
+            await until(pilot, lambda: bar.render_line(0).text == text)
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is chat)
         await until(pilot, lambda: bar.render_line(0).text == before)

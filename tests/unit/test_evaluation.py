@@ -116,6 +116,10 @@ def test_a_difference_that_was_always_the_same_is_surer_with_more_questions_not_
     assert few.high - few.low > many.high - many.low > 0
 
 
+def test_what_differs_in_its_last_digits_alone_is_the_same():
+    assert difference([0.0] * 19 + [0.1 + 0.2 - 0.3]) == difference([0.0] * 20)
+
+
 def test_where_no_question_differs_the_interval_is_the_exact_one_for_none_of_so_many():
     found = difference([0.0] * 100)
     # Of 100 questions none differs with a chance of 2.5 % where a share of found.high does.

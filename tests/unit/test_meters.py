@@ -15,22 +15,27 @@ from r1chat.tui.chat.meters import Meters
 
 @pytest.mark.parametrize("thought", [0, 1, 120])
 @pytest.mark.parametrize("answer", [0, 7])
-def test_tokens_that_a_reply_goes_on_from_are_counted_once(thought, answer):
+@pytest.mark.parametrize("prompt", [0, 40])
+def test_tokens_that_a_reply_goes_on_from_are_counted_once(thought, answer, prompt):
+    """They are read with the prompt, where the engine says how much that is; a server may not."""
     bar = SimpleNamespace(info=None, used=0, prompt=0)
     meters = Meters(bar, SimpleNamespace(used=0, used_s=0.0, room=None))
     meters.begin(thought, answer)
-    # The prompt is read with what is kept of the reply.
-    read = 40 + thought + answer
+    kept = thought + answer
+    read = prompt + kept if prompt else 0
     meters.take(Evaluating(read, read, 0))
     written = 0
     if not answer:
         # However many tokens come at once.
         for written in (3, 4, 9):
             meters.take(ThoughtText("and", thought + written))
-            assert bar.used == read + written
+            assert bar.used == prompt + kept + written
+        # A server is asked again within a reply, and reads what has been written so far.
+        if prompt:
+            meters.take(Evaluating(read + written, read + written, 0))
     for more in (2, 5):
         meters.take(AnswerText("So", answer + more))
-        assert bar.used == read + written + more
+        assert bar.used == prompt + kept + written + more
 
 
 @given(st.integers(0, 5000), st.integers(0, 500), st.integers(0, 300))

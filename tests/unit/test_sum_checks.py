@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from r1chat import cli, compose, slips
-from r1chat.engine.base import Steering
+from r1chat.engine.base import Continuation, Steering
 from r1chat.engine.fake import INFO, FakeEngine
 from r1chat.events import Reply, SumCounts, ThoughtEnded, WrongSum
 from r1chat.reasoning.budget import Budget
@@ -54,7 +54,10 @@ def test_the_wrong_sums_of_a_reply_are_told_and_counted():
     assert rows.receipt_in(rows.receipt_out(reply.receipt)) == reply.receipt
 
 
-RIGHT = "The share is (15/20) × 100 = 75, and 1,200 × 1.5 = 1,800. So 45/5 - 1 = 24/3.\n"
+RIGHT = (
+    "The share is (15/20) × 100 = 75, and 1,200 × 1.5 = 1,800. So 45/5 - 1 = 24/3.\n"
+    "600 × 5000 = 3 million, 12 + 12 = 2 dozen, 6 + 6 = 3 times 4 and 8 + 8 = 4**2.\n"
+)
 
 
 @pytest.mark.parametrize("most", range(1, len(RIGHT) + 2))
@@ -70,6 +73,19 @@ def test_no_right_sum_is_called_wrong_wherever_a_limit_cuts_the_reply(place, mos
     assert not any(isinstance(event, WrongSum) for event in events)
     assert reply.receipt.sums.wrong == 0
     assert slips.wrong_sums(reply) == []
+
+
+def test_a_cut_within_a_reply_is_still_known_when_it_goes_on():
+    thought = "(15/20) × 100 = 7"
+    engine = FakeEngine(
+        (*thought, "5", "</think>", "It is", " 75."), ("and more", "</think>", "75")
+    )
+    session = Session(engine)
+    budget = Budget(tokens=len(thought), grace=0)
+    *_, first = session.ask("?", budget=budget, max_answer=1, check_sums="mark")
+    assert first.thought.startswith(f"{thought}\n\n")
+    *_, second = session.ask("?", resume=Continuation(first), check_sums="mark")
+    assert second.receipt.sums.wrong == len(slips.wrong_sums(second)) == 0
 
 
 def test_sums_are_checked_only_where_that_is_wanted():

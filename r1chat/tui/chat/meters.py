@@ -23,8 +23,10 @@ class Meters:
     def __init__(self, topbar: TopBar, slider: BudgetSlider) -> None:
         self._topbar = topbar
         self._slider = slider
-        self._kept = 0
-        """Tokens of the reply that are read with its prompt."""
+        self._thought = self._answer = 0
+        """Tokens of the reply so far, those that it goes on from among them."""
+        self._read = 0
+        """Of them, those that were read with the prompt when it was read last."""
 
     def show_model(self, info: ModelInfo) -> None:
         """Shows a model that was just loaded and has not answered yet."""
@@ -68,7 +70,7 @@ class Meters:
             thought: Tokens of thought that it goes on from.
             answer: Tokens of answer that it goes on from.
         """
-        self._kept = thought + answer
+        self._thought, self._answer, self._read = thought, answer, 0
         self._slider.used = thought
 
     def reset_thought(self) -> None:
@@ -83,16 +85,23 @@ class Meters:
         match event:
             case Evaluating(total=total):
                 self._topbar.prompt = total
+                # A server may not say how much it reads.
+                self._read = self._thought + self._answer if total else 0
                 self._leave_room(total)
             case ThoughtText(tokens=tokens):
-                self._slider.used = tokens
-                self._topbar.used = self._topbar.prompt - self._kept + tokens
+                self._slider.used = self._thought = tokens
+                self._count()
             case AnswerText(tokens=tokens):
-                self._topbar.used = self._topbar.prompt - self._kept + self._slider.used + tokens
+                self._answer = tokens
+                self._count()
             case Reply():
                 self._take_receipt(event)
             case _:
                 pass
+
+    def _count(self) -> None:
+        written = self._thought + self._answer
+        self._topbar.used = self._topbar.prompt + written - self._read
 
     def _take_receipt(self, reply: Reply) -> None:
         receipt = reply.receipt

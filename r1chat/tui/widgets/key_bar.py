@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from weakref import WeakSet
 
 from textual import events
 from textual.app import RenderResult
@@ -48,7 +49,7 @@ class _Place:
 
 
 class KeyBar(Widget):
-    """Names as many of the keys as there is room for; a click presses one.
+    """Names as many of the keys as there is room for; a click presses one, but for a dialog's.
 
     Textual's own Footer mounts a widget for each key whenever one of them changes, which takes
     long, and never lets the old ones go.
@@ -79,11 +80,13 @@ class KeyBar(Widget):
         """The keys by their actions."""
         self._pointed = ""
         self._rows = 1
+        self._followed: WeakSet[Screen[object]] = WeakSet()
+        """The dialogs whose keys it follows."""
 
     def on_mount(self) -> None:
         """Follows what applies."""
         self.screen.bindings_updated_signal.subscribe(self, self._follow)
-        self.watch(self.screen, "stack_updates", self._change_screens, init=False)
+        self.app.screen_change_signal.subscribe(self, self._change_screens)
         self._follow(self.screen)
 
     @property
@@ -92,9 +95,10 @@ class KeyBar(Widget):
         front = self.app.screen
         return front if front.is_modal else self.screen
 
-    def _change_screens(self) -> None:
+    def _change_screens(self, _: Screen[object]) -> None:
         front = self._front
-        if front is not self.screen:
+        if front is not self.screen and front not in self._followed:
+            self._followed.add(front)
             front.bindings_updated_signal.subscribe(self, self._follow)
         self._follow(front)
 
