@@ -2,10 +2,10 @@
 """Measures what an early stop saves, and what it loses, by several rules.
 
 Each question is answered greedily to the end of its thought, with every try of the answer noted;
-the rules are read off the same replies. A rule's reply ends at the first try that it accepts. "A
-right answer stands for good" is no rule, since it knows the reference: no rule that ends thoughts
-at these tries can save more and lose nothing. The differences are paired by question, with
-intervals of 95 %.
+the rules are read off the same replies. A rule's reply ends at the first try that it accepts. "Its
+answer stands for good" is no rule, since it knows how the thought goes on: no rule that ends
+thoughts at these tries can save more and change no answer. What the tries themselves cost is not
+taken off. The differences are paired by question, with intervals of 95 %.
 
     scripts/bench_early_stop --kept tiny.jsonl                     # the built-in model
     scripts/bench_early_stop --model FILE --questions gsm8k.jsonl --think on --boxed --kept k.jsonl
@@ -22,6 +22,7 @@ import report
 
 from r1chat.evaluation.drawing import points
 from r1chat.evaluation.intervals import difference, ratio
+from r1chat.reasoning import peeks
 from r1chat.reasoning.equality import same_answer
 
 BAR = 0.2
@@ -32,12 +33,21 @@ POINTS = 1.0
 Stops = Callable[[greedy.Written], "greedy.Try | None"]
 
 
-def sure(least: float, repeats: int = 1) -> Stops:
-    """Stops at a try that the model is sure of, and that is so many times in a row the same."""
+def sure(least: float, repeats: int = 1, apart: int = 0) -> Stops:
+    """Stops at a try that the model is sure of, and that is so many times in a row the same.
+
+    Args:
+        least: How sure, from 0 to 1.
+        repeats: Times in a row.
+        apart: Tokens between two tries, at least; others are passed over.
+    """
 
     def stops(written: greedy.Written) -> greedy.Try | None:
-        row, last = 0, None
+        row, last, at = 0, None, 0
         for each in written.tries:
+            if each.tokens - at < apart:
+                continue
+            at = each.tokens
             same = last is not None and each.final is not None and same_answer(each.final, last)
             row = row + 1 if same else int(each.final is not None)
             last = each.final
@@ -49,24 +59,26 @@ def sure(least: float, repeats: int = 1) -> Stops:
 
 
 def for_good(written: greedy.Written) -> greedy.Try | None:
-    """Stops where a right answer stands that stays right."""
+    """Stops where the reply's own answer stands, right or wrong, that stays the same."""
     found = None
-    if written.right:
-        for each in reversed(written.tries):
-            if not each.right:
-                break
-            found = each
+    for each in reversed(written.tries):
+        if each.final is None or written.final is None:
+            break
+        if not same_answer(each.final, written.final):
+            break
+        found = each
     return found
 
 
 RULES: dict[str, Stops] = {
     "three equal tries": sure(0.0, 3),
+    f"three equal tries, {peeks.EVERY} apart (servers)": sure(0.0, 3, peeks.EVERY),
     "sure, 0.95": sure(0.95),
     "sure, 0.99": sure(0.99),
     "sure, 0.999": sure(0.999),
     "two equal tries, sure of the second, 0.99": sure(0.99, 2),
     "three equal tries, sure of the third, 0.99": sure(0.99, 3),
-    "a right answer stands for good": for_good,
+    "its answer stands for good": for_good,
 }
 
 
