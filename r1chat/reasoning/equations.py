@@ -32,6 +32,8 @@ _LOOKS_ROUNDED = re.compile(r"\.\d*(?:33|66|67|17|83|14|43|57|71|86|29)$")
 _RANGE = re.compile(r"[^\s]*\d[-–][^\s]*\d")
 _TWO_SLASHES = re.compile(r"\s/\s[^()]*\d/\d|\d/\d[^()]*\s/\s")
 """Of which the one without spaces may be meant to bind more closely."""
+_NAMES = re.compile(r"\d-[^\W\d_]{2}|[^\W\d_]/\d")
+"""16-ounce cans, and a rate of 16 seconds/10 feet."""
 _SCIENTIFIC = re.compile(r"\b10\s{0,2}(?:\^|\*\*|[⁰¹²³⁴-⁹])")
 _MAY_SAY = re.compile(r"[=＝]|\b(?:is|equals|are|makes|gives)\b")
 _FUNCTIONS = words(
@@ -200,11 +202,17 @@ class Reader:
                     del self._rounded[next(iter(self._rounded))]
 
     def _by_rounding(self, expression: Side, claim: Side) -> bool:
-        """Whether the difference may come from numbers that were rounded before."""
+        """Whether the difference may come from numbers that were rounded, before or right here."""
         rounded = any(
             token.text in self._rounded or _LOOKS_ROUNDED.search(token.text)
             for token in expression.numbers
         )
+        if claim.signs:
+            # 250 - 250/3 = 250 - 83.33
+            known = {token.text for token in expression.numbers}
+            rounded = rounded or any(
+                decimals(token.text) > 1 and token.text not in known for token in claim.numbers
+            )
         exact, said = expression.value.exact, claim.value.exact
         return rounded and abs(exact - said) <= abs(exact) * _ROUNDING
 
@@ -249,8 +257,8 @@ def _other_reading(expression: Side, claim: Side, how: Relation, written: str) -
     dates = {"/", "-"} <= signs and "time:day" in claim.kinds
     # 10-15 = 5 pages
     pages = claim.value.exact == -value and _RANGE.match(written) is not None
-    unclear = _SCIENTIFIC.search(written) or _TWO_SLASHES.search(written)
-    return ratio or dates or pages or unclear is not None
+    unclear = any(each.search(written) for each in (_SCIENTIFIC, _TWO_SLASHES, _NAMES))
+    return ratio or dates or pages or unclear
 
 
 # -- what stands around an equation --
@@ -324,7 +332,9 @@ def _doubt_behind_word(tokens: list[Token], at: int, side: Side) -> bool | None:
     counted = earlier is not None and earlier.kind in {"number", "percent"}
     if earlier is not None and before.text in {"of", "to", "by"}:
         # half of 3 + 4; 5 to 8 + 2; divided by 3 + 4
-        return counted or singular(earlier.text) in SHARES or earlier.text in BY
+        # "The volume of 16-ounce cans = 32/16": a number alone belongs to the name.
+        shared = singular(earlier.text) in SHARES or earlier.text in BY
+        return counted or shared or not side.signs
     letter = len(before.text) == 1 and before.text.isascii() and before.text not in {"a", "i"}
     after = tokens[at + 1] if at + 1 < len(tokens) else None
     dashed = after is not None and after.text == "-" and before.text in _LABELS

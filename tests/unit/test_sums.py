@@ -76,6 +76,15 @@ x + 3 = 7
 2/3 = 0.67
 1/3 = 0.333...
 10/3 ≈ 3.4
+250 - 250/3 = 250 - 83.33 = 166.67
+\[ 250 - \frac{250}{3} = 250 - 83.33 = 166.67 \]
+20/3 × 3 = 6.67 × 3 = 20.01
+10/3 + 1 = 3.33 + 1 = 4.33
+The volume of 16-ounce cans = 32 / 16 = 2 cans.
+\[ \text{Volume of 16-ounce cans} = \frac{32 \text{ ounces}}{16} = 2 \text{ cans} \]
+The number of 16 cans = 32 / 16 = 2.
+16-ounce cans = 32 / 16 = 2
+\(\frac{20 \text{ feet}}{16 \text{ seconds/10 feet}} = 1.25\)
 10/3 = 3.33 and 3.33 × 3 = 10
 16.67 × 6 = 100.00
 7 / 2 = 3 R 1
