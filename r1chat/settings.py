@@ -286,7 +286,7 @@ class Settings:
     check_sums: CheckSums | None = _unset(Setting(  # noqa: RUF009  (a field)
         Choice(*get_args(CheckSums)), "thinking",
         "whether sums in thoughts and answers are computed again: off, mark (wrong ones are "
-        "marked and counted) or fix (besides, r1chat writes into the thought that one is wrong)",
+        "marked and counted) or fix (besides, r1chat writes into the thought what is right)",
         default="mark", metavar="|".join(get_args(CheckSums))))
     temperature: float | None = _unset(Setting(
         Real(0, 2), "sampling", "how freely tokens are chosen; 0 is greedy", default=0.6,

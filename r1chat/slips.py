@@ -35,13 +35,16 @@ class SumCheck:
         self._sums: dict[_Place, Sums] = {"thought": Sums(), "answer": Sums()}
         self._checked = self._wrong = 0
         self._found: list[WrongSum] = []
+        self._length: dict[_Place, int] = {"thought": 0, "answer": 0}
+        self._own: dict[_Place, list[range]] = {"thought": [], "answer": []}
+        """Where r1chat's words stand, whose sums are none of the model's."""
         if kept is not None:
             for place, text, injected, _ in _parts(kept):
                 at = 0
                 for each in injected:
                     self._take(place, text[at : each.at])
-                    self._sums[place].cut()
-                    at = each.at
+                    at = each.at + len(each.text)
+                    self._inject(place, text[each.at : at])
                 # At its end the model goes on.
                 self._take(place, text[at:])
             self._found.clear()
@@ -49,14 +52,12 @@ class SumCheck:
     def take(self, event: Event) -> Event:
         """Takes an event; of a reply the receipt then says what was found."""
         if isinstance(event, InjectedText):
-            self._sums["thought"].cut()
-            self._take("thought", event.text)
+            self._inject("thought", event.text)
         elif isinstance(event, ThoughtText):
             self._take("thought", event.text)
         elif isinstance(event, AnswerText):
-            if event.injected:
-                self._sums["answer"].cut()
-            self._take("answer", event.text)
+            take = self._inject if event.injected else self._take
+            take("answer", event.text)
         elif isinstance(event, ThoughtEnded):
             self._close("thought", event.ended_by)
         elif isinstance(event, Reply):
@@ -76,10 +77,19 @@ class SumCheck:
             sums.cut()
         self._note(place, sums.close())
 
+    def _inject(self, place: _Place, text: str) -> None:
+        at = self._length[place]
+        self._own[place].append(range(at, at + len(text)))
+        self._sums[place].cut()
+        self._take(place, text)
+
     def _take(self, place: _Place, text: str) -> None:
+        self._length[place] += len(text)
         self._note(place, self._sums[place].feed(text))
 
     def _note(self, place: _Place, statements: Sequence[Statement]) -> None:
+        own = self._own[place]
+        statements = [s for s in statements if not any(s.start in words for words in own)]
         self._checked += len(statements)
         wrong = [each for each in statements if each.wrong]
         self._wrong += len(wrong)

@@ -42,7 +42,7 @@ ANSWER_TIME_SHARE = 0.2
 MOST_THOUGHTS = 3
 """After so many more thoughts a reply counts as looping."""
 _LONGEST_CHARACTER = 4
-_LONGEST_DOUBT = 128
+_LONGEST_DOUBT = 256
 """Tokens, rather more than less, of the words that doubt a sum."""
 _CLOCKS_DIFFER = 0.05
 """Seconds by which the clock that breaks an evaluation off may be ahead of the loop's."""

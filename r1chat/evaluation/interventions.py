@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 from r1chat import paths
 from r1chat.errors import UsageError
 from r1chat.evaluation import reading
-from r1chat.reasoning.phrases import CHECK, LANDING, WAIT
+from r1chat.reasoning.phrases import CORRECTION, LANDING, WAIT
 from r1chat.sanitize import line
 
 Kind: TypeAlias = Literal["plant", "hint", "words", "wait", "stop", "back", "nothing"]
@@ -39,7 +39,7 @@ _WORDS: Mapping[str, str | None] = {
     "words": None,
     "wait": WAIT,
     "stop": LANDING,
-    "back": f"{CHECK} {{left}} is not {{value}}.",
+    "back": CORRECTION,
     "nothing": "",
 }
 _PLACE = re.compile(r"begin|end|answer|(?:first|last) sum|(?:sum|line) [1-9]\d{0,3}")

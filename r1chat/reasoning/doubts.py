@@ -1,11 +1,11 @@
-"""Doubts the wrong sums of a thought in the model's place, while it is written."""
+"""Corrects the wrong sums of a thought in the model's place, while it is written."""
 
 from __future__ import annotations
 
 import re
 
 from r1chat.reasoning.equations import Statement
-from r1chat.reasoning.sums import Sums, doubted
+from r1chat.reasoning.sums import Sums, corrected, shown
 
 MOST_DOUBTS = 3
 """Most wrong sums of a reply that r1chat doubts by itself."""
@@ -71,7 +71,7 @@ class SumDoubts:
         self.written += 1
         self._due = None
         gap = "" if self._tail.endswith("\n\n") else "\n" if self._tail.endswith("\n") else "\n\n"
-        return gap + doubted(wrong.left, wrong.claim)
+        return gap + corrected(wrong.left, wrong.claim, shown(wrong.right))
 
     def _take(self, text: str) -> list[Statement]:
         self._tail = (self._tail + text)[-_TAIL:]

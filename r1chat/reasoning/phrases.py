@@ -31,8 +31,9 @@ BRIEF_BELOW = 192
 WAIT = "\nWait,"
 """Stands in for the end of thinking where more of it is wanted (Muennighoff et al. 2025, "s1")."""
 
-CHECK = "Wait, let me check that:"
-"""Goes on behind a wrong sum, with what is not so."""
+CORRECTION = "Wait, let me check that: {left} is not {value}.\n\nCorrection: {left} = {true}.\n\n"
+"""Goes on behind a wrong sum. Told only what is not so, a small model finds no other value, and
+told both in one sentence it begins anew: docs/benchmarks.md has the figures."""
 
 ANSWER = "**Final Answer**\n"
 """Begins the answer where the model would not. R1 models write it themselves."""

@@ -14,7 +14,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from r1chat.reasoning.equations import Reader, Statement
-from r1chat.reasoning.phrases import CHECK
+from r1chat.reasoning.phrases import CORRECTION
 
 LONGEST_SENTENCE = 1000
 """Characters after which a sentence is taken to end."""
@@ -286,10 +286,16 @@ def shown(value: Fraction) -> str:
     return f"{sign}{before}" + (f".{rest}" if rest else "")
 
 
-def doubted(left: str, claim: str) -> str:
-    """The words with which a thought goes on from a wrong sum, from its sides."""
+def corrected(left: str, claim: str, right: str) -> str:
+    """The words with which a thought goes on from a wrong sum.
+
+    Args:
+        left: What is computed, as it was written.
+        claim: What it is said to be.
+        right: What it is.
+    """
     left, claim = (" ".join(part.split()) for part in (left, claim))
-    return f"{CHECK} {left} is not {claim}."
+    return CORRECTION.format(left=left, value=claim, true=right)
 
 
 def check(text: str, cuts: Iterable[int] = ()) -> list[Statement]:

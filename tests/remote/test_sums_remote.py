@@ -11,7 +11,7 @@ from tests.remote.helpers import asked, events_of, opened
 from tests.remote.test_formats_remote import Llama
 
 SLIP = [" So", " 17", " *", " 6", " =", " 112", ".", "\n"]
-DOUBT = "Wait, let me check that: 17 * 6 is not 112."
+DOUBT = "Wait, let me check that: 17 * 6 is not 112.\n\nCorrection: 17 * 6 = 102."
 
 
 @dataclass

@@ -15,7 +15,7 @@ from tests.tui.test_comparing import idle, pick
 pytestmark = pytest.mark.asyncio
 
 SLIPS = ("First.\n", "So 17 × 6 = 112.\n", "It is 3 + 4 = 7.\n", "</think>", "It is 5 + 5 = 11.\n")
-DOUBT = "\nWait, let me check that: 17 × 6 is not 112."
+DOUBT = "\nWait, let me check that: 17 × 6 is not 112.\n\nCorrection: 17 × 6 = 102.\n\n"
 
 
 def _rows(app):

@@ -693,8 +693,8 @@ def test_a_wrong_sum_is_doubted_in_place_of_what_would_follow_it() -> None:
     script = "So 17 * 6 = 112.\nThat is 5 * 5 = 26</think></think>\n\n102"
     reply, events, machine = run(script, check_sums="fix")
     first, second = (
-        f"\n\nWait, let me check that: {left} is not {claim}."
-        for left, claim in (("17 * 6", "112"), ("5 * 5", "26"))
+        f"\n\nWait, let me check that: {left} is not {claim}.\n\nCorrection: {left} = {right}.\n\n"
+        for left, claim, right in (("17 * 6", "112", "102"), ("5 * 5", "26", "25"))
     )
     # The line break and the end of the thought are what would have followed.
     assert reply.thought == f"So 17 * 6 = 112.{first}That is 5 * 5 = 26{second}"

@@ -9,7 +9,16 @@ import pytest
 from r1chat import cli, compose, slips
 from r1chat.engine.base import Continuation, Steering
 from r1chat.engine.fake import INFO, FakeEngine
-from r1chat.events import Reply, SumCounts, ThoughtEnded, WrongSum
+from r1chat.events import (
+    InjectedText,
+    Injection,
+    Receipt,
+    Reply,
+    SumCounts,
+    ThoughtEnded,
+    ThoughtText,
+    WrongSum,
+)
 from r1chat.reasoning.budget import Budget
 from r1chat.reasoning.doubts import MOST_DOUBTS, SumDoubts
 from r1chat.reasoning.sums import check
@@ -18,7 +27,7 @@ from r1chat.store import rows
 from r1chat.wording import receipt_line, sums_note
 
 SLIP = "So 17 × 6 = 112."
-DOUBT = "Wait, let me check that: 17 × 6 is not 112."
+DOUBT = "Wait, let me check that: 17 × 6 is not 112.\n\nCorrection: 17 × 6 = 102.\n\n"
 
 
 def written(*pieces, most=MOST_DOUBTS):
@@ -88,6 +97,25 @@ def test_a_cut_within_a_reply_is_still_known_when_it_goes_on():
     assert second.receipt.sums.wrong == len(slips.wrong_sums(second)) == 0
 
 
+def test_what_r1chat_corrects_is_no_sum_of_the_model():
+    check = slips.SumCheck()
+    words = f"\n\n{DOUBT}"
+    for event in (
+        ThoughtText(SLIP, 5),
+        InjectedText(words, len(SLIP)),
+        ThoughtText("3 + 4 = 7.", 9),
+    ):
+        check.take(event)
+    thought = f"{SLIP}{words}3 + 4 = 7."
+    reply = check.take(Reply(thought, "", Receipt(thought_ended_by="natural")))
+    assert (reply.receipt.sums.checked, reply.receipt.sums.wrong) == (1, 0)
+    # Nor where the reply goes on from one that has such words.
+    kept = Reply(thought, "", Receipt(), injected=(Injection(len(SLIP), words),))
+    again = slips.SumCheck(kept)
+    again.take(ThoughtText(" So 7.\n", 12))
+    assert again.take(reply).receipt.sums == reply.receipt.sums
+
+
 def test_sums_are_checked_only_where_that_is_wanted():
     engine = FakeEngine((SLIP, "\n", "</think>", "112"))
     *events, reply = Session(engine).ask("?")
@@ -111,8 +139,8 @@ def test_it_is_doubted_behind_the_formula_that_it_stands_in():
     pieces = ("\\[\n", "17 \\times 6 = 112", "\n", "\\]", "\n", "Then")
     text = written(*pieces)
     assert text.startswith(f"{formula}\n\n{doubt}")
-    # What r1chat has doubted counts as taken back.
-    assert check(text) == []
+    # What r1chat has corrected counts as taken back.
+    assert not any(each.wrong for each in check(text))
 
 
 def test_it_is_doubted_a_few_times_at_most():

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from r1chat.reasoning.phrases import WAIT
-from r1chat.reasoning.sums import doubted
+from r1chat.reasoning.sums import corrected
 from r1chat.tui.chat import steering
 from r1chat.tui.chat.replies import Replies
 from r1chat.tui.chat.reply_runner import STOP_FIRST
@@ -105,7 +105,7 @@ class Passages:
         elif self._unable("go_on"):
             pass
         elif wrong is not None:
-            words = f"\n{doubted(wrong.left, wrong.claim)}"
+            words = f"\n{corrected(wrong.left, wrong.claim, wrong.right)}"
             self._host.run_worker(self._go_back(view, end, words))
         elif chosen.forks:
             self._host.run_worker(self._fork(view, end))
