@@ -68,6 +68,7 @@ _TO_CHECK = (
 _CHECK = re.compile(
     rf"{_TURNS}(?:(?:wait|hold\s+on)\W{{1,4}}(?:but\s+)?)?(?:"
     rf"{_WILL}{_HOW}{_TO_CHECK}(?![\w-])"
+    rf"|{_WILL}[^.?!\n]{{0,60}}\bto\s+(?:verify|confirm|validate|double[-\s]?check)\b"
     rf"|(?:double[-\s]?|cross[-\s]?|re-?)?check(?=\s*:|\s+{_IT}\b|\s+again\b|\s+with\b)"
     r"|(?:double[-\s]?|cross[-\s]?|sanity[-\s]?|re-?)?checking\b|(?:double|cross)[-\s]?check(?![\w-])"
     r"|(?:a\s+)?(?:sanity|quick|final|last)[-\s](?:checks?|test|verification)\b"
