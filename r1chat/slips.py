@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
@@ -19,7 +20,7 @@ from r1chat.events import (
     WrongSum,
 )
 from r1chat.reasoning.equations import Statement
-from r1chat.reasoning.sums import Sums, check, shown
+from r1chat.reasoning.sums import Sums, check, right_of
 
 _Place = Literal["thought", "answer"]
 
@@ -88,8 +89,7 @@ class SumCheck:
         self._note(place, self._sums[place].feed(text))
 
     def _note(self, place: _Place, statements: Sequence[Statement]) -> None:
-        own = self._own[place]
-        statements = [s for s in statements if not any(s.start in words for words in own)]
+        statements = _by_model(statements, self._own[place])
         self._checked += len(statements)
         wrong = [each for each in statements if each.wrong]
         self._wrong += len(wrong)
@@ -101,8 +101,23 @@ def wrong_sums(reply: Reply) -> list[WrongSum]:
     return [
         _wrong_sum(place, each)
         for place, text, injected, ended_by in _parts(reply)
-        for each in check(text, _cuts(text, injected, ended_by))
+        for each in _by_model(
+            check(text, _cuts(text, injected, ended_by)),
+            [range(words.at, words.at + len(words.text)) for words in injected],
+        )
         if each.wrong
+    ]
+
+
+def _by_model(statements: Sequence[Statement], own: Sequence[range]) -> list[Statement]:
+    """Those that do not stand in r1chat's words."""
+    if not own:
+        return list(statements)
+    starts = [words.start for words in own]
+    return [
+        each
+        for each in statements
+        if not (at := bisect_right(starts, each.start)) or each.start not in own[at - 1]
     ]
 
 
@@ -120,7 +135,7 @@ def _cuts(text: str, injected: Sequence[Injection], ended_by: EndedBy | None) ->
 
 
 def _wrong_sum(place: _Place, each: Statement) -> WrongSum:
-    return WrongSum(place, each.start, each.end, each.left, each.claim, shown(each.right))
+    return WrongSum(place, each.start, each.end, each.left, each.claim, right_of(each))
 
 
 def _with_counts(reply: Reply, checked: int, wrong: int) -> Reply:

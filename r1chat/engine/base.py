@@ -89,6 +89,22 @@ class Continuation:
     fork: Fork | None = None
     """The place, where this is one of several replies that branch off from the other."""
 
+    def __post_init__(self) -> None:
+        # What r1chat wrote is kept whole or not at all.
+        for each in self.reply.injected if self.keep is not None else ():
+            inside = (self.keep or 0) - each.at
+            if 0 < inside < len(each.text):
+                leading = len(each.text) - len(each.text.lstrip())
+                keep = each.at + (0 if inside <= leading else len(each.text))
+                object.__setattr__(self, "keep", keep)
+                break
+
+    @property
+    def words_kept(self) -> tuple[str, ...]:
+        """What r1chat wrote into the part of the thought that is kept."""
+        keep = len(self.reply.thought) if self.keep is None else self.keep
+        return tuple(each.text for each in self.reply.injected if each.at < keep)
+
     @property
     def kept_tokens(self) -> tuple[int, int]:
         """Tokens of the thought and of the answer that are kept, the first about."""

@@ -42,7 +42,7 @@ ANSWER_TIME_SHARE = 0.2
 MOST_THOUGHTS = 3
 """After so many more thoughts a reply counts as looping."""
 _LONGEST_CHARACTER = 4
-_LONGEST_DOUBT = 256
+_LONGEST_DOUBT = 320
 """Tokens, rather more than less, of the words that doubt a sum."""
 _CLOCKS_DIFFER = 0.05
 """Seconds by which the clock that breaks an evaluation off may be ahead of the loop's."""
@@ -130,7 +130,10 @@ class ThinkingLoop:
             began=began,
             stops=prompt.stops,
             keeps_ids=self._tags.by_token and not prompt.stops,
-            doubts=SumDoubts(MOST_DOUBTS if request.check_sums == "fix" else 0),
+            doubts=SumDoubts(
+                MOST_DOUBTS if request.check_sums == "fix" else 0,
+                () if request.resume is None else request.resume.words_kept,
+            ),
         )
         self._governor = Governor(control)
         self._guard = LoopGuard()
@@ -421,6 +424,8 @@ class ThinkingLoop:
         words = transcript.doubts.words(following)
         if words:
             self._inject(words)
+            # The model has not said anything of it yet.
+            self._peeked.put_off(transcript.thought_tokens)
         return bool(words)
 
     def _reopen(self) -> None:

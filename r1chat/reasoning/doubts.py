@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from r1chat.reasoning.equations import Statement
-from r1chat.reasoning.sums import Sums, corrected, shown
+from r1chat.reasoning.phrases import CORRECTION
+from r1chat.reasoning.sums import Sums, corrected, right_of
 
 MOST_DOUBTS = 3
 """Most wrong sums of a reply that r1chat doubts by itself."""
 
-_FORMULA = re.compile(r"\\[\[\]]|\$\$|\\(?P<begin>begin|end)\{")
+_LONGEST_SUM = 100
+"""Characters of a sum that is corrected; r1chat's words have it twice."""
+_FORMULA = re.compile(r"\\[\[\]()]|\$\$|\\(?P<begin>begin|end)\{")
 _TAIL = 4
+_BEGINS = CORRECTION[: CORRECTION.index("{")]
 
 
 class SumDoubts:
@@ -19,10 +24,11 @@ class SumDoubts:
 
     Args:
         most: How often in a reply; 0 costs nothing.
+        before: What r1chat has written into the reply before, where it goes on from another.
     """
 
-    def __init__(self, most: int = 0) -> None:
-        self.written = 0
+    def __init__(self, most: int = 0, before: Iterable[str] = ()) -> None:
+        self.written = sum(_BEGINS in words for words in before) if most else 0
         """How often it has said so."""
         self._most = most
         self._sums = Sums(patient=False)
@@ -43,7 +49,7 @@ class SumDoubts:
         if self._most <= 0:
             return
         wrong = [each for each in self._take(text) if each.wrong]
-        self._due = self._due or (wrong[0] if wrong else None)
+        self._due = self._due or next(filter(_is_short, wrong), None)
 
     def skip(self, text: str) -> None:
         """Takes words that others have written into it."""
@@ -64,6 +70,7 @@ class SumDoubts:
         if self._most <= 0 or self.written >= self._most:
             return ""
         wrong = self._due or self._sums.wrong_before(following)
+        wrong = wrong if wrong is not None and _is_short(wrong) else None
         whole = self._tail.endswith("\n") or following[:1].isspace()
         # Behind the formula that it stands in.
         if wrong is None or not whole or self._in_formula:
@@ -71,7 +78,7 @@ class SumDoubts:
         self.written += 1
         self._due = None
         gap = "" if self._tail.endswith("\n\n") else "\n" if self._tail.endswith("\n") else "\n\n"
-        return gap + corrected(wrong.left, wrong.claim, shown(wrong.right))
+        return gap + corrected(wrong.left, wrong.claim, right_of(wrong))
 
     def _take(self, text: str) -> list[Statement]:
         self._tail = (self._tail + text)[-_TAIL:]
@@ -95,6 +102,10 @@ class SumDoubts:
             if sign[0] == "$$":
                 count = 0 if count else 1
             else:
-                opens = sign[0] == "\\[" or sign["begin"] == "begin"
+                opens = sign[0] in {"\\[", "\\("} or sign["begin"] == "begin"
                 count = max(0, count + (1 if opens else -1))
         return count
+
+
+def _is_short(each: Statement) -> bool:
+    return len(each.left) + len(each.claim) <= _LONGEST_SUM

@@ -75,6 +75,14 @@ class Peeks:
         self._at = tokens
         return True
 
+    def put_off(self, tokens: int) -> None:
+        """Counts the pause up to the next look from here on.
+
+        Args:
+            tokens: Tokens of thought so far.
+        """
+        self._at = tokens
+
     def forget(self) -> None:
         """Resets the count."""
         self.repeats, self._last, self._confidence = 0, None, None

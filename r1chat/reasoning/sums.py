@@ -23,6 +23,10 @@ TAKEN_BACK_WITHIN = 40
 _MOST_SPACE = 200
 _DENIED_WITHIN = 80
 _MOST_DECIMALS = 6
+_LONGEST_RIGHT = 24
+_LARGE = 10**12
+_LARGEST_DENOMINATOR = 100
+_ABOUT = "about"
 
 _SENTENCE_END = re.compile(r"\n|[.!?;][\"'”’)\]*_]{0,4}\s|[。！？；]")
 _LONGEST_END = 6
@@ -286,16 +290,39 @@ def shown(value: Fraction) -> str:
     return f"{sign}{before}" + (f".{rest}" if rest else "")
 
 
+def right_of(statement: Statement) -> str:
+    """What an equation that does not hold should say, in the form of what it says.
+
+    Where it says a fraction, a fraction; else, where the decimal has no end soon, what it is about.
+    """
+    claim, right = statement.claim, statement.right
+    if claim.rstrip("\\").endswith("%"):
+        return shown(right if "%" in statement.left else 100 * right) + "%"
+    ends = (right * 10**_MOST_DECIMALS).denominator == 1
+    small = right.denominator <= _LARGEST_DENOMINATOR
+    text = shown(right)
+    if len(text) <= _LONGEST_RIGHT and (ends or (small and ("/" in claim or "frac" in claim))):
+        return text
+    try:
+        number = float(right)
+    except OverflowError:
+        return f"{_ABOUT} 10^{len(str(abs(int(right)))) - 1}"
+    return f"{_ABOUT} {number:.3g}" if abs(number) >= _LARGE else f"{_ABOUT} {number:.2f}"
+
+
 def corrected(left: str, claim: str, right: str) -> str:
     """The words with which a thought goes on from a wrong sum.
 
     Args:
         left: What is computed, as it was written.
         claim: What it is said to be.
-        right: What it is.
+        right: What it is; see `right_of`.
     """
     left, claim = (" ".join(part.split()) for part in (left, claim))
-    return CORRECTION.format(left=left, value=claim, true=right)
+    words = CORRECTION.format(left=left, value=claim, true=right)
+    if right.startswith(_ABOUT):
+        words = words.replace(f"{left} = {right}", f"{left} is {right}")
+    return words
 
 
 def check(text: str, cuts: Iterable[int] = ()) -> list[Statement]:

@@ -143,6 +143,38 @@ def test_it_is_doubted_behind_the_formula_that_it_stands_in():
     assert not any(each.wrong for each in check(text))
 
 
+@pytest.mark.parametrize(
+    ("slip", "right"),
+    [
+        ("17 × 6 = 112", "17 × 6 = 102"),
+        ("12 × 2.74 = 32.08", "12 × 2.74 = 32.88"),
+        ("80/3 = 30", "80/3 is about 26.67"),
+        ("350/60 = 6.5", "350/60 is about 5.83"),
+        ("100 × 1.07^10 = 150", "100 × 1.07^10 is about 196.72"),
+        ("1/3 + 1/4 = 5/12", "1/3 + 1/4 = 7/12"),
+        ("5/20 = 20%", "5/20 = 25%"),
+        ("20% + 5% = 26%", "20% + 5% = 25%"),
+        ("9^64 × 9^64 = 3", "9^64 × 9^64 is about 1.39e+122"),
+    ],
+)
+def test_what_is_right_is_said_in_the_form_of_the_claim_and_in_few_digits(slip, right):
+    text = written(f"So {slip}.", " So")
+    assert f"Correction: {right}.\n\n" in text
+    assert not any(each.wrong for each in check(text))
+    (wrong,) = slips.wrong_sums(Reply(f"So {slip}.", "", Receipt(thought_ended_by="natural")))
+    assert right.endswith(wrong.right)
+
+
+def test_a_sum_that_is_very_long_is_not_corrected():
+    assert written(f"So {' + '.join(map(str, range(10, 70)))} = 5.", " So").endswith("5. So")
+
+
+def test_corrections_of_a_reply_that_goes_on_count_with_those_before():
+    said = [f"\n\n{DOUBT}", "\nWait,"]
+    assert SumDoubts(MOST_DOUBTS, said).written == 1
+    assert SumDoubts(0, said).written == 0
+
+
 def test_it_is_doubted_a_few_times_at_most():
     text = written(*[f"{number} + 1 = 3.\n" for number in range(10, 20)])
     assert text.count("Wait,") == MOST_DOUBTS

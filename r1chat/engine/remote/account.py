@@ -64,7 +64,10 @@ class Account:
             began=began,
             stops=framed.stops if framed is not None else (),
             keeps_ids=False,
-            doubts=SumDoubts(MOST_DOUBTS if doubts else 0),
+            doubts=SumDoubts(
+                MOST_DOUBTS if doubts else 0,
+                () if request.resume is None else request.resume.words_kept,
+            ),
         )
         asked = [message.text for message in request.messages if message.role == "system"]
         asked.append(request.messages[-1].text)

@@ -1,4 +1,4 @@
-"""What the top bar and the slider count while a reply is written."""
+"""What is kept of a reply that goes on, and how the meters count it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from r1chat.engine.base import Continuation
-from r1chat.events import AnswerText, Evaluating, Receipt, Reply, ThoughtText
+from r1chat.events import AnswerText, Evaluating, Injection, Receipt, Reply, ThoughtText
 from r1chat.tui.chat.meters import Meters
 
 
@@ -45,3 +45,20 @@ def test_what_is_kept_of_a_reply_is_a_part_of_it(tokens, answer, length):
         kept = Continuation(Reply("x" * length, "", receipt), keep).kept_tokens
         assert 0 <= kept[0] <= tokens
         assert kept[1] == (answer if keep is None else 0)
+
+
+@given(
+    st.text("ab\n", max_size=12),
+    st.text("ab\n", min_size=1, max_size=12),
+    st.text("ab", max_size=6),
+)
+def test_what_r1chat_wrote_is_kept_whole_or_not_at_all(before, words, behind):
+    thought = before + words + behind
+    reply = Reply(thought, "", Receipt(), injected=(Injection(len(before), words),))
+    end = len(before) + len(words)
+    for keep in range(len(thought) + 1):
+        kept = Continuation(reply, keep)
+        assert not len(before) < kept.keep < end
+        if not len(before) < keep < end:
+            assert kept.keep == keep
+        assert kept.words_kept == ((words,) if kept.keep >= end else ())
