@@ -170,11 +170,15 @@ def stopped(engine: LlamaEngine, question: str, rng: random.Random, *, reading: 
 def test_cancelled_replies_leave_the_engine_ready_for_the_next(random_r1: LlamaEngine) -> None:
     rng = random.Random(7)
     long_question = " ".join(str(rng.randrange(100)) for _ in range(100))
+    in_time = 0
     for round_ in range(100):
         reading = bool(round_ % 2)
         reply = stopped(random_r1, long_question if reading else "Hi", rng, reading=reading)
         assert reply.receipt.ended_by == "cancelled"
-        assert bool(reply.thought) is not reading
+        assert reply.thought or reading
+        # The engine reads on another thread, and may have begun to write before it is stopped.
+        in_time += reading and not reply.thought
+    assert in_time
     events = list(Session(random_r1).ask("Hi", budget=Budget(tokens=5), max_answer=5))
     assert isinstance(events[-1], Reply)
     assert events[-1].receipt.answer_tokens == 5
