@@ -70,10 +70,7 @@ def kept(request: Request) -> Reply | None:
     if resume.keep is None:
         return resume.reply
     thought = resume.reply.thought[: resume.keep]
-    injected = tuple(
-        each for each in resume.reply.injected if each.at + len(each.text) <= len(thought)
-    )
-    return Reply(thought, "", resume.reply.receipt, injected=injected)
+    return Reply(thought, "", resume.reply.receipt, injected=resume.injected)
 
 
 def origin(request: Request, model: ModelInfo) -> Origin:

@@ -13,6 +13,7 @@ from r1chat.events import (
     EndedBy,
     Event,
     Fork,
+    Injection,
     LanguageCode,
     Receipt,
     Reply,
@@ -100,10 +101,10 @@ class Continuation:
                 break
 
     @property
-    def words_kept(self) -> tuple[str, ...]:
+    def injected(self) -> tuple[Injection, ...]:
         """What r1chat wrote into the part of the thought that is kept."""
         keep = len(self.reply.thought) if self.keep is None else self.keep
-        return tuple(each.text for each in self.reply.injected if each.at < keep)
+        return tuple(each for each in self.reply.injected if each.at < keep)
 
     @property
     def kept_tokens(self) -> tuple[int, int]:

@@ -132,7 +132,7 @@ class ThinkingLoop:
             keeps_ids=self._tags.by_token and not prompt.stops,
             doubts=SumDoubts(
                 MOST_DOUBTS if request.check_sums == "fix" else 0,
-                () if request.resume is None else request.resume.words_kept,
+                request.resume.injected if request.resume is not None else (),
             ),
         )
         self._governor = Governor(control)

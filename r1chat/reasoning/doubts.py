@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from r1chat.reasoning.equations import Statement
 from r1chat.reasoning.phrases import CORRECTION
 from r1chat.reasoning.sums import Sums, corrected, right_of
+
+if TYPE_CHECKING:
+    from r1chat.events import Injection
 
 MOST_DOUBTS = 3
 """Most wrong sums of a reply that r1chat doubts by itself."""
@@ -27,8 +31,8 @@ class SumDoubts:
         before: What r1chat has written into the reply before, where it goes on from another.
     """
 
-    def __init__(self, most: int = 0, before: Iterable[str] = ()) -> None:
-        self.written = sum(_BEGINS in words for words in before) if most else 0
+    def __init__(self, most: int = 0, before: Iterable[Injection] = ()) -> None:
+        self.written = sum(_BEGINS in words.text for words in before) if most else 0
         """How often it has said so."""
         self._most = most
         self._sums = Sums(patient=False)

@@ -325,14 +325,15 @@ def corrected(left: str, claim: str, right: str) -> str:
     return words
 
 
-def check(text: str, cuts: Iterable[int] = ()) -> list[Statement]:
+def check(text: str, cuts: Iterable[int] = (), *, patient: bool = True) -> list[Statement]:
     """Finds the sums of a whole text and checks them.
 
     Args:
         text: The text.
         cuts: Where in it its author was stopped, in characters; see `Sums.cut`.
+        patient: As for `Sums`.
     """
-    sums, found, at = Sums(), [], 0
+    sums, found, at = Sums(patient=patient), [], 0
     for cut in sorted(set(cuts)):
         found += sums.feed(text[at:cut])
         sums.cut()

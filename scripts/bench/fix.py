@@ -20,18 +20,12 @@ from sums import cuts
 
 from r1chat.evaluation.drawing import points
 from r1chat.evaluation.intervals import difference
-from r1chat.reasoning.sums import Sums
+from r1chat.reasoning.sums import check
 
 
 def may_be_doubted(thought: str) -> bool:
     """Whether `fix` may find a wrong sum: it does not wait for words that take one back."""
-    sums, at, found = Sums(patient=False), 0, []
-    for cut in cuts(thought):
-        found += sums.feed(thought[at:cut])
-        sums.cut()
-        at = cut
-    found += sums.feed(thought[at:] + "\n")
-    return any(each.wrong for each in found)
+    return any(each.wrong for each in check(thought + "\n", cuts(thought), patient=False))
 
 
 def main() -> int:

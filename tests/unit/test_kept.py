@@ -61,4 +61,4 @@ def test_what_r1chat_wrote_is_kept_whole_or_not_at_all(before, words, behind):
         assert not len(before) < kept.keep < end
         if not len(before) < keep < end:
             assert kept.keep == keep
-        assert kept.words_kept == ((words,) if kept.keep >= end else ())
+        assert kept.injected == (reply.injected if kept.keep >= end else ())

@@ -170,7 +170,7 @@ def test_a_sum_that_is_very_long_is_not_corrected():
 
 
 def test_corrections_of_a_reply_that_goes_on_count_with_those_before():
-    said = [f"\n\n{DOUBT}", "\nWait,"]
+    said = [Injection(0, f"\n\n{DOUBT}"), Injection(90, "\nWait,")]
     assert SumDoubts(MOST_DOUBTS, said).written == 1
     assert SumDoubts(0, said).written == 0
 

@@ -66,7 +66,7 @@ class Account:
             keeps_ids=False,
             doubts=SumDoubts(
                 MOST_DOUBTS if doubts else 0,
-                () if request.resume is None else request.resume.words_kept,
+                request.resume.injected if request.resume is not None else (),
             ),
         )
         asked = [message.text for message in request.messages if message.role == "system"]

@@ -357,7 +357,7 @@ class TurnView(Vertical):
         """Shows what is kept of a thought that is about to go on."""
         reply = resume.reply
         kept = reply.thought[: resume.keep]
-        injected = [i for i in reply.injected if i.at + len(i.text) <= len(kept)]
+        injected = resume.injected
         self._think()
         ended = ThoughtEnded("user", reply.receipt.thought_tokens, reply.receipt.thought_s)
         # The words that it goes on with may take one back.
